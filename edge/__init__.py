@@ -1,0 +1,1 @@
+"""What runs on the recorder: numpy in, numpy out, never torch."""

@@ -1,0 +1,33 @@
+"""The sound event: one closed region of the mask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Event:
+    """One bird sound in time and frequency.
+
+    Times are seconds from the start of the stream, derived from sample counts; nothing here is read off a clock.
+    """
+
+    onset_s: float
+    offset_s: float
+    low_hz: float
+    high_hz: float
+    peak_hz: float  # centre of the loudest bin inside the mask
+    score: float  # highest mask probability, 0..1
+    area_hz_s: float  # how much of the time-frequency plane the mask covers
+    snr_db: float  # mean level inside the mask over the background of its bins
+    first_frame: int  # frame of mask[0]
+    first_bin: int  # bin of mask[:, 0]
+    mask: NDArray[np.uint8]  # [frames, bins], round(255 * probability), 0 outside the region
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds from onset to offset."""
+        return self.offset_s - self.onset_s

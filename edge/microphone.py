@@ -1,0 +1,255 @@
+"""A live microphone through PortAudio, which either delivers or says that it does not."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import ModuleType, TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from birdedge.edge.errors import (
+    DeviceError,
+    DeviceLostError,
+    DeviceNotFoundError,
+    PortAudioMissingError,
+    SettingsError,
+)
+from birdedge.edge.resample import HIGHEST_RATE_HZ, LOWEST_RATE_HZ
+from birdedge.edge.ring import SampleRing
+
+PIECE_S = 0.05
+# How late the callback may run on a busy machine before the device itself loses samples.
+# With more, PulseAudio delivers two pieces at a time.
+DEVICE_BUFFER_S = 3 * PIECE_S
+SHORTEST_RING_S = 2.0
+
+
+@dataclass(frozen=True)
+class InputDevice:
+    """An input that PortAudio offers."""
+
+    name: str  # without the card number, which changes from boot to boot; kept only to tell twins apart
+    host_api: str
+    channels: int  # the most it can give
+    default_rate_hz: int
+    is_default: bool
+    index: int  # PortAudio's, valid in this process only
+
+
+def input_devices() -> list[InputDevice]:
+    """List the inputs PortAudio found when this process first asked.
+
+    Raises:
+        PortAudioMissingError: the PortAudio library is not installed.
+    """
+    sounddevice = _sounddevice()
+    host_apis = sounddevice.query_hostapis()
+    inputs = [device for device in sounddevice.query_devices() if device["max_input_channels"] > 0]
+    names = [(device["hostapi"], _stable_name(device["name"])) for device in inputs]
+    times_seen = Counter(names)
+    return [
+        InputDevice(
+            name=name if times_seen[host_api, name] == 1 else device["name"],
+            host_api=host_apis[host_api]["name"],
+            channels=device["max_input_channels"],
+            default_rate_hz=round(device["default_samplerate"]),
+            is_default=device["index"] == host_apis[sounddevice.default.hostapi]["default_input_device"],
+            index=device["index"],
+        )
+        for device, (host_api, name) in zip(inputs, names, strict=True)
+    ]
+
+
+def find_input_device(name: str | None) -> InputDevice:
+    """Find an input by its name, exactly or by a part that only one has, in any case; None for the default.
+
+    Raises:
+        PortAudioMissingError: the PortAudio library is not installed.
+        DeviceNotFoundError: no input, none of that name, or several.
+    """
+    devices = input_devices()
+    if not devices:
+        raise DeviceNotFoundError(
+            "no microphone was found: plug one in, or listen to a file or standard input"
+        )
+    listed = ", ".join(repr(device.name) for device in devices)
+    if name is None:
+        default = next((device for device in devices if device.is_default), None)
+        if default is None:
+            raise DeviceNotFoundError(f"no microphone is the default: choose one of {listed}")
+        return default
+    wanted = name.casefold()
+    same = [device for device in devices if device.name.casefold() == wanted]
+    if same:
+        return same[0]  # several: the same microphone under another host API
+    alike = [device for device in devices if wanted in device.name.casefold()]
+    if len(alike) == 1:
+        return alike[0]
+    problem = f"{len(alike)} microphones match {name!r}" if alike else f"no microphone is called {name!r}"
+    raise DeviceNotFoundError(f"{problem}: choose one of {listed}")
+
+
+class Microphone:
+    """A microphone to open in a `with` statement, and to open again after it was lost.
+
+    Args:
+        name: see `find_input_device`.
+        channels: channels to capture, at least 1.
+        sample_rate_hz: None for the device's own, which loses nothing.
+        ring_s: how long the reader may be away before samples drop, at least 2.
+        stall_s: how long the device may deliver nothing before it counts as lost.
+
+    Attributes:
+        device: the device in use, once open.
+        sample_rate_hz: the rate it delivers, once open.
+        overflows: how often PortAudio lost samples, of unknown number, before they reached the ring.
+
+    Raises:
+        SettingsError: a ring shorter than 2 s, no channels, or a rate outside 8000 to 384000 Hz.
+    """
+
+    device: InputDevice
+    sample_rate_hz: int
+
+    def __init__(
+        self,
+        name: str | None = None,
+        *,
+        channels: int = 1,
+        sample_rate_hz: int | None = None,
+        ring_s: float = 5.0,
+        stall_s: float = 2.0,
+    ) -> None:
+        if ring_s < SHORTEST_RING_S:
+            raise SettingsError(f"a ring of {ring_s} s was given: give at least {SHORTEST_RING_S} s")
+        if channels < 1:
+            raise SettingsError(f"{channels} channels were given: a microphone has at least 1")
+        if sample_rate_hz is not None and not LOWEST_RATE_HZ <= sample_rate_hz <= HIGHEST_RATE_HZ:
+            raise SettingsError(
+                f"a sample rate of {sample_rate_hz} Hz was given: "
+                f"use {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ} Hz"
+            )
+        self.name = name
+        self.channels = channels
+        self.overflows = 0
+        self._wanted_rate_hz = sample_rate_hz
+        self._ring_s = ring_s
+        self._stall_s = stall_s
+        self._arrived = threading.Event()
+        self._ring: SampleRing
+        self._stream: Any = None
+
+    @property
+    def dropped_samples(self) -> int:
+        """Samples that found the ring full since the microphone was opened."""
+        return self._ring.dropped_samples
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def open(self) -> None:
+        """Find the device and start to capture into an empty ring.
+
+        Raises:
+            PortAudioMissingError, DeviceNotFoundError: see `find_input_device`.
+            SettingsError: more channels than the device has.
+            DeviceError: the device refused, for example because another program holds it.
+        """
+        self.device = find_input_device(self.name)
+        if self.channels > self.device.channels:
+            raise SettingsError(
+                f"{self.channels} channels were asked of {self.device.name!r}: it has {self.device.channels}"
+            )
+        self.sample_rate_hz = self._wanted_rate_hz or self.device.default_rate_hz
+        self._ring = SampleRing(round(self._ring_s * self.sample_rate_hz), self.channels)
+        sounddevice = _sounddevice()
+        try:
+            self._stream = sounddevice.InputStream(
+                device=self.device.index,
+                channels=self.channels,
+                samplerate=self.sample_rate_hz,
+                dtype="float32",
+                latency=DEVICE_BUFFER_S,
+                blocksize=round(PIECE_S * self.sample_rate_hz),
+                callback=self._capture,
+            )
+            self._stream.start()
+        except sounddevice.PortAudioError as error:
+            self.close()
+            raise DeviceError(
+                f"{self.device.name!r} cannot be opened with {self.channels} channels at "
+                f"{self.sample_rate_hz} Hz ({error.args[0]}): close the program that holds it, or choose another rate"
+            ) from error
+
+    def close(self) -> None:
+        """Stop capturing; a second time does nothing."""
+        if self._stream is not None:
+            self._stream.close(ignore_errors=True)
+            self._stream = None
+
+    def blocks(self, stop: threading.Event) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Yield what arrives: how many samples dropped just before a block, and the block [1.., channels].
+
+        A block is at most 50 ms long. Ends when `stop` is set, at most 50 ms later, with what had arrived.
+
+        Raises:
+            DeviceLostError: after all that arrived, when the device stopped or gave nothing for `stall_s`.
+        """
+        piece_samples = round(PIECE_S * self.sample_rate_hz)
+        last_heard_s = time.monotonic()
+        while True:
+            stopping = stop.is_set()
+            lost = not self._stream.active
+            waiting_samples = (
+                self._ring.available_samples
+            )  # not what comes in meanwhile, or a slow reader never stops
+            while waiting_samples:
+                gap_samples, block = self._ring.read(min(waiting_samples, piece_samples))
+                waiting_samples -= len(block)
+                yield gap_samples, block
+                last_heard_s = time.monotonic()  # after the yield: a slow reader is no stall
+            if stopping:
+                return
+            silent_s = time.monotonic() - last_heard_s
+            if lost or silent_s >= self._stall_s:
+                raise DeviceLostError(
+                    f"{self.device.name!r} "
+                    + ("stopped" if lost else f"delivered nothing for {silent_s:.1f} s")
+                    + ": check that it is still plugged in"
+                )
+            self._arrived.wait(PIECE_S)
+            self._arrived.clear()
+
+    def _capture(self, block: NDArray[np.float32], _frames: int, _time: Any, status: Any) -> None:
+        self._ring.write(block)
+        if status.input_overflow:
+            self.overflows += 1
+        self._arrived.set()
+
+
+def _sounddevice() -> ModuleType:
+    try:
+        import sounddevice
+    except OSError as error:  # sounddevice loads the library as it is imported
+        raise PortAudioMissingError(
+            "PortAudio is not installed, and a microphone needs it: run `sudo apt install libportaudio2`"
+        ) from error
+    module: ModuleType = sounddevice
+    return module
+
+
+def _stable_name(portaudio_name: str) -> str:
+    return re.sub(r"\s*\(hw:\d+,\d+\)$", "", portaudio_name)

@@ -1,0 +1,74 @@
+"""A causal estimate of the background level of each bin, and the network's input made from it.
+
+Microphones differ by 40 dB, forests by their hiss. What a bird adds is seen best as decibels above what the bin held
+before, so the network's input is the log magnitude less a floor that falls fast and rises slowly (it settles near the
+10 % quantile of the level). The floor moves once a group of four frames, by a fixed rule on that group alone, so it is
+the same for any division of the stream. Per-channel energy normalization (Wang et al. 2017, doi:10.1109/ICASSP.2017.7953152)
+does the same with a symmetric average.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class InputScaling:
+    """How log-magnitude frames become the network's input; lengths in frames, levels in nepers (1 Np = 8.7 dB)."""
+
+    group_frames: int = 4
+    rise_frames: float = 375.0
+    fall_frames: float = 37.5
+    lowest_np: float = -3.0
+    highest_np: float = 7.0
+    colour_np: float = 6.0  # the floor's own shape is kept within +-colour_np of its mean
+    gain: float = 0.5
+
+
+class NetworkInput:
+    """Turns frames into `[batch, 2, frames, bins]`: level above the floor, and the floor's shape over the bins.
+
+    Works on whole groups: `frames` must be a multiple of `scaling.group_frames`. Any number of leading batch axes.
+    """
+
+    def __init__(self, scaling: InputScaling | None = None) -> None:
+        self.scaling = scaling or InputScaling()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the floor: the next group sets it."""
+        self._floor: Float32 | None = None
+        self._groups = 0
+
+    def push(self, frames: Float32) -> Float32:
+        """Shape: `[..., frames, bins] -> [..., 2, frames, bins]`."""
+        s = self.scaling
+        grouped = frames.reshape(*frames.shape[:-2], -1, s.group_frames, frames.shape[-1])
+        means = grouped.mean(axis=-2, dtype=np.float32)  # [..., groups, bins]
+        floors = np.empty_like(means)
+        for group in range(means.shape[-2]):
+            floors[..., group, :] = self._follow(means[..., group, :])
+        above = np.clip(grouped - floors[..., None, :], s.lowest_np, s.highest_np)
+        colour = floors - floors.mean(axis=-1, keepdims=True, dtype=np.float32)
+        colour = np.clip(colour, -s.colour_np, s.colour_np)
+        pair = np.stack([above, np.broadcast_to(colour[..., None, :], above.shape)], axis=-4)
+        return (pair * np.float32(s.gain)).reshape(*frames.shape[:-2], 2, *frames.shape[-2:])
+
+    def _follow(self, level: Float32) -> Float32:
+        s = self.scaling
+        self._groups += 1
+        if self._floor is None:
+            self._floor = level.copy()
+            return self._floor
+        # Young floors average what little they have seen; old ones fall fast and rise slowly.
+        youngest = 1.0 / self._groups
+        rise = np.float32(max(s.group_frames / s.rise_frames, youngest))
+        fall = np.float32(max(s.group_frames / s.fall_frames, youngest))
+        step = level - self._floor
+        self._floor = self._floor + np.where(step > 0, rise * step, fall * step)
+        return self._floor

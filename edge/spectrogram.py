@@ -1,0 +1,99 @@
+"""Log-magnitude spectrogram, a block at a time.
+
+Frame t is the 512 samples [256 t, 256 t + 512) under a Hann window, so it is centred 8 ms + 8 ms * t after the first
+sample at 32 kHz. `flush` pads the tail with zeros until every sample has been in a frame. A frame is computed from its
+own samples alone, in one fixed order, so any division of the stream into blocks gives the same bits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The time-frequency grid on which spectrogram, mask and events lie."""
+
+    sample_rate_hz: int = 32000
+    n_fft: int = 512
+    hop: int = 256
+    bins: int = 256  # FFT bins 1..bins; bin 0 (DC) is left out
+    magnitude_floor: float = 1e-5  # added to |STFT| of full-scale-1 samples; 20 dB under 16-bit dither
+
+    @property
+    def hop_s(self) -> float:
+        """Seconds between frames."""
+        return self.hop / self.sample_rate_hz
+
+    @property
+    def first_frame_s(self) -> float:
+        """Centre of frame 0, in seconds after the first sample."""
+        return self.n_fft / 2 / self.sample_rate_hz
+
+    @property
+    def bin_hz(self) -> float:
+        """Hertz between bins."""
+        return self.sample_rate_hz / self.n_fft
+
+    @property
+    def low_hz(self) -> float:
+        """Centre of column 0."""
+        return self.bin_hz
+
+    def frames(self, samples: int) -> int:
+        """How many frames a stream of so many samples gives, the flushed tail included."""
+        if samples == 0:
+            return 0
+        return 1 + -(-max(samples - self.n_fft, 0) // self.hop)
+
+
+class Spectrogram:
+    """Streaming `log(|STFT| + floor)`: push samples, get frames.
+
+    Shape: `push(samples [n]) -> float32 [frames, bins]`, natural logarithm.
+    """
+
+    def __init__(self, grid: Grid | None = None) -> None:
+        self.grid = grid or Grid()
+        n = self.grid.n_fft
+        # Periodic Hann (as scipy's `get_window("hann", n)`).
+        self._window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n) / n)).astype(np.float32)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the past: the next sample is the first of a stream."""
+        self._tail: Float32 = np.zeros(0, np.float32)
+        self._fresh = 0  # samples of the tail that no frame has covered yet
+
+    def push(self, samples: Float32) -> Float32:
+        """Frames completed by these samples."""
+        n_fft, hop = self.grid.n_fft, self.grid.hop
+        self._fresh += len(samples)
+        buffer = np.concatenate([self._tail, samples.astype(np.float32, copy=False)])
+        frames = max(0, (len(buffer) - n_fft) // hop + 1)
+        self._tail = buffer[frames * hop :].copy()
+        if frames == 0:
+            return np.zeros((0, self.grid.bins), np.float32)
+        self._fresh = len(self._tail) - (n_fft - hop)
+        return self._log_magnitude(buffer, frames)
+
+    def flush(self) -> Float32:
+        """The last frame, padded with zeros, where samples are left that no frame has covered; then reset."""
+        tail, fresh = self._tail, self._fresh
+        self.reset()
+        if fresh <= 0:
+            return np.zeros((0, self.grid.bins), np.float32)
+        return self._log_magnitude(np.pad(tail, (0, self.grid.n_fft - len(tail))), 1)
+
+    def _log_magnitude(self, buffer: Float32, frames: int) -> Float32:
+        grid = self.grid
+        windows = np.lib.stride_tricks.sliding_window_view(buffer, grid.n_fft)[: frames * grid.hop : grid.hop]
+        spectrum = np.fft.rfft(windows * self._window, axis=1)[:, 1 : grid.bins + 1]
+        # Written out, since abs() of a complex array (hypot) takes three times as long.
+        power = spectrum.real**2 + spectrum.imag**2
+        return np.log(np.sqrt(power) + np.float32(grid.magnitude_floor)).astype(np.float32, copy=False)

@@ -1,0 +1,1 @@
+"""The workstation: data, network, training loop and metrics."""

@@ -1,0 +1,26 @@
+"""Losses over bins; `weight` 0 leaves a bin out."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def mask_loss(name: str, logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Shape: three `[batch, frames, bins]` -> scalar. Names as in `recipe.LOSSES`."""
+    total = torch.zeros((), device=logits.device)
+    if "cross-entropy" in name:
+        total = total + _mean(F.binary_cross_entropy_with_logits(logits, target, reduction="none"), weight)
+    if name == "focal":  # Lin et al. 2017, arXiv 1708.02002, gamma 2
+        entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+        total = total + _mean((1 - torch.exp(-entropy)) ** 2 * entropy, weight)
+    if "dice" in name:  # Milletari et al. 2016, arXiv 1606.04797, over the whole batch
+        probability = torch.sigmoid(logits) * weight
+        overlap = (probability * target).sum()
+        total = total + 1 - (2 * overlap + 1) / (probability.sum() + (target * weight).sum() + 1)
+    return total
+
+
+def _mean(loss: Tensor, weight: Tensor) -> Tensor:
+    return (loss * weight).sum() / weight.sum().clamp(min=1)

@@ -1,0 +1,101 @@
+"""Where the bird is: masks from energy, and the shape a careful person would paint around them.
+
+All arrays are `[frames, bins]` on the recorder's grid; magnitudes are linear unless a name ends in `_db`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+Float32 = NDArray[np.float32]
+Bool = NDArray[np.bool_]
+
+PEAK_RANGE_DB = 35.0  # how far under its loudest bin a call is still seen
+
+
+@dataclass(frozen=True)
+class Paint:
+    """The painted convention: gaps a person would fill, and how far outside the energy the line runs."""
+
+    gap_frames: int = 6
+    gap_bins: int = 5
+    margin_frames: int = 2
+    margin_bins: int = 3
+
+
+def paint(tight: Bool, style: Paint | None = None) -> Bool:
+    """Closed shapes around a tight mask, as a person paints them."""
+    style = style or Paint()
+    if not tight.any():
+        return tight
+    frames, bins = style.margin_frames, style.margin_bins
+    # Along time, then along frequency: a box would join notes that only come near each other at a corner.
+    closed = _close(_close(tight, style.gap_frames, 0), style.gap_bins, 1)
+    # Two boxes make a rounded margin.
+    return _spread(closed, frames, bins // 2) | _spread(closed, frames // 2, bins)
+
+
+def _close(mask: Bool, gap: int, axis: int) -> Bool:
+    """Fills gaps of up to `gap` along one axis."""
+    padding = [(0, 0), (0, 0)]
+    padding[axis] = (gap, gap)
+    grown = ndimage.maximum_filter1d(np.pad(mask, padding).view(np.uint8), gap + 1, axis)
+    # The same window, its even size centred the other way, so that the ends come back where they were.
+    shrunk = ndimage.minimum_filter1d(grown, gap + 1, axis, origin=0 if gap % 2 == 0 else -1)
+    inner = slice(gap, gap + mask.shape[axis])
+    return (shrunk[inner] if axis == 0 else shrunk[:, inner]).view(bool)
+
+
+def _spread(mask: Bool, frames: int, bins: int) -> Bool:
+    wide = ndimage.maximum_filter1d(mask.view(np.uint8), 2 * frames + 1, 0)
+    return ndimage.maximum_filter1d(wide, 2 * bins + 1, 1).view(bool)
+
+
+def smooth_power(magnitude: Float32, frames: float, bins: float) -> Float32:
+    """Power averaged over a Gaussian of so many frames and bins (standard deviation)."""
+    return ndimage.gaussian_filter(magnitude * magnitude, (frames, bins), truncate=2.5)
+
+
+def isolated_mask(magnitude: Float32, floor_percentile: float = 5.0, range_db: float = PEAK_RANGE_DB) -> Bool:
+    """Tight mask of a call that stands alone (the rest erased or gated away).
+
+    A bin counts within `range_db` of the peak, and 12 dB above the `floor_percentile` level, which is the dither
+    of an erased file.
+    """
+    power_db = 10 * np.log10(smooth_power(magnitude, 0.6, 0.6) + 1e-12)
+    floor_db = np.percentile(power_db, floor_percentile) + 12.0
+    tight = power_db > max(power_db.max() - range_db, floor_db)
+    return ndimage.binary_opening(tight, np.ones((2, 2), bool))
+
+
+def focal_mask(magnitude: Float32, low_bin: int = 6) -> tuple[Bool, Bool]:
+    """Tight mask of the birds in a loud, clean recording, and the bins of which that cannot be told.
+
+    A region counts where it stands 10 dB above its bin's own background, its core 18 dB, within 38 dB of the loudest
+    sound near it (under that lies what the codec adds), and is no hum or hiss by its length. Returns `(tight, doubtful)`.
+    """
+    power_db = 10 * np.log10(smooth_power(magnitude, 1.0, 0.8) + 1e-12)
+    background_db = ndimage.gaussian_filter1d(np.percentile(power_db, 25, axis=0), 2.0)
+    above = power_db - background_db
+    near_peak_db = ndimage.maximum_filter(power_db, (125, 129))
+    reach_db = np.maximum(near_peak_db - PEAK_RANGE_DB - 3.0, power_db.max() - 50.0)
+    candidate = (above > 10.0) & (power_db > reach_db)
+    candidate[:, :low_bin] = False
+    candidate = ndimage.binary_opening(candidate, np.ones((2, 2), bool))
+    doubtful = (above > 6.0) & (power_db > reach_db - 15.0)
+    regions, count = ndimage.label(candidate, np.ones((3, 3), bool))
+    if count == 0:
+        return candidate, doubtful
+    numbers = np.arange(1, count + 1)
+    height = ndimage.maximum(above, regions, numbers)
+    area = ndimage.sum_labels(candidate, regions, numbers)
+    length = np.array([s[0].stop - s[0].start for s in ndimage.find_objects(regions)])
+    top_bin = np.array([s[1].stop for s in ndimage.find_objects(regions)])
+    longest = np.where(top_bin < 20, 250, 625)  # longer than 2 s under 1.25 kHz is a hum, than 5 s a hiss
+    sure = np.concatenate([[False], (height > 18.0) & (area >= 12) & (length <= longest)])
+    tight = sure[regions]
+    return tight, (doubtful | candidate) & ~tight

@@ -1,0 +1,126 @@
+"""The recordings to learn from, and which of them the network never sees while it learns.
+
+`index.tsv` has a row a file; see its own README for the columns. Files that share a xeno-canto number, a species or an
+original recording form one family, and a family lies whole in one split. The split of a family is a hash of its name,
+so it does not change when files are added.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import zlib
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from birdedge.edge.errors import DataError
+
+SPLITS = ("train", "validation", "test")
+COLUMNS = ("file", "kind", "tier", "licence", "source", "original", "xc", "species", "snr90_db")
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One audio file and what is known of it."""
+
+    path: Path
+    kind: str  # lasso, birds, notes, boxes, painted, noise, soundscapes
+    tier: str  # open or restricted
+    licence: str
+    source: str
+    original: str
+    xc: str
+    species: str
+    snr_db: float
+    split: str = ""
+
+
+def read_index(data: Path, tier: str | None = None) -> list[Recording]:
+    """Every recording of `data/index.tsv`, with its split; `tier="open"` leaves the restricted ones out.
+
+    Raises: DataError where the folder has no index or the index lacks a column.
+    """
+    index = data / "index.tsv"
+    if not index.is_file():
+        raise DataError(f"{data} holds no index.tsv; give the folder that has it, with --data")
+    with index.open(encoding="utf-8", newline="") as lines:
+        rows = csv.DictReader(lines, delimiter="\t")
+        missing = [c for c in COLUMNS if c not in (rows.fieldnames or ())]
+        if missing:
+            raise DataError(f"{index} lacks the column {missing[0]!r}; it needs {', '.join(COLUMNS)}")
+        recordings = [
+            Recording(
+                path=data / row["file"],
+                kind=row["kind"],
+                tier=row["tier"],
+                licence=row["licence"],
+                source=row["source"],
+                original=row["original"],
+                xc=row["xc"] or _xeno_canto_number(row["original"]),
+                species=row["species"],
+                snr_db=float(row["snr90_db"] or "nan"),
+            )
+            for row in rows
+        ]
+    split = assign_splits(recordings)
+    return [
+        Recording(**{**vars(r), "split": split[i]})
+        for i, r in enumerate(recordings)
+        if tier is None or r.tier == tier
+    ]
+
+
+def assign_splits(recordings: Iterable[Recording]) -> list[str]:
+    """The split of each recording: 80 % of the families train, 10 % validate, 10 % test."""
+    files = list(recordings)
+    parent = list(range(len(files)))
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    holders: dict[str, int] = {}
+    for i, recording in enumerate(files):
+        for mark in _family_marks(recording):
+            parent[root(i)] = root(holders.setdefault(mark, i))
+    members = defaultdict(list)
+    for i in range(len(files)):
+        members[root(i)].append(i)
+    splits = [""] * len(files)
+    for family in members.values():
+        name = min(f"{files[i].source}/{files[i].original}" for i in family)
+        share = zlib.crc32(name.encode()) % 100
+        chosen = "train" if share < 80 else "validation" if share < 90 else "test"
+        for i in family:
+            splits[i] = chosen
+    return splits
+
+
+def _family_marks(recording: Recording) -> list[str]:
+    """What ties a file to others: the same original, xeno-canto number or species (or a folder of one species)."""
+    marks = [f"original {recording.source} {_original(recording.original)}"]
+    if recording.xc:
+        marks.append(f"xc {recording.xc}")
+    if recording.kind in ("birds", "lasso", "boxes") and recording.species:
+        marks.append(f"species {recording.species.lower().replace('_', ' ')}")
+    species_folder = re.search(r"/vocalisations/([a-z]{3,6}\d)/", recording.original)
+    if species_folder:
+        marks.append(f"species code {species_folder[1]}")
+    return marks
+
+
+def _original(name: str) -> str:
+    """The original recording behind a cut: trailing part numbers say which cut it is."""
+    stem = name.rsplit(".", 1)[0]
+    esc50 = re.match(r".*/\d-(\d+)-[A-Z]-\d+$", stem)  # fold-freesound id-take-class
+    return esc50[1] if esc50 else re.sub(r"(_\d{1,3})+$", "", stem)
+
+
+def _xeno_canto_number(name: str) -> str:
+    """The xeno-canto number in a file name such as `XC67332 - Meadow Pipit.mp3` or `processed/639461.mp3`."""
+    found = re.search(r"XC ?(\d{4,7})", name, re.IGNORECASE) or re.search(r"(?:^|/)(\d{5,6})\.\w+$", name)
+    return found[1] if found else ""

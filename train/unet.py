@@ -1,0 +1,157 @@
+"""The network: a compact U-Net, causal in time, that keeps its past in explicit states.
+
+Each convolution sees the frames it needs from the past through a state tensor that goes in and comes out; there is no
+padding in time. A whole sequence and a stream of chunks are therefore the same computation, cut differently. Frequency
+is padded with zeros. Shapes are `[batch, channels, frames, bins]` throughout.
+
+    input   2 x T   x 256
+    stem   16 x T/2 x 128 ------------ delay ------------- + dec1 - head: 4 x T/2 x 128 = T x 256
+    down1  32 x T/4 x  64 ------------------------- + dec2
+    down2  48 x T/4 x  32 ------------------ + dec3
+    down3  64 x T/4 x  16 - dilated blocks -
+
+The mask of frame t is given out at frame t + lookahead: the fine skip waits until the deep, later branch has caught up
+(branch alignment as in Caillon & Esling 2022, arXiv 2204.07064).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+TIME_STRIDE = 4  # frames that the deepest level moves in one step
+
+
+@dataclass(frozen=True)
+class UNetConfig:
+    """Sizes of the network. `lookahead_frames` is 0, 8 or 16."""
+
+    input_channels: int = 2
+    bins: int = 256
+    channels: tuple[int, int, int, int] = (16, 32, 48, 64)
+    squeezed_channels: int = 32
+    dilations: tuple[int, ...] = (1, 2, 4, 8)
+    lookahead_frames: int = 8
+    dropout: float = 0.1
+
+
+class CausalConv(nn.Module):
+    """Convolution, batch norm, ReLU; not padded in time, zero-padded in frequency.
+
+    `past` is the shape `(channels, frames, bins)` of the input it must be given again before the next chunk.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        bins: int,
+        kernel: tuple[int, int] = (3, 3),
+        stride: tuple[int, int] = (1, 1),
+        dilation: int = 1,
+    ) -> None:
+        super().__init__()
+        self.past = (inputs, (kernel[0] - 1) * dilation + 1 - stride[0], bins)
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, (0, 1), (dilation, 1), bias=False)
+        self.norm = nn.BatchNorm2d(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.norm(self.conv(x)))
+
+
+class DilatedBlock(nn.Module):
+    """Looks back over `2 * dilation` steps and adds what it saw."""
+
+    def __init__(self, channels: int, squeezed: int, bins: int, dilation: int, dropout: float) -> None:
+        super().__init__()
+        self.look = CausalConv(channels, squeezed, bins, dilation=dilation)
+        self.widen = nn.Conv2d(squeezed, channels, 1, bias=False)
+        self.norm = nn.BatchNorm2d(channels)
+        self.dropout = nn.Dropout2d(dropout)
+
+    def forward(self, x: Tensor, seen: Tensor) -> Tensor:
+        return F.relu(x + self.dropout(self.norm(self.widen(self.look(seen)))))
+
+
+class Up(nn.Module):
+    """Takes a deep map to its skip's channels and grid, and adds the skip."""
+
+    def __init__(self, inputs: int, outputs: int, factor: tuple[int, int]) -> None:
+        super().__init__()
+        self.match = nn.Conv2d(inputs, outputs, 1, bias=False)
+        self.norm = nn.BatchNorm2d(outputs)
+        self.factor = factor
+
+    def forward(self, deep: Tensor, skip: Tensor) -> Tensor:
+        return F.interpolate(self.norm(self.match(deep)), scale_factor=self.factor, mode="nearest") + skip
+
+
+class UNet(nn.Module):
+    """`forward(x, states) -> (logits, states)`.
+
+    Shape: x `[batch, 2, frames, bins]` with frames a multiple of 4; logits `[batch, frames, bins]`, where row t is the
+    mask of frame t - lookahead. States start as zeros (`initial_states`).
+    """
+
+    def __init__(self, config: UNetConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or UNetConfig()
+        c1, c2, c3, c4 = config.channels
+        b1, b2, b3, b4 = (config.bins // n for n in (2, 4, 8, 16))
+        self.stem = CausalConv(config.input_channels, c1, config.bins, (4, 4), (2, 2))
+        # Where in the spectrum a sound lies tells wind from song; a convolution alone cannot know it.
+        self.place = nn.Parameter(torch.zeros(1, c1, 1, b1))
+        self.enc1 = CausalConv(c1, c1, b1)
+        self.down1 = CausalConv(c1, c2, b1, (3, 4), (2, 2))
+        self.enc2 = CausalConv(c2, c2, b2)
+        self.down2 = CausalConv(c2, c3, b2, (1, 4), (1, 2))
+        self.enc3 = CausalConv(c3, c3, b3)
+        self.down3 = CausalConv(c3, c4, b3, (1, 4), (1, 2))
+        self.blocks = nn.ModuleList(
+            DilatedBlock(c4, config.squeezed_channels, b4, dilation, config.dropout)
+            for dilation in config.dilations
+        )
+        self.up3, self.dec3 = Up(c4, c3, (1, 2)), CausalConv(c3, c3, b3)
+        self.up2, self.dec2 = Up(c3, c2, (1, 2)), CausalConv(c2, c2, b2)
+        self.up1, self.dec1 = Up(c2, c1, (2, 2)), CausalConv(c1, c1, b1)
+        self.head = nn.Conv2d(c1, 4, 1)
+        # The fine branch looks around a centre 4 frames back by itself; the rest of the lookahead it waits.
+        self.delay = (c1, max(0, config.lookahead_frames - 4) // 2, b1)
+
+    def state_shapes(self) -> list[tuple[int, int, int]]:
+        """`(channels, frames, bins)` of each state, in the order `forward` takes them."""
+        encoder = [self.stem, self.enc1, self.down1, self.enc2, self.enc3, *(b.look for b in self.blocks)]
+        decoder = [self.dec3, self.dec2, self.dec1]
+        return [*(m.past for m in encoder), *(m.past for m in decoder[:2]), self.delay, decoder[2].past]
+
+    def initial_states(self, batch: int = 1) -> list[Tensor]:
+        """Zeros: a stream begins in silence."""
+        place = self.place
+        return [torch.zeros(batch, *s, dtype=place.dtype, device=place.device) for s in self.state_shapes()]
+
+    def forward(self, x: Tensor, states: Sequence[Tensor] | None = None) -> tuple[Tensor, list[Tensor]]:
+        past, kept = iter(self.initial_states(len(x)) if states is None else states), list[Tensor]()
+
+        def recall(new: Tensor) -> Tensor:
+            """Put the past before `new`, and keep the end of both for the next chunk."""
+            old = next(past)
+            both = torch.cat([old, new], dim=2)
+            kept.append(both[:, :, both.shape[2] - old.shape[2] :])
+            return both
+
+        fine = self.stem(recall(x))  # [batch, 16, T/2, 128]
+        fine = self.enc1(recall(fine + self.place))
+        middle = self.enc2(recall(self.down1(recall(fine))))  # [batch, 32, T/4, 64]
+        coarse = self.enc3(recall(self.down2(middle)))  # [batch, 48, T/4, 32]
+        deep = self.down3(coarse)  # [batch, 64, T/4, 16]
+        for block in self.blocks:
+            deep = block(deep, recall(deep))
+        coarse = self.dec3(recall(self.up3(deep, coarse)))
+        middle = self.dec2(recall(self.up2(coarse, middle)))
+        late = recall(fine)[:, :, : fine.shape[2]]
+        fine = self.dec1(recall(self.up1(middle, late)))
+        return F.pixel_shuffle(self.head(fine), 2).squeeze(1), kept
