@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from birdedge.edge.errors import DataError, ExtraMissingError
 from birdedge.edge.event import Event
-from birdedge.edge.tables import output_errors, replacing
+from birdedge.edge.files import output_errors, replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdedge.edge.errors import DataError
-from birdedge.edge.tables import output_errors, replacing
+from birdedge.edge.files import output_errors, replacing
 
 COPY_BYTES = 1 << 20
 

@@ -117,6 +117,7 @@ class Microphone:
 
     device: InputDevice
     sample_rate_hz: int
+    _ring: SampleRing
 
     def __init__(
         self,
@@ -143,7 +144,6 @@ class Microphone:
         self._ring_s = ring_s
         self._stall_s = stall_s
         self._arrived = threading.Event()
-        self._ring: SampleRing
         self._stream: Any = None
 
     @property
@@ -191,13 +191,14 @@ class Microphone:
             self.close()
             raise DeviceError(
                 f"{self.device.name!r} cannot be opened with {self.channels} channels at "
-                f"{self.sample_rate_hz} Hz ({error.args[0]}): close the program that holds it, or choose another rate"
+                f"{self.sample_rate_hz} Hz ({error.args[0]}): close the program that holds it, "
+                "or choose another rate"
             ) from error
 
     def close(self) -> None:
         """Stop capturing; a second time does nothing."""
         if self._stream is not None:
-            self._stream.close(ignore_errors=True)
+            self._stream.close()
             self._stream = None
 
     def blocks(self, stop: threading.Event) -> Iterator[tuple[int, NDArray[np.float32]]]:
@@ -213,9 +214,8 @@ class Microphone:
         while True:
             stopping = stop.is_set()
             lost = not self._stream.active
-            waiting_samples = (
-                self._ring.available_samples
-            )  # not what comes in meanwhile, or a slow reader never stops
+            # Not what comes in meanwhile, or a slow reader would never see `stop`.
+            waiting_samples = self._ring.available_samples
             while waiting_samples:
                 gap_samples, block = self._ring.read(min(waiting_samples, piece_samples))
                 waiting_samples -= len(block)

@@ -1,10 +1,10 @@
 """A causal estimate of the background level of each bin, and the network's input made from it.
 
-Microphones differ by 40 dB, forests by their hiss. What a bird adds is seen best as decibels above what the bin held
-before, so the network's input is the log magnitude less a floor that falls fast and rises slowly (it settles near the
-10 % quantile of the level). The floor moves once a group of four frames, by a fixed rule on that group alone, so it is
-the same for any division of the stream. Per-channel energy normalization (Wang et al. 2017, doi:10.1109/ICASSP.2017.7953152)
-does the same with a symmetric average.
+Microphones differ by 40 dB, forests by their hiss. What a bird adds is seen best as decibels above what the
+bin held before, so the network's input is the log magnitude less a floor that falls fast and rises slowly (it
+settles near the 10 % quantile of the level). The floor moves once a group of four frames, by a fixed rule on
+that group alone, so it is the same for any division of the stream. Per-channel energy normalization (Wang et
+al. 2017, doi:10.1109/ICASSP.2017.7953152) does the same with a symmetric average.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Float32 = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class InputScaling:
-    """How log-magnitude frames become the network's input; lengths in frames, levels in nepers (1 Np = 8.7 dB)."""
+    """How log-magnitude frames become the network's input; levels in nepers (1 Np = 8.7 dB)."""
 
     group_frames: int = 4
     rise_frames: float = 375.0
@@ -31,9 +31,9 @@ class InputScaling:
 
 
 class NetworkInput:
-    """Turns frames into `[batch, 2, frames, bins]`: level above the floor, and the floor's shape over the bins.
+    """Makes two channels of the frames: level above the floor, and the floor's shape over the bins.
 
-    Works on whole groups: `frames` must be a multiple of `scaling.group_frames`. Any number of leading batch axes.
+    Works on whole groups: `frames` must be a multiple of `scaling.group_frames`. Any number of batch axes.
     """
 
     def __init__(self, scaling: InputScaling | None = None) -> None:
@@ -45,8 +45,11 @@ class NetworkInput:
         self._floor: Float32 | None = None
         self._groups = 0
 
-    def push(self, frames: Float32) -> Float32:
-        """Shape: `[..., frames, bins] -> [..., 2, frames, bins]`."""
+    def push(self, frames: Float32) -> tuple[Float32, Float32]:
+        """The network's input and the floor it was made with.
+
+        Shape: `[..., frames, bins] -> [..., 2, frames, bins], [..., frames / group_frames, bins]`.
+        """
         s = self.scaling
         grouped = frames.reshape(*frames.shape[:-2], -1, s.group_frames, frames.shape[-1])
         means = grouped.mean(axis=-2, dtype=np.float32)  # [..., groups, bins]
@@ -57,7 +60,7 @@ class NetworkInput:
         colour = floors - floors.mean(axis=-1, keepdims=True, dtype=np.float32)
         colour = np.clip(colour, -s.colour_np, s.colour_np)
         pair = np.stack([above, np.broadcast_to(colour[..., None, :], above.shape)], axis=-4)
-        return (pair * np.float32(s.gain)).reshape(*frames.shape[:-2], 2, *frames.shape[-2:])
+        return (pair * np.float32(s.gain)).reshape(*frames.shape[:-2], 2, *frames.shape[-2:]), floors
 
     def _follow(self, level: Float32) -> Float32:
         s = self.scaling

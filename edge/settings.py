@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import types
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from birdedge.edge.errors import SettingsError
@@ -15,7 +15,8 @@ T = TypeVar("T")
 def from_table(cls: type[T], table: dict[str, Any], where: str) -> T:
     """An instance of the dataclass `cls` from `table`; `where` names the table in errors.
 
-    Raises: SettingsError for an unknown key (naming the nearest valid one), a missing key or a value of the wrong kind.
+    Raises: SettingsError for an unknown key (naming the nearest valid one), a missing key, or a value of the
+    wrong kind.
     """
     assert is_dataclass(cls)
     if not isinstance(table, dict):
@@ -26,12 +27,11 @@ def from_table(cls: type[T], table: dict[str, Any], where: str) -> T:
             near = difflib.get_close_matches(key, kinds, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"valid keys are {', '.join(kinds)}"
             raise SettingsError(f"{where} has the unknown key {key!r}; {hint}")
-    values = {key: _checked(value, kinds[key], f"{where}: {key}") for key, value in table.items()}
-    try:
-        return cls(**values)
-    except TypeError:
-        needed = [f.name for f in fields(cls) if f.name not in table]
-        raise SettingsError(f"{where} lacks {', '.join(needed)}") from None
+    required = [f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING]
+    missing = [key for key in required if key not in table]
+    if missing:
+        raise SettingsError(f"{where} lacks {', '.join(missing)}")
+    return cls(**{key: _checked(value, kinds[key], f"{where}: {key}") for key, value in table.items()})
 
 
 def _checked(value: Any, kind: Any, where: str) -> Any:
@@ -43,9 +43,11 @@ def _checked(value: Any, kind: Any, where: str) -> Any:
         return _checked(value, next(o for o in options if o is not type(None)), where)
     if get_origin(kind) is tuple and isinstance(value, list | tuple):
         items = get_args(kind)
-        if items[-1] is not Ellipsis and len(items) != len(value):
+        if items[-1] is Ellipsis:
+            items = items[:1] * len(value)
+        elif len(items) != len(value):
             raise SettingsError(f"{where} needs {len(items)} values, not {len(value)}")
-        return tuple(_checked(v, items[0], where) for v in value)
+        return tuple(_checked(v, item, where) for v, item in zip(value, items, strict=True))
     if get_origin(kind) is dict and isinstance(value, dict):
         return value
     if is_dataclass(kind) and isinstance(value, dict):

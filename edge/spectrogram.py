@@ -1,8 +1,9 @@
 """Log-magnitude spectrogram, a block at a time.
 
-Frame t is the 512 samples [256 t, 256 t + 512) under a Hann window, so it is centred 8 ms + 8 ms * t after the first
-sample at 32 kHz. `flush` pads the tail with zeros until every sample has been in a frame. A frame is computed from its
-own samples alone, in one fixed order, so any division of the stream into blocks gives the same bits.
+Frame t is the 512 samples [256 t, 256 t + 512) under a Hann window, so it is centred 8 ms + 8 ms * t after
+the first sample at 32 kHz. `flush` pads the tail with zeros until every sample has been in a frame. A frame
+is computed from its own samples alone, in one fixed order, so any division of the stream into blocks gives
+the same bits.
 """
 
 from __future__ import annotations

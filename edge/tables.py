@@ -7,18 +7,17 @@ import io
 import json
 import math
 import os
-import secrets
 import unicodedata
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Self
 
-from birdedge.edge.errors import OutputError, SettingsError
+from birdedge.edge.errors import SettingsError
 from birdedge.edge.event import Event
+from birdedge.edge.files import output_errors, replacing
 
 EVENT_COLUMNS = {  # field: decimals
     "onset_s": 4,
@@ -45,45 +44,6 @@ RAVEN_COLUMNS = (
     "SNR (dB)",
     "Area (Hz s)",
 )
-
-
-@contextmanager
-def output_errors(path: Path) -> Iterator[None]:
-    """Turn an `OSError` of the block, which only writes `path`, into an `OutputError` that says so."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise OutputError(
-            f"{path} cannot be written ({reason}): name a folder that can be written to and has room"
-        ) from error
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A binary file that takes the name `path` when the block ends well, and is removed when it does not.
-
-    The folder is made if need be. Until the end an earlier file of that name stays as it was.
-
-    Raises:
-        OutputError: The folder or file cannot be written. What the block itself raises passes unchanged.
-    """
-    part = path.with_name(f".birdedge-{secrets.token_hex(8)}.part")
-    with output_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = part.open("xb")
-    try:
-        yield file
-        with output_errors(path):
-            file.flush()
-            os.fsync(file.fileno())  # else a power cut may leave the new name on an empty file
-            file.close()
-            part.replace(path)
-    finally:
-        with suppress(OSError):
-            file.close()
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -274,42 +234,3 @@ def combined_raven(path: Path, recordings: Iterable[tuple[str | Path, float, Ite
                 with output_errors(path):
                     file.write(_encoded(_raven(event, recording, selection, begin_s)))
             begin_s += duration_s
-
-
-def unique_stems(paths: Iterable[Path]) -> dict[Path, str]:
-    """Name the results of each recording so that none overwrites another's.
-
-    A recording keeps its stem where no other has it; else parent folders are put before it until the names
-    differ (`north/dawn.wav` and `south/dawn.wav`: `north_dawn`, `south_dawn`), and two of one folder keep
-    their suffix (`dawn.wav`, `dawn.flac`). Names that differ only in case count as equal, as on a memory card
-    they are. A recording given twice is named once.
-
-    Raises:
-        SettingsError: Two recordings cannot be told apart, such as `dawn.wav` and `Dawn.wav` of one folder.
-    """
-    given: dict[Path, Path] = {}
-    for path in paths:
-        # Not resolve(): many names may link to one sound, each asked for by its own name.
-        given.setdefault(Path(os.path.abspath(path)), path)  # noqa: PTH100
-    siblings = Counter(str(path.with_suffix("")).casefold() for path in given)
-    parts = {
-        path: (
-            *(part.strip("/\\:") for part in path.parent.parts),
-            path.stem if siblings[str(path.with_suffix("")).casefold()] == 1 else path.name,
-        )
-        for path in given
-    }
-    depth = dict.fromkeys(given, 1)
-    while True:
-        names = {path: "_".join(parts[path][-depth[path] :]) for path in given}
-        uses = Counter(name.casefold() for name in names.values())
-        clashing = [path for path in given if uses[names[path].casefold()] > 1]
-        if not clashing:
-            return {given[path]: name for path, name in names.items()}
-        deeper = [path for path in clashing if depth[path] < len(parts[path])]
-        if not deeper:
-            first = names[clashing[0]]
-            one, other, *_ = (given[path] for path in clashing if names[path].casefold() == first.casefold())
-            raise SettingsError(f"{one} and {other} would both be written as {first}: rename one of them")
-        for path in deeper:
-            depth[path] += 1

@@ -1,4 +1,4 @@
-"""Sound to mix from, held in memory: birds standing alone, birds as recorded, and everything that is not a bird."""
+"""Sound to mix from, held in memory: birds standing alone, birds as recorded, and all that is not a bird."""
 
 from __future__ import annotations
 
@@ -71,15 +71,18 @@ def read_mono(recording: Recording) -> Float32:
         samples, rate_hz = soundfile.read(recording.path, dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, OSError) as error:
         raise DataError(f"{recording.path} cannot be read as audio: {error}") from error
-    mono = samples.mean(axis=1)
-    return mono if rate_hz == GRID.sample_rate_hz else soxr.resample(mono, rate_hz, GRID.sample_rate_hz)
+    mono: Float32 = samples.mean(axis=1)
+    if rate_hz != GRID.sample_rate_hz:
+        mono = soxr.resample(mono, rate_hz, GRID.sample_rate_hz)
+    return mono
 
 
 def magnitude(samples: Float32) -> Float32:
     """|STFT| `[frames, bins]` as the recorder computes it."""
     spectrogram = Spectrogram(GRID)
     log = np.concatenate([spectrogram.push(samples), spectrogram.flush()])
-    return np.exp(log) - np.float32(GRID.magnitude_floor)
+    level: Float32 = np.exp(log) - np.float32(GRID.magnitude_floor)
+    return level
 
 
 def to_int16(samples: Float32) -> Int16:
@@ -105,7 +108,7 @@ def _add_birds(bank: Bank, recording: Recording, samples: Float32) -> None:
         if recording.kind == "birds":
             bank.focals.append(Focal(to_int16(samples), tight, doubtful))
     shape = paint(tight)
-    phrases = _phrases(shape.any(axis=1), len(samples))
+    phrases = _phrases(np.any(shape, axis=1), len(samples))
     if phrases:
         bank.songs.append(Song(to_int16(gate(samples, shape)), phrases))
 

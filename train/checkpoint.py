@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from birdedge.edge.errors import ModelFileError, ModelMissingError
+from birdedge.edge.errors import ModelFileError, ModelMissingError, OutputError
 from birdedge.train.recipe import Recipe, recipe_from_table
 from birdedge.train.unet import UNet
 
@@ -26,12 +25,24 @@ class Checkpoint:
     facts: dict[str, Any]  # epoch, threshold, validation_iou, training_data, ...
 
 
-def save_checkpoint(path: Path, weights: dict[str, torch.Tensor], recipe: Recipe, facts: dict[str, Any]) -> None:
-    """Writes whole or not at all."""
-    metadata = {"birdedge": "checkpoint 1", "recipe": json.dumps(recipe.as_table()), "facts": json.dumps(facts)}
+def save_checkpoint(
+    path: Path, weights: dict[str, torch.Tensor], recipe: Recipe, facts: dict[str, Any]
+) -> None:
+    """Writes whole or not at all.
+
+    Raises: OutputError.
+    """
+    tables = {"recipe": json.dumps(recipe.as_table()), "facts": json.dumps(facts)}
     temporary = path.with_name(path.name + ".part")
-    save_file({k: v.detach().cpu().contiguous() for k, v in weights.items()}, temporary, metadata)
-    os.replace(temporary, path)
+    try:
+        save_file(
+            {k: v.detach().cpu().contiguous() for k, v in weights.items()},
+            temporary,
+            {"birdedge": "checkpoint 1", **tables},
+        )
+        temporary.replace(path)
+    except (SafetensorError, OSError) as error:
+        raise OutputError(f"the checkpoint {path} cannot be written: {error}") from error
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -40,7 +51,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Raises: ModelMissingError, ModelFileError.
     """
     if not path.is_file():
-        raise ModelMissingError(f"there is no checkpoint {path}; give a .safetensors file that `birdedge train` wrote")
+        raise ModelMissingError(
+            f"there is no checkpoint {path}; give a .safetensors file that `birdedge train` wrote"
+        )
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
@@ -49,10 +62,14 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise ModelFileError(f"{path} is not a checkpoint of `birdedge train`: {error}") from error
     if metadata.get("birdedge") != "checkpoint 1":
         raise ModelFileError(f"{path} is a safetensors file but not a checkpoint of `birdedge train`")
-    recipe = recipe_from_table(json.loads(metadata["recipe"]), f"recipe in {path}")
+    try:
+        recipe = recipe_from_table(json.loads(metadata["recipe"]), "its recipe")
+        facts = json.loads(metadata["facts"])
+    except (KeyError, ValueError) as error:
+        raise ModelFileError(f"{path} is damaged or of another version of birdedge: {error}") from error
     network = UNet(recipe.network)
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
         raise ModelFileError(f"{path} holds weights that do not fit its own recipe: {error}") from error
-    return Checkpoint(network.eval(), recipe, json.loads(metadata["facts"]))
+    return Checkpoint(network.eval(), recipe, facts)

@@ -29,11 +29,12 @@ from birdedge.train.recipe import Recipe, Training, recipe_from_table
 from birdedge.train.recordings import Recording, read_index
 from birdedge.train.unet import UNet
 
-Batch = tuple[Tensor, Tensor, Tensor]  # input [batch, 2, frames, bins], target and weight [batch, frames, bins]
+# Input [batch, 2, frames, bins], target and weight [batch, frames, bins].
+Batch = tuple[Tensor, Tensor, Tensor]
 
 
 class Mixes(Dataset[Batch]):
-    """Example i of an epoch is drawn from (seed, epoch, i) alone, so any number of workers gives the same epoch."""
+    """Example i of an epoch is drawn from (seed, epoch, i) alone: any number of workers gives the same."""
 
     def __init__(self, bank: Bank, mixing: Mixing, seed: tuple[int, ...], length: int) -> None:
         self.bank, self.mixing, self.seed, self.length = bank, mixing, seed, length
@@ -43,8 +44,8 @@ class Mixes(Dataset[Batch]):
 
     def __getitem__(self, index: int) -> Batch:
         example = make_example(self.bank, self.mixing, np.random.default_rng((*self.seed, index)))
-        arrays = (example.network_input(), example.target.astype(np.float32), example.weight.astype(np.float32))
-        return tuple(torch.from_numpy(a) for a in arrays)  # type: ignore[return-value]
+        target, weight = example.target.astype(np.float32), example.weight.astype(np.float32)
+        return torch.from_numpy(example.network_input()), torch.from_numpy(target), torch.from_numpy(weight)
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def train(
 ) -> Path:
     """Trains and returns the path of the best checkpoint, `out/best.safetensors`.
 
-    Beside it: `last.pt` (all that `resume` needs), `history.json`, `curves.png`, and TensorBoard's event files.
+    Beside it: `last.pt` (all that `resume` needs), `history.json`, `curves.png` and TensorBoard's files.
     """
     settings = recipe.training
     if (out / "last.pt").exists() and not resume:
@@ -88,14 +89,16 @@ def train(
     network = UNet(recipe.network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = _optimizer(settings, network)
     model, fitted = fabric.setup(network, optimizer)
-    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(settings.average_decay), use_buffers=True)
+    follow = get_ema_multi_avg_fn(settings.average_decay)  # type: ignore[no-untyped-call]
+    average = AveragedModel(network, multi_avg_fn=follow, use_buffers=True)
     history: list[Epoch] = []
     if resume:
         history = _resume(out, recipe, network, optimizer, average)
     out.mkdir(parents=True, exist_ok=True)
     (out / "recipe.json").write_text(json.dumps(recipe.as_table(), indent=1))
-    writer = SummaryWriter(str(out))  # type: ignore[no-untyped-call]
-    validation = _loader(fabric, Mixes(banks["validation"], recipe.mixing, (settings.seed, 0), settings.validation_examples), settings)
+    writer = SummaryWriter(str(out))
+    mixes = Mixes(banks["validation"], recipe.mixing, (settings.seed, 0), settings.validation_examples)
+    validation = _loader(fabric, mixes, settings)
 
     steps = math.ceil(settings.examples_per_epoch / settings.batch)
     for epoch in range(len(history) + 1, settings.epochs + 1):
@@ -140,7 +143,7 @@ def train(
         if epoch - leader.epoch >= settings.patience:
             say(f"no better validation IoU for {settings.patience} epochs: stopped early")
             break
-    writer.close()  # type: ignore[no-untyped-call]
+    writer.close()
     return out / "best.safetensors"
 
 
@@ -151,7 +154,8 @@ def training_data(recordings: list[Recording]) -> list[dict[str, Any]]:
         if r.kind in ("birds", "lasso", "notes", "noise"):
             key = (r.kind, r.tier, r.source, r.licence)
             counts[key] = counts.get(key, 0) + 1
-    return [dict(zip(("kind", "tier", "source", "licence", "files"), (*k, n), strict=True)) for k, n in sorted(counts.items())]
+    names = ("kind", "tier", "source", "licence", "files")
+    return [dict(zip(names, (*key, count), strict=True)) for key, count in sorted(counts.items())]
 
 
 def _optimizer(settings: Training, network: nn.Module) -> torch.optim.Optimizer:
@@ -172,11 +176,14 @@ def _learning_rate(settings: Training, epoch: float) -> float:
 
 
 def _loader(fabric: Fabric, examples: Mixes, settings: Training) -> Any:
-    loader = DataLoader(examples, settings.batch, num_workers=settings.workers, prefetch_factor=2 if settings.workers else None)
+    ahead = 2 if settings.workers else None
+    loader = DataLoader(examples, settings.batch, num_workers=settings.workers, prefetch_factor=ahead)
     return fabric.setup_dataloaders(loader)
 
 
-def _score(model: nn.Module, x: Tensor, target: Tensor, weight: Tensor, recipe: Recipe) -> tuple[Tensor, Tensor]:
+def _score(
+    model: nn.Module, x: Tensor, target: Tensor, weight: Tensor, recipe: Recipe
+) -> tuple[Tensor, Tensor]:
     """Logits and loss, the lookahead taken off: row t of the output is the mask of frame t - lookahead."""
     late = recipe.network.lookahead_frames
     logits, _ = model(x.to(memory_format=torch.channels_last))
@@ -187,7 +194,9 @@ def _score(model: nn.Module, x: Tensor, target: Tensor, weight: Tensor, recipe: 
 
 def _count(scores: MaskScores, logits: Tensor, target: Tensor, weight: Tensor, recipe: Recipe) -> None:
     kept = target.shape[1] - recipe.network.lookahead_frames
-    scores.add(torch.sigmoid(logits.detach()).cpu().numpy(), target[:, :kept].cpu().numpy(), weight[:, :kept].cpu().numpy())
+    probability = torch.sigmoid(logits.detach())
+    arrays = (a.cpu().numpy() for a in (probability, target[:, :kept], weight[:, :kept]))
+    scores.add(*arrays)
 
 
 @torch.no_grad()
@@ -205,14 +214,21 @@ def _record(out: Path, writer: SummaryWriter, history: list[Epoch]) -> None:
     row = history[-1]
     for name in ("loss", "iou"):
         values = {split: getattr(row, f"{split}_{name}") for split in ("train", "validation")}
-        writer.add_scalars(name, values, row.epoch)  # type: ignore[no-untyped-call]
-    writer.add_scalar("learning_rate", row.learning_rate, row.epoch)  # type: ignore[no-untyped-call]
-    writer.flush()  # type: ignore[no-untyped-call]
+        writer.add_scalars(name, values, row.epoch)
+    writer.add_scalar("learning_rate", row.learning_rate, row.epoch)
+    writer.flush()
     (out / "history.json").write_text(json.dumps([vars(e) for e in history], indent=1))
     draw_curves(out / "curves.png", [vars(e) for e in history])
 
 
-def _save_state(out: Path, recipe: Recipe, network: nn.Module, optimizer: Any, average: AveragedModel, history: list[Epoch]) -> None:
+def _save_state(
+    out: Path,
+    recipe: Recipe,
+    network: nn.Module,
+    optimizer: Any,
+    average: AveragedModel,
+    history: list[Epoch],
+) -> None:
     state = {
         "recipe": recipe.as_table(),
         "network": network.state_dict(),
@@ -224,13 +240,17 @@ def _save_state(out: Path, recipe: Recipe, network: nn.Module, optimizer: Any, a
     (out / "last.pt.part").replace(out / "last.pt")
 
 
-def _resume(out: Path, recipe: Recipe, network: nn.Module, optimizer: Any, average: AveragedModel) -> list[Epoch]:
+def _resume(
+    out: Path, recipe: Recipe, network: nn.Module, optimizer: Any, average: AveragedModel
+) -> list[Epoch]:
     path = out / "last.pt"
     if not path.is_file():
         raise DataError(f"{out} holds no last.pt to resume from; leave out --resume to begin")
     state = torch.load(path, weights_only=True)
     if recipe_from_table(state["recipe"], str(path)).network != recipe.network:
-        raise DataError(f"{path} is of another network than recipe {recipe.name}; give its own recipe, or another --out")
+        raise DataError(
+            f"{path} is of another network than recipe {recipe.name}; give its own recipe, or another --out"
+        )
     network.load_state_dict(state["network"])
     optimizer.load_state_dict(state["optimizer"])
     average.load_state_dict(state["average"])

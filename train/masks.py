@@ -47,36 +47,41 @@ def _close(mask: Bool, gap: int, axis: int) -> Bool:
     # The same window, its even size centred the other way, so that the ends come back where they were.
     shrunk = ndimage.minimum_filter1d(grown, gap + 1, axis, origin=0 if gap % 2 == 0 else -1)
     inner = slice(gap, gap + mask.shape[axis])
-    return (shrunk[inner] if axis == 0 else shrunk[:, inner]).view(bool)
+    closed: Bool = (shrunk[inner] if axis == 0 else shrunk[:, inner]).view(bool)
+    return closed
 
 
 def _spread(mask: Bool, frames: int, bins: int) -> Bool:
     wide = ndimage.maximum_filter1d(mask.view(np.uint8), 2 * frames + 1, 0)
-    return ndimage.maximum_filter1d(wide, 2 * bins + 1, 1).view(bool)
+    spread: Bool = ndimage.maximum_filter1d(wide, 2 * bins + 1, 1).view(bool)
+    return spread
 
 
 def smooth_power(magnitude: Float32, frames: float, bins: float) -> Float32:
     """Power averaged over a Gaussian of so many frames and bins (standard deviation)."""
-    return ndimage.gaussian_filter(magnitude * magnitude, (frames, bins), truncate=2.5)
+    power: Float32 = ndimage.gaussian_filter(magnitude * magnitude, (frames, bins), truncate=2.5)
+    return power
 
 
 def isolated_mask(magnitude: Float32, floor_percentile: float = 5.0, range_db: float = PEAK_RANGE_DB) -> Bool:
     """Tight mask of a call that stands alone (the rest erased or gated away).
 
-    A bin counts within `range_db` of the peak, and 12 dB above the `floor_percentile` level, which is the dither
-    of an erased file.
+    A bin counts within `range_db` of the peak, and 12 dB above the `floor_percentile` level, which is the
+    dither of an erased file.
     """
     power_db = 10 * np.log10(smooth_power(magnitude, 0.6, 0.6) + 1e-12)
     floor_db = np.percentile(power_db, floor_percentile) + 12.0
-    tight = power_db > max(power_db.max() - range_db, floor_db)
-    return ndimage.binary_opening(tight, np.ones((2, 2), bool))
+    loud = power_db > max(power_db.max() - range_db, floor_db)
+    tight: Bool = ndimage.binary_opening(loud, np.ones((2, 2), bool))
+    return tight
 
 
 def focal_mask(magnitude: Float32, low_bin: int = 6) -> tuple[Bool, Bool]:
     """Tight mask of the birds in a loud, clean recording, and the bins of which that cannot be told.
 
-    A region counts where it stands 10 dB above its bin's own background, its core 18 dB, within 38 dB of the loudest
-    sound near it (under that lies what the codec adds), and is no hum or hiss by its length. Returns `(tight, doubtful)`.
+    A region counts where it stands 10 dB above its bin's own background, its core 18 dB, within 38 dB of the
+    loudest sound near it (under that lies what the codec adds), and is no hum or hiss by its length. Returns
+    `(tight, doubtful)`.
     """
     power_db = 10 * np.log10(smooth_power(magnitude, 1.0, 0.8) + 1e-12)
     background_db = ndimage.gaussian_filter1d(np.percentile(power_db, 25, axis=0), 2.0)

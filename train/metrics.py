@@ -1,7 +1,7 @@
 """Mask scores, pooled over any number of recordings, at every threshold at once.
 
-Probabilities are counted in 256 steps, the precision in which masks are stored, apart for bird and background bins;
-every figure follows from the two histograms.
+Probabilities are counted in 256 steps, the precision in which masks are stored, apart for bird and background
+bins; every figure follows from the two histograms.
 """
 
 from __future__ import annotations
@@ -42,10 +42,11 @@ class MaskScores:
         )
 
     def iou_curve(self) -> Float64:
-        """Foreground IoU at each threshold step/255; 1 where there is nothing to find and nothing was found."""
+        """Foreground IoU at each threshold step/255; 1 where nothing was to be found and nothing was."""
         hits, false = self._hits_and_false()
         union = self.bird.sum() + false
-        return np.divide(hits, union, out=np.ones(STEPS), where=union > 0)
+        curve: Float64 = np.divide(hits, union, out=np.ones(STEPS), where=union > 0)
+        return curve
 
     def iou(self, threshold: float) -> float:
         """Intersection over union of the bird bins."""

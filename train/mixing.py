@@ -1,7 +1,8 @@
 """Examples made on the fly: birds set into noise, with the mask that a careful person would paint.
 
-Because every bird is mixed in by us, its mask follows from its own energy and that of all else: a bin is bird where the
-bird lies within 35 dB of its peak and is not drowned. What is there but drowned is left out of the loss.
+Because every bird is mixed in by us, its mask follows from its own energy and that of all else: a bin is bird
+where the bird lies within 35 dB of its peak and is not drowned. What is there but drowned is left out of the
+loss.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ RATE_HZ = GRID.sample_rate_hz
 
 @dataclass(frozen=True)
 class Mixing:
-    """How examples are drawn. Probabilities are 0..1; `snr_db` is the bird's power over the noise inside its mask."""
+    """How examples are drawn; probabilities are 0..1, SNR is bird power over noise power inside its mask."""
 
     frames: int = 512
     snr_low_db: float = -10.0
@@ -67,7 +68,7 @@ class Example:
 
     def network_input(self) -> Float32:
         """Shape `[2, frames, bins]`, as the recorder computes it."""
-        return NetworkInput().push(Spectrogram(GRID).push(self.samples)[: len(self.target)])
+        return NetworkInput().push(Spectrogram(GRID).push(self.samples)[: len(self.target)])[0]
 
 
 def make_example(bank: Bank, mixing: Mixing, rng: np.random.Generator) -> Example:
@@ -79,14 +80,13 @@ def make_example(bank: Bank, mixing: Mixing, rng: np.random.Generator) -> Exampl
         snr_db = np.inf
     else:
         noise = _draw_noise(bank, mixing, rng)
-        samples, target, weight = noise.copy(), np.zeros((mixing.frames, GRID.bins), bool), None
+        samples, target = noise.copy(), np.zeros((mixing.frames, GRID.bins), bool)
+        weight = np.ones_like(target)
         snr_db = -np.inf
         if rng.random() >= mixing.empty:
             count = int(rng.choice([1, 2, 3, 4], p=[0.45, 0.3, 0.17, 0.08]))
             birds = [_draw_bird(bank, mixing, rng) for _ in range(count)]
             samples, target, weight, snr_db = _mix(noise, birds, mixing, rng)
-        if weight is None:
-            weight = np.ones_like(target)
     samples = _colour(samples, wall_hz, rng)
     if wall_hz is not None:
         wall_bin = int(wall_hz / GRID.bin_hz)
@@ -120,7 +120,8 @@ def _mix(
         # A few bins that stick out of the noise are not a call that anyone would paint.
         if seen.sum() >= 12:
             target |= paint(seen, mixing.style)
-        hidden |= paint(core & (power * gain > noise_power * 10 ** ((mixing.visible_db - 8.0) / 10)), mixing.style)
+        faint = core & (power * gain > noise_power * 10 ** ((mixing.visible_db - 8.0) / 10))
+        hidden |= paint(faint, mixing.style)
         best_snr_db = max(best_snr_db, snr_db)
     return total, target, target | ~hidden, best_snr_db
 
@@ -186,7 +187,8 @@ def _from_afar(bird: Float32, mixing: Mixing, rng: np.random.Generator) -> Float
         impulse *= np.float32(10 ** (rng.uniform(-18, 0) / 20) / np.sqrt(np.sum(impulse**2)))
         impulse[0] += 1.0
         spectrum *= scipy.fft.rfft(impulse, size)
-    return scipy.fft.irfft(spectrum, size)[:n].astype(np.float32, copy=False)
+    heard: Float32 = scipy.fft.irfft(spectrum, size)[:n].astype(np.float32, copy=False)
+    return heard
 
 
 def _as_recorded(bank: Bank, mixing: Mixing, rng: np.random.Generator) -> tuple[Float32, Bool, Bool]:
@@ -223,7 +225,8 @@ def _colour(samples: Float32, wall_hz: float | None, rng: np.random.Generator) -
     response = 10 ** (response_db / 20)
     if wall_hz is not None:
         response *= 1.0 / (1.0 + np.exp(np.clip((hz - 0.98 * wall_hz) / (0.008 * wall_hz), -50, 50)))
-    return scipy.fft.irfft(spectrum * response.astype(np.float32), size)[: len(samples)].astype(np.float32)
+    coloured: Float32 = scipy.fft.irfft(spectrum * response.astype(np.float32), size)[: len(samples)]
+    return coloured.astype(np.float32)
 
 
 def _crop(samples: np.ndarray, n: int, rng: np.random.Generator) -> Float32:

@@ -40,7 +40,8 @@ class Training:
     def __post_init__(self) -> None:
         for name, allowed in (("loss", LOSSES), ("optimizer", OPTIMIZERS)):
             if getattr(self, name) not in allowed:
-                raise SettingsError(f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(allowed)}")
+                given = getattr(self, name)
+                raise SettingsError(f"{name} is {given!r}; it must be one of {', '.join(allowed)}")
         for name in ("epochs", "examples_per_epoch", "validation_examples", "batch"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name} is {getattr(self, name)}; it must be at least 1")
@@ -62,7 +63,7 @@ class Recipe:
 
 def recipe_from_table(table: dict[str, Any], where: str) -> Recipe:
     """Raises: SettingsError naming the nearest valid key."""
-    parts = {"network": UNetConfig, "mixing": Mixing, "training": Training}
+    parts: dict[str, type[Any]] = {"network": UNetConfig, "mixing": Mixing, "training": Training}
     filled = {key: from_table(cls, table.get(key, {}), f"{where}, [{key}]") for key, cls in parts.items()}
     return from_table(Recipe, {**table, **filled}, where)
 
@@ -77,7 +78,9 @@ def read_recipe(name_or_path: str) -> Recipe:
         text = (own / f"{name_or_path}.toml").read_text(encoding="utf-8")
     else:
         names = sorted(p.name.removesuffix(".toml") for p in own.iterdir() if p.name.endswith(".toml"))
-        raise SettingsError(f"there is no recipe {name_or_path!r}; give a .toml file or one of {', '.join(names)}")
+        raise SettingsError(
+            f"there is no recipe {name_or_path!r}; give a .toml file or one of {', '.join(names)}"
+        )
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -1,8 +1,8 @@
 """The recordings to learn from, and which of them the network never sees while it learns.
 
-`index.tsv` has a row a file; see its own README for the columns. Files that share a xeno-canto number, a species or an
-original recording form one family, and a family lies whole in one split. The split of a family is a hash of its name,
-so it does not change when files are added.
+`index.tsv` has a row a file; see its own README for the columns. Files that share a xeno-canto number, a
+species or an original recording form one family, and a family lies whole in one split. The split of a family
+is a hash of its name, so it does not change when files of other families are added.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def assign_splits(recordings: Iterable[Recording]) -> list[str]:
 
 
 def _family_marks(recording: Recording) -> list[str]:
-    """What ties a file to others: the same original, xeno-canto number or species (or a folder of one species)."""
+    """What ties a file to others: an original, a xeno-canto number, a species or a folder of one species."""
     marks = [f"original {recording.source} {_original(recording.original)}"]
     if recording.xc:
         marks.append(f"xc {recording.xc}")

@@ -1,8 +1,8 @@
 """The network: a compact U-Net, causal in time, that keeps its past in explicit states.
 
-Each convolution sees the frames it needs from the past through a state tensor that goes in and comes out; there is no
-padding in time. A whole sequence and a stream of chunks are therefore the same computation, cut differently. Frequency
-is padded with zeros. Shapes are `[batch, channels, frames, bins]` throughout.
+Each convolution sees the frames it needs from the past through a state tensor that goes in and comes out;
+there is no padding in time. A whole sequence and a stream of chunks are therefore the same computation, cut
+differently. Frequency is padded with zeros. Shapes are `[batch, channels, frames, bins]` throughout.
 
     input   2 x T   x 256
     stem   16 x T/2 x 128 ------------ delay ------------- + dec1 - head: 4 x T/2 x 128 = T x 256
@@ -10,14 +10,15 @@ is padded with zeros. Shapes are `[batch, channels, frames, bins]` throughout.
     down2  48 x T/4 x  32 ------------------ + dec3
     down3  64 x T/4 x  16 - dilated blocks -
 
-The mask of frame t is given out at frame t + lookahead: the fine skip waits until the deep, later branch has caught up
-(branch alignment as in Caillon & Esling 2022, arXiv 2204.07064).
+The mask of frame t is given out at frame t + lookahead: the fine skip waits until the deep, later branch has
+caught up (branch alignment as in Caillon & Esling 2022, arXiv 2204.07064).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -93,8 +94,8 @@ class Up(nn.Module):
 class UNet(nn.Module):
     """`forward(x, states) -> (logits, states)`.
 
-    Shape: x `[batch, 2, frames, bins]` with frames a multiple of 4; logits `[batch, frames, bins]`, where row t is the
-    mask of frame t - lookahead. States start as zeros (`initial_states`).
+    Shape: x `[batch, 2, frames, bins]` with frames a multiple of 4; logits `[batch, frames, bins]`, where row
+    t is the mask of frame t - lookahead. States start as zeros (`initial_states`).
     """
 
     def __init__(self, config: UNetConfig | None = None) -> None:
@@ -124,7 +125,8 @@ class UNet(nn.Module):
 
     def state_shapes(self) -> list[tuple[int, int, int]]:
         """`(channels, frames, bins)` of each state, in the order `forward` takes them."""
-        encoder = [self.stem, self.enc1, self.down1, self.enc2, self.enc3, *(b.look for b in self.blocks)]
+        looks = [cast(DilatedBlock, block).look for block in self.blocks]
+        encoder = [self.stem, self.enc1, self.down1, self.enc2, self.enc3, *looks]
         decoder = [self.dec3, self.dec2, self.dec1]
         return [*(m.past for m in encoder), *(m.past for m in decoder[:2]), self.delay, decoder[2].past]
 
@@ -155,3 +157,12 @@ class UNet(nn.Module):
         late = recall(fine)[:, :, : fine.shape[2]]
         fine = self.dec1(recall(self.up1(middle, late)))
         return F.pixel_shuffle(self.head(fine), 2).squeeze(1), kept
+
+
+def past_frames(network: UNet) -> int:
+    """How many frames before the newest one a mask can depend on: the receptive field, by the layers' own sizes."""
+    fine, coarse = TIME_STRIDE // 2, TIME_STRIDE
+    deep = sum(block.look.past[1] for block in network.blocks) * coarse
+    encoder = network.stem.past[1] + network.enc1.past[1] * fine + network.down1.past[1] * fine
+    middle = (network.enc2.past[1] + network.enc3.past[1] + network.dec3.past[1] + network.dec2.past[1]) * coarse
+    return encoder + middle + deep + network.dec1.past[1] * fine + TIME_STRIDE - 1

@@ -17,7 +17,8 @@ import pytest
 
 from birdedge.edge.errors import DeviceLostError, OutputError, SettingsError
 from birdedge.edge.event import Event
-from birdedge.edge.tables import FORMATS, Table, combined_raven, event_json, unique_stems
+from birdedge.edge.files import unique_stems
+from birdedge.edge.tables import FORMATS, Table, combined_raven, event_json
 
 FIRST = Event(
     0.256, 1.5, 2031.25, 4156.3, 3000.0, 0.87249, 412.5, 12.34, 32, 32, np.zeros((156, 34), np.uint8)

@@ -1,0 +1,42 @@
+# Set-up in one command on a fresh Debian or Raspberry Pi OS: `make listen` on a recorder, `make test` on a workstation.
+# Options: PYTHON=python3.12 chooses the interpreter, ARGS="..." is handed on to `birdedge listen` or pytest.
+
+PYTHON ?= python3
+ARGS ?=
+
+.PHONY: help listen test lint clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' Makefile
+
+listen: .venv-listen/installed ## install the recorder part only and listen to the microphone, or to the demo
+	@.venv-listen/bin/birdedge listen --or-demo $(ARGS)
+
+test: .venv/installed ## install everything and run all tests
+	@.venv/bin/python -m pytest $(ARGS)
+
+lint: .venv/installed ## check style and types
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+	.venv/bin/mypy
+
+clean: ## remove the environments and everything built
+	rm -rf .venv .venv-listen build dist birdedge.egg-info .mypy_cache .pytest_cache .ruff_cache
+
+.venv/installed: extras := [dev]
+
+# Editable: a change of the source needs no second installation.
+.venv/installed .venv-listen/installed: pyproject.toml constraints.txt
+	$(require_python)
+	"$(PYTHON)" -m venv $(@D)
+	$(@D)/bin/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.$(extras)'
+	@touch $@
+
+define require_python
+@command -v "$(PYTHON)" > /dev/null || { echo 'There is no $(PYTHON); do: sudo apt install python3 python3-venv' >&2; exit 1; }
+@"$(PYTHON)" -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"$(PYTHON) is Python {v[0]}.{v[1]}, birdedge \
+needs 3.11 or newer: use Debian 12 or later, or name another interpreter, as in: make PYTHON=python3.12 $(MAKECMDGOALS)")'
+@"$(PYTHON)" -c 'import sys; sys.maxsize > 2**32 or sys.exit("$(PYTHON) is a 32-bit Python, for which there is no \
+onnxruntime: install the 64-bit Raspberry Pi OS")'
+@"$(PYTHON)" -c 'import ensurepip' 2> /dev/null || { echo '$(PYTHON) cannot make environments; do: sudo apt install python3-venv' >&2; exit 1; }
+endef

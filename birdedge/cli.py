@@ -1,0 +1,62 @@
+"""The `birdedge` command: a group whose commands are loaded when they are asked for."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from birdedge import __version__
+from birdedge.edge.errors import BirdedgeError
+
+COMMANDS = {  # command: its module, and the extra it needs to run (not to be listed)
+    "listen": ("birdedge.edge.commands", ""),
+    "segment": ("birdedge.edge.commands", ""),
+    "plot": ("birdedge.edge.commands", ""),
+    "devices": ("birdedge.edge.commands", ""),
+    "inspect": ("birdedge.edge.commands", ""),
+    "demo": ("birdedge.edge.commands", ""),
+    "train": ("birdedge.train.commands", "train"),
+    "evaluate": ("birdedge.train.commands", "train"),
+    "export": ("birdedge.export.commands", "export"),
+}
+
+
+class Commands(click.Group):
+    """Knows its commands by name; their modules are light, and import what is heavy when they run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(module), cmd_name)
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="birdedge")
+def birdedge() -> None:
+    """Marks which time-frequency bins of a microphone's spectrogram hold bird sound, live and on small computers."""
+
+
+def main() -> None:
+    """Entry point: an error is one sentence on standard error and exit code 1."""
+    try:
+        sys.exit(birdedge.main(standalone_mode=False))
+    except click.ClickException as error:
+        message = error.format_message()
+    except BirdedgeError as error:
+        message = str(error)
+    except ModuleNotFoundError as error:
+        extra = next((COMMANDS[word][1] for word in sys.argv[1:] if word in COMMANDS), "")
+        if not extra:
+            raise
+        message = f"this command needs {error.name}, which is not installed: pip install 'birdedge[{extra}]'"
+    except (KeyboardInterrupt, click.Abort):
+        message = "stopped"
+    click.echo(f"Error: {message}", err=True)
+    sys.exit(1)

@@ -1,0 +1,121 @@
+"""Segment many recordings at full speed, in one process or several."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from birdedge.edge.audio_file import AudioFile
+from birdedge.edge.errors import BirdedgeError, OutputError
+from birdedge.edge.event import Event
+from birdedge.edge.files import unique_stems
+from birdedge.edge.model import Model
+from birdedge.edge.pipeline import Pipeline
+from birdedge.edge.recording_output import RecordingOutput, Wanted
+from birdedge.edge.sources import FAST_BLOCK_SAMPLES, file_name
+
+NO_MASK = np.zeros((0, 0), np.uint8)
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """What became of one file: its events (without their masks), or why there are none."""
+
+    path: Path
+    duration_s: float
+    events: tuple[Event, ...]
+    error: str | None = None
+
+
+def segment_file(
+    model: Model,
+    path: Path,
+    stem: str,
+    wanted: Wanted,
+    channel: int | None = None,
+    progress: Callable[[float], None] = lambda _: None,
+) -> Segmentation:
+    """Segments one recording; `progress` is told the seconds of each block done.
+
+    Raises:
+        AudioError: the file cannot be read to its end; nothing of it is written.
+        OutputError: a result cannot be written.
+    """
+    events: list[Event] = []
+    with AudioFile(path) as file:
+        pipeline = Pipeline(model, file.sample_rate_hz, file.channels, channel)
+        with RecordingOutput(wanted, stem, file_name(path), model.card, atomic=True) as output:
+            for block in file.blocks(FAST_BLOCK_SAMPLES):
+                found = pipeline.push(block)
+                output.write(found)
+                events += found.events
+                progress(len(block) / file.sample_rate_hz)
+            found = pipeline.flush()
+            output.write(found)
+            events += found.events
+        duration_s = pipeline.heard_samples / file.sample_rate_hz
+    return Segmentation(path, duration_s, tuple(replace(event, mask=NO_MASK) for event in events))
+
+
+def segment_files(
+    model: str | Path,
+    paths: Sequence[Path],
+    wanted: Wanted,
+    jobs: int = 1,
+    channel: int | None = None,
+    progress: Callable[[float], None] = lambda _: None,
+) -> Iterator[Segmentation]:
+    """Segments recordings in the order given; one that cannot be read is reported in its `error`.
+
+    `progress` is told seconds of sound done; with several jobs, a file at a time.
+
+    Raises:
+        ModelError: the model cannot be used.
+        OutputError: a result cannot be written: so would be all that follow.
+    """
+    stems = unique_stems(paths)
+    if jobs == 1:
+        opened = Model(model)
+        for path, stem in stems.items():
+            yield _reported(opened, path, stem, wanted, channel, progress)
+        return
+    Model(model)  # so that a wrong model is one error, not one a process
+    # Spawned, not forked: threads of the parent's libraries do not survive a fork.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, context, _open_model, (model,)) as pool:
+        tasks = [pool.submit(_in_process, path, stem, wanted, channel) for path, stem in stems.items()]
+        try:
+            for task in tasks:
+                done = task.result()
+                progress(done.duration_s)
+                yield done
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+_model: Model  # of a worker process
+
+
+def _open_model(name_or_path: str | Path) -> None:
+    global _model
+    _model = Model(name_or_path)
+
+
+def _in_process(path: Path, stem: str, wanted: Wanted, channel: int | None) -> Segmentation:
+    return _reported(_model, path, stem, wanted, channel, lambda _: None)
+
+
+def _reported(
+    model: Model, path: Path, stem: str, wanted: Wanted, channel: int | None, progress: Callable[[float], None]
+) -> Segmentation:
+    try:
+        return segment_file(model, path, stem, wanted, channel, progress)
+    except OutputError:
+        raise
+    except BirdedgeError as error:
+        return Segmentation(path, 0.0, (), str(error))

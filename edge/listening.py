@@ -1,0 +1,24 @@
+"""Run a source through the pipeline until it ends or is stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from birdedge.edge.pipeline import Found, Pipeline
+from birdedge.edge.sources import Blocks
+
+
+def listen(pipeline: Pipeline, blocks: Blocks) -> Iterator[Found]:
+    """What each block gives, and at the end of the blocks all that was still open.
+
+    An error of the source (a device lost, a damaged file) is raised after what was heard before it was given out.
+    """
+    try:
+        for gap_samples, block in blocks:
+            if gap_samples:
+                yield pipeline.gap(gap_samples)
+            yield pipeline.push(block)
+    except Exception:
+        yield pipeline.flush()
+        raise
+    yield pipeline.flush()

@@ -1,0 +1,95 @@
+"""From samples of any rate to mask frames and events: the one path that live sound and archives take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from birdedge.edge.event import Event
+from birdedge.edge.events import EventTracker
+from birdedge.edge.model import Model
+from birdedge.edge.resample import StreamResampler
+from birdedge.edge.segmenter import Segmented, Segmenter
+from birdedge.edge.spectrogram import Spectrogram
+
+Float32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What one push gave: consecutive frames of the stream, and the events that closed."""
+
+    mask: NDArray[np.uint8]  # [frames, bins], round(255 * probability)
+    level: Float32  # [frames, bins], natural logarithm of magnitude
+    events: list[Event]
+
+
+class Pipeline:
+    """Push blocks `[samples, channels]`, get masks and events; tell it of gaps; flush at the end.
+
+    Time is counted in samples since the first one; a gap counts too, and its frames have an empty mask.
+
+    Raises:
+        SettingsError: a sample rate or channel that cannot be used.
+    """
+
+    def __init__(self, model: Model, sample_rate_hz: int, channels: int, channel: int | None = None) -> None:
+        self.card = card = model.card
+        self.sample_rate_hz = sample_rate_hz
+        self._resampler = StreamResampler(sample_rate_hz, card.grid.sample_rate_hz, channels, channel)
+        self._spectrogram = Spectrogram(card.grid)
+        self._segmenter = Segmenter(model)
+        self._tracker = EventTracker(card.events, card.grid)
+        self.heard_samples = 0  # at the source's rate, gaps included
+        self._frames = 0  # frames given out
+        self._skip = 0  # resampled samples to leave out, so that frames after a gap lie on the grid
+
+    @property
+    def nonfinite_samples(self) -> int:
+        """Input samples that were no numbers and were taken as 0."""
+        return self._resampler.nonfinite_samples
+
+    @property
+    def nonfinite_chunks(self) -> int:
+        """Chunks for which the network gave no numbers; their mask is empty."""
+        return self._segmenter.nonfinite_chunks
+
+    def push(self, block: Float32) -> Found:
+        """The frames and events that this block completes."""
+        self.heard_samples += len(block)
+        return self._follow(self._segmenter.push(self._spectrogram.push(self._aligned(self._resampler.push(block)))))
+
+    def gap(self, samples: int) -> Found:
+        """So many samples of the source were lost: end what was running, and begin anew after them."""
+        ended = self.flush()
+        self.heard_samples += samples
+        grid = self.card.grid
+        resumed = -(-self.heard_samples * grid.sample_rate_hz // self.sample_rate_hz)
+        first_frame = -(-resumed // grid.hop)
+        self._skip = first_frame * grid.hop - resumed
+        silent = max(0, first_frame - self._frames)
+        self._frames += silent
+        self._tracker = EventTracker(self.card.events, grid, self._frames)
+        empty = np.zeros((silent, grid.bins), np.uint8)
+        silence = np.full((silent, grid.bins), np.log(grid.magnitude_floor), np.float32)
+        return Found(np.concatenate([ended.mask, empty]), np.concatenate([ended.level, silence]), ended.events)
+
+    def flush(self) -> Found:
+        """The end of the stream: all frames still to come, and every open event."""
+        frames = self._spectrogram.push(self._aligned(self._resampler.flush()))
+        pieces = [self._segmenter.push(frames), self._segmenter.push(self._spectrogram.flush()), self._segmenter.flush()]
+        found = [self._follow(piece) for piece in pieces]
+        events = [event for f in found for event in f.events] + self._tracker.flush()
+        return Found(np.concatenate([f.mask for f in found]), np.concatenate([f.level for f in found]), events)
+
+    def _aligned(self, samples: Float32) -> Float32:
+        skipped = min(self._skip, len(samples))
+        self._skip -= skipped
+        return samples[skipped:]
+
+    def _follow(self, segmented: Segmented) -> Found:
+        mask = np.round(segmented.mask * 255.0).astype(np.uint8)
+        self._frames += len(mask)
+        return Found(mask, segmented.level, self._tracker.push(mask, segmented.level, segmented.floor))

@@ -1,0 +1,73 @@
+"""Everything that is kept of one recording: its tables and its mask file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from birdedge.edge.card import ModelCard
+from birdedge.edge.mask_file import MaskFile
+from birdedge.edge.pipeline import Found
+from birdedge.edge.tables import Table
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to keep, and where."""
+
+    tables: Path | None = None
+    formats: Sequence[str] = ()
+    masks: Path | None = None
+
+
+class RecordingOutput:
+    """Writes what the pipeline finds in one recording; see `Table` for what `atomic` means.
+
+    Raises:
+        OutputError: something cannot be written; from `write` and on leaving `with` too.
+    """
+
+    def __init__(self, wanted: Wanted, stem: str, file: str, card: ModelCard, *, atomic: bool) -> None:
+        grid = card.grid
+        with ExitStack() as stack:
+            self._tables = [
+                stack.enter_context(Table(wanted.tables, stem, name, file=file, atomic=atomic))
+                for name in (wanted.formats if wanted.tables else ())
+                if wanted.tables
+            ]
+            self._masks = (
+                stack.enter_context(
+                    MaskFile(
+                        wanted.masks / f"{stem}.npz",
+                        grid.hop_s,
+                        grid.first_frame_s,
+                        grid.low_hz,
+                        grid.bin_hz,
+                        card.threshold,
+                        grid.bins,
+                    )
+                )
+                if wanted.masks
+                else None
+            )
+            self._open = stack.pop_all()
+
+    def write(self, found: Found) -> None:
+        """Add the next frames and the events that closed with them."""
+        if self._masks is not None:
+            self._masks.push(found.mask)
+        for table in self._tables:
+            for event in found.events:
+                table.write(event)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.__exit__(kind, error, trace)

@@ -1,0 +1,121 @@
+"""Static int8: every activation a uint8 with one scale, every weight an int8 with a scale a channel.
+
+A state leaves one call and enters the next. The result is the same for any chunking only if that hand-over changes no
+value, so all tensors that merely pass values on (the state, what it is joined with, what is cut off it) share one
+scale and zero point: requantizing to the same grid is exact.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+from onnxruntime.quantization import CalibrationMethod, QuantType
+from onnxruntime.quantization.calibrate import TensorData, TensorsData
+from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
+
+from birdedge.export.graph import OPSET
+
+Float32 = NDArray[np.float32]
+Ranges = dict[str, tuple[float, float]]
+QUANTIZED = ["Conv", "Relu", "Add", "Concat", "Slice", "Resize"]  # the mask's sigmoid stays float
+PASSING = ("Concat", "Slice", "Resize")  # operators that change no value
+
+
+def calibrate(model: onnx.ModelProto, sequences: Iterable[Float32]) -> Ranges:
+    """The range of every tensor over streams of network input, each `[2, frames, bins]`, run chunk by chunk.
+
+    Lowest and highest value seen, 0 always within; tensors that pass values on to each other share one range.
+    """
+    probe = onnx.ModelProto()
+    probe.CopyFrom(model)
+    known = {o.name for o in probe.graph.output}
+    tensors = [n.output[0] for n in probe.graph.node if n.output[0] not in known]
+    probe.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in tensors)
+    session = onnxruntime.InferenceSession(probe.SerializeToString(), _quiet(), providers=["CPUExecutionProvider"])
+    ranges: Ranges = {}
+    for sequence in sequences:
+        for feeds, outputs in _stream(session, sequence):
+            for name, value in {**feeds, **outputs}.items():
+                low, high = ranges.get(name, (0.0, 0.0))
+                ranges[name] = (min(low, float(value.min())), max(high, float(value.max())))
+    for group in _passing_groups(model):
+        shared = (min(ranges[n][0] for n in group), max(ranges[n][1] for n in group))
+        ranges.update(dict.fromkeys(group, shared))
+    return ranges
+
+
+def quantize(model: onnx.ModelProto, ranges: Ranges) -> onnx.ModelProto:
+    """The int8 graph in QDQ form. The same ranges serve the same network at any chunk length."""
+    data = {
+        name: TensorData(lowest=np.float32(low), highest=np.float32(high)) for name, (low, high) in ranges.items()
+    }
+    source = onnx.ModelProto()
+    source.CopyFrom(model)
+    logging.getLogger().setLevel(max(logging.getLogger().level, logging.WARNING))
+    quantizer = QDQQuantizer(
+        source,
+        per_channel=True,
+        reduce_range=False,
+        weight_qType=QuantType.QInt8,
+        activation_qType=QuantType.QUInt8,
+        tensors_range=TensorsData(CalibrationMethod.MinMax, data),
+        nodes_to_quantize=[],
+        nodes_to_exclude=[],
+        op_types_to_quantize=QUANTIZED,
+        extra_options={"WeightSymmetric": True, "ActivationSymmetric": False},
+    )
+    quantizer.quantize_model()
+    quantizer.model.topological_sort()
+    quantized: onnx.ModelProto = quantizer.model.model
+    quantized.producer_name, quantized.producer_version = "birdedge", ""
+    for opset in quantized.opset_import:
+        assert opset.domain or opset.version == OPSET
+    onnx.checker.check_model(quantized)
+    return quantized
+
+
+def run_stream(model: onnx.ModelProto, sequence: Float32) -> Float32:
+    """The mask `[frames, bins]` of network input `[2, frames, bins]`, chunk by chunk from zero states."""
+    session = onnxruntime.InferenceSession(model.SerializeToString(), _quiet(), providers=["CPUExecutionProvider"])
+    return np.concatenate([outputs["mask"][0] for _, outputs in _stream(session, sequence)])
+
+
+def _stream(session: onnxruntime.InferenceSession, sequence: Float32) -> Iterator[tuple[dict[str, Float32], dict[str, Float32]]]:
+    shapes = {i.name: i.shape for i in session.get_inputs()}
+    chunk = shapes["frames"][2]
+    names = [o.name for o in session.get_outputs()]
+    states = {n: np.zeros(s, np.float32) for n, s in shapes.items() if n != "frames"}
+    for at in range(0, sequence.shape[1] // chunk * chunk, chunk):
+        feeds = {"frames": sequence[None, :, at : at + chunk], **states}
+        outputs = dict(zip(names, session.run(None, feeds), strict=True))
+        states = {n: outputs[f"next_{n}"] for n in states}
+        yield feeds, outputs
+
+
+def _passing_groups(model: onnx.ModelProto) -> list[set[str]]:
+    """Tensors that hold the same values, wholly or in part, and so must share a scale."""
+    graph = model.graph
+    constants = {i.name for i in graph.initializer}
+    # A state's output is its input on the next call.
+    links = [{o.name, o.name.removeprefix("next_")} for o in graph.output if o.name.startswith("next_")]
+    for node in graph.node:
+        if node.op_type in PASSING:
+            data = node.input if node.op_type == "Concat" else node.input[:1]
+            links.append({name for name in (*data, *node.output) if name and name not in constants})
+    groups: list[set[str]] = []
+    for link in links:
+        touching = [g for g in groups if g & link]
+        groups = [g for g in groups if not g & link] + [link.union(*touching)]
+    return groups
+
+
+def _quiet() -> onnxruntime.SessionOptions:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    return options

@@ -1,0 +1,87 @@
+"""A table becomes a checked dataclass, or a sentence that says what is wrong with it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from birdedge.edge.errors import SettingsError
+from birdedge.edge.settings import from_table
+
+
+@dataclass(frozen=True)
+class Inner:
+    gap_s: float = 0.1
+    name: str = "inner"
+
+
+@dataclass(frozen=True)
+class Outer:
+    rate_hz: int
+    gain: float = 1.0
+    loud: bool = False
+    limit: float | None = None
+    sizes: tuple[int, ...] = (1, 2)
+    pair: tuple[str, int] = ("a", 1)
+    inner: Inner = field(default_factory=Inner)
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def refusal(table):
+    with pytest.raises(SettingsError) as caught:
+        from_table(Outer, table, "[outer]")
+    return str(caught.value)
+
+
+def test_a_table_fills_the_dataclass_and_leaves_the_defaults():
+    made = from_table(Outer, {"rate_hz": 8000, "loud": True, "extra": {"x": 1}}, "[outer]")
+    assert made == Outer(8000, loud=True, extra={"x": 1})
+
+
+def test_nested_tables_and_lists_become_dataclasses_and_tuples():
+    table = {"rate_hz": 1, "sizes": [3, 4, 5], "pair": ["b", 2], "inner": {"gap_s": 0.2}}
+    assert from_table(Outer, table, "[outer]") == Outer(1, sizes=(3, 4, 5), pair=("b", 2), inner=Inner(0.2))
+
+
+def test_a_whole_number_will_do_for_a_float_and_none_where_none_is_allowed():
+    made = from_table(Outer, {"rate_hz": 1, "gain": 2, "limit": None}, "[outer]")
+    assert (made.gain, type(made.gain), made.limit) == (2.0, float, None)
+    assert from_table(Outer, {"rate_hz": 1, "limit": 3}, "[outer]").limit == 3.0
+
+
+def test_an_unknown_key_is_refused_with_the_nearest_valid_one():
+    assert refusal({"rate_hz": 1, "gian": 2.0}) == "[outer] has the unknown key 'gian'; did you mean 'gain'?"
+    assert "did you mean 'gap_s'?" in refusal({"rate_hz": 1, "inner": {"gaps": 0.1}})
+    assert refusal({"rate_hz": 1, "zzzz": 1}).endswith(
+        "valid keys are rate_hz, gain, loud, limit, sizes, pair, inner, extra"
+    )
+
+
+def test_a_missing_key_is_named_and_those_with_a_default_are_not():
+    assert refusal({"gain": 1.0}) == "[outer] lacks rate_hz"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "sentence"),
+    [
+        ("rate_hz", True, "[outer]: rate_hz is True; it must be int"),
+        ("rate_hz", 1.5, "[outer]: rate_hz is 1.5; it must be int"),
+        ("gain", True, "[outer]: gain is True; it must be float"),
+        ("gain", "2", "[outer]: gain is '2'; it must be float"),
+        ("loud", 1, "[outer]: loud is 1; it must be bool"),
+        ("limit", "x", "[outer]: limit is 'x'; it must be float"),
+        ("sizes", [1, "x"], "[outer]: sizes is 'x'; it must be int"),
+        ("sizes", 3, "[outer]: sizes is 3; it must be tuple[int, ...]"),
+        ("pair", ["a"], "[outer]: pair needs 2 values, not 1"),
+        ("pair", ["a", "b"], "[outer]: pair is 'b'; it must be int"),
+        ("inner", 3, "[outer]: inner is 3; it must be Inner"),
+        ("extra", 3, "[outer]: extra is 3; it must be dict[str, typing.Any]"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_named_with_the_kind_it_must_be(key, value, sentence):
+    assert refusal({"rate_hz": 1, key: value}) == sentence
+
+
+def test_what_is_no_table_is_refused():
+    with pytest.raises(SettingsError, match=r"\[outer\] must be a table, not 3"):
+        from_table(Outer, 3, "[outer]")
