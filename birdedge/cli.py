@@ -26,10 +26,10 @@ COMMANDS = {  # command: its module, and the extra it needs to run (not to be li
 class Commands(click.Group):
     """Knows its commands by name; their modules are light, and import what is heavy when they run."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, _ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
         module, _ = COMMANDS[cmd_name]

@@ -111,7 +111,12 @@ def _in_process(path: Path, stem: str, wanted: Wanted, channel: int | None) -> S
 
 
 def _reported(
-    model: Model, path: Path, stem: str, wanted: Wanted, channel: int | None, progress: Callable[[float], None]
+    model: Model,
+    path: Path,
+    stem: str,
+    wanted: Wanted,
+    channel: int | None,
+    progress: Callable[[float], None],
 ) -> Segmentation:
     try:
         return segment_file(model, path, stem, wanted, channel, progress)

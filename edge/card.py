@@ -19,7 +19,7 @@ CARD_VERSION = 1
 
 @dataclass(frozen=True)
 class State:
-    """What the network keeps of the past between two calls: graph input `name`, graph output `next_<name>`."""
+    """What the network keeps of the past between calls: graph input `name`, graph output `next_<name>`."""
 
     name: str
     shape: tuple[int, ...]
@@ -46,7 +46,8 @@ class ModelCard:
     macs_per_s: int  # multiply-accumulates a second of sound
     licence: str
     training_data: tuple[dict[str, Any], ...] = ()
-    figures: dict[str, Any] = field(default_factory=dict)  # IoU and event scores, with what they were measured on
+    # IoU and event scores, with what they were measured on.
+    figures: dict[str, Any] = field(default_factory=dict)
     quantization: dict[str, Any] = field(default_factory=dict)
 
     @property

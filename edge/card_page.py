@@ -12,18 +12,23 @@ from birdedge.edge.card import ModelCard
 def card_page(card: ModelCard, path: Path) -> str:
     """What a person wants to know of a model before trusting it."""
     grid, events = card.grid, card.events
+    high_hz = grid.low_hz + (grid.bins - 1) * grid.bin_hz
     state_bytes = 4 * sum(_product(state.shape) for state in card.states)
     lines = [
         f"{card.name} ({card.precision}), made with birdedge {card.birdedge_version}",
         _row("file", f"{path} ({path.stat().st_size / 1000:.0f} kB)"),
         _row("licence", card.licence),
-        _row("hears", f"{grid.sample_rate_hz} Hz mono, {grid.low_hz:g} to {grid.low_hz + (grid.bins - 1) * grid.bin_hz:g} Hz"),
+        _row("hears", f"{grid.sample_rate_hz} Hz mono, {grid.low_hz:g} to {high_hz:g} Hz"),
         _row("grid", f"{1000 * grid.hop_s:g} ms a frame, {grid.bins} bins of {grid.bin_hz:g} Hz"),
         _row("a call", f"{card.chunk_frames} frames ({1000 * card.chunk_frames * grid.hop_s:g} ms)"),
-        _row("lookahead", f"{card.lookahead_frames} frames ({1000 * card.lookahead_frames * grid.hop_s:g} ms)"),
+        _row(
+            "lookahead", f"{card.lookahead_frames} frames ({1000 * card.lookahead_frames * grid.hop_s:g} ms)"
+        ),
         _row("looks back", f"{card.past_s:.2f} s, and a background floor that follows in seconds"),
         _row("cost", f"{card.macs_per_s / 1e6:.0f} million multiply-accumulates a second of sound"),
-        _row("size", f"{card.parameters} parameters, {len(card.states)} states of {state_bytes / 1000:.0f} kB"),
+        _row(
+            "size", f"{card.parameters} parameters, {len(card.states)} states of {state_bytes / 1000:.0f} kB"
+        ),
         _row("bird from", f"probability {card.threshold:.2f}; an event reaches {events.start_threshold:.2f}"),
         *_table("measured", card.figures),
         *_table("quantization", card.quantization),

@@ -36,7 +36,9 @@ channel_option = click.option(
     "--channel", type=int, default=None, help="The channel to listen to, from 0; the mean of all by default."
 )
 masks_option = click.option(
-    "--masks", type=click.Path(path_type=Path, file_okay=False), help="Write the mask of each recording (.npz) here."
+    "--masks",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write the mask of each recording (.npz) here.",
 )
 DEMO_S, DEMO_SEED = 60.0, 20
 
@@ -48,13 +50,23 @@ DEMO_S, DEMO_SEED = 60.0, 20
 @click.option("--device", help="Part of the microphone's name, as `birdedge devices` prints it.")
 @click.option("--fast", is_flag=True, help="Read a file or the demo as fast as it goes, not in real time.")
 @click.option("--duration", "duration_s", type=float, help="Stop after so many seconds of sound.")
-@click.option("--rate", "rate_hz", type=int, help="Sample rate in Hz: of raw PCM, or to ask of the microphone.")
-@click.option("--channels", type=int, default=1, show_default=True, help="Channels of raw PCM or the microphone.")
-@click.option("--sample-format", default="s16le", show_default=True, help="Raw PCM: s16le, s24le, s32le or f32le.")
+@click.option(
+    "--rate", "rate_hz", type=int, help="Sample rate in Hz: of raw PCM, or to ask of the microphone."
+)
+@click.option(
+    "--channels", type=int, default=1, show_default=True, help="Channels of raw PCM or the microphone."
+)
+@click.option(
+    "--sample-format", default="s16le", show_default=True, help="Raw PCM: s16le, s24le, s32le or f32le."
+)
 @channel_option
 @model_option
-@click.option("--json/--table", "as_json", default=None, help="JSON Lines or a readable table; a table on a terminal.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write tables in all formats here.")
+@click.option(
+    "--json/--table", "as_json", default=None, help="JSON Lines or a readable table; a table on a terminal."
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Write tables in all formats here."
+)
 @masks_option
 def listen(
     source: str | None,
@@ -98,14 +110,18 @@ def listen(
     stop = threading.Event()
     with ExitStack() as stack:
         stack.enter_context(_stopped_by_signals(stop))
-        sound = _open_source(stack, source, demo, or_demo, device, fast, duration_s, rate_hz, channels, sample_format, stop)
+        sound = _open_source(
+            stack, source, demo, or_demo, device, fast, duration_s, rate_hz, channels, sample_format, stop
+        )
         blocks = sound.blocks
         if duration_s is not None:
             blocks = limited(blocks, round(duration_s * sound.sample_rate_hz))
         pipeline = Pipeline(opened, sound.sample_rate_hz, sound.channels, channel)
         live = sound.name if source not in (None, "-") else datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
         wanted = Wanted(out, tuple(FORMATS), masks)
-        output = stack.enter_context(RecordingOutput(wanted, Path(live).stem, sound.name, opened.card, atomic=False))
+        output = stack.enter_context(
+            RecordingOutput(wanted, Path(live).stem, sound.name, opened.card, atomic=False)
+        )
         click.echo(
             f"birdedge: listening to {sound.name}, {sound.sample_rate_hz} Hz, {sound.channels} channel(s), "
             f"with {opened.card.name} ({opened.card.precision})",
@@ -122,12 +138,16 @@ def listen(
                 count += len(found.events)
         finally:
             heard_s = pipeline.heard_samples / sound.sample_rate_hz
-            click.echo(f"birdedge: {count} event(s) in {heard_s:.1f} s of sound{_troubles(pipeline)}", err=True)
+            click.echo(
+                f"birdedge: {count} event(s) in {heard_s:.1f} s of sound{_troubles(pipeline)}", err=True
+            )
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write a table for each file here.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Write a table for each file here."
+)
 @click.option(
     "--format",
     "formats",
@@ -151,8 +171,8 @@ def segment(
     """Segment recordings at full speed.
 
     A folder stands for the recordings in it. Events go to tables in --out, with one Raven table of all files
-    (all.selections.txt), or as JSON Lines to standard output. A file that cannot be read is reported, the others go
-    on, and the exit code is 1.
+    (all.selections.txt), or as JSON Lines to standard output. A file that cannot be read is reported, the
+    others go on, and the exit code is 1.
 
     \b
     Example:
@@ -167,7 +187,9 @@ def segment(
     wanted = Wanted(out, formats or ("csv",), masks)
     done: list[Segmentation] = []
     with click.progressbar(length=_total_ms(paths), label=f"{len(paths)} file(s)", file=sys.stderr) as bar:
-        for result in segment_files(model, paths, wanted, jobs, channel, lambda s: bar.update(round(s * 1000))):
+        for result in segment_files(
+            model, paths, wanted, jobs, channel, lambda s: bar.update(round(s * 1000))
+        ):
             done.append(result)
             if result.error:
                 click.echo(f"\nError: {result.error}", err=True)
@@ -176,11 +198,14 @@ def segment(
                     _print(event_json(event, file_name(result.path)))
     if out is not None:
         combined_raven(
-            out / "all.selections.txt", [(file_name(d.path), d.duration_s, d.events) for d in done if not d.error]
+            out / "all.selections.txt",
+            [(file_name(d.path), d.duration_s, d.events) for d in done if not d.error],
         )
     failed = sum(d.error is not None for d in done)
     events, heard_s = sum(len(d.events) for d in done), sum(d.duration_s for d in done)
-    click.echo(f"{len(done) - failed} of {len(done)} file(s), {heard_s:.1f} s of sound, {events} event(s)", err=True)
+    click.echo(
+        f"{len(done) - failed} of {len(done)} file(s), {heard_s:.1f} s of sound, {events} event(s)", err=True
+    )
     if failed:
         sys.exit(1)
 
@@ -204,17 +229,26 @@ def devices(as_json: bool) -> None:
     if not found:
         _print("no microphone")
     for d in found:
-        _print(f"{'*' if d.is_default else ' '} {d.name}  ({d.host_api}, {d.channels} ch, {d.default_rate_hz} Hz)")
+        mark = "*" if d.is_default else " "
+        _print(f"{mark} {d.name}  ({d.host_api}, {d.channels} ch, {d.default_rate_hz} Hz)")
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="The PNG.  [default: FILE's name with .png]")
-@click.option("--start", "start_s", type=float, default=0.0, show_default=True, help="Seconds into the recording.")
-@click.option("--duration", "duration_s", type=float, default=120.0, show_default=True, help="Seconds to draw.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="The PNG.  [default: FILE's name with .png]"
+)
+@click.option(
+    "--start", "start_s", type=float, default=0.0, show_default=True, help="Seconds into the recording."
+)
+@click.option(
+    "--duration", "duration_s", type=float, default=120.0, show_default=True, help="Seconds to draw."
+)
 @channel_option
 @model_option
-def plot(file: Path, output: Path | None, start_s: float, duration_s: float, channel: int | None, model: str) -> None:
+def plot(
+    file: Path, output: Path | None, start_s: float, duration_s: float, channel: int | None, model: str
+) -> None:
     """Draw a recording's spectrogram with its mask and events as PNG.
 
     \b
@@ -226,7 +260,9 @@ def plot(file: Path, output: Path | None, start_s: float, duration_s: float, cha
     from birdedge.edge.window import segment_window
 
     if start_s < 0 or not duration_s > 0:
-        raise SettingsError(f"--start {start_s} --duration {duration_s}: give a start of 0 or later and a length above 0")
+        raise SettingsError(
+            f"--start {start_s} --duration {duration_s}: give a start of 0 or later and a length above 0"
+        )
     output = output or Path(f"{file.stem}.png")
     opened = Model(model)
     window = segment_window(opened, file, start_s, duration_s, channel)
@@ -234,7 +270,7 @@ def plot(file: Path, output: Path | None, start_s: float, duration_s: float, cha
     draw(
         output,
         window.level * np.float32(20 / np.log(10)),
-        window.mask.astype(np.float32) / 255,
+        window.mask.astype(np.float32) / np.float32(255),
         window.events,
         grid.hop_s,
         grid.first_frame_s + window.first_frame * grid.hop_s,
@@ -267,8 +303,12 @@ def inspect(model: str, as_json: bool) -> None:
 @click.command()
 @click.argument("output", type=click.Path(path_type=Path))
 @click.option("--duration", "duration_s", type=float, default=DEMO_S, show_default=True, help="Seconds.")
-@click.option("--seed", type=int, default=DEMO_SEED, show_default=True, help="Another seed, another soundscape.")
-@click.option("--calls", "calls_per_minute", type=float, default=20.0, show_default=True, help="Bird calls a minute.")
+@click.option(
+    "--seed", type=int, default=DEMO_SEED, show_default=True, help="Another seed, another soundscape."
+)
+@click.option(
+    "--calls", "calls_per_minute", type=float, default=20.0, show_default=True, help="Bird calls a minute."
+)
 def demo(output: Path, duration_s: float, seed: int, calls_per_minute: float) -> None:
     """Write the demo soundscape to a WAV file, and what is in it beside it (.truth.csv).
 
@@ -342,7 +382,9 @@ def _recordings(given: tuple[Path, ...]) -> list[Path]:
     paths: list[Path] = []
     for path in given:
         if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.suffix.lower() in (".wav", ".flac", ".ogg", ".mp3"))
+            inside = sorted(
+                p for p in path.rglob("*") if p.suffix.lower() in (".wav", ".flac", ".ogg", ".mp3")
+            )
             if not inside:
                 raise SettingsError(f"{path} holds no WAV, FLAC, OGG or MP3 file; give a folder that does")
             paths += inside

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 class Event:
     """One bird sound in time and frequency.
 
-    Times are seconds from the start of the stream, derived from sample counts; nothing here is read off a clock.
+    Times are seconds from the start of the stream, derived from sample counts, never read off a clock.
     """
 
     onset_s: float

@@ -11,7 +11,8 @@ from birdedge.edge.sources import Blocks
 def listen(pipeline: Pipeline, blocks: Blocks) -> Iterator[Found]:
     """What each block gives, and at the end of the blocks all that was still open.
 
-    An error of the source (a device lost, a damaged file) is raised after what was heard before it was given out.
+    An error of the source (a device lost, a damaged file) is raised after what was heard before it was given
+    out.
     """
     try:
         for gap_samples, block in blocks:

@@ -71,8 +71,8 @@ class Model:
                 )
         if frames % card.time_stride_frames or frames % card.scaling.group_frames:
             raise ModelFileError(
-                f"{self.path} has a card that contradicts itself: {frames} frames a call are no multiple of its "
-                f"time stride {card.time_stride_frames}; export the model again"
+                f"{self.path} has a card that contradicts itself: {frames} frames a call are no multiple of "
+                f"its time stride {card.time_stride_frames}; export the model again"
             )
 
 

@@ -59,7 +59,8 @@ class Pipeline:
     def push(self, block: Float32) -> Found:
         """The frames and events that this block completes."""
         self.heard_samples += len(block)
-        return self._follow(self._segmenter.push(self._spectrogram.push(self._aligned(self._resampler.push(block)))))
+        samples = self._aligned(self._resampler.push(block))
+        return self._follow(self._segmenter.push(self._spectrogram.push(samples)))
 
     def gap(self, samples: int) -> Found:
         """So many samples of the source were lost: end what was running, and begin anew after them."""
@@ -74,15 +75,20 @@ class Pipeline:
         self._tracker = EventTracker(self.card.events, grid, self._frames)
         empty = np.zeros((silent, grid.bins), np.uint8)
         silence = np.full((silent, grid.bins), np.log(grid.magnitude_floor), np.float32)
-        return Found(np.concatenate([ended.mask, empty]), np.concatenate([ended.level, silence]), ended.events)
+        return Found(
+            np.concatenate([ended.mask, empty]), np.concatenate([ended.level, silence]), ended.events
+        )
 
     def flush(self) -> Found:
         """The end of the stream: all frames still to come, and every open event."""
         frames = self._spectrogram.push(self._aligned(self._resampler.flush()))
-        pieces = [self._segmenter.push(frames), self._segmenter.push(self._spectrogram.flush()), self._segmenter.flush()]
+        last_frame = self._spectrogram.flush()
+        pieces = [self._segmenter.push(frames), self._segmenter.push(last_frame), self._segmenter.flush()]
         found = [self._follow(piece) for piece in pieces]
         events = [event for f in found for event in f.events] + self._tracker.flush()
-        return Found(np.concatenate([f.mask for f in found]), np.concatenate([f.level for f in found]), events)
+        return Found(
+            np.concatenate([f.mask for f in found]), np.concatenate([f.level for f in found]), events
+        )
 
     def _aligned(self, samples: Float32) -> Float32:
         skipped = min(self._skip, len(samples))

@@ -29,8 +29,8 @@ class Segmented:
 class Segmenter:
     """Push log-magnitude frames, get their mask once the lookahead has passed.
 
-    As many frames come out as went in, `flush` included. Any division into pushes gives the same bits, since the
-    network always runs on the same chunks.
+    As many frames come out as went in, `flush` included. Any division into pushes gives the same bits, since
+    the network always runs on the same chunks.
 
     Attributes:
         nonfinite_chunks: chunks for which the network gave values that are no numbers; their mask is 0 and
@@ -91,7 +91,8 @@ class Segmenter:
         self._session.run_with_iobinding(self._bindings[self._turn])
         self._turn = 1 - self._turn
         if np.isfinite(self._mask).all():
-            return self._mask[0].copy()
+            mask: Float32 = self._mask[0].copy()
+            return mask
         self.nonfinite_chunks += 1
         for array, state in zip(self._states[self._turn], self.card.states, strict=True):
             array.fill(state.initial)

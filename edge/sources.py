@@ -1,4 +1,4 @@
-"""Where sound comes from: each source gives `(gap_samples, block [samples, channels])` until it ends or is stopped."""
+"""Where sound comes from: each gives `(gap_samples, block [samples, channels])` until its end or a stop."""
 
 from __future__ import annotations
 
@@ -55,7 +55,9 @@ def demo_source(duration_s: float, seed: int, stop: threading.Event, fast: bool)
     step = FAST_BLOCK_SAMPLES if fast else round(LIVE_BLOCK_S * scene.sample_rate_hz)
     pieces = (scene.samples[at : at + step, np.newaxis] for at in range(0, len(scene.samples), step))
     blocks = _until(stop, ((0, piece) for piece in pieces))
-    return Source("demo", scene.sample_rate_hz, 1, blocks if fast else _paced(blocks, scene.sample_rate_hz, stop))
+    return Source(
+        "demo", scene.sample_rate_hz, 1, blocks if fast else _paced(blocks, scene.sample_rate_hz, stop)
+    )
 
 
 def raw_source(

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import math
-import os
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress

@@ -27,8 +27,11 @@ class Window:
     events: list[Event]
 
 
-def segment_window(model: Model, path: Path, start_s: float, duration_s: float, channel: int | None = None) -> Window:
-    """Segments from the recording's start, as always, and keeps the frames in `start_s` and `duration_s` after it.
+def segment_window(
+    model: Model, path: Path, start_s: float, duration_s: float, channel: int | None = None
+) -> Window:
+    """Segments from the recording's start, as always, and keeps the frames in `start_s` and `duration_s`
+    after it.
 
     Raises:
         AudioError: the file cannot be read, or ends before `start_s`.
@@ -45,10 +48,14 @@ def segment_window(model: Model, path: Path, start_s: float, duration_s: float, 
         for found in listen(pipeline, ((0, block) for block in file.blocks(FAST_BLOCK_SAMPLES))):
             inside = slice(max(0, first - at), max(0, last - at))
             kept.append(Found(found.mask[inside], found.level[inside], []))
-            events += [e for e in found.events if e.first_frame < last and e.first_frame + len(e.mask) > first]
+            events += [
+                e for e in found.events if e.first_frame < last and e.first_frame + len(e.mask) > first
+            ]
             at += len(found.mask)
             if at * grid.hop_s > enough_s:
                 break
     if at <= first:
         raise AudioFileError(f"{path} is {at * grid.hop_s:.1f} s long; give a --start before that")
-    return Window(first, np.concatenate([f.mask for f in kept]), np.concatenate([f.level for f in kept]), events)
+    return Window(
+        first, np.concatenate([f.mask for f in kept]), np.concatenate([f.level for f in kept]), events
+    )

@@ -9,7 +9,9 @@ import click
 
 @click.command()
 @click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The .onnx file.")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The .onnx file."
+)
 @click.option("--quantize", is_flag=True, help="int8 instead of fp32.")
 @click.option(
     "--data",
@@ -23,7 +25,12 @@ import click
     help="Probability that some bin of an event reaches.  [default: half-way from the mask's threshold to 1]",
 )
 def export(
-    checkpoint: Path, output: Path, quantize: bool, data: Path | None, name: str | None, start_threshold: float | None
+    checkpoint: Path,
+    output: Path,
+    quantize: bool,
+    data: Path | None,
+    name: str | None,
+    start_threshold: float | None,
 ) -> None:
     """Export a checkpoint of `birdedge train` to a model file for the recorder.
 

@@ -59,7 +59,9 @@ def export(
     graphs = {chunk: to_onnx(network, chunk) for chunk in CHUNKINGS}
     report: dict[str, Any] = {"torch_to_onnx": compare_with_torch(network, graphs[CHUNK_FRAMES], hard)}
     report["fp32_stream_to_offline"] = compare_chunkings(graphs, hard, STREAM_LIMIT, "fp32")
-    say(f"torch to ONNX {report['torch_to_onnx']:.1e}, fp32 stream to offline {report['fp32_stream_to_offline']:.1e}")
+    say(
+        f"torch to ONNX {report['torch_to_onnx']:.1e}, fp32 stream to offline {report['fp32_stream_to_offline']:.1e}"
+    )
     model = graphs[CHUNK_FRAMES]
     macs = round(macs_per_frame(model, CHUNK_FRAMES) * grid.sample_rate_hz / grid.hop)
     if quantized:
@@ -88,7 +90,8 @@ def _calibration(checkpoint: Checkpoint, data: Path | None) -> list[Float32]:
     bank = load_bank([r for r in read_index(data) if r.split == "validation"])
     mixing = checkpoint.recipe.mixing
     return [
-        make_example(bank, mixing, np.random.default_rng((2, i))).network_input() for i in range(CALIBRATION_MIXES)
+        make_example(bank, mixing, np.random.default_rng((2, i))).network_input()
+        for i in range(CALIBRATION_MIXES)
     ]
 
 
@@ -105,7 +108,6 @@ def _card(
     network, facts = checkpoint.network, checkpoint.facts
     threshold = float(facts["threshold"])
     training_data = tuple(facts.get("training_data", ()))
-    restricted = any(d["tier"] != "open" for d in training_data)
     names = state_names(network)
     return ModelCard(
         name=name,
@@ -124,10 +126,19 @@ def _card(
         ),
         parameters=sum(p.numel() for p in network.parameters()),
         macs_per_s=macs_per_s,
-        licence="research weights, non-commercial (restricted recordings)" if restricted else "CC BY-SA 4.0",
+        licence=_licence(training_data),
         training_data=training_data,
         quantization=report,
     )
+
+
+def _licence(training_data: tuple[dict[str, Any], ...]) -> str:
+    """What the recordings allow: a share-alike one among the open ones binds the weights."""
+    if not training_data:
+        return "unknown: the checkpoint does not say what it was trained on"
+    if any(d["tier"] != "open" for d in training_data):
+        return "research weights, non-commercial (trained on restricted recordings too)"
+    return "CC BY-SA 4.0 (trained on openly licensed recordings alone)"
 
 
 def _measure(model: onnx.ModelProto, card: ModelCard, output: Path, data: Path) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def fold_batch_norm(network: UNet) -> UNet:
             module.match = fuse_conv_bn_eval(module.match, module.norm)
         else:
             continue
-        module.norm = nn.Identity()
+        module.norm = nn.Identity()  # type: ignore[assignment]
     return folded
 
 

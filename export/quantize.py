@@ -36,7 +36,9 @@ def calibrate(model: onnx.ModelProto, sequences: Iterable[Float32]) -> Ranges:
     known = {o.name for o in probe.graph.output}
     tensors = [n.output[0] for n in probe.graph.node if n.output[0] not in known]
     probe.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in tensors)
-    session = onnxruntime.InferenceSession(probe.SerializeToString(), _quiet(), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        probe.SerializeToString(), _quiet(), providers=["CPUExecutionProvider"]
+    )
     ranges: Ranges = {}
     for sequence in sequences:
         for feeds, outputs in _stream(session, sequence):
@@ -52,7 +54,8 @@ def calibrate(model: onnx.ModelProto, sequences: Iterable[Float32]) -> Ranges:
 def quantize(model: onnx.ModelProto, ranges: Ranges) -> onnx.ModelProto:
     """The int8 graph in QDQ form. The same ranges serve the same network at any chunk length."""
     data = {
-        name: TensorData(lowest=np.float32(low), highest=np.float32(high)) for name, (low, high) in ranges.items()
+        name: TensorData(lowest=np.float32(low), highest=np.float32(high))
+        for name, (low, high) in ranges.items()
     }
     source = onnx.ModelProto()
     source.CopyFrom(model)
@@ -81,11 +84,15 @@ def quantize(model: onnx.ModelProto, ranges: Ranges) -> onnx.ModelProto:
 
 def run_stream(model: onnx.ModelProto, sequence: Float32) -> Float32:
     """The mask `[frames, bins]` of network input `[2, frames, bins]`, chunk by chunk from zero states."""
-    session = onnxruntime.InferenceSession(model.SerializeToString(), _quiet(), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), _quiet(), providers=["CPUExecutionProvider"]
+    )
     return np.concatenate([outputs["mask"][0] for _, outputs in _stream(session, sequence)])
 
 
-def _stream(session: onnxruntime.InferenceSession, sequence: Float32) -> Iterator[tuple[dict[str, Float32], dict[str, Float32]]]:
+def _stream(
+    session: onnxruntime.InferenceSession, sequence: Float32
+) -> Iterator[tuple[dict[str, Float32], dict[str, Float32]]]:
     shapes = {i.name: i.shape for i in session.get_inputs()}
     chunk = shapes["frames"][2]
     names = [o.name for o in session.get_outputs()]

@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 
 from birdedge.edge.errors import ExportError
+from birdedge.edge.noise_floor import InputScaling, NetworkInput
 from birdedge.edge.soundscape import soundscape
 from birdedge.edge.spectrogram import Grid, Spectrogram
-from birdedge.edge.noise_floor import InputScaling, NetworkInput
 from birdedge.export.quantize import run_stream
 from birdedge.train.unet import UNet
 

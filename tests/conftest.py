@@ -116,3 +116,12 @@ def _skip_without_sound_server() -> None:
     missing = [package for package, found in packages.items() if not found]
     if missing:
         pytest.skip(f"a virtual microphone needs more system packages: apt install {' '.join(missing)}")
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """The recordings to learn from, which are no part of the project."""
+    data = Path(__file__).resolve().parents[2] / "shared" / "data"
+    if not data.is_dir():
+        pytest.skip("needs ../shared/data beside the checkout")
+    return data

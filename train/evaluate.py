@@ -30,15 +30,15 @@ def run_model(model: Model, samples: Float32, sample_rate_hz: int) -> tuple[Floa
     """Mask `[frames, bins]` as probabilities, and events."""
     pipeline = Pipeline(model, sample_rate_hz, 1)
     found = list(listen(pipeline, iter([(0, samples[:, np.newaxis])])))
-    mask = np.concatenate([f.mask for f in found]).astype(np.float32) / 255
+    mask = np.concatenate([f.mask for f in found]).astype(np.float32) / np.float32(255)
     return mask, [event for f in found for event in f.events]
 
 
 def evaluate(model: Model, data: Path, split: str = "test", mixes: int = 200) -> dict[str, Any]:
     """Figures by set; IoU at the card's threshold, pooled over all bins of a set.
 
-    `painted`: forest recordings painted by hand. `mixes`: unseen birds in unseen noise. `noise`: unseen recordings
-    without birds. Raises: DataError where the folder lacks what is needed.
+    `painted`: forest recordings painted by hand. `mixes`: unseen birds in unseen noise. `noise`: unseen
+    recordings without birds. Raises: DataError where the folder lacks what is needed.
     """
     painted = score_painted(model, data / "painted")
     mixed = score_mixes(model, data, split, mixes)
@@ -48,7 +48,10 @@ def evaluate(model: Model, data: Path, split: str = "test", mixes: int = 200) ->
         for scores in painted.values():
             total += scores
         per_clip = {name: round(s.iou(model.card.threshold), 4) for name, s in painted.items()}
-        figures["painted"] = {**_row(total, model), "per_recording": round(float(np.mean(list(per_clip.values()))), 4)}
+        figures["painted"] = {
+            **_row(total, model),
+            "per_recording": round(float(np.mean(list(per_clip.values()))), 4),
+        }
         figures["painted"] |= per_clip
     figures["mixes"] = _row(mixed["all"], model)
     for low, high in SNR_BANDS_DB:
@@ -58,7 +61,7 @@ def evaluate(model: Model, data: Path, split: str = "test", mixes: int = 200) ->
 
 
 def score_painted(model: Model, folder: Path) -> dict[str, MaskScores]:
-    """Scores on hand-painted masks: PNG beside FLAC, row r at 31.25 r Hz, column t at (256 t + 256) / 16000 s."""
+    """Scores on masks painted by hand: PNG beside FLAC, row r at 31.25 r Hz, column t at (t + 1) * 16 ms."""
     from matplotlib.image import imread
 
     result = {}
@@ -88,7 +91,9 @@ def resampled(mask: Float32, model: Model, times_s: NDArray[Any], frequencies_hz
     return np.asarray(top * (1 - wt) + bottom * wt, np.float32)
 
 
-def score_mixes(model: Model, data: Path, split: str, count: int, mixing: Mixing | None = None) -> dict[str, MaskScores]:
+def score_mixes(
+    model: Model, data: Path, split: str, count: int, mixing: Mixing | None = None
+) -> dict[str, MaskScores]:
     """Scores on a fixed list of mixes of unseen recordings, by signal-to-noise ratio."""
     mixing = mixing or Mixing()
     bank = load_bank([r for r in read_index(data) if r.split == split])
@@ -117,7 +122,11 @@ def count_false_events(model: Model, data: Path, split: str) -> dict[str, Any]:
             for found in listen(pipeline, ((0, block) for block in file.blocks())):
                 events += len(found.events)
             heard_s += pipeline.heard_samples / file.sample_rate_hz
-    return {"false_events": events, "hours": round(heard_s / 3600, 3), "per_hour": round(events / heard_s * 3600, 1)}
+    return {
+        "false_events": events,
+        "hours": round(heard_s / 3600, 3),
+        "per_hour": round(events / heard_s * 3600, 1),
+    }
 
 
 def figures_page(figures: dict[str, Any]) -> str:

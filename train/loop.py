@@ -89,8 +89,7 @@ def train(
     network = UNet(recipe.network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = _optimizer(settings, network)
     model, fitted = fabric.setup(network, optimizer)
-    follow = get_ema_multi_avg_fn(settings.average_decay)  # type: ignore[no-untyped-call]
-    average = AveragedModel(network, multi_avg_fn=follow, use_buffers=True)
+    average = AveragedModel(network, multi_avg_fn=_averaging(settings.average_decay), use_buffers=True)
     history: list[Epoch] = []
     if resume:
         history = _resume(out, recipe, network, optimizer, average)
@@ -104,6 +103,7 @@ def train(
     for epoch in range(len(history) + 1, settings.epochs + 1):
         examples = Mixes(banks["train"], recipe.mixing, (settings.seed, epoch), settings.examples_per_epoch)
         scores, losses = MaskScores(), []
+        torch.manual_seed(settings.seed + epoch)  # so that dropout does not know of a pause
         model.train()
         bar = tqdm(_loader(fabric, examples, settings), desc=f"epoch {epoch}/{settings.epochs}", total=steps)
         for step, (x, target, weight) in enumerate(bar):
@@ -165,6 +165,17 @@ def _optimizer(settings: Training, network: nn.Module) -> torch.optim.Optimizer:
     if settings.optimizer == "adam":
         return torch.optim.Adam(network.parameters(), rate, weight_decay=decay)
     return torch.optim.AdamW(network.parameters(), rate, weight_decay=decay)
+
+
+def _averaging(decay: float) -> Callable[..., None]:
+    """Exponential moving average that forgets faster while young, so that the first weights do not linger."""
+
+    def update(averages: list[Tensor], values: list[Tensor], updates: Tensor | int) -> None:
+        seen = float(updates)
+        follow = get_ema_multi_avg_fn(min(decay, (1.0 + seen) / (10.0 + seen)))  # type: ignore[no-untyped-call]
+        follow(averages, values, updates)
+
+    return update
 
 
 def _learning_rate(settings: Training, epoch: float) -> float:

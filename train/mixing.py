@@ -32,15 +32,15 @@ class Mixing:
     snr_high_db: float = 25.0
     level_low_db: float = -65.0  # rms of the mix, full scale = 0 dB
     level_high_db: float = -12.0
-    empty: float = 0.15
+    empty: float = 0.18
     as_recorded: float = 0.25
     synthetic_bird: float = 0.1
     synthetic_noise: float = 0.12
-    reverb: float = 0.4
+    reverb: float = 0.45
     distance: float = 0.5
     band_limit: float = 0.35
     pitch_octaves: float = 0.35
-    visible_db: float = -4.0  # a bin this far under the noise is no longer seen
+    visible_db: float = -6.0  # a bin this far under the noise is no longer seen
     gap_frames: int = 6
     gap_bins: int = 5
     margin_frames: int = 2

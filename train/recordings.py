@@ -60,7 +60,7 @@ def read_index(data: Path, tier: str | None = None) -> list[Recording]:
                 original=row["original"],
                 xc=row["xc"] or _xeno_canto_number(row["original"]),
                 species=row["species"],
-                snr_db=float(row["snr90_db"] or "nan"),
+                snr_db=_number(row["snr90_db"], f"{index}, line {rows.line_num}: snr90_db"),
             )
             for row in rows
         ]
@@ -98,6 +98,13 @@ def assign_splits(recordings: Iterable[Recording]) -> list[str]:
         for i in family:
             splits[i] = chosen
     return splits
+
+
+def _number(text: str, where: str) -> float:
+    try:
+        return float(text or "nan")
+    except ValueError:
+        raise DataError(f"{where} is {text!r}; it must be a number or empty") from None
 
 
 def _family_marks(recording: Recording) -> list[str]:

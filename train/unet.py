@@ -160,9 +160,9 @@ class UNet(nn.Module):
 
 
 def past_frames(network: UNet) -> int:
-    """How many frames before the newest one a mask can depend on: the receptive field, by the layers' own sizes."""
-    fine, coarse = TIME_STRIDE // 2, TIME_STRIDE
-    deep = sum(block.look.past[1] for block in network.blocks) * coarse
-    encoder = network.stem.past[1] + network.enc1.past[1] * fine + network.down1.past[1] * fine
-    middle = (network.enc2.past[1] + network.enc3.past[1] + network.dec3.past[1] + network.dec2.past[1]) * coarse
-    return encoder + middle + deep + network.dec1.past[1] * fine + TIME_STRIDE - 1
+    """How many frames before the newest one a mask can depend on: the receptive field of the layers."""
+    looks = [cast(DilatedBlock, block).look for block in network.blocks]
+    fine = [network.enc1, network.down1, network.dec1]
+    coarse = [network.enc2, network.enc3, *looks, network.dec3, network.dec2]
+    steps = sum(m.past[1] for m in fine) * TIME_STRIDE // 2 + sum(m.past[1] for m in coarse) * TIME_STRIDE
+    return network.stem.past[1] + steps + TIME_STRIDE - 1

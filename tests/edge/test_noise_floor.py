@@ -96,7 +96,9 @@ def test_the_future_never_changes_the_past():
     levels = frames(80)
     changed = levels.copy()
     changed[48:] += 3.0
-    np.testing.assert_array_equal(NetworkInput().push(changed)[0][:, :48], NetworkInput().push(levels)[0][:, :48])
+    np.testing.assert_array_equal(
+        NetworkInput().push(changed)[0][:, :48], NetworkInput().push(levels)[0][:, :48]
+    )
 
 
 def test_reset_forgets_the_floor():

@@ -1,0 +1,111 @@
+"""Training, resuming and scoring on sound made by the generator."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from birdedge.edge.errors import DataError
+from birdedge.train.checkpoint import load_checkpoint
+from birdedge.train.loop import train
+from birdedge.train.mixing import Mixing
+from birdedge.train.recipe import Recipe, Training
+
+from ..generated import write_recordings
+
+SMALL = Recipe(
+    name="small",
+    mixing=Mixing(frames=128, as_recorded=0.0, empty=0.0, snr_low_db=10.0),
+    training=Training(
+        epochs=2, examples_per_epoch=64, validation_examples=16, batch=8, workers=0, precision="32-true"
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_recordings(tmp_path_factory.mktemp("recordings"))
+
+
+@pytest.fixture(scope="module")
+def run(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "small"
+    train(SMALL, recordings, out, say=lambda _: None)
+    return out
+
+
+def test_a_run_learns_and_leaves_what_it_promises(run: Path) -> None:
+    history = json.loads((run / "history.json").read_text())
+    assert [row["epoch"] for row in history] == [1, 2]
+    assert history[1]["train_loss"] < history[0]["train_loss"]
+    assert history[1]["train_iou"] > history[0]["train_iou"]
+    assert (run / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert list(run.glob("events.out.tfevents.*"))
+
+
+def test_the_best_checkpoint_rebuilds_the_network_and_names_its_data(run: Path) -> None:
+    checkpoint = load_checkpoint(run / "best.safetensors")
+    assert checkpoint.recipe == SMALL
+    assert checkpoint.facts["training_data"][0]["licence"] == "CC0"
+    assert 0 < checkpoint.facts["threshold"] < 1
+    mask, _ = checkpoint.network(torch.zeros(1, 2, 64, 256))
+    assert mask.shape == (1, 64, 256)
+
+
+def test_the_same_seed_gives_the_same_weights(run: Path, recordings: Path, tmp_path: Path) -> None:
+    train(SMALL, recordings, tmp_path / "again", say=lambda _: None)
+    first, again = (load_checkpoint(p / "best.safetensors").network for p in (run, tmp_path / "again"))
+    for (name, a), b in zip(first.state_dict().items(), again.state_dict().values(), strict=True):
+        assert torch.equal(a, b), name
+
+
+def test_a_run_cut_in_two_equals_one_that_was_not(run: Path, recordings: Path, tmp_path: Path) -> None:
+    """The learning rate follows the whole recipe, so the first half must know of both epochs."""
+    halves = tmp_path / "halves"
+
+    class CutOff(Exception):
+        pass
+
+    def cut_after_first_epoch(line: str) -> None:
+        if line.startswith("epoch 2:"):
+            raise CutOff
+
+    with pytest.raises(CutOff):
+        train(SMALL, recordings, halves, say=cut_after_first_epoch)
+    train(SMALL, recordings, halves, resume=True, say=lambda _: None)
+    whole, resumed = (torch.load(p / "last.pt", weights_only=True) for p in (run, halves))
+    for name, a in whole["network"].items():
+        torch.testing.assert_close(resumed["network"][name], a, rtol=0, atol=0, msg=name)
+    assert resumed["history"] == whole["history"]
+
+
+def test_training_stops_early_when_validation_does_not_improve(recordings: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    settings = dataclasses.replace(
+        SMALL.training, learning_rate=0.0, epochs=5, patience=2, examples_per_epoch=8, average_decay=0.0
+    )
+    train(dataclasses.replace(SMALL, training=settings), recordings, tmp_path / "out", say=said.append)
+    history = json.loads((tmp_path / "out" / "history.json").read_text())
+    assert len(history) < 5
+    assert "stopped early" in said[-1]
+
+
+def test_a_finished_run_is_not_overwritten(run: Path, recordings: Path) -> None:
+    with pytest.raises(DataError, match="holds a run already"):
+        train(SMALL, recordings, run, say=lambda _: None)
+
+
+def test_a_run_of_another_network_is_not_resumed(run: Path, recordings: Path) -> None:
+    other = dataclasses.replace(SMALL, network=dataclasses.replace(SMALL.network, dilations=(1, 2)))
+    with pytest.raises(DataError, match="another network"):
+        train(other, recordings, run, resume=True, say=lambda _: None)
+
+
+def test_a_folder_without_an_index_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"holds no index\.tsv"):
+        train(SMALL, tmp_path, tmp_path / "out", say=lambda _: None)
+    assert not (tmp_path / "out").exists()
