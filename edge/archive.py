@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -103,6 +104,7 @@ _model: Model  # of a worker process
 
 def _open_model(name_or_path: str | Path) -> None:
     global _model
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends the workers
     _model = Model(name_or_path)
 
 

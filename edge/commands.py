@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
 import os
 import signal
 import sys
@@ -16,7 +18,7 @@ import numpy as np
 
 from birdedge.edge import event_table
 from birdedge.edge.audio_file import AudioFile
-from birdedge.edge.errors import DeviceError, OutputError, SettingsError
+from birdedge.edge.errors import AudioFileError, DeviceError, OutputError, SettingsError
 from birdedge.edge.model import DEFAULT_MODEL
 from birdedge.edge.sources import (
     Source,
@@ -101,11 +103,18 @@ def listen(
     from birdedge.edge.recording_output import RecordingOutput, Wanted
     from birdedge.edge.tables import event_json
 
-    if duration_s is not None and not duration_s > 0:
+    if duration_s is not None and not 0 < duration_s < math.inf:
         raise SettingsError(f"--duration is {duration_s}; give seconds above 0")
     if demo and source:
         raise SettingsError(f"both --demo and {source!r} were given; leave one out")
-    as_json = not sys.stdout.isatty() if as_json is None else as_json
+    if (demo or source) and device:
+        raise SettingsError(f"--device {device!r} names a microphone; leave it out, or --demo and the file")
+    if (demo or source not in (None, "-")) and rate_hz:
+        raise SettingsError(
+            f"--rate {rate_hz} is for raw PCM and microphones; leave it out: a file says its own"
+        )
+    if as_json is None:
+        as_json = sys.stdout is None or not sys.stdout.isatty()
     opened = Model(model)
     stop = threading.Event()
     with ExitStack() as stack:
@@ -117,11 +126,12 @@ def listen(
         if duration_s is not None:
             blocks = limited(blocks, round(duration_s * sound.sample_rate_hz))
         pipeline = Pipeline(opened, sound.sample_rate_hz, sound.channels, channel)
-        live = sound.name if source not in (None, "-") else datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
+        # Where there is no sound at all, the error comes here, before anything is written.
+        first = list(itertools.islice(blocks, 1))
+        is_file = source not in (None, "-")
+        stem = Path(sound.name).stem if is_file else datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
         wanted = Wanted(out, tuple(FORMATS), masks)
-        output = stack.enter_context(
-            RecordingOutput(wanted, Path(live).stem, sound.name, opened.card, atomic=False)
-        )
+        output = stack.enter_context(RecordingOutput(wanted, stem, sound.name, opened.card, atomic=is_file))
         click.echo(
             f"birdedge: listening to {sound.name}, {sound.sample_rate_hz} Hz, {sound.channels} channel(s), "
             f"with {opened.card.name} ({opened.card.precision})",
@@ -131,10 +141,11 @@ def listen(
             _print(event_table.header())
         count = 0
         try:
-            for found in run(pipeline, blocks):
+            for found in run(pipeline, itertools.chain(first, blocks)):
                 output.write(found)
                 for event in found.events:
-                    _print(event_json(event, sound.name) if as_json else event_table.row(event))
+                    if not _print(event_json(event, sound.name) if as_json else event_table.row(event)):
+                        stop.set()
                 count += len(found.events)
         finally:
             heard_s = pipeline.heard_samples / sound.sample_rate_hz
@@ -195,13 +206,14 @@ def segment(
                 click.echo(f"\nError: {result.error}", err=True)
             elif out is None and masks is None:
                 for event in result.events:
-                    _print(event_json(event, file_name(result.path)))
-    if out is not None:
+                    if not _print(event_json(event, file_name(result.path))):
+                        return
+    failed = sum(d.error is not None for d in done)
+    if out is not None and failed < len(done):
         combined_raven(
             out / "all.selections.txt",
             [(file_name(d.path), d.duration_s, d.events) for d in done if not d.error],
         )
-    failed = sum(d.error is not None for d in done)
     events, heard_s = sum(len(d.events) for d in done), sum(d.duration_s for d in done)
     click.echo(
         f"{len(done) - failed} of {len(done)} file(s), {heard_s:.1f} s of sound, {events} event(s)", err=True
@@ -259,10 +271,6 @@ def plot(
     from birdedge.edge.model import Model
     from birdedge.edge.window import segment_window
 
-    if start_s < 0 or not duration_s > 0:
-        raise SettingsError(
-            f"--start {start_s} --duration {duration_s}: give a start of 0 or later and a length above 0"
-        )
     output = output or Path(f"{file.stem}.png")
     opened = Model(model)
     window = segment_window(opened, file, start_s, duration_s, channel)
@@ -340,7 +348,11 @@ def _open_source(
     if source == "-":
         if rate_hz is None:
             raise SettingsError("raw PCM does not say its sample rate; give it with --rate")
-        return raw_source(sys.stdin.buffer, rate_hz, channels, sample_format, stop)
+        if sys.stdin is None:
+            raise AudioFileError("standard input is closed: pipe raw PCM into it")
+        # Unbuffered: a thread that still waits within sys.stdin would crash Python's exit.
+        stdin = open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)  # noqa: SIM115
+        return raw_source(stdin, rate_hz, channels, sample_format, stop)
     if source is not None:
         return file_source(stack.enter_context(AudioFile(source)), stop, fast)
     from birdedge.edge.microphone import Microphone
@@ -398,7 +410,7 @@ def _total_ms(paths: list[Path]) -> int:
     import soundfile
 
     total_s = 0.0
-    for path in paths:
+    for path in filter(Path.is_file, paths):  # to ask a pipe would be to wait for it
         try:
             total_s += soundfile.info(path).duration
         except (soundfile.LibsndfileError, OSError, TypeError):
@@ -411,13 +423,14 @@ def _troubles(pipeline: object) -> str:
     return "".join(f", {n} {what} that were no numbers" for n, what in counts if n)
 
 
-def _print(line: str) -> None:
-    """A line on standard output, there at once."""
+def _print(line: str) -> bool:
+    """A line on standard output, there at once; False where whoever read it has had enough (`| head`)."""
     try:
         print(line, flush=True)
-    except BrokenPipeError:
-        # Whoever read us has had enough (`| head`): a second error at exit is of no use to anyone.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        return True
     except OSError as error:
+        # What is still in the buffer would raise again as Python exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            return False
         raise OutputError(f"standard output cannot be written: {error.strerror}") from error

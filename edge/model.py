@@ -10,6 +10,7 @@ import onnxruntime
 
 from birdedge.edge.card import ModelCard, card_from_metadata
 from birdedge.edge.errors import ModelFileError, ModelMissingError
+from birdedge.edge.resample import HIGHEST_RATE_HZ, LOWEST_RATE_HZ
 
 DEFAULT_MODEL = "birdedge-int8"
 
@@ -50,6 +51,7 @@ class Model:
             ) from error
         metadata = self.session.get_modelmeta().custom_metadata_map
         self.card: ModelCard = card_from_metadata(metadata, str(self.path))
+        self._refuse_impossible_card()
         self._compare_with_graph()
 
     def _compare_with_graph(self) -> None:
@@ -61,18 +63,31 @@ class Model:
             ("input", inputs, self.session.get_inputs()),
             ("output", outputs, self.session.get_outputs()),
         ):
-            there = {node.name: tuple(node.shape) for node in found}
-            if there != said:
-                differing = sorted(set(said.items()) ^ set(there.items()), key=str)
-                name = differing[0][0]
+            by_card = {name: ("tensor(float)", shape) for name, shape in said.items()}
+            in_graph = {node.name: (node.type, tuple(node.shape)) for node in found}
+            if by_card != in_graph:
+                name = sorted(set(by_card.items()) ^ set(in_graph.items()), key=str)[0][0]
                 raise ModelFileError(
                     f"{self.path} has a card that contradicts its graph: {kind} {name!r} is "
-                    f"{said.get(name)} by the card and {there.get(name)} in the graph; export the model again"
+                    f"{by_card.get(name)} by the card and {in_graph.get(name)} in the graph; "
+                    "export the model again"
                 )
-        if frames % card.time_stride_frames or frames % card.scaling.group_frames:
+
+    def _refuse_impossible_card(self) -> None:
+        card, grid = self.card, self.card.grid
+        frames, stride, group = card.chunk_frames, card.time_stride_frames, card.scaling.group_frames
+        if not (
+            min(frames, stride, group) >= 1
+            and frames % stride == frames % group == 0
+            and card.lookahead_frames >= 0
+            and 1 <= grid.hop <= grid.n_fft
+            and 1 <= grid.bins <= grid.n_fft // 2
+            and LOWEST_RATE_HZ <= grid.sample_rate_hz <= HIGHEST_RATE_HZ
+        ):
             raise ModelFileError(
-                f"{self.path} has a card that contradicts itself: {frames} frames a call are no multiple of "
-                f"its time stride {card.time_stride_frames}; export the model again"
+                f"{self.path} has a card that contradicts itself: {frames} frames a call with a time stride of "
+                f"{stride}, groups of {group} and a lookahead of {card.lookahead_frames} on {grid}; "
+                "export the model again"
             )
 
 

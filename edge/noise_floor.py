@@ -56,11 +56,14 @@ class NetworkInput:
         floors = np.empty_like(means)
         for group in range(means.shape[-2]):
             floors[..., group, :] = self._follow(means[..., group, :])
-        above = np.clip(grouped - floors[..., None, :], s.lowest_np, s.highest_np)
         colour = floors - floors.mean(axis=-1, keepdims=True, dtype=np.float32)
         colour = np.clip(colour, -s.colour_np, s.colour_np)
-        pair = np.stack([above, np.broadcast_to(colour[..., None, :], above.shape)], axis=-4)
-        return (pair * np.float32(s.gain)).reshape(*frames.shape[:-2], 2, *frames.shape[-2:]), floors
+        pair = np.empty((*frames.shape[:-2], 2, *grouped.shape[-3:]), np.float32)
+        above = np.subtract(grouped, floors[..., None, :], out=pair[..., 0, :, :, :])
+        np.clip(above, s.lowest_np, s.highest_np, out=above)
+        pair[..., 1, :, :, :] = colour[..., None, :]
+        pair *= np.float32(s.gain)
+        return pair.reshape(*frames.shape[:-2], 2, *frames.shape[-2:]), floors
 
     def _follow(self, level: Float32) -> Float32:
         s = self.scaling
@@ -73,5 +76,5 @@ class NetworkInput:
         rise = np.float32(max(s.group_frames / s.rise_frames, youngest))
         fall = np.float32(max(s.group_frames / s.fall_frames, youngest))
         step = level - self._floor
-        self._floor = self._floor + np.where(step > 0, rise * step, fall * step)
+        self._floor = self._floor + step * np.where(step > 0, rise, fall)
         return self._floor

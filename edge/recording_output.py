@@ -25,7 +25,10 @@ class Wanted:
 
 
 class RecordingOutput:
-    """Writes what the pipeline finds in one recording; see `Table` for what `atomic` means.
+    """Writes what the pipeline finds in one recording.
+
+    With `atomic` an error within `with` leaves nothing; without, for a live stream, tables and mask file
+    hold what was heard until then.
 
     Raises:
         OutputError: something cannot be written; from `write` and on leaving `with` too.
@@ -33,6 +36,7 @@ class RecordingOutput:
 
     def __init__(self, wanted: Wanted, stem: str, file: str, card: ModelCard, *, atomic: bool) -> None:
         grid = card.grid
+        self._atomic = atomic
         with ExitStack() as stack:
             self._tables = [
                 stack.enter_context(Table(wanted.tables, stem, name, file=file, atomic=atomic))
@@ -70,4 +74,7 @@ class RecordingOutput:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._open.__exit__(kind, error, trace)
+        if self._atomic:
+            self._open.__exit__(kind, error, trace)
+        else:
+            self._open.close()

@@ -33,8 +33,8 @@ class Segmenter:
     the network always runs on the same chunks.
 
     Attributes:
-        nonfinite_chunks: chunks for which the network gave values that are no numbers; their mask is 0 and
-            the network began anew.
+        nonfinite_chunks: chunks whose level or mask held values that are no numbers; their mask is 0, and
+            network and floor began anew after them.
     """
 
     def __init__(self, model: Model) -> None:
@@ -52,10 +52,8 @@ class Segmenter:
     def reset(self) -> None:
         """Forget the past: the next frame is the first of a stream."""
         bins = self.card.grid.bins
-        for array, state in zip(self._states[0], self.card.states, strict=True):
-            array.fill(state.initial)
         self._turn = 0
-        self._network_input.reset()
+        self._forget()
         self._waiting = np.zeros((0, bins), np.float32)  # frames that do not fill a chunk yet
         self._levels = np.zeros((0, bins), np.float32)  # frames whose mask is still to come
         self._floors = np.zeros((0, bins), np.float32)
@@ -90,13 +88,18 @@ class Segmenter:
         self._floors = np.concatenate([self._floors, np.repeat(floors, group, axis=0)])
         self._session.run_with_iobinding(self._bindings[self._turn])
         self._turn = 1 - self._turn
-        if np.isfinite(self._mask).all():
+        # An int8 network makes a number of anything, so its input is looked at too.
+        if np.isfinite(floors).all() and np.isfinite(self._mask).all():
             mask: Float32 = self._mask[0].copy()
             return mask
         self.nonfinite_chunks += 1
+        self._forget()
+        return np.zeros_like(self._mask[0])
+
+    def _forget(self) -> None:
         for array, state in zip(self._states[self._turn], self.card.states, strict=True):
             array.fill(state.initial)
-        return np.zeros_like(self._mask[0])
+        self._network_input.reset()
 
     def _take(self, mask: Float32) -> Segmented:
         n = len(mask)

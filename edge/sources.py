@@ -45,8 +45,8 @@ def file_source(file: AudioFile, stop: threading.Event, fast: bool) -> Source:
     block_samples = FAST_BLOCK_SAMPLES if fast else round(LIVE_BLOCK_S * file.sample_rate_hz)
     blocks = _until(stop, ((0, block) for block in file.blocks(block_samples)))
     if not fast:
-        blocks = _paced(blocks, file.sample_rate_hz, stop)
-    return Source(str(file.path), file.sample_rate_hz, file.channels, blocks)
+        blocks = _paced(blocks, file.sample_rate_hz)
+    return Source(file_name(file.path), file.sample_rate_hz, file.channels, blocks)
 
 
 def demo_source(duration_s: float, seed: int, stop: threading.Event, fast: bool) -> Source:
@@ -55,9 +55,7 @@ def demo_source(duration_s: float, seed: int, stop: threading.Event, fast: bool)
     step = FAST_BLOCK_SAMPLES if fast else round(LIVE_BLOCK_S * scene.sample_rate_hz)
     pieces = (scene.samples[at : at + step, np.newaxis] for at in range(0, len(scene.samples), step))
     blocks = _until(stop, ((0, piece) for piece in pieces))
-    return Source(
-        "demo", scene.sample_rate_hz, 1, blocks if fast else _paced(blocks, scene.sample_rate_hz, stop)
-    )
+    return Source("demo", scene.sample_rate_hz, 1, blocks if fast else _paced(blocks, scene.sample_rate_hz))
 
 
 def raw_source(
@@ -112,14 +110,14 @@ def _until(stop: threading.Event, blocks: Blocks) -> Blocks:
         yield item
 
 
-def _paced(blocks: Blocks, sample_rate_hz: int, stop: threading.Event) -> Blocks:
+def _paced(blocks: Blocks, sample_rate_hz: int) -> Blocks:
     """Gives each block when its last sample would have been heard."""
     began_s, heard = time.monotonic(), 0
     for gap, block in blocks:
         heard += len(block)
         early_s = began_s + heard / sample_rate_hz - time.monotonic()
-        if early_s > 0 and stop.wait(early_s):
-            return
+        # Not stop.wait(): a signal that came within it could not set `stop`, and all would stand still.
+        time.sleep(max(0.0, early_s))
         yield gap, block
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdedge.edge.audio_file import AudioFile
-from birdedge.edge.errors import AudioFileError
+from birdedge.edge.errors import AudioFileError, SettingsError
 from birdedge.edge.event import Event
 from birdedge.edge.listening import listen
 from birdedge.edge.model import Model
@@ -34,10 +35,16 @@ def segment_window(
     after it.
 
     Raises:
+        SettingsError: a start before the recording, or no duration.
         AudioError: the file cannot be read, or ends before `start_s`.
     """
+    if not (0 <= start_s < math.inf and 0 < duration_s < math.inf):
+        raise SettingsError(
+            f"a start of {start_s} s and a duration of {duration_s} s were given: "
+            "give 0 s or more, and more than 0 s"
+        )
     grid = model.card.grid
-    first, last = round(start_s / grid.hop_s), round((start_s + duration_s) / grid.hop_s)
+    first, last = round(start_s / grid.hop_s), math.ceil((start_s + duration_s) / grid.hop_s)
     kept: list[Found] = []
     events: list[Event] = []
     at = 0

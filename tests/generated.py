@@ -34,7 +34,9 @@ def _write_painted(stem: Path, duration_s: float) -> None:
     """At 16 kHz: row r at 31.25 r Hz, column t at (256 t + 256) / 16000 s, as in the hand-painted set."""
     scene = soundscape(duration_s, seed=7, calls_per_minute=60, snr_db=(20.0, 25.0))
     soundfile.write(stem.with_suffix(".flac"), scene.samples[::2], RATE_HZ // 2)
-    column_frames = np.round(((256 * np.arange(int(duration_s * 62.5) - 1) + 256) / 16000 - 0.008) / 0.008).astype(int)
+    column_frames = np.round(
+        ((256 * np.arange(int(duration_s * 62.5) - 1) + 256) / 16000 - 0.008) / 0.008
+    ).astype(int)
     row_bins = np.clip(np.round(np.arange(256) / 2 - 1).astype(int), 0, None)
     painted = scene.mask[np.ix_(column_frames, row_bins)].T
     imsave(stem.with_suffix(".png"), painted, cmap="gray")

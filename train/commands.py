@@ -26,6 +26,12 @@ data_option = click.option(
     help="Folder of the run.  [default: runs/RECIPE]",
 )
 @click.option("--resume", is_flag=True, help="Go on with the run in --out.")
+@click.option(
+    "--from",
+    "start",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A checkpoint whose weights to begin with.",
+)
 @click.option("--tier", type=click.Choice(["open"]), help="Learn from openly licensed recordings alone.")
 @click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's.")
 @click.option("--seed", type=click.IntRange(0), help="Instead of the recipe's.")
@@ -34,6 +40,7 @@ def train(
     data: Path,
     out: Path | None,
     resume: bool,
+    start: Path | None,
     tier: str | None,
     epochs: int | None,
     seed: int | None,
@@ -53,7 +60,7 @@ def train(
     settings = read_recipe(recipe)
     changes: dict[str, Any] = {k: v for k, v in (("epochs", epochs), ("seed", seed)) if v is not None}
     settings = dataclasses.replace(settings, training=dataclasses.replace(settings.training, **changes))
-    best = run(settings, data, out or Path("runs") / settings.name, tier, resume, click.echo)
+    best = run(settings, data, out or Path("runs") / settings.name, tier, resume, start, click.echo)
     click.echo(f"{best}: now `birdedge export {best} --quantize -o model.onnx --data {data}`")
 
 

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from birdedge.edge.errors import DataError
 from birdedge.train.bank import Bank, load_bank
-from birdedge.train.checkpoint import save_checkpoint
+from birdedge.train.checkpoint import load_checkpoint, save_checkpoint
 from birdedge.train.curves import draw_curves
 from birdedge.train.losses import mask_loss
 from birdedge.train.metrics import MaskScores
@@ -67,13 +67,20 @@ def train(
     out: Path,
     tier: str | None = None,
     resume: bool = False,
+    start: Path | None = None,
     say: Callable[[str], None] = print,
 ) -> Path:
     """Trains and returns the path of the best checkpoint, `out/best.safetensors`.
 
     Beside it: `last.pt` (all that `resume` needs), `history.json`, `curves.png` and TensorBoard's files.
+    `start` is a checkpoint whose weights to begin with; what it was trained on goes into the new one's facts too.
     """
     settings = recipe.training
+    begun = load_checkpoint(start) if start is not None else None
+    if begun is not None and begun.recipe.network != recipe.network:
+        raise DataError(
+            f"{start} holds another network than recipe {recipe.name}; leave out --from, or change [network]"
+        )
     if (out / "last.pt").exists() and not resume:
         raise DataError(f"{out} holds a run already; give another --out, or --resume to go on with it")
     fabric = Fabric(precision=settings.precision)  # type: ignore[arg-type]
@@ -87,6 +94,8 @@ def train(
     banks = {name: load_bank(tqdm(files, desc=name, leave=False)) for name, files in splits.items()}
 
     network = UNet(recipe.network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if begun is not None:
+        network.load_state_dict(begun.network.state_dict())
     optimizer = _optimizer(settings, network)
     model, fitted = fabric.setup(network, optimizer)
     average = AveragedModel(network, multi_avg_fn=_averaging(settings.average_decay), use_buffers=True)
@@ -137,7 +146,8 @@ def train(
         _record(out, writer, history)
         leader = max(history, key=lambda e: e.validation_iou)
         if leader is row:
-            facts = {**vars(row), "training_data": training_data(splits["train"])}
+            earlier = begun.facts.get("training_data", []) if begun is not None else []
+            facts = {**vars(row), "training_data": [*earlier, *training_data(splits["train"])]}
             save_checkpoint(out / "best.safetensors", best.state_dict(), recipe, facts)
         _save_state(out, recipe, network, optimizer, average, history)
         if epoch - leader.epoch >= settings.patience:

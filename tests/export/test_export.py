@@ -65,7 +65,9 @@ def test_the_graph_is_the_same_bytes_each_time_and_names_what_it_takes(network: 
     names = state_names(network)
     assert [i.name for i in graph.graph.input] == ["frames", *names]
     assert [o.name for o in graph.graph.output] == ["mask", *(f"next_{n}" for n in names)]
-    assert {n.op_type for n in graph.graph.node}.isdisjoint({"ConvTranspose", "BatchNormalization", "LSTM", "GRU"})
+    assert {n.op_type for n in graph.graph.node}.isdisjoint(
+        {"ConvTranspose", "BatchNormalization", "LSTM", "GRU"}
+    )
 
 
 def test_the_cost_counted_from_the_graph_is_within_the_budget(network: UNet) -> None:
@@ -93,7 +95,10 @@ def test_without_shared_scales_int8_would_depend_on_the_chunking(
     monkeypatch.setattr("birdedge.export.quantize._passing_groups", lambda _: [])
     graphs = {chunk: to_onnx(network, chunk) for chunk in (4, 128)}
     ranges = calibrate(graphs[4], sequences)
-    untied = {n: (low * 1.1, high * 1.3) if n.startswith("state_") else (low, high) for n, (low, high) in ranges.items()}
+    untied = {
+        n: (low * 1.1, high * 1.3) if n.startswith("state_") else (low, high)
+        for n, (low, high) in ranges.items()
+    }
     integer = {chunk: quantize(graph, untied) for chunk, graph in graphs.items()}
     with pytest.raises(ExportError, match="differs from offline"):
         verify.compare_chunkings(integer, sequences, 0.0, "int8")
@@ -157,7 +162,9 @@ def test_a_card_that_contradicts_its_graph_is_refused(checkpoint: Path, tmp_path
         Model(output)
 
 
-def test_run_stream_leaves_out_a_last_chunk_that_is_not_whole(network: UNet, sequences: list[np.ndarray]) -> None:
+def test_run_stream_leaves_out_a_last_chunk_that_is_not_whole(
+    network: UNet, sequences: list[np.ndarray]
+) -> None:
     assert len(run_stream(to_onnx(network, 16), sequences[0][:, :40])) == 32
 
 

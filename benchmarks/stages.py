@@ -1,0 +1,64 @@
+"""CPU time of each stage of the pipeline, and of the whole, within this process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from birdedge.edge.events import EventTracker
+from birdedge.edge.model import Model
+from birdedge.edge.noise_floor import NetworkInput
+from birdedge.edge.pipeline import Pipeline
+from birdedge.edge.resample import StreamResampler
+from birdedge.edge.segmenter import Segmented, Segmenter
+from birdedge.edge.sources import FAST_BLOCK_SAMPLES
+from birdedge.edge.spectrogram import Spectrogram
+
+Float32 = NDArray[np.float32]
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+
+def stage_costs(model: Model, samples: Float32, sample_rate_hz: int) -> dict[str, float]:
+    """CPU seconds a second of sound, by stage; "pipeline" is all of them as `birdedge listen` runs them.
+
+    Shape: `samples` is mono, `[n]`. Each stage is timed alone, on what the stage before made of all the sound.
+    """
+    card = model.card
+    sound_s = len(samples) / sample_rate_hz
+    blocks = [samples[at : at + FAST_BLOCK_SAMPLES] for at in range(0, len(samples), FAST_BLOCK_SAMPLES)]
+    tracker = EventTracker(card.events, card.grid)
+
+    def track(segmented: Segmented) -> None:
+        mask = np.round(segmented.mask * 255.0).astype(np.uint8)
+        tracker.push(mask, segmented.level, segmented.floor)
+
+    pipeline_s, _ = _timed(Pipeline(model, sample_rate_hz, 1).push, blocks)
+    resample_s, resampled = _timed(StreamResampler(sample_rate_hz, card.grid.sample_rate_hz).push, blocks)
+    spectrogram_s, frames = _timed(Spectrogram(card.grid).push, resampled)
+    level = np.concatenate(frames)
+    starts = range(0, len(level) - card.chunk_frames + 1, card.chunk_frames)
+    input_s, _ = _timed(
+        NetworkInput(card.scaling).push, [level[at : at + card.chunk_frames] for at in starts]
+    )
+    segmenter_s, segmented = _timed(Segmenter(model).push, frames)
+    events_s, _ = _timed(track, segmented)
+    costs_s = {
+        "resample": resample_s,
+        "spectrogram": spectrogram_s,
+        "network input": input_s,
+        "network": segmenter_s - input_s,
+        "events": events_s,
+        "pipeline": pipeline_s,
+    }
+    return {stage: cost_s / sound_s for stage, cost_s in costs_s.items()}
+
+
+def _timed(push: Callable[[Given], Made], pieces: Iterable[Given]) -> tuple[float, list[Made]]:
+    began_s = time.process_time()
+    made = [push(piece) for piece in pieces]
+    return time.process_time() - began_s, made

@@ -1,0 +1,306 @@
+"""Each command as a person runs it: what it prints, what it writes, how it ends."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from birdedge import __version__
+from birdedge.cli import COMMANDS
+from birdedge.edge.mask_file import read_mask_file
+from birdedge.edge.model import bundled_models
+from birdedge.edge.tables import EVENT_COLUMNS, FORMATS
+
+ROOT = Path(__file__).parents[1]
+BIRDEDGE = (sys.executable, "-m", "birdedge")
+
+
+def environment():
+    return {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+
+
+def birdedge(*arguments, cwd, code=0, **settings):
+    """Run a command to its end; its output and what it says beside it."""
+    done = subprocess.run(
+        [*BIRDEDGE, *map(str, arguments)],
+        cwd=cwd,
+        env=environment(),
+        capture_output=True,
+        timeout=60,
+        **settings,
+    )
+    assert done.returncode == code, done.stderr.decode()
+    return done.stdout.decode(), done.stderr.decode()
+
+
+def events(output):
+    return [json.loads(line) for line in output.splitlines()]
+
+
+def but_file(listed):
+    return [{key: value for key, value in event.items() if key != "file"} for event in listed]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """The demo as a file, 20 s."""
+    folder = tmp_path_factory.mktemp("demo")
+    birdedge("demo", "demo.wav", "--duration", 20, cwd=folder)
+    return folder / "demo.wav"
+
+
+@pytest.fixture(scope="module", params=sorted(bundled_models()))
+def listened(request, demo, tmp_path_factory):
+    """The model, its events of the demo, its mask."""
+    folder = tmp_path_factory.mktemp("listened")
+    output, _ = birdedge(
+        "listen", demo, "--fast", "--json", "--masks", folder, "--model", request.param, cwd=folder
+    )
+    return request.param, events(output), read_mask_file(folder / "demo.npz").mask
+
+
+def test_the_version_is_the_packages(tmp_path):
+    assert birdedge("--version", cwd=tmp_path)[0].strip().endswith(__version__)
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",), ("-h",)])
+def test_without_a_command_there_is_help_that_names_all(tmp_path, arguments):
+    output, _ = birdedge(*arguments, cwd=tmp_path)
+    assert all(f"\n  {command} " in output for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_help_with_an_example_of_itself(tmp_path, command):
+    output, _ = birdedge(command, "--help", cwd=tmp_path)
+    example = output.partition("Example:\n")[2].partition("\n\n")[0]
+    assert f"birdedge {command}" in example
+    options = [line for line in output.splitlines() if line.startswith("  --") or line.startswith("  -")]
+    assert all(len(line.split()) > 1 for line in options)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_is_in_the_readme(command):
+    assert f"birdedge {command}" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_listening_segmenting_and_the_pipeline_find_the_same(listened, demo, tmp_path):
+    model, heard, mask = listened
+    assert len(heard) >= 3
+    output, _ = birdedge("segment", demo, "--model", model, cwd=tmp_path)
+    assert but_file(events(output)) == but_file(heard)
+    birdedge("segment", demo, "--model", model, "--masks", tmp_path, cwd=tmp_path)
+    np.testing.assert_array_equal(read_mask_file(tmp_path / "demo.npz").mask, mask)
+
+
+def test_an_event_is_a_line_of_json_with_all_its_columns(listened, demo):
+    for event in listened[1]:
+        assert list(event) == ["file", *EVENT_COLUMNS]
+        assert event["file"] == str(demo)
+        assert 0 <= event["onset_s"] < event["offset_s"] <= 20
+        assert 0 < event["low_hz"] <= event["peak_hz"] <= event["high_hz"] <= 16_032
+
+
+def test_raw_pcm_on_standard_input_is_heard_as_the_file(listened, demo, tmp_path):
+    model, heard, mask = listened
+    samples, rate_hz = soundfile.read(demo, dtype="int32")
+    output, _ = birdedge(
+        *("listen", "-", "--rate", rate_hz, "--sample-format", "s32le"),
+        *("--json", "--masks", tmp_path, "--model", model),
+        cwd=tmp_path,
+        input=samples.astype("<i4").tobytes(),
+    )
+    assert but_file(events(output)) == but_file(heard)
+    (masks,) = tmp_path.glob("*.npz")
+    np.testing.assert_array_equal(read_mask_file(masks).mask, mask)
+
+
+def test_the_demo_is_heard_as_its_file(listened, tmp_path):
+    model, heard, _ = listened
+    output, _ = birdedge(
+        "listen", "--demo", "--fast", "--duration", 20, "--json", "--model", model, cwd=tmp_path
+    )
+    assert but_file(events(output)) == but_file(heard)
+    assert {event["file"] for event in events(output)} == {"demo"}
+
+
+def test_in_real_time_the_same_events_come_when_they_end(demo, tmp_path):
+    fast, _ = birdedge("listen", demo, "--fast", "--json", "--duration", 4, cwd=tmp_path)
+    process = subprocess.Popen(
+        [*BIRDEDGE, "listen", demo, "--json", "--duration", "4"],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr.readline().startswith("birdedge: listening to")
+    began_s = time.monotonic()
+    lines, arrived_s = [], []
+    for line in process.stdout:
+        lines.append(line)
+        arrived_s.append(time.monotonic() - began_s)
+    process.stderr.close()
+    assert process.wait(timeout=20) == 0
+    assert "".join(lines) == fast
+    assert len(lines) >= 1
+    for event, at_s in zip(events(fast), arrived_s, strict=True):
+        # 0.1 s: the line on standard error is read after the first block.
+        assert at_s >= event["offset_s"] - 0.1
+
+
+def test_listening_writes_a_table_in_each_format(listened, demo, tmp_path):
+    model, heard, _ = listened
+    birdedge("listen", demo, "--fast", "--out", tmp_path / "out", "--model", model, cwd=tmp_path)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        f"demo{f.suffix}" for f in FORMATS.values()
+    }
+    assert events((tmp_path / "out" / "demo.jsonl").read_text(encoding="utf-8")) == heard
+    raven = (tmp_path / "out" / "demo.selections.txt").read_text(encoding="utf-8").splitlines()
+    assert len(raven) == 1 + len(heard)
+    assert str(demo) in raven[1]
+
+
+def test_the_table_for_people_has_a_row_an_event(listened, demo, tmp_path):
+    output, said = birdedge("listen", demo, "--fast", "--table", "--model", listened[0], cwd=tmp_path)
+    assert len(output.splitlines()) == 1 + len(listened[1])
+    assert output.splitlines()[0].split() == ["onset", "length", "band", "peak", "score", "SNR"]
+    assert f"{len(listened[1])} event(s) in 20.0 s of sound" in said
+
+
+def test_segment_writes_the_tables_asked_for_and_one_of_all(demo, tmp_path):
+    archive, out = tmp_path / "archive", tmp_path / "out"
+    (archive / "north").mkdir(parents=True)
+    for name in ("a.wav", "north/b.wav"):
+        (archive / name).write_bytes(demo.read_bytes())
+    output, said = birdedge(
+        "segment", archive, "--out", out, "--format", "raven", "--format", "csv", "--jobs", 2, cwd=tmp_path
+    )
+    assert output == ""
+    assert "2 of 2 file(s), 40.0 s of sound" in said
+    assert {path.name for path in out.iterdir()} == {
+        *("a.csv", "b.csv", "a.selections.txt", "b.selections.txt", "all.selections.txt"),
+    }
+    of_each = len((out / "a.csv").read_text(encoding="utf-8").splitlines()) - 1
+    rows = (out / "all.selections.txt").read_text(encoding="utf-8").splitlines()[1:]
+    assert len(rows) == 2 * of_each
+    begin_s = [float(row.split("\t")[3]) for row in rows]
+    assert np.subtract(begin_s[of_each:], begin_s[:of_each]) == pytest.approx(20.0, abs=0.001)
+
+
+def test_demo_writes_the_same_sound_for_a_seed_and_the_truth_beside_it(demo, tmp_path):
+    birdedge("demo", tmp_path / "again.wav", "--duration", 20, cwd=tmp_path)
+    assert (tmp_path / "again.wav").read_bytes() == demo.read_bytes()
+    truth = (tmp_path / "again.truth.csv").read_text(encoding="utf-8").splitlines()
+    assert truth[0] == "onset_s,offset_s,low_hz,high_hz,kind"
+    assert len(truth) >= 4
+    birdedge("demo", tmp_path / "other.wav", "--duration", 20, "--seed", 21, cwd=tmp_path)
+    assert (tmp_path / "other.wav").read_bytes() != demo.read_bytes()
+
+
+def test_plot_draws_a_png_of_the_part_asked_for(demo, tmp_path):
+    output, _ = birdedge("plot", demo, "--start", 2, "--duration", 5, cwd=tmp_path)
+    assert output.startswith("demo.png: ")
+    assert (tmp_path / "demo.png").read_bytes().startswith(b"\x89PNG\r\n")
+
+
+def test_inspect_prints_the_card(tmp_path):
+    output, _ = birdedge("inspect", cwd=tmp_path)
+    assert "birdedge" in output
+    card = json.loads(birdedge("inspect", "birdedge-fp32", "--json", cwd=tmp_path)[0])
+    assert card["precision"] == "fp32"
+    assert card["grid"]["sample_rate_hz"] == 32_000
+
+
+def test_devices_lists_the_microphones(virtual_microphone):
+    done = subprocess.run(
+        [*BIRDEDGE, "devices"],
+        env={**environment(), **virtual_microphone.environment},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr
+    starred = [line for line in done.stdout.splitlines() if line.startswith("* ")]
+    assert len(starred) == 1
+    assert " ch, " in starred[0]
+
+
+@pytest.mark.parametrize("command", [("listen", "--fast", "--json"), ("segment",)])
+def test_a_reader_that_has_had_enough_ends_the_command_quietly(demo, tmp_path, command):
+    process = subprocess.Popen(
+        [*BIRDEDGE, command[0], demo, *command[1:]],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    process.stdout.close()
+    said = process.stderr.read().decode()
+    process.stderr.close()
+    assert process.wait(timeout=30) == 0
+    assert "Error" not in said
+    assert "Traceback" not in said
+
+
+def test_a_reader_that_has_had_enough_still_leaves_whole_tables(demo, tmp_path):
+    subprocess.run(
+        f"{' '.join(BIRDEDGE)} listen {demo} --fast --json --out out --masks out | head -n 1",
+        shell=True,
+        cwd=tmp_path,
+        env=environment(),
+        check=True,
+        capture_output=True,
+        timeout=30,
+    )
+    masks = read_mask_file(tmp_path / "out" / "demo.npz").mask
+    assert 0 < len(masks) <= 2499
+    assert len((tmp_path / "out" / "demo.jsonl").read_text(encoding="utf-8").splitlines()) >= 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("source", ["demo", "file", "stdin"])
+def test_a_signal_ends_listening_with_code_0_and_complete_tables(demo, tmp_path, number, source):
+    options = {"demo": ["--demo"], "file": [demo], "stdin": ["-", "--rate", "32000"]}[source]
+    process = subprocess.Popen(
+        [*BIRDEDGE, "listen", *options, "--json", "--out", "out", "--masks", "out"],
+        cwd=tmp_path,
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+    )
+    if source == "stdin":
+        process.stdin.write(np.zeros(32_000, "<i2").tobytes())
+    assert process.stderr.readline().startswith(b"birdedge: listening to")
+    time.sleep(1.5)
+    process.send_signal(number)
+    # Standard input stays open: a pipe that stands still must not hold the process.
+    assert process.wait(timeout=20) == 0
+    said, output = process.stderr.read().decode(), process.stdout.read().decode()
+    for stream in (process.stdin, process.stdout, process.stderr):
+        stream.close()
+    assert "Fatal" not in said
+    assert "event(s) in" in said
+    (jsonl,) = (tmp_path / "out").glob("*.jsonl")
+    assert jsonl.read_text(encoding="utf-8") == output
+    (masks,) = (tmp_path / "out").glob("*.npz")
+    heard_s = float(said.rpartition(" in ")[2].split()[0])
+    assert len(read_mask_file(masks).mask) == pytest.approx(125 * heard_s, abs=8)
+    assert not list((tmp_path / "out").glob(".*"))
+
+
+@pytest.mark.parametrize("weather_seed", range(5))
+def test_wind_rain_and_insects_alone_yield_no_events(tmp_path, weather_seed):
+    """A measure of the bundled model, the only test here that a worse model could fail."""
+    birdedge("demo", "weather.wav", "--calls", 0, "--seed", 100 + weather_seed, cwd=tmp_path)
+    for model in bundled_models():
+        output, _ = birdedge("listen", "weather.wav", "--fast", "--json", "--model", model, cwd=tmp_path)
+        assert events(output) == []
