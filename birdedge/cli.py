@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import signal
 import sys
 
 import click
@@ -12,7 +13,7 @@ from birdedge import __version__
 from birdedge.edge.errors import BirdedgeError
 
 COMMANDS = {  # command: its module, and the extra it needs to run (not to be listed)
-    "listen": ("birdedge.edge.commands", ""),
+    "listen": ("birdedge.edge.listen_command", ""),
     "segment": ("birdedge.edge.commands", ""),
     "plot": ("birdedge.edge.commands", ""),
     "devices": ("birdedge.edge.commands", ""),
@@ -53,6 +54,8 @@ def birdedge(ctx: click.Context) -> None:
 
 def main() -> None:
     """Entry point: an error is one sentence on standard error and exit code 1."""
+    # As Ctrl-C does, so that what is half-written is taken away.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     try:
         sys.exit(birdedge.main(standalone_mode=False))
     except click.ClickException as error:

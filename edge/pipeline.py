@@ -42,7 +42,8 @@ class Pipeline:
         self._spectrogram = Spectrogram(card.grid)
         self._segmenter = Segmenter(model)
         self._tracker = EventTracker(card.events, card.grid)
-        self.heard_samples = 0  # at the source's rate, gaps included
+        self.heard_samples = 0  # at the source's rate
+        self.lost_samples, self.gaps = 0, 0
         self._frames = 0  # frames given out
         self._skip = 0  # resampled samples to leave out, so that frames after a gap lie on the grid
 
@@ -65,9 +66,11 @@ class Pipeline:
     def gap(self, samples: int) -> Found:
         """So many samples of the source were lost: end what was running, and begin anew after them."""
         ended = self.flush()
-        self.heard_samples += samples
+        self.lost_samples += samples
+        self.gaps += 1
         grid = self.card.grid
-        resumed = -(-self.heard_samples * grid.sample_rate_hz // self.sample_rate_hz)
+        passed_samples = self.heard_samples + self.lost_samples
+        resumed = -(-passed_samples * grid.sample_rate_hz // self.sample_rate_hz)
         first_frame = -(-resumed // grid.hop)
         self._skip = first_frame * grid.hop - resumed
         silent = max(0, first_frame - self._frames)

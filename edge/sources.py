@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -31,12 +31,17 @@ class Source:
     sample_rate_hz: int
     channels: int
     blocks: Blocks
+    overflows: Callable[[], int] = lambda: 0  # losses of unknown length before the sound reached us
 
 
 def microphone_source(microphone: Microphone, stop: threading.Event) -> Source:
     """An open microphone; stopping still gives what had arrived."""
     return Source(
-        microphone.device.name, microphone.sample_rate_hz, microphone.channels, microphone.blocks(stop)
+        microphone.device.name,
+        microphone.sample_rate_hz,
+        microphone.channels,
+        microphone.blocks(stop),
+        lambda: microphone.overflows,
     )
 
 

@@ -10,7 +10,7 @@ from matplotlib.image import imsave
 
 from birdedge.edge.soundscape import soundscape
 
-COLUMNS = "file kind tier licence source original xc species snr90_db".split()
+COLUMNS = ["file", "kind", "tier", "licence", "source", "original", "xc", "species", "snr90_db"]
 RATE_HZ = 32000
 
 

@@ -55,8 +55,8 @@ def load_bank(recordings: Iterable[Recording]) -> Bank:
     for recording in recordings:
         if recording.kind in ("birds", "lasso", "notes"):
             _add_birds(bank, recording, read_mono(recording))
-        elif recording.kind == "noise":
-            bank.noises.append(to_int16(read_mono(recording)))
+        elif recording.kind == "noise" and len(samples := read_mono(recording)) >= GRID.n_fft:
+            bank.noises.append(to_int16(samples))
     if not bank.songs or not bank.noises:
         raise DataError(
             f"the recordings give {len(bank.songs)} usable bird sounds and {len(bank.noises)} noises; "

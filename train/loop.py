@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -267,7 +268,10 @@ def _resume(
     path = out / "last.pt"
     if not path.is_file():
         raise DataError(f"{out} holds no last.pt to resume from; leave out --resume to begin")
-    state = torch.load(path, weights_only=True)
+    try:
+        state = torch.load(path, weights_only=True)
+    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
+        raise DataError(f"{path} is damaged and cannot be resumed; begin anew with another --out") from error
     if recipe_from_table(state["recipe"], str(path)).network != recipe.network:
         raise DataError(
             f"{path} is of another network than recipe {recipe.name}; give its own recipe, or another --out"

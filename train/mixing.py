@@ -14,9 +14,9 @@ import scipy.fft
 import soxr
 
 from birdedge.edge.noise_floor import NetworkInput
-from birdedge.edge.soundscape import insects, rain, wind
 from birdedge.edge.spectrogram import Spectrogram
 from birdedge.edge.synth_calls import synthesize_call
+from birdedge.edge.synth_weather import insects, rain, wind
 from birdedge.train.bank import GRID, Bank, magnitude
 from birdedge.train.masks import PEAK_RANGE_DB, Bool, Float32, Paint, paint, smooth_power
 
@@ -32,10 +32,10 @@ class Mixing:
     snr_high_db: float = 25.0
     level_low_db: float = -65.0  # rms of the mix, full scale = 0 dB
     level_high_db: float = -12.0
-    empty: float = 0.18
+    empty: float = 0.25
     as_recorded: float = 0.25
     synthetic_bird: float = 0.1
-    synthetic_noise: float = 0.12
+    synthetic_noise: float = 0.2
     reverb: float = 0.45
     distance: float = 0.5
     band_limit: float = 0.35

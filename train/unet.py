@@ -128,7 +128,8 @@ class UNet(nn.Module):
         looks = [cast(DilatedBlock, block).look for block in self.blocks]
         encoder = [self.stem, self.enc1, self.down1, self.enc2, self.enc3, *looks]
         decoder = [self.dec3, self.dec2, self.dec1]
-        return [*(m.past for m in encoder), *(m.past for m in decoder[:2]), self.delay, decoder[2].past]
+        delay = [self.delay] if self.delay[1] else []
+        return [*(m.past for m in encoder), *(m.past for m in decoder[:2]), *delay, decoder[2].past]
 
     def initial_states(self, batch: int = 1) -> list[Tensor]:
         """Zeros: a stream begins in silence."""
@@ -154,7 +155,7 @@ class UNet(nn.Module):
             deep = block(deep, recall(deep))
         coarse = self.dec3(recall(self.up3(deep, coarse)))
         middle = self.dec2(recall(self.up2(coarse, middle)))
-        late = recall(fine)[:, :, : fine.shape[2]]
+        late = recall(fine)[:, :, : fine.shape[2]] if self.delay[1] else fine
         fine = self.dec1(recall(self.up1(middle, late)))
         return F.pixel_shuffle(self.head(fine), 2).squeeze(1), kept
 

@@ -98,7 +98,7 @@ def test_an_edited_card_is_what_counts(edited):
 
 
 def test_a_model_that_is_not_there_is_missing_and_the_bundled_ones_are_named():
-    with pytest.raises(ModelMissingError, match="'no-such' *; .*birdedge-int8"):
+    with pytest.raises(ModelMissingError, match=r"'no-such'; .*birdedge-int8"):
         Model("no-such")
     with pytest.raises(FileNotFoundError):
         Model("no-such")

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from birdedge.edge.errors import SettingsError
-from birdedge.edge.soundscape import Soundscape, insects, rain, soundscape, wind
+from birdedge.edge.soundscape import Soundscape, soundscape
 from birdedge.edge.spectrogram import Grid
 from birdedge.edge.synth_calls import KINDS, synthesize_call
+from birdedge.edge.synth_weather import insects, rain, wind
 
 SEEDS = range(8)
 NO_NOISE = {"wind_db": None, "rain_db": None, "insects_db": None, "hiss_db": None}

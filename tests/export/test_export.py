@@ -24,8 +24,7 @@ from birdedge.train.checkpoint import load_checkpoint, save_checkpoint
 from birdedge.train.evaluate import evaluate
 from birdedge.train.recipe import Recipe
 from birdedge.train.unet import UNet
-
-from ..generated import write_recordings
+from tests.generated import write_recordings
 
 FACTS = {
     "threshold": 0.4,

@@ -15,8 +15,7 @@ from birdedge.train.loop import train
 from birdedge.train.metrics import MaskScores
 from birdedge.train.mixing import Mixing
 from birdedge.train.recipe import Recipe, Training
-
-from ..generated import write_recordings
+from tests.generated import write_recordings
 
 SMALL = Recipe(
     name="small",
@@ -104,6 +103,12 @@ def test_a_run_of_another_network_is_not_resumed(run: Path, recordings: Path) ->
     other = dataclasses.replace(SMALL, network=dataclasses.replace(SMALL.network, dilations=(1, 2)))
     with pytest.raises(DataError, match="another network"):
         train(other, recordings, run, resume=True, say=lambda _: None)
+
+
+def test_a_run_whose_state_is_damaged_is_not_resumed(run: Path, recordings: Path, tmp_path: Path) -> None:
+    (tmp_path / "last.pt").write_bytes((run / "last.pt").read_bytes()[:5000])
+    with pytest.raises(DataError, match="is damaged"):
+        train(SMALL, recordings, tmp_path, resume=True, say=lambda _: None)
 
 
 def test_a_run_can_begin_with_the_weights_of_another_and_names_the_data_of_both(

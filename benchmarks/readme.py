@@ -1,0 +1,81 @@
+"""Fill the parts of README.md that are printed by programs: `python -m benchmarks.readme`."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from birdedge.edge.card import ModelCard
+from birdedge.edge.model import Model, bundled_models
+
+README = Path(__file__).parents[1] / "README.md"
+LISTEN = ("listen", "--demo", "--fast", "--table", "--duration", "20")
+
+
+def main() -> None:
+    """Rewrites README.md in place."""
+    text = README.read_text(encoding="utf-8")
+    for name, part in (("listen", listen_part()), ("figures", figures_part())):
+        text = re.sub(
+            rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", lambda m, p=part: m[1] + p + m[2], text, flags=re.S
+        )
+    README.write_text(text, encoding="utf-8")
+
+
+def listen_part() -> str:
+    """What the command prints, as a person sees it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "birdedge", *LISTEN],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=README.parent,
+    )
+    first, last = done.stderr.splitlines()
+    return "\n".join(
+        ["```console", f"$ birdedge {' '.join(LISTEN)}", first, done.stdout.rstrip(), last, "```", ""]
+    )
+
+
+def figures_part() -> str:
+    """The bundled models' cards as one table."""
+    cards = {name: Model(path) for name, path in sorted(bundled_models().items(), reverse=True)}
+    rows = [["", *(f"`{name}`" for name in cards)]]
+    for label, value in ROWS.items():
+        rows.append([label, *(value(model.card) for model in cards.values())])
+    rows.append(["file", *(f"{model.path.stat().st_size / 1000:.0f} kB" for model in cards.values())])
+    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:], ""])
+
+
+def _percent(section: str, key: str = "iou") -> object:
+    return lambda card: (
+        f"{100 * card.figures[section][key]:.1f} %" if section in card.figures else "not measured"
+    )
+
+
+def _false_events(card: ModelCard) -> str:
+    noise = card.figures.get("noise")
+    return f"{noise['per_hour']} ({noise['hours']:.2f} h heard)" if noise else "not measured"
+
+
+ROWS = {
+    "IoU, forest recordings painted by hand, pooled": _percent("painted"),
+    "the same, mean of the three": _percent("painted", "per_recording"),
+    "IoU, unseen birds mixed into unseen noise, pooled": _percent("mixes"),
+    "of these at -10..0 dB": _percent("mixes_-10_to_0_db"),
+    "at 0..10 dB": _percent("mixes_0_to_10_db"),
+    "at 10..25 dB": _percent("mixes_10_to_25_db"),
+    "events an hour in unseen bird-free recordings": _false_events,
+    "parameters": lambda card: f"{card.parameters:,}",
+    "multiply-accumulates a second of sound": lambda card: f"{card.macs_per_s / 1e6:.0f} million",
+    "mask after the sound": lambda card: (
+        f"{1000 * (card.lookahead_frames + card.chunk_frames) * card.grid.hop_s:.0f} ms at most"
+    ),
+}
+
+
+if __name__ == "__main__":
+    main()
