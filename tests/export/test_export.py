@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -103,24 +104,31 @@ def test_without_shared_scales_int8_would_depend_on_the_chunking(
         verify.compare_chunkings(integer, sequences, 0.0, "int8")
 
 
-@pytest.mark.parametrize("quantized", [False, True])
-def test_an_exported_file_opens_on_the_recorder(checkpoint: Path, tmp_path: Path, quantized: bool) -> None:
-    output = tmp_path / "model.onnx"
-    card = export(checkpoint, output, quantized, say=lambda _: None)
-    model = Model(output)
-    assert model.card == card
-    assert card.precision == ("int8" if quantized else "fp32")
+@pytest.fixture(scope="module")
+def exported(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with int8.onnx and fp32.onnx."""
+    folder = tmp_path_factory.mktemp("exported")
+    for precision in ("int8", "fp32"):
+        card = export(checkpoint, folder / f"{precision}.onnx", precision == "int8", say=lambda _: None)
+        assert card.precision == precision
+    return folder
+
+
+@pytest.mark.parametrize("precision", ["int8", "fp32"])
+def test_an_exported_file_opens_on_the_recorder(checkpoint: Path, exported: Path, precision: str) -> None:
+    output = exported / f"{precision}.onnx"
+    card = Model(output).card
+    assert card.precision == precision
     assert card.threshold == 0.4
     assert card.parameters == sum(p.numel() for p in load_checkpoint(checkpoint).network.parameters())
     assert card.past_s == pytest.approx(167 * 0.008)
-    assert output.stat().st_size <= (300_000 if quantized else 900_000)
-    assert [p.name for p in tmp_path.iterdir()] == ["model.onnx"]
+    assert output.stat().st_size <= {"int8": 300_000, "fp32": 900_000}[precision]
+    assert {p.name for p in exported.iterdir()} == {"int8.onnx", "fp32.onnx"}
 
 
-def test_the_same_checkpoint_gives_the_same_file(checkpoint: Path, tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        export(checkpoint, tmp_path / name, True, name="same", say=lambda _: None)
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+def test_the_same_checkpoint_gives_the_same_file(checkpoint: Path, exported: Path, tmp_path: Path) -> None:
+    export(checkpoint, tmp_path / "int8.onnx", True, say=lambda _: None)
+    assert (tmp_path / "int8.onnx").read_bytes() == (exported / "int8.onnx").read_bytes()
 
 
 def test_nothing_is_written_where_torch_and_onnx_differ(
@@ -141,24 +149,26 @@ def test_nothing_is_written_where_torch_and_onnx_differ(
     assert not list(tmp_path.iterdir())
 
 
-def test_with_recordings_the_card_tells_what_was_measured(checkpoint: Path, tmp_path: Path) -> None:
+def test_with_recordings_the_card_tells_what_was_measured(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporter, "evaluate", partial(evaluate, mixes=20))
     data = write_recordings(tmp_path / "data", files=24, duration_s=5.0)
     card = export(checkpoint, tmp_path / "model.onnx", True, data, say=lambda _: None)
-    assert card.figures == evaluate(Model(tmp_path / "model.onnx"), data)
+    assert card.figures == evaluate(Model(tmp_path / "model.onnx"), data, mixes=20)
     assert 0 <= card.figures["mixes"]["iou"] <= 1
     assert card.figures["noise"]["hours"] > 0
     assert card.quantization["int8_stream_to_offline"] == 0.0
     assert card.licence.startswith("CC BY-SA")
 
 
-def test_a_card_that_contradicts_its_graph_is_refused(checkpoint: Path, tmp_path: Path) -> None:
-    output = tmp_path / "model.onnx"
-    card = export(checkpoint, output, False, say=lambda _: None)
-    model = onnx.load(output)
-    onnx.helper.set_model_props(model, {CARD_KEY: dataclasses.replace(card, chunk_frames=32).to_json()})
-    onnx.save(model, output)
+def test_a_card_that_contradicts_its_graph_is_refused(exported: Path, tmp_path: Path) -> None:
+    model = onnx.load(exported / "fp32.onnx")
+    card = dataclasses.replace(Model(exported / "fp32.onnx").card, chunk_frames=32)
+    onnx.helper.set_model_props(model, {CARD_KEY: card.to_json()})
+    onnx.save(model, tmp_path / "model.onnx")
     with pytest.raises(ModelFileError, match="contradicts its graph"):
-        Model(output)
+        Model(tmp_path / "model.onnx")
 
 
 def test_run_stream_leaves_out_a_last_chunk_that_is_not_whole(
