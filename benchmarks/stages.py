@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdedge.edge.events import EventTracker
+from birdedge.edge.mask_file import mask_bytes
 from birdedge.edge.model import Model
 from birdedge.edge.noise_floor import NetworkInput
 from birdedge.edge.pipeline import Pipeline
@@ -34,8 +35,7 @@ def stage_costs(model: Model, samples: Float32, sample_rate_hz: int) -> dict[str
     tracker = EventTracker(card.events, card.grid)
 
     def track(segmented: Segmented) -> None:
-        mask = np.round(segmented.mask * 255.0).astype(np.uint8)
-        tracker.push(mask, segmented.level, segmented.floor)
+        tracker.push(mask_bytes(segmented.mask), segmented.level, segmented.floor)
 
     pipeline_s, _ = _timed(Pipeline(model, sample_rate_hz, 1).push, blocks)
     resample_s, resampled = _timed(StreamResampler(sample_rate_hz, card.grid.sample_rate_hz).push, blocks)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from birdedge.edge.event import Event
 from birdedge.edge.events import EventTracker
+from birdedge.edge.mask_file import mask_bytes
 from birdedge.edge.model import Model
 from birdedge.edge.resample import StreamResampler
 from birdedge.edge.segmenter import Segmented, Segmenter
@@ -99,6 +100,6 @@ class Pipeline:
         return samples[skipped:]
 
     def _follow(self, segmented: Segmented) -> Found:
-        mask = np.round(segmented.mask * 255.0).astype(np.uint8)
+        mask = mask_bytes(segmented.mask)
         self._frames += len(mask)
         return Found(mask, segmented.level, self._tracker.push(mask, segmented.level, segmented.floor))
