@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.fft
 import soxr
+from scipy import ndimage
 
 from birdedge.edge.noise_floor import NetworkInput
 from birdedge.edge.spectrogram import Spectrogram
@@ -117,13 +118,18 @@ def _mix(
         gain = 10 ** (snr_db / 10) * (noise_power[core].mean() + 1e-9) / power[core].mean()
         seen = core & (power * gain > noise_power * 10 ** (mixing.visible_db / 10))
         total += bird * np.float32(np.sqrt(gain))
-        # A few bins that stick out of the noise are not a call that anyone would paint.
-        if seen.sum() >= 12:
-            target |= paint(seen, mixing.style)
+        target |= _without_specks(paint(seen, mixing.style), seen)
         faint = core & (power * gain > noise_power * 10 ** ((mixing.visible_db - 8.0) / 10))
         hidden |= paint(faint, mixing.style)
         best_snr_db = max(best_snr_db, snr_db)
     return total, target, target | ~hidden, best_snr_db
+
+
+def _without_specks(shape: Bool, seen: Bool) -> Bool:
+    """The parts of a painted shape with 16 or more seen bins: fewer that stick out of the noise nobody would paint."""
+    parts, count = ndimage.label(shape)
+    bins = ndimage.sum_labels(seen, parts, np.arange(count + 1))
+    return np.asarray((bins >= 16)[parts] & shape)
 
 
 def _draw_noise(bank: Bank, mixing: Mixing, rng: np.random.Generator) -> Float32:
