@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from birdedge.edge.card import ModelCard
@@ -50,7 +51,7 @@ def figures_part() -> str:
     return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:], ""])
 
 
-def _percent(section: str, key: str = "iou") -> object:
+def _percent(section: str, key: str = "iou") -> Callable[[ModelCard], str]:
     return lambda card: (
         f"{100 * card.figures[section][key]:.1f} %" if section in card.figures else "not measured"
     )
@@ -61,7 +62,7 @@ def _false_events(card: ModelCard) -> str:
     return f"{noise['per_hour']} ({noise['hours']:.2f} h heard)" if noise else "not measured"
 
 
-ROWS = {
+ROWS: dict[str, Callable[[ModelCard], str]] = {
     "IoU, forest recordings painted by hand, pooled": _percent("painted"),
     "the same, mean of the three": _percent("painted", "per_recording"),
     "IoU, unseen birds mixed into unseen noise, pooled": _percent("mixes"),
