@@ -36,7 +36,7 @@ class Mixing:
     empty: float = 0.25
     as_recorded: float = 0.25
     synthetic_bird: float = 0.1
-    synthetic_noise: float = 0.2
+    synthetic_noise: float = 0.25
     reverb: float = 0.45
     distance: float = 0.5
     band_limit: float = 0.35
@@ -135,13 +135,7 @@ def _without_specks(shape: Bool, seen: Bool) -> Bool:
 def _draw_noise(bank: Bank, mixing: Mixing, rng: np.random.Generator) -> Float32:
     n = mixing.samples
     if rng.random() < mixing.synthetic_noise:
-        kind = rng.integers(5)
-        if kind < 3:
-            noise = (wind, rain, insects)[kind](rng, n)
-        elif kind == 3:
-            noise = wind(rng, n) + rain(rng, n) * np.float32(rng.uniform(0.1, 1.0))
-        else:
-            noise = rng.standard_normal(n, np.float32)
+        noise = _draw_weather(n, rng)
     else:
         noise = _crop(bank.noises[rng.integers(len(bank.noises))], n, rng)
         if rng.random() < 0.3:
@@ -153,6 +147,16 @@ def _draw_noise(bank: Bank, mixing: Mixing, rng: np.random.Generator) -> Float32
     if rng.random() < 0.5:
         hiss = np.cumsum(hiss - hiss.mean(), dtype=np.float64).astype(np.float32) * 0.02 + hiss * 0.3
     return noise + _unit(hiss) * np.float32(10 ** (rng.uniform(-45, -12) / 20))
+
+
+def _draw_weather(n: int, rng: np.random.Generator) -> Float32:
+    """Rain most of all: its drops ring like the shortest calls."""
+    kind = rng.choice(["rain", "wind and rain", "wind", "insects", "white"], p=[0.35, 0.25, 0.15, 0.15, 0.1])
+    if kind == "white":
+        return rng.standard_normal(n, np.float32)
+    if kind == "wind and rain":
+        return np.asarray(wind(rng, n) + rain(rng, n) * np.float32(rng.uniform(0.1, 1.0)))
+    return {"rain": rain, "wind": wind, "insects": insects}[kind](rng, n)
 
 
 def _draw_bird(bank: Bank, mixing: Mixing, rng: np.random.Generator) -> Float32:
