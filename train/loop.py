@@ -58,7 +58,7 @@ class Epoch:
     train_iou: float
     validation_loss: float
     validation_iou: float
-    threshold: float  # the best one on validation
+    threshold: float  # for the model, chosen on validation
     learning_rate: float
 
 
@@ -136,13 +136,13 @@ def train(
             scores.iou(0.5),
             validation_loss,
             found.iou(found.best_threshold()),
-            found.best_threshold(),
+            found.cautious_threshold(),
             optimizer.param_groups[0]["lr"],
         )
         history.append(row)
         say(
             f"epoch {epoch}: train loss {row.train_loss:.3f} IoU {row.train_iou:.3f}, "
-            f"validation loss {row.validation_loss:.3f} IoU {row.validation_iou:.3f} at {row.threshold:.2f}"
+            f"validation loss {row.validation_loss:.3f} IoU {row.validation_iou:.3f}, threshold {row.threshold:.2f}"
         )
         _record(out, writer, history)
         leader = max(history, key=lambda e: e.validation_iou)

@@ -76,6 +76,15 @@ def test_the_best_threshold_is_that_of_the_highest_iou():
     assert best * 255 == pytest.approx(round(best * 255))
 
 
+def test_the_cautious_threshold_is_the_highest_that_costs_at_most_the_slack():
+    scores = scored(a_scene(6))
+    best = max(scores.iou(step / 255) for step in range(1, 256))
+    cautious = scores.cautious_threshold(0.01)
+    assert cautious > scores.best_threshold()
+    assert scores.iou(cautious) >= best - 0.01
+    assert all(scores.iou(step / 255) < best - 0.01 for step in range(round(cautious * 255) + 1, 256))
+
+
 def test_nothing_to_find_and_nothing_found_is_right_and_a_false_bin_is_wrong():
     quiet, silent = np.zeros((5, 5)), np.zeros((5, 5), bool)
     assert MaskScores().iou(0.5) == 1.0
