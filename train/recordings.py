@@ -21,6 +21,14 @@ SPLITS = ("train", "validation", "test")
 COLUMNS = ("file", "kind", "tier", "licence", "source", "original", "xc", "species", "snr90_db")
 
 
+WEATHER = ("wind", "rain", "sticks", "thunder")
+SEEN_WITH_BIRDS = (  # originals
+    "assets/audio/background_music/menu.mp3",
+    "Thunder/Sound Library - Thunder.mp3",
+    "Bison (rut)/Sound Library - Bison.mp3",
+)
+
+
 @dataclass(frozen=True)
 class Recording:
     """One audio file and what is known of it."""
@@ -68,8 +76,20 @@ def read_index(data: Path, tier: str | None = None) -> list[Recording]:
     return [
         Recording(**{**vars(r), "split": split[i]})
         for i, r in enumerate(recordings)
-        if tier is None or r.tier == tier
+        if (tier is None or r.tier == tier) and not _noise_with_birds(r)
     ]
+
+
+def _noise_with_birds(recording: Recording) -> bool:
+    """Noise that is not free of birds: seen in its spectrogram, or said by its name.
+
+    A xeno-canto number is a bird's. "negative" calls were cut out as not of one wanted species: those that
+    are not said to be weather are mostly of other birds.
+    """
+    if recording.kind != "noise":
+        return False
+    cut_call = "/negative/" in recording.original and recording.species not in WEATHER
+    return bool(recording.xc) or cut_call or recording.original in SEEN_WITH_BIRDS
 
 
 def assign_splits(recordings: Iterable[Recording]) -> list[str]:
