@@ -142,3 +142,19 @@ def test_in_the_real_index_nothing_straddles_the_splits(shared_data):
     assert [mark for mark, splits in sides.items() if len(splits) > 1] == []
     assert assign_splits(recordings) == [r.split for r in recordings]
     assert {r.split for r in recordings if r.kind == "birds"} == set(SPLITS)
+
+
+@pytest.mark.parametrize(
+    ("known", "kept"),
+    [
+        ({"species": "wind"}, True),
+        ({"original": "set/negative/1.wav", "species": "rain"}, True),
+        ({"original": "set/negative/1.wav"}, False),
+        ({"original": "set/negative/XC26332 - White-crowned Cuckoo.wav"}, False),
+        ({"xc": "670314"}, False),
+        ({"original": "Thunder/Sound Library - Thunder.mp3"}, False),
+    ],
+)
+def test_noise_that_holds_birds_is_left_out(tmp_path, known, kept):
+    row = a_row("noise/a.ogg", **{"kind": "noise", "original": "a.wav", **known})
+    assert bool(read_index(an_index(tmp_path, [row]))) == kept
