@@ -32,7 +32,7 @@ class EventSettings:
     start_threshold: float = 0.7  # some bin of an event reaches this
     gap_s: float = 0.1  # a pause up to this long does not end an event
     gap_hz: float = 250.0  # nor does a step or a hole up to this wide
-    shortest_s: float = 0.03
+    shortest_s: float = 0.06  # the margins that a mask has about a sound included
     smallest_hz_s: float = 8.0  # area
     longest_s: float = 30.0  # then it is closed and a new one begins
 

@@ -185,7 +185,7 @@ def test_an_endless_sound_is_closed_at_the_longest_and_a_new_event_begins():
     ],
 )
 def test_what_is_too_short_too_small_or_too_unsure_is_no_event(box, value, events):
-    assert len(events_of(drawn(box, value=value), EventSettings())) == events
+    assert len(events_of(drawn(box, value=value), EventSettings(shortest_s=0.03))) == events
 
 
 def test_the_coordinates_of_an_event_are_those_of_its_bins():
@@ -196,7 +196,7 @@ def test_the_coordinates_of_an_event_are_those_of_its_bins():
     level[13, 53] = 3.0
     level[11, 52] = level[40, 200] = 9.0  # loud, but outside the mask
     floor[:, 50] = 1.0
-    (event,) = events_of(mask, EventSettings(), 5, level, floor, first_frame=1000)
+    (event,) = events_of(mask, EventSettings(shortest_s=0.03), 5, level, floor, first_frame=1000)
     assert event.first_frame == 1010
     assert event.onset_s == pytest.approx(0.008 + 1009.5 * 0.008)
     assert event.offset_s == pytest.approx(0.008 + 1015.5 * 0.008)
