@@ -1,12 +1,20 @@
-"""Fill the parts of README.md that are printed by programs: `python -m benchmarks.readme`."""
+"""Fill the parts of README.md that are printed by programs: `python -m benchmarks.readme`.
+
+With `--cost` the benchmark is run too, which takes minutes and wants a quiet machine; without, its part stays.
+"""
 
 from __future__ import annotations
 
+import os
+import platform
 import re
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
+
+import onnxruntime
 
 from birdedge.edge.card import ModelCard
 from birdedge.edge.model import Model, bundled_models
@@ -18,7 +26,10 @@ LISTEN = ("listen", "--demo", "--fast", "--table", "--duration", "20")
 def main() -> None:
     """Rewrites README.md in place."""
     text = README.read_text(encoding="utf-8")
-    for name, part in (("listen", listen_part()), ("figures", figures_part())):
+    parts = {"listen": listen_part(), "figures": figures_part()}
+    if "--cost" in sys.argv[1:]:
+        parts["cost"] = cost_part()
+    for name, part in parts.items():
         text = re.sub(
             rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", lambda m, p=part: m[1] + p + m[2], text, flags=re.S
         )
@@ -49,6 +60,25 @@ def figures_part() -> str:
     rows.append(["file", *(f"{model.path.stat().st_size / 1000:.0f} kB" for model in cards.values())])
     lines = ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:], ""])
+
+
+def cost_part() -> str:
+    """What the benchmark prints, and on what it ran."""
+    command = ["-m", "benchmarks.cost", "--minutes", "5", "--birdnet"]
+    done = subprocess.run(
+        [sys.executable, *command], capture_output=True, text=True, check=True, cwd=README.parent
+    )
+    where = f"{processor()}, {os.cpu_count()} cores, onnxruntime {onnxruntime.__version__}, {date.today()}"
+    return "\n".join(
+        ["```console", f"$ python {' '.join(command)}", f"{where}", done.stdout.rstrip(), "```", ""]
+    )
+
+
+def processor() -> str:
+    """The processor's name, where Linux tells it."""
+    info = Path("/proc/cpuinfo")
+    names = re.findall(r"model name\s*: (.+)", info.read_text()) if info.exists() else []
+    return names[0] if names else platform.machine()
 
 
 def _percent(section: str, key: str = "iou") -> Callable[[ModelCard], str]:
