@@ -29,7 +29,10 @@ def card_page(card: ModelCard, path: Path) -> str:
         _row(
             "size", f"{card.parameters} parameters, {len(card.states)} states of {state_bytes / 1000:.0f} kB"
         ),
-        _row("bird from", f"probability {card.threshold:.2f}; an event reaches {events.start_threshold:.2f}"),
+        _row(
+            "bird from",
+            f"probability {card.threshold:.2f}; an event's mean is {events.lowest_score:.2f} or more",
+        ),
         *_table("measured", card.figures),
         *_table("quantization", card.quantization),
         "trained on",

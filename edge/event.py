@@ -20,7 +20,7 @@ class Event:
     low_hz: float
     high_hz: float
     peak_hz: float  # centre of the loudest bin inside the mask
-    score: float  # highest mask probability, 0..1
+    score: float  # mean probability over the bins of the mask, 0..1
     area_hz_s: float  # how much of the time-frequency plane the mask covers
     snr_db: float  # mean level inside the mask over the background of its bins
     first_frame: int  # frame of mask[0]

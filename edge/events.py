@@ -2,8 +2,9 @@
 
 In each frame the bins at or above `keep_threshold` form runs. A run joins every open region that has a run
 within `gap_s` before it and `gap_hz` beside it; regions that meet become one. A region that finds nothing for
-longer than `gap_s` closes, and is an event if its highest probability reached `start_threshold` and it is
-neither too short nor too small. Nothing depends on how the frames were divided into pushes.
+longer than `gap_s` closes, and is an event if its highest probability reached `start_threshold`, its mean
+probability (the event's score) reached `lowest_score`, and it is neither too short nor too small. Nothing
+depends on how the frames were divided into pushes.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class EventSettings:
 
     keep_threshold: float = 0.5  # a bin belongs to a region from here on
     start_threshold: float = 0.7  # some bin of an event reaches this
+    lowest_score: float = 0.0  # the mean of its bins reaches this
     gap_s: float = 0.1  # a pause up to this long does not end an event
     gap_hz: float = 250.0  # nor does a step or a hole up to this wide
     shortest_s: float = 0.06  # the margins that a mask has about a sound included
@@ -42,6 +44,8 @@ class EventSettings:
                 f"keep_threshold {self.keep_threshold} and start_threshold {self.start_threshold} "
                 "must lie in 0..1, the first not above the second"
             )
+        if not 0.0 <= self.lowest_score <= 1.0:
+            raise SettingsError(f"lowest_score is {self.lowest_score}; it must lie in 0..1")
         for name in ("gap_s", "gap_hz", "shortest_s", "smallest_hz_s"):
             if getattr(self, name) < 0:
                 raise SettingsError(f"{name} is {getattr(self, name)}; it must not be negative")
@@ -166,7 +170,9 @@ class EventTracker:
         kept = int(inside.sum())
         area_hz_s = kept * grid.hop_s * grid.bin_hz
         too_short = (last - first + 1) * grid.hop_s < settings.shortest_s
-        if mask.max() < self._start or too_short or area_hz_s < settings.smallest_hz_s:
+        score = float(mask[inside].mean(dtype=np.float64)) / 255.0
+        too_unsure = mask.max() < self._start or score < settings.lowest_score
+        if too_unsure or too_short or area_hz_s < settings.smallest_hz_s:
             return None
         loudest = int(np.where(inside, level, -np.inf).argmax())
         return Event(
@@ -175,7 +181,7 @@ class EventTracker:
             low_hz=grid.low_hz + (low - 0.5) * grid.bin_hz,
             high_hz=grid.low_hz + (high - 0.5) * grid.bin_hz,
             peak_hz=grid.low_hz + (low + loudest % (high - low)) * grid.bin_hz,
-            score=float(mask.max()) / 255.0,
+            score=score,
             area_hz_s=area_hz_s,
             snr_db=float(above[inside].mean(dtype=np.float64)) * NEPER_DB,
             first_frame=first,

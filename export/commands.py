@@ -20,9 +20,11 @@ import click
 )
 @click.option("--name", help="Name in the card.  [default: the file's]")
 @click.option(
-    "--start-threshold",
+    "--lowest-score",
     type=click.FloatRange(0, 1),
-    help="Probability that some bin of an event reaches.  [default: half-way from the mask's threshold to 1]",
+    default=0.9,
+    show_default=True,
+    help="Mean probability that an event's bins reach: higher, and faint birds and false alarms are fewer.",
 )
 def export(
     checkpoint: Path,
@@ -30,7 +32,7 @@ def export(
     quantize: bool,
     data: Path | None,
     name: str | None,
-    start_threshold: float | None,
+    lowest_score: float,
 ) -> None:
     """Export a checkpoint of `birdedge train` to a model file for the recorder.
 
@@ -43,5 +45,5 @@ def export(
     from birdedge.edge.card_page import card_page
     from birdedge.export.exporter import export as run
 
-    card = run(checkpoint, output, quantize, data, name, start_threshold, click.echo)
+    card = run(checkpoint, output, quantize, data, name, lowest_score, click.echo)
     click.echo(card_page(card, output))

@@ -188,6 +188,15 @@ def test_what_is_too_short_too_small_or_too_unsure_is_no_event(box, value, event
     assert len(events_of(drawn(box, value=value), EventSettings(shortest_s=0.03))) == events
 
 
+def test_an_event_whose_mean_probability_is_under_the_lowest_score_is_none():
+    mask = drawn((10, 20, 50, 10), value=200)
+    mask[12, 52] = 255
+    settings = EventSettings(lowest_score=200.5 / 255)
+    assert events_of(mask, settings) == []
+    mask[10:12, 50:60] = 220
+    assert len(events_of(mask, settings)) == 1
+
+
 def test_the_coordinates_of_an_event_are_those_of_its_bins():
     mask = drawn((10, 6, 50, 4), value=140)
     mask[12, 51] = 204
@@ -203,7 +212,7 @@ def test_the_coordinates_of_an_event_are_those_of_its_bins():
     assert event.duration_s == pytest.approx(6 * 0.008)
     assert (event.low_hz, event.high_hz) == (62.5 * 50.5, 62.5 * 54.5)
     assert event.peak_hz == 62.5 * 54
-    assert event.score == 0.8
+    assert event.score == pytest.approx((22 * 140 + 204) / 23 / 255)
     assert event.area_hz_s == pytest.approx(23 * 0.008 * 62.5)
     # 16 bins 2 Np over the floor, one 3 Np, and six of the lowest bin 1 Np.
     assert event.snr_db == pytest.approx((16 * 2 + 3 + 6 * 1) / 23 * 20 / np.log(10))
@@ -258,6 +267,7 @@ def test_tracking_a_busy_minute_costs_under_1500_us_a_second():
         {"keep_threshold": 0.8, "start_threshold": 0.7},
         {"keep_threshold": 0.0},
         {"start_threshold": 1.1},
+        {"lowest_score": 1.1},
         {"gap_s": -0.1},
         {"gap_hz": -1.0},
         {"longest_s": 0.5},

@@ -18,7 +18,9 @@ HOP = 256
 
 def sensitive(model):
     """The model with thresholds so low that a few seconds hold many events."""
-    low = dataclasses.replace(model.card.events, keep_threshold=0.2, start_threshold=0.3, shortest_s=0.0)
+    low = dataclasses.replace(
+        model.card.events, keep_threshold=0.2, start_threshold=0.3, shortest_s=0.0, lowest_score=0.0
+    )
     model.card = dataclasses.replace(model.card, events=low)
     return model
 
