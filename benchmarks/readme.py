@@ -20,7 +20,7 @@ from birdedge.edge.card import ModelCard
 from birdedge.edge.model import Model, bundled_models
 
 README = Path(__file__).parents[1] / "README.md"
-LISTEN = ("listen", "--demo", "--fast", "--table", "--duration", "20")
+LISTEN = ("listen", "--demo", "--fast", "--table", "--duration", "40")
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ import click
 @click.option(
     "--lowest-score",
     type=click.FloatRange(0, 1),
-    default=0.9,
+    default=0.92,
     show_default=True,
     help="Mean probability that an event's bins reach: higher, and faint birds and false alarms are fewer.",
 )
