@@ -191,7 +191,7 @@ def _box(panel: Axes, event: Event, left_s: float, right_s: float, top_khz: floa
 def _caption(events: int, boxed: int, threshold: float | None) -> str:
     counted = f"{boxed} of {events}" if boxed < events else str(events or "no")
     caption = f"{counted} event{'s' if events != 1 else ''} boxed with score"
-    return caption if threshold is None else f"{caption}, mask outlined at probability {threshold:g}"
+    return caption if threshold is None else f"{caption}, mask outlined at probability {threshold:.2g}"
 
 
 def _length(length_s: float) -> str:
