@@ -25,7 +25,8 @@ def source_files() -> set[str]:
     files = set()
     for folder in FOLDERS:
         for path in (ROOT / folder).rglob("*"):
-            if path.is_file() and path.parent.name != "__pycache__":
+            # Notes for whoever works on the source (.md) stay with the source.
+            if path.is_file() and path.parent.name != "__pycache__" and path.suffix != ".md":
                 name = path.relative_to(ROOT)
                 files.add(str(name if folder == "birdedge" else "birdedge" / name))
     return files
