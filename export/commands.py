@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from birdedge.edge.events import EventSettings
+
 
 @click.command()
 @click.argument("checkpoint", type=click.Path(path_type=Path))
@@ -22,7 +24,7 @@ import click
 @click.option(
     "--lowest-score",
     type=click.FloatRange(0, 1),
-    default=0.92,
+    default=EventSettings.lowest_score,
     show_default=True,
     help="Mean probability that an event's bins reach: higher, and faint birds and false alarms are fewer.",
 )

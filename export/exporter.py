@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,6 @@ Float32 = NDArray[np.float32]
 CHUNK_FRAMES = 16  # 128 ms: the knee between delay and cost a frame
 OTHER_CHUNKINGS = (4, 256)  # the shortest, and one long enough to stand for offline
 CALIBRATION_MIXES = 24
-LOWEST_SCORE = 0.92  # of an event; train/EXPERIMENTS.md has what it costs and saves
 
 
 def export(
@@ -41,7 +41,7 @@ def export(
     quantized: bool,
     data: Path | None = None,
     name: str | None = None,
-    lowest_score: float = LOWEST_SCORE,
+    lowest_score: float = EventSettings.lowest_score,
     say: Callable[[str], None] = print,
 ) -> ModelCard:
     """Writes `output` and returns its card.
@@ -76,12 +76,15 @@ def export(
         model = integer[CHUNK_FRAMES]
         say("int8 stream to offline: equal")
     card = _card(checkpoint, name or output.stem, grid, scaling, macs, quantized, report, lowest_score)
-    if data is not None:
-        say("measuring the model file")
-        card = dataclasses.replace(card, figures=_measure(model, card, output, data))
+    with TemporaryDirectory() as folder:
+        trial = Path(folder) / output.name
+        trial.write_bytes(_with_card(model, card).SerializeToString())
+        opened = Model(trial)  # as the recorder opens it
+        if data is not None:
+            say("measuring the model file")
+            card = dataclasses.replace(card, figures=evaluate(opened, data))
     with replacing(output) as file:
         file.write(_with_card(model, card).SerializeToString())
-    Model(output)  # as the recorder opens it
     return card
 
 
@@ -140,16 +143,6 @@ def _licence(training_data: tuple[dict[str, Any], ...]) -> str:
     if any(d["tier"] != "open" for d in training_data):
         return "research weights, non-commercial (trained on restricted recordings too)"
     return "CC BY-SA 4.0 (trained on openly licensed recordings alone)"
-
-
-def _measure(model: onnx.ModelProto, card: ModelCard, output: Path, data: Path) -> dict[str, Any]:
-    trial = output.with_name(f".{output.name}.trial")
-    try:
-        with replacing(trial) as file:
-            file.write(_with_card(model, card).SerializeToString())
-        return evaluate(Model(trial), data)
-    finally:
-        trial.unlink(missing_ok=True)
 
 
 def _with_card(model: onnx.ModelProto, card: ModelCard) -> onnx.ModelProto:

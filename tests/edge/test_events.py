@@ -14,8 +14,15 @@ from birdedge.edge.soundscape import soundscape
 from birdedge.edge.spectrogram import Grid
 
 GRID = Grid()
+
+
+def of_any_score(**settings):
+    """Event settings that ask for no mean probability, so that a test may draw any."""
+    return EventSettings(**{"lowest_score": 0.0, **settings})
+
+
 # Everything of at least one bin is an event, and only neighbours (diagonals too) are joined.
-BARE = EventSettings(gap_s=0.0, gap_hz=0.0, shortest_s=0.0, smallest_hz_s=0.0)
+BARE = of_any_score(gap_s=0.0, gap_hz=0.0, shortest_s=0.0, smallest_hz_s=0.0)
 
 
 def empty(frames=100):
@@ -89,7 +96,7 @@ def test_with_gaps_events_are_the_components_of_spans_within_reach(gap_frames, g
     """The slow reference: every pair of runs compared, joined transitively."""
     rng = np.random.default_rng(5)
     mask = (ndimage.gaussian_filter(rng.standard_normal((60, 256)), 1.2) > 0.28).astype(np.uint8) * 255
-    settings = EventSettings(
+    settings = of_any_score(
         gap_s=gap_frames * GRID.hop_s, gap_hz=gap_bins * GRID.bin_hz, shortest_s=0.0, smallest_hz_s=0.0
     )
     spans = []
@@ -113,7 +120,7 @@ def test_with_gaps_events_are_the_components_of_spans_within_reach(gap_frames, g
 
 
 @pytest.mark.parametrize("chunk_frames", [1, 7, 16, 509])
-@pytest.mark.parametrize("settings", [EventSettings(), EventSettings(longest_s=1.0), BARE])
+@pytest.mark.parametrize("settings", [of_any_score(), of_any_score(longest_s=1.0), BARE])
 def test_any_division_gives_the_same_events_in_the_same_order(chunk_frames, settings):
     for seed in range(2):
         mask, level, floor = blobs(seed, share=0.1)
@@ -125,7 +132,7 @@ def test_any_division_gives_the_same_events_in_the_same_order(chunk_frames, sett
 
 def test_an_event_across_chunk_borders_comes_once_when_its_gap_has_passed():
     mask = drawn((10, 40, 20, 8))
-    tracker = EventTracker(EventSettings(gap_s=0.08), GRID)
+    tracker = EventTracker(of_any_score(gap_s=0.08), GRID)
     zero = np.zeros((1, 256), np.float32)
     closed_at = [t for t in range(100) for _ in tracker.push(mask[t : t + 1], zero, zero)]
     # The last frame is 49; a pause of ten frames could still have been followed.
@@ -135,14 +142,14 @@ def test_an_event_across_chunk_borders_comes_once_when_its_gap_has_passed():
 
 @pytest.mark.parametrize(("pause_frames", "events"), [(4, 1), (5, 1), (6, 2)])
 def test_a_pause_is_joined_up_to_the_limit_and_not_beyond(pause_frames, events):
-    settings = EventSettings(gap_s=0.04, gap_hz=0.0, shortest_s=0.0, smallest_hz_s=0.0)
+    settings = of_any_score(gap_s=0.04, gap_hz=0.0, shortest_s=0.0, smallest_hz_s=0.0)
     mask = drawn((10, 5, 50, 3), (15 + pause_frames, 5, 50, 3))
     assert len(events_of(mask, settings)) == events
 
 
 @pytest.mark.parametrize(("hole_bins", "events"), [(3, 1), (4, 1), (5, 2)])
 def test_a_hole_in_frequency_is_joined_up_to_the_limit_and_not_beyond(hole_bins, events):
-    settings = EventSettings(gap_s=0.0, gap_hz=250.0, shortest_s=0.0, smallest_hz_s=0.0)
+    settings = of_any_score(gap_s=0.0, gap_hz=250.0, shortest_s=0.0, smallest_hz_s=0.0)
     at_once = drawn((10, 5, 50, 3), (10, 5, 53 + hole_bins, 3))
     in_steps = drawn((10, 5, 50, 3), (15, 5, 53 + hole_bins, 3))
     downward = drawn((10, 5, 53 + hole_bins, 3), (15, 5, 50, 3))
@@ -167,7 +174,7 @@ def test_three_regions_met_by_one_sweep_become_one_that_begins_with_the_first():
 
 
 def test_an_endless_sound_is_closed_at_the_longest_and_a_new_event_begins():
-    settings = EventSettings(longest_s=1.0)
+    settings = of_any_score(longest_s=1.0)
     events = events_of(drawn((10, 300, 50, 8), frames=400), settings)
     assert [(e.first_frame, len(e.mask)) for e in events] == [(10, 125), (135, 125), (260, 50)]
 
@@ -185,7 +192,7 @@ def test_an_endless_sound_is_closed_at_the_longest_and_a_new_event_begins():
     ],
 )
 def test_what_is_too_short_too_small_or_too_unsure_is_no_event(box, value, events):
-    assert len(events_of(drawn(box, value=value), EventSettings(shortest_s=0.03))) == events
+    assert len(events_of(drawn(box, value=value), of_any_score(shortest_s=0.03))) == events
 
 
 def test_an_event_whose_mean_probability_is_under_the_lowest_score_is_none():
@@ -205,7 +212,7 @@ def test_the_coordinates_of_an_event_are_those_of_its_bins():
     level[13, 53] = 3.0
     level[11, 52] = level[40, 200] = 9.0  # loud, but outside the mask
     floor[:, 50] = 1.0
-    (event,) = events_of(mask, EventSettings(shortest_s=0.03), 5, level, floor, first_frame=1000)
+    (event,) = events_of(mask, of_any_score(shortest_s=0.03), 5, level, floor, first_frame=1000)
     assert event.first_frame == 1010
     assert event.onset_s == pytest.approx(0.008 + 1009.5 * 0.008)
     assert event.offset_s == pytest.approx(0.008 + 1015.5 * 0.008)
@@ -223,7 +230,7 @@ def test_the_coordinates_of_an_event_are_those_of_its_bins():
 
 
 def test_events_outlive_the_arrays_they_were_made_from():
-    tracker = EventTracker(EventSettings(), GRID)
+    tracker = EventTracker(of_any_score(), GRID)
     mask, level, floor = (
         drawn((10, 90, 50, 8)),
         np.ones((100, 256), np.float32),
@@ -238,7 +245,7 @@ def test_events_outlive_the_arrays_they_were_made_from():
 
 
 def test_flush_closes_what_is_open_and_nothing_twice():
-    tracker = EventTracker(EventSettings(), GRID)
+    tracker = EventTracker(of_any_score(), GRID)
     zero = np.zeros((100, 256), np.float32)
     assert tracker.push(drawn((90, 10, 20, 8)), zero, zero) == []
     assert boxes_of(tracker.flush()) == [(90, 10, 20, 8)]
@@ -256,7 +263,7 @@ def test_tracking_a_busy_minute_costs_under_1500_us_a_second():
     cost_s = []
     for _ in range(3):
         began_s = time.process_time()
-        events_of(mask, EventSettings())
+        events_of(mask, of_any_score())
         cost_s.append(time.process_time() - began_s)
     assert min(cost_s) / 60 < 0.0015
 
