@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ def card_page(card: ModelCard, path: Path) -> str:
     """What a person wants to know of a model before trusting it."""
     grid, events = card.grid, card.events
     high_hz = grid.low_hz + (grid.bins - 1) * grid.bin_hz
-    state_bytes = 4 * sum(_product(state.shape) for state in card.states)
+    state_bytes = 4 * sum(math.prod(state.shape) for state in card.states)
     lines = [
         f"{card.name} ({card.precision}), made with birdedge {card.birdedge_version}",
         _row("file", f"{path} ({path.stat().st_size / 1000:.0f} kB)"),
@@ -56,10 +57,3 @@ def _table(name: str, values: Mapping[str, Any]) -> list[str]:
         shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, Mapping) else value
         rows.append(f"  {key.replace('_', ' ')}: {shown}")
     return [name, *rows]
-
-
-def _product(shape: tuple[int, ...]) -> int:
-    size = 1
-    for n in shape:
-        size *= n
-    return size

@@ -40,7 +40,7 @@ class RecordingOutput:
         with ExitStack() as stack:
             self._tables = [
                 stack.enter_context(Table(wanted.tables, stem, name, file=file, atomic=atomic))
-                for name in (wanted.formats if wanted.tables else ())
+                for name in wanted.formats
                 if wanted.tables
             ]
             self._masks = (
