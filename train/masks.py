@@ -24,7 +24,7 @@ class Paint:
     gap_frames: int = 6
     gap_bins: int = 5
     margin_frames: int = 2
-    margin_bins: int = 3
+    margin_bins: int = 1
 
 
 def paint(tight: Bool, style: Paint | None = None) -> Bool:
@@ -79,7 +79,7 @@ def isolated_mask(magnitude: Float32, floor_percentile: float = 5.0, range_db: f
 def focal_mask(magnitude: Float32, low_bin: int = 6) -> tuple[Bool, Bool]:
     """Tight mask of the birds in a loud, clean recording, and the bins of which that cannot be told.
 
-    A region counts where it stands 10 dB above its bin's own background, its core 18 dB, within 38 dB of the
+    A region counts where it stands 8 dB above its bin's own background, its core 18 dB, within 38 dB of the
     loudest sound near it (under that lies what the codec adds), and is no hum or hiss by its length. Returns
     `(tight, doubtful)`.
     """
@@ -88,10 +88,10 @@ def focal_mask(magnitude: Float32, low_bin: int = 6) -> tuple[Bool, Bool]:
     above = power_db - background_db
     near_peak_db = ndimage.maximum_filter(power_db, (125, 129))
     reach_db = np.maximum(near_peak_db - PEAK_RANGE_DB - 3.0, power_db.max() - 50.0)
-    candidate = (above > 10.0) & (power_db > reach_db)
+    candidate = (above > 8.0) & (power_db > reach_db)
     candidate[:, :low_bin] = False
     candidate = ndimage.binary_opening(candidate, np.ones((2, 2), bool))
-    doubtful = (above > 6.0) & (power_db > reach_db - 15.0)
+    doubtful = (above > 5.0) & (power_db > reach_db - 15.0)
     regions, count = ndimage.label(candidate, np.ones((3, 3), bool))
     if count == 0:
         return candidate, doubtful

@@ -1,8 +1,8 @@
 """Examples made on the fly: birds set into noise, with the mask that a careful person would paint.
 
 Because every bird is mixed in by us, its mask follows from its own energy and that of all else: a bin is bird
-where the bird lies within 35 dB of its peak and is not drowned. What is there but drowned is left out of the
-loss.
+where the bird lies within 35 dB of its peak and stands out of the noise. What is there but can hardly be seen,
+and echo, is left out of the loss.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.fft
 import soxr
 from scipy import ndimage
 
@@ -18,10 +17,14 @@ from birdedge.edge.noise_floor import NetworkInput
 from birdedge.edge.spectrogram import Spectrogram
 from birdedge.edge.synth_calls import synthesize_call
 from birdedge.edge.synth_weather import insects, rain, wind
+from birdedge.train.acoustics import Bird, coloured, from_afar
 from birdedge.train.bank import GRID, Bank, magnitude
 from birdedge.train.masks import PEAK_RANGE_DB, Bool, Float32, Paint, paint, smooth_power
 
 RATE_HZ = GRID.sample_rate_hz
+# An eye sees a spot that stands out, and a fainter texture that goes on: smoothed over frames and bins (sigma).
+SPOT = (1.0, 0.6)
+TEXTURE = (8.0, 1.2)
 
 
 @dataclass(frozen=True)
@@ -41,11 +44,13 @@ class Mixing:
     distance: float = 0.5
     band_limit: float = 0.35
     pitch_octaves: float = 0.35
-    visible_db: float = -6.0  # a bin this far under the noise is no longer seen
+    visible_db: float = 2.0  # bird over noise, from which a spot is seen
+    visible_texture_db: float = -5.0  # the same for a patch of many frames
+    doubt_db: float = 5.0  # so far under what is seen it cannot be told
     gap_frames: int = 6
     gap_bins: int = 5
     margin_frames: int = 2
-    margin_bins: int = 3
+    margin_bins: int = 1
 
     @property
     def samples(self) -> int:
@@ -67,9 +72,13 @@ class Example:
     weight: Bool
     snr_db: float  # of the loudest bird; +inf as recorded, -inf with none
 
+    def log_spectrogram(self) -> Float32:
+        """Log magnitude `[frames, bins]`, as the recorder computes it."""
+        return Spectrogram(GRID).push(self.samples)[: len(self.target)]
+
     def network_input(self) -> Float32:
         """Shape `[2, frames, bins]`, as the recorder computes it."""
-        return NetworkInput().push(Spectrogram(GRID).push(self.samples)[: len(self.target)])[0]
+        return NetworkInput().push(self.log_spectrogram())[0]
 
 
 def make_example(bank: Bank, mixing: Mixing, rng: np.random.Generator) -> Example:
@@ -88,7 +97,7 @@ def make_example(bank: Bank, mixing: Mixing, rng: np.random.Generator) -> Exampl
             count = int(rng.choice([1, 2, 3, 4], p=[0.45, 0.3, 0.17, 0.08]))
             birds = [_draw_bird(bank, mixing, rng) for _ in range(count)]
             samples, target, weight, snr_db = _mix(noise, birds, mixing, rng)
-    samples = _colour(samples, wall_hz, rng)
+    samples = coloured(samples, wall_hz, rng)
     if wall_hz is not None:
         wall_bin = int(wall_hz / GRID.bin_hz)
         weight[:, max(0, wall_bin - 4) :] |= True
@@ -102,27 +111,37 @@ def make_example(bank: Bank, mixing: Mixing, rng: np.random.Generator) -> Exampl
 
 
 def _mix(
-    noise: Float32, birds: list[Float32], mixing: Mixing, rng: np.random.Generator
+    noise: Float32, birds: list[Bird], mixing: Mixing, rng: np.random.Generator
 ) -> tuple[Float32, Bool, Bool, float]:
     noise_power = smooth_power(magnitude(noise)[: mixing.frames], 4.0, 3.0)
-    total = noise.copy()
-    target = np.zeros((mixing.frames, GRID.bins), bool)
-    hidden = np.zeros_like(target)
+    heard = np.zeros_like(noise)
+    seen = np.zeros((mixing.frames, GRID.bins), bool)
+    faint = np.zeros_like(seen)
     best_snr_db = -np.inf
     for bird in birds:
-        power = smooth_power(magnitude(bird)[: mixing.frames], 0.6, 0.6)
-        core = power > power.max() * 10 ** (-PEAK_RANGE_DB / 10)
+        level = magnitude(bird.direct)[: mixing.frames]
+        power = smooth_power(level, *SPOT)
+        core = power > power.max() * _ratio(-PEAK_RANGE_DB)
         if power.max() <= 0 or core.sum() < 4:
             continue
         snr_db = rng.uniform(mixing.snr_low_db, mixing.snr_high_db)
-        gain = 10 ** (snr_db / 10) * (noise_power[core].mean() + 1e-9) / power[core].mean()
-        seen = core & (power * gain > noise_power * 10 ** (mixing.visible_db / 10))
-        total += bird * np.float32(np.sqrt(gain))
-        target |= _without_specks(paint(seen, mixing.style), seen)
-        faint = core & (power * gain > noise_power * 10 ** ((mixing.visible_db - 8.0) / 10))
-        hidden |= paint(faint, mixing.style)
+        gain = _ratio(snr_db) * (noise_power[core].mean() + np.float32(1e-9)) / power[core].mean()
+        spot = power * (gain * _ratio(-mixing.visible_db))
+        texture = smooth_power(level, *TEXTURE) * (gain * _ratio(-mixing.visible_texture_db))
+        contrast = np.maximum(spot, texture) / noise_power
+        seen |= core & (contrast > 1.0)
+        faint |= core & (contrast > _ratio(-mixing.doubt_db))
+        heard += bird.heard * np.sqrt(gain)
         best_snr_db = max(best_snr_db, snr_db)
-    return total, target, target | ~hidden, best_snr_db
+    target = _without_specks(paint(seen, mixing.style), seen)
+    # Echoes that ring on after a call are neither bird nor background: no two people paint them alike.
+    echo = smooth_power(magnitude(heard)[: mixing.frames], *SPOT)
+    doubtful = faint | (echo > noise_power * _ratio(mixing.visible_texture_db))
+    return noise + heard, target, target | ~paint(doubtful, mixing.style), best_snr_db
+
+
+def _ratio(db: float) -> np.float32:
+    return np.float32(10 ** (db / 10))
 
 
 def _without_specks(shape: Bool, seen: Bool) -> Bool:
@@ -150,16 +169,20 @@ def _draw_noise(bank: Bank, mixing: Mixing, rng: np.random.Generator) -> Float32
 
 
 def _draw_weather(n: int, rng: np.random.Generator) -> Float32:
-    """Rain most of all: its drops ring like the shortest calls."""
-    kind = rng.choice(["rain", "wind and rain", "wind", "insects", "white"], p=[0.35, 0.25, 0.15, 0.15, 0.1])
-    if kind == "white":
+    """Rain often, since its drops ring like the shortest calls; and hiss, since in a quiet forest that is all."""
+    kinds = ["rain", "wind and rain", "wind", "insects", "all three", "hiss"]
+    kind = str(rng.choice(kinds, p=[0.15, 0.15, 0.05, 0.15, 0.25, 0.25]))
+    if kind == "hiss":
         return rng.standard_normal(n, np.float32)
-    if kind == "wind and rain":
-        return np.asarray(wind(rng, n) + rain(rng, n) * np.float32(rng.uniform(0.1, 1.0)))
-    return {"rain": rain, "wind": wind, "insects": insects}[kind](rng, n)
+    parts = {"wind": wind, "rain": rain, "insects": insects}
+    noise = np.zeros(n, np.float32)
+    for name, make in parts.items():
+        if name in kind or kind == "all three":
+            noise += _unit(make(rng, n)) * np.float32(10 ** (rng.uniform(-20, 0) / 20))
+    return noise
 
 
-def _draw_bird(bank: Bank, mixing: Mixing, rng: np.random.Generator) -> Float32:
+def _draw_bird(bank: Bank, mixing: Mixing, rng: np.random.Generator) -> Bird:
     n = mixing.samples
     if rng.random() < mixing.synthetic_bird:
         piece = synthesize_call(rng).samples
@@ -176,29 +199,7 @@ def _draw_bird(bank: Bank, mixing: Mixing, rng: np.random.Generator) -> Float32:
     at = int(rng.integers(-min(len(piece), n) // 4, n - min(len(piece), n) // 2))
     begin, end = max(0, at), min(n, at + len(piece))
     bird[begin:end] = piece[begin - at : end - at]
-    return _from_afar(bird, mixing, rng)
-
-
-def _from_afar(bird: Float32, mixing: Mixing, rng: np.random.Generator) -> Float32:
-    """What distance does: treble lost to the air, and the forest's reverberation."""
-    far, echoing = rng.random() < mixing.distance, rng.random() < mixing.reverb
-    if not (far or echoing):
-        return bird
-    n, tail = len(bird), RATE_HZ // 2
-    size = scipy.fft.next_fast_len(n + tail, real=True)
-    spectrum = scipy.fft.rfft(bird, size)
-    if far:
-        khz = np.arange(len(spectrum), dtype=np.float32) * (RATE_HZ / size / 1000.0)
-        spectrum *= 10 ** (-rng.uniform(0.0, 3.0) * khz / 20)
-    if echoing:
-        seconds = np.arange(tail) / RATE_HZ
-        decay = 10 ** (-3.0 * seconds / rng.uniform(0.15, 1.2))
-        impulse = (rng.standard_normal(tail) * decay).astype(np.float32)
-        impulse *= np.float32(10 ** (rng.uniform(-18, 0) / 20) / np.sqrt(np.sum(impulse**2)))
-        impulse[0] += 1.0
-        spectrum *= scipy.fft.rfft(impulse, size)
-    heard: Float32 = scipy.fft.irfft(spectrum, size)[:n].astype(np.float32, copy=False)
-    return heard
+    return from_afar(bird, rng.random() < mixing.distance, rng.random() < mixing.reverb, rng)
 
 
 def _as_recorded(bank: Bank, mixing: Mixing, rng: np.random.Generator) -> tuple[Float32, Bool, Bool]:
@@ -220,23 +221,6 @@ def _draw_wall(mixing: Mixing, rng: np.random.Generator) -> float | None:
     if rng.random() >= mixing.band_limit:
         return None
     return float(rng.choice([8000.0, 11025.0, 12000.0, rng.uniform(6000.0, 15500.0)]))
-
-
-def _colour(samples: Float32, wall_hz: float | None, rng: np.random.Generator) -> Float32:
-    """A microphone's own frequency response, and the wall of its sample rate or codec."""
-    size = scipy.fft.next_fast_len(len(samples), real=True)
-    spectrum = scipy.fft.rfft(samples, size)
-    hz = np.arange(len(spectrum), dtype=np.float32) * (RATE_HZ / size)
-    knots_db = rng.normal(0.0, 4.0, 9).astype(np.float32)
-    response_db = np.interp(hz, np.linspace(0, RATE_HZ / 2, 9), knots_db)
-    if rng.random() < 0.3:  # high-pass against wind
-        cut_hz = rng.uniform(60.0, 500.0)
-        response_db += -10.0 * np.log10(1.0 + (cut_hz / np.maximum(hz, 1.0)) ** 4)
-    response = 10 ** (response_db / 20)
-    if wall_hz is not None:
-        response *= 1.0 / (1.0 + np.exp(np.clip((hz - 0.98 * wall_hz) / (0.008 * wall_hz), -50, 50)))
-    coloured: Float32 = scipy.fft.irfft(spectrum * response.astype(np.float32), size)[: len(samples)]
-    return coloured.astype(np.float32)
 
 
 def _crop(samples: np.ndarray, n: int, rng: np.random.Generator) -> Float32:

@@ -53,14 +53,14 @@ def test_notes_that_only_come_near_at_a_corner_stay_apart():
     np.testing.assert_array_equal(paint(notes, NO_MARGIN), notes)
 
 
-def test_the_margin_runs_two_frames_and_three_bins_outside_with_rounded_corners():
+def test_the_margin_runs_two_frames_and_one_bin_outside_with_rounded_corners():
     painted = paint(drawn((20, 5, 30, 4)))
-    np.testing.assert_array_equal(painted, drawn((18, 9, 29, 6)) | drawn((19, 7, 27, 10)))
+    np.testing.assert_array_equal(painted, drawn((18, 9, 30, 4)) | drawn((19, 7, 29, 6)))
 
 
 def test_a_shape_at_the_edge_is_painted_to_the_edge():
     painted = paint(drawn((0, 5, 0, 4), (55, 5, 60, 4)))
-    np.testing.assert_array_equal(painted, drawn((0, 7, 0, 5), (0, 6, 0, 7), (53, 7, 59, 5), (54, 6, 57, 7)))
+    np.testing.assert_array_equal(painted, drawn((0, 7, 0, 4), (0, 6, 0, 5), (53, 7, 60, 4), (54, 6, 59, 5)))
 
 
 def test_nothing_is_painted_round_nothing():
@@ -81,7 +81,7 @@ def test_an_isolated_call_is_found_over_the_dither_of_its_file(seed):
     assert truth.sum() > 100
     assert iou(found, truth) > 0.99
     # The generator's truth counts 30 dB under the peak, this mask 35.
-    assert iou(paint(found), paint(scene.mask)) > 0.65
+    assert iou(paint(found), paint(scene.mask)) > 0.6
     assert found[scene.mask].mean() > 0.95
 
 
@@ -90,7 +90,8 @@ def test_loud_calls_are_found_in_the_noise_they_were_recorded_with(seed):
     scene = soundscape(12.0, seed, 20, (28.0, 32.0), wind_db=None, insects_db=None)
     tight, doubtful = focal_mask(magnitude(scene.samples))
     assert not (tight & doubtful).any()
-    assert iou(paint(tight), paint(scene.mask)) > 0.55
+    # The generator's truth ends 30 dB under the peak, this mask 38.
+    assert iou(paint(tight), paint(scene.mask)) > 0.4
     assert tight[scene.mask].mean() > 0.95
     assert (tight | doubtful)[scene.mask].mean() > 0.99
 

@@ -8,7 +8,7 @@ import pytest
 from birdedge.edge.soundscape import soundscape
 from birdedge.train.bank import GRID, Bank, Focal, Song, magnitude, to_int16
 from birdedge.train.masks import PEAK_RANGE_DB, focal_mask, smooth_power
-from birdedge.train.mixing import Mixing, _draw_bird, _draw_noise, _draw_wall, _mix, make_example
+from birdedge.train.mixing import SPOT, Mixing, _draw_bird, _draw_noise, _draw_wall, _mix, make_example
 
 MIXING = Mixing(frames=256)
 MIXED = replace(MIXING, as_recorded=0.0, empty=0.0)
@@ -62,13 +62,13 @@ def test_every_bird_bin_counts_in_the_loss(bank):
 
 @pytest.mark.parametrize("snr_db", [-5.0, 0.0, 15.0])
 def test_the_bird_has_the_stated_power_over_the_noise_inside_its_own_mask(bank, snr_db):
-    mixing = replace(MIXED, snr_low_db=snr_db, snr_high_db=snr_db)
+    mixing = replace(MIXED, snr_low_db=snr_db, snr_high_db=snr_db, reverb=0.0)
     for seed in range(6):
         rng = np.random.default_rng(seed)
         noise, bird = _draw_noise(bank, mixing, rng), _draw_bird(bank, mixing, rng)
         total, _, _, stated_db = _mix(noise, [bird], mixing, rng)
         assert stated_db == snr_db
-        power = smooth_power(magnitude(total - noise), 0.6, 0.6)
+        power = smooth_power(magnitude(total - noise), *SPOT)
         core = power > power.max() * 10 ** (-PEAK_RANGE_DB / 10)
         # Smoothed over 50 ms, as an ear would take the noise.
         beside = smooth_power(magnitude(noise), 4.0, 3.0)

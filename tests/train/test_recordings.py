@@ -5,7 +5,17 @@ from collections import defaultdict
 import pytest
 
 from birdedge.edge.errors import DataError
-from birdedge.train.recordings import COLUMNS, SPLITS, assign_splits, read_index
+from birdedge.train.recordings import (
+    COLUMNS,
+    LEFT_OUT,
+    SPLITS,
+    assign_splits,
+    family_marks,
+    held_out_recordings,
+    listed_splits,
+    read_index,
+    session,
+)
 
 
 def a_row(file, **known):
@@ -129,19 +139,102 @@ def test_a_row_that_cannot_be_read_is_refused_with_its_line(tmp_path):
         read_index(an_index(tmp_path, rows))
 
 
-def test_in_the_real_index_nothing_straddles_the_splits(shared_data):
+def listed(split):
+    """Source and original of the recordings listed for a split."""
+    return [key for key, listed_split in listed_splits().items() if listed_split == split]
+
+
+def a_listed_row(split, file, number=0, **known):
+    source, original = listed(split)[number]
+    return a_row(file, **{"source": source, "original": original, **known})
+
+
+def test_a_listed_recording_lies_in_its_split_whatever_its_hash_and_takes_its_family_along(tmp_path):
+    rows = many(50)
+    for split in ("validation", "test"):
+        for number in range(12):
+            name = f"birds/{split}-{number}.flac"
+            rows.append(a_listed_row(split, name, number, species=f"{split} {number}"))
+            rows.append(a_row(f"birds/{split}-{number}-kin.flac", species=f"{split} {number}"))
+    found = splits_of(tmp_path, rows)
+    assert [n for n, split in found.items() if n.startswith("test") and split != "test"] == []
+    assert [n for n, split in found.items() if n.startswith("val") and split != "validation"] == []
+
+
+def test_a_family_listed_for_both_is_tested_on(tmp_path):
+    rows = [a_listed_row(s, f"birds/{s}.flac", xc="4242") for s in ("validation", "test")]
+    rows.append(a_row("birds/other.flac", xc="4242"))
+    assert set(splits_of(tmp_path, rows).values()) == {"test"}
+
+
+def test_where_a_folder_holds_listed_recordings_they_alone_are_tested_on(tmp_path):
+    rows = [*many(300), a_listed_row("test", "birds/listed.flac")]
+    assert [r.path.name for r in held_out_recordings(read_index(an_index(tmp_path, rows)), "test")] == [
+        "listed.flac"
+    ]
+    others = read_index(an_index(tmp_path, rows[:-1]))
+    assert held_out_recordings(others, "test") == [r for r in others if r.split == "test"] != []
+
+
+def shared_marks(recordings):
+    """What test recordings have in common with those of training."""
+    marks = defaultdict(set)
+    for r in recordings:
+        for mark in family_marks(r):
+            marks[mark].add(r.split)
+    return [mark for mark, splits in marks.items() if {"train", "test"} <= splits]
+
+
+def test_no_addition_lets_a_mark_of_a_test_recording_into_training(tmp_path):
+    """Additions with the species, numbers and originals of listed recordings, alone and chained, in any order."""
+    rows = [
+        a_listed_row(split, f"birds/{split}-{i}.flac", i, species=f"Genus {split}{i}", xc=f"77{i:03}")
+        for split in ("validation", "test")
+        for i in range(10)
+    ]
+    before = splits_of(tmp_path, rows)
+    additions = []
+    for i in range(10):
+        chain = many(3)
+        for j, row in enumerate(chain):
+            row["file"] = f"birds/addition-{i}-{j}.flac"
+            row["original"] = f"addition {chr(97 + i)}{chr(97 + j)}x"
+        chain[0]["species"] = f"genus_test{i}"
+        chain[0]["xc"] = chain[1]["xc"] = f"88{i:03}"
+        chain[2]["source"], chain[2]["original"] = listed("test")[i]
+        additions += chain
+    rows = [*additions, *many(200), *rows]
+    after = read_index(an_index(tmp_path, rows))
+    assert shared_marks(after) == []
+    assert {r.path.name: r.split for r in after if r.path.name in before} == before
+    assert {r.split for r in after if r.path.name.startswith("addition")} == {"test"}
+
+
+def test_the_shared_recordings_lie_as_listed_and_share_no_mark_with_training(shared_data):
     recordings = read_index(shared_data)
     assert len(recordings) > 1000
+    assert shared_marks(recordings) == []
+    assert assign_splits(recordings) == [r.split for r in recordings]
+    here = {(r.source, r.original): r.split for r in recordings if r.split != "train"}
+    assert here.keys() == listed_splits().keys()
+    assert all(split in (listed_splits()[key], LEFT_OUT) for key, split in here.items())
+    assert 0 < list(here.values()).count(LEFT_OUT) < 25
+    sessions = defaultdict(set)
+    for r in recordings:
+        if r.split != LEFT_OUT and session(r):
+            sessions[session(r)].add(r.split)
+    assert [name for name, splits in sessions.items() if len(splits) > 1] == []
+    # The same, from the columns alone.
     sides = defaultdict(set)
     for r in recordings:
+        if r.split == LEFT_OUT:
+            continue
         sides["original", r.source, r.original].add(r.split)
         if r.xc:
             sides["xc", r.xc].add(r.split)
         if r.species and r.kind in ("birds", "lasso", "boxes"):
             sides["species", r.species.lower().replace("_", " ")].add(r.split)
     assert [mark for mark, splits in sides.items() if len(splits) > 1] == []
-    assert assign_splits(recordings) == [r.split for r in recordings]
-    assert {r.split for r in recordings if r.kind == "birds"} == set(SPLITS)
 
 
 @pytest.mark.parametrize(
