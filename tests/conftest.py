@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+# Before torch is there to read it: threads of small networks wait for one another where cores are shared.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 SINK = "birdedge"
 
 

@@ -1,4 +1,4 @@
-"""A folder of recordings made by the generator, in the layout that training reads."""
+"""Folders of recordings made by the generator, in the layouts that training reads."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 from matplotlib.image import imsave
+from numpy.typing import NDArray
+from PIL import Image
 
 from birdedge.edge.soundscape import soundscape
 
@@ -40,3 +42,52 @@ def _write_painted(stem: Path, duration_s: float) -> None:
     row_bins = np.clip(np.round(np.arange(256) / 2 - 1).astype(int), 0, None)
     painted = scene.mask[np.ix_(column_frames, row_bins)].T
     imsave(stem.with_suffix(".png"), painted, cmap="gray")
+
+
+def write_bird_sounds_denoising(folder: Path, clips: int = 4, duration_s: float = 2.0) -> Path:
+    """The layout of BirdSoundsDenoising, `clips` pictures a split; returns `folder`.
+
+    In each split clip 0 is MP3 inside its .wav; in train the last two are the channels of one recording.
+    """
+    number = 100000
+    for split in ("train", "valid", "test"):
+        for kind in ("Raw_audios", "Images", "Masks"):
+            (folder / split / kind).mkdir(parents=True)
+        for i in range(clips):
+            number += 1
+            scene = soundscape(
+                duration_s, seed=number, calls_per_minute=90, snr_db=(20.0, 25.0), rain_db=None
+            )
+            twin = split == "train" and i >= clips - 2
+            names = {clips - 2: "XC199999_left", clips - 1: "XC199999_right"} if twin else {}
+            stem = names.get(i, f"XC{number}")
+            sound = folder / split / "Raw_audios" / f"{stem}.wav"
+            if i == 0:
+                soundfile.write(sound, scene.samples, RATE_HZ, format="MP3", subtype="MPEG_LAYER_III")
+            elif twin:  # stereo, this channel's sound beside silence
+                channels = [scene.samples, np.zeros_like(scene.samples)]
+                soundfile.write(sound, np.stack(channels[:: 1 if i == clips - 2 else -1], axis=1), RATE_HZ)
+            else:
+                soundfile.write(sound, scene.samples, RATE_HZ)
+            picture = np.clip(two_sided_magnitude(scene.samples), 0, 1)
+            mask = mirrored_mask(scene.mask, picture.shape[1])
+            for kind, shown in (("Images", picture), ("Masks", mask)):
+                levels = np.round(shown * 255.0).astype(np.uint8)
+                Image.fromarray(levels).save(folder / split / kind / f"{stem}.png")
+    return folder
+
+
+def two_sided_magnitude(samples: NDArray[np.float32]) -> NDArray[np.float64]:
+    """`[1024, frames]`, row 511 at 0 Hz, by the full Fourier transform of each frame."""
+    columns = [
+        np.fft.fft(samples[at : at + 128] * np.hamming(128), 1024) for at in range(0, len(samples) - 127, 64)
+    ]
+    return np.abs(np.roll(np.stack(columns, axis=1), 511, axis=0))
+
+
+def mirrored_mask(mask: NDArray[np.bool_], columns: int) -> NDArray[np.bool_]:
+    """A mask of the recorder's grid at 32 kHz as one of the picture `[1024, columns]`."""
+    frames = np.round(((64 * np.arange(columns) + 64) / RATE_HZ - 0.008) / 0.008).astype(int)
+    hertz = np.abs(np.arange(1024) - 511.5) * RATE_HZ / 1024
+    bins = np.clip(np.round(hertz / 62.5).astype(int) - 1, 0, 255)
+    return mask[np.ix_(np.clip(frames, 0, len(mask) - 1), bins)].T

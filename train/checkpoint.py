@@ -12,15 +12,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from birdedge.edge.errors import ModelFileError, ModelMissingError, OutputError
+from birdedge.train.network import Network, build_network
 from birdedge.train.recipe import Recipe, recipe_from_table
-from birdedge.train.unet import UNet
 
 
 @dataclass(frozen=True)
 class Checkpoint:
     """A network ready to run, its recipe, and what its training says of it."""
 
-    network: UNet
+    network: Network
     recipe: Recipe
     facts: dict[str, Any]  # epoch, threshold, validation_iou, training_data, ...
 
@@ -48,7 +48,7 @@ def save_checkpoint(
 def load_checkpoint(path: Path) -> Checkpoint:
     """The network in evaluation mode.
 
-    Raises: ModelMissingError, ModelFileError.
+    Raises: ModelMissingError, ModelFileError, ExtraMissingError.
     """
     if not path.is_file():
         raise ModelMissingError(
@@ -67,7 +67,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         facts = json.loads(metadata["facts"])
     except (KeyError, ValueError) as error:
         raise ModelFileError(f"{path} is damaged or of another version of birdedge: {error}") from error
-    network = UNet(recipe.network)
+    network = build_network(recipe.network)
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,39 +13,22 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from birdedge.edge.errors import DataError
-from birdedge.train.bank import Bank, load_bank
+from birdedge.edge.errors import DataError, SettingsError
+from birdedge.train.augmentation import augment
+from birdedge.train.bird_sounds_denoising import is_bird_sounds_denoising, picture_examples, picture_recipe
 from birdedge.train.checkpoint import load_checkpoint, save_checkpoint
 from birdedge.train.curves import draw_curves
+from birdedge.train.examples import Batch, mixed_examples
 from birdedge.train.losses import mask_loss
 from birdedge.train.metrics import MaskScores
-from birdedge.train.mixing import Mixing, make_example
+from birdedge.train.network import build_network
+from birdedge.train.optimization import averaging, learning_rate, make_optimizer
 from birdedge.train.recipe import Recipe, Training, recipe_from_table
-from birdedge.train.recordings import Recording, read_index
-from birdedge.train.unet import UNet
-
-# Input [batch, 2, frames, bins], target and weight [batch, frames, bins].
-Batch = tuple[Tensor, Tensor, Tensor]
-
-
-class Mixes(Dataset[Batch]):
-    """Example i of an epoch is drawn from (seed, epoch, i) alone: any number of workers gives the same."""
-
-    def __init__(self, bank: Bank, mixing: Mixing, seed: tuple[int, ...], length: int) -> None:
-        self.bank, self.mixing, self.seed, self.length = bank, mixing, seed, length
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __getitem__(self, index: int) -> Batch:
-        example = make_example(self.bank, self.mixing, np.random.default_rng((*self.seed, index)))
-        target, weight = example.target.astype(np.float32), example.weight.astype(np.float32)
-        return torch.from_numpy(example.network_input()), torch.from_numpy(target), torch.from_numpy(weight)
 
 
 @dataclass(frozen=True)
@@ -70,12 +52,25 @@ def train(
     resume: bool = False,
     start: Path | None = None,
     say: Callable[[str], None] = print,
+    cache: Path | None = None,
+    from_images: bool = False,
 ) -> Path:
     """Trains and returns the path of the best checkpoint, `out/best.safetensors`.
 
     Beside it: `last.pt` (all that `resume` needs), `history.json`, `curves.png` and TensorBoard's files.
     `start` is a checkpoint whose weights to begin with; what it was trained on goes into the new one's facts too.
+    `cache` is a file that keeps examples mixed once, for the runs that come after. A folder in the layout of
+    BirdSoundsDenoising gives pictures instead of mixes, drawn from its sounds or, with `from_images`, its own.
     """
+    pictures = is_bird_sounds_denoising(data)
+    if pictures:
+        recipe = picture_recipe(recipe)
+    if pictures and (tier or cache):
+        raise SettingsError(
+            f"{data} is BirdSoundsDenoising, neither open nor mixed; leave out --tier and --cache"
+        )
+    if from_images and not pictures:
+        raise SettingsError(f"{data} is not BirdSoundsDenoising and has no pictures; leave out --images")
     settings = recipe.training
     begun = load_checkpoint(start) if start is not None else None
     if begun is not None and begun.recipe.network != recipe.network:
@@ -89,37 +84,40 @@ def train(
     fabric.seed_everything(settings.seed, verbose=False)
     say(f"recipe {recipe.name}, seed {settings.seed}, device {fabric.device}, precision {settings.precision}")
 
-    recordings = read_index(data, tier)
-    splits = {name: [r for r in recordings if r.split == name] for name in ("train", "validation")}
-    say(f"reading {len(splits['train'])} recordings to train on, {len(splits['validation'])} to validate on")
-    banks = {name: load_bank(tqdm(files, desc=name, leave=False)) for name, files in splits.items()}
-
-    network = UNet(recipe.network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if pictures:
+        examples = picture_examples(recipe, data, from_images, say)
+    else:
+        examples = mixed_examples(recipe, data, tier, cache, say)
+    network = build_network(recipe.network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if begun is not None:
         network.load_state_dict(begun.network.state_dict())
-    optimizer = _optimizer(settings, network)
+    optimizer = make_optimizer(settings, network)
     model, fitted = fabric.setup(network, optimizer)
-    average = AveragedModel(network, multi_avg_fn=_averaging(settings.average_decay), use_buffers=True)
+    average = AveragedModel(network, multi_avg_fn=averaging(settings.average_decay), use_buffers=True)
     history: list[Epoch] = []
     if resume:
         history = _resume(out, recipe, network, optimizer, average)
+    best_path = out / "best.safetensors"
+    before = load_checkpoint(best_path) if resume and best_path.exists() else begun
+    earlier = before.facts.get("training_data", []) if before is not None else []
     out.mkdir(parents=True, exist_ok=True)
     (out / "recipe.json").write_text(json.dumps(recipe.as_table(), indent=1))
     writer = SummaryWriter(str(out))
-    mixes = Mixes(banks["validation"], recipe.mixing, (settings.seed, 0), settings.validation_examples)
-    validation = _loader(fabric, mixes, settings)
-
-    steps = math.ceil(settings.examples_per_epoch / settings.batch)
+    validation = _loader(fabric, examples.validation, settings)
+    stepped = model
+    if settings.compile:
+        stepped = _compiled(fabric, model, next(iter(validation)), say)
     for epoch in range(len(history) + 1, settings.epochs + 1):
-        examples = Mixes(banks["train"], recipe.mixing, (settings.seed, epoch), settings.examples_per_epoch)
+        loader = _loader(fabric, examples.of_epoch(epoch), settings)
         scores, losses = MaskScores(), []
         torch.manual_seed(settings.seed + epoch)  # so that dropout does not know of a pause
         model.train()
-        bar = tqdm(_loader(fabric, examples, settings), desc=f"epoch {epoch}/{settings.epochs}", total=steps)
-        for step, (x, target, weight) in enumerate(bar):
+        bar = tqdm(loader, desc=f"epoch {epoch}/{settings.epochs}")
+        for step, batch in enumerate(bar):
             for group in optimizer.param_groups:
-                group["lr"] = _learning_rate(settings, epoch - 1 + step / steps)
-            logits, loss = _score(model, x, target, weight, recipe)
+                group["lr"] = learning_rate(settings, epoch - 1 + step / len(loader))
+            x, target, weight = augment(batch, recipe.augmentation)
+            logits, loss = _score(stepped, x, target, weight, recipe)
             fabric.backward(loss)
             fabric.clip_gradients(model, fitted, max_norm=5.0)
             fitted.step()
@@ -147,60 +145,43 @@ def train(
         _record(out, writer, history)
         leader = max(history, key=lambda e: e.validation_iou)
         if leader is row:
-            earlier = begun.facts.get("training_data", []) if begun is not None else []
-            facts = {**vars(row), "training_data": [*earlier, *training_data(splits["train"])]}
-            save_checkpoint(out / "best.safetensors", best.state_dict(), recipe, facts)
+            facts = {
+                **vars(row),
+                "training_data": [
+                    *(d for d in earlier if d not in examples.training_data),
+                    *examples.training_data,
+                ],
+            }
+            save_checkpoint(best_path, best.state_dict(), recipe, facts)
         _save_state(out, recipe, network, optimizer, average, history)
         if epoch - leader.epoch >= settings.patience:
             say(f"no better validation IoU for {settings.patience} epochs: stopped early")
             break
     writer.close()
-    return out / "best.safetensors"
+    return best_path
 
 
-def training_data(recordings: list[Recording]) -> list[dict[str, Any]]:
-    """What a model was trained on, for its card: files by kind, tier, source and licence."""
-    counts: dict[tuple[str, str, str, str], int] = {}
-    for r in recordings:
-        if r.kind in ("birds", "lasso", "notes", "noise"):
-            key = (r.kind, r.tier, r.source, r.licence)
-            counts[key] = counts.get(key, 0) + 1
-    names = ("kind", "tier", "source", "licence", "files")
-    return [dict(zip(names, (*key, count), strict=True)) for key, count in sorted(counts.items())]
-
-
-def _optimizer(settings: Training, network: nn.Module) -> torch.optim.Optimizer:
-    rate, decay = settings.learning_rate, settings.weight_decay
-    if settings.optimizer == "sgd":
-        return torch.optim.SGD(network.parameters(), rate, momentum=0.9, weight_decay=decay)
-    if settings.optimizer == "adam":
-        return torch.optim.Adam(network.parameters(), rate, weight_decay=decay)
-    return torch.optim.AdamW(network.parameters(), rate, weight_decay=decay)
-
-
-def _averaging(decay: float) -> Callable[..., None]:
-    """Exponential moving average that forgets faster while young, so that the first weights do not linger."""
-
-    def update(averages: list[Tensor], values: list[Tensor], updates: Tensor | int) -> None:
-        seen = float(updates)
-        follow = get_ema_multi_avg_fn(min(decay, (1.0 + seen) / (10.0 + seen)))  # type: ignore[no-untyped-call]
-        follow(averages, values, updates)
-
-    return update
-
-
-def _learning_rate(settings: Training, epoch: float) -> float:
-    """Linear warm-up, then half a cosine down to nothing."""
-    if epoch < settings.warmup_epochs:
-        return settings.learning_rate * (epoch + 0.01) / settings.warmup_epochs
-    share = (epoch - settings.warmup_epochs) / max(settings.epochs - settings.warmup_epochs, 1e-9)
-    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
-
-
-def _loader(fabric: Fabric, examples: Mixes, settings: Training) -> Any:
+def _loader(fabric: Fabric, examples: Dataset[Batch], settings: Training) -> Any:
     ahead = 2 if settings.workers else None
     loader = DataLoader(examples, settings.batch, num_workers=settings.workers, prefetch_factor=ahead)
     return fabric.setup_dataloaders(loader)
+
+
+def _compiled(fabric: Fabric, model: Any, batch: Batch, say: Callable[[str], None]) -> Any:
+    """`model` compiled for steps on such batches, or as it is where that fails; its weights stay as they are."""
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    model.train()
+    compiled: Any = torch.compile(model)
+    try:
+        logits, _ = compiled(batch[0].to(memory_format=torch.channels_last))
+        fabric.backward(logits.float().mean())
+    except Exception as error:  # each stage of the compiler has its own
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        say(f"torch.compile failed ({reason}); going on without it, at the plain speed")
+        compiled = model
+    model.zero_grad(set_to_none=True)
+    model.load_state_dict(before)
+    return compiled
 
 
 def _score(

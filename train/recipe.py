@@ -1,4 +1,4 @@
-"""A training run's settings: one TOML file, three tables, no unknown keys."""
+"""A training run's settings: one TOML file, four tables, no unknown keys."""
 
 from __future__ import annotations
 
@@ -9,11 +9,20 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from birdedge.edge.errors import SettingsError
+from birdedge.edge.noise_floor import NetworkInput
 from birdedge.edge.settings import from_table
+from birdedge.edge.spectrogram import Grid
+from birdedge.train.augmentation import Augmentation
 from birdedge.train.mixing import Mixing
+from birdedge.train.network import NetworkConfig, config_as_table, config_from_table
 from birdedge.train.unet import UNetConfig
 
+Float32 = NDArray[np.float32]
+INPUTS = {"floor": 2, "unit": 1, "picture": 1}  # what a network is given: its channels
 LOSSES = ("cross-entropy", "dice", "cross-entropy+dice", "focal")
 OPTIMIZERS = ("adam", "adamw", "sgd")
 
@@ -36,15 +45,22 @@ class Training:
     patience: int = 10  # epochs without a better validation IoU
     workers: int = 2
     precision: str = "bf16-mixed"
+    input: str = "floor"  # see `Recipe.network_input`
+    compile: bool = False  # by torch.compile: faster steps where there is a C++ compiler
+    cached_examples: int = (
+        0  # mixed once, and an epoch is all of them; 0 mixes examples_per_epoch anew each time
+    )
 
     def __post_init__(self) -> None:
-        for name, allowed in (("loss", LOSSES), ("optimizer", OPTIMIZERS)):
+        for name, allowed in (("loss", LOSSES), ("optimizer", OPTIMIZERS), ("input", tuple(INPUTS))):
             if getattr(self, name) not in allowed:
                 given = getattr(self, name)
                 raise SettingsError(f"{name} is {given!r}; it must be one of {', '.join(allowed)}")
         for name in ("epochs", "examples_per_epoch", "validation_examples", "batch"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if self.cached_examples < 0:
+            raise SettingsError(f"cached_examples is {self.cached_examples}; it must be at least 0")
 
 
 @dataclass(frozen=True)
@@ -52,20 +68,50 @@ class Recipe:
     """Everything a run depends on but the data."""
 
     name: str = "compact"
-    network: UNetConfig = field(default_factory=UNetConfig)
+    network: NetworkConfig = field(default_factory=UNetConfig)
     mixing: Mixing = field(default_factory=Mixing)
+    augmentation: Augmentation = field(default_factory=Augmentation)
     training: Training = field(default_factory=Training)
+
+    def network_input(self, log_spectrogram: Float32) -> Float32:
+        """What the network is given of a log-magnitude spectrogram from its first frame on.
+
+        `floor`: as the recorder computes it. `unit`: the level scaled to 0..1, from the spectrogram's own floor to a
+        full-scale tone. `picture`: the magnitude clipped to 0..1, as BirdSoundsDenoising draws it.
+
+        Shape: `[frames, bins] -> [channels, frames, bins]`.
+        """
+        grid, name = Grid(), self.training.input
+        lowest_np = np.log(grid.magnitude_floor)
+        if name == "unit":
+            span_np = np.log(grid.n_fft / 4) - lowest_np
+            unit: Float32 = ((log_spectrogram - lowest_np) / span_np).astype(np.float32)
+            return np.clip(unit, 0, 1)[np.newaxis]
+        if name == "picture":
+            return np.clip(np.exp(log_spectrogram), 0, 1)[np.newaxis]
+        floor = NetworkInput()
+        missing = -len(log_spectrogram) % floor.scaling.group_frames
+        whole = np.pad(log_spectrogram, ((0, missing), (0, 0)), constant_values=lowest_np)
+        return floor.push(whole)[0][:, : len(log_spectrogram)]
 
     def as_table(self) -> dict[str, Any]:
         """Plain values, as they stand in TOML."""
-        return dataclasses.asdict(self)
+        return {**dataclasses.asdict(self), "network": config_as_table(self.network)}
 
 
 def recipe_from_table(table: dict[str, Any], where: str) -> Recipe:
     """Raises: SettingsError naming the nearest valid key."""
-    parts: dict[str, type[Any]] = {"network": UNetConfig, "mixing": Mixing, "training": Training}
+    parts: dict[str, type[Any]] = {"mixing": Mixing, "augmentation": Augmentation, "training": Training}
     filled = {key: from_table(cls, table.get(key, {}), f"{where}, [{key}]") for key, cls in parts.items()}
-    return from_table(Recipe, {**table, **filled}, where)
+    network = config_from_table(table.get("network", {}), f"{where}, [network]")
+    given = INPUTS[filled["training"].input]
+    if network.input_channels != given:
+        raise SettingsError(
+            f"{where}: the network takes {network.input_channels} channels and input {filled['training'].input!r} "
+            f"has {given}; set input_channels = {given} in [network], or another input in [training]"
+        )
+    rest = {key: value for key, value in table.items() if key != "network"}
+    return dataclasses.replace(from_table(Recipe, {**rest, **filled}, where), network=network)
 
 
 def read_recipe(name_or_path: str) -> Recipe:

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from birdedge.edge.errors import DataError
+from birdedge.train.augmentation import Augmentation
 from birdedge.train.checkpoint import load_checkpoint
 from birdedge.train.loop import train
 from birdedge.train.metrics import MaskScores
@@ -23,6 +24,11 @@ SMALL = Recipe(
     training=Training(
         epochs=2, examples_per_epoch=64, validation_examples=16, batch=8, workers=0, precision="32-true"
     ),
+)
+
+SHORT = dataclasses.replace(
+    SMALL,
+    training=dataclasses.replace(SMALL.training, epochs=1, examples_per_epoch=16, validation_examples=8),
 )
 
 
@@ -111,7 +117,7 @@ def test_a_run_whose_state_is_damaged_is_not_resumed(run: Path, recordings: Path
         train(SMALL, recordings, tmp_path, resume=True, say=lambda _: None)
 
 
-def test_a_run_can_begin_with_the_weights_of_another_and_names_the_data_of_both(
+def test_a_run_can_begin_with_the_weights_of_another_and_names_the_data_of_both_once(
     run: Path, recordings: Path, tmp_path: Path
 ) -> None:
     settings = dataclasses.replace(SMALL.training, learning_rate=1e-9, epochs=1, examples_per_epoch=8)
@@ -119,7 +125,43 @@ def test_a_run_can_begin_with_the_weights_of_another_and_names_the_data_of_both(
     train(recipe, recordings, tmp_path / "more", start=run / "best.safetensors", say=lambda _: None)
     first, more = (load_checkpoint(p / "best.safetensors") for p in (run, tmp_path / "more"))
     torch.testing.assert_close(more.network.head.weight, first.network.head.weight, rtol=0, atol=1e-5)
-    assert more.facts["training_data"] == first.facts["training_data"] * 2
+    assert more.facts["training_data"] == first.facts["training_data"]
+
+
+def test_where_compiling_fails_training_goes_on_and_says_so(
+    recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: torch.nn.Module) -> object:
+        def call(*_: object) -> None:
+            raise RuntimeError("no C++ compiler\nand more of it")
+
+        return call
+
+    monkeypatch.setattr(torch, "compile", broken)
+    said: list[str] = []
+    for asked in (True, False):
+        settings = dataclasses.replace(SHORT.training, compile=asked)
+        recipe = dataclasses.replace(SHORT, training=settings)
+        train(recipe, recordings, tmp_path / str(asked), say=said.append)
+    assert said.count("torch.compile failed (no C++ compiler); going on without it, at the plain speed") == 1
+    histories = [json.loads((tmp_path / asked / "history.json").read_text()) for asked in ("True", "False")]
+    assert histories[0] == histories[1]
+
+
+def test_turned_examples_are_learned_from_and_validation_is_left_as_it_is(
+    run: Path, recordings: Path, tmp_path: Path
+) -> None:
+    settings = dataclasses.replace(SHORT.training, learning_rate=1e-12, average_decay=0.0)
+    recipes = [
+        dataclasses.replace(SMALL, training=settings, augmentation=Augmentation(rotation_degrees=r))
+        for r in (0, 30)
+    ]
+    rows = []
+    for i, recipe in enumerate(recipes):
+        train(recipe, recordings, tmp_path / str(i), start=run / "best.safetensors", say=lambda _: None)
+        rows.append(json.loads((tmp_path / str(i) / "history.json").read_text())[0])
+    assert rows[1]["train_loss"] != pytest.approx(rows[0]["train_loss"], abs=1e-3)
+    assert rows[1]["validation_loss"] == pytest.approx(rows[0]["validation_loss"], abs=0.05)
 
 
 def test_a_folder_without_an_index_is_refused(tmp_path: Path) -> None:

@@ -4,9 +4,12 @@ import json
 import tomllib
 from importlib import resources
 
+import numpy as np
 import pytest
 
 from birdedge.edge.errors import SettingsError
+from birdedge.edge.noise_floor import NetworkInput
+from birdedge.edge.spectrogram import Spectrogram
 from birdedge.train.recipe import Recipe, read_recipe, recipe_from_table
 
 
@@ -33,9 +36,39 @@ def test_a_file_gives_its_own_name_and_what_it_leaves_out_is_the_default(tmp_pat
     assert (recipe.network, recipe.mixing) == (Recipe().network, Recipe().mixing)
 
 
-def test_a_recipe_survives_json():
-    recipe = read_recipe("compact")
+@pytest.mark.parametrize("name", ["compact", "paper", "swin"])
+def test_a_recipe_survives_json(name):
+    recipe = read_recipe(name)
     assert recipe_from_table(json.loads(json.dumps(recipe.as_table())), "again") == recipe
+
+
+def test_the_papers_recipe_is_the_papers():
+    recipe = read_recipe("paper")
+    training = recipe.training
+    assert (training.optimizer, training.loss, training.input) == ("adam", "cross-entropy", "unit")
+    assert (training.batch, training.epochs, training.patience) == (8, 35, 10)
+    assert recipe.augmentation.rotation_degrees > 0
+    assert recipe.augmentation.scaling > 0
+    assert recipe.network.dropout > 0
+
+
+def test_the_floor_input_is_the_recorders_for_any_number_of_frames():
+    frames = Spectrogram().push(np.random.default_rng(4).normal(0, 0.1, 512 + 256 * 41).astype(np.float32))
+    assert len(frames) == 42
+    given = Recipe().network_input(frames)
+    assert given.shape == (2, 42, 256)
+    assert np.array_equal(given[:, :40], NetworkInput().push(frames[:40])[0])
+
+
+def test_the_unit_input_runs_from_the_floor_to_a_full_scale_tone():
+    tone = np.cos(2 * np.pi * 4000 / 32000 * np.arange(32000)).astype(np.float32)
+    recipe = read_recipe("paper")
+    quiet, faint, full = (recipe.network_input(Spectrogram().push(tone * g)) for g in (0.0, 1e-2, 1.0))
+    assert quiet.shape == (1, 124, 256)
+    assert quiet.max() == pytest.approx(0, abs=1e-6)
+    assert full.max() == pytest.approx(1.0, abs=1e-4)
+    # 40 dB of the 142 dB between the floor and a full-scale tone.
+    assert full.max() - faint.max() == pytest.approx(40 / 142.1, abs=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -48,6 +81,14 @@ def test_a_recipe_survives_json():
         ("network = 3\n", r"\[network\] must be a table, not 3"),
         ("[training]\nloss = 'l2'\n", r"loss is 'l2'; it must be one of cross-entropy, dice"),
         ("[training]\noptimizer = 'lion'\n", r"optimizer is 'lion'; it must be one of adam, adamw, sgd"),
+        ("[training]\ninput = 'mel'\n", r"input is 'mel'; it must be one of floor, unit, picture"),
+        ("[training]\ncached_examples = -1\n", r"cached_examples is -1; it must be at least 0"),
+        ("[augmentation]\nrotation = 3\n", r"'rotation'; did you mean 'rotation_degrees'\?"),
+        ("[network]\nsystem = 'fc'\n", r"\[network\]: system is 'fc'; it must be one of compact, unet-paper"),
+        (
+            "[training]\ninput = 'unit'\n",
+            r"the network takes 2 channels and input 'unit' has 1; set input_channels = 1 in \[network\]",
+        ),
         ("[training]\nbatch = 0\n", r"batch is 0; it must be at least 1"),
         ("[training\n", r"mine.toml is not valid TOML"),
     ],
