@@ -20,7 +20,7 @@ COMMANDS = {  # command: its module, and the extra it needs to run (not to be li
     "inspect": ("birdedge.edge.commands", ""),
     "demo": ("birdedge.edge.commands", ""),
     "train": ("birdedge.train.commands", "train"),
-    "evaluate": ("birdedge.train.commands", "train"),
+    "evaluate": ("birdedge.train.evaluation.command", "train"),
     "export": ("birdedge.export.commands", "export"),
 }
 

@@ -34,28 +34,17 @@ class MaskScores:
         self.background += other.background
         return self
 
-    def _hits_and_false(self) -> tuple[Float64, Float64]:
-        """Bird bins and background bins at or above each step."""
-        return (
-            np.cumsum(self.bird[::-1])[::-1].astype(np.float64),
-            np.cumsum(self.background[::-1])[::-1].astype(np.float64),
-        )
-
     def iou_curve(self) -> Float64:
         """Foreground IoU at each threshold step/255; 1 where nothing was to be found and nothing was."""
-        hits, false = self._hits_and_false()
-        union = self.bird.sum() + false
-        curve: Float64 = np.divide(hits, union, out=np.ones(STEPS), where=union > 0)
-        return curve
+        return iou_curve(self.bird, self.background)
 
     def iou(self, threshold: float) -> float:
         """Intersection over union of the bird bins."""
-        return float(self.iou_curve()[_step(threshold)])
+        return float(self.iou_curve()[step_of(threshold)])
 
     def dice(self, threshold: float) -> float:
         """Dice coefficient (F1 of the bins)."""
-        iou = self.iou(threshold)
-        return 2 * iou / (1 + iou)
+        return float(dice_of(self.iou(threshold)))
 
     def best_threshold(self) -> float:
         """The threshold of the highest IoU: to be chosen on validation sound, never on a test set."""
@@ -71,13 +60,39 @@ class MaskScores:
 
     def pr_auc(self) -> float:
         """Average precision: the area under precision over recall, without interpolation."""
-        hits, false = self._hits_and_false()
-        if hits[0] == 0:
-            return float("nan")
-        precision = np.divide(hits, hits + false, out=np.ones(STEPS), where=hits + false > 0)
-        recall = np.append(hits / hits[0], 0.0)
-        return float(np.sum((recall[:-1] - recall[1:]) * precision))
+        return float(average_precision(self.bird, self.background))
 
 
-def _step(threshold: float) -> int:
+def step_of(threshold: float) -> int:
+    """The step from which on a bin is found at `threshold`."""
     return round(threshold * (STEPS - 1))
+
+
+def iou_curve(bird: ArrayLike, background: ArrayLike) -> Float64:
+    """Foreground IoU at each step, from histograms `[..., 256]`."""
+    hits, false = _from_each_step_on(bird), _from_each_step_on(background)
+    union = hits[..., :1] + false
+    curve: Float64 = np.divide(hits, union, out=np.ones_like(union), where=union > 0)
+    return curve
+
+
+def dice_of(iou: ArrayLike) -> Float64:
+    """Dice coefficient that goes with an IoU."""
+    iou = np.asarray(iou, np.float64)
+    dice: Float64 = 2 * iou / (1 + iou)
+    return dice
+
+
+def average_precision(bird: ArrayLike, background: ArrayLike) -> Float64:
+    """Average precision from histograms `[..., 256]`; NaN where there is no bird bin."""
+    hits, false = _from_each_step_on(bird), _from_each_step_on(background)
+    precision = np.divide(hits, hits + false, out=np.ones_like(hits), where=hits + false > 0)
+    birds = hits[..., :1]
+    recall = np.divide(hits, birds, out=np.full_like(hits, np.nan), where=birds > 0)
+    gained = -np.diff(recall, axis=-1, append=0.0)
+    return np.asarray(np.sum(gained * precision, axis=-1), np.float64)
+
+
+def _from_each_step_on(histogram: ArrayLike) -> Float64:
+    counts = np.asarray(histogram, np.float64)
+    return np.asarray(np.flip(np.cumsum(np.flip(counts, -1), axis=-1), -1), np.float64)

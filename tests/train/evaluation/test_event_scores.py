@@ -1,0 +1,77 @@
+"""Events are matched with labels one to one, by their boxes."""
+
+import numpy as np
+import pytest
+
+from birdedge.train.evaluation.event_scores import Box, box_iou, boxes_of_mask, count_events, covered
+
+
+def test_the_iou_of_boxes_is_that_of_their_areas():
+    one, other = Box(0.0, 2.0, 1000.0, 3000.0), Box(1.0, 3.0, 2000.0, 4000.0)
+    # They share 1 s x 1 kHz of 4 + 4 - 1.
+    assert box_iou([one], [other, one, Box(5.0, 6.0, 1000.0, 3000.0)])[0] == pytest.approx([1 / 7, 1.0, 0.0])
+
+
+def test_a_label_without_a_band_is_compared_in_time_alone():
+    found = Box(0.0, 2.0, 1000.0, 3000.0)
+    assert box_iou([found], [Box(1.0, 3.0), Box(0.0, 2.0)])[0] == pytest.approx([1 / 3, 1.0])
+
+
+def test_one_event_over_two_notes_is_one_match_and_the_other_note_is_missed():
+    notes = [Box(0.0, 1.0), Box(1.0, 2.0)]
+    counts = count_events([Box(0.0, 2.0, 1.0, 2.0)], notes)
+    assert (counts.true, counts.found, counts.matched) == (2, 1, (1, 1))
+
+
+def test_as_many_pairs_are_made_as_can_be():
+    """The greedy choice (the first event takes the first label, its nearest) would leave one event alone."""
+    labels = [Box(0.0, 10.0), Box(4.0, 14.0)]
+    events = [Box(1.0, 11.0, 1.0, 2.0), Box(0.0, 7.0, 1.0, 2.0)]
+    assert box_iou(events, labels)[0].argmax() == 0
+    assert count_events(events, labels).matched == (2, 2)
+
+
+def test_a_higher_least_iou_matches_fewer():
+    label, event = Box(0.0, 10.0, 0.0, 1000.0), Box(0.0, 4.0, 0.0, 1000.0)
+    assert count_events([event], [label]).matched == (1, 0)
+
+
+def test_an_event_where_nothing_is_told_counts_only_if_it_matches():
+    label, elsewhere = Box(0.0, 1.0, 0.0, 1000.0), Box(5.0, 6.0, 0.0, 1000.0)
+    assert count_events([label, elsewhere], [label], [True, True]).found == 1
+    assert count_events([label, elsewhere], [label], [False, False]).found == 2
+
+
+@pytest.mark.parametrize(("found", "true"), [([], []), ([], [Box(0, 1)]), ([Box(0, 1, 0, 1)], [])])
+def test_nothing_matches_nothing(found, true):
+    counts = count_events(found, true)
+    assert (counts.true, counts.found, counts.matched) == (len(true), len(found), (0, 0))
+
+
+def test_the_boxes_of_a_mask_are_the_events_a_recorder_would_make_of_it():
+    times_s, frequencies_hz = 0.5 + 0.016 * np.arange(100), 31.25 * np.arange(256)
+    mask = np.zeros((100, 256), bool)
+    mask[10:20, 40:60] = True
+    mask[23:30, 40:60] = True  # 48 ms later: the same event
+    mask[60:61, 100:120] = True  # one column of 16 ms: too short to be one
+    mask[70:90, 200:240] = True
+    boxes = boxes_of_mask(mask, times_s, frequencies_hz)
+    assert [(b.onset_s, b.offset_s) for b in boxes] == [
+        pytest.approx((0.652, 0.972), abs=0.009),
+        pytest.approx((1.612, 1.932), abs=0.009),
+    ]
+    assert [(b.low_hz, b.high_hz) for b in boxes] == [
+        pytest.approx((1234, 1860), abs=33),
+        pytest.approx((6234, 7485), abs=33),
+    ]
+
+
+def test_a_label_is_covered_by_events_of_its_band_that_hold_half_its_time():
+    label = Box(0.0, 1.0, 1000.0, 2000.0)
+    halves = [Box(0.0, 0.3, 1500.0, 1600.0), Box(0.2, 0.5, 500.0, 1100.0)]
+    assert covered(halves, [label]) == 1
+    assert covered(halves[:1], [label]) == 0
+    assert covered([Box(0.0, 1.0, 3000.0, 4000.0)], [label]) == 0
+    assert covered([Box(0.0, 1.0, 3000.0, 4000.0)], [Box(0.0, 1.0)]) == 1
+    # The same half second twice is not a whole one.
+    assert covered([Box(0.0, 0.4, 1000.0, 2000.0)] * 2, [label]) == 0

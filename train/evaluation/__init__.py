@@ -1,0 +1,1 @@
+"""How well anything that marks birds does, on sound it has not learned from."""

@@ -1,0 +1,145 @@
+"""Classical masks to be measured against: no learning but a threshold chosen on validation mixes.
+
+Each looks at a whole recording, which no recorder can. Each has a few settings, tried out in the way its own
+documentation shows; the setting and the threshold with the highest pooled IoU on the validation mixes are taken.
+A value is 0..1 but no probability.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import soxr
+from scipy import ndimage
+
+from birdedge.edge.errors import ExtraMissingError
+from birdedge.edge.event import Event
+from birdedge.edge.events import NEPER_DB, EventSettings
+from birdedge.train.bank import GRID, magnitude
+from birdedge.train.evaluation.labelled import MaskedClip, resampled
+from birdedge.train.evaluation.maskers import Masker, events_of, log_spectrogram
+from birdedge.train.masks import Float32
+from birdedge.train.metrics import STEPS, MaskScores
+
+TOP_DB = 40.0  # above the median; more is certainly heard
+SHORTEST_SAMPLES = 4096  # the packages need several of their own windows
+Setting = dict[str, Any]
+
+
+def median_threshold(samples: Float32, smoothing: tuple[float, float]) -> Float32:
+    """Decibels above each bin's median, averaged over a Gaussian of so many frames and bins; TOP_DB is 1."""
+    level_db = log_spectrogram(samples, GRID.sample_rate_hz) * np.float32(NEPER_DB)
+    above = ndimage.gaussian_filter(level_db - np.median(level_db, axis=0), smoothing)
+    return np.asarray(np.clip(above / TOP_DB, 0.0, 1.0), np.float32)
+
+
+def scikit_maad(samples: Float32, background: str, bin_std: float, bin_per: float) -> Float32:
+    """ROI mask of scikit-maad as its documentation makes it: background away, smoothed, a relative double threshold.
+
+    Ulloa et al. 2021, doi:10.1111/2041-210X.13711. A bin is 0 or 1.
+    """
+    from maad import rois, sound, util
+
+    whole = np.pad(samples, (0, -(len(samples) - GRID.n_fft) % GRID.hop))
+    power, *_ = sound.spectrogram(
+        whole, GRID.sample_rate_hz, nperseg=GRID.n_fft, noverlap=GRID.n_fft - GRID.hop
+    )
+    if background == "median_equalizer":
+        clean_db = util.power2dB(sound.median_equalizer(power))
+    else:
+        clean_db, *_ = sound.remove_background(util.power2dB(power, db_range=96) + 96)
+    mask = rois.create_mask(sound.smooth(clean_db, std=1.2), "relative", bin_std=bin_std, bin_per=bin_per)
+    # Its bins are 0..255, ours 1..256.
+    return np.pad(mask[1:].T.astype(np.float32), ((0, 0), (0, GRID.bins + 1 - len(mask))))
+
+
+def noisereduce_gate(samples: Float32, **setting: Any) -> Float32:
+    """What the spectral gate of noisereduce leaves of each bin's magnitude, 0..1.
+
+    Sainburg et al. 2020, doi:10.1371/journal.pcbi.1008228.
+    """
+    from noisereduce import reduce_noise
+
+    gated = reduce_noise(y=samples, sr=GRID.sample_rate_hz, **setting)
+    before, after = magnitude(samples), magnitude(np.asarray(gated, np.float32))
+    left = np.divide(after, before, out=np.zeros_like(before), where=before > 0)
+    return np.asarray(np.clip(np.nan_to_num(left), 0.0, 1.0), np.float32)
+
+
+BASELINES: dict[str, tuple[Callable[..., Float32], list[Setting]]] = {
+    "median-threshold": (
+        median_threshold,
+        [{"smoothing": smoothing} for smoothing in ((1.0, 1.0), (2.0, 1.5), (3.0, 2.0), (5.0, 2.0))],
+    ),
+    "scikit-maad": (
+        scikit_maad,
+        [
+            {"background": background, "bin_std": bin_std, "bin_per": bin_per}
+            for background, stds in (
+                ("median_equalizer", (2.0, 3.0, 4.0, 6.0, 8.0)),
+                ("remove_background", (1.0, 1.5)),
+            )
+            for bin_std in stds
+            for bin_per in (0.25, 0.5)
+        ],
+    ),
+    "noisereduce": (
+        noisereduce_gate,
+        [
+            *({"stationary": True, "n_std_thresh_stationary": n} for n in (1.0, 1.5, 2.0, 3.0)),
+            *({"stationary": False, "thresh_n_mult_nonstationary": n} for n in (1.0, 2.0, 4.0)),
+        ],
+    ),
+}
+
+
+def tuned_baseline(name: str, clips: Sequence[MaskedClip]) -> Masker:
+    """A baseline of BASELINES with the setting and threshold that suit `clips` best.
+
+    Events are the regions at the threshold, however faint: it has no probability to choose them by.
+
+    Raises: ExtraMissingError where its package is not installed.
+    """
+    function, settings = BASELINES[name]
+    tried = ((_scores(function, setting, clips), setting) for setting in settings)
+    scores, setting = max(tried, key=lambda one: one[0].iou(one[0].best_threshold()))
+    curve = scores.iou_curve()[1:]
+    # The middle of the thresholds that do equally well: a mask of zeros and ones has 255 of them.
+    threshold = int(np.median(np.flatnonzero(curve == curve.max()) + 1)) / (STEPS - 1)
+    events = EventSettings(keep_threshold=threshold, start_threshold=threshold, lowest_score=0.0)
+
+    def run(samples: Float32, sample_rate_hz: int) -> tuple[Float32, list[Event]]:
+        if sample_rate_hz != GRID.sample_rate_hz:
+            samples = soxr.resample(samples, sample_rate_hz, GRID.sample_rate_hz)
+        mask = _values(function, samples, setting)
+        level = log_spectrogram(samples, GRID.sample_rate_hz)
+        floor = np.broadcast_to(np.median(level, axis=0), level.shape)
+        return mask, events_of(mask, level, floor, events)
+
+    return Masker(name, threshold, run)
+
+
+def _scores(function: Callable[..., Float32], setting: Setting, clips: Sequence[MaskedClip]) -> MaskScores:
+    scores = MaskScores()
+    for clip in clips:
+        mask = _values(function, clip.samples, setting)
+        scores.add(resampled(mask, clip.times_s, clip.frequencies_hz), clip.target, clip.weight)
+    return scores
+
+
+def _values(function: Callable[..., Float32], samples: Float32, setting: Setting) -> Float32:
+    frames = GRID.frames(len(samples))
+    if not samples.any():
+        return np.zeros((frames, GRID.bins), np.float32)  # the packages divide by what they hear
+    longer = np.pad(samples, (0, max(0, SHORTEST_SAMPLES - len(samples))))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # theirs, about bins without sound
+            return function(longer, **setting)[:frames]
+    except ModuleNotFoundError as error:
+        raise ExtraMissingError(
+            f"this baseline needs {error.name}, which is not installed: pip install 'birdedge[evaluate]'"
+        ) from error
