@@ -82,7 +82,7 @@ def draw(
     start_s = first_frame_s - hop_s / 2
     bottom_khz = (low_hz - bin_hz / 2) / 1000
     top_khz = bottom_khz + bins * bin_hz / 1000
-    darkest_db, brightest_db = _contrast(log_magnitude_db[:shown])
+    darkest_db, brightest_db = contrast_db(log_magnitude_db[:shown])
 
     height_in = TITLE_IN + rows * ROW_IN + FOOT_IN
     figure = Figure(figsize=(WIDTH_IN, height_in), dpi=DOTS_PER_INCH)
@@ -142,7 +142,7 @@ def draw(
         file.write(png.getbuffer())
 
 
-def _contrast(shown_db: NDArray[np.float32]) -> tuple[float, float]:
+def contrast_db(shown_db: NDArray[np.float32]) -> tuple[float, float]:
     """Decibels drawn darkest and brightest: the quiet background, and all but the loudest bins."""
     finite = shown_db[np.isfinite(shown_db)]
     if not finite.size:

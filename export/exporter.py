@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from birdedge import __version__
 from birdedge.edge.card import CARD_KEY, CARD_VERSION, ModelCard, State
+from birdedge.edge.errors import ExportError
 from birdedge.edge.events import EventSettings
 from birdedge.edge.files import replacing
 from birdedge.edge.model import Model
@@ -24,10 +25,13 @@ from birdedge.export.quantize import calibrate, quantize
 from birdedge.export.verify import STREAM_LIMIT, compare_chunkings, compare_with_torch, hard_sequences
 from birdedge.train.bank import load_bank
 from birdedge.train.checkpoint import Checkpoint, load_checkpoint
-from birdedge.train.evaluate import evaluate
+from birdedge.train.evaluation.card_figures import card_figures
+from birdedge.train.evaluation.evaluate import evaluate
+from birdedge.train.evaluation.maskers import model_masker
+from birdedge.train.evaluation.sets import read_sets
 from birdedge.train.mixing import make_example
 from birdedge.train.recordings import read_index
-from birdedge.train.unet import TIME_STRIDE, past_frames
+from birdedge.train.unet import TIME_STRIDE, UNet, past_frames
 
 Float32 = NDArray[np.float32]
 CHUNK_FRAMES = 16  # 128 ms: the knee between delay and cost a frame
@@ -50,12 +54,17 @@ def export(
     without, it is calibrated on synthetic soundscapes and the card says that nothing was measured.
 
     Raises:
-        ExportError: two forms differ; nothing is written.
+        ExportError: two forms differ, or the network cannot stream; nothing is written.
         ModelError, DataError, OutputError.
     """
     checkpoint = load_checkpoint(checkpoint_path)
     grid, scaling = Grid(), InputScaling()
     network = checkpoint.network
+    if not isinstance(network, UNet) or checkpoint.recipe.training.input != "floor":
+        raise ExportError(
+            f"{checkpoint_path} holds the network of recipe {checkpoint.recipe.name}, which sees a recording whole or "
+            "another input than the recorder's, and so cannot stream; export a checkpoint of recipe compact"
+        )
     hard = hard_sequences(grid, scaling)
     model = to_onnx(network, CHUNK_FRAMES)
     report: dict[str, Any] = {"torch_to_onnx": compare_with_torch(network, model, hard)}
@@ -75,14 +84,17 @@ def export(
         report["weights"], report["activations"] = "int8 a channel", "uint8 a tensor"
         model = integer[CHUNK_FRAMES]
         say("int8 stream to offline: equal")
-    card = _card(checkpoint, name or output.stem, grid, scaling, macs, quantized, report, lowest_score)
+    card = _card(
+        network, checkpoint.facts, name or output.stem, grid, scaling, macs, quantized, report, lowest_score
+    )
     with TemporaryDirectory() as folder:
         trial = Path(folder) / output.name
         trial.write_bytes(_with_card(model, card).SerializeToString())
         opened = Model(trial)  # as the recorder opens it
         if data is not None:
             say("measuring the model file")
-            card = dataclasses.replace(card, figures=evaluate(opened, data))
+            figures = evaluate(model_masker(opened), read_sets(data))
+            card = dataclasses.replace(card, figures=card_figures(figures))
     with replacing(output) as file:
         file.write(_with_card(model, card).SerializeToString())
     return card
@@ -100,7 +112,8 @@ def _calibration(checkpoint: Checkpoint, data: Path | None) -> list[Float32]:
 
 
 def _card(
-    checkpoint: Checkpoint,
+    network: UNet,
+    facts: dict[str, Any],
     name: str,
     grid: Grid,
     scaling: InputScaling,
@@ -109,7 +122,6 @@ def _card(
     report: dict[str, Any],
     lowest_score: float,
 ) -> ModelCard:
-    network, facts = checkpoint.network, checkpoint.facts
     threshold = float(facts["threshold"])
     training_data = tuple(facts.get("training_data", ()))
     names = state_names(network)

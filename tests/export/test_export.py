@@ -22,7 +22,10 @@ from birdedge.export.exporter import export
 from birdedge.export.graph import macs_per_frame, state_names, to_onnx
 from birdedge.export.quantize import calibrate, quantize, run_stream
 from birdedge.train.checkpoint import load_checkpoint, save_checkpoint
-from birdedge.train.evaluate import evaluate
+from birdedge.train.evaluation.card_figures import card_figures
+from birdedge.train.evaluation.evaluate import evaluate
+from birdedge.train.evaluation.maskers import model_masker
+from birdedge.train.evaluation.sets import read_sets
 from birdedge.train.recipe import Recipe
 from birdedge.train.unet import UNet
 from tests.generated import write_recordings
@@ -152,10 +155,11 @@ def test_nothing_is_written_where_torch_and_onnx_differ(
 def test_with_recordings_the_card_tells_what_was_measured(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exporter, "evaluate", partial(evaluate, mixes=20))
+    monkeypatch.setattr(exporter, "read_sets", partial(read_sets, mixes=8))
     data = write_recordings(tmp_path / "data", files=24, duration_s=5.0)
     card = export(checkpoint, tmp_path / "model.onnx", True, data, say=lambda _: None)
-    assert card.figures == evaluate(Model(tmp_path / "model.onnx"), data, mixes=20)
+    again = evaluate(model_masker(Model(tmp_path / "model.onnx")), read_sets(data, mixes=8))
+    assert card.figures == card_figures(again)
     assert 0 <= card.figures["mixes"]["iou"] <= 1
     assert card.figures["noise"]["hours"] > 0
     assert card.quantization["int8_stream_to_offline"] == 0.0
