@@ -1,10 +1,11 @@
-"""Fill the parts of README.md that are printed by programs: `python -m benchmarks.readme`.
+"""Fill the parts of README.md that are printed by programs, and MODEL_CARD.md: `python -m benchmarks.readme`.
 
-With `--cost` the benchmark is run too, which takes minutes and wants a quiet machine; without, its part stays.
+Parts that take minutes are printed anew with `--cost` and `--data` alone; without, they stay.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
@@ -14,37 +15,44 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
+import click
 import onnxruntime
 
+from benchmarks.markdown import markdown_table
+from benchmarks.model_card import PAGE, models_in_order, page, percent
 from birdedge.edge.card import ModelCard
-from birdedge.edge.model import Model, bundled_models
+from birdedge.edge.model import bundled_models
 
 README = Path(__file__).parents[1] / "README.md"
 LISTEN = ("listen", "--demo", "--fast", "--table", "--duration", "40")
 
 
-def main() -> None:
-    """Rewrites README.md in place."""
+@click.command()
+@click.option("--cost", is_flag=True, help="Run the cost benchmark too: minutes, on a quiet machine.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Score the bundled models and the classical baselines on these recordings too: minutes.",
+)
+def main(cost: bool, data: Path | None) -> None:
+    """Rewrites README.md and MODEL_CARD.md in place."""
     text = README.read_text(encoding="utf-8")
     parts = {"listen": listen_part(), "figures": figures_part()}
-    if "--cost" in sys.argv[1:]:
+    if cost:
         parts["cost"] = cost_part()
+    if data:
+        parts["baselines"] = baselines_part(data)
     for name, part in parts.items():
         text = re.sub(
             rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", lambda m, p=part: m[1] + p + m[2], text, flags=re.S
         )
     README.write_text(text, encoding="utf-8")
+    PAGE.write_text(page(), encoding="utf-8")
 
 
 def listen_part() -> str:
     """What the command prints, as a person sees it."""
-    done = subprocess.run(
-        [sys.executable, "-m", "birdedge", *LISTEN],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=README.parent,
-    )
+    done = _run("birdedge", *LISTEN)
     first, last = done.stderr.splitlines()
     return "\n".join(
         ["```console", f"$ birdedge {' '.join(LISTEN)}", first, done.stdout.rstrip(), last, "```", ""]
@@ -53,24 +61,44 @@ def listen_part() -> str:
 
 def figures_part() -> str:
     """The bundled models' cards as one table."""
-    cards = {name: Model(path) for name, path in sorted(bundled_models().items(), reverse=True)}
-    rows = [["", *(f"`{name}`" for name in cards)]]
-    for label, value in ROWS.items():
-        rows.append([label, *(value(model.card) for model in cards.values())])
-    rows.append(["file", *(f"{model.path.stat().st_size / 1000:.0f} kB" for model in cards.values())])
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:], ""])
+    models = models_in_order()
+    rows = [[label, *(value(model.card) for model in models)] for label, value in ROWS.items()]
+    rows.append(["file", *(f"{model.path.stat().st_size / 1000:.0f} kB" for model in models)])
+    return "\n".join([*markdown_table(["", *(f"`{model.card.name}`" for model in models)], rows), ""])
 
 
 def cost_part() -> str:
     """What the benchmark prints, and on what it ran."""
-    command = ["-m", "benchmarks.cost", "--minutes", "5", "--birdnet"]
-    done = subprocess.run(
-        [sys.executable, *command], capture_output=True, text=True, check=True, cwd=README.parent
-    )
+    command = ["benchmarks.cost", "--minutes", "5", "--birdnet"]
+    done = _run(*command)
     where = f"{processor()}, {os.cpu_count()} cores, onnxruntime {onnxruntime.__version__}, {date.today()}"
     return "\n".join(
-        ["```console", f"$ python {' '.join(command)}", f"{where}", done.stdout.rstrip(), "```", ""]
+        ["```console", f"$ python -m {' '.join(command)}", f"{where}", done.stdout.rstrip(), "```", ""]
+    )
+
+
+def baselines_part(data: Path) -> str:
+    """IoU of the bundled int8 models and of the classical baselines, scored side by side."""
+    names = [name for name in sorted(bundled_models()) if name.endswith("int8")]
+    command = ["evaluate", *names, "--baselines", "--data"]
+    done = _run("birdedge", *command, str(data.resolve()), "--json")
+    sets = {"painted": "painted by hand", "mixes": "mixes", "focal": "as recorded"}
+    rows = [
+        [figures["name"], *(percent(figures[name], "iou") for name in sets)]
+        for figures in json.loads(done.stdout)
+    ]
+    table = markdown_table(["", *sets.values()], rows)
+    return "\n".join([*table, "", f"(`birdedge {' '.join(command)} recordings/`, {date.today()})", ""])
+
+
+def _run(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """`python -m module arguments`, from the checkout."""
+    return subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=README.parent,
     )
 
 
@@ -81,25 +109,32 @@ def processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def _percent(section: str, key: str = "iou") -> Callable[[ModelCard], str]:
-    return lambda card: (
-        f"{100 * card.figures[section][key]:.1f} %" if section in card.figures else "not measured"
-    )
+def _figure(section: str, key: str = "iou") -> Callable[[ModelCard], str]:
+    return lambda card: percent(card.figures.get(section, {}), key) or "not measured"
 
 
 def _false_events(card: ModelCard) -> str:
     noise = card.figures.get("noise")
-    return f"{noise['per_hour']} ({noise['hours']:.2f} h heard)" if noise else "not measured"
+    return f"{noise['per_hour']:g} ({noise['hours']:.2f} h heard)" if noise else "not measured"
+
+
+def _level_change(card: ModelCard) -> str:
+    change = card.figures.get("level_change")
+    return f"{100 * max(change.values()):.1f} points" if change else "not measured"
 
 
 ROWS: dict[str, Callable[[ModelCard], str]] = {
-    "IoU, forest recordings painted by hand, pooled": _percent("painted"),
-    "the same, mean of the three": _percent("painted", "per_recording"),
-    "IoU, unseen birds mixed into unseen noise or as recorded, pooled": _percent("mixes"),
-    "mixes at -10..0 dB": _percent("mixes_-10_to_0_db"),
-    "at 0..10 dB": _percent("mixes_0_to_10_db"),
-    "at 10..25 dB": _percent("mixes_10_to_25_db"),
+    "IoU, forest recordings painted by hand, pooled": _figure("painted"),
+    "the same, mean of the three": _figure("painted", "per_recording"),
+    "IoU, unseen birds mixed into unseen noise, pooled": _figure("mixes"),
+    "of these at -10..0 dB": _figure("mixes_-10_to_0_db"),
+    "at 0..10 dB": _figure("mixes_0_to_10_db"),
+    "at 10..25 dB": _figure("mixes_10_to_25_db"),
+    "IoU, unseen birds as recorded": _figure("focal"),
+    "event F1 in mixes, box IoU 0.5": _figure("mixes", "event_f1_at_0.5"),
+    "boxed bellbirds covered by events": _figure("boxes", "covered"),
     "events an hour in unseen bird-free recordings": _false_events,
+    "IoU changes from -30 to +20 dB of level by": _level_change,
     "parameters": lambda card: f"{card.parameters:,}",
     "multiply-accumulates a second of sound": lambda card: f"{card.macs_per_s / 1e6:.0f} million",
     "lookahead and one call": lambda card: (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from benchmarks.model_card import PAGE, page
 from benchmarks.readme import README, figures_part, listen_part
 
 TEXT = README.read_text(encoding="utf-8")
@@ -11,6 +12,10 @@ TEXT = README.read_text(encoding="utf-8")
 
 def test_the_figures_are_those_of_the_bundled_cards() -> None:
     assert f"<!-- figures -->\n{figures_part()}<!-- /figures -->" in TEXT, "run `python -m benchmarks.readme`"
+
+
+def test_the_model_card_page_is_that_of_the_bundled_cards() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "run `python -m benchmarks.readme`"
 
 
 def test_the_run_shown_is_what_the_command_prints_today() -> None:
