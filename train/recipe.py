@@ -44,7 +44,7 @@ class Training:
     average_decay: float = 0.998  # exponential moving average of the weights; 0 is none
     patience: int = 10  # epochs without a better validation IoU
     workers: int = 2
-    precision: str = "bf16-mixed"
+    precision: str = "auto"  # bf16-mixed where the hardware computes it, or Fabric's name of another
     input: str = "floor"  # see `Recipe.network_input`
     compile: bool = False  # by torch.compile: faster steps where there is a C++ compiler
     cached_examples: int = (

@@ -148,6 +148,18 @@ def test_where_compiling_fails_training_goes_on_and_says_so(
     assert histories[0] == histories[1]
 
 
+@pytest.mark.parametrize(("native", "precision"), [(True, "bf16-mixed"), (False, "32-true")])
+def test_bf16_is_used_where_the_processor_computes_it(
+    recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, native: bool, precision: str
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    monkeypatch.setattr("torch.ops.mkldnn._is_mkldnn_bf16_supported", lambda: native)
+    auto = dataclasses.replace(SHORT, training=dataclasses.replace(SHORT.training, precision="auto"))
+    said: list[str] = []
+    train(auto, recordings, tmp_path / "run", say=said.append)
+    assert precision in said[0]
+
+
 def test_turned_examples_are_learned_from_and_validation_is_left_as_it_is(
     run: Path, recordings: Path, tmp_path: Path
 ) -> None:
