@@ -14,21 +14,25 @@ from birdedge.edge.settings import from_table
 from birdedge.edge.spectrogram import Grid
 
 CARD_KEY = "birdedge_card"  # in the ONNX file's metadata_props
-CARD_VERSION = 1
+CARD_VERSION = 2
 
 
 @dataclass(frozen=True)
 class State:
-    """What the network keeps of the past between calls: graph input `name`, graph output `next_<name>`."""
+    """What the network keeps of the past between calls: graph input `name`, graph output `next_<name>`.
+
+    `initial` fills it when a stream begins; `dtype` is `float32`, or `uint8` or `int8` in a quantized graph.
+    """
 
     name: str
     shape: tuple[int, ...]
     initial: float = 0.0
+    dtype: str = "float32"
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """See each field's unit in its name; shapes are `[1, channels, frames, bins]`."""
+    """See each field's unit in its name; frequencies and times are those of `grid`."""
 
     name: str
     card_version: int
@@ -49,6 +53,7 @@ class ModelCard:
     # IoU and event scores, with what they were measured on.
     figures: dict[str, Any] = field(default_factory=dict)
     quantization: dict[str, Any] = field(default_factory=dict)
+    answer: tuple[float, ...] = ()  # what the network made of a fixed input at export; see verify.py
 
     @property
     def threshold(self) -> float:

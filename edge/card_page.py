@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from birdedge.edge.card import ModelCard
 
 
@@ -14,7 +16,7 @@ def card_page(card: ModelCard, path: Path) -> str:
     """What a person wants to know of a model before trusting it."""
     grid, events = card.grid, card.events
     high_hz = grid.low_hz + (grid.bins - 1) * grid.bin_hz
-    state_bytes = 4 * sum(math.prod(state.shape) for state in card.states)
+    state_bytes = sum(math.prod(s.shape) * np.dtype(s.dtype).itemsize for s in card.states)
     lines = [
         f"{card.name} ({card.precision}), made with birdedge {card.birdedge_version}",
         _row("file", f"{path} ({path.stat().st_size / 1000:.0f} kB)"),

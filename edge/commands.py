@@ -9,10 +9,9 @@ from pathlib import Path
 import click
 import numpy as np
 
-from birdedge.edge.console import channel_option, masks_option, model_option, print_line
+from birdedge.edge.console import archive_model_option, channel_option, masks_option, print_line
 from birdedge.edge.errors import SettingsError
 from birdedge.edge.listen_command import DEMO_S, DEMO_SEED
-from birdedge.edge.model import DEFAULT_MODEL
 from birdedge.edge.sources import file_name
 from birdedge.edge.tables import FORMATS
 
@@ -32,7 +31,7 @@ from birdedge.edge.tables import FORMATS
 @masks_option
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes to work in.")
 @channel_option
-@model_option
+@archive_model_option
 def segment(
     files: tuple[Path, ...],
     out: Path | None,
@@ -124,7 +123,7 @@ def devices(as_json: bool) -> None:
     "--duration", "duration_s", type=float, default=120.0, show_default=True, help="Seconds to draw."
 )
 @channel_option
-@model_option
+@archive_model_option
 def plot(
     file: Path, output: Path | None, start_s: float, duration_s: float, channel: int | None, model: str
 ) -> None:
@@ -155,24 +154,6 @@ def plot(
         opened.card.threshold,
     )
     print_line(f"{output}: {len(window.events)} event(s)")
-
-
-@click.command()
-@click.argument("model", default=DEFAULT_MODEL)
-@click.option("--json", "as_json", is_flag=True, help="The whole card as JSON.")
-def inspect(model: str, as_json: bool) -> None:
-    """Print the card of a model: what it hears, what it costs, how well it was measured to do.
-
-    \b
-    Example:
-      birdedge inspect
-      birdedge inspect mine.onnx --json
-    """
-    from birdedge.edge.card_page import card_page
-    from birdedge.edge.model import Model
-
-    opened = Model(model)
-    print_line(opened.card.to_json() if as_json else card_page(opened.card, opened.path))
 
 
 @click.command()

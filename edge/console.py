@@ -13,10 +13,10 @@ from pathlib import Path
 import click
 
 from birdedge.edge.errors import OutputError
-from birdedge.edge.model import DEFAULT_MODEL
+from birdedge.edge.model import ARCHIVE_MODEL
 
-model_option = click.option(
-    "--model", default=DEFAULT_MODEL, show_default=True, help="A bundled model's name, or a .onnx file."
+archive_model_option = click.option(
+    "--model", default=ARCHIVE_MODEL, show_default=True, help="A bundled model's name, or a .onnx file."
 )
 channel_option = click.option(
     "--channel", type=int, default=None, help="The channel to listen to, from 0; the mean of all by default."

@@ -14,7 +14,8 @@ import click
 
 from birdedge.edge import event_table
 from birdedge.edge.audio_file import AudioFile
-from birdedge.edge.console import channel_option, masks_option, model_option, print_line, stopped_by_signals
+from birdedge.edge.config import read_config
+from birdedge.edge.console import channel_option, masks_option, print_line, stopped_by_signals
 from birdedge.edge.errors import AudioFileError, DeviceError, SettingsError
 from birdedge.edge.listening import listen as run
 from birdedge.edge.microphone import Microphone
@@ -51,7 +52,12 @@ DEMO_S, DEMO_SEED = 60.0, 20
     "--sample-format", default="s16le", show_default=True, help="Raw PCM: s16le, s24le, s32le or f32le."
 )
 @channel_option
-@model_option
+@click.option("--model", help="A bundled model's name, or a .onnx file.  [default: the configuration's]")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Configuration, in TOML.  [default: the user's own, if there is one]",
+)
 @click.option(
     "--json/--table", "as_json", default=None, help="JSON Lines or a readable table; a table on a terminal."
 )
@@ -70,7 +76,8 @@ def listen(
     channels: int,
     sample_format: str,
     channel: int | None,
-    model: str,
+    model: str | None,
+    config: Path | None,
     as_json: bool | None,
     out: Path | None,
     masks: Path | None,
@@ -98,7 +105,7 @@ def listen(
         )
     if as_json is None:
         as_json = sys.stdout is None or not sys.stdout.isatty()
-    opened = Model(model)
+    opened = Model(model or read_config(config).model)
     stop = threading.Event()
     with ExitStack() as stack:
         stack.enter_context(stopped_by_signals(stop))

@@ -33,6 +33,7 @@ class Segmenter:
     the network always runs on the same chunks.
 
     Attributes:
+        input: what the next `call` takes, `[1, 2, chunk_frames, bins]`.
         nonfinite_chunks: chunks whose level or mask held values that are no numbers; their mask is 0, and
             network and floor began anew after them.
     """
@@ -41,10 +42,10 @@ class Segmenter:
         self.card = card = model.card
         self.nonfinite_chunks = 0
         self._session = model.session
-        self._input = np.zeros((1, 2, card.chunk_frames, card.grid.bins), np.float32)
+        self.input = np.zeros((1, 2, card.chunk_frames, card.grid.bins), np.float32)
         self._mask = np.zeros((1, card.chunk_frames, card.grid.bins), np.float32)
         # Two sets of states: each call reads one and writes the other, so that nothing is copied.
-        self._states = [[np.zeros(s.shape, np.float32) for s in card.states] for _ in range(2)]
+        self._states = [[np.zeros(s.shape, s.dtype) for s in card.states] for _ in range(2)]
         self._bindings = [self._bind(old, new) for old, new in (self._states, self._states[::-1])]
         self._network_input = NetworkInput(card.scaling)
         self.reset()
@@ -81,13 +82,17 @@ class Segmenter:
         self.reset()
         return Segmented(rest.mask[:missing], rest.level[:missing], rest.floor[:missing])
 
-    def _run(self, frames: Float32) -> Float32:
-        network_input, floors = self._network_input.push(frames)
-        self._input[0] = network_input
-        group = self.card.scaling.group_frames
-        self._floors = np.concatenate([self._floors, np.repeat(floors, group, axis=0)])
+    def call(self) -> None:
+        """One call of the network on `input`: the mask and the states change places."""
         self._session.run_with_iobinding(self._bindings[self._turn])
         self._turn = 1 - self._turn
+
+    def _run(self, frames: Float32) -> Float32:
+        network_input, floors = self._network_input.push(frames)
+        self.input[0] = network_input
+        group = self.card.scaling.group_frames
+        self._floors = np.concatenate([self._floors, np.repeat(floors, group, axis=0)])
+        self.call()
         # An int8 network makes a number of anything, so its input is looked at too.
         if np.isfinite(floors).all() and np.isfinite(self._mask).all():
             mask: Float32 = self._mask[0].copy()
@@ -111,9 +116,9 @@ class Segmenter:
         """Arrays bound by address: onnxruntime reads and writes them in place."""
         binding = self._session.io_binding()
         names = [s.name for s in self.card.states]
-        for name, array in (("frames", self._input), *zip(names, old, strict=True)):
-            binding.bind_input(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
+        for name, array in (("frames", self.input), *zip(names, old, strict=True)):
+            binding.bind_input(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
         nexts = [f"next_{name}" for name in names]
         for name, array in (("mask", self._mask), *zip(nexts, new, strict=True)):
-            binding.bind_output(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
+            binding.bind_output(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
         return binding

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from birdedge.edge.card import State
 from birdedge.train.unet import CausalConv, DilatedBlock, UNet, Up
 
 OPSET = 18
@@ -21,16 +22,54 @@ OPSET = 18
 class Step(nn.Module):
     """One call of the recorder: probabilities instead of logits, batch norm folded into the convolutions.
 
+    With `channels_last` the states are `[1, frames, bins, channels]`, as onnxruntime's int8 kernels compute: to join
+    and cut frames is then to copy whole blocks, and no transpose is left between layers. Its fp32 kernels have a
+    layout of their own, which begins at channels first.
+
     Shape: `frames [1, 2, chunk, bins]` and the states -> `mask [1, chunk, bins]` and the next states.
     """
 
-    def __init__(self, network: UNet) -> None:
+    def __init__(self, network: UNet, channels_last: bool = False) -> None:
         super().__init__()
         self.network = fold_batch_norm(network)
+        self.channels_last = channels_last
+        if channels_last:
+            for name in ("up3", "up2", "up1"):
+                setattr(self.network, name, RepeatingUp(getattr(self.network, name)))
+
+    def initial_states(self) -> list[Tensor]:
+        """Zeros in the layout of the graph."""
+        states = self.network.initial_states()
+        return [s.permute(0, 2, 3, 1).contiguous() for s in states] if self.channels_last else states
 
     def forward(self, frames: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
-        logits, kept = self.network(frames, states)
-        return torch.sigmoid(logits), *kept
+        if not self.channels_last:
+            logits, kept = self.network(frames, states)
+            return torch.sigmoid(logits), *kept
+        logits, kept = self.network(frames, [s.permute(0, 3, 1, 2) for s in states])
+        return torch.sigmoid(logits), *(k.permute(0, 2, 3, 1) for k in kept)
+
+
+class RepeatingUp(nn.Module):
+    """What a folded `Up` computes, without a resize.
+
+    In channels-last memory, channels that stand there twice are bins that stand there twice.
+    """
+
+    def __init__(self, up: Up) -> None:
+        super().__init__()
+        self.rows, columns = up.factor
+        self.match = nn.Conv2d(up.match.in_channels, up.match.out_channels * columns, 1)
+        assert up.match.bias is not None
+        with torch.no_grad():
+            self.match.weight.copy_(up.match.weight.repeat(columns, 1, 1, 1))
+            self.match.bias.copy_(up.match.bias.repeat(columns))  # type: ignore[union-attr]
+
+    def forward(self, deep: Tensor, skip: Tensor) -> Tensor:
+        batch, channels, frames, bins = skip.shape
+        rows = self.match(deep).permute(0, 2, 3, 1).reshape(batch, deep.shape[2], bins * channels)
+        repeated = torch.cat([rows] * self.rows, dim=2) if self.rows > 1 else rows
+        return repeated.reshape(batch, frames, bins, channels).permute(0, 3, 1, 2) + skip
 
 
 def fold_batch_norm(network: UNet) -> UNet:
@@ -54,19 +93,22 @@ def state_names(network: UNet) -> list[str]:
     return [f"state_{i:02d}" for i in range(len(network.state_shapes()))]
 
 
-def to_onnx(network: UNet, chunk_frames: int) -> onnx.ModelProto:
-    """The fp32 graph for calls of `chunk_frames` frames; fixed shapes, opset 18, no external data."""
+def to_onnx(
+    network: UNet, chunk_frames: int, channels_last: bool = False, opset: int = OPSET
+) -> onnx.ModelProto:
+    """The fp32 graph for calls of `chunk_frames` frames; fixed shapes, no external data. See `Step`."""
+    step = Step(network, channels_last)
     frames = torch.zeros(1, network.config.input_channels, chunk_frames, network.config.bins)
     names = state_names(network)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()), torch.no_grad():
         warnings.simplefilter("ignore")  # of torchvision, which is not there and not needed
         program = torch.onnx.export(
-            Step(network),
-            (frames, *network.initial_states()),
+            step,
+            (frames, *step.initial_states()),
             input_names=["frames", *names],
             output_names=["mask", *(f"next_{name}" for name in names)],
-            opset_version=OPSET,
+            opset_version=opset,
             dynamo=True,
             verbose=False,
         )
@@ -83,12 +125,36 @@ def to_onnx(network: UNet, chunk_frames: int) -> onnx.ModelProto:
     return model
 
 
+def graph_states(model: onnx.ModelProto) -> tuple[State, ...]:
+    """The states that a graph takes, each with the value that stands for silence."""
+    constants = {i.name: i for i in model.graph.initializer}
+    inputs = {value.name for value in model.graph.input}
+    zero_points = {
+        n.input[0]: int(onnx.numpy_helper.to_array(constants[n.input[2]]))
+        for n in model.graph.node
+        if n.op_type == "DequantizeLinear" and n.input[0] in inputs
+    }
+    return tuple(
+        State(
+            value.name,
+            tuple(d.dim_value for d in value.type.tensor_type.shape.dim),
+            zero_points.get(value.name, 0),
+            onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type).name,
+        )
+        for value in model.graph.input
+        if value.name != "frames"
+    )
+
+
 def macs_per_frame(model: onnx.ModelProto, chunk_frames: int) -> float:
     """Multiply-accumulates of the convolutions a frame, counted from the graph's own shapes."""
     inferred = onnx.shape_inference.infer_shapes(model)
     values = (*inferred.graph.value_info, *inferred.graph.output)
     shapes = {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim] for v in values}
     weights = {i.name: list(i.dims) for i in inferred.graph.initializer}
+    weights |= {
+        n.output[0]: weights[n.input[0]] for n in inferred.graph.node if n.input and n.input[0] in weights
+    }
     total = 0
     for node in inferred.graph.node:
         if node.op_type == "Conv":

@@ -2,7 +2,7 @@
 
 A state leaves one call and enters the next. The result is the same for any chunking only if that hand-over changes no
 value, so all tensors that merely pass values on (the state, what it is joined with, what is cut off it) share one
-scale and zero point: requantizing to the same grid is exact.
+scale and zero point, and the state stays in integers between calls.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ from onnxruntime.quantization import CalibrationMethod, QuantType
 from onnxruntime.quantization.calibrate import TensorData, TensorsData
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
-from birdedge.export.graph import OPSET
+from birdedge.edge.card import State
+from birdedge.edge.model import session_options
+from birdedge.export.graph import graph_states
 
 Float32 = NDArray[np.float32]
 Ranges = dict[str, tuple[float, float]]
-QUANTIZED = ["Conv", "Relu", "Add", "Concat", "Slice", "Resize"]  # the mask's sigmoid stays float
-PASSING = ("Concat", "Slice", "Resize")  # operators that change no value
+PASSING = ("Concat", "Slice", "Resize", "Transpose", "Reshape")  # operators that change no value
+QUANTIZED = ["Conv", "Relu", "Add", *PASSING]  # the mask's sigmoid stays float
 
 
 def calibrate(model: onnx.ModelProto, sequences: Iterable[Float32]) -> Ranges:
@@ -37,11 +39,11 @@ def calibrate(model: onnx.ModelProto, sequences: Iterable[Float32]) -> Ranges:
     tensors = [n.output[0] for n in probe.graph.node if n.output[0] not in known]
     probe.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in tensors)
     session = onnxruntime.InferenceSession(
-        probe.SerializeToString(), _quiet(), providers=["CPUExecutionProvider"]
+        probe.SerializeToString(), session_options(), providers=["CPUExecutionProvider"]
     )
     ranges: Ranges = {}
     for sequence in sequences:
-        for feeds, outputs in _stream(session, sequence):
+        for feeds, outputs in _stream(session, sequence, graph_states(model)):
             for name, value in {**feeds, **outputs}.items():
                 low, high = ranges.get(name, (0.0, 0.0))
                 ranges[name] = (min(low, float(value.min())), max(high, float(value.max())))
@@ -51,8 +53,13 @@ def calibrate(model: onnx.ModelProto, sequences: Iterable[Float32]) -> Ranges:
     return ranges
 
 
-def quantize(model: onnx.ModelProto, ranges: Ranges) -> onnx.ModelProto:
-    """The int8 graph in QDQ form. The same ranges serve the same network at any chunk length."""
+def quantize(
+    model: onnx.ModelProto, ranges: Ranges, per_channel: bool = True, activation: str = "u8"
+) -> onnx.ModelProto:
+    """The int8 graph in QDQ form. The same ranges serve the same network at any chunk length.
+
+    `activation` is `u8` or `s8`: the same numbers less 128, which some processors multiply faster.
+    """
     data = {
         name: TensorData(lowest=np.float32(low), highest=np.float32(high))
         for name, (low, high) in ranges.items()
@@ -62,43 +69,81 @@ def quantize(model: onnx.ModelProto, ranges: Ranges) -> onnx.ModelProto:
     logging.getLogger().setLevel(max(logging.getLogger().level, logging.WARNING))
     quantizer = QDQQuantizer(
         source,
-        per_channel=True,
+        per_channel=per_channel,
         # 7-bit weights: two products then fit the 16 bits in which processors without VNNI or dot products add
         # them, so that every processor gives the same integers. It cost no IoU (train/EXPERIMENTS.md).
         reduce_range=True,
         weight_qType=QuantType.QInt8,
-        activation_qType=QuantType.QUInt8,
+        activation_qType=QuantType.QUInt8 if activation == "u8" else QuantType.QInt8,
         tensors_range=TensorsData(CalibrationMethod.MinMax, data),
         nodes_to_quantize=[],
         nodes_to_exclude=[],
         op_types_to_quantize=QUANTIZED,
-        extra_options={"WeightSymmetric": True, "ActivationSymmetric": False},
+        extra_options={
+            "WeightSymmetric": True,
+            "ActivationSymmetric": False,
+            "ForceQuantizeNoInputCheck": True,  # a state is first transposed, then joined
+            # A constant that is added is an activation, not a weight: 8 bits, which are as many steps in u8 as in s8.
+            "TensorQuantOverrides": {name: [{"reduce_range": False}] for name in _added_constants(source)},
+        },
     )
     quantizer.quantize_model()
     quantizer.model.topological_sort()
     quantized: onnx.ModelProto = quantizer.model.model
     quantized.producer_name, quantized.producer_version = "birdedge", ""
-    for opset in quantized.opset_import:
-        assert opset.domain or opset.version == OPSET
+    _keep_states_in_integers(quantized.graph)
     onnx.checker.check_model(quantized)
     return quantized
+
+
+def _added_constants(model: onnx.ModelProto) -> set[str]:
+    constants = {i.name for i in model.graph.initializer}
+    return {name for n in model.graph.node if n.op_type == "Add" for name in n.input if name in constants}
+
+
+def _keep_states_in_integers(graph: onnx.GraphProto) -> None:
+    """Takes the states in and out as they are between layers, not turned into floats and back."""
+    makers = {name: node for node in graph.node for name in node.output}
+    renamed: dict[str, str] = {}
+    spared = []
+    for value in graph.input:
+        if value.name != "frames":
+            (into,) = (n for n in graph.node if value.name in n.input)
+            renamed[into.output[0]] = value.name
+            spared.append(into)
+    for value in graph.output:
+        if value.name != "mask":
+            out = makers[value.name]
+            renamed[out.input[0]] = value.name
+            spared.append(out)
+    kinds = {i.name: i.data_type for i in graph.initializer}
+    for node in spared:
+        name = node.input[0] if node.op_type == "QuantizeLinear" else node.output[0]
+        value = next(v for v in (*graph.input, *graph.output) if v.name == name)
+        value.type.tensor_type.elem_type = kinds[node.input[2]]
+        graph.node.remove(node)
+    for node in graph.node:
+        node.input[:] = [renamed.get(name, name) for name in node.input]
+        node.output[:] = [renamed.get(name, name) for name in node.output]
+    del graph.value_info[:]
 
 
 def run_stream(model: onnx.ModelProto, sequence: Float32) -> Float32:
     """The mask `[frames, bins]` of network input `[2, frames, bins]`, chunk by chunk from zero states."""
     session = onnxruntime.InferenceSession(
-        model.SerializeToString(), _quiet(), providers=["CPUExecutionProvider"]
+        model.SerializeToString(), session_options(), providers=["CPUExecutionProvider"]
     )
-    return np.concatenate([outputs["mask"][0] for _, outputs in _stream(session, sequence)])
+    return np.concatenate(
+        [outputs["mask"][0] for _, outputs in _stream(session, sequence, graph_states(model))]
+    )
 
 
 def _stream(
-    session: onnxruntime.InferenceSession, sequence: Float32
+    session: onnxruntime.InferenceSession, sequence: Float32, initial: tuple[State, ...]
 ) -> Iterator[tuple[dict[str, Float32], dict[str, Float32]]]:
-    shapes = {i.name: i.shape for i in session.get_inputs()}
-    chunk = shapes["frames"][2]
+    chunk = next(i.shape[2] for i in session.get_inputs() if i.name == "frames")
     names = [o.name for o in session.get_outputs()]
-    states = {n: np.zeros(s, np.float32) for n, s in shapes.items() if n != "frames"}
+    states = {s.name: np.full(s.shape, s.initial, s.dtype) for s in initial}
     for at in range(0, sequence.shape[1] // chunk * chunk, chunk):
         feeds = {"frames": sequence[None, :, at : at + chunk], **states}
         outputs = dict(zip(names, session.run(None, feeds), strict=True))
@@ -121,10 +166,3 @@ def _passing_groups(model: onnx.ModelProto) -> list[set[str]]:
         touching = [g for g in groups if g & link]
         groups = [g for g in groups if not g & link] + [link.union(*touching)]
     return groups
-
-
-def _quiet() -> onnxruntime.SessionOptions:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
-    return options

@@ -19,7 +19,6 @@ from birdedge.train.unet import UNet
 Float32 = NDArray[np.float32]
 
 TORCH_LIMIT = 1e-4
-STREAM_LIMIT = 1e-5  # fp32; int8 must be equal
 SEQUENCE_FRAMES = 512
 
 

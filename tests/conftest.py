@@ -17,6 +17,8 @@ import pytest
 
 # Before torch is there to read it: threads of small networks wait for one another where cores are shared.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Nor is what `birdedge bench` chose on this machine the tests' business.
+os.environ["BIRDEDGE_CONFIG"] = os.devnull
 SINK = "birdedge"
 
 

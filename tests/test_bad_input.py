@@ -14,6 +14,7 @@ import soundfile
 
 from birdedge.edge.card import CARD_KEY
 from birdedge.edge.model import DEFAULT_MODEL, bundled_models
+from birdedge.edge.model_file import DIGEST_KEY, with_digest
 from birdedge.edge.soundscape import soundscape
 
 ROOT = Path(__file__).parents[1]
@@ -252,7 +253,10 @@ def edited_model(path, change):
             model.metadata_props.remove(entry)
         else:
             entry.value = json.dumps(card)
-    onnx.save(model, path)
+    entries = [entry for entry in model.metadata_props if entry.key != DIGEST_KEY]
+    del model.metadata_props[:]
+    model.metadata_props.extend(entries)
+    path.write_bytes(with_digest(model.SerializeToString()))
 
 
 def truncated_model(path):
@@ -262,10 +266,10 @@ def truncated_model(path):
 
 BAD_MODELS = {
     "missing": (lambda _: None, "there is no model"),
-    "wrong": (lambda path: path.write_text("no model", encoding="utf-8"), "not a model"),
-    "empty": (lambda path: path.write_bytes(b""), "not a model"),
+    "wrong": (lambda path: path.write_text("no model", encoding="utf-8"), "not an ONNX model"),
+    "empty": (lambda path: path.write_bytes(b""), "not an ONNX model"),
     "directory": (Path.mkdir, "is a directory"),
-    "truncated": (truncated_model, "not a model"),
+    "truncated": (truncated_model, "not an ONNX model"),
     "without card": (lambda path: edited_model(path, lambda _: None), "without a birdedge card"),
     "newer": (lambda path: edited_model(path, lambda c: {**c, "card_version": 99}), "update birdedge"),
     "other graph": (

@@ -9,13 +9,16 @@ import time
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import soundfile
 
 from birdedge import __version__
 from birdedge.cli import COMMANDS
+from birdedge.edge.card import CARD_KEY
 from birdedge.edge.mask_file import read_mask_file
 from birdedge.edge.model import bundled_models
+from birdedge.edge.model_file import with_digest
 from birdedge.edge.tables import EVENT_COLUMNS, FORMATS
 
 ROOT = Path(__file__).parents[1]
@@ -304,3 +307,49 @@ def test_wind_rain_and_insects_alone_yield_no_events(tmp_path, weather_seed):
     for model in bundled_models():
         output, _ = birdedge("listen", "weather.wav", "--fast", "--json", "--model", model, cwd=tmp_path)
         assert events(output) == []
+
+
+def test_the_models_are_listed(tmp_path):
+    output, _ = birdedge("models", cwd=tmp_path)
+    cards = {card["name"]: card for card in json.loads(birdedge("models", "--json", cwd=tmp_path)[0])}
+    assert set(cards) == set(bundled_models())
+    for name, card in cards.items():
+        (line,) = (row for row in output.splitlines() if row.split()[:1] in ([name], [name + "*"]))
+        assert card["licence"] in line
+        assert f"{card['macs_per_s'] / 1e6:.0f}" in line.split()
+
+
+def test_verify_passes_here_and_fails_with_exit_code_1_where_the_answer_differs(tmp_path):
+    output, _ = birdedge("verify", "birdedge-int8", cwd=tmp_path)
+    assert output.count("ok  ") == 2
+    path = bundled_models()["birdedge-int8"]
+    model = onnx.load(path)
+    entries = {entry.key: entry.value for entry in model.metadata_props}
+    card = json.loads(entries[CARD_KEY])
+    card["answer"][5] += 0.1
+    onnx.helper.set_model_props(model, {CARD_KEY: json.dumps(card)})
+    (tmp_path / "other.onnx").write_bytes(with_digest(model.SerializeToString()))
+    output, said = birdedge("verify", "other.onnx", cwd=tmp_path, code=1)
+    assert "FAIL  birdedge-int8: answers as at export" in output
+    assert "1 check(s) failed" in said
+
+
+def test_bench_chooses_and_listen_uses_what_was_chosen(tmp_path, demo):
+    config = tmp_path / "config.toml"
+    birdedge("bench", "birdedge-fp32", "--seconds", 0.1, "--config", config, "--dry-run", cwd=tmp_path)
+    assert not config.exists()
+    output, said = birdedge("bench", "birdedge-fp32", "--seconds", 0.1, "--config", config, cwd=tmp_path)
+    assert "birdedge-fp32" in output
+    assert str(config) in said
+    _, said = birdedge("listen", demo, "--fast", "--json", "--config", config, cwd=tmp_path)
+    assert "with birdedge-fp32" in said
+    _, said = birdedge(
+        "listen", demo, "--fast", "--json", "--config", config, "--model", "birdedge-int8", cwd=tmp_path
+    )
+    assert "with birdedge-int8 " in said
+
+
+def test_bench_shows_where_the_time_goes(tmp_path):
+    output, _ = birdedge("bench", "birdedge-int8", "--profile", cwd=tmp_path)
+    assert "QLinearConv" in output
+    assert output.count("%") >= 2 * 10

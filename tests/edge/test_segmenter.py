@@ -20,7 +20,7 @@ def model(request):
 def frames():
     """Some seconds with calls, as log-magnitude frames."""
     spectrogram = Spectrogram()
-    return np.concatenate([spectrogram.push(soundscape(6.0, seed=3).samples), spectrogram.flush()])
+    return np.concatenate([spectrogram.push(soundscape(10.0, seed=3).samples), spectrogram.flush()])
 
 
 def masks(segmenter, frames, pushed):
@@ -106,17 +106,17 @@ def test_two_segmenters_of_one_model_do_not_disturb_each_other(model, frames):
 def test_a_network_that_gives_no_numbers_gives_an_empty_mask_is_counted_and_begins_anew(model, frames):
     chunk, lookahead = model.card.chunk_frames, model.card.lookahead_frames
     segmenter = Segmenter(model)
-    segmenter._session = Broken(segmenter, {4})
+    segmenter._session = Broken(segmenter, {2})
     mask = masks(segmenter, frames, 64)
     assert segmenter.nonfinite_chunks == 1
     assert len(mask) == len(frames)
     assert np.isfinite(mask).all()
-    broken = slice(4 * chunk - lookahead, 5 * chunk - lookahead)
+    broken = slice(2 * chunk - lookahead, 3 * chunk - lookahead)
     assert (mask[broken] == 0).all()
     np.testing.assert_array_equal(mask[: broken.start], masks(Segmenter(model), frames, 64)[: broken.start])
     # What follows is a stream's beginning, whose first masks would be of the time before it.
-    anew = masks(Segmenter(model), frames[5 * chunk :], 64)
-    np.testing.assert_array_equal(mask[5 * chunk :], anew)
+    anew = masks(Segmenter(model), frames[3 * chunk :], 64)
+    np.testing.assert_array_equal(mask[3 * chunk :], anew)
 
 
 def test_every_broken_chunk_is_counted(model, frames):
@@ -130,10 +130,10 @@ def test_every_broken_chunk_is_counted(model, frames):
 def test_a_level_that_is_no_number_costs_its_chunk_and_not_the_stream(model, frames, value):
     chunk = model.card.chunk_frames
     spoiled = frames.copy()
-    spoiled[6 * chunk + 2, 100] = value
+    spoiled[2 * chunk + 2, 100] = value
     segmenter = Segmenter(model)
     with np.errstate(invalid="ignore"):
         mask = masks(segmenter, spoiled, 64)
     assert segmenter.nonfinite_chunks == 1
     assert np.isfinite(mask).all()
-    np.testing.assert_array_equal(mask[7 * chunk :], masks(Segmenter(model), frames[7 * chunk :], 64))
+    np.testing.assert_array_equal(mask[3 * chunk :], masks(Segmenter(model), frames[3 * chunk :], 64))

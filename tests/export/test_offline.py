@@ -21,5 +21,5 @@ def test_a_network_that_sees_a_recording_whole_is_refused_in_a_sentence(name: st
     with pytest.raises(
         ExportError, match=rf"holds the network of recipe {name}, which sees a recording whole"
     ):
-        export(path, tmp_path / "model.onnx", quantized=False)
+        export(path, tmp_path / "model.onnx")
     assert not (tmp_path / "model.onnx").exists()
