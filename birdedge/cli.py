@@ -14,6 +14,10 @@ from birdedge.edge.errors import BirdedgeError
 
 COMMANDS = {  # command: its module, and the extra it needs to run (not to be listed)
     "listen": ("birdedge.edge.listen_command", ""),
+    "status": ("birdedge.edge.recorder_commands", ""),
+    "config": ("birdedge.edge.recorder_commands", ""),
+    "service": ("birdedge.edge.service_command", ""),
+    "doctor": ("birdedge.edge.doctor_command", ""),
     "segment": ("birdedge.edge.commands", ""),
     "plot": ("birdedge.edge.commands", ""),
     "devices": ("birdedge.edge.commands", ""),

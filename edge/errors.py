@@ -14,6 +14,8 @@
     │   └── ModelFileError          (ValueError)   not ONNX, no card, contradicts its graph
     ├── SettingsError               (ValueError)   unknown key, value out of range
     ├── OutputError                 (OSError)      cannot be written
+    │   └── StoreError                             the recorder's database
+    ├── ServiceError                (RuntimeError) systemd cannot be asked, or the unit not installed or removed
     ├── DataError                   (ValueError)   training or evaluation data
     ├── ExportError                 (RuntimeError) torch, ONNX and stream disagree
     └── ExtraMissingError           (ImportError)  pip install 'birdedge[...]'
@@ -77,6 +79,14 @@ class SettingsError(BirdedgeError, ValueError):
 
 class OutputError(BirdedgeError, OSError):
     """A result that cannot be written."""
+
+
+class StoreError(OutputError):
+    """A recorder's database that cannot be opened or written."""
+
+
+class ServiceError(BirdedgeError, RuntimeError):
+    """A service that cannot be installed, asked or removed."""
 
 
 class DataError(BirdedgeError, ValueError):

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
+import signal
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
 from birdedge.edge import event_table
 from birdedge.edge.audio_file import AudioFile
-from birdedge.edge.config import read_config
+from birdedge.edge.card import ModelCard
+from birdedge.edge.config import Config, read_config
 from birdedge.edge.console import channel_option, masks_option, print_line, stopped_by_signals
 from birdedge.edge.errors import AudioFileError, DeviceError, SettingsError
+from birdedge.edge.journal import start_log
 from birdedge.edge.listening import listen as run
 from birdedge.edge.microphone import Microphone
 from birdedge.edge.model import Model
-from birdedge.edge.pipeline import Pipeline
+from birdedge.edge.pipeline import Found, Pipeline
+from birdedge.edge.recorder import Recorder
 from birdedge.edge.recording_output import RecordingOutput, Wanted
 from birdedge.edge.sources import (
     Source,
@@ -45,9 +53,7 @@ DEMO_S, DEMO_SEED = 60.0, 20
 @click.option(
     "--rate", "rate_hz", type=int, help="Sample rate in Hz: of raw PCM, or to ask of the microphone."
 )
-@click.option(
-    "--channels", type=int, default=1, show_default=True, help="Channels of raw PCM or the microphone."
-)
+@click.option("--channels", type=int, help="Channels of raw PCM or the microphone.  [default: 1]")
 @click.option(
     "--sample-format", default="s16le", show_default=True, help="Raw PCM: s16le, s24le, s32le or f32le."
 )
@@ -62,7 +68,9 @@ DEMO_S, DEMO_SEED = 60.0, 20
     "--json/--table", "as_json", default=None, help="JSON Lines or a readable table; a table on a terminal."
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), help="Write tables in all formats here."
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write tables here; of a microphone clips and a database too, and listen for ever, whatever happens to it.",
 )
 @masks_option
 def listen(
@@ -73,7 +81,7 @@ def listen(
     fast: bool,
     duration_s: float | None,
     rate_hz: int | None,
-    channels: int,
+    channels: int | None,
     sample_format: str,
     channel: int | None,
     model: str | None,
@@ -105,21 +113,33 @@ def listen(
         )
     if as_json is None:
         as_json = sys.stdout is None or not sys.stdout.isatty()
-    opened = Model(model or read_config(config).model)
+    options = {
+        "device": device,
+        "sample_rate_hz": rate_hz,
+        "channels": channels,
+        "channel": channel,
+        "model": model,
+    }
+    settings = _with_options(config, **options)
+    opened = Model(settings.model)
     stop = threading.Event()
     with ExitStack() as stack:
         stack.enter_context(stopped_by_signals(stop))
-        sound = _open_source(
-            stack, source, demo, or_demo, device, fast, duration_s, rate_hz, channels, sample_format, stop
-        )
+        if not as_json:
+            print_line(event_table.header())
+        if out is not None and source is None and not (demo or or_demo):
+            reread = functools.partial(_with_options, config, **options)
+            _record(settings, reread, opened.card, out, masks, duration_s, as_json, stop)
+            return
+        sound = _open_source(stack, source, demo, or_demo, settings, fast, duration_s, sample_format, stop)
         blocks = sound.blocks
         if duration_s is not None:
             blocks = limited(blocks, round(duration_s * sound.sample_rate_hz))
-        pipeline = Pipeline(opened, sound.sample_rate_hz, sound.channels, channel)
+        pipeline = Pipeline(opened, sound.sample_rate_hz, sound.channels, settings.channel)
         # Where there is no sound at all, the error comes here, before anything is written.
         first = list(itertools.islice(blocks, 1))
         is_file = source not in (None, "-")
-        stem = Path(sound.name).stem if is_file else datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
+        stem = Path(sound.name).stem if is_file else _now()
         wanted = Wanted(out, tuple(FORMATS), masks)
         output = stack.enter_context(RecordingOutput(wanted, stem, sound.name, opened.card, atomic=is_file))
         click.echo(
@@ -127,18 +147,55 @@ def listen(
             f"with {opened.card.name} ({opened.card.precision})",
             err=True,
         )
-        if not as_json:
-            print_line(event_table.header())
         count = 0
         try:
             for found in run(pipeline, itertools.chain(first, blocks)):
-                output.write(found)
-                for event in found.events:
-                    if not print_line(event_json(event, sound.name) if as_json else event_table.row(event)):
-                        stop.set()
-                count += len(found.events)
+                count += _give(found, output, sound.name, as_json, stop)
         finally:
-            click.echo(f"birdedge: {count} event(s) in {_heard(pipeline, sound)}", err=True)
+            click.echo(f"birdedge: {count} event(s) in {_heard(pipeline, sound.overflows())}", err=True)
+
+
+def _record(
+    settings: Config,
+    reread: Callable[[], Config],
+    card: ModelCard,
+    out: Path,
+    masks: Path | None,
+    duration_s: float | None,
+    as_json: bool,
+    stop: threading.Event,
+) -> None:
+    """The daemon: a microphone for ever, with database and clips."""
+    start_log()
+    recorder = Recorder(settings, out, reread)
+    signal.signal(signal.SIGHUP, lambda *_: recorder.reload(stop))
+    wanted = Wanted(out, settings.tables, masks)
+    count = 0
+    with RecordingOutput(wanted, _now(), "microphone", card, atomic=False) as output:
+        try:
+            for found in recorder.run(stop, duration_s):
+                count += _give(found, output, "microphone", as_json, stop)
+        finally:
+            heard = _heard(recorder.pipeline, recorder.overflows) if recorder.pipeline else "no sound"
+            click.echo(f"birdedge: {count} event(s) in {heard}", err=True)
+
+
+def _with_options(path: Path | None, **options: Any) -> Config:
+    """The configuration, what the command line says before it."""
+    return replace(read_config(path), **{name: value for name, value in options.items() if value is not None})
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
+
+
+def _give(found: Found, output: RecordingOutput, name: str, as_json: bool, stop: threading.Event) -> int:
+    """Keeps and prints what was found; sets `stop` where nobody reads it any more. Returns the number of events."""
+    output.write(found)
+    for event in found.events:
+        if not print_line(event_json(event, name) if as_json else event_table.row(event)):
+            stop.set()
+    return len(found.events)
 
 
 def _open_source(
@@ -146,29 +203,32 @@ def _open_source(
     source: str | None,
     demo: bool,
     or_demo: bool,
-    device: str | None,
+    settings: Config,
     fast: bool,
     duration_s: float | None,
-    rate_hz: int | None,
-    channels: int,
     sample_format: str,
     stop: threading.Event,
 ) -> Source:
     if demo:
         return demo_source(max(DEMO_S, duration_s or 0.0), DEMO_SEED, stop, fast)
     if source == "-":
-        if rate_hz is None:
+        if settings.sample_rate_hz is None:
             raise SettingsError("raw PCM does not say its sample rate; give it with --rate")
         if sys.stdin is None:
             raise AudioFileError("standard input is closed: pipe raw PCM into it")
         # Unbuffered: a thread that still waits within sys.stdin would crash Python's exit.
         stdin = open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)  # noqa: SIM115
-        return raw_source(stdin, rate_hz, channels, sample_format, stop)
+        return raw_source(stdin, settings.sample_rate_hz, settings.channels, sample_format, stop)
     if source is not None:
         return file_source(stack.enter_context(AudioFile(source)), stop, fast)
     try:
         return microphone_source(
-            stack.enter_context(Microphone(device, channels=channels, sample_rate_hz=rate_hz)), stop
+            stack.enter_context(
+                Microphone(
+                    settings.device, channels=settings.channels, sample_rate_hz=settings.sample_rate_hz
+                )
+            ),
+            stop,
         )
     except DeviceError as error:
         if not or_demo:
@@ -177,13 +237,13 @@ def _open_source(
         return demo_source(max(DEMO_S, duration_s or 0.0), DEMO_SEED, stop, fast)
 
 
-def _heard(pipeline: Pipeline, sound: Source) -> str:
+def _heard(pipeline: Pipeline, overflows: int) -> str:
     """How much sound there was, and all that was wrong with it."""
-    rate_hz = sound.sample_rate_hz
+    rate_hz = pipeline.sample_rate_hz
     parts = [f"{pipeline.heard_samples / rate_hz:.1f} s of sound"]
     if pipeline.lost_samples:
         parts.append(f"{pipeline.lost_samples / rate_hz:.3f} s lost in {pipeline.gaps} gap(s): too slow")
-    if overflows := sound.overflows():
+    if overflows:
         parts.append(f"{overflows} overflow(s) of unknown length in the sound system")
     for count, what in ((pipeline.nonfinite_samples, "sample(s)"), (pipeline.nonfinite_chunks, "chunk(s)")):
         if count:

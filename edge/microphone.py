@@ -67,6 +67,16 @@ def input_devices() -> list[InputDevice]:
     ]
 
 
+def forget_devices() -> None:
+    """Let PortAudio look again at its next question: it knows the devices of the time it was first asked.
+
+    No stream may be open.
+    """
+    sounddevice = _sounddevice()
+    sounddevice._terminate()
+    sounddevice._initialize()
+
+
 def find_input_device(name: str | None) -> InputDevice:
     """Find an input by its name, exactly or by a part that only one has, in any case; None for the default.
 
@@ -150,6 +160,11 @@ class Microphone:
     def dropped_samples(self) -> int:
         """Samples that found the ring full since the microphone was opened."""
         return self._ring.dropped_samples
+
+    @property
+    def waiting_samples(self) -> int:
+        """Samples that were heard and not yet read."""
+        return self._ring.available_samples
 
     def __enter__(self) -> Self:
         self.open()

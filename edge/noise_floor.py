@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from birdedge.edge.errors import SettingsError
+
 Float32 = NDArray[np.float32]
 
 
@@ -28,6 +30,13 @@ class InputScaling:
     highest_np: float = 7.0
     colour_np: float = 6.0  # the floor's own shape is kept within +-colour_np of its mean
     gain: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.rise_frames < self.fall_frames:
+            raise SettingsError(
+                f"the floor would rise in {self.rise_frames} frames and fall in {self.fall_frames}; "
+                "it must not rise faster than it falls"
+            )
 
 
 class NetworkInput:
@@ -76,5 +85,6 @@ class NetworkInput:
         rise = np.float32(max(s.group_frames / s.rise_frames, youngest))
         fall = np.float32(max(s.group_frames / s.fall_frames, youngest))
         step = level - self._floor
-        self._floor = self._floor + step * np.where(step > 0, rise, fall)
+        # The smaller of both is the slow rise where the step is up, and the fast fall where it is down.
+        self._floor = self._floor + np.minimum(step * rise, step * fall)
         return self._floor

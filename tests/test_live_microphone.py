@@ -194,17 +194,26 @@ def test_a_signal_ends_listening_with_all_that_was_heard(virtual_microphone, dem
     assert len(listening.mask()) == pytest.approx(heard_s / HOP_S, abs=8)
 
 
-def test_a_lost_microphone_is_told_and_all_until_then_is_kept(breakable_microphone, demo, tmp_path):
-    listening = Listening(breakable_microphone, tmp_path)
+def test_without_a_folder_a_lost_microphone_ends_listening_in_a_sentence(
+    breakable_microphone, demo, tmp_path
+):
+    """With --out it is listened to for ever: tests/faults."""
+    listening = subprocess.Popen(
+        [*BIRDEDGE, "listen", "--json"],
+        cwd=tmp_path,
+        env={**ENVIRONMENT, **breakable_microphone.environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert listening.stderr.readline().startswith("birdedge: listening to ")
     with subprocess.Popen(["paplay", demo], env=breakable_microphone.environment, stderr=subprocess.DEVNULL):
         time.sleep(5)
-        breakable_microphone.server.kill()
-    code, output, said = listening.end()
-    assert code == 1
+        breakable_microphone.kill()
+    output, said = listening.communicate(timeout=20)
+    assert listening.returncode == 1
     assert "Traceback" not in said
     errors = [line for line in said.splitlines() if line.startswith("Error: ")]
     assert len(errors) == 1, said
     assert "check that it is still plugged in" in errors[0]
     assert len(events(output)) >= 1
-    assert events(listening.table(".jsonl")) == events(output)
-    assert len(listening.mask()) > 4 / HOP_S

@@ -155,7 +155,7 @@ def test_an_unplugged_device_is_lost_within_a_second(breakable_microphone, tmp_p
 
 def test_a_sound_server_that_dies_is_a_lost_device(breakable_microphone, tmp_path):
     capture = Capture(breakable_microphone, tmp_path, seconds=8)
-    breakable_microphone.server.kill()
+    breakable_microphone.kill()
     began_s = time.monotonic()
     _, said = capture.result()
     assert time.monotonic() - began_s < 2

@@ -1,0 +1,129 @@
+"""A real PortAudio microphone that hears what is played: PulseAudio with a silent loudspeaker, for tests and soaks."""
+
+from __future__ import annotations
+
+import ctypes.util
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+SINK = "birdedge"
+START_S = 10.0
+
+
+@dataclass
+class VirtualMicrophone:
+    """A private PulseAudio whose default microphone hears what is played on its only, silent, loudspeaker."""
+
+    folder: Path
+    environment: dict[str, str]  # for a process in which PortAudio shall find it
+    server: subprocess.Popen[bytes] | None = None
+    sample_rate_hz: int = 48_000
+    channels: int = 1
+
+    @property
+    def sink(self) -> str:
+        """The module that is unplugged and plugged in, with its arguments."""
+        # Without norewinds the sink may hand over its sound only every two seconds.
+        return (
+            f"module-null-sink sink_name={SINK} format=float32le rate={self.sample_rate_hz} "
+            f"channels={self.channels} norewinds=1"
+        )
+
+    def start(self) -> None:
+        """Start the server, which must not run, and wait until it answers. Raises: RuntimeError where it does not."""
+        socket = self.folder / "socket"
+        socket.unlink(missing_ok=True)
+        with (self.folder / "log").open("ab") as log:
+            self.server = subprocess.Popen(
+                [
+                    "pulseaudio",
+                    "-n",
+                    "--daemonize=no",
+                    "--exit-idle-time=-1",
+                    "--use-pid-file=no",
+                    "--disable-shm=yes",
+                    f"--load=module-native-protocol-unix socket={socket} auth-anonymous=1",
+                    f"--load={self.sink}",
+                ],
+                env=self.environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        deadline_s = time.monotonic() + START_S
+        while subprocess.run(
+            ["pactl", "info"], env=self.environment, capture_output=True, timeout=START_S
+        ).returncode:
+            if self.server.poll() is not None or time.monotonic() > deadline_s:
+                said = (self.folder / "log").read_text(encoding="utf-8")
+                raise RuntimeError(f"PulseAudio did not start: {said}")
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        """End the server without a word, if it runs."""
+        if self.server is not None:
+            self.server.kill()
+            self.server.wait()
+            self.server = None
+
+    def unplug(self) -> None:
+        """Take the microphone away from the server that goes on."""
+        self.control("unload-module", "module-null-sink")
+
+    def plug_in(self) -> None:
+        """Bring it back, under another index."""
+        self.control("load-module", *self.sink.split())
+
+    def play(self, path: Path) -> None:
+        """Play an audio file to its end."""
+        subprocess.run(["paplay", str(path)], env=self.environment, check=True, timeout=60)
+
+    def control(self, *arguments: str) -> None:
+        """Run a pactl command."""
+        subprocess.run(
+            ["pactl", *arguments], env=self.environment, check=True, timeout=10, stdout=subprocess.DEVNULL
+        )
+
+
+@contextmanager
+def running_virtual_microphone() -> Iterator[VirtualMicrophone]:
+    """One of its own, that ends with the block; needs the `missing_packages`."""
+    # A short path: a socket's may have 107 bytes.
+    with tempfile.TemporaryDirectory(prefix="birdedge-pulse-") as name:
+        folder = Path(name)
+        alsa = folder / "asound.conf"
+        alsa.write_text(
+            "</usr/share/alsa/alsa.conf>\npcm.!default { type pulse }\nctl.!default { type pulse }\n",
+            encoding="utf-8",
+        )
+        environment = {
+            **os.environ,
+            "HOME": name,
+            "XDG_RUNTIME_DIR": name,
+            "PULSE_RUNTIME_PATH": name,
+            "PULSE_SERVER": f"unix:{folder / 'socket'}",
+            "ALSA_CONFIG_PATH": str(alsa),
+        }
+        microphone = VirtualMicrophone(folder, environment)
+        try:
+            microphone.start()
+            yield microphone
+        finally:
+            microphone.kill()
+
+
+def missing_packages() -> list[str]:
+    """The system packages that a virtual microphone needs and this machine lacks."""
+    packages = {
+        "pulseaudio": shutil.which("pulseaudio"),
+        "pulseaudio-utils": shutil.which("paplay") and shutil.which("pactl"),
+        "libportaudio2": ctypes.util.find_library("portaudio"),
+        "libasound2-plugins": any(Path("/usr").glob("lib*/**/alsa-lib/libasound_module_pcm_pulse.so")),
+    }
+    return [package for package, found in packages.items() if not found]

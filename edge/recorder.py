@@ -1,0 +1,230 @@
+"""The daemon: listens to a microphone for ever, keeps its book and its clips, and says what goes wrong."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from birdedge.edge import board
+from birdedge.edge.capture import Capture
+from birdedge.edge.clip_file import Clip
+from birdedge.edge.clip_writer import ClipWriter
+from birdedge.edge.clips import ClipCutter
+from birdedge.edge.clock import boot_id, clock_synchronized, monotonic_s
+from birdedge.edge.config import Config
+from birdedge.edge.errors import BirdedgeError
+from birdedge.edge.ledger import Ledger, Reading
+from birdedge.edge.microphone import Microphone
+from birdedge.edge.model import Model
+from birdedge.edge.notify import Notifier
+from birdedge.edge.pipeline import Found, Pipeline
+from birdedge.edge.retention import KeptClip, Retention
+from birdedge.edge.schedule import Schedule
+from birdedge.edge.store import Store
+
+log = logging.getLogger(__name__)
+TOLD_EVERY_S = 0.5  # of sound, between what the ledger is told
+STATE_EVERY_S = 5.0
+
+
+def read_clocks() -> Reading:
+    """What this machine's clocks say."""
+    return Reading(monotonic_s(), time.time(), clock_synchronized())
+
+
+class Recorder:
+    """One run of the daemon. `run` gives what is found, until it is stopped.
+
+    Args:
+        config: what to do.
+        folder: where database and clips go.
+        reread: gives the configuration anew, when `reload` asks for it.
+
+    Attributes:
+        pipeline: what the sound went through; None before there was any.
+
+    Raises:
+        StoreError: the folder's database cannot be opened.
+        SettingsError: the schedule lacks a place, or the microphone cannot be as it was asked for.
+        ModelError.
+    """
+
+    def __init__(self, config: Config, folder: Path, reread: Callable[[], Config]) -> None:
+        self._folder, self._reread = folder, reread
+        self._notifier = Notifier()
+        self.pipeline: Pipeline | None = None
+        self._reloading = False
+        self._configure(config)
+        name = self._model.card.name
+        self.ledger = Ledger(folder, boot_id(), read_clocks, name, config.site, config.commit_s)
+        if (aside := self.ledger.store.set_aside) is not None:
+            log.error("the database was damaged; it is kept as %s, and a new one begins", aside)
+
+    @property
+    def overflows(self) -> int:
+        """Losses of unknown length before the sound reached us."""
+        return self._microphone.overflows
+
+    def reload(self, stop: threading.Event) -> None:
+        """Read the configuration anew; what is lost meanwhile is a gap. From a signal's handler."""
+        self._reloading = True
+        stop.set()
+
+    def run(self, stop: threading.Event, duration_s: float | None = None) -> Iterator[Found]:
+        """What each block gave. Ends when `stop` is set, or so much of the stream has passed, and all is written."""
+        self._notifier.ready()
+        try:
+            while True:
+                yield from self._run_configured(stop, duration_s)
+                if not self._reloading:
+                    return
+                self._reloading = False
+                stop.clear()
+                self.ledger.gap_began("restart")
+                self._notifier.reloading()
+                try:
+                    self._configure(self._reread())
+                    log.info("the configuration was read anew")
+                except BirdedgeError as error:
+                    log.error("%s; the configuration stays as it was", error)
+                self._notifier.ready()
+        finally:
+            self._notifier.stopping()
+            self.ledger.close()
+
+    def _configure(self, config: Config) -> None:
+        model = Model(config.model)
+        if config.lowest_score is not None:
+            events = replace(model.card.events, lowest_score=config.lowest_score)
+            model.card = replace(model.card, events=events)
+        schedule = Schedule(config.schedule, config.latitude_deg, config.longitude_deg)
+        microphone = Microphone(config.device, channels=config.channels, sample_rate_hz=config.sample_rate_hz)
+        self._config, self._model, self._microphone = config, model, microphone
+        # Paused by its schedule it does what it should: the watchdog is fed as if by frames.
+        self._capture = Capture(microphone, schedule, self._lost, self._notifier.alive)
+
+    def _run_configured(self, stop: threading.Event, duration_s: float | None) -> Iterator[Found]:
+        clips = self._clip_writer()
+        try:
+            if self._capture.open(stop):
+                yield from self._listen(stop, clips, duration_s)
+        finally:
+            self._microphone.close()
+            clips.close()
+
+    def _listen(self, stop: threading.Event, clips: ClipWriter, duration_s: float | None) -> Iterator[Found]:
+        microphone, config = self._microphone, self._config
+        rate_hz, channels = microphone.sample_rate_hz, microphone.channels
+        log.info(
+            "listening to %r, %d Hz, %d channel(s), with %s (%s)",
+            microphone.device.name,
+            rate_hz,
+            channels,
+            self._model.card.name,
+            self._model.card.precision,
+        )
+        self.ledger.stream_began(microphone.device.name, rate_hz, channels)
+        self.pipeline = pipeline = Pipeline(self._model, rate_hz, channels, config.channel)
+        began_s = monotonic_s()
+        cutter = ClipCutter(
+            config.clips,
+            clips,
+            self._model.card,
+            rate_hz,
+            channels,
+            lambda sample: datetime.fromtimestamp(began_s + sample / rate_hz + self.ledger.offset_s, UTC),
+            microphone.device.name,
+        )
+        gain = np.float32(10 ** (config.gain_db / 20))
+        sample, told_sample, state_s = 0, 0, 0.0
+        for gap_samples, block in self._capture.blocks(stop):
+            if gap_samples:
+                found = pipeline.gap(gap_samples)
+                cutter.gap(gap_samples, found.mask, found.events)
+                self._book_gap(sample, gap_samples)
+                sample = told_sample = sample + gap_samples
+                yield self._booked(found)
+            sound = block if gain == 1 else block * gain
+            found = pipeline.push(sound)
+            cutter.push(sound, found.mask, found.events)
+            yield self._booked(found)
+            sample += len(block)
+            if sample - told_sample >= TOLD_EVERY_S * rate_hz:
+                told_sample = sample
+                self.ledger.heard(sample)
+                self._notifier.alive()
+            if duration_s is not None and sample >= duration_s * rate_hz:
+                break
+            if time.monotonic() - state_s >= STATE_EVERY_S:
+                state_s = time.monotonic()
+                self.ledger.state(self._state(clips))
+        found = pipeline.flush()
+        cutter.flush(found.mask, found.events)
+        self.ledger.heard(sample)
+        yield self._booked(found)
+
+    def _lost(self) -> None:
+        self.ledger.gap_began(self._capture.cause)
+
+    def _booked(self, found: Found) -> Found:
+        for event in found.events:
+            self.ledger.found(event)
+        return found
+
+    def _book_gap(self, sample: int, gap_samples: int) -> None:
+        if self._capture.cause in ("device lost", "paused by schedule"):
+            self.ledger.resumed(sample + gap_samples)
+        else:
+            self.ledger.lost(sample, gap_samples, self._capture.cause)
+
+    def _clip_writer(self) -> ClipWriter:
+        config = self._config
+        fields = {"birdedge|Site": config.site} if config.site else {}
+        if config.latitude_deg is not None and config.longitude_deg is not None:
+            fields["Loc Position"] = f"{config.latitude_deg} {config.longitude_deg}"
+        retention = Retention(config.retention, self._folder, self._kept_clips)
+
+        def make_room() -> None:
+            for path in retention.step():
+                self.ledger.clip_removed(path.relative_to(self._folder).as_posix())
+
+        return ClipWriter(self._folder / "clips", config.clips, self._index, fields, make_room)
+
+    def _index(self, clip: Clip) -> None:
+        path = clip.path.relative_to(self._folder).as_posix()
+        self.ledger.clip_written(path, clip.first_sample, clip.samples, clip.size_bytes, clip.score)
+
+    def _kept_clips(self) -> list[KeptClip]:
+        store = Store(self._folder, read_only=True)
+        rows = store.rows(
+            """SELECT clips.path, streams.began_s + clips.first_sample * 1.0 / streams.sample_rate_hz + boots.offset_s,
+            clips.bytes, clips.score FROM clips JOIN streams ON streams.id = clips.stream
+            JOIN runs ON runs.id = streams.run JOIN boots ON boots.id = runs.boot"""
+        )
+        store.close()
+        return [
+            KeptClip(self._folder / str(path), utc_s, int(size), score) for path, utc_s, size, score in rows
+        ]
+
+    def _state(self, clips: ClipWriter) -> dict[str, object]:
+        microphone = self._microphone
+        return {
+            "device": microphone.device.name,
+            "backlog_s": round(microphone.waiting_samples / microphone.sample_rate_hz, 3),
+            "losses": self._capture.losses,
+            "overflows": microphone.overflows,
+            "clips_written": clips.written,
+            "clips_dropped": clips.dropped,
+            "clips_paused": clips.paused,
+            "ledger_problem": self.ledger.problem,
+            "free_mb": board.free_mb(self._folder),
+            "temperature_c": board.temperature_c(),
+            "throttled": board.throttled(),
+        }

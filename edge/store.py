@@ -1,0 +1,294 @@
+"""What a recorder knows of itself, in one SQLite file: runs, streams, sound heard, gaps, events, clips, anchors.
+
+Times are seconds of the boot's own clock (`boot_s`, see clock.py), which no one sets. UTC is `boot_s` plus the offset
+of the boot, which is written again when a synchronized clock tells it: no other row needs correcting, and events carry
+their UTC only so that other programs can read it. A sound is known by its stream and sample.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from birdedge.edge.errors import StoreError
+from birdedge.edge.event import Event
+
+FILE_NAME = "birdedge.sqlite"
+SCHEMA_VERSION = 1
+CAUSES = ("overrun", "device lost", "too slow", "paused by schedule", "stopped", "power lost", "restart")
+_SCHEMA = """
+CREATE TABLE boots (
+    id INTEGER PRIMARY KEY, boot_id TEXT UNIQUE NOT NULL,
+    offset_s REAL NOT NULL,            -- UTC less boot_s
+    synchronized INTEGER NOT NULL,     -- whether a synchronized clock said so
+    first_offset_s REAL NOT NULL       -- what the clock said before it was synchronized
+);
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY, boot INTEGER NOT NULL REFERENCES boots, began_s REAL NOT NULL, ended_s REAL,
+    version TEXT NOT NULL, model TEXT NOT NULL, site TEXT NOT NULL
+);
+CREATE TABLE streams (
+    id INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES runs, device TEXT NOT NULL,
+    sample_rate_hz INTEGER NOT NULL, channels INTEGER NOT NULL, began_s REAL NOT NULL
+);
+CREATE TABLE anchors (
+    stream INTEGER NOT NULL REFERENCES streams, sample INTEGER NOT NULL, boot_s REAL NOT NULL,
+    utc_s REAL NOT NULL, synchronized INTEGER NOT NULL
+);
+CREATE TABLE heard (
+    id INTEGER PRIMARY KEY, stream INTEGER NOT NULL REFERENCES streams,
+    began_s REAL NOT NULL, first_sample INTEGER NOT NULL, samples INTEGER NOT NULL
+);
+CREATE TABLE gaps (
+    id INTEGER PRIMARY KEY, boot INTEGER NOT NULL REFERENCES boots, began_s REAL NOT NULL,
+    length_s REAL,                     -- none while it lasts
+    cause TEXT NOT NULL
+);
+CREATE TABLE events (
+    id INTEGER PRIMARY KEY, stream INTEGER NOT NULL REFERENCES streams,
+    onset_sample INTEGER NOT NULL, offset_sample INTEGER NOT NULL, onset_s REAL NOT NULL,
+    utc_s REAL NOT NULL, uncertainty_s REAL, corrected INTEGER NOT NULL DEFAULT 0,
+    low_hz REAL NOT NULL, high_hz REAL NOT NULL, peak_hz REAL NOT NULL, score REAL NOT NULL,
+    area_hz_s REAL NOT NULL, snr_db REAL NOT NULL
+);
+CREATE TABLE clips (
+    id INTEGER PRIMARY KEY, path TEXT UNIQUE NOT NULL, stream INTEGER NOT NULL REFERENCES streams,
+    first_sample INTEGER NOT NULL, samples INTEGER NOT NULL, bytes INTEGER NOT NULL, score REAL
+);
+CREATE TABLE state (
+    id INTEGER PRIMARY KEY CHECK (id = 1), run INTEGER NOT NULL REFERENCES runs, boot_s REAL NOT NULL,
+    json TEXT NOT NULL
+);
+CREATE INDEX events_by_utc ON events (utc_s);
+"""
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """Where a sample lies in time: seconds of the boot's clock, UTC, and how far that may be off (None: unknown)."""
+
+    boot_s: float
+    utc_s: float
+    uncertainty_s: float | None
+
+
+class Store:
+    """Opens the file in `folder`, or makes it. One thread at a time; changes last from `commit` on.
+
+    With `read_only` the file must be there, and nothing is changed, checked or waited for.
+
+    Attributes:
+        path: the file.
+        set_aside: where a damaged file was put; None where there was none.
+
+    Raises:
+        StoreError: the folder cannot be written, or the file is of a newer birdedge.
+    """
+
+    def __init__(self, folder: Path, read_only: bool = False) -> None:
+        self.path = folder / FILE_NAME
+        self.set_aside: Path | None = None
+        if read_only:
+            if not self.path.is_file():
+                raise StoreError(f"there is no {self.path}: name the folder of `birdedge listen --out`")
+            self._db = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True, timeout=10.0)
+            return
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._db = self._open()
+        except (OSError, sqlite3.OperationalError) as error:
+            raise StoreError(
+                f"{self.path} cannot be opened ({error}): name a folder that can be written to and has room"
+            ) from error
+
+    def _open(self) -> sqlite3.Connection:
+        db = self._connect()
+        try:
+            whole = db.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise
+            whole = False
+        if not whole:
+            db.close()
+            self.set_aside = _set_aside(self.path)
+            db = self._connect()
+        with db:
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            if version > SCHEMA_VERSION:
+                raise StoreError(
+                    f"{self.path} was written by a newer birdedge (schema {version}, this one knows "
+                    f"{SCHEMA_VERSION}): update birdedge, or name another folder"
+                )
+            if version == 0:
+                db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+        return db
+
+    def _connect(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self.path, timeout=10.0, isolation_level="DEFERRED", check_same_thread=False)
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = FULL")  # a commit outlives a power cut
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                db.close()
+                raise
+        return db
+
+    def close(self) -> None:
+        """Commits, and folds the write-ahead log into the file."""
+        self._db.commit()
+        self._db.close()
+
+    def commit(self) -> None:
+        """What was written until now outlives a power cut."""
+        with self._errors():
+            self._db.commit()
+
+    def undo(self) -> None:
+        """Nothing since the last commit was written."""
+        with suppress(sqlite3.Error):
+            self._db.rollback()
+
+    def begin_boot(self, boot_id: str, offset_s: float, synchronized: bool) -> int:
+        """The number of this boot, which may have been met before."""
+        with self._errors():
+            self._db.execute(
+                "INSERT OR IGNORE INTO boots (boot_id, offset_s, synchronized, first_offset_s) VALUES (?, ?, ?, ?)",
+                (boot_id, offset_s, synchronized, offset_s),
+            )
+            return int(self._db.execute("SELECT id FROM boots WHERE boot_id = ?", (boot_id,)).fetchone()[0])
+
+    def set_offset(self, boot: int, offset_s: float, uncertainty_s: float) -> int:
+        """The truth about the clock became known: all UTC of this boot follows. Returns how many events were mended."""
+        with self._errors():
+            changed = self._db.execute(
+                "UPDATE boots SET offset_s = ?1, synchronized = 1 WHERE id = ?2", (offset_s, boot)
+            )
+            assert changed.rowcount == 1
+            return self._db.execute(
+                """UPDATE events SET utc_s = onset_s + ?1, uncertainty_s = coalesce(uncertainty_s, ?3), corrected = 1
+                WHERE stream IN
+                (SELECT streams.id FROM streams JOIN runs ON runs.id = streams.run WHERE runs.boot = ?2)""",
+                (offset_s, boot, uncertainty_s),
+            ).rowcount
+
+    def begin_run(self, boot: int, boot_s: float, version: str, model: str, site: str) -> int:
+        """A process began to listen."""
+        return self._insert(
+            "INSERT INTO runs (boot, began_s, version, model, site) VALUES (?, ?, ?, ?, ?)",
+            (boot, boot_s, version, model, site),
+        )
+
+    def end_run(self, run: int, boot_s: float) -> None:
+        """It ended as it should."""
+        self._execute("UPDATE runs SET ended_s = ? WHERE id = ?", (boot_s, run))
+
+    def begin_stream(self, run: int, device: str, sample_rate_hz: int, channels: int, boot_s: float) -> int:
+        """A device was opened; its samples are counted from 0."""
+        return self._insert(
+            "INSERT INTO streams (run, device, sample_rate_hz, channels, began_s) VALUES (?, ?, ?, ?, ?)",
+            (run, device, sample_rate_hz, channels, boot_s),
+        )
+
+    def add_anchor(self, stream: int, sample: int, boot_s: float, utc_s: float, synchronized: bool) -> None:
+        """That sample had just been heard when the clocks said so."""
+        self._execute(
+            "INSERT INTO anchors VALUES (?, ?, ?, ?, ?)", (stream, sample, boot_s, utc_s, synchronized)
+        )
+
+    def begin_heard(self, stream: int, first_sample: int, boot_s: float) -> int:
+        """Sound is heard without a gap from here on."""
+        return self._insert(
+            "INSERT INTO heard (stream, began_s, first_sample, samples) VALUES (?, ?, ?, 0)",
+            (stream, boot_s, first_sample),
+        )
+
+    def set_heard(self, heard: int, samples: int) -> None:
+        """So many until now."""
+        self._execute("UPDATE heard SET samples = ? WHERE id = ?", (samples, heard))
+
+    def begin_gap(self, boot: int, boot_s: float, cause: str, length_s: float | None = None) -> int:
+        """Nothing is heard from here on: for `length_s`, or until `end_gap`."""
+        assert cause in CAUSES
+        return self._insert(
+            "INSERT INTO gaps (boot, began_s, length_s, cause) VALUES (?, ?, ?, ?)",
+            (boot, boot_s, length_s, cause),
+        )
+
+    def end_gap(self, gap: int, length_s: float) -> None:
+        """Sound is heard again."""
+        self._execute("UPDATE gaps SET length_s = ? WHERE id = ?", (length_s, gap))
+
+    def add_event(self, stream: int, event: Event, sample_rate_hz: int, onset: Stamp) -> int:
+        """An event that closed."""
+        return self._insert(
+            """INSERT INTO events (stream, onset_sample, offset_sample, onset_s, utc_s, uncertainty_s, low_hz, high_hz,
+            peak_hz, score, area_hz_s, snr_db) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+            (
+                stream,
+                round(event.onset_s * sample_rate_hz),
+                round(event.offset_s * sample_rate_hz),
+                onset.boot_s,
+                onset.utc_s,
+                onset.uncertainty_s,
+                event.low_hz,
+                event.high_hz,
+                event.peak_hz,
+                event.score,
+                event.area_hz_s,
+                event.snr_db,
+            ),
+        )
+
+    def add_clip(
+        self, path: str, stream: int, first_sample: int, samples: int, size_bytes: int, score: float
+    ) -> None:
+        """A clip that lies whole under its name."""
+        self._execute(
+            "INSERT INTO clips (path, stream, first_sample, samples, bytes, score) VALUES (?, ?, ?, ?, ?, ?)",
+            (path, stream, first_sample, samples, size_bytes, score),
+        )
+
+    def remove_clip(self, path: str) -> None:
+        """A clip that was deleted."""
+        self._execute("DELETE FROM clips WHERE path = ?", (path,))
+
+    def set_state(self, run: int, boot_s: float, state: str) -> None:
+        """How the recorder does, as JSON; the last one is kept."""
+        self._execute("INSERT OR REPLACE INTO state VALUES (1, ?, ?, ?)", (run, boot_s, state))
+
+    def rows(self, query: str, values: tuple[object, ...] = ()) -> list[tuple[float, ...]]:
+        """What a SELECT finds."""
+        with self._errors():
+            return self._db.execute(query, values).fetchall()
+
+    def _insert(self, statement: str, values: tuple[object, ...]) -> int:
+        with self._errors():
+            return int(self._db.execute(statement, values).lastrowid or 0)
+
+    def _execute(self, statement: str, values: tuple[object, ...]) -> None:
+        with self._errors():
+            self._db.execute(statement, values)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.path} cannot be written or read ({error}): check its disk") from error
+
+
+def _set_aside(path: Path) -> Path:
+    """Gives a damaged file, and what belongs to it, another name; nothing is deleted."""
+    number = 1
+    while (aside := path.with_name(f"{path.stem}.damaged-{number}{path.suffix}")).exists():
+        number += 1
+    for suffix in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(aside.with_name(aside.name + suffix))
+    return aside

@@ -1,0 +1,196 @@
+"""What breaks capture elsewhere: here sound is heard before and after, and the ledger names what was not heard.
+
+Each test breaks the real thing beneath the real daemon.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.faults.daemon import ENVIRONMENT, Daemon
+
+LEDGER_S = 0.1  # how well a gap's length is known
+POLL_S = 0.5  # and how much earlier than the fault it may begin: sound that was under way when it came
+# A loop per core, and one more.
+BURN = "while True: pass"
+
+
+def heard_events(daemon, microphone, song):
+    """How many events the daemon finds while the song is played."""
+    before = len(daemon.printed())
+    microphone.play(song)
+    time.sleep(1.5)
+    return len(daemon.printed()) - before
+
+
+def test_a_sound_server_that_dies_and_comes_back_is_a_gap_and_no_end(breakable_microphone, song, tmp_path):
+    microphone = breakable_microphone
+    with Daemon(microphone, tmp_path) as daemon:
+        daemon.wait_for("listening to")
+        assert heard_events(daemon, microphone, song) >= 1
+        memory = daemon.resident_bytes()
+        died_s = time.time()
+        microphone.kill()
+        daemon.wait_for("trying again")
+        time.sleep(3)
+        microphone.start()
+        daemon.wait_for("again after")
+        back_s = time.time()
+        assert heard_events(daemon, microphone, song) >= 1
+        assert daemon.resident_bytes() < memory + 30e6
+        daemon.stop()
+    (gap,) = [g for g in daemon.coverage().gaps if g.utc_s > died_s - 2]
+    assert gap.cause == "device lost"
+    assert died_s - POLL_S <= gap.utc_s <= died_s + LEDGER_S
+    assert gap.utc_s + gap.length_s == pytest.approx(back_s, abs=POLL_S)
+    assert len(daemon.events()) == len(daemon.printed())
+
+
+def test_a_microphone_unplugged_for_ten_seconds_is_heard_again_under_its_new_index(
+    breakable_microphone, song, tmp_path
+):
+    microphone = breakable_microphone
+    with Daemon(microphone, tmp_path) as daemon:
+        daemon.wait_for("listening to")
+        assert heard_events(daemon, microphone, song) >= 1
+        unplugged_s = time.time()
+        microphone.unplug()
+        time.sleep(10)
+        microphone.plug_in()
+        daemon.wait_for("again after", timeout_s=45)
+        back_s = time.time()
+        assert heard_events(daemon, microphone, song) >= 1
+        daemon.stop()
+    (gap,) = [g for g in daemon.coverage().gaps if g.utc_s > unplugged_s - 2]
+    assert gap.cause == "device lost"
+    assert 9.5 <= gap.length_s <= back_s - unplugged_s + POLL_S
+    assert gap.utc_s == pytest.approx(unplugged_s, abs=POLL_S)
+
+
+def test_a_microphone_that_is_absent_at_start_is_waited_for(breakable_microphone, song, tmp_path):
+    microphone = breakable_microphone
+    microphone.kill()
+    began_s = time.time()
+    with Daemon(microphone, tmp_path) as daemon:
+        daemon.wait_for("trying again until it is there")
+        time.sleep(2)
+        microphone.start()
+        daemon.wait_for("listening to")
+        listening_s = time.time()
+        assert heard_events(daemon, microphone, song) >= 1
+        daemon.stop()
+    ((cause, length_s),) = daemon.gaps()
+    assert cause == "device lost"
+    assert length_s == pytest.approx(listening_s - began_s, abs=2.0)  # the process took its time to start
+    assert length_s > 2
+
+
+def test_a_daemon_stopped_for_three_seconds_counts_what_it_missed_or_misses_nothing(
+    breakable_microphone, song, tmp_path
+):
+    microphone = breakable_microphone
+    with Daemon(microphone, tmp_path) as daemon:
+        daemon.wait_for("listening to")
+        began_s = time.time()
+        time.sleep(2)
+        daemon.process.send_signal(signal.SIGSTOP)
+        time.sleep(3)
+        daemon.process.send_signal(signal.SIGCONT)
+        time.sleep(2)
+        assert heard_events(daemon, microphone, song) >= 1
+        lasted_s = time.time() - began_s
+        daemon.stop()
+    found = daemon.coverage()
+    # What did not reach us while all stood still is in the book as a gap, or was kept for us by the sound server.
+    lost_s = sum(g.length_s for g in found.gaps if g.utc_s > began_s - 1)
+    assert found.heard_s + lost_s >= lasted_s - 0.5
+
+
+def test_beside_full_load_nothing_is_lost_or_it_is_counted(breakable_microphone, song, tmp_path):
+    microphone = breakable_microphone
+    load = [subprocess.Popen([sys.executable, "-c", BURN]) for _ in range((os.cpu_count() or 1) + 1)]
+    try:
+        with Daemon(microphone, tmp_path) as daemon:
+            daemon.wait_for("listening to", timeout_s=60)
+            began_s = time.time()
+            assert heard_events(daemon, microphone, song) >= 1
+            time.sleep(5)
+            lasted_s = time.time() - began_s
+            daemon.stop()
+    finally:
+        for process in load:
+            process.kill()
+            process.wait()
+    found = daemon.coverage()
+    lost_s = sum(g.length_s for g in found.gaps if g.utc_s > began_s - 1)
+    assert found.heard_s + lost_s >= lasted_s - 0.5
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_killed_while_writing_it_goes_on_and_the_gap_is_named(breakable_microphone, song, tmp_path, seed):
+    microphone = breakable_microphone
+    with Daemon(microphone, tmp_path) as daemon:
+        daemon.wait_for("listening to")
+        player = subprocess.Popen(["paplay", song], env=microphone.environment)
+        time.sleep(3 + 0.41 * seed)
+        printed, killed_s = len(daemon.printed()), time.time()
+        daemon.process.kill()
+        daemon.process.wait()
+        player.wait()
+        assert printed - 3 <= len(daemon.events()) <= printed + 1
+        daemon.start()
+        daemon.wait_for("listening to", times=2)
+        again_s = time.time()
+        assert heard_events(daemon, microphone, song) >= 1
+        daemon.stop()
+    restarts = [g for g in daemon.coverage().gaps if g.cause == "restart"]
+    assert len(restarts) == 1
+    assert killed_s - 1.5 <= restarts[0].utc_s <= killed_s + LEDGER_S
+    assert restarts[0].utc_s + restarts[0].length_s <= again_s
+    assert not list(daemon.out.rglob("*.part")), "a torn clip"
+
+
+def test_a_new_configuration_is_read_on_sighup_and_a_wrong_one_changes_nothing(
+    breakable_microphone, song, tmp_path
+):
+    microphone = breakable_microphone
+    with Daemon(microphone, tmp_path) as daemon:
+        daemon.wait_for("listening to")
+        assert heard_events(daemon, microphone, song) >= 1
+        config = tmp_path / "config.toml"
+        config.write_text("tables = []\nmodell = 'x'\n", encoding="utf-8")
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait_for("did you mean 'model'?; the configuration stays as it was")
+        daemon.wait_for("listening to", times=2)
+        config.write_text("tables = []\nmodel = 'birdedge-fp32'\n", encoding="utf-8")
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait_for("with birdedge-fp32")
+        assert heard_events(daemon, microphone, song) >= 1
+        daemon.stop()
+    reloads = [g for g in daemon.coverage().gaps if g.cause == "restart"]
+    assert len(reloads) == 2
+    assert all(g.length_s < 2 for g in reloads)
+
+
+def test_outside_its_schedule_it_is_paused_and_says_so(breakable_microphone, tmp_path):
+    every = "[schedule]\nlisten_s = 6\nevery_s = 12\n[clips]\nkeep = 'none'\n"
+    with Daemon(breakable_microphone, tmp_path, every) as daemon:
+        daemon.wait_for("paused by schedule", timeout_s=20)
+        time.sleep(1.5)  # longer than the ledger waits with a commit
+        state = subprocess.run(
+            [sys.executable, "-m", "birdedge", "status", str(daemon.out)],
+            capture_output=True,
+            text=True,
+            env=ENVIRONMENT,
+        )
+        daemon.wait_for("again after", timeout_s=20)
+        time.sleep(2)
+        daemon.stop()
+    assert state.returncode == 0, state.stdout + state.stderr
+    assert state.stdout.startswith("paused")
+    paused = [g.length_s for g in daemon.coverage().gaps if g.cause == "paused by schedule"]
+    assert max(paused) == pytest.approx(6, abs=1.2)
