@@ -4,16 +4,20 @@
 PYTHON ?= python3
 ARGS ?=
 
-.PHONY: help listen test lint clean
+.PHONY: help listen test test-arm lint clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s%s\n", $$1, $$2 }' Makefile
 
 listen: .venv-listen/installed ## install the recorder part only and listen to the microphone, or to the demo
 	@.venv-listen/bin/birdedge listen --or-demo $(ARGS)
 
 test: .venv/installed ## install everything and run all tests
 	@.venv/bin/python -m pytest $(ARGS)
+
+test-arm: .venv/installed ## run the tests on emulated ARM processors
+	PYTHON=.venv/bin/python bash tests/aarch64/setup.sh
+	.venv/bin/python -m pytest -rP tests/aarch64 $(ARGS)
 
 lint: .venv/installed ## check style and types
 	.venv/bin/ruff check

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
+import subprocess
+import sys
 import time
 from collections import defaultdict
 from dataclasses import dataclass
@@ -20,6 +23,19 @@ MATRIX = 512
 LISTENING_DELAY_S = 0.25  # from a sound to its mask
 EQUAL = 0.03  # models whose cost differs by less are equally fast
 PROFILED_CALLS = 200
+
+_PEAK = f"""
+import time
+import numpy as np
+a = np.ones(({MATRIX}, {MATRIX}), np.float32)
+best_s = float("inf")
+for _ in range(20):
+    begin = time.process_time()
+    for _ in range(4):
+        a @ a
+    best_s = min(best_s, (time.process_time() - begin) / 4)
+print(best_s)
+"""
 
 
 @dataclass(frozen=True)
@@ -78,15 +94,15 @@ def choose(costs: list[Cost]) -> Model | None:
 
 
 def matrix_peak_macs_per_s() -> float:
-    """Multiply-accumulates a processor second in numpy's fp32 matrix product: what this machine can do at best."""
-    a = np.ones((MATRIX, MATRIX), np.float32)
-    best_s = np.inf
-    for _ in range(20):
-        begin = time.process_time()
-        for _ in range(4):
-            a @ a
-        best_s = min(best_s, (time.process_time() - begin) / 4)
-    return MATRIX**3 / best_s
+    """Multiply-accumulates a processor second in numpy's fp32 matrix product: what this machine can do at best.
+
+    In a process of its own, since numpy's threads are numbered when it is loaded.
+    """
+    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    done = subprocess.run(
+        [sys.executable, "-c", _PEAK], env={**os.environ, **one_thread}, capture_output=True, check=True
+    )
+    return MATRIX**3 / float(done.stdout)
 
 
 def profile(path: Path) -> list[NodeCost]:

@@ -7,6 +7,7 @@ A disk that is slow, full or read-only delays the book, never the listening: fac
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from birdedge.edge.event import Event
 from birdedge.edge.store import Stamp, Store
 from birdedge.edge.timebase import Timebase
 
+log = logging.getLogger(__name__)
 MOST_WAITING = 20_000  # facts that wait for the disk; more are lost, and counted
 ANCHOR_S = 60.0
 CLOCK_STEP_S = 0.05
@@ -176,11 +178,15 @@ class Ledger:
                     self._facts[at]()
                 self.store.commit()
             except StoreError as error:
+                if self.problem is None:
+                    log.error("%s; until then what is heard and found waits in memory", error)
                 # SQLite may have undone what it had taken since the last commit: all of it is told again.
                 self.problem = str(error)
                 self.store.undo()
                 self._page = replace(self._safe_page)
             else:
+                if self.problem is not None:
+                    log.info("%s is written again", self.store.path)
                 self.problem = None
                 self._safe_page = replace(self._page)
                 for _ in range(waiting):

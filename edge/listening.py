@@ -17,7 +17,7 @@ def listen(pipeline: Pipeline, blocks: Blocks) -> Iterator[Found]:
     try:
         for gap_samples, block in blocks:
             if gap_samples:
-                yield pipeline.gap(gap_samples)
+                yield from pipeline.gap(gap_samples)
             yield pipeline.push(block)
     except Exception:
         yield pipeline.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from birdedge.edge.segmenter import Segmented, Segmenter
 from birdedge.edge.spectrogram import Spectrogram
 
 Float32 = NDArray[np.float32]
+GAP_FRAMES = 1250  # of a gap that are given at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +66,11 @@ class Pipeline:
         samples = self._aligned(self._resampler.push(block))
         return self._follow(self._segmenter.push(self._spectrogram.push(samples)))
 
-    def gap(self, samples: int) -> Found:
-        """So many samples of the source were lost: end what was running, and begin anew after them."""
+    def gap(self, samples: int) -> Iterator[Found]:
+        """So many samples of the source were lost: end what was running, and begin anew after them.
+
+        The empty frames of a night come in pieces, so that they need not be in memory together.
+        """
         ended = self.flush()
         self.lost_samples += samples
         self.gaps += 1
@@ -77,11 +82,12 @@ class Pipeline:
         silent = max(0, first_frame - self._frames)
         self._frames += silent
         self._tracker = EventTracker(self.card.events, grid, self._frames)
-        empty = np.zeros((silent, grid.bins), np.uint8)
-        silence = np.full((silent, grid.bins), np.log(grid.magnitude_floor), np.float32)
-        return Found(
-            np.concatenate([ended.mask, empty]), np.concatenate([ended.level, silence]), ended.events
-        )
+        yield ended
+        while silent:
+            piece = min(silent, GAP_FRAMES)
+            silent -= piece
+            level = np.full((piece, grid.bins), np.log(grid.magnitude_floor), np.float32)
+            yield Found(np.zeros((piece, grid.bins), np.uint8), level, [])
 
     def flush(self) -> Found:
         """The end of the stream: all frames still to come, and every open event."""

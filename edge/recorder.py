@@ -25,6 +25,7 @@ from birdedge.edge.microphone import Microphone
 from birdedge.edge.model import Model
 from birdedge.edge.notify import Notifier
 from birdedge.edge.pipeline import Found, Pipeline
+from birdedge.edge.resample import StreamResampler
 from birdedge.edge.retention import KeptClip, Retention
 from birdedge.edge.schedule import Schedule
 from birdedge.edge.store import Store
@@ -104,6 +105,8 @@ class Recorder:
         if config.lowest_score is not None:
             events = replace(model.card.events, lowest_score=config.lowest_score)
             model.card = replace(model.card, events=events)
+        # Which channels there are is known before a microphone is there.
+        StreamResampler(model.card.grid.sample_rate_hz, channels=config.channels, channel=config.channel)
         schedule = Schedule(config.schedule, config.latitude_deg, config.longitude_deg)
         microphone = Microphone(config.device, channels=config.channels, sample_rate_hz=config.sample_rate_hz)
         self._config, self._model, self._microphone = config, model, microphone
@@ -143,14 +146,16 @@ class Recorder:
             microphone.device.name,
         )
         gain = np.float32(10 ** (config.gain_db / 20))
-        sample, told_sample, state_s = 0, 0, 0.0
+        sample, told_sample, state_s, paused = 0, 0, 0.0, False
         for gap_samples, block in self._capture.blocks(stop):
             if gap_samples:
-                found = pipeline.gap(gap_samples)
-                cutter.gap(gap_samples, found.mask, found.events)
+                lost_samples = gap_samples
+                for found in pipeline.gap(gap_samples):
+                    cutter.gap(lost_samples, found.mask, found.events)
+                    lost_samples = 0  # the other pieces are of the same gap
+                    yield self._booked(found)
                 self._book_gap(sample, gap_samples)
                 sample = told_sample = sample + gap_samples
-                yield self._booked(found)
             sound = block if gain == 1 else block * gain
             found = pipeline.push(sound)
             cutter.push(sound, found.mask, found.events)
@@ -165,6 +170,9 @@ class Recorder:
             if time.monotonic() - state_s >= STATE_EVERY_S:
                 state_s = time.monotonic()
                 self.ledger.state(self._state(clips))
+                if paused != (clips.paused is not None):
+                    paused = not paused
+                    log.warning("%s", clips.paused or "clips are written again")
         found = pipeline.flush()
         cutter.flush(found.mask, found.events)
         self.ledger.heard(sample)

@@ -97,4 +97,6 @@ class Spectrogram:
         spectrum = np.fft.rfft(windows * self._window, axis=1)[:, 1 : grid.bins + 1]
         # Written out, since abs() of a complex array (hypot) takes three times as long.
         power = spectrum.real**2 + spectrum.imag**2
-        return np.log(np.sqrt(power) + np.float32(grid.magnitude_floor)).astype(np.float32, copy=False)
+        magnitude = np.sqrt(power) + np.float32(grid.magnitude_floor)
+        # In double precision and rounded, since the last bit of a float's logarithm differs between processors.
+        return np.log(magnitude.astype(np.float64)).astype(np.float32)

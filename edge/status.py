@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,10 +11,12 @@ from typing import Any
 
 from birdedge.edge.clock import boot_id, monotonic_s
 from birdedge.edge.coverage import PAUSED, coverage
+from birdedge.edge.errors import StoreError
 from birdedge.edge.store import Store
 
 STALE_S = 15.0
 DAY_S = 86_400.0
+FULL_BYTES = 1_000_000  # a disk with less room is full: SQLite needs some to commit
 
 
 @dataclass(frozen=True)
@@ -31,29 +34,48 @@ class Status:
     events_today: int
     events: int
     clock_synchronized: bool
+    disk_problem: str | None  # as it is now: a recorder that cannot write cannot say so in its database
     details: dict[str, Any]  # as the recorder told them last: backlog, disk, temperature and more
 
     @property
     def well(self) -> bool:
         """Whether nothing needs a person."""
         problems = ("clips_paused", "ledger_problem", "throttled")
-        return self.state in ("listening", "paused") and not any(self.details.get(name) for name in problems)
+        return (
+            self.state in ("listening", "paused")
+            and self.disk_problem is None
+            and not any(self.details.get(name) for name in problems)
+        )
 
 
 def read_status(folder: Path, now_utc_s: float) -> Status:
     """Of the last run in that folder. Raises: StoreError."""
     store = Store(folder, read_only=True)
     try:
-        return _status(store, now_utc_s)
+        return _status(store, now_utc_s, _disk_problem(folder))
     finally:
         store.close()
 
 
-def _status(store: Store, now_utc_s: float) -> Status:
-    began_s, ended_s, site, model, boot, offset_s, synchronized = store.rows(
+def _disk_problem(folder: Path) -> str | None:
+    disk = os.statvfs(folder)
+    if disk.f_flag & os.ST_RDONLY:
+        return f"the disk of {folder} is read-only: check it, and mount it so that it can be written to"
+    if disk.f_bavail * disk.f_frsize < FULL_BYTES:
+        return f"the disk of {folder} is full: make room"
+    return None
+
+
+def _status(store: Store, now_utc_s: float, disk_problem: str | None) -> Status:
+    runs = store.rows(
         """SELECT runs.began_s, runs.ended_s, runs.site, runs.model, boots.boot_id, boots.offset_s, boots.synchronized
         FROM runs JOIN boots ON boots.id = runs.boot ORDER BY runs.id DESC LIMIT 1"""
-    )[0]
+    )
+    if not runs:
+        raise StoreError(
+            f"{store.path} tells of no run yet: start `birdedge listen --out {store.path.parent}`"
+        )
+    began_s, ended_s, site, model, boot, offset_s, synchronized = runs[0]
     same_boot = str(boot) == boot_id()
     now_s = monotonic_s() if same_boot else now_utc_s - offset_s
     until_utc_s = now_s + offset_s
@@ -86,6 +108,7 @@ def _status(store: Store, now_utc_s: float) -> Status:
         int(store.rows(count, (today_s,))[0][0]),
         int(store.rows(count, (0.0,))[0][0]),
         bool(synchronized),
+        disk_problem,
         details,
     )
 
@@ -110,7 +133,8 @@ def status_page(status: Status) -> str:
         )
     if d.get("temperature_c") is not None:
         lines.append(f"{d['temperature_c']:.0f} degrees C{', THROTTLED' if d.get('throttled') else ''}")
-    lines += [f"! {d[name]}" for name in ("clips_paused", "ledger_problem") if d.get(name)]
+    problems = (status.disk_problem, d.get("clips_paused"), d.get("ledger_problem"))
+    lines += [f"! {problem}" for problem in problems if problem]
     for gap in status.gaps_today[-10:]:
         began = datetime.fromtimestamp(gap["utc_s"], UTC).strftime("%H:%M:%S")
         lines.append(

@@ -41,10 +41,12 @@ CHUNK_FRAMES = 16  # a call of the daemon
 @click.option("--per-tensor", is_flag=True, help="One weight scale a layer, not one a channel.")
 @click.option(
     "--activation",
+    "activations",
+    multiple=True,
     type=click.Choice(["u8", "s8"]),
-    default="u8",
+    default=["u8"],
     show_default=True,
-    help="Layers pass on uint8 or int8; the masks are the same bits, the speed depends on the processor.",
+    help="Layers pass on uint8 or int8: the same bits, at a speed that depends on the processor. May be repeated.",
 )
 @click.option(
     "--opset", type=click.IntRange(18, 22), default=18, show_default=True, help="ONNX operator set."
@@ -76,7 +78,7 @@ def export(
     calibration: Path | None,
     frames: tuple[int, ...],
     per_tensor: bool,
-    activation: str,
+    activations: tuple[str, ...],
     opset: int,
     largest_loss: float,
     lowest_score: float,
@@ -97,7 +99,7 @@ def export(
     from birdedge.export.report import report_page
 
     settings = ExportSettings(
-        quantize, frames, opset, not per_tensor, activation, largest_loss / 100, lowest_score
+        quantize, frames, opset, not per_tensor, activations, largest_loss / 100, lowest_score
     )
     output = output or Path(checkpoint.stem).with_suffix(".onnx")
     exported = run(checkpoint, output, settings, data, calibration, click.echo)

@@ -62,18 +62,20 @@ class Exported:
 class ExportSettings:
     """How a checkpoint is exported.
 
-    `frames` a call: the first is the daemon's, each further one gives a file of its own.
+    `frames` a call and `activations` (`u8`, `s8`): the first is the daemon's, each further one gives a file of its own.
     """
 
     quantize: bool = False
     frames: tuple[int, ...] = (CHUNK_FRAMES,)
     opset: int = OPSET
     per_channel: bool = True
-    activation: str = "u8"
+    activations: tuple[str, ...] = ("u8",)
     largest_loss: float = 0.005  # of IoU, int8 against fp32
     lowest_score: float = EventSettings.lowest_score
 
     def __post_init__(self) -> None:
+        if set(self.activations) - {"u8", "s8"}:
+            raise SettingsError(f"activations are {self.activations}; give u8, s8 or both")
         for frames in self.frames:
             if not (TIME_STRIDE <= frames <= MOST_CHUNK_FRAMES and frames % TIME_STRIDE == 0):
                 raise SettingsError(
@@ -91,8 +93,8 @@ def export(
 ) -> Exported:
     """Writes `output` and the files that belong to it.
 
-    A quantized export writes int8 to `mine.onnx` and the same network in fp32 to `mine-fp32.onnx`; each further
-    number of frames a call gives a file like `mine-256.onnx`, whose masks are the same bits.
+    A quantized export writes int8 to `mine.onnx` and the same network in fp32 to `mine-fp32.onnx`. Each further
+    number of frames a call gives a file like `mine-256.onnx`, the other activation `mine-s8.onnx`: the same bits.
 
     int8 is calibrated on the sound in the folder `calibration`, or on mixes of the validation recordings of `data`, or
     on synthetic soundscapes. With `data` the cards get the figures of `evaluate`; without they say that nothing was
@@ -120,23 +122,25 @@ def export(
         say(f"calibrating int8 on {len(sequences)} sequences: {source}")
         last = {chunk: to_onnx(network, chunk, channels_last=True, opset=settings.opset) for chunk in chunks}
         ranges = calibrate(last[settings.frames[0]], [*hard, *sequences])
-        graphs["int8"] = {
-            chunk: quantize(graph, ranges, settings.per_channel, settings.activation)
-            for chunk, graph in last.items()
-        }
-        report["int8_stream_to_offline"] = compare_chunkings(graphs["int8"], hard, 0.0, "int8")
+        for activation in settings.activations:
+            graphs[activation] = {
+                chunk: quantize(graph, ranges, settings.per_channel, activation)
+                for chunk, graph in last.items()
+            }
+            report["int8_stream_to_offline"] = compare_chunkings(graphs[activation], hard, 0.0, "int8")
         say("int8 stream to offline: equal")
         report |= {
             "calibration": source,
             "weights": "int8 a channel" if settings.per_channel else "int8 a tensor",
-            "activations": f"{'uint8' if settings.activation == 'u8' else 'int8'} a tensor",
         }
     with TemporaryDirectory() as folder:
         made: dict[Path, Model] = {}
         speed: dict[str, float] = {}
-        for path, precision, chunk in _files(output, settings):
-            graph = graphs[precision][chunk]
+        files = _files(output, settings)
+        for path, (form, chunk) in files.items():
+            graph = graphs[form][chunk]
             trial = Path(folder) / path.name
+            precision = "fp32" if form == "fp32" else "int8"
             card = _card(network, checkpoint.facts, path.stem, precision, chunk, graph, settings)
             trial.write_bytes(_with_card(graph, card))
             made[path] = Model(trial)  # as the recorder opens it
@@ -163,10 +167,13 @@ def export(
                 quantization=report if precision == "int8" else _of_fp32(report),
                 answer=known_answer(model),
             )
+    if len({m.card.answer for m in made.values() if m.card.precision == "int8"}) > 1:
+        raise ExportError("the int8 forms of the network differ; nothing was written: please report this")
     with ExitStack() as stack:
         for path, model in made.items():
             file = stack.enter_context(replacing(path))
-            file.write(_with_card(graphs[model.card.precision][model.card.chunk_frames], model.card))
+            form, chunk = files[path]
+            file.write(_with_card(graphs[form][chunk], model.card))
     return Exported({path: model.card for path, model in made.items()}, speed)
 
 
@@ -179,13 +186,14 @@ def _streaming(checkpoint: Checkpoint, path: Path) -> UNet:
     return checkpoint.network
 
 
-def _files(output: Path, settings: ExportSettings) -> list[tuple[Path, str, int]]:
-    """What is written: path, precision, frames a call."""
-    precision = "int8" if settings.quantize else "fp32"
+def _files(output: Path, settings: ExportSettings) -> dict[Path, tuple[str, int]]:
+    """What is written: by path the form (fp32, u8, s8) and the frames a call."""
     first, *others = settings.frames
-    files = [(output, precision, first)]
-    files += [(output.with_stem(f"{output.stem}-{chunk}"), precision, chunk) for chunk in others]
-    return [*files, (_fp32_beside(output), "fp32", first)] if settings.quantize else files
+    form, *forms = settings.activations if settings.quantize else ("fp32",)
+    files = {output: (form, first)}
+    files |= {output.with_stem(f"{output.stem}-{chunk}"): (form, chunk) for chunk in others}
+    files |= {output.with_stem(f"{output.stem}-{other}"): (other, first) for other in forms}
+    return {**files, _fp32_beside(output): ("fp32", first)} if settings.quantize else files
 
 
 def _fp32_beside(output: Path) -> Path:

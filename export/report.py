@@ -37,7 +37,7 @@ def report_page(exported: Exported) -> str:
             "",
             "## int8 against fp32",
             "",
-            f"Calibrated on {report['calibration']}; weights {report['weights']}, activations {report['activations']}. "
+            f"Calibrated on {report['calibration']}; weights {report['weights']}. "
             f"{compared['recordings']} clips, 95 % paired bootstrap interval of the difference.",
             "",
             "| figure | fp32 | int8 | difference | interval |",

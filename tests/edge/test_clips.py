@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import random
 import resource
 import shutil
 import signal
@@ -703,7 +704,7 @@ def test_tidying_is_done_between_clips_and_its_failure_stops_none(tmp_path: Path
 
 
 WRITES_FOR_EVER = """
-    import sys
+    import resource, signal, sys
     from datetime import UTC, datetime
     from pathlib import Path
     import numpy as np
@@ -711,56 +712,75 @@ WRITES_FOR_EVER = """
     from birdedge.edge.clips import ClipCutter, ClipSettings
     from birdedge.edge.model import Model
 
-    kind = sys.argv[2]
+    kind, most_bytes = sys.argv[2], int(sys.argv[3])
     asked = ClipSettings(
-        keep="everything", format=kind, everything_s=30.0, free_floor_mb=0, mask=True, picture=True, denoised=True
+        keep="everything", format=kind, everything_s=5.0, free_floor_mb=0, mask=True, picture=True, denoised=True
     )
     writer = ClipWriter(Path(sys.argv[1]), asked, lambda clip: print(clip.path, flush=True))
     card = Model("birdedge-int8").card
-    cutter = ClipCutter(asked, writer, card, 24000, 2, lambda _: datetime(2026, 11, 23, tzinfo=UTC))
+    cutter = ClipCutter(asked, writer, card, 8000, 2, lambda _: datetime(2026, 11, 23, tzinfo=UTC))
     random = np.random.default_rng(1)
-    sound = random.uniform(-1, 1, (24000, 2)).astype(np.float32)
+    sound = random.uniform(-1, 1, (8000, 2)).astype(np.float32)
     mask = random.integers(0, 256, (125, 256)).astype(np.uint8)
+    if most_bytes:
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # which kills; Python would make it an error
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
     while True:
         cutter.push(sound, mask, [])
 """
 
 
-@pytest.mark.parametrize("kind", ["wav", "flac"])
-def test_a_process_killed_while_it_writes_leaves_no_torn_file_under_its_name(
-    tmp_path: Path, kind: str
-) -> None:
+def writing(tmp_path: Path, kind: str, most_bytes: int) -> subprocess.Popen[str]:
+    """A process that writes clips of 160 kB without end; the kernel kills it when a file grows beyond the limit."""
     program = tmp_path / "writes.py"
     program.write_text(textwrap.dedent(WRITES_FOR_EVER))
+    command = [sys.executable, program, tmp_path / "clips", kind, str(most_bytes)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def whole_clips(folder: Path, kind: str) -> int:
+    """How many clips there are, each with all that belongs to it, and no file torn."""
+    clips = [path for path in folder.iterdir() if path.suffix == f".{kind}" and ".denoised." not in path.name]
+    assert all(file.exists() for path in clips for file in companions(path))
+    for path in folder.iterdir():
+        if path.suffix == ".npz":
+            assert len(read_mask_file(path).mask) > 0
+        elif path.suffix == ".png":
+            with Image.open(path) as image:
+                image.load()
+        elif path.suffix == f".{kind}":
+            assert len(soundfile.read(path)[0]) == 5 * 8000
+            assert read_guano(path)["Length"] == "5.000"
+        else:
+            assert path.suffix == ".part"
+    return len(clips)
+
+
+@pytest.mark.parametrize("kind", ["wav", "flac"])
+@pytest.mark.parametrize("most_bytes", [1, 60_000, 120_000])
+def test_a_process_killed_in_the_middle_of_a_file_leaves_nothing_under_its_name(
+    tmp_path: Path, kind: str, most_bytes: int
+) -> None:
+    process = writing(tmp_path, kind, most_bytes)
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGXFSZ
     folder = tmp_path / "clips" / "2026-11-23"
-    for number in range(4):
-        process = subprocess.Popen(
-            [sys.executable, program, folder.parent, kind], stdout=subprocess.PIPE, text=True
-        )
+    assert whole_clips(folder, kind) == 0
+    assert any(path.suffix == ".part" and path.stat().st_size == most_bytes for path in folder.iterdir())
+
+
+def test_a_process_killed_at_any_time_leaves_whole_clips_only(tmp_path: Path) -> None:
+    print("seed 8")
+    wait = random.Random(8)
+    for number in range(5):
+        process = writing(tmp_path, "wav", 0)
         assert process.stdout is not None
         process.stdout.readline()
-        # The moment that a file is opened, and at each turn another one of the clip's four.
-        for _ in range(number + 1):
-            names = len(os.listdir(folder))  # noqa: PTH208  (no faster look)
-            while len(os.listdir(folder)) <= names:  # noqa: PTH208
-                pass
+        time.sleep(wait.uniform(0, 0.1))
         process.send_signal(signal.SIGKILL)
-        process.communicate()
-        clips = [path for path in folder.glob(f"*.{kind}") if ".denoised." not in path.name]
-        assert len(clips) > number
-        for path in clips:
-            assert all(file.exists() for file in companions(path))
-        for path in folder.iterdir():
-            if path.suffix == ".npz":
-                assert len(read_mask_file(path).mask) > 0
-            elif path.suffix == ".png":
-                with Image.open(path) as image:
-                    image.load()
-            elif path.suffix == f".{kind}":
-                assert len(soundfile.read(path)[0]) == 30 * 24000
-                assert read_guano(path)["Length"] == "30.000"
-            else:
-                assert path.suffix == ".part"
+        process.communicate(timeout=60)
+        assert whole_clips(tmp_path / "clips" / "2026-11-23", "wav") > number
 
 
 def test_what_a_power_cut_left_is_removed_when_clips_are_written_again(

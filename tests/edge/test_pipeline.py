@@ -7,7 +7,7 @@ import pytest
 import soxr
 
 from birdedge.edge.model import Model, bundled_models
-from birdedge.edge.pipeline import Pipeline
+from birdedge.edge.pipeline import GAP_FRAMES, Found, Pipeline
 from birdedge.edge.soundscape import soundscape
 
 RATES_HZ = (16_000, 32_000, 44_100, 48_000)
@@ -124,15 +124,29 @@ def test_channels_are_mixed_or_picked(int8, calls):
         assert_same(joined([pipeline.push(both), pipeline.flush()]), segmented(int8, alone, len(alone)))
 
 
+def across(pipeline, samples):
+    """What a gap gives, as one."""
+    return Found(*joined(list(pipeline.gap(samples))))
+
+
+def test_a_gap_of_hours_comes_in_pieces_that_need_little_memory(int8):
+    pipeline, frames = Pipeline(int8, 48_000, 1), 0
+    for found in pipeline.gap(48_000 * 7200):
+        assert len(found.mask) <= GAP_FRAMES
+        assert found.events == []
+        frames += len(found.mask)
+    assert frames == 7200 * 125
+
+
 @pytest.mark.parametrize("rate_hz", [32_000, 44_100])
 @pytest.mark.parametrize("gap", [1, 100, 255, 256, 257, 40_000])
 def test_a_gap_keeps_the_frames_on_the_grid_and_no_event_spans_it(int8, calls, gap, rate_hz):
     samples, at = at_rate(calls, rate_hz), 3 * rate_hz + 77
     pipeline = Pipeline(int8, rate_hz, 1)
     before = pushed(pipeline, samples[:at], 4096)
-    across = pipeline.gap(gap)
+    over = across(pipeline, gap)
     after = [*pushed(pipeline, samples[at + gap :], 4096), pipeline.flush()]
-    mask, level, events = joined([*before, across, *after])
+    mask, level, events = joined([*before, over, *after])
     assert pipeline.heard_samples + pipeline.lost_samples == len(samples)
     assert mask.shape == level.shape
     # Resampled, the parts may have a sample more than the whole, and that a frame of its own.
@@ -160,7 +174,7 @@ def test_after_a_gap_sound_has_the_time_it_would_have_had(int8, gap, rate_hz):
     click = np.zeros(3 * rate_hz, np.float32)
     click[2 * rate_hz] = 0.9
     pipeline = Pipeline(int8, rate_hz, 1)
-    found = [*pushed(pipeline, click[: rate_hz // 2], 509), pipeline.gap(gap)]
+    found = [*pushed(pipeline, click[: rate_hz // 2], 509), across(pipeline, gap)]
     found += [*pushed(pipeline, click[rate_hz // 2 + gap :], 509), pipeline.flush()]
     _, level, _ = joined(found)
     frame = level.sum(axis=1).argmax()
@@ -171,11 +185,11 @@ def test_after_a_gap_sound_has_the_time_it_would_have_had(int8, gap, rate_hz):
 @pytest.mark.parametrize("gap", [1, 300, 5000])
 def test_a_gap_at_the_start_is_only_silence(int8, calls, gap):
     pipeline = Pipeline(int8, 32_000, 1)
-    across = pipeline.gap(gap)
+    over = across(pipeline, gap)
     first_frame = -(-gap // HOP)
-    assert across.events == []
-    assert (across.mask == 0).all()
-    assert len(across.mask) == first_frame
+    assert over.events == []
+    assert (over.mask == 0).all()
+    assert len(over.mask) == first_frame
     mask, level, events = joined([pipeline.push(calls[:, np.newaxis]), pipeline.flush()])
     alone = segmented(int8, calls[first_frame * HOP - gap :], 4096)
     np.testing.assert_array_equal(mask, alone[0])
@@ -194,7 +208,7 @@ def test_gap_after_gap_stays_on_the_grid(int8, calls):
             at = min(len(samples), at + heard)
             lost = min(lost, len(samples) - at)
             if lost:
-                found.append(pipeline.gap(lost))
+                found.append(across(pipeline, lost))
                 at += lost
         mask, _, events = joined([*found, pipeline.flush()])
         grid = int8.card.grid
@@ -208,7 +222,7 @@ def test_a_thousand_gaps_of_one_sample_do_not_shift_time(int8):
     pipeline, frames = Pipeline(int8, 32_000, 1), 0
     silence = np.zeros((31, 1), np.float32)
     for _ in range(1000):
-        frames += len(pipeline.push(silence).mask) + len(pipeline.gap(1).mask)
+        frames += len(pipeline.push(silence).mask) + len(across(pipeline, 1).mask)
     frames += len(pipeline.flush().mask)
     assert (pipeline.heard_samples, pipeline.lost_samples, pipeline.gaps) == (31_000, 1000, 1000)
     assert frames == 32_000 // HOP
