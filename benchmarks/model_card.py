@@ -36,18 +36,24 @@ SETS = {  # figures of a set, and what it is
 
 def page() -> str:
     """All bundled models."""
-    return "\n".join([HEAD, *(_section(m.card, m.path.stat().st_size) for m in models_in_order())])
+    sections = (_section(m.card, m.path.stat().st_size, same_bits(m)) for m in models_in_order())
+    return "\n".join([HEAD, *sections])
 
 
 def models_in_order() -> list[Model]:
-    """The bundled models, the default first."""
+    """The bundled models, the default first; of those that give the same bits the first alone."""
     models = [Model(path) for path in bundled_models().values()]
-    return sorted(
-        models, key=lambda m: (m.card.name != DEFAULT_MODEL, m.card.precision != "int8", m.card.name)
-    )
+    models.sort(key=lambda m: (m.card.name != DEFAULT_MODEL, m.card.precision != "int8", m.card.name))
+    return list({model.card.answer: model for model in reversed(models)}.values())[::-1]
 
 
-def _section(card: ModelCard, size_bytes: int) -> str:
+def same_bits(model: Model) -> list[str]:
+    """The names of the other bundled forms of a network, which give the same bits."""
+    others = (Model(name) for name in sorted(bundled_models()) if name != model.card.name)
+    return [other.card.name for other in others if other.card.answer == model.card.answer]
+
+
+def _section(card: ModelCard, size_bytes: int, forms: list[str]) -> str:
     figures = card.figures
     lookahead_ms = 1000 * card.lookahead_frames * card.grid.hop_s
     lines = [
@@ -61,8 +67,10 @@ def _section(card: ModelCard, size_bytes: int) -> str:
         f"{1000 * card.grid.hop_s:g} ms, in decibels over a floor that each bin keeps for itself.",
         f"- **Thresholds**: a bin is bird from probability {card.threshold:.2f}; an event's mean is "
         f"{card.events.lowest_score:.2f} or more.",
-        "",
     ]
+    if forms:
+        lines.append(f"- **The same bits, at another cost**: {', '.join(forms)}.")
+    lines.append("")
     if figures:
         lines += _measured(figures)
     return "\n".join([*lines, *_training(card.training_data)])

@@ -18,10 +18,10 @@ from pathlib import Path
 import click
 import onnxruntime
 
+from benchmarks.aarch64 import section
 from benchmarks.markdown import markdown_table
 from benchmarks.model_card import PAGE, models_in_order, page, percent
 from birdedge.edge.card import ModelCard
-from birdedge.edge.model import bundled_models
 
 README = Path(__file__).parents[1] / "README.md"
 LISTEN = ("listen", "--demo", "--fast", "--table", "--duration", "40")
@@ -34,7 +34,10 @@ LISTEN = ("listen", "--demo", "--fast", "--table", "--duration", "40")
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="Score the bundled models and the classical baselines on these recordings too: minutes.",
 )
-def main(cost: bool, data: Path | None) -> None:
+@click.option(
+    "--aarch64", is_flag=True, help="Run the emulated ARM processors too (make test-arm first): minutes."
+)
+def main(cost: bool, data: Path | None, aarch64: bool) -> None:
     """Rewrites README.md and MODEL_CARD.md in place."""
     text = README.read_text(encoding="utf-8")
     parts = {"listen": listen_part(), "figures": figures_part()}
@@ -42,6 +45,8 @@ def main(cost: bool, data: Path | None) -> None:
         parts["cost"] = cost_part()
     if data:
         parts["baselines"] = baselines_part(data)
+    if aarch64:
+        parts["aarch64"] = section()
     for name, part in parts.items():
         text = re.sub(
             rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", lambda m, p=part: m[1] + p + m[2], text, flags=re.S
@@ -79,7 +84,7 @@ def cost_part() -> str:
 
 def baselines_part(data: Path) -> str:
     """IoU of the bundled int8 models and of the classical baselines, scored side by side."""
-    names = [name for name in sorted(bundled_models()) if name.endswith("int8")]
+    names = [model.card.name for model in models_in_order() if model.card.precision == "int8"]
     command = ["evaluate", *names, "--baselines", "--data"]
     done = _run("birdedge", *command, str(data.resolve()), "--json")
     sets = {"painted": "painted by hand", "mixes": "mixes", "focal": "as recorded"}

@@ -134,14 +134,13 @@ class Capture:
     def _watched(self, stop: threading.Event) -> Blocks:
         """The microphone's own blocks while they can be sound and the schedule is open."""
         name, rate_hz = self.microphone.device.name, self.microphone.sample_rate_hz
-        opened_s, asked_s, samples, flat_samples = monotonic_s(), 0.0, 0, 0
+        opened_s, asked_s, flat_samples = monotonic_s(), 0.0, 0
         for gap_samples, block in self.microphone.blocks(stop):
             yield gap_samples, block
-            samples += gap_samples + len(block)
             flat_samples = flat_samples + len(block) if _is_flat(block) else 0
             if flat_samples >= FLAT_S * rate_hz:
                 raise DeviceLostError(f"{name!r} delivered one and the same value for {FLAT_S:g} s")
-            open_s = monotonic_s() - opened_s
+            samples, open_s = self.microphone.delivered_samples, monotonic_s() - opened_s
             if open_s >= RATE_S and not abs(samples / (open_s * rate_hz) - 1) <= RATE_TOLERANCE:
                 raise DeviceLostError(
                     f"{name!r} delivered {samples / open_s:.0f} samples a second, not the {rate_hz} it promised"

@@ -18,7 +18,7 @@ class ClipSettings:
     before_s: float = 3.0  # sound before an event's onset
     after_s: float = 3.0  # and after its offset
     shortest_s: float = 3.0  # a shorter clip is given more sound
-    longest_s: float = 60.0  # a longer one becomes several, one after another
+    longest_s: float = 30.0  # a longer one becomes several, one after another
     most_per_hour: int = 0  # clips of events begun within any hour; 0 for no cap
     denoised: bool = False  # beside the clip the bird alone
     mask: bool = False  # beside it its mask file

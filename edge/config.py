@@ -74,7 +74,7 @@ TEMPLATE = """\
 # channel = 0              # the one to listen to, from 0; the mean of all if not said
 # gain_db = 0.0            # of the clips; what is found does not depend on it
 # model = "birdedge-int8"  # birdedge models; birdedge bench chooses
-# lowest_score = 0.96      # of an event; the model's own if not said
+# lowest_score = 0.955      # of an event; the model's own if not said
 # tables = ["raven", "audacity", "csv", "jsonl"]   # beside the database; [] for none
 # commit_s = 1.0           # how much a power cut may cost; longer spares an SD card
 
@@ -90,7 +90,7 @@ TEMPLATE = """\
 # before_s = 3.0
 # after_s = 3.0
 # shortest_s = 3.0
-# longest_s = 60.0
+# longest_s = 30.0
 # most_per_hour = 0        # 0: no limit
 # denoised = false         # beside the clip the bird alone
 # mask = false             # beside it its mask file

@@ -22,6 +22,7 @@ from birdedge.edge.timebase import Timebase
 
 log = logging.getLogger(__name__)
 MOST_WAITING = 20_000  # facts that wait for the disk; more are lost, and counted
+HEARD_WHILE_WAITING_S = 30.0  # so that a week fits
 ANCHOR_S = 60.0
 CLOCK_STEP_S = 0.05
 
@@ -90,7 +91,7 @@ class Ledger:
         offset_s, synchronized = self.store.rows(
             "SELECT offset_s, synchronized FROM boots WHERE id = ?", (self._boot,)
         )[0]
-        self._began_s = now.boot_s
+        self._began_s = self._heard_s = now.boot_s
         self._power_lost: tuple[int, float] | None = None
         self._close_earlier_run(now)
         self._run = self.store.begin_run(self._boot, now.boot_s, __version__, model, site)
@@ -116,6 +117,9 @@ class Ledger:
     def heard(self, sample: int) -> None:
         """All sound up to `sample` of the stream was heard and looked at."""
         now = self._read()
+        if self.problem is not None and now.boot_s - self._heard_s < HEARD_WHILE_WAITING_S:
+            return  # the next one tells this too
+        self._heard_s = now.boot_s
         self._tell(lambda: self._extend(sample, now))
 
     def lost(self, sample: int, samples: int, cause: str) -> None:
@@ -146,6 +150,11 @@ class Ledger:
     def clip_removed(self, path: str) -> None:
         """A clip was deleted."""
         self._tell(lambda: self.store.remove_clip(path))
+
+    def mode_changed(self, mode: str) -> None:
+        """The recorder became lighter, or no longer is."""
+        now = self._read()
+        self._tell(lambda: self.store.add_mode(self._boot, now.boot_s, mode))
 
     def state(self, state: dict[str, object]) -> None:
         """How the recorder does."""

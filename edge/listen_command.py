@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import logging
 import math
 import signal
 import sys
@@ -22,7 +23,7 @@ from birdedge.edge.audio_file import AudioFile
 from birdedge.edge.card import ModelCard
 from birdedge.edge.config import Config, read_config
 from birdedge.edge.console import channel_option, masks_option, print_line, stopped_by_signals
-from birdedge.edge.errors import AudioFileError, DeviceError, SettingsError
+from birdedge.edge.errors import AudioFileError, DeviceError, OutputError, SettingsError
 from birdedge.edge.journal import start_log
 from birdedge.edge.listening import listen as run
 from birdedge.edge.microphone import Microphone
@@ -41,6 +42,7 @@ from birdedge.edge.sources import (
 from birdedge.edge.tables import FORMATS, event_json
 
 DEMO_S, DEMO_SEED = 60.0, 20
+log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -150,7 +152,8 @@ def listen(
         count = 0
         try:
             for found in run(pipeline, itertools.chain(first, blocks)):
-                count += _give(found, output, sound.name, as_json, stop)
+                output.write(found)
+                count += _print_events(found, sound.name, as_json, stop)
         finally:
             click.echo(f"birdedge: {count} event(s) in {_heard(pipeline, sound.overflows())}", err=True)
 
@@ -173,8 +176,16 @@ def _record(
     count = 0
     with RecordingOutput(wanted, _now(), "microphone", card, atomic=False) as output:
         try:
+            told = ""
             for found in recorder.run(stop, duration_s):
-                count += _give(found, output, "microphone", as_json, stop)
+                try:
+                    output.write(found)
+                    told = ""
+                except OutputError as error:  # the database keeps what a table cannot take
+                    if str(error) != told:
+                        told = str(error)
+                        log.error("%s", told)
+                count += _print_events(found, "microphone", as_json, stop)
         finally:
             heard = _heard(recorder.pipeline, recorder.overflows) if recorder.pipeline else "no sound"
             click.echo(f"birdedge: {count} event(s) in {heard}", err=True)
@@ -189,9 +200,8 @@ def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
 
 
-def _give(found: Found, output: RecordingOutput, name: str, as_json: bool, stop: threading.Event) -> int:
-    """Keeps and prints what was found; sets `stop` where nobody reads it any more. Returns the number of events."""
-    output.write(found)
+def _print_events(found: Found, name: str, as_json: bool, stop: threading.Event) -> int:
+    """Their number; sets `stop` where nobody reads them any more."""
     for event in found.events:
         if not print_line(event_json(event, name) if as_json else event_table.row(event)):
             stop.set()

@@ -162,6 +162,11 @@ class Microphone:
         return self._ring.dropped_samples
 
     @property
+    def delivered_samples(self) -> int:
+        """Samples that the device gave since it was opened, read or not."""
+        return self._ring.offered_samples
+
+    @property
     def waiting_samples(self) -> int:
         """Samples that were heard and not yet read."""
         return self._ring.available_samples

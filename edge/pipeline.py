@@ -74,6 +74,28 @@ class Pipeline:
         ended = self.flush()
         self.lost_samples += samples
         self.gaps += 1
+        silent, grid = self._begin_anew(), self.card.grid
+        yield ended
+        while silent:
+            piece = min(silent, GAP_FRAMES)
+            silent -= piece
+            level = np.full((piece, grid.bins), np.log(grid.magnitude_floor), np.float32)
+            yield Found(np.zeros((piece, grid.bins), np.uint8), level, [])
+
+    def change(self, model: Model) -> Found:
+        """Go on with another form of the network, as after a gap of no length."""
+        ended = self.flush()
+        self._segmenter = Segmenter(model)
+        frames, bins = self._begin_anew(), self.card.grid.bins
+        level = np.full((frames, bins), np.log(self.card.grid.magnitude_floor), np.float32)
+        return Found(
+            np.concatenate([ended.mask, np.zeros((frames, bins), np.uint8)]),
+            np.concatenate([ended.level, level]),
+            ended.events,
+        )
+
+    def _begin_anew(self) -> int:
+        """The next frame lies on the grid of time; returns how many frames there are until then."""
         grid = self.card.grid
         passed_samples = self.heard_samples + self.lost_samples
         resumed = -(-passed_samples * grid.sample_rate_hz // self.sample_rate_hz)
@@ -82,12 +104,7 @@ class Pipeline:
         silent = max(0, first_frame - self._frames)
         self._frames += silent
         self._tracker = EventTracker(self.card.events, grid, self._frames)
-        yield ended
-        while silent:
-            piece = min(silent, GAP_FRAMES)
-            silent -= piece
-            level = np.full((piece, grid.bins), np.log(grid.magnitude_floor), np.float32)
-            yield Found(np.zeros((piece, grid.bins), np.uint8), level, [])
+        return silent
 
     def flush(self) -> Found:
         """The end of the stream: all frames still to come, and every open event."""

@@ -7,31 +7,28 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
-
-import numpy as np
 
 from birdedge.edge import board
 from birdedge.edge.capture import Capture
 from birdedge.edge.clip_file import Clip
 from birdedge.edge.clip_writer import ClipWriter
-from birdedge.edge.clips import ClipCutter
 from birdedge.edge.clock import boot_id, clock_synchronized, monotonic_s
 from birdedge.edge.config import Config
 from birdedge.edge.errors import BirdedgeError
 from birdedge.edge.ledger import Ledger, Reading
 from birdedge.edge.microphone import Microphone
-from birdedge.edge.model import Model
+from birdedge.edge.model import ARCHIVE_MODEL, DEFAULT_MODEL, Model
 from birdedge.edge.notify import Notifier
+from birdedge.edge.overload import Overload
 from birdedge.edge.pipeline import Found, Pipeline
 from birdedge.edge.resample import StreamResampler
 from birdedge.edge.retention import KeptClip, Retention
 from birdedge.edge.schedule import Schedule
 from birdedge.edge.store import Store
+from birdedge.edge.stream import Stream
 
 log = logging.getLogger(__name__)
-TOLD_EVERY_S = 0.5  # of sound, between what the ledger is told
 STATE_EVERY_S = 5.0
 
 
@@ -62,6 +59,7 @@ class Recorder:
         self._notifier = Notifier()
         self.pipeline: Pipeline | None = None
         self._reloading = False
+        self._overload = Overload()
         self._configure(config)
         name = self._model.card.name
         self.ledger = Ledger(folder, boot_id(), read_clocks, name, config.site, config.commit_s)
@@ -123,49 +121,33 @@ class Recorder:
             clips.close()
 
     def _listen(self, stop: threading.Event, clips: ClipWriter, duration_s: float | None) -> Iterator[Found]:
-        microphone, config = self._microphone, self._config
-        rate_hz, channels = microphone.sample_rate_hz, microphone.channels
+        microphone = self._microphone
         log.info(
             "listening to %r, %d Hz, %d channel(s), with %s (%s)",
             microphone.device.name,
-            rate_hz,
-            channels,
+            microphone.sample_rate_hz,
+            microphone.channels,
             self._model.card.name,
             self._model.card.precision,
         )
-        self.ledger.stream_began(microphone.device.name, rate_hz, channels)
-        self.pipeline = pipeline = Pipeline(self._model, rate_hz, channels, config.channel)
-        began_s = monotonic_s()
-        cutter = ClipCutter(
-            config.clips,
-            clips,
-            self._model.card,
-            rate_hz,
-            channels,
-            lambda sample: datetime.fromtimestamp(began_s + sample / rate_hz + self.ledger.offset_s, UTC),
-            microphone.device.name,
-        )
-        gain = np.float32(10 ** (config.gain_db / 20))
-        sample, told_sample, state_s, paused = 0, 0, 0.0, False
+        stream = Stream(microphone, self._config, self._model, self.ledger, clips)
+        self.pipeline = stream.pipeline
+        overload = self._overload = Overload()
+        state_s, paused = 0.0, False
         for gap_samples, block in self._capture.blocks(stop):
-            if gap_samples:
-                lost_samples = gap_samples
-                for found in pipeline.gap(gap_samples):
-                    cutter.gap(lost_samples, found.mask, found.events)
-                    lost_samples = 0  # the other pieces are of the same gap
-                    yield self._booked(found)
-                self._book_gap(sample, gap_samples)
-                sample = told_sample = sample + gap_samples
-            sound = block if gain == 1 else block * gain
-            found = pipeline.push(sound)
-            cutter.push(sound, found.mask, found.events)
-            yield self._booked(found)
-            sample += len(block)
-            if sample - told_sample >= TOLD_EVERY_S * rate_hz:
-                told_sample = sample
-                self.ledger.heard(sample)
+            mode = overload.mode
+            if not gap_samples and stream.is_left_out(block, mode):
+                continue
+            yield from stream.gap(gap_samples, self._capture.cause)
+            yield stream.push(block)
+            if stream.tell():
                 self._notifier.alive()
-            if duration_s is not None and sample >= duration_s * rate_hz:
+                if overload.waiting(microphone.waiting_samples / microphone.sample_rate_hz, monotonic_s()):
+                    log.warning("too much to do: %s from now on", overload.mode.name)
+                    self.ledger.mode_changed(overload.mode.name)
+                    if overload.mode.long_calls != mode.long_calls and self._config.model == DEFAULT_MODEL:
+                        yield stream.change(Model(ARCHIVE_MODEL) if overload.mode.long_calls else self._model)
+            if duration_s is not None and stream.sample >= duration_s * microphone.sample_rate_hz:
                 break
             if time.monotonic() - state_s >= STATE_EVERY_S:
                 state_s = time.monotonic()
@@ -173,24 +155,10 @@ class Recorder:
                 if paused != (clips.paused is not None):
                     paused = not paused
                     log.warning("%s", clips.paused or "clips are written again")
-        found = pipeline.flush()
-        cutter.flush(found.mask, found.events)
-        self.ledger.heard(sample)
-        yield self._booked(found)
+        yield stream.flush()
 
     def _lost(self) -> None:
         self.ledger.gap_began(self._capture.cause)
-
-    def _booked(self, found: Found) -> Found:
-        for event in found.events:
-            self.ledger.found(event)
-        return found
-
-    def _book_gap(self, sample: int, gap_samples: int) -> None:
-        if self._capture.cause in ("device lost", "paused by schedule"):
-            self.ledger.resumed(sample + gap_samples)
-        else:
-            self.ledger.lost(sample, gap_samples, self._capture.cause)
 
     def _clip_writer(self) -> ClipWriter:
         config = self._config
@@ -226,6 +194,7 @@ class Recorder:
         return {
             "device": microphone.device.name,
             "backlog_s": round(microphone.waiting_samples / microphone.sample_rate_hz, 3),
+            "mode": self._overload.mode.name,
             "losses": self._capture.losses,
             "overflows": microphone.overflows,
             "clips_written": clips.written,

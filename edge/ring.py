@@ -46,6 +46,11 @@ class SampleRing:
         """Samples that wait to be read."""
         return self._written_samples - self._read_samples
 
+    @property
+    def offered_samples(self) -> int:
+        """Samples that were to be written, kept or dropped."""
+        return self._written_samples + self.dropped_samples
+
     def write(self, block: NDArray[np.float32]) -> int:
         """Copy what fits and drop the rest; return how many samples were kept.
 

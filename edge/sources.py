@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from birdedge.edge.audio_file import AudioFile
 from birdedge.edge.microphone import Microphone
 from birdedge.edge.raw_stream import raw_blocks
-from birdedge.edge.soundscape import soundscape
 
 Blocks = Iterator[tuple[int, NDArray[np.float32]]]
 LIVE_BLOCK_S = 0.05
@@ -56,6 +55,8 @@ def file_source(file: AudioFile, stop: threading.Event, fast: bool) -> Source:
 
 def demo_source(duration_s: float, seed: int, stop: threading.Event, fast: bool) -> Source:
     """The soundscape that birdedge makes itself."""
+    from birdedge.edge.soundscape import soundscape  # memory that the daemon need not have
+
     scene = soundscape(duration_s, seed)
     step = FAST_BLOCK_SAMPLES if fast else round(LIVE_BLOCK_S * scene.sample_rate_hz)
     pieces = (scene.samples[at : at + step, np.newaxis] for at in range(0, len(scene.samples), step))

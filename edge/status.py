@@ -120,7 +120,7 @@ def status_page(status: Status) -> str:
     lines = [
         f"{status.state}{f' at {status.site}' if status.site else ''}, {d.get('device', 'no microphone yet')}, "
         f"with {status.model}",
-        f"last sound {age}, backlog {d.get('backlog_s', 0):.1f} s",
+        f"last sound {age}, backlog {d.get('backlog_s', 0):.1f} s, {d.get('mode', 'all sound')} looked at",
         f"heard {status.coverage_today:.3%} of today, {status.coverage_since_start:.3%} since the start "
         f"({status.heard_s / 3600:.1f} h)",
         f"{status.events_today} event(s) today, {status.events} in all",

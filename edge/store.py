@@ -7,6 +7,7 @@ their UTC only so that other programs can read it. A sound is known by its strea
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -47,6 +48,7 @@ CREATE TABLE gaps (
     length_s REAL,                     -- none while it lasts
     cause TEXT NOT NULL
 );
+CREATE TABLE modes (boot INTEGER NOT NULL REFERENCES boots, boot_s REAL NOT NULL, mode TEXT NOT NULL);
 CREATE TABLE events (
     id INTEGER PRIMARY KEY, stream INTEGER NOT NULL REFERENCES streams,
     onset_sample INTEGER NOT NULL, offset_sample INTEGER NOT NULL, onset_s REAL NOT NULL,
@@ -94,7 +96,11 @@ class Store:
         if read_only:
             if not self.path.is_file():
                 raise StoreError(f"there is no {self.path}: name the folder of `birdedge listen --out`")
-            self._db = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True, timeout=10.0)
+            # Where no log lies beside it and none can be made, as on a card in a reader, the file is taken as it is.
+            log = self.path.with_name(f"{FILE_NAME}-wal")
+            immutable = int(not log.exists() and not os.access(folder, os.W_OK))
+            uri = f"{self.path.absolute().as_uri()}?mode=ro&immutable={immutable}"
+            self._db = sqlite3.connect(uri, uri=True, timeout=10.0)
             return
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -249,13 +255,18 @@ class Store:
     ) -> None:
         """A clip that lies whole under its name."""
         self._execute(
-            "INSERT INTO clips (path, stream, first_sample, samples, bytes, score) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO clips (path, stream, first_sample, samples, bytes, score) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
             (path, stream, first_sample, samples, size_bytes, score),
         )
 
     def remove_clip(self, path: str) -> None:
         """A clip that was deleted."""
         self._execute("DELETE FROM clips WHERE path = ?", (path,))
+
+    def add_mode(self, boot: int, boot_s: float, mode: str) -> None:
+        """From here on the recorder is lighter, or no longer so."""
+        self._execute("INSERT INTO modes VALUES (?, ?, ?)", (boot, boot_s, mode))
 
     def set_state(self, run: int, boot_s: float, state: str) -> None:
         """How the recorder does, as JSON; the last one is kept."""

@@ -1,10 +1,24 @@
 """The configuration file: read with care, written without loss."""
 
+import dataclasses
+import re
+import tomllib
+
 import pytest
 
-from birdedge.edge.config import Config, default_config_path, read_config, write_model
+from birdedge.edge.clip_settings import ClipSettings
+from birdedge.edge.config import (
+    TEMPLATE,
+    Config,
+    default_config_path,
+    read_config,
+    write_model,
+    write_template,
+)
 from birdedge.edge.errors import SettingsError
 from birdedge.edge.model import DEFAULT_MODEL
+from birdedge.edge.retention import RetentionSettings
+from birdedge.edge.schedule import ScheduleSettings
 
 
 def test_without_a_configuration_all_is_default(tmp_path, monkeypatch):
@@ -53,3 +67,46 @@ def test_a_configuration_that_is_wrong_is_not_written_over(tmp_path):
     with pytest.raises(SettingsError, match="unknown key"):
         write_model(path, "x")
     assert path.read_text(encoding="utf-8") == "other = 1\n"
+
+
+def test_the_commented_configuration_shows_each_key_with_its_default(tmp_path):
+    path = tmp_path / "config.toml"
+    write_template(path)
+    assert read_config(path) == Config()
+    with pytest.raises(SettingsError, match="is there already"):
+        write_template(path)
+    # What is shown behind a # is a value the key may have.
+    text = re.sub(r"(?m)^# (?=\w+ = )", "", TEMPLATE)
+    path.write_text(text, encoding="utf-8")
+    shown = read_config(path)
+    tables = tomllib.loads(text)
+    for cls, table in (
+        (Config, tables),
+        (ScheduleSettings, tables["schedule"]),
+        (ClipSettings, tables["clips"]),
+        (RetentionSettings, tables["retention"]),
+    ):
+        assert {f.name for f in dataclasses.fields(cls)} == set(table)
+    for name in ("schedule", "clips"):
+        assert getattr(shown, name) == getattr(Config(), name)
+    for name in ("site", "model", "tables", "commit_s", "gain_db", "channels"):
+        assert getattr(shown, name) == getattr(Config(), name)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("latitude_deg = 91.0", "latitude_deg is 91.0; it must lie in -90..90"),
+        ("gain_db = 100.0", "gain_db is 100.0"),
+        ("commit_s = 0.0", "commit_s is 0.0"),
+        ('tables = ["xls"]', "tables names 'xls'"),
+        ("[clips]\nkepe = 'events'", "did you mean 'keep'"),
+        ('[schedule]\nwindows = ["dawn"]', "'dawn'"),
+        ("lowest_score = 2.0", "lowest_score is 2.0"),
+    ],
+)
+def test_a_value_out_of_range_is_refused_in_a_sentence(tmp_path, text, sentence):
+    path = tmp_path / "config.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError, match=re.escape(sentence)):
+        read_config(path)

@@ -21,11 +21,14 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 class Daemon:
     """`birdedge listen --out` as systemd would run it; ended when the block is left."""
 
-    def __init__(self, microphone, folder: Path, config: str = "", prefix=()):
+    def __init__(self, microphone, folder: Path, config: str = "", prefix=(), path=ROOT):
         self.out, self.log = folder / "out", folder / "log"
         self._config = folder / "config.toml"
-        self._config.write_text(f"tables = []\n{config}", encoding="utf-8")
+        self._config.write_text(config, encoding="utf-8")
         self._environment = {**ENVIRONMENT, **microphone.environment}
+        self._environment["PYTHONPATH"] = (
+            f"{path}{os.pathsep}{ROOT}"  # where a test's sitecustomize.py may lie
+        )
         self._prefix = prefix
         self.start()
 
@@ -81,13 +84,17 @@ class Daemon:
         """Cause and length in seconds of each gap."""
         return [(gap.cause, gap.length_s) for gap in self.coverage().gaps]
 
-    def events(self) -> list[tuple[float, ...]]:
-        """UTC of each event's onset, in its database."""
+    def rows(self, query: str) -> list[tuple[float, ...]]:
+        """What a SELECT finds in its database."""
         store = Store(self.out, read_only=True)
         try:
-            return store.rows("SELECT utc_s, uncertainty_s, score FROM events ORDER BY utc_s")
+            return store.rows(query)
         finally:
             store.close()
+
+    def events(self) -> list[tuple[float, ...]]:
+        """UTC of each event's onset, in its database."""
+        return self.rows("SELECT utc_s, uncertainty_s, score FROM events ORDER BY utc_s")
 
     def printed(self) -> list[dict[str, object]]:
         """The events that it printed."""

@@ -194,3 +194,37 @@ def test_outside_its_schedule_it_is_paused_and_says_so(breakable_microphone, tmp
     assert state.stdout.startswith("paused")
     paused = [g.length_s for g in daemon.coverage().gaps if g.cause == "paused by schedule"]
     assert max(paused) == pytest.approx(6, abs=1.2)
+
+
+# In place of the network, one that takes 1.5 s of a processor's time for each second of sound.
+SLOW = """
+import time
+from birdedge.edge.segmenter import Segmenter
+call = Segmenter.call
+def slow(segmenter):
+    call(segmenter)
+    time.sleep(1.5 * segmenter.card.chunk_frames * segmenter.card.grid.hop_s)
+Segmenter.call = slow
+"""
+
+
+def test_a_model_slower_than_the_sound_makes_it_lighter_and_all_that_is_not_looked_at_is_counted(
+    breakable_microphone, tmp_path
+):
+    (tmp_path / "sitecustomize.py").write_text(SLOW, encoding="utf-8")
+    with Daemon(breakable_microphone, tmp_path, path=tmp_path) as daemon:
+        daemon.wait_for("listening to")
+        began_s = time.time()
+        daemon.wait_for("too much to do: longer calls from now on", timeout_s=30)
+        daemon.wait_for("too much to do: half of the sound from now on", timeout_s=45)
+        time.sleep(15)
+        lasted_s = time.time() - began_s
+        daemon.stop()
+    found = daemon.coverage()
+    lost = [g for g in found.gaps if g.utc_s > began_s - 1]
+    assert {g.cause for g in lost} == {"too slow"}
+    assert (
+        found.heard_s + sum(g.length_s for g in lost) >= lasted_s - 6.0
+    )  # the ring's five seconds were still to come
+    modes = [mode for (mode,) in daemon.rows("SELECT mode FROM modes")]
+    assert modes[:2] == ["longer calls", "half of the sound"]

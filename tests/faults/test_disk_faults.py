@@ -1,0 +1,195 @@
+"""What breaks disks: clips stop, listening and the events it prints do not, and afterwards the book has all of it.
+
+The faults are real, but for the disk that takes two seconds a commit: there the daemon sleeps.
+"""
+
+import os
+import resource
+import subprocess
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from tests.faults.daemon import BIRDEDGE, ENVIRONMENT, Daemon
+
+SHORT_CLIPS = """
+[clips]
+before_s = 0.3
+after_s = 0.3
+shortest_s = 0.5
+longest_s = 2.0
+free_floor_mb = 0.0
+[retention]
+free_floor_mb = 0.0
+"""
+# The daemon's words go through a pipe: its files are then those on the disk alone.
+THROUGH_A_PIPE = ("bash", "-c", 'exec "$@" > >(exec cat) 2>&1', "bash")
+SLOW_DISK = """
+import os, sys, time
+from birdedge.edge.store import Store
+
+def slow(function):
+    def slow_function(*arguments):
+        time.sleep(2)
+        return function(*arguments)
+    return slow_function
+
+Store.commit, os.fsync = slow(Store.commit), slow(os.fsync)
+print("this disk is slow", file=sys.stderr)
+"""
+FLAT_BYTES = 30_000_000  # what memory may grow by
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 8 MB where the daemon writes."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    if (
+        os.geteuid()
+        or subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", folder], capture_output=True
+        ).returncode
+    ):
+        pytest.skip("a small disk is a tmpfs, which only root may mount")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def status(daemon):
+    """Exit code and page of `birdedge status`."""
+    done = subprocess.run(
+        [*BIRDEDGE, "status", daemon.out], env=ENVIRONMENT, capture_output=True, text=True, timeout=30
+    )
+    assert not done.stderr
+    return done.returncode, done.stdout
+
+
+def wait_until_well(daemon, timeout_s=20.0):
+    """Until `birdedge status` finds nothing that needs a person."""
+    until_s = time.monotonic() + timeout_s
+    while (found := status(daemon))[0]:
+        assert time.monotonic() < until_s, found[1]
+        time.sleep(0.5)
+
+
+def hear(daemon, microphone, song):
+    """Play the song; events were printed meanwhile."""
+    before = len(daemon.printed())
+    microphone.play(song)
+    time.sleep(0.5)
+    assert len(daemon.printed()) > before
+
+
+def fill(disk):
+    """Take all room on a disk; the file that took it."""
+    ballast = disk / "ballast"
+    with pytest.raises(OSError, match="No space left"):
+        ballast.write_bytes(bytes(16 << 20))
+    return ballast
+
+
+def clips(daemon):
+    """Those on the disk."""
+    return set(daemon.out.rglob("*.flac"))
+
+
+def test_a_full_disk_stops_clips_but_neither_listening_nor_events_until_there_is_room(
+    virtual_microphone, song, small_disk
+):
+    with Daemon(virtual_microphone, small_disk.parent, SHORT_CLIPS) as daemon:
+        daemon.wait_for("listening to")
+        hear(daemon, virtual_microphone, song)
+        wait_until_well(daemon)
+        memory_bytes = daemon.resident_bytes()
+        ballast = fill(small_disk)
+        before = clips(daemon)
+        hear(daemon, virtual_microphone, song)
+        daemon.wait_for("cannot be written or read (database or disk is full)")
+        daemon.wait_for("flac would leave 0 MB free")
+        assert clips(daemon) == before
+        code, page = status(daemon)
+        assert code == 1
+        assert f"! the disk of {daemon.out} is full" in page
+        ballast.unlink()
+        hear(daemon, virtual_microphone, song)
+        daemon.wait_for("clips are written again")
+        wait_until_well(daemon)
+        assert clips(daemon) > before
+        assert daemon.resident_bytes() < memory_bytes + FLAT_BYTES
+        daemon.stop()
+    assert len(daemon.events()) == len(daemon.printed())
+    assert daemon.gaps() == []
+
+
+@contextmanager
+def read_only(folder, process):
+    """What a file system that went read-only of its own does, and no mount of a disk in use can: it refuses new files
+    (here a mount over the folder does), and what is written to open ones (here a limit of the process does)."""
+    subprocess.run(["mount", "--bind", "-o", "ro", folder, folder], check=True)
+    before = resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+    try:
+        yield
+    finally:
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, before)
+        subprocess.run(["umount", folder], check=True)
+
+
+def test_a_disk_that_turns_read_only_stops_clips_but_neither_listening_nor_events_until_it_can_be_written(
+    virtual_microphone, song, small_disk
+):
+    with Daemon(virtual_microphone, small_disk.parent, SHORT_CLIPS, THROUGH_A_PIPE) as daemon:
+        daemon.wait_for("listening to")
+        hear(daemon, virtual_microphone, song)
+        wait_until_well(daemon)
+        memory_bytes, before = daemon.resident_bytes(), clips(daemon)
+        with read_only(small_disk, daemon.process):
+            hear(daemon, virtual_microphone, song)
+            daemon.wait_for("cannot be written or read (disk I/O error)")
+            daemon.wait_for("cannot be written (Read-only file system)")
+            assert clips(daemon) == before
+            code, page = status(daemon)
+            assert code == 1
+            assert f"! the disk of {daemon.out} is read-only" in page
+        hear(daemon, virtual_microphone, song)
+        daemon.wait_for("clips are written again")
+        wait_until_well(daemon)
+        assert clips(daemon) > before
+        assert daemon.resident_bytes() < memory_bytes + FLAT_BYTES
+        daemon.stop()
+    assert len(daemon.events()) == len(daemon.printed())
+    assert daemon.gaps() == []
+
+
+def test_a_disk_that_is_read_only_at_the_start_is_one_sentence_and_its_book_can_be_read(
+    virtual_microphone, small_disk
+):
+    with Daemon(virtual_microphone, small_disk.parent) as daemon:
+        daemon.wait_for("listening to")
+        daemon.stop()
+        subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+        assert status(daemon)[1].startswith("stopped")
+        daemon.start()
+        assert daemon.process.wait(30) == 1
+        assert daemon.said().splitlines()[-1].startswith("Error: ")
+        assert "name a folder that can be written to and has room" in daemon.said()
+        subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
+        daemon.start()
+        daemon.wait_for("listening to", times=2)
+        daemon.stop()
+
+
+def test_a_disk_that_takes_two_seconds_for_each_commit_costs_no_sound(virtual_microphone, song, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(SLOW_DISK, encoding="utf-8")
+    with Daemon(virtual_microphone, tmp_path, SHORT_CLIPS, path=tmp_path) as daemon:
+        daemon.wait_for("this disk is slow")
+        daemon.wait_for("listening to")
+        began_s = time.monotonic()
+        hear(daemon, virtual_microphone, song)
+        lasted_s = time.monotonic() - began_s
+        daemon.stop()
+    assert daemon.gaps() == []
+    assert daemon.coverage().heard_s >= lasted_s
+    assert len(daemon.events()) == len(daemon.printed())
+    assert clips(daemon)

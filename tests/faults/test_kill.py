@@ -1,0 +1,139 @@
+"""SIGKILL at any moment: the book opens, what was found a second before is in it, and no clip is torn."""
+
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import soundfile
+
+from birdedge.edge.guano import read_guano
+from birdedge.edge.mask_file import read_mask_file
+from birdedge.edge.store import FILE_NAME
+from tests.faults.daemon import ENVIRONMENT
+
+SEED = 5
+FOLDERS, KILLS = 5, 10  # folders side by side; kills in each, one after another
+LONGEST_S = 3.0  # that a recorder lives
+LOST_S = 1.0  # of events, at most
+# Python, model and sound are made ready once; each line on standard input names the folder of one more recorder, which
+# is forked from there. It says its number, hears up to thirty seconds of sound a second, and says each event.
+RECORDERS = """
+import json, os, sys, time
+from datetime import UTC, datetime
+from pathlib import Path
+from birdedge.edge.clip_settings import ClipSettings
+from birdedge.edge.clip_writer import ClipWriter
+from birdedge.edge.clips import ClipCutter
+from birdedge.edge.ledger import Ledger
+from birdedge.edge.model import Model
+from birdedge.edge.pipeline import Pipeline
+from birdedge.edge.recorder import read_clocks
+from birdedge.edge.soundscape import soundscape
+
+BLOCK_SAMPLES, PAUSE_S = 3200, 1 / 300
+model, scene = Model("birdedge-int8"), soundscape(20.0, seed=7, calls_per_minute=60)
+rate_hz = scene.sample_rate_hz
+settings = ClipSettings(before_s=0.2, after_s=0.2, shortest_s=0.5, longest_s=5.0, mask=True, free_floor_mb=0.0)
+
+def record(folder):
+    ledger = Ledger(folder, "boot", read_clocks, model.card.name, site=str(os.getpid()), commit_s=0.2)
+    ledger.stream_began("microphone", rate_hz, 1)
+
+    def index(clip):
+        path = clip.path.relative_to(folder).as_posix()
+        ledger.clip_written(path, clip.first_sample, clip.samples, clip.size_bytes, clip.score)
+
+    began_s, sample = time.time(), 0
+    utc_of = lambda sample: datetime.fromtimestamp(began_s + sample / rate_hz, UTC)
+    pipeline = Pipeline(model, rate_hz, 1)
+    writer = ClipWriter(folder / "clips", settings, index)
+    cutter = ClipCutter(settings, writer, model.card, rate_hz, 1, utc_of)
+    while True:
+        at = sample % len(scene.samples)
+        block = scene.samples[at : at + BLOCK_SAMPLES, None]
+        found = pipeline.push(block)
+        cutter.push(block, found.mask, found.events)
+        sample += len(block)
+        ledger.heard(sample)
+        for event in found.events:
+            ledger.found(event)
+            print(json.dumps([time.monotonic(), round(event.onset_s * rate_hz), event.low_hz]), flush=True)
+        time.sleep(PAUSE_S)
+
+print("ready", flush=True)
+for line in sys.stdin:
+    if os.fork() == 0:
+        print(os.getpid(), flush=True)
+        record(Path(line.strip()))
+    os.wait()
+    print("killed", flush=True)
+"""
+
+
+def rows(folder, query):
+    """What the book answers."""
+    with closing(sqlite3.connect(folder / FILE_NAME)) as book:
+        return book.execute(query).fetchall()
+
+
+def killed_again_and_again(folder, seed):
+    """By each recorder's number what it had said for more than a second when it was killed: events."""
+    folder.mkdir()
+    lives_s = random.Random(seed)
+    said = {}
+    with subprocess.Popen(
+        [sys.executable, "-c", RECORDERS],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=ENVIRONMENT,
+        text=True,
+    ) as recorders:
+        assert recorders.stdout.readline() == "ready\n"
+        for _ in range(KILLS):
+            print(folder, file=recorders.stdin, flush=True)
+            number = int(recorders.stdout.readline())
+            time.sleep(lives_s.uniform(0, LONGEST_S))
+            killed_s = time.monotonic()
+            os.kill(number, signal.SIGKILL)
+            lines = iter(recorders.stdout.readline, "killed\n")
+            events = [json.loads(line) for line in lines]
+            said[number] = [tuple(event) for said_s, *event in events if said_s < killed_s - LOST_S]
+            assert rows(folder, "PRAGMA integrity_check") == [("ok",)]
+        recorders.stdin.close()
+    return said
+
+
+def test_fifty_kills_at_random_moments_cost_no_book_no_clip_and_at_most_a_second_of_events(tmp_path):
+    print(f"seed {SEED}")
+    folders = [tmp_path / str(number) for number in range(FOLDERS)]
+    with ThreadPoolExecutor(FOLDERS) as side_by_side:
+        lives = list(side_by_side.map(killed_again_and_again, folders, range(SEED, SEED + FOLDERS)))
+    checked_events = checked_clips = 0
+    for folder, said in zip(folders, lives, strict=True):
+        kept = rows(
+            folder,
+            """SELECT CAST(runs.site AS INTEGER), onset_sample, low_hz FROM events
+            JOIN streams ON streams.id = events.stream JOIN runs ON runs.id = streams.run""",
+        )
+        assert len(kept) == len(set(kept)), "an event is there twice"
+        old = {(number, *event) for number, events in said.items() for event in events}
+        assert old <= set(kept)
+        assert len(list(folder.rglob("*.part"))) <= 2, "what was half-written stays for ever"
+        for path in folder.glob("clips/**/*.flac"):
+            sound, rate_hz = soundfile.read(path)
+            assert round(len(sound) / rate_hz, 3) == float(read_guano(path)["Length"])
+            assert len(read_mask_file(path.with_suffix(".npz")).mask)
+            checked_clips += 1
+        for name, samples in rows(folder, "SELECT path, samples FROM clips"):
+            assert soundfile.info(folder / name).frames == samples
+        checked_events += len(old)
+    print(f"{checked_events} events, {checked_clips} clips")
+    assert checked_events >= KILLS
+    assert checked_clips >= KILLS
