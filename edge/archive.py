@@ -54,13 +54,18 @@ def segment_file(
             for block in file.blocks(FAST_BLOCK_SAMPLES):
                 found = pipeline.push(block)
                 output.write(found)
-                events += found.events
+                events += _without_masks(found.events)
                 progress(len(block) / file.sample_rate_hz)
             found = pipeline.flush()
             output.write(found)
-            events += found.events
+            events += _without_masks(found.events)
         duration_s = pipeline.heard_samples / file.sample_rate_hz
-    return Segmentation(path, duration_s, tuple(replace(event, mask=NO_MASK) for event in events))
+    return Segmentation(path, duration_s, tuple(events))
+
+
+def _without_masks(events: list[Event]) -> list[Event]:
+    """A file may hold thousands, whose masks are written and need not be kept."""
+    return [replace(event, mask=NO_MASK) for event in events]
 
 
 def segment_files(
