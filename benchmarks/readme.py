@@ -46,7 +46,7 @@ def main(cost: bool, data: Path | None, aarch64: bool) -> None:
     if data:
         parts["baselines"] = baselines_part(data)
     if aarch64:
-        parts["aarch64"] = section()
+        parts["aarch64"] = section() + "\n"
     for name, part in parts.items():
         text = re.sub(
             rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", lambda m, p=part: m[1] + p + m[2], text, flags=re.S
