@@ -164,6 +164,7 @@ class Ledger:
     def close(self) -> None:
         """The run ended as it should."""
         now = self._read()
+        self._tell(lambda: self._end_gap(now.boot_s))
         self._tell(lambda: self.store.end_run(self._run, now.boot_s))
         self._closing = True
         self._told.set()

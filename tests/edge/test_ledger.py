@@ -127,6 +127,18 @@ def test_a_restart_cannot_hide_a_gap(tmp_path, end, boot_id, cause):
     assert coverage(Store(tmp_path), 0.0, 2e9).heard_s == pytest.approx(15)
 
 
+def test_a_run_that_ends_while_nothing_is_heard_ends_the_gap_too(tmp_path):
+    clocks = Clocks()
+    ledger = begun(tmp_path, clocks)
+    hear(ledger, clocks, 0, 10)
+    ledger.gap_began("device lost")
+    clocks.pass_s(20.0)
+    ledger.close()
+    clocks.pass_s(60.0)
+    begun(tmp_path, clocks).close()
+    assert gaps(tmp_path) == [("device lost", 20.0), ("stopped", 60.0)]
+
+
 def test_a_device_that_was_away_when_the_power_went_is_told_apart_from_the_power(tmp_path):
     clocks = Clocks()
     ledger = begun(tmp_path, clocks)
