@@ -23,7 +23,7 @@ from benchmarks.aarch64 import (
 )
 from birdedge.edge.model import Model
 
-DEMO_S = 12.0
+DEMO_S = 20.0
 LISTEN_LIMIT_BYTES = 110e6
 INSTALL_LIMIT_BYTES = 200e6
 

@@ -50,7 +50,7 @@ def killed(ledger):
     while ledger._facts:
         time.sleep(0.01)
     time.sleep(0.05)
-    ledger._run = -1  # ends no run
+    ledger._run, ledger._page.gap = -1, 0  # ends no run and no gap
     ledger.close()
 
 
