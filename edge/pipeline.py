@@ -123,6 +123,8 @@ class Pipeline:
         return samples[skipped:]
 
     def _follow(self, segmented: Segmented) -> Found:
+        if not len(segmented):  # most blocks of a microphone complete no call of the network
+            return Found(np.zeros((0, self.card.grid.bins), np.uint8), segmented.level, [])
         mask = mask_bytes(segmented.mask)
         self._frames += len(mask)
         return Found(mask, segmented.level, self._tracker.push(mask, segmented.level, segmented.floor))
