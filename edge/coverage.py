@@ -39,9 +39,8 @@ class Coverage:
 def coverage(store: Store, since_utc_s: float, until_utc_s: float) -> Coverage:
     """Between two moments of UTC, by the clock as it is known now."""
     spans = store.rows(
-        """SELECT heard.began_s + boots.offset_s, heard.samples * 1.0 / streams.sample_rate_hz FROM heard
-        JOIN streams ON streams.id = heard.stream JOIN runs ON runs.id = streams.run
-        JOIN boots ON boots.id = runs.boot"""
+        """SELECT began_s + offset_s, samples * 1.0 / sample_rate_hz
+        FROM heard JOIN boot_of_stream USING (stream)"""
     )
     rows = store.rows(
         """SELECT gaps.began_s + boots.offset_s, gaps.length_s, gaps.cause FROM gaps

@@ -224,8 +224,8 @@ class Ledger:
             return
         run, boot, began_s, ended_s, offset_s = found[0]
         heard = self.store.rows(
-            "SELECT max(heard.began_s + heard.samples * 1.0 / streams.sample_rate_hz) FROM heard "
-            "JOIN streams ON streams.id = heard.stream WHERE streams.run = ?",
+            "SELECT max(began_s + samples * 1.0 / sample_rate_hz) FROM heard JOIN boot_of_stream USING (stream) "
+            "WHERE run = ?",
             (run,),
         )[0][0]
         last_s = ended_s if ended_s is not None else heard if heard is not None else began_s

@@ -180,9 +180,8 @@ class Recorder:
     def _kept_clips(self) -> list[KeptClip]:
         store = Store(self._folder, read_only=True)
         rows = store.rows(
-            """SELECT clips.path, streams.began_s + clips.first_sample * 1.0 / streams.sample_rate_hz + boots.offset_s,
-            clips.bytes, clips.score FROM clips JOIN streams ON streams.id = clips.stream
-            JOIN runs ON runs.id = streams.run JOIN boots ON boots.id = runs.boot"""
+            """SELECT path, stream_began_s + first_sample * 1.0 / sample_rate_hz + offset_s, bytes, score
+            FROM clips JOIN boot_of_stream USING (stream)"""
         )
         store.close()
         return [

@@ -82,8 +82,8 @@ def _status(store: Store, now_utc_s: float, disk_problem: str | None) -> Status:
     told = store.rows("SELECT boot_s, json FROM state")
     details: dict[str, Any] = json.loads(str(told[0][1])) if told else {}
     last = store.rows(
-        """SELECT max(heard.began_s + heard.samples * 1.0 / streams.sample_rate_hz) FROM heard
-        JOIN streams ON streams.id = heard.stream WHERE streams.run = (SELECT max(id) FROM runs)"""
+        """SELECT max(began_s + samples * 1.0 / sample_rate_hz) FROM heard JOIN boot_of_stream USING (stream)
+        WHERE run = (SELECT max(id) FROM runs)"""
     )[0][0]
     open_gap = store.rows("SELECT cause FROM gaps WHERE length_s IS NULL ORDER BY id DESC LIMIT 1")
     state = "listening"

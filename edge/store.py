@@ -64,6 +64,10 @@ CREATE TABLE state (
     id INTEGER PRIMARY KEY CHECK (id = 1), run INTEGER NOT NULL REFERENCES runs, boot_s REAL NOT NULL,
     json TEXT NOT NULL
 );
+CREATE VIEW boot_of_stream AS  -- what turns a sample into boot_s and UTC
+    SELECT streams.id AS stream, streams.run, streams.sample_rate_hz, streams.began_s AS stream_began_s,
+    boots.id AS boot, boots.offset_s
+    FROM streams JOIN runs ON runs.id = streams.run JOIN boots ON boots.id = runs.boot;
 CREATE INDEX events_by_utc ON events (utc_s);
 """
 
@@ -177,8 +181,7 @@ class Store:
             assert changed.rowcount == 1
             return self._db.execute(
                 """UPDATE events SET utc_s = onset_s + ?1, uncertainty_s = coalesce(uncertainty_s, ?3), corrected = 1
-                WHERE stream IN
-                (SELECT streams.id FROM streams JOIN runs ON runs.id = streams.run WHERE runs.boot = ?2)""",
+                WHERE stream IN (SELECT stream FROM boot_of_stream WHERE boot = ?2)""",
                 (offset_s, boot, uncertainty_s),
             ).rowcount
 
