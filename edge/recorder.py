@@ -45,9 +45,6 @@ class Recorder:
         folder: where database and clips go.
         reread: gives the configuration anew, when `reload` asks for it.
 
-    Attributes:
-        pipeline: what the sound went through; None before there was any.
-
     Raises:
         StoreError: the folder's database cannot be opened.
         SettingsError: the schedule lacks a place, or the microphone cannot be as it was asked for.
@@ -57,7 +54,7 @@ class Recorder:
     def __init__(self, config: Config, folder: Path, reread: Callable[[], Config]) -> None:
         self._folder, self._reread = folder, reread
         self._notifier = Notifier()
-        self.pipeline: Pipeline | None = None
+        self._stream: Stream | None = None
         self._reloading = False
         self._overload = Overload()
         self._configure(config)
@@ -65,6 +62,11 @@ class Recorder:
         self.ledger = Ledger(folder, boot_id(), read_clocks, name, config.site, config.commit_s)
         if (aside := self.ledger.store.set_aside) is not None:
             log.error("the database was damaged; it is kept as %s, and a new one begins", aside)
+
+    @property
+    def pipeline(self) -> Pipeline | None:
+        """What the sound goes through; None before there was any."""
+        return None if self._stream is None else self._stream.pipeline
 
     @property
     def overflows(self) -> int:
@@ -108,6 +110,7 @@ class Recorder:
         schedule = Schedule(config.schedule, config.latitude_deg, config.longitude_deg)
         microphone = Microphone(config.device, channels=config.channels, sample_rate_hz=config.sample_rate_hz)
         self._config, self._model, self._microphone = config, model, microphone
+        self._stream = None
         # Paused by its schedule it does what it should: the watchdog is fed as if by frames.
         self._capture = Capture(microphone, schedule, self._lost, self._notifier.alive)
 
@@ -130,8 +133,7 @@ class Recorder:
             self._model.card.name,
             self._model.card.precision,
         )
-        stream = Stream(microphone, self._config, self._model, self.ledger, clips)
-        self.pipeline = stream.pipeline
+        stream = self._stream = Stream(microphone, self._config, self._model, self.ledger, clips)
         overload = self._overload = Overload()
         state_s, paused = 0.0, False
         for gap_samples, block in self._capture.blocks(stop):
@@ -158,6 +160,8 @@ class Recorder:
         yield stream.flush()
 
     def _lost(self) -> None:
+        if self._stream is not None:  # the gap begins where its sound ends
+            self.ledger.heard(self._stream.sample)
         self.ledger.gap_began(self._capture.cause)
 
     def _clip_writer(self) -> ClipWriter:

@@ -136,7 +136,7 @@ def exported(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     """A folder with one network in int8, in int8 with longer calls, and in fp32."""
     folder = tmp_path_factory.mktemp("exported")
     wanted = ExportSettings(
-        quantize=True, frames=(16, 64), largest_loss=1.0
+        quantize=True, frames=(16, 64), activations=("u8", "s8"), largest_loss=1.0
     )  # random weights lose what they like
     exported = export(checkpoint, folder / "mine.onnx", wanted, say=lambda _: None)
     assert {path.name: (card.precision, card.chunk_frames) for path, card in exported.cards.items()} == {
