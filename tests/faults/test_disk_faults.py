@@ -78,8 +78,10 @@ def hear(daemon, microphone, song):
     """Play the song; events were printed meanwhile."""
     before = len(daemon.printed())
     microphone.play(song)
-    time.sleep(0.5)
-    assert len(daemon.printed()) > before
+    until_s = time.monotonic() + 10.0
+    while len(daemon.printed()) == before:
+        assert time.monotonic() < until_s, daemon.said()
+        time.sleep(0.1)
 
 
 def fill(disk):
