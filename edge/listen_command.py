@@ -127,8 +127,6 @@ def listen(
     stop = threading.Event()
     with ExitStack() as stack:
         stack.enter_context(stopped_by_signals(stop))
-        if not as_json:
-            print_line(event_table.header())
         if out is not None and source is None and not (demo or or_demo):
             reread = functools.partial(_with_options, config, **options)
             _record(settings, reread, opened.card, out, masks, duration_s, as_json, stop)
@@ -149,6 +147,8 @@ def listen(
             f"with {opened.card.name} ({opened.card.precision})",
             err=True,
         )
+        if not as_json:
+            print_line(event_table.header())
         count = 0
         try:
             for found in run(pipeline, itertools.chain(first, blocks)):
@@ -174,6 +174,8 @@ def _record(
     signal.signal(signal.SIGHUP, lambda *_: recorder.reload(stop))
     wanted = Wanted(out, settings.tables, masks)
     count = 0
+    if not as_json:
+        print_line(event_table.header())
     with RecordingOutput(wanted, _now(), "microphone", card, atomic=False) as output:
         try:
             told = ""

@@ -17,7 +17,7 @@ from birdedge.edge.clock import boot_id, clock_synchronized, monotonic_s
 from birdedge.edge.config import Config
 from birdedge.edge.errors import BirdedgeError
 from birdedge.edge.ledger import Ledger, Reading
-from birdedge.edge.microphone import Microphone
+from birdedge.edge.microphone import Microphone, input_devices
 from birdedge.edge.model import ARCHIVE_MODEL, DEFAULT_MODEL, Model
 from birdedge.edge.notify import Notifier
 from birdedge.edge.overload import Overload
@@ -101,6 +101,7 @@ class Recorder:
             self.ledger.close()
 
     def _configure(self, config: Config) -> None:
+        input_devices()  # where PortAudio itself is missing, no waiting helps
         model = Model(config.model)
         if config.lowest_score is not None:
             events = replace(model.card.events, lowest_score=config.lowest_score)

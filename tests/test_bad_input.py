@@ -297,7 +297,7 @@ def test_a_model_that_cannot_be_used_is_refused(refused, good, tmp_path, kind):
         (("listen", "--quick"), "No such option '--quick'"),
         (("segment",), "Missing argument 'FILES...'"),
         (("lisen",), "there is no command 'lisen'; did you mean 'listen'?"),
-        (("frobnicate",), "there is no command 'frobnicate'; use one of listen, segment"),
+        (("frobnicate",), "there is no command 'frobnicate'; use one of listen, status"),
         (("listen", "--demo", "file.wav"), "both --demo and 'file.wav'"),
         (("listen", "good.wav", "--rate", 48000), "--rate 48000"),
         (("listen", "good.wav", "--device", "USB"), "--device 'USB'"),

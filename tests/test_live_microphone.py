@@ -24,6 +24,7 @@ import pytest
 import soundfile
 import soxr
 
+from birdedge.edge.events import EventSettings
 from birdedge.edge.mask_file import read_mask_file
 from birdedge.edge.model import Model
 from birdedge.edge.pipeline import Pipeline
@@ -173,7 +174,7 @@ def test_resampled_by_pulseaudio_the_sound_is_heard_alike(virtual_microphone, de
     one, other = mask[:frames] >= 128, live[:frames] >= 128
     assert (one & other).sum() / (one | other).sum() > 0.8
     for some, others in ((found, expected), (expected, found)):
-        clear = [event for event in some if event["score"] > 0.9]
+        clear = [event for event in some if event["score"] > EventSettings.lowest_score + 0.01]
         assert len(clear) >= 3
         assert [event for event in clear if not any(overlaps(event, other) for other in others)] == []
 
