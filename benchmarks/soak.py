@@ -35,7 +35,7 @@ from benchmarks.virtual_microphone import VirtualMicrophone, missing_packages, r
 from birdedge import __version__
 from birdedge.edge.clock import monotonic_s
 from birdedge.edge.coverage import coverage
-from birdedge.edge.errors import StoreError
+from birdedge.edge.errors import OutputError
 from birdedge.edge.soundscape import soundscape
 from birdedge.edge.store import Store
 from birdedge.edge.timebase import ARRIVAL_S
@@ -194,7 +194,7 @@ def _watched(process: subprocess.Popen[bytes], log: Path, every_s: float) -> Ite
 
 def _state(out: Path) -> Figures:
     """What the recorder last said of itself; empty before it did."""
-    with suppress(StoreError):
+    with suppress(OutputError):
         store = Store(out, read_only=True)
         try:
             for (state,) in store.rows("SELECT json FROM state"):

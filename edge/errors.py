@@ -14,6 +14,7 @@
     │   └── ModelFileError          (ValueError)   not ONNX, no card, contradicts its graph
     ├── SettingsError               (ValueError)   unknown key, value out of range
     ├── OutputError                 (OSError)      cannot be written
+    │   ├── DiskError                              not now, as on a full disk: it may be well again
     │   └── StoreError                             the recorder's database
     ├── ServiceError                (RuntimeError) systemd cannot be asked, or the unit not installed or removed
     ├── DataError                   (ValueError)   training or evaluation data
@@ -79,6 +80,10 @@ class SettingsError(BirdedgeError, ValueError):
 
 class OutputError(BirdedgeError, OSError):
     """A result that cannot be written."""
+
+
+class DiskError(OutputError):
+    """A result that cannot be written now: the disk is full, read-only or fails, and may be well again."""
 
 
 class StoreError(OutputError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections import Counter
@@ -10,17 +11,37 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from birdedge.edge.errors import OutputError, SettingsError
+from birdedge.edge.errors import DiskError, OutputError, SettingsError
+
+# What no waiting mends: the path leads through a file, is a folder, or this user may not write there.
+MISTAKES = (
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+)
+
+
+def is_mistake(error: OSError) -> bool:
+    """Whether a person has to give another path; else the disk may be well again by itself."""
+    return error.errno in MISTAKES
 
 
 @contextmanager
 def output_errors(path: Path) -> Iterator[None]:
-    """Turn an `OSError` of the block, which only writes `path`, into an `OutputError` that says so."""
+    """Turn an `OSError` of the block, which only writes `path`, into an `OutputError` that says so.
+
+    It is a `DiskError` where the disk, not the path, is to blame.
+    """
     try:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        raise OutputError(
+        kind = OutputError if is_mistake(error) else DiskError
+        raise kind(
             f"{path} cannot be written ({reason}): name a folder that can be written to and has room"
         ) from error
 

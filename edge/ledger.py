@@ -1,7 +1,8 @@
 """Keeps the recorder's book: what was heard, what was not and why, when, and what was found.
 
 The recorder tells facts and goes on; a thread of the ledger's own writes them in that order and commits once a second.
-A disk that is slow, full or read-only delays the book, never the listening: facts wait until the disk is well again.
+A disk that is slow, full or read-only delays the book, never the listening: facts wait until the disk is well again,
+also where there is no book yet.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 from birdedge import __version__
-from birdedge.edge.errors import StoreError
+from birdedge.edge.errors import DiskError, OutputError
 from birdedge.edge.event import Event
 from birdedge.edge.store import Stamp, Store
 from birdedge.edge.timebase import Timebase
@@ -38,10 +41,13 @@ class Reading:
 
 @dataclass
 class _Page:
-    """What the thread knows of rows that are still being written; `gap` and `stream` are 0 where there is none."""
+    """What the thread knows of rows that are still being written; numbers of rows are 0 where there is none."""
 
     offset_s: float
     synchronized: bool
+    boot: int = 0
+    run: int = 0
+    power_lost: tuple[int, float] | None = None  # the gap, and its beginning in UTC
     stream: int = 0
     sample_rate_hz: int = 1
     timebase: Timebase = field(default_factory=lambda: Timebase(1))
@@ -69,7 +75,7 @@ class Ledger:
         lost_facts: how many found too many waiting.
 
     Raises:
-        StoreError: the store cannot be opened.
+        StoreError: the store cannot be opened, and waiting would not help; see `Store`.
     """
 
     def __init__(
@@ -81,28 +87,30 @@ class Ledger:
         site: str = "",
         commit_s: float = 1.0,
     ) -> None:
-        self.store = Store(folder)
         self.problem: str | None = None
         self.lost_facts = 0
-        self._read, self._commit_s = read, commit_s
-        now = read()
-        known = bool(now.synchronized)
-        self._boot = self.store.begin_boot(boot_id, now.utc_s - now.boot_s, known)
-        offset_s, synchronized = self.store.rows(
-            "SELECT offset_s, synchronized FROM boots WHERE id = ?", (self._boot,)
-        )[0]
-        self._began_s = self._heard_s = now.boot_s
-        self._power_lost: tuple[int, float] | None = None
-        self._close_earlier_run(now)
-        self._run = self.store.begin_run(self._boot, now.boot_s, __version__, model, site)
-        self.store.commit()
-        self._page = _Page(offset_s, bool(synchronized))
+        self._folder, self._read, self._commit_s = folder, read, commit_s
+        self._boot_id, self._model, self._site = boot_id, model, site
+        self._began = now = read()
+        self._heard_s = now.boot_s
+        self._page = _Page(now.utc_s - now.boot_s, bool(now.synchronized))
         self._safe_page = replace(self._page)
         self._facts: deque[Callable[[], None]] = deque()
         self._told = threading.Event()
         self._closing = False
+        with suppress(DiskError):  # which passes; what else is wrong needs a person
+            _ = self.store
+        self._commit()
         self._thread = threading.Thread(target=self._write, name="ledger", daemon=True)
         self._thread.start()
+
+    @cached_property
+    def store(self) -> Store:
+        """The book; while it cannot be opened, each use tries again."""
+        store = Store(self._folder)
+        if store.set_aside is not None:
+            log.error("the database was damaged; it is kept as %s, and a new one begins", store.set_aside)
+        return store
 
     @property
     def offset_s(self) -> float:
@@ -154,22 +162,27 @@ class Ledger:
     def mode_changed(self, mode: str) -> None:
         """The recorder became lighter, or no longer is."""
         now = self._read()
-        self._tell(lambda: self.store.add_mode(self._boot, now.boot_s, mode))
+        self._tell(lambda: self.store.add_mode(self._page.boot, now.boot_s, mode))
 
     def state(self, state: dict[str, object]) -> None:
         """How the recorder does."""
+        if self.problem is not None:
+            return  # the next one tells it
         text, now = json.dumps(state, ensure_ascii=False), self._read()
-        self._tell(lambda: self.store.set_state(self._run, now.boot_s, text))
+        self._tell(lambda: self.store.set_state(self._page.run, now.boot_s, text))
 
     def close(self) -> None:
         """The run ended as it should."""
         now = self._read()
         self._tell(lambda: self._end_gap(now.boot_s))
-        self._tell(lambda: self.store.end_run(self._run, now.boot_s))
+        self._tell(lambda: self.store.end_run(self._page.run, now.boot_s))
         self._closing = True
         self._told.set()
         self._thread.join()
-        self.store.close()
+        if self.problem is not None:
+            log.error("%s; what waited in memory is lost", self.problem)
+        with suppress(OutputError):
+            self.store.close()
 
     def _tell(self, fact: Callable[[], None]) -> None:
         if len(self._facts) >= MOST_WAITING:
@@ -181,38 +194,55 @@ class Ledger:
         while True:
             self._told.wait(self._commit_s)
             closing = self._closing
-            waiting = len(self._facts)
-            try:
-                self._follow_clock()
-                for at in range(waiting):
-                    self._facts[at]()
-                self.store.commit()
-            except StoreError as error:
-                if self.problem is None:
-                    log.error("%s; until then what is heard and found waits in memory", error)
-                # SQLite may have undone what it had taken since the last commit: all of it is told again.
-                self.problem = str(error)
-                self.store.undo()
-                self._page = replace(self._safe_page)
-            else:
-                if self.problem is not None:
-                    log.info("%s is written again", self.store.path)
-                self.problem = None
-                self._safe_page = replace(self._page)
-                for _ in range(waiting):
-                    self._facts.popleft()
+            self._commit()
             if closing and (not self._facts or self.problem):
                 return
+
+    def _commit(self) -> None:
+        waiting = len(self._facts)
+        try:
+            if not self._page.run:
+                self._begin()
+            self._follow_clock()
+            for at in range(waiting):
+                self._facts[at]()
+            self.store.commit()
+        except OutputError as error:
+            if self.problem is None:
+                log.error("%s; until then what is heard and found waits in memory", error)
+            # SQLite may have undone what it had taken since the last commit: all of it is told again.
+            self.problem = str(error)
+            with suppress(OutputError):
+                self.store.undo()
+            self._page = replace(self._safe_page)
+        else:
+            if self.problem is not None:
+                log.info("%s is written again", self.store.path)
+            self.problem = None
+            self._safe_page = replace(self._page)
+            for _ in range(waiting):
+                self._facts.popleft()
+
+    def _begin(self) -> None:
+        """The run's first rows, as it was when it began, though the disk may have become well only now."""
+        page, began, store = self._page, self._began, self.store
+        page.boot = store.begin_boot(self._boot_id, began.utc_s - began.boot_s, bool(began.synchronized))
+        offset_s, synchronized = store.rows(
+            "SELECT offset_s, synchronized FROM boots WHERE id = ?", (page.boot,)
+        )[0]
+        page.offset_s, page.synchronized = offset_s, bool(synchronized)
+        self._close_earlier_run(began)
+        page.run = store.begin_run(page.boot, began.boot_s, __version__, self._model, self._site)
 
     def _follow_clock(self) -> None:
         now, page = self._read(), self._page
         offset_s = now.utc_s - now.boot_s
         if now.synchronized and (not page.synchronized or abs(offset_s - page.offset_s) > CLOCK_STEP_S):
-            self.store.set_offset(self._boot, offset_s, page.timebase.uncertainty_s)
+            self.store.set_offset(page.boot, offset_s, page.timebase.uncertainty_s)
             page.offset_s, page.synchronized = offset_s, True
-            if self._power_lost is not None:
-                gap, last_utc_s = self._power_lost
-                self.store.end_gap(gap, max(0.0, self._began_s + offset_s - last_utc_s))
+            if page.power_lost is not None:
+                gap, last_utc_s = page.power_lost
+                self.store.end_gap(gap, max(0.0, self._began.boot_s + offset_s - last_utc_s))
 
     def _close_earlier_run(self, now: Reading) -> None:
         """The gap since the last sound of the run before this one."""
@@ -229,7 +259,7 @@ class Ledger:
             (run,),
         )[0][0]
         last_s = ended_s if ended_s is not None else heard if heard is not None else began_s
-        same_boot = boot == self._boot
+        same_boot = boot == self._page.boot
         until_s = now.boot_s if same_boot else now.utc_s - offset_s  # on that boot's clock
         cause = "stopped" if ended_s is not None else "restart" if same_boot else "power lost"
         for gap, gap_began_s in self.store.rows(
@@ -238,11 +268,11 @@ class Ledger:
             self.store.end_gap(int(gap), max(0.0, last_s - gap_began_s))
         gap = self.store.begin_gap(int(boot), last_s, cause, max(0.0, until_s - last_s))
         if not same_boot:  # how long it was may show only when a clock is set
-            self._power_lost = gap, last_s + offset_s
+            self._page.power_lost = gap, last_s + offset_s
 
     def _begin_stream(self, device: str, sample_rate_hz: int, channels: int, now: Reading) -> None:
         page = self._page
-        page.stream = self.store.begin_stream(self._run, device, sample_rate_hz, channels, now.boot_s)
+        page.stream = self.store.begin_stream(page.run, device, sample_rate_hz, channels, now.boot_s)
         page.sample_rate_hz = sample_rate_hz
         page.timebase = Timebase(sample_rate_hz)
         page.timebase.arrived(0, now.boot_s)
@@ -277,14 +307,14 @@ class Ledger:
         self._extend(sample, now)
         page = self._page
         began_s, length_s = page.timebase.boot_s(sample), samples / page.sample_rate_hz
-        self.store.begin_gap(self._boot, began_s, cause, length_s)
+        self.store.begin_gap(page.boot, began_s, cause, length_s)
         self._begin_span(sample + samples, began_s + length_s)
 
     def _begin_gap(self, cause: str, boot_s: float) -> None:
         page = self._page
         if not page.gap:
             page.gap_began_s = page.timebase.boot_s(page.until_sample) if page.stream else boot_s
-            page.gap = self.store.begin_gap(self._boot, page.gap_began_s, cause)
+            page.gap = self.store.begin_gap(page.boot, page.gap_began_s, cause)
 
     def _add_event(self, event: Event) -> None:
         page = self._page

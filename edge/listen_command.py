@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import logging
 import math
 import signal
 import sys
@@ -23,14 +22,14 @@ from birdedge.edge.audio_file import AudioFile
 from birdedge.edge.card import ModelCard
 from birdedge.edge.config import Config, read_config
 from birdedge.edge.console import channel_option, masks_option, print_line, stopped_by_signals
-from birdedge.edge.errors import AudioFileError, DeviceError, OutputError, SettingsError
+from birdedge.edge.errors import AudioFileError, DeviceError, SettingsError
 from birdedge.edge.journal import start_log
 from birdedge.edge.listening import listen as run
 from birdedge.edge.microphone import Microphone
 from birdedge.edge.model import Model
 from birdedge.edge.pipeline import Found, Pipeline
 from birdedge.edge.recorder import Recorder
-from birdedge.edge.recording_output import RecordingOutput, Wanted
+from birdedge.edge.recording_output import PatientOutput, RecordingOutput, Wanted
 from birdedge.edge.sources import (
     Source,
     demo_source,
@@ -42,7 +41,6 @@ from birdedge.edge.sources import (
 from birdedge.edge.tables import FORMATS, event_json
 
 DEMO_S, DEMO_SEED = 60.0, 20
-log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -176,21 +174,15 @@ def _record(
     count = 0
     if not as_json:
         print_line(event_table.header())
-    with RecordingOutput(wanted, _now(), "microphone", card, atomic=False) as output:
-        try:
-            told = ""
-            for found in recorder.run(stop, duration_s):
-                try:
-                    output.write(found)
-                    told = ""
-                except OutputError as error:  # the database keeps what a table cannot take
-                    if str(error) != told:
-                        told = str(error)
-                        log.error("%s", told)
-                count += _print_events(found, "microphone", as_json, stop)
-        finally:
-            heard = _heard(recorder.pipeline, recorder.overflows) if recorder.pipeline else "no sound"
-            click.echo(f"birdedge: {count} event(s) in {heard}", err=True)
+    output = PatientOutput(wanted, _now(), "microphone", card)
+    try:
+        for found in recorder.run(stop, duration_s):
+            output.write(found)
+            count += _print_events(found, "microphone", as_json, stop)
+    finally:
+        output.close()
+        heard = _heard(recorder.pipeline, recorder.overflows) if recorder.pipeline else "no sound"
+        click.echo(f"birdedge: {count} event(s) in {heard}", err=True)
 
 
 def _with_options(path: Path | None, **options: Any) -> Config:

@@ -77,7 +77,7 @@ class MaskFile:
             self._spool = tempfile.TemporaryFile(dir=path.parent, buffering=0)  # noqa: SIM115
 
     def push(self, mask: NDArray[np.float32] | NDArray[np.uint8]) -> None:
-        """Add frames; a push that fails adds none.
+        """Add frames; those of a push that fails stay empty, so that the next ones keep their time.
 
         Args:
             mask: Probabilities, or their bytes as `mask_bytes` makes them. Shape `[frames, bins]`.
@@ -89,12 +89,16 @@ class MaskFile:
             raise DataError(f"a mask of shape {mask.shape} was pushed: give [frames, {self._bins}]")
         if mask.dtype != np.uint8:
             mask = mask_bytes(mask.astype(np.float32, copy=False))
-        data = mask.tobytes()
-        with output_errors(self.path):
-            self._spool.seek(self.frames * self._bins)  # over what a failed push may have left
-            while data:  # an unbuffered file may take less than it was given
-                data = data[self._spool.write(data) :]
+        data, at = mask.tobytes(), self.frames * self._bins
         self.frames += len(mask)
+        with output_errors(self.path):
+            self._spool.seek(at)
+            try:
+                while data:  # an unbuffered file may take less than it was given
+                    data = data[self._spool.write(data) :]
+            except OSError:
+                self._spool.truncate(at)
+                raise
 
     def close(self) -> None:
         """Write the `.npz`; closing twice does nothing."""

@@ -46,7 +46,7 @@ class Recorder:
         reread: gives the configuration anew, when `reload` asks for it.
 
     Raises:
-        StoreError: the folder's database cannot be opened.
+        StoreError: the folder's database cannot be opened, and waiting would not help.
         SettingsError: the schedule lacks a place, or the microphone cannot be as it was asked for.
         ModelError.
     """
@@ -60,8 +60,6 @@ class Recorder:
         self._configure(config)
         name = self._model.card.name
         self.ledger = Ledger(folder, boot_id(), read_clocks, name, config.site, config.commit_s)
-        if (aside := self.ledger.store.set_aside) is not None:
-            log.error("the database was damaged; it is kept as %s, and a new one begins", aside)
 
     @property
     def pipeline(self) -> Pipeline | None:
@@ -204,7 +202,6 @@ class Recorder:
             "clips_written": clips.written,
             "clips_dropped": clips.dropped,
             "clips_paused": clips.paused,
-            "ledger_problem": self.ledger.problem,
             "free_mb": board.free_mb(self._folder),
             "temperature_c": board.temperature_c(),
             "throttled": board.throttled(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -10,9 +11,12 @@ from types import TracebackType
 from typing import Self
 
 from birdedge.edge.card import ModelCard
+from birdedge.edge.errors import DiskError, OutputError
 from birdedge.edge.mask_file import MaskFile
 from birdedge.edge.pipeline import Found
 from birdedge.edge.tables import Table
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -28,13 +32,15 @@ class RecordingOutput:
     """Writes what the pipeline finds in one recording.
 
     With `atomic` an error within `with` leaves nothing; without, for a live stream, tables and mask file
-    hold what was heard until then.
+    hold what was heard until then. The mask file begins with `first_frame`.
 
     Raises:
         OutputError: something cannot be written; from `write` and on leaving `with` too.
     """
 
-    def __init__(self, wanted: Wanted, stem: str, file: str, card: ModelCard, *, atomic: bool) -> None:
+    def __init__(
+        self, wanted: Wanted, stem: str, file: str, card: ModelCard, *, atomic: bool, first_frame: int = 0
+    ) -> None:
         grid = card.grid
         self._atomic = atomic
         with ExitStack() as stack:
@@ -48,7 +54,7 @@ class RecordingOutput:
                     MaskFile(
                         wanted.masks / f"{stem}.npz",
                         grid.hop_s,
-                        grid.first_frame_s,
+                        grid.first_frame_s + first_frame * grid.hop_s,
                         grid.low_hz,
                         grid.bin_hz,
                         card.threshold,
@@ -62,11 +68,13 @@ class RecordingOutput:
 
     def write(self, found: Found) -> None:
         """Add the next frames and the events that closed with them."""
-        if self._masks is not None:
-            self._masks.push(found.mask)
-        for table in self._tables:
-            for event in found.events:
-                table.write(event)
+        try:
+            for table in self._tables:
+                for event in found.events:
+                    table.write(event)
+        finally:
+            if self._masks is not None:
+                self._masks.push(found.mask)
 
     def __enter__(self) -> Self:
         return self
@@ -78,3 +86,46 @@ class RecordingOutput:
             self._open.__exit__(kind, error, trace)
         else:
             self._open.close()
+
+
+class PatientOutput:
+    """The output of a daemon, whose disk may fail: what it cannot take is left out, said once, and the next tried.
+
+    Raises:
+        OutputError: at the start, where no waiting would help.
+    """
+
+    def __init__(self, wanted: Wanted, stem: str, file: str, card: ModelCard) -> None:
+        self._arguments = wanted, stem, file, card
+        self._frames = 0
+        self._told = ""
+        self._output: RecordingOutput | None = None
+        try:
+            self._output = self._opened()
+        except DiskError as error:
+            self._tell(error)
+
+    def write(self, found: Found) -> None:
+        """As `RecordingOutput.write`; an error is logged."""
+        try:
+            self._output = self._output or self._opened()
+            self._output.write(found)
+        except OutputError as error:
+            self._tell(error)
+        self._frames += len(found.mask)
+
+    def close(self) -> None:
+        """Finish what was opened; an error is logged."""
+        try:
+            if self._output is not None:
+                self._output.__exit__(None, None, None)
+        except OutputError as error:
+            self._tell(error)
+
+    def _opened(self) -> RecordingOutput:
+        return RecordingOutput(*self._arguments, atomic=False, first_frame=self._frames)
+
+    def _tell(self, error: OutputError) -> None:
+        if str(error) != self._told:
+            self._told = str(error)
+            log.error("%s", self._told)

@@ -11,7 +11,7 @@ from typing import Any
 
 from birdedge.edge.clock import boot_id, monotonic_s
 from birdedge.edge.coverage import PAUSED, coverage
-from birdedge.edge.errors import StoreError
+from birdedge.edge.errors import DiskError, OutputError, StoreError
 from birdedge.edge.store import Store
 
 STALE_S = 15.0
@@ -40,7 +40,7 @@ class Status:
     @property
     def well(self) -> bool:
         """Whether nothing needs a person."""
-        problems = ("clips_paused", "ledger_problem", "throttled")
+        problems = ("clips_paused", "throttled")
         return (
             self.state in ("listening", "paused")
             and self.disk_problem is None
@@ -49,12 +49,18 @@ class Status:
 
 
 def read_status(folder: Path, now_utc_s: float) -> Status:
-    """Of the last run in that folder. Raises: StoreError."""
-    store = Store(folder, read_only=True)
+    """Of the last run in that folder. Raises: StoreError, DiskError."""
+    disk_problem = _disk_problem(folder) if folder.is_dir() else None
     try:
-        return _status(store, now_utc_s, _disk_problem(folder))
-    finally:
-        store.close()
+        store = Store(folder, read_only=True)
+        try:
+            return _status(store, now_utc_s, disk_problem)
+        finally:
+            store.close()
+    except OutputError as error:
+        if disk_problem is None:
+            raise
+        raise DiskError(f"{disk_problem}; until then it tells nothing of a recorder") from error
 
 
 def _disk_problem(folder: Path) -> str | None:
@@ -133,8 +139,10 @@ def status_page(status: Status) -> str:
         )
     if d.get("temperature_c") is not None:
         lines.append(f"{d['temperature_c']:.0f} degrees C{', THROTTLED' if d.get('throttled') else ''}")
-    problems = (status.disk_problem, d.get("clips_paused"), d.get("ledger_problem"))
+    problems = (status.disk_problem, d.get("clips_paused"))
     lines += [f"! {problem}" for problem in problems if problem]
+    if status.disk_problem:
+        lines.append("! until then a recorder that listens keeps in memory what is new, and this page is old")
     for gap in status.gaps_today[-10:]:
         began = datetime.fromtimestamp(gap["utc_s"], UTC).strftime("%H:%M:%S")
         lines.append(

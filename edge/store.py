@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from birdedge.edge.errors import StoreError
+from birdedge.edge.errors import DiskError, StoreError
 from birdedge.edge.event import Event
+from birdedge.edge.files import is_mistake
 
 FILE_NAME = "birdedge.sqlite"
 SCHEMA_VERSION = 1
@@ -91,7 +93,8 @@ class Store:
         set_aside: where a damaged file was put; None where there was none.
 
     Raises:
-        StoreError: the folder cannot be written, or the file is of a newer birdedge.
+        StoreError: this user may not write there, the folder is a file, or the database is of a newer birdedge.
+        DiskError: the disk is full, read-only or fails; from all methods too.
     """
 
     def __init__(self, folder: Path, read_only: bool = False) -> None:
@@ -109,8 +112,11 @@ class Store:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._db = self._open()
+        except StoreError:
+            raise
         except (OSError, sqlite3.OperationalError) as error:
-            raise StoreError(
+            kind = StoreError if _is_mistake(error, self.path) else DiskError
+            raise kind(
                 f"{self.path} cannot be opened ({error}): name a folder that can be written to and has room"
             ) from error
 
@@ -150,8 +156,9 @@ class Store:
 
     def close(self) -> None:
         """Commits, and folds the write-ahead log into the file."""
-        self._db.commit()
-        self._db.close()
+        with self._errors():
+            self._db.commit()
+            self._db.close()
 
     def commit(self) -> None:
         """What was written until now outlives a power cut."""
@@ -293,7 +300,18 @@ class Store:
         try:
             yield
         except sqlite3.Error as error:
-            raise StoreError(f"{self.path} cannot be written or read ({error}): check its disk") from error
+            raise DiskError(f"{self.path} cannot be written or read ({error}): check its disk") from error
+
+
+def _is_mistake(error: OSError | sqlite3.Error, path: Path) -> bool:
+    """As `is_mistake`; since SQLite does not say why it cannot open a file, the system is asked."""
+    if isinstance(error, OSError):
+        return is_mistake(error)
+    try:
+        with path.open("ab"), tempfile.TemporaryFile(dir=path.parent):
+            return False
+    except OSError as cause:
+        return is_mistake(cause)
 
 
 def _set_aside(path: Path) -> Path:

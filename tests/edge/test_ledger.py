@@ -1,5 +1,6 @@
 """The book of a recorder: nothing heard is forgotten, nothing missed is hidden, and time is mended when it is known."""
 
+import errno
 import json
 import time
 
@@ -50,7 +51,7 @@ def killed(ledger):
     while ledger._facts:
         time.sleep(0.01)
     time.sleep(0.05)
-    ledger._run, ledger._page.gap = -1, 0  # ends no run and no gap
+    ledger._page.run, ledger._page.gap = -1, 0  # ends no run and no gap
     ledger.close()
 
 
@@ -234,6 +235,37 @@ def test_while_the_disk_fails_facts_wait_and_then_all_is_written(tmp_path, monke
     assert coverage(Store(tmp_path), 0.0, 2e9).heard_s == pytest.approx(15)
     assert Store(tmp_path).rows("SELECT count(*) FROM events") == [(1,)]
     assert ledger.lost_facts == 0
+
+
+@pytest.mark.parametrize("offset_s", [0.0, 3600.0])
+def test_a_book_that_can_be_begun_only_later_has_all_from_the_beginning(tmp_path, monkeypatch, offset_s):
+    clocks = Clocks(synchronized=False)
+    with monkeypatch.context() as broken:
+        broken.setattr(Store, "_connect", lambda _: (_ for _ in ()).throw(OSError(errno.ENOSPC, "no room")))
+        ledger = begun(tmp_path, clocks)
+        assert "no room" in ledger.problem
+        hear(ledger, clocks, 0, 60)
+        ledger.found(event(12.0))
+        assert ledger.offset_s == pytest.approx(1_000_000.0 - 100.0)
+        clocks.utc_s += offset_s
+        clocks.synchronized = True
+        time.sleep(0.1)
+    until_s = time.monotonic() + 10
+    while ledger.problem is not None:
+        assert time.monotonic() < until_s
+        time.sleep(0.01)
+    hear(ledger, clocks, 60, 5)
+    ledger.close()
+    found = coverage(Store(tmp_path), 0.0, 2e9)
+    assert found.gaps == ()
+    assert found.heard_s == pytest.approx(65)
+    assert Store(tmp_path).rows("SELECT utc_s FROM events") == [(pytest.approx(1_000_012.0 + offset_s),)]
+
+
+def test_a_book_that_nobody_can_ever_open_is_refused_at_once(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="name a folder that can be written to"):
+        Ledger(tmp_path / "file" / "data", "boot", Clocks(), "model")
 
 
 def test_how_the_recorder_does_is_kept_as_json(tmp_path):

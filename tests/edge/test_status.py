@@ -85,7 +85,7 @@ def test_clips_that_cannot_be_written_are_a_persons_business(tmp_path, ledger):
 def test_one_that_ended_is_stopped(tmp_path, ledger):
     ledger.heard(100 * RATE_HZ)
     told(ledger)
-    ledger.store.end_run(ledger._run, monotonic_s())
+    ledger.store.end_run(ledger._page.run, monotonic_s())
     ledger.store.commit()
     assert read_status(tmp_path, time.time()).state == "stopped"
 

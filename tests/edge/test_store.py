@@ -1,15 +1,18 @@
 """The recorder's database: durable, checked, never silently replaced."""
 
 import os
+import resource
 import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
-from birdedge.edge.errors import StoreError
+from birdedge.edge.errors import DiskError, StoreError
 from birdedge.edge.event import Event
 from birdedge.edge.store import FILE_NAME, SCHEMA_VERSION, Stamp, Store
 
@@ -105,10 +108,39 @@ def test_a_file_of_a_newer_birdedge_is_refused_and_left_as_it_is(tmp_path):
     assert (tmp_path / FILE_NAME).exists()
 
 
-def test_a_folder_that_cannot_be_written_is_refused_in_a_sentence(tmp_path):
+def test_a_folder_within_a_file_is_refused_in_a_sentence(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match="name a folder that can be written to"):
         Store(tmp_path / "file" / "data")
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_folder_that_another_user_owns_is_refused_in_a_sentence(there):
+    if os.geteuid():
+        pytest.skip("only root may become another user")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "data"
+        folder.mkdir()
+        if there:
+            Store(folder).close()
+        Path(name).chmod(0o755)
+        os.seteuid(65_534)  # nobody
+        try:
+            with pytest.raises(StoreError, match="name a folder that can be written to"):
+                Store(folder)
+        finally:
+            os.seteuid(0)
+
+
+def test_a_disk_without_room_is_no_mistake(tmp_path):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(DiskError, match="cannot be opened"):
+            Store(tmp_path / "data")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    Store(tmp_path / "data").close()
 
 
 @pytest.mark.parametrize("seed", range(5))

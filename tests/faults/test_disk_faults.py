@@ -7,7 +7,7 @@ import os
 import resource
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -66,6 +66,13 @@ def status(daemon):
     return done.returncode, done.stdout
 
 
+def no_status(daemon):
+    """What `birdedge status` says where it finds no book."""
+    done = subprocess.run([*BIRDEDGE, "status", daemon.out], env=ENVIRONMENT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    return done.stderr
+
+
 def wait_until_well(daemon, timeout_s=20.0):
     """Until `birdedge status` finds nothing that needs a person."""
     until_s = time.monotonic() + timeout_s
@@ -84,102 +91,149 @@ def hear(daemon, microphone, song):
         time.sleep(0.1)
 
 
-def fill(disk):
-    """Take all room on a disk; the file that took it."""
-    ballast = disk / "ballast"
-    with pytest.raises(OSError, match="No space left"):
-        ballast.write_bytes(bytes(16 << 20))
-    return ballast
-
-
 def clips(daemon):
     """Those on the disk."""
     return set(daemon.out.rglob("*.flac"))
 
 
-def test_a_full_disk_stops_clips_but_neither_listening_nor_events_until_there_is_room(
-    virtual_microphone, song, small_disk
-):
-    with Daemon(virtual_microphone, small_disk.parent, SHORT_CLIPS) as daemon:
-        daemon.wait_for("listening to")
-        hear(daemon, virtual_microphone, song)
-        wait_until_well(daemon)
-        memory_bytes = daemon.resident_bytes()
-        ballast = fill(small_disk)
-        before = clips(daemon)
-        hear(daemon, virtual_microphone, song)
-        daemon.wait_for("cannot be written or read (database or disk is full)")
-        daemon.wait_for("flac would leave 0 MB free")
-        assert clips(daemon) == before
-        code, page = status(daemon)
-        assert code == 1
-        assert f"! the disk of {daemon.out} is full" in page
+@contextmanager
+def full(disk):
+    """No room on a disk."""
+    ballast = disk / "ballast"
+    with pytest.raises(OSError, match="No space left"):
+        ballast.write_bytes(bytes(16 << 20))
+    try:
+        yield
+    finally:
         ballast.unlink()
-        hear(daemon, virtual_microphone, song)
-        daemon.wait_for("clips are written again")
-        wait_until_well(daemon)
-        assert clips(daemon) > before
-        assert daemon.resident_bytes() < memory_bytes + FLAT_BYTES
-        daemon.stop()
-    assert len(daemon.events()) == len(daemon.printed())
-    assert daemon.gaps() == []
 
 
 @contextmanager
-def read_only(folder, process):
+def read_only(disk):
+    """A disk that nobody has in use, mounted read-only."""
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
+
+
+@contextmanager
+def turned_read_only(disk, process):
     """What a file system that went read-only of its own does, and no mount of a disk in use can: it refuses new files
     (here a mount over the folder does), and what is written to open ones (here a limit of the process does)."""
-    subprocess.run(["mount", "--bind", "-o", "ro", folder, folder], check=True)
+    subprocess.run(["mount", "--bind", "-o", "ro", disk, disk], check=True)
     before = resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
     try:
         yield
     finally:
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, before)
-        subprocess.run(["umount", folder], check=True)
+        subprocess.run(["umount", disk], check=True)
+
+
+def goes_on_without_clips_and_recovers(daemon, microphone, song, trouble, problem, sentences):
+    """It hears before, in and after the trouble with its disk; clips stop and come back, the book has all."""
+    daemon.wait_for("listening to")
+    hear(daemon, microphone, song)
+    wait_until_well(daemon)
+    memory_bytes, before = daemon.resident_bytes(), clips(daemon)
+    with trouble:
+        hear(daemon, microphone, song)
+        for sentence in sentences:
+            daemon.wait_for(sentence)
+        assert clips(daemon) == before
+        code, page = status(daemon)
+        assert code == 1
+        assert f"! the disk of {daemon.out} is {problem}" in page
+    hear(daemon, microphone, song)
+    daemon.wait_for("clips are written again")
+    wait_until_well(daemon)
+    assert clips(daemon) > before
+    assert daemon.resident_bytes() < memory_bytes + FLAT_BYTES
+    daemon.stop()
+    assert len(daemon.events()) == len(daemon.printed())
+    assert daemon.gaps() == []
+
+
+def test_a_full_disk_stops_clips_but_neither_listening_nor_events_until_there_is_room(
+    virtual_microphone, song, small_disk
+):
+    sentences = "cannot be written or read (database or disk is full)", "flac would leave 0 MB free"
+    with Daemon(virtual_microphone, small_disk.parent, SHORT_CLIPS) as daemon:
+        trouble = full(small_disk)
+        goes_on_without_clips_and_recovers(daemon, virtual_microphone, song, trouble, "full", sentences)
 
 
 def test_a_disk_that_turns_read_only_stops_clips_but_neither_listening_nor_events_until_it_can_be_written(
     virtual_microphone, song, small_disk
 ):
+    sentences = "cannot be written or read (disk I/O error)", "cannot be written (Read-only file system)"
     with Daemon(virtual_microphone, small_disk.parent, SHORT_CLIPS, THROUGH_A_PIPE) as daemon:
-        daemon.wait_for("listening to")
-        hear(daemon, virtual_microphone, song)
-        wait_until_well(daemon)
-        memory_bytes, before = daemon.resident_bytes(), clips(daemon)
-        with read_only(small_disk, daemon.process):
+        trouble = turned_read_only(small_disk, daemon.process)
+        goes_on_without_clips_and_recovers(daemon, virtual_microphone, song, trouble, "read-only", sentences)
+
+
+@pytest.mark.parametrize(("trouble", "problem"), [(full, "full"), (read_only, "read-only")])
+def test_a_disk_that_cannot_be_written_at_the_start_costs_clips_alone_and_is_used_once_it_can(
+    virtual_microphone, song, small_disk, trouble, problem
+):
+    with ExitStack() as stack:
+        stack.enter_context(trouble(small_disk))
+        with Daemon(virtual_microphone, small_disk.parent, SHORT_CLIPS) as daemon:
+            daemon.wait_for("until then what is heard and found waits in memory")
+            daemon.wait_for("listening to")
             hear(daemon, virtual_microphone, song)
-            daemon.wait_for("cannot be written or read (disk I/O error)")
-            daemon.wait_for("cannot be written (Read-only file system)")
-            assert clips(daemon) == before
-            code, page = status(daemon)
-            assert code == 1
-            assert f"! the disk of {daemon.out} is read-only" in page
-        hear(daemon, virtual_microphone, song)
-        daemon.wait_for("clips are written again")
-        wait_until_well(daemon)
-        assert clips(daemon) > before
-        assert daemon.resident_bytes() < memory_bytes + FLAT_BYTES
-        daemon.stop()
+            assert "until then it tells nothing of a recorder" in no_status(daemon)
+            assert f"the disk of {daemon.out} is {problem}" in no_status(daemon)
+            stack.close()
+            daemon.wait_for("birdedge.sqlite is written again")
+            hear(daemon, virtual_microphone, song)
+            wait_until_well(daemon)
+            daemon.stop()
     assert len(daemon.events()) == len(daemon.printed())
     assert daemon.gaps() == []
+    assert clips(daemon)
+    assert daemon.said().count("waits in memory") == 1
 
 
-def test_a_disk_that_is_read_only_at_the_start_is_one_sentence_and_its_book_can_be_read(
-    virtual_microphone, small_disk
+def test_a_disk_that_is_read_only_at_the_start_is_used_from_its_book_on_once_it_can_be_written(
+    virtual_microphone, song, small_disk
 ):
-    with Daemon(virtual_microphone, small_disk.parent) as daemon:
+    with Daemon(virtual_microphone, small_disk.parent, SHORT_CLIPS) as daemon:
         daemon.wait_for("listening to")
         daemon.stop()
-        subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
-        assert status(daemon)[1].startswith("stopped")
-        daemon.start()
-        assert daemon.process.wait(30) == 1
-        assert daemon.said().splitlines()[-1].startswith("Error: ")
-        assert "name a folder that can be written to and has room" in daemon.said()
-        subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
-        daemon.start()
-        daemon.wait_for("listening to", times=2)
+        with read_only(small_disk):
+            daemon.start()
+            daemon.wait_for("listening to", times=2)
+            again_s = time.time()
+            hear(daemon, virtual_microphone, song)
+            code, page = status(daemon)
+            assert code == 1
+            assert page.startswith("stopped")
+            assert f"! the disk of {daemon.out} is read-only" in page
+            assert "keeps in memory what is new, and this page is old" in page
+        hear(daemon, virtual_microphone, song)
+        wait_until_well(daemon)
         daemon.stop()
+    assert len(daemon.events()) == len(daemon.printed())
+    (gap,) = daemon.coverage().gaps
+    assert gap.cause == "stopped"
+    assert gap.utc_s + gap.length_s <= again_s
+
+
+def test_a_folder_that_is_within_a_file_is_one_sentence_at_the_start(virtual_microphone, tmp_path):
+    (tmp_path / "out").touch()
+    done = subprocess.run(
+        [*BIRDEDGE, "listen", "--out", tmp_path / "out" / "birds"],
+        env={**ENVIRONMENT, **virtual_microphone.environment},
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("Error: ")
+    assert "cannot be opened ([Errno 20] Not a directory" in done.stderr
+    assert done.stderr.endswith("name a folder that can be written to and has room\n")
 
 
 def test_a_disk_that_takes_two_seconds_for_each_commit_costs_no_sound(virtual_microphone, song, tmp_path):
