@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,10 +23,10 @@ from birdedge.edge.card import ModelCard
 from birdedge.edge.clip_denoise import denoise
 from birdedge.edge.clip_picture import clip_picture
 from birdedge.edge.clip_settings import ClipSettings
-from birdedge.edge.errors import OutputError
+from birdedge.edge.errors import AudioFileError, OutputError
 from birdedge.edge.event import Event
 from birdedge.edge.files import output_errors, replacing
-from birdedge.edge.guano import guano_text, with_guano
+from birdedge.edge.guano import guano_text, read_guano, with_guano
 from birdedge.edge.mask_file import MaskFile
 
 MEGABYTE = 1e6
@@ -59,6 +59,7 @@ class Clip:
 
     path: Path
     utc: datetime  # of its first sample, as the clock had it when it was written
+    sample_rate_hz: int
     first_sample: int
     samples: int
     lost_samples: int
@@ -106,13 +107,49 @@ def write_clip(cut: CutClip, folder: Path, settings: ClipSettings, fields: Mappi
             arguments = cut.samples, cut.sample_rate_hz, cut.mask, grid, cut.first_frame_s, threshold
             _write(picture, clip_picture(*arguments))
         _write(path, sound)
-        size_bytes = sum(file.stat().st_size for file in (path, denoised, mask, picture) if file.exists())
+        size_bytes = _size_bytes(path)
     except BaseException:
         with suppress(OSError):
             remove_clip(path)
         raise
-    samples, events = len(cut.samples), tuple(cut.events)
-    return Clip(path, cut.utc, cut.first_sample, samples, cut.lost_samples, events, size_bytes, cut.score)
+    return Clip(
+        path,
+        cut.utc,
+        cut.sample_rate_hz,
+        cut.first_sample,
+        len(cut.samples),
+        cut.lost_samples,
+        tuple(cut.events),
+        size_bytes,
+        cut.score,
+    )
+
+
+def clips_in(folder: Path) -> Iterator[Path]:
+    """The sound of each clip in the days' folders."""
+    for path in folder.glob("*/*"):
+        if path.suffix in (".flac", ".wav") and not path.stem.endswith(".denoised"):
+            yield path
+
+
+def read_clip(path: Path) -> Clip | None:
+    """What a clip that `write_clip` wrote says of itself; None where it is none, or damaged."""
+    try:
+        fields = read_guano(path)
+        rate_hz = int(fields["Samplerate"])
+        return Clip(
+            path,
+            datetime.fromisoformat(fields["Timestamp"]),
+            rate_hz,
+            int(fields["birdedge|First Sample"]),
+            round(float(fields["Length"]) * rate_hz),
+            int(fields["birdedge|Lost Samples"]),
+            tuple(event["number"] for event in json.loads(fields.get("birdedge|Events", "[]"))),
+            _size_bytes(path),
+            float(fields["birdedge|Score"]),
+        )
+    except (AudioFileError, OSError, KeyError, ValueError):
+        return None
 
 
 def companions(path: Path) -> tuple[Path, Path, Path]:
@@ -157,6 +194,10 @@ def _free_path(cut: CutClip, folder: Path, suffix: str) -> Path:
             return path
         number += 1
         again = f"_{number}"
+
+
+def _size_bytes(path: Path) -> int:
+    return sum(file.stat().st_size for file in (path, *companions(path)) if file.exists())
 
 
 def _band(cut: CutClip) -> tuple[float, float]:

@@ -6,9 +6,11 @@ comment `comment`, which any player shows.
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import soundfile
 
@@ -39,8 +41,8 @@ def read_guano(path: Path) -> dict[str, str]:
     """
     try:
         with path.open("rb") as file:
-            if file.read(4) == b"RIFF":
-                text = _chunk(file.read()[8:]).decode("utf-8", "replace")
+            if file.read(12)[:4] == b"RIFF":
+                text = _chunk(file).decode("utf-8", "replace")
             else:
                 with soundfile.SoundFile(path) as sound:
                     text = sound.comment
@@ -52,11 +54,11 @@ def read_guano(path: Path) -> dict[str, str]:
     return {key.strip(): value.strip(" \t\r\0").replace("\\n", "\n") for key, _, value in pairs}
 
 
-def _chunk(chunks: bytes) -> bytes:
-    at = 0
-    while at + 8 <= len(chunks):
-        name, size = chunks[at : at + 4], struct.unpack_from("<I", chunks, at + 4)[0]
-        if name == CHUNK:
-            return chunks[at + 8 : at + 8 + size]
-        at += 8 + size + size % 2
+def _chunk(file: BinaryIO) -> bytes:
+    """From the first chunk on; the sound is passed over, not read."""
+    while len(head := file.read(8)) == 8:
+        size = struct.unpack_from("<I", head, 4)[0]
+        if head[:4] == CHUNK:
+            return file.read(size)
+        file.seek(size + size % 2, os.SEEK_CUR)
     return b""

@@ -18,6 +18,7 @@ from functools import cached_property
 from pathlib import Path
 
 from birdedge import __version__
+from birdedge.edge.clip_file import Clip
 from birdedge.edge.errors import DiskError, OutputError
 from birdedge.edge.event import Event
 from birdedge.edge.store import Stamp, Store
@@ -154,6 +155,11 @@ class Ledger:
         self._tell(
             lambda: self.store.add_clip(path, self._page.stream, first_sample, samples, size_bytes, score)
         )
+
+    def clip_found(self, path: str, clip: Clip) -> None:
+        """A clip lies on disk that has no row."""
+        numbers = clip.sample_rate_hz, clip.first_sample, clip.samples, clip.size_bytes
+        self._tell(lambda: self.store.add_found_clip(path, clip.utc.timestamp(), *numbers, clip.score))
 
     def clip_removed(self, path: str) -> None:
         """A clip was deleted."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from birdedge.edge import board
 from birdedge.edge.capture import Capture
-from birdedge.edge.clip_file import Clip
+from birdedge.edge.clip_file import Clip, clips_in, read_clip
 from birdedge.edge.clip_writer import ClipWriter
 from birdedge.edge.clock import boot_id, clock_synchronized, monotonic_s
 from birdedge.edge.config import Config
@@ -30,6 +30,7 @@ from birdedge.edge.stream import Stream
 
 log = logging.getLogger(__name__)
 STATE_EVERY_S = 5.0
+FOUND_AT_ONCE = 500  # clips without a row that are told together
 
 
 def read_clocks() -> Reading:
@@ -57,6 +58,7 @@ class Recorder:
         self._stream: Stream | None = None
         self._reloading = False
         self._overload = Overload()
+        self._unindexed: list[Path] | None = None
         self._configure(config)
         name = self._model.card.name
         self.ledger = Ledger(folder, boot_id(), read_clocks, name, config.site, config.commit_s)
@@ -170,11 +172,23 @@ class Recorder:
             fields["Loc Position"] = f"{config.latitude_deg} {config.longitude_deg}"
         retention = Retention(config.retention, self._folder, self._kept_clips)
 
-        def make_room() -> None:
+        def tidy() -> None:
+            self._index_unindexed()
             for path in retention.step():
                 self.ledger.clip_removed(path.relative_to(self._folder).as_posix())
 
-        return ClipWriter(self._folder / "clips", config.clips, self._index, fields, make_room)
+        return ClipWriter(self._folder / "clips", config.clips, self._index, fields, tidy)
+
+    def _index_unindexed(self) -> None:
+        """Tell the ledger of clips that have no row: the power went between the two, or the database was lost."""
+        if self._unindexed is None:
+            indexed = {clip.path for clip in self._kept_clips()}
+            self._unindexed = [path for path in clips_in(self._folder / "clips") if path not in indexed]
+        found = [read_clip(path) for path in self._unindexed[:FOUND_AT_ONCE]]
+        del self._unindexed[:FOUND_AT_ONCE]
+        for clip in filter(None, found):
+            self.ledger.clip_found(clip.path.relative_to(self._folder).as_posix(), clip)
+            log.info("%s had no row in the database; it has one now", clip.path)
 
     def _index(self, clip: Clip) -> None:
         path = clip.path.relative_to(self._folder).as_posix()

@@ -21,6 +21,7 @@ from birdedge.edge.files import is_mistake
 
 FILE_NAME = "birdedge.sqlite"
 SCHEMA_VERSION = 1
+SAME_STREAM_S = 1.0  # how far a clip's own time may be off that of its stream
 CAUSES = ("overrun", "device lost", "too slow", "paused by schedule", "stopped", "power lost", "restart")
 _SCHEMA = """
 CREATE TABLE boots (
@@ -269,6 +270,36 @@ class Store:
             "VALUES (?, ?, ?, ?, ?, ?)",
             (path, stream, first_sample, samples, size_bytes, score),
         )
+
+    def add_found_clip(
+        self,
+        path: str,
+        utc_s: float,
+        sample_rate_hz: int,
+        first_sample: int,
+        samples: int,
+        size_bytes: int,
+        score: float,
+    ) -> None:
+        """A clip that lies on disk and may have no row; which stream it is of, its own time and rate tell."""
+        began_utc_s = utc_s - first_sample / sample_rate_hz
+        off_s = "min(abs(streams.began_s + offset_s - ?1), abs(streams.began_s + first_offset_s - ?1))"
+        streams = self.rows(
+            f"""SELECT streams.id FROM streams JOIN runs ON runs.id = streams.run JOIN boots ON boots.id = runs.boot
+            WHERE sample_rate_hz = ?2 AND {off_s} < ?3 ORDER BY {off_s} LIMIT 1""",
+            (began_utc_s, sample_rate_hz, SAME_STREAM_S),
+        )
+        stream = streams[0][0] if streams else self._begin_unknown_stream(sample_rate_hz, began_utc_s)
+        self._execute(
+            "INSERT OR IGNORE INTO clips (path, stream, first_sample, samples, bytes, score) VALUES (?, ?, ?, ?, ?, ?)",
+            (path, stream, first_sample, samples, size_bytes, score),
+        )
+
+    def _begin_unknown_stream(self, sample_rate_hz: int, utc_s: float) -> int:
+        """Of run 0 and boot 0, whose clock is UTC: they stand for all that an earlier, lost database knew."""
+        self._execute("INSERT OR IGNORE INTO boots VALUES (0, 'unknown', 0, 1, 0)", ())
+        self._execute("INSERT OR IGNORE INTO runs VALUES (0, 0, 0, 0, '', '', '')", ())
+        return self.begin_stream(0, "unknown", sample_rate_hz, 0, utc_s)
 
     def remove_clip(self, path: str) -> None:
         """A clip that was deleted."""

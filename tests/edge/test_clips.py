@@ -26,7 +26,7 @@ from PIL import Image
 
 from birdedge.edge.card import ModelCard
 from birdedge.edge.clip_denoise import denoise
-from birdedge.edge.clip_file import Clip, companions
+from birdedge.edge.clip_file import Clip, clips_in, companions, read_clip
 from birdedge.edge.clip_history import AudioHistory
 from birdedge.edge.clip_writer import MOST_WAITING, ClipWriter
 from birdedge.edge.clips import ClipCutter, ClipSettings
@@ -186,6 +186,19 @@ def test_a_clip_says_what_it_is_in_its_name_and_its_guano_fields(tmp_path: Path,
         (0, 3.0, 4.5, 0.9),
         (1, 4.0, 4.75, 0.97),
     ]
+
+
+@pytest.mark.parametrize("kind", ["flac", "wav"])
+def test_a_clip_that_is_found_again_says_all_that_was_told_of_it(
+    tmp_path: Path, card: ModelCard, kind: str
+) -> None:
+    asked = settings(format=kind, denoised=True, mask=True, picture=True)
+    clips = played(tmp_path, card, asked, noise(30), [event(8.0, 9.5, 0.9), event(20.0, 21.0, 0.97)])
+    assert len(clips) == 2
+    (tmp_path / "2026-11-23" / f"noise.{kind}").write_bytes(b"no sound")
+    soundfile.write(tmp_path / "2026-11-23" / "other.wav", noise(1), RATE_HZ)
+    found = [read_clip(path) for path in sorted(clips_in(tmp_path))]
+    assert found == [*clips, None, None]
 
 
 def test_events_whose_clips_touch_are_one_clip_and_others_are_not(tmp_path: Path, card: ModelCard) -> None:

@@ -73,6 +73,35 @@ def test_when_the_clock_is_known_all_events_of_the_boot_are_mended_and_no_others
     ]
 
 
+def test_a_clip_without_a_row_belongs_to_the_stream_of_its_time_and_rate(tmp_path):
+    store = Store(tmp_path)
+    boot, stream = stream_of(store)
+    store.begin_stream(1, "mic", 48_000, 1, 1.0)
+    store.begin_stream(1, "mic", 32_000, 1, 61.0)
+    store.add_found_clip("before.flac", 5.0 + 1.0 + 10.0, 32_000, 320_000, 64_000, 1, 0.9)
+    store.set_offset(boot, 1e9, 0.1)  # what it said before it was right counts too
+    store.add_found_clip("between.flac", 5.0 + 1.0 + 20.0, 32_000, 640_000, 64_000, 1, 0.9)
+    store.add_found_clip("after.flac", 1e9 + 1.0 + 30.0, 32_000, 960_000, 64_000, 1, 0.9)
+    assert store.rows("SELECT stream FROM clips") == [(stream,)] * 3
+
+
+def test_clips_of_a_lost_database_keep_their_own_time(tmp_path):
+    store = Store(tmp_path)
+    boot, stream = stream_of(store)
+    for number in range(3):
+        at_s = 10.0 * number
+        store.add_found_clip(f"{number}.wav", 7e8 + at_s, 32_000, round(32_000 * at_s), 64_000, 1, 0.9)
+    store.set_offset(boot, 1e9, 0.1)
+    rows = """SELECT path, run, stream_began_s + first_sample * 1.0 / sample_rate_hz + offset_s
+        FROM clips JOIN boot_of_stream USING (stream)"""
+    assert store.rows(rows) == [(f"{number}.wav", 0, 7e8 + 10.0 * number) for number in range(3)]
+    assert store.rows("SELECT count(*) FROM streams WHERE run = 0") == [(1,)]
+    assert store.begin_run(boot, 2.0, "1", "model", "site") > 1
+    store.add_clip("0.wav", stream, 0, 64_000, 1, 0.8)
+    store.add_found_clip("0.wav", 7e8, 32_000, 0, 64_000, 1, 0.9)  # which has its row by now
+    assert store.rows("SELECT stream, score FROM clips WHERE path = '0.wav'") == [(stream, 0.8)]
+
+
 @pytest.mark.parametrize("damage", ["middle", "header", "not a database"])
 def test_a_damaged_file_is_set_aside_and_kept(tmp_path, damage):
     store = Store(tmp_path)

@@ -10,13 +10,15 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import datetime
 
+import pytest
 import soundfile
 
 from birdedge.edge.guano import read_guano
 from birdedge.edge.mask_file import read_mask_file
 from birdedge.edge.store import FILE_NAME
-from tests.faults.daemon import ENVIRONMENT
+from tests.faults.daemon import ENVIRONMENT, Daemon
 
 SEED = 5
 FOLDERS, KILLS = 5, 10  # folders side by side; kills in each, one after another
@@ -137,3 +139,59 @@ def test_fifty_kills_at_random_moments_cost_no_book_no_clip_and_at_most_a_second
     print(f"{checked_events} events, {checked_clips} clips")
     assert checked_events >= KILLS
     assert checked_clips >= KILLS
+
+
+# The daemon kills itself where the clip's file would take its name, or where its row would be told to the ledger.
+KILLED_AT = """
+import os, signal
+from {module} import {owner}
+{owner}.{method} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+"""
+CLIPS = "[clips]\nbefore_s = 0.3\nafter_s = 0.3\nshortest_s = 0.5\nlongest_s = 2.0\nfree_floor_mb = 0.0\n"
+
+
+def killed_with_its_first_clip(microphone, song, folder, module, owner, method):
+    """A daemon that was killed there and runs again."""
+    place = folder / "sitecustomize.py"
+    place.write_text(KILLED_AT.format(module=module, owner=owner, method=method), encoding="utf-8")
+    daemon = Daemon(microphone, folder, CLIPS, path=folder)
+    daemon.wait_for("listening to")
+    microphone.play(song)
+    assert daemon.process.wait(20) == -signal.SIGKILL
+    assert daemon.rows("SELECT count(*) FROM clips") == [(0,)]
+    place.unlink()
+    return daemon
+
+
+def test_a_clip_that_has_its_name_and_no_row_when_the_power_goes_is_indexed_at_the_next_start(
+    virtual_microphone, song, tmp_path
+):
+    at = "birdedge.edge.ledger", "Ledger", "clip_written"
+    daemon = killed_with_its_first_clip(virtual_microphone, song, tmp_path, *at)
+    (path,) = daemon.out.rglob("*.flac")
+    daemon.start()
+    with daemon:
+        daemon.wait_for(f"{path} had no row in the database; it has one now")
+        daemon.stop()
+    ((name, run, utc_s, samples, size_bytes, score),) = daemon.rows(
+        """SELECT path, run, stream_began_s + first_sample * 1.0 / sample_rate_hz + offset_s, samples, bytes, score
+        FROM clips JOIN boot_of_stream USING (stream)"""
+    )
+    fields = read_guano(path)
+    assert (daemon.out / name, run) == (path, 1)
+    assert utc_s == pytest.approx(datetime.fromisoformat(fields["Timestamp"]).timestamp(), abs=0.05)
+    assert samples == soundfile.info(path).frames
+    assert (size_bytes, score) == (path.stat().st_size, float(fields["birdedge|Score"]))
+
+
+def test_a_clip_that_has_no_name_yet_when_the_power_goes_is_removed_at_the_next_start(
+    virtual_microphone, song, tmp_path
+):
+    daemon = killed_with_its_first_clip(virtual_microphone, song, tmp_path, "pathlib", "Path", "replace")
+    assert len(list(daemon.out.rglob("*.part"))) == 1
+    daemon.start()
+    with daemon:
+        daemon.wait_for("listening to", times=2)
+        daemon.stop()
+    assert not list(daemon.out.rglob("*.part"))
+    assert daemon.rows("SELECT count(*) FROM clips") == [(0,)]
