@@ -11,7 +11,14 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-from birdedge.edge.clip_denoise import CHUNK_FRAMES, at_frames_and_bins, clip_hop, set_near, windows
+from birdedge.edge.clip_denoise import (
+    CHUNK_FRAMES,
+    at_frames_and_bins,
+    clip_hop,
+    places,
+    set_near,
+    windows,
+)
 from birdedge.edge.figure import contrast_db
 from birdedge.edge.spectrogram import Grid
 
@@ -41,9 +48,9 @@ def clip_picture(
         part = slice(at, at + CHUNK_FRAMES)
         mean = sum(channel[part] * scaled for channel in channels)
         level_db[part] = 20 * np.log10(np.abs(np.fft.rfft(mean, axis=1)[:, bins]) + grid.magnitude_floor)
-        times_s = np.arange(at, at + len(level_db[part])) * hop / sample_rate_hz - first_frame_s
-        shape, since_s = set_near(mask, times_s, grid, threshold)
-        values = at_frames_and_bins(shape.astype(np.float32), since_s, sample_rate_hz, grid)
+        numbers = np.arange(at, at + len(level_db[part]))
+        shape, since = set_near(mask, places(numbers, sample_rate_hz, grid, first_frame_s), threshold)
+        values = at_frames_and_bins(shape.astype(np.float32), since, sample_rate_hz, grid)
         inside[part] = values[:, bins] > 0.5
     darkest_db, brightest_db = contrast_db(level_db[::4])
     level_db -= darkest_db

@@ -38,6 +38,7 @@ class Config:
     model: str = DEFAULT_MODEL
     lowest_score: float | None = None  # None: the model's own
     tables: tuple[str, ...] = tuple(FORMATS)  # formats written beside the database
+    denoised: str | None = None  # .wav or .flac file that the bird alone goes to, or - for standard output
     commit_s: float = 1.0  # how long a power cut may reach back; longer spares an SD card
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
     clips: ClipSettings = field(default_factory=ClipSettings)
@@ -76,6 +77,7 @@ TEMPLATE = """\
 # model = "birdedge-int8"  # birdedge models; birdedge bench chooses
 # lowest_score = 0.955      # of an event; the model's own if not said
 # tables = ["raven", "audacity", "csv", "jsonl"]   # beside the database; [] for none
+# denoised = "alone.flac"  # the bird alone, live: a .flac or .wav file that grows, "-" for raw PCM on standard output
 # commit_s = 1.0           # how much a power cut may cost; longer spares an SD card
 
 [schedule]

@@ -17,17 +17,17 @@ from typing import Any
 
 import click
 
-from birdedge.edge import event_table
 from birdedge.edge.audio_file import AudioFile
 from birdedge.edge.card import ModelCard
 from birdedge.edge.config import Config, read_config
-from birdedge.edge.console import channel_option, masks_option, print_line, stopped_by_signals
+from birdedge.edge.console import channel_option, masks_option, stopped_by_signals
 from birdedge.edge.errors import AudioFileError, DeviceError, SettingsError
 from birdedge.edge.journal import start_log
+from birdedge.edge.listen_output import Printer
 from birdedge.edge.listening import listen as run
 from birdedge.edge.microphone import Microphone
 from birdedge.edge.model import Model
-from birdedge.edge.pipeline import Found, Pipeline
+from birdedge.edge.pipeline import Pipeline
 from birdedge.edge.recorder import Recorder
 from birdedge.edge.recording_output import PatientOutput, RecordingOutput, Wanted
 from birdedge.edge.sources import (
@@ -38,7 +38,7 @@ from birdedge.edge.sources import (
     microphone_source,
     raw_source,
 )
-from birdedge.edge.tables import FORMATS, event_json
+from birdedge.edge.tables import FORMATS
 
 DEMO_S, DEMO_SEED = 60.0, 20
 
@@ -73,6 +73,11 @@ DEMO_S, DEMO_SEED = 60.0, 20
     help="Write tables here; of a microphone clips and a database too, and listen for ever, whatever happens to it.",
 )
 @masks_option
+@click.option(
+    "--denoised",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    help="Write the bird alone to this .wav or .flac file as it grows, or - for raw PCM on standard output.",
+)
 def listen(
     source: str | None,
     demo: bool,
@@ -89,6 +94,7 @@ def listen(
     as_json: bool | None,
     out: Path | None,
     masks: Path | None,
+    denoised: str | None,
 ) -> None:
     """Listen to a microphone and print each bird sound as it ends.
 
@@ -100,6 +106,7 @@ def listen(
       birdedge listen --device "USB Audio" --out today/
       birdedge listen dawn.flac --fast --json
       arecord -f S16_LE -r 48000 | birdedge listen - --rate 48000
+      birdedge listen --denoised - | aplay -f S16_LE -r 48000
     """
     if duration_s is not None and not 0 < duration_s < math.inf:
         raise SettingsError(f"--duration is {duration_s}; give seconds above 0")
@@ -111,14 +118,15 @@ def listen(
         raise SettingsError(
             f"--rate {rate_hz} is for raw PCM and microphones; leave it out: a file says its own"
         )
-    if as_json is None:
-        as_json = sys.stdout is None or not sys.stdout.isatty()
+    if denoised and source and all(map(Path.exists, paths := (Path(source), Path(denoised)))) and paths[0].samefile(paths[1]):
+        raise SettingsError(f"--denoised would write over {source!r} itself; give it another name")
     options = {
         "device": device,
         "sample_rate_hz": rate_hz,
         "channels": channels,
         "channel": channel,
         "model": model,
+        "denoised": denoised,
     }
     settings = _with_options(config, **options)
     opened = Model(settings.model)
@@ -127,33 +135,34 @@ def listen(
         stack.enter_context(stopped_by_signals(stop))
         if out is not None and source is None and not (demo or or_demo):
             reread = functools.partial(_with_options, config, **options)
-            _record(settings, reread, opened.card, out, masks, duration_s, as_json, stop)
+            printer = Printer(as_json, settings.denoised == "-", stop)
+            _record(settings, reread, opened.card, out, masks, duration_s, printer, stop)
             return
+        printer = Printer(as_json, denoised == "-", stop)
         sound = _open_source(stack, source, demo, or_demo, settings, fast, duration_s, sample_format, stop)
         blocks = sound.blocks
         if duration_s is not None:
             blocks = limited(blocks, round(duration_s * sound.sample_rate_hz))
-        pipeline = Pipeline(opened, sound.sample_rate_hz, sound.channels, settings.channel)
+        asked = denoised is not None
+        pipeline = Pipeline(opened, sound.sample_rate_hz, sound.channels, settings.channel, asked)
         # Where there is no sound at all, the error comes here, before anything is written.
         first = list(itertools.islice(blocks, 1))
         is_file = source not in (None, "-")
         stem = Path(sound.name).stem if is_file else _now()
-        wanted = Wanted(out, tuple(FORMATS), masks)
+        wanted = Wanted(out, tuple(FORMATS), masks, _file(denoised))
         output = stack.enter_context(RecordingOutput(wanted, stem, sound.name, opened.card, atomic=is_file))
         click.echo(
             f"birdedge: listening to {sound.name}, {sound.sample_rate_hz} Hz, {sound.channels} channel(s), "
             f"with {opened.card.name} ({opened.card.precision})",
             err=True,
         )
-        if not as_json:
-            print_line(event_table.header())
-        count = 0
+        printer.begin()
         try:
             for found in run(pipeline, itertools.chain(first, blocks)):
                 output.write(found)
-                count += _print_events(found, sound.name, as_json, stop)
+                printer.print(found, sound.name)
         finally:
-            click.echo(f"birdedge: {count} event(s) in {_heard(pipeline, sound.overflows())}", err=True)
+            printer.end(pipeline, sound.overflows())
 
 
 def _record(
@@ -163,26 +172,26 @@ def _record(
     out: Path,
     masks: Path | None,
     duration_s: float | None,
-    as_json: bool,
+    printer: Printer,
     stop: threading.Event,
 ) -> None:
     """The daemon: a microphone for ever, with database and clips."""
     start_log()
     recorder = Recorder(settings, out, reread)
     signal.signal(signal.SIGHUP, lambda *_: recorder.reload(stop))
-    wanted = Wanted(out, settings.tables, masks)
-    count = 0
-    if not as_json:
-        print_line(event_table.header())
-    output = PatientOutput(wanted, _now(), "microphone", card)
+    # Two, since they may be on two disks.
+    wanted = Wanted(out, settings.tables, masks), Wanted(denoised=_file(settings.denoised))
+    outputs = [PatientOutput(part, _now(), "microphone", card) for part in wanted]
+    printer.begin()
     try:
         for found in recorder.run(stop, duration_s):
-            output.write(found)
-            count += _print_events(found, "microphone", as_json, stop)
+            for output in outputs:
+                output.write(found)
+            printer.print(found, "microphone")
     finally:
-        output.close()
-        heard = _heard(recorder.pipeline, recorder.overflows) if recorder.pipeline else "no sound"
-        click.echo(f"birdedge: {count} event(s) in {heard}", err=True)
+        for output in outputs:
+            output.close()
+        printer.end(recorder.pipeline, recorder.overflows)
 
 
 def _with_options(path: Path | None, **options: Any) -> Config:
@@ -190,16 +199,12 @@ def _with_options(path: Path | None, **options: Any) -> Config:
     return replace(read_config(path), **{name: value for name, value in options.items() if value is not None})
 
 
+def _file(denoised: str | None) -> Path | None:
+    return None if denoised in (None, "-") else Path(denoised)
+
+
 def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
-
-
-def _print_events(found: Found, name: str, as_json: bool, stop: threading.Event) -> int:
-    """Their number; sets `stop` where nobody reads them any more."""
-    for event in found.events:
-        if not print_line(event_json(event, name) if as_json else event_table.row(event)):
-            stop.set()
-    return len(found.events)
 
 
 def _open_source(
@@ -239,17 +244,3 @@ def _open_source(
             raise
         click.echo(f"birdedge: {error}. Until then, listen to the demo.", err=True)
         return demo_source(max(DEMO_S, duration_s or 0.0), DEMO_SEED, stop, fast)
-
-
-def _heard(pipeline: Pipeline, overflows: int) -> str:
-    """How much sound there was, and all that was wrong with it."""
-    rate_hz = pipeline.sample_rate_hz
-    parts = [f"{pipeline.heard_samples / rate_hz:.1f} s of sound"]
-    if pipeline.lost_samples:
-        parts.append(f"{pipeline.lost_samples / rate_hz:.3f} s lost in {pipeline.gaps} gap(s): too slow")
-    if overflows:
-        parts.append(f"{overflows} overflow(s) of unknown length in the sound system")
-    for count, what in ((pipeline.nonfinite_samples, "sample(s)"), (pipeline.nonfinite_chunks, "chunk(s)")):
-        if count:
-            parts.append(f"{count} {what} that were no numbers")
-    return ", ".join(parts)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from birdedge.edge.clip_denoise import Denoiser
 from birdedge.edge.event import Event
 from birdedge.edge.events import EventTracker
 from birdedge.edge.mask_file import mask_bytes
@@ -21,24 +22,42 @@ GAP_FRAMES = 1250  # of a gap that are given at once
 
 
 @dataclass(frozen=True, eq=False)
+class Sound:
+    """A piece of a source, and how much was lost after it."""
+
+    samples: Float32  # [samples, channels]
+    sample_rate_hz: int
+    lost_samples: int = 0
+
+
+@dataclass(frozen=True, eq=False)
 class Found:
     """What one push gave: consecutive frames of the stream, and the events that closed."""
 
     mask: NDArray[np.uint8]  # [frames, bins], round(255 * probability)
     level: Float32  # [frames, bins], natural logarithm of magnitude
     events: list[Event]
+    denoised: Sound | None = None  # the bird alone, which is late by the mask; None where nobody asked for it
 
 
 class Pipeline:
     """Push blocks `[samples, channels]`, get masks and events; tell it of gaps; flush at the end.
 
-    Time is counted in samples since the first one; a gap counts too, and its frames have an empty mask.
+    Time is counted in samples since the first one; a gap counts too, and its frames have an empty mask. With `denoised`
+    it gives the bird alone too, each stretch without a gap for itself.
 
     Raises:
         SettingsError: a sample rate or channel that cannot be used.
     """
 
-    def __init__(self, model: Model, sample_rate_hz: int, channels: int, channel: int | None = None) -> None:
+    def __init__(
+        self,
+        model: Model,
+        sample_rate_hz: int,
+        channels: int,
+        channel: int | None = None,
+        denoised: bool = False,
+    ) -> None:
         self.card = card = model.card
         self.sample_rate_hz = sample_rate_hz
         self._resampler = StreamResampler(sample_rate_hz, card.grid.sample_rate_hz, channels, channel)
@@ -48,6 +67,8 @@ class Pipeline:
         self.heard_samples = 0  # at the source's rate
         self.lost_samples, self.gaps = 0, 0
         self._frames = 0  # frames given out
+        self._channels = channels
+        self._denoiser = self._new_denoiser() if denoised else None
         self._skip = 0  # resampled samples to leave out, so that frames after a gap lie on the grid
 
     @property
@@ -64,7 +85,10 @@ class Pipeline:
         """The frames and events that this block completes."""
         self.heard_samples += len(block)
         samples = self._aligned(self._resampler.push(block))
-        return self._follow(self._segmenter.push(self._spectrogram.push(samples)))
+        found = self._follow(self._segmenter.push(self._spectrogram.push(samples)))
+        if self._denoiser is None:
+            return found
+        return replace(found, denoised=Sound(self._denoiser.push(block, found.mask), self.sample_rate_hz))
 
     def gap(self, samples: int) -> Iterator[Found]:
         """So many samples of the source were lost: end what was running, and begin anew after them.
@@ -75,7 +99,7 @@ class Pipeline:
         self.lost_samples += samples
         self.gaps += 1
         silent, grid = self._begin_anew(), self.card.grid
-        yield ended
+        yield replace(ended, denoised=ended.denoised and replace(ended.denoised, lost_samples=samples))
         while silent:
             piece = min(silent, GAP_FRAMES)
             silent -= piece
@@ -92,6 +116,7 @@ class Pipeline:
             np.concatenate([ended.mask, np.zeros((frames, bins), np.uint8)]),
             np.concatenate([ended.level, level]),
             ended.events,
+            ended.denoised,
         )
 
     def _begin_anew(self) -> int:
@@ -104,7 +129,16 @@ class Pipeline:
         silent = max(0, first_frame - self._frames)
         self._frames += silent
         self._tracker = EventTracker(self.card.events, grid, self._frames)
+        if self._denoiser is not None:
+            self._denoiser = self._new_denoiser()
         return silent
+
+    def _new_denoiser(self) -> Denoiser:
+        """For the sound from now on, and the frames from `_frames` on."""
+        card, grid = self.card, self.card.grid
+        began_s = (self.heard_samples + self.lost_samples) / self.sample_rate_hz
+        first_frame_s = grid.first_frame_s + self._frames * grid.hop_s - began_s
+        return Denoiser(self.sample_rate_hz, self._channels, grid, first_frame_s, card.threshold)
 
     def flush(self) -> Found:
         """The end of the stream: all frames still to come, and every open event."""
@@ -112,10 +146,16 @@ class Pipeline:
         last_frame = self._spectrogram.flush()
         pieces = [self._segmenter.push(frames), self._segmenter.push(last_frame), self._segmenter.flush()]
         found = [self._follow(piece) for piece in pieces]
+        mask, level = np.concatenate([f.mask for f in found]), np.concatenate([f.level for f in found])
         events = [event for f in found for event in f.events] + self._tracker.flush()
-        return Found(
-            np.concatenate([f.mask for f in found]), np.concatenate([f.level for f in found]), events
-        )
+        denoised = None
+        if self._denoiser is not None:
+            rest = (
+                self._denoiser.push(np.zeros((0, self._channels), np.float32), mask),
+                self._denoiser.flush(),
+            )
+            denoised = Sound(np.concatenate(rest), self.sample_rate_hz)
+        return Found(mask, level, events, denoised)
 
     def _aligned(self, samples: Float32) -> Float32:
         skipped = min(self._skip, len(samples))

@@ -59,6 +59,7 @@ class Recorder:
         self._reloading = False
         self._overload = Overload()
         self._unindexed: list[Path] | None = None
+        self._until_s: float | None = None  # when the stream before a new configuration ended
         self._configure(config)
         name = self._model.card.name
         self.ledger = Ledger(folder, boot_id(), read_clocks, name, config.site, config.commit_s)
@@ -135,6 +136,8 @@ class Recorder:
             self._model.card.precision,
         )
         stream = self._stream = Stream(microphone, self._config, self._model, self.ledger, clips)
+        if self._until_s is not None:
+            yield stream.follows(self._until_s)
         overload = self._overload = Overload()
         state_s, paused = 0.0, False
         for gap_samples, block in self._capture.blocks(stop):
@@ -159,6 +162,7 @@ class Recorder:
                     paused = not paused
                     log.warning("%s", clips.paused or "clips are written again")
         yield stream.flush()
+        self._until_s = stream.until_s
 
     def _lost(self) -> None:
         if self._stream is not None:  # the gap begins where its sound ends

@@ -1,10 +1,10 @@
-"""Everything that is kept of one recording: its tables and its mask file."""
+"""Everything that is kept of one recording: its tables, its mask file and the bird alone."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +14,7 @@ from birdedge.edge.card import ModelCard
 from birdedge.edge.errors import DiskError, OutputError
 from birdedge.edge.mask_file import MaskFile
 from birdedge.edge.pipeline import Found
+from birdedge.edge.sound_output import SoundOutput
 from birdedge.edge.tables import Table
 
 log = logging.getLogger(__name__)
@@ -26,13 +27,14 @@ class Wanted:
     tables: Path | None = None
     formats: Sequence[str] = ()
     masks: Path | None = None
+    denoised: Path | None = None  # the file of the bird alone
 
 
 class RecordingOutput:
     """Writes what the pipeline finds in one recording.
 
-    With `atomic` an error within `with` leaves nothing; without, for a live stream, tables and mask file
-    hold what was heard until then. The mask file begins with `first_frame`.
+    With `atomic` an error within `with` leaves nothing of tables and mask file, and all take the place of earlier
+    ones; without, for a live stream, they hold what was heard until then. The mask file begins with `first_frame`.
 
     Raises:
         OutputError: something cannot be written; from `write` and on leaving `with` too.
@@ -64,10 +66,15 @@ class RecordingOutput:
                 if wanted.masks
                 else None
             )
+            self._denoised = (
+                stack.enter_context(closing(SoundOutput(wanted.denoised, replace=atomic)))
+                if wanted.denoised
+                else None
+            )
             self._open = stack.pop_all()
 
     def write(self, found: Found) -> None:
-        """Add the next frames and the events that closed with them."""
+        """Add the next frames, the events that closed with them and the sound that is known with them."""
         try:
             for table in self._tables:
                 for event in found.events:
@@ -75,6 +82,8 @@ class RecordingOutput:
         finally:
             if self._masks is not None:
                 self._masks.push(found.mask)
+        if self._denoised is not None and found.denoised is not None:
+            self._denoised.write(found.denoised)
 
     def __enter__(self) -> Self:
         return self

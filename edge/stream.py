@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -34,13 +35,13 @@ class Stream:
         self, microphone: Microphone, config: Config, model: Model, ledger: Ledger, clips: ClipWriter
     ) -> None:
         rate_hz, channels, name = microphone.sample_rate_hz, microphone.channels, microphone.device.name
-        self.pipeline = Pipeline(model, rate_hz, channels, config.channel)
+        self.pipeline = Pipeline(model, rate_hz, channels, config.channel, config.denoised is not None)
         self.sample = 0
-        self._ledger, self._rate_hz = ledger, rate_hz
+        self._ledger, self._rate_hz, self._channels = ledger, rate_hz, channels
         self._gain = np.float32(10 ** (config.gain_db / 20))
         self._told_sample = 0
         self._left_out_samples = 0
-        began_s = monotonic_s()
+        self._began_s = began_s = monotonic_s()
         self._cutter = ClipCutter(
             config.clips,
             clips,
@@ -51,6 +52,19 @@ class Stream:
             name,
         )
         ledger.stream_began(name, rate_hz, channels)
+
+    @property
+    def until_s(self) -> float:
+        """When its last sound was heard, on the boot's clock."""
+        return self._began_s + self.sample / self._rate_hz
+
+    def follows(self, earlier_until_s: float) -> Found:
+        """What the time since an earlier stream ended gives: nothing, but that the bird alone keeps its time."""
+        lost_samples = max(0, round((self._began_s - earlier_until_s) * self._rate_hz))
+        nothing = self.pipeline.push(np.zeros((0, self._channels), np.float32))
+        return replace(
+            nothing, denoised=nothing.denoised and replace(nothing.denoised, lost_samples=lost_samples)
+        )
 
     def is_left_out(self, block: NDArray[np.float32], mode: Mode) -> bool:
         """Whether the mode has no time for this block, which is then a part of the next gap."""
