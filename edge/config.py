@@ -55,6 +55,10 @@ class Config:
             )
         if self.lowest_score is not None and not 0 <= self.lowest_score <= 1:
             raise SettingsError(f"lowest_score is {self.lowest_score}; it must lie in 0..1")
+        if self.denoised not in (None, "-") and Path(self.denoised).suffix.lower() not in (".wav", ".flac"):
+            raise SettingsError(
+                f"denoised is {self.denoised!r}; name a .wav or .flac file, or - for raw PCM on standard output"
+            )
         if not 0.1 <= self.commit_s <= LONGEST_COMMIT_S:
             raise SettingsError(f"commit_s is {self.commit_s}; it must lie in 0.1..{LONGEST_COMMIT_S:g}")
         for name in self.tables:
@@ -77,7 +81,7 @@ TEMPLATE = """\
 # model = "birdedge-int8"  # birdedge models; birdedge bench chooses
 # lowest_score = 0.955      # of an event; the model's own if not said
 # tables = ["raven", "audacity", "csv", "jsonl"]   # beside the database; [] for none
-# denoised = "alone.flac"  # the bird alone, live: a .flac or .wav file that grows, "-" for raw PCM on standard output
+# denoised = "alone.flac"  # a .flac or .wav file that the bird alone is added to as it is heard; none if not said
 # commit_s = 1.0           # how much a power cut may cost; longer spares an SD card
 
 [schedule]

@@ -118,8 +118,8 @@ def listen(
         raise SettingsError(
             f"--rate {rate_hz} is for raw PCM and microphones; leave it out: a file says its own"
         )
-    if denoised and source and all(map(Path.exists, paths := (Path(source), Path(denoised)))) and paths[0].samefile(paths[1]):
-        raise SettingsError(f"--denoised would write over {source!r} itself; give it another name")
+    if source and (sound_file := _sound_file(denoised)) and sound_file.resolve() == Path(source).resolve():
+        raise SettingsError(f"--denoised would write over {source!r} itself; give another name")
     options = {
         "device": device,
         "sample_rate_hz": rate_hz,
@@ -129,27 +129,29 @@ def listen(
         "denoised": denoised,
     }
     settings = _with_options(config, **options)
+    if source is None and not demo:  # what the configuration says of the bird alone is said of the microphone
+        denoised = settings.denoised
     opened = Model(settings.model)
     stop = threading.Event()
     with ExitStack() as stack:
         stack.enter_context(stopped_by_signals(stop))
+        printer = Printer(as_json, denoised == "-", stop)
         if out is not None and source is None and not (demo or or_demo):
             reread = functools.partial(_with_options, config, **options)
-            printer = Printer(as_json, settings.denoised == "-", stop)
             _record(settings, reread, opened.card, out, masks, duration_s, printer, stop)
             return
-        printer = Printer(as_json, denoised == "-", stop)
         sound = _open_source(stack, source, demo, or_demo, settings, fast, duration_s, sample_format, stop)
         blocks = sound.blocks
         if duration_s is not None:
             blocks = limited(blocks, round(duration_s * sound.sample_rate_hz))
-        asked = denoised is not None
-        pipeline = Pipeline(opened, sound.sample_rate_hz, sound.channels, settings.channel, asked)
+        pipeline = Pipeline(
+            opened, sound.sample_rate_hz, sound.channels, settings.channel, denoised is not None
+        )
         # Where there is no sound at all, the error comes here, before anything is written.
         first = list(itertools.islice(blocks, 1))
         is_file = source not in (None, "-")
         stem = Path(sound.name).stem if is_file else _now()
-        wanted = Wanted(out, tuple(FORMATS), masks, _file(denoised))
+        wanted = Wanted(out, tuple(FORMATS), masks, _sound_file(denoised))
         output = stack.enter_context(RecordingOutput(wanted, stem, sound.name, opened.card, atomic=is_file))
         click.echo(
             f"birdedge: listening to {sound.name}, {sound.sample_rate_hz} Hz, {sound.channels} channel(s), "
@@ -180,7 +182,7 @@ def _record(
     recorder = Recorder(settings, out, reread)
     signal.signal(signal.SIGHUP, lambda *_: recorder.reload(stop))
     # Two, since they may be on two disks.
-    wanted = Wanted(out, settings.tables, masks), Wanted(denoised=_file(settings.denoised))
+    wanted = Wanted(out, settings.tables, masks), Wanted(denoised=_sound_file(settings.denoised))
     outputs = [PatientOutput(part, _now(), "microphone", card) for part in wanted]
     printer.begin()
     try:
@@ -199,8 +201,8 @@ def _with_options(path: Path | None, **options: Any) -> Config:
     return replace(read_config(path), **{name: value for name, value in options.items() if value is not None})
 
 
-def _file(denoised: str | None) -> Path | None:
-    return None if denoised in (None, "-") else Path(denoised)
+def _sound_file(denoised: str | None) -> Path | None:
+    return None if denoised is None or denoised == "-" else Path(denoised)
 
 
 def _now() -> str:

@@ -135,15 +135,11 @@ class SoundOutput:
         path: where the sound goes.
 
     Raises:
-        SettingsError: another kind of file, or more channels than it can hold.
+        SettingsError: from `write`: more channels than FLAC can hold.
         OutputError: it cannot be written, or the sound has another rate than before; from `write` and `close` too.
     """
 
     def __init__(self, path: Path | None, replace: bool = False) -> None:
-        if path is not None and path.suffix.lower() not in ENCODERS:
-            raise SettingsError(
-                f"{path} is no .wav or .flac file; name one, or - for raw PCM on standard output"
-            )
         self.path = path or Path("standard output")
         self._is_file = path is not None
         self._encoder: Encoder | None = None

@@ -16,8 +16,9 @@ import soundfile
 from birdedge import __version__
 from birdedge.cli import COMMANDS
 from birdedge.edge.card import CARD_KEY
+from birdedge.edge.clip_denoise import denoise
 from birdedge.edge.mask_file import read_mask_file
-from birdedge.edge.model import bundled_models
+from birdedge.edge.model import Model, bundled_models
 from birdedge.edge.model_file import with_digest
 from birdedge.edge.tables import EVENT_COLUMNS, FORMATS
 
@@ -40,7 +41,8 @@ def birdedge(*arguments, cwd, code=0, **settings):
         **settings,
     )
     assert done.returncode == code, done.stderr.decode()
-    return done.stdout.decode(), done.stderr.decode()
+    raw = "--denoised" in arguments and "-" in arguments
+    return done.stdout if raw else done.stdout.decode(), done.stderr.decode()
 
 
 def events(output):
@@ -169,6 +171,45 @@ def test_listening_writes_a_table_in_each_format(listened, demo, tmp_path):
     assert str(demo) in raven[1]
 
 
+@pytest.mark.parametrize("kind", ["wav", "flac", "raw"])
+def test_the_bird_alone_goes_to_a_file_or_to_standard_output(demo, tmp_path, kind):
+    to = "-" if kind == "raw" else f"alone.{kind}"
+    output, said = birdedge("listen", demo, "--fast", "--denoised", to, "--masks", "masks", cwd=tmp_path)
+    sound, rate_hz = soundfile.read(demo, dtype="float32", always_2d=True)
+    masks, card = read_mask_file(tmp_path / "masks" / "demo.npz"), Model().card
+    whole = denoise(sound, rate_hz, masks.mask, card.grid, threshold=card.threshold)
+    if kind == "raw":
+        written = np.frombuffer(output, "<i2")
+        assert "events are not printed" in said
+    else:
+        written = soundfile.read(tmp_path / to, dtype="int16")[0]
+        assert len(output.splitlines()) >= 3
+    np.testing.assert_array_equal(written, np.rint(32768 * whole[:, 0]))
+    assert np.abs(written).max() > 100
+    assert "event(s) in 20.0 s of sound" in said
+
+
+def test_the_bird_alone_of_raw_pcm_is_there_while_it_is_heard_and_after_a_kill(demo, tmp_path):
+    samples, rate_hz = soundfile.read(demo, dtype="int16")
+    process = subprocess.Popen(
+        [*BIRDEDGE, "listen", "-", "--rate", str(rate_hz), "--denoised", "alone.wav"],
+        cwd=tmp_path,
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    process.stdin.write(samples[: 10 * rate_hz].astype("<i2").tobytes())
+    process.stdin.flush()
+    path, until_s = tmp_path / "alone.wav", time.monotonic() + 30
+    while not path.exists() or path.stat().st_size < 2 * 9 * rate_hz:
+        assert time.monotonic() < until_s
+        time.sleep(0.05)
+    process.kill()
+    process.communicate()
+    assert 9 <= len(soundfile.read(path)[0]) / rate_hz < 10
+
+
 def test_the_table_for_people_has_a_row_an_event(listened, demo, tmp_path):
     output, said = birdedge("listen", demo, "--fast", "--table", "--model", listened[0], cwd=tmp_path)
     assert len(output.splitlines()) == 1 + len(listened[1])
@@ -250,6 +291,21 @@ def test_a_reader_that_has_had_enough_ends_the_command_quietly(demo, tmp_path, c
     assert process.wait(timeout=30) == 0
     assert "Error" not in said
     assert "Traceback" not in said
+
+
+def test_a_reader_of_the_bird_alone_that_has_had_enough_ends_the_command_quietly(demo, tmp_path):
+    done = subprocess.run(
+        f"set -o pipefail; {' '.join(BIRDEDGE)} listen {demo} --denoised - --out out | head -c 1000",
+        shell=True,
+        executable="/bin/bash",
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        timeout=30,
+    )
+    assert (done.returncode, len(done.stdout)) == (0, 1000), done.stderr
+    assert b"Error" not in done.stderr
+    assert (tmp_path / "out" / "demo.jsonl").exists()
 
 
 def test_a_reader_that_has_had_enough_still_leaves_whole_tables(demo, tmp_path):

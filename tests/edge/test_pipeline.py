@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import soxr
 
+from birdedge.edge.clip_denoise import denoise
 from birdedge.edge.model import Model, bundled_models
 from birdedge.edge.pipeline import GAP_FRAMES, Found, Pipeline
 from birdedge.edge.soundscape import soundscape
@@ -262,3 +263,55 @@ def test_samples_too_large_for_a_level_cost_their_moment_and_not_the_stream(mode
     untouched = segmented(model, at_rate(calls, rate_hz), 4096, rate_hz)[0]
     late = slice(5 * 125, None)
     assert np.corrcoef(mask[late].ravel(), untouched[late].ravel())[0, 1] > 0.7
+
+
+def alone(found):
+    """The bird alone of consecutive pieces."""
+    return np.concatenate([f.denoised.samples for f in found if f.denoised is not None])
+
+
+@pytest.mark.parametrize("rate_hz", [32_000, 48_000])
+@pytest.mark.parametrize("block", [509, 4096, 65_536])
+def test_the_bird_alone_of_a_stream_is_that_of_its_whole_recording(int8, calls, rate_hz, block):
+    samples = at_rate(calls, rate_hz)
+    pipeline = Pipeline(int8, rate_hz, 1, denoised=True)
+    found = [*pushed(pipeline, samples, block), pipeline.flush()]
+    mask = np.concatenate([f.mask for f in found])
+    card = int8.card
+    whole = denoise(samples[:, np.newaxis], rate_hz, mask, card.grid, threshold=card.threshold)
+    assert np.abs(whole).max() > 0.01
+    np.testing.assert_array_equal(alone(found), whole)
+    assert {f.denoised.sample_rate_hz for f in found} == {rate_hz}
+
+
+@pytest.mark.parametrize("gap", [1, 300, 40_000])
+def test_across_a_gap_the_bird_alone_keeps_its_time_and_tells_what_was_lost(int8, calls, gap):
+    pipeline, at = Pipeline(int8, 32_000, 1, denoised=True), 100_077
+    before = pushed(pipeline, calls[:at], 4096)
+    over = list(pipeline.gap(gap))
+    after = [*pushed(pipeline, calls[at + gap :], 4096), pipeline.flush()]
+    assert [f.denoised.lost_samples for f in [*before, over[0], *after]] == [
+        *[0] * len(before),
+        gap,
+        *[0] * len(after),
+    ]
+    card = int8.card
+    mask = [np.concatenate([f.mask for f in part]) for part in ([*before, over[0]], after)]
+    first_frame_s = card.grid.first_frame_s + sum(len(f.mask) for f in [*before, *over]) * card.grid.hop_s
+    rest_s = first_frame_s - (at + gap) / 32_000
+    sound = calls[:, np.newaxis]
+    np.testing.assert_array_equal(
+        alone([*before, over[0]]), denoise(sound[:at], 32_000, mask[0], card.grid, threshold=card.threshold)
+    )
+    np.testing.assert_array_equal(
+        alone(after), denoise(sound[at + gap :], 32_000, mask[1], card.grid, rest_s, card.threshold)
+    )
+
+
+def test_with_another_form_of_the_network_the_bird_alone_goes_on(int8, calls):
+    pipeline = Pipeline(int8, 32_000, 1, denoised=True)
+    found = [*pushed(pipeline, calls[:100_077], 4096), pipeline.change(Model("birdedge-fp32"))]
+    found += [*pushed(pipeline, calls[100_077:], 4096), pipeline.flush()]
+    assert sum(f.denoised.lost_samples for f in found) == 0
+    assert len(alone(found)) == len(calls)
+    assert np.abs(alone(found)[110_000:]).max() > 0.01
