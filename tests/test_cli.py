@@ -293,6 +293,22 @@ def test_a_reader_that_has_had_enough_ends_the_command_quietly(demo, tmp_path, c
     assert "Traceback" not in said
 
 
+def test_raw_sound_is_not_written_to_a_terminal(demo, tmp_path):
+    reader, terminal = os.openpty()
+    done = subprocess.run(
+        [*BIRDEDGE, "listen", demo, "--fast", "--denoised", "-"],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=terminal,
+        stderr=subprocess.PIPE,
+        timeout=30,
+    )
+    os.close(terminal)
+    os.close(reader)
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"Error: the denoised sound is for a program to read; pipe it there")
+
+
 def test_a_reader_of_the_bird_alone_that_has_had_enough_ends_the_command_quietly(demo, tmp_path):
     done = subprocess.run(
         f"set -o pipefail; {' '.join(BIRDEDGE)} listen {demo} --denoised - --out out | head -c 1000",

@@ -9,7 +9,9 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
+import soundfile
 
 from tests.faults.daemon import ENVIRONMENT, Daemon
 
@@ -176,6 +178,38 @@ def test_a_new_configuration_is_read_on_sighup_and_a_wrong_one_changes_nothing(
     reloads = [g for g in daemon.coverage().gaps if g.cause == "restart"]
     assert len(reloads) == 2
     assert all(g.length_s < 2 for g in reloads)
+
+
+def test_the_bird_alone_keeps_its_time_through_a_lost_device_and_a_new_configuration(
+    breakable_microphone, song, tmp_path
+):
+    microphone, path = breakable_microphone, tmp_path / "alone.flac"
+    with Daemon(microphone, tmp_path, f"denoised = '{path}'\n") as daemon:
+        daemon.wait_for("listening to")
+        assert heard_events(daemon, microphone, song) >= 1
+        microphone.kill()
+        daemon.wait_for("trying again")
+        time.sleep(2)
+        microphone.start()
+        daemon.wait_for("again after")
+        assert heard_events(daemon, microphone, song) >= 1
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait_for("the configuration was read anew")
+        daemon.wait_for(", 1 channel(s), with birdedge-int8", times=2)
+        assert heard_events(daemon, microphone, song) >= 1
+        lasting = soundfile.info(path).duration
+        daemon.stop()
+    found = daemon.coverage()
+    assert {g.cause for g in found.gaps} == {"device lost", "restart"}
+    sound, rate_hz = soundfile.read(path)
+    assert lasting < len(sound) / rate_hz == pytest.approx(found.expected_s, abs=LEDGER_S)
+    # Each time the song was played, its calls are there.
+    (lost,) = [g for g in found.gaps if g.cause == "device lost"]
+    began_s = daemon.rows("SELECT began_s + offset_s FROM heard JOIN boot_of_stream USING (stream)")[0][0]
+    first = round((lost.utc_s - began_s) * rate_hz)
+    silent = sound[first : first + round(lost.length_s * rate_hz)]
+    assert not silent[round(LEDGER_S * rate_hz) : -round(LEDGER_S * rate_hz)].any()
+    assert min(np.abs(sound[:first]).max(), np.abs(sound[first + len(silent) :]).max()) > 0.001
 
 
 def test_outside_its_schedule_it_is_paused_and_says_so(breakable_microphone, tmp_path):
