@@ -76,7 +76,7 @@ DEMO_S, DEMO_SEED = 60.0, 20
 @click.option(
     "--denoised",
     type=click.Path(dir_okay=False, allow_dash=True),
-    help="Write the bird alone to this .wav or .flac file as it grows, or - for raw PCM on standard output.",
+    help="Add the bird alone to this .wav or .flac file as it is heard; - for raw 16-bit PCM on standard output.",
 )
 def listen(
     source: str | None,

@@ -203,7 +203,6 @@ def test_the_bird_alone_keeps_its_time_through_a_lost_device_and_a_new_configura
     assert {g.cause for g in found.gaps} == {"device lost", "restart"}
     sound, rate_hz = soundfile.read(path)
     assert lasting < len(sound) / rate_hz == pytest.approx(found.expected_s, abs=LEDGER_S)
-    # Each time the song was played, its calls are there.
     (lost,) = [g for g in found.gaps if g.cause == "device lost"]
     began_s = daemon.rows("SELECT began_s + offset_s FROM heard JOIN boot_of_stream USING (stream)")[0][0]
     first = round((lost.utc_s - began_s) * rate_hz)
