@@ -20,12 +20,12 @@ import click
 
 from birdedge.edge import event_table
 from birdedge.edge.audio_file import AudioFile
-from birdedge.edge.card import ModelCard
 from birdedge.edge.config import Config, read_config
 from birdedge.edge.console import channel_option, masks_option, print_line, stopped_by_signals
 from birdedge.edge.errors import AudioFileError, DeviceError, OutputError, SettingsError
 from birdedge.edge.journal import start_log
 from birdedge.edge.listening import listen as run
+from birdedge.edge.memory import return_freed_memory
 from birdedge.edge.microphone import Microphone
 from birdedge.edge.model import Model
 from birdedge.edge.pipeline import Found, Pipeline
@@ -123,14 +123,15 @@ def listen(
         "model": model,
     }
     settings = _with_options(config, **options)
-    opened = Model(settings.model)
+    return_freed_memory()
     stop = threading.Event()
     with ExitStack() as stack:
         stack.enter_context(stopped_by_signals(stop))
         if out is not None and source is None and not (demo or or_demo):
             reread = functools.partial(_with_options, config, **options)
-            _record(settings, reread, opened.card, out, masks, duration_s, as_json, stop)
+            _record(settings, reread, out, masks, duration_s, as_json, stop)
             return
+        opened = Model(settings.model)
         sound = _open_source(stack, source, demo, or_demo, settings, fast, duration_s, sample_format, stop)
         blocks = sound.blocks
         if duration_s is not None:
@@ -151,17 +152,16 @@ def listen(
             print_line(event_table.header())
         count = 0
         try:
-            for found in run(pipeline, itertools.chain(first, blocks)):
+            for found in run(pipeline, itertools.chain(first, blocks), sound.want):
                 output.write(found)
                 count += _print_events(found, sound.name, as_json, stop)
         finally:
-            click.echo(f"birdedge: {count} event(s) in {_heard(pipeline, sound.overflows())}", err=True)
+            click.echo(f"birdedge: {count} event(s) in {_heard(pipeline)}", err=True)
 
 
 def _record(
     settings: Config,
     reread: Callable[[], Config],
-    card: ModelCard,
     out: Path,
     masks: Path | None,
     duration_s: float | None,
@@ -176,7 +176,7 @@ def _record(
     count = 0
     if not as_json:
         print_line(event_table.header())
-    with RecordingOutput(wanted, _now(), "microphone", card, atomic=False) as output:
+    with RecordingOutput(wanted, _now(), "microphone", recorder.card, atomic=False) as output:
         try:
             told = ""
             for found in recorder.run(stop, duration_s):
@@ -189,7 +189,7 @@ def _record(
                         log.error("%s", told)
                 count += _print_events(found, "microphone", as_json, stop)
         finally:
-            heard = _heard(recorder.pipeline, recorder.overflows) if recorder.pipeline else "no sound"
+            heard = _heard(recorder.pipeline) if recorder.pipeline else "no sound"
             click.echo(f"birdedge: {count} event(s) in {heard}", err=True)
 
 
@@ -249,14 +249,12 @@ def _open_source(
         return demo_source(max(DEMO_S, duration_s or 0.0), DEMO_SEED, stop, fast)
 
 
-def _heard(pipeline: Pipeline, overflows: int) -> str:
+def _heard(pipeline: Pipeline) -> str:
     """How much sound there was, and all that was wrong with it."""
     rate_hz = pipeline.sample_rate_hz
     parts = [f"{pipeline.heard_samples / rate_hz:.1f} s of sound"]
     if pipeline.lost_samples:
-        parts.append(f"{pipeline.lost_samples / rate_hz:.3f} s lost in {pipeline.gaps} gap(s): too slow")
-    if overflows:
-        parts.append(f"{overflows} overflow(s) of unknown length in the sound system")
+        parts.append(f"{pipeline.lost_samples / rate_hz:.3f} s lost in {pipeline.gaps} gap(s)")
     for count, what in ((pipeline.nonfinite_samples, "sample(s)"), (pipeline.nonfinite_chunks, "chunk(s)")):
         if count:
             parts.append(f"{count} {what} that were no numbers")

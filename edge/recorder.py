@@ -11,6 +11,7 @@ from pathlib import Path
 
 from birdedge.edge import board
 from birdedge.edge.capture import Capture
+from birdedge.edge.card import ModelCard
 from birdedge.edge.clip_file import Clip
 from birdedge.edge.clip_writer import ClipWriter
 from birdedge.edge.clock import boot_id, clock_synchronized, monotonic_s
@@ -69,9 +70,9 @@ class Recorder:
         return None if self._stream is None else self._stream.pipeline
 
     @property
-    def overflows(self) -> int:
-        """Losses of unknown length before the sound reached us."""
-        return self._microphone.overflows
+    def card(self) -> ModelCard:
+        """That of the model it listens with."""
+        return self._model.card
 
     def reload(self, stop: threading.Event) -> None:
         """Read the configuration anew; what is lost meanwhile is a gap. From a signal's handler."""
@@ -143,6 +144,7 @@ class Recorder:
                 continue
             yield from stream.gap(gap_samples, self._capture.cause)
             yield stream.push(block)
+            microphone.want(stream.pipeline.missing_samples)
             if stream.tell():
                 self._notifier.alive()
                 if overload.waiting(microphone.waiting_samples / microphone.sample_rate_hz, monotonic_s()):

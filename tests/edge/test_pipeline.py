@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import soxr
 
+from birdedge.edge.microphone import PIECE_S
 from birdedge.edge.model import Model, bundled_models
 from birdedge.edge.pipeline import GAP_FRAMES, Found, Pipeline
 from birdedge.edge.soundscape import soundscape
@@ -262,3 +263,15 @@ def test_samples_too_large_for_a_level_cost_their_moment_and_not_the_stream(mode
     untouched = segmented(model, at_rate(calls, rate_hz), 4096, rate_hz)[0]
     late = slice(5 * 125, None)
     assert np.corrcoef(mask[late].ravel(), untouched[late].ravel())[0, 1] > 0.7
+
+
+@pytest.mark.parametrize("rate_hz", RATES_HZ)
+def test_what_a_live_stream_waits_for_is_mostly_one_call_of_the_network_a_push(int8, calls, rate_hz):
+    samples, piece = at_rate(calls, rate_hz), round(PIECE_S * rate_hz)
+    pipeline, at, frames = Pipeline(int8, rate_hz, 1), 0, []
+    while at < len(samples):
+        pieces = -(-pipeline.missing_samples // piece)
+        frames.append(len(pipeline.push(samples[at : at + pieces * piece, np.newaxis]).mask))
+        at += pieces * piece
+    assert max(frames) == int8.card.chunk_frames
+    assert frames.count(0) <= 2 + 0.2 * len(frames)  # a resampler hands out more at one time than at another
