@@ -241,8 +241,11 @@ class Microphone:
         longest_samples = round(BLOCK_S * self.sample_rate_hz)
         silent_s = 0.0
         while True:
-            stopping = stop.is_set()
-            lost = not self._stream.active
+            stopping, lost = stop.is_set(), ""
+            if not self._stream.active:
+                lost = "stopped"
+            elif silent_s >= self._stall_s:
+                lost = f"delivered nothing for {silent_s:.1f} s"
             # Not what comes in meanwhile, or a slow reader would never see `stop`.
             waiting_samples = self._ring.available_samples
             while waiting_samples >= (1 if stopping or lost else self._wanted_samples):
@@ -252,12 +255,8 @@ class Microphone:
                 silent_s = 0.0
             if stopping:
                 return
-            if lost or silent_s >= self._stall_s:
-                raise DeviceLostError(
-                    f"{self.device.name!r} "
-                    + ("stopped" if lost else f"delivered nothing for {silent_s:.1f} s")
-                    + ": check that it is still plugged in"
-                )
+            if lost:
+                raise DeviceLostError(f"{self.device.name!r} {lost}: check that it is still plugged in")
             # Waits are counted, not the clock: a reader that was slow or stood still is no device that stalled.
             silent_s += BLOCK_S * (not self._arrived.wait(BLOCK_S))
             self._arrived.clear()

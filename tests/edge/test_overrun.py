@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from birdedge.edge import microphone as microphone_module
+from birdedge.edge.errors import DeviceLostError
 from birdedge.edge.microphone import Microphone
 from birdedge.edge.overrun import STEADY_S, Overruns
 from birdedge.edge.ring import SampleRing
@@ -158,3 +159,13 @@ def test_a_reader_is_woken_for_as_much_as_it_wants(stream):
         reader.join()
     assert sum(lengths) == 7 * BLOCK
     assert all(length >= 3 * BLOCK for length in lengths[:-1])
+
+
+def test_a_device_that_falls_silent_is_lost_after_the_sound_for_which_nobody_was_woken(stream):
+    found = []
+    with Microphone(stall_s=0.5) as microphone:
+        microphone.want(3 * BLOCK)
+        stream.device.give(np.zeros((BLOCK, 1), np.float32))
+        with pytest.raises(DeviceLostError, match=r"'fake' delivered nothing for 0\.5 s"):
+            found.extend(microphone.blocks(threading.Event()))
+    assert sum(len(block) for _, block in found) == BLOCK
