@@ -26,6 +26,7 @@ from birdedge.edge.pipeline import Found, Pipeline
 from birdedge.edge.resample import StreamResampler
 from birdedge.edge.retention import KeptClip, Retention
 from birdedge.edge.schedule import Schedule
+from birdedge.edge.sources import limited
 from birdedge.edge.store import Store
 from birdedge.edge.stream import Stream
 
@@ -138,7 +139,10 @@ class Recorder:
         stream = self._stream = Stream(microphone, self._config, self._model, self.ledger, clips)
         overload = self._overload = Overload()
         state_s, paused = 0.0, False
-        for gap_samples, block in self._capture.blocks(stop):
+        blocks = self._capture.blocks(stop)
+        if duration_s is not None:
+            blocks = limited(blocks, round(duration_s * microphone.sample_rate_hz))
+        for gap_samples, block in blocks:
             mode = overload.mode
             if not gap_samples and stream.is_left_out(block, mode):
                 continue
@@ -152,8 +156,6 @@ class Recorder:
                     self.ledger.mode_changed(overload.mode.name)
                     if overload.mode.long_calls != mode.long_calls and self._config.model == DEFAULT_MODEL:
                         yield stream.change(Model(ARCHIVE_MODEL) if overload.mode.long_calls else self._model)
-            if duration_s is not None and stream.sample >= duration_s * microphone.sample_rate_hz:
-                break
             if time.monotonic() - state_s >= STATE_EVERY_S:
                 state_s = time.monotonic()
                 self.ledger.state(self._state(clips))
