@@ -193,9 +193,7 @@ class Recorder:
             FROM clips JOIN boot_of_stream USING (stream)"""
         )
         store.close()
-        return [
-            KeptClip(self._folder / str(path), utc_s, int(size), score) for path, utc_s, size, score in rows
-        ]
+        return [KeptClip(str(path), utc_s, int(size), score) for path, utc_s, size, score in rows]
 
     def _state(self, clips: ClipWriter) -> dict[str, object]:
         microphone = self._microphone
