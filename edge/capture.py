@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ GOOD_S = 60.0  # sound for so long, and the next loss is waited for shortly agai
 FLAT_S = 30.0  # one value, zeros mostly, for so long is a dead microphone
 SCHEDULE_EVERY_S = 1.0  # not once, at its next change: a clock may be set meanwhile
 RATE_S, RATE_TOLERANCE = 20.0, 0.02
+WRONG_S = 3.0  # of a wrong rate: what was only held up, or was lost at once, is in the count by then
 
 log = logging.getLogger(__name__)
 Blocks = Iterator[tuple[int, NDArray[np.float32]]]
@@ -36,7 +38,7 @@ class Capture:
         waiting: called every second that the schedule leaves out.
 
     Attributes:
-        cause: why nothing is, or was last, heard: "device lost", "too slow" or "paused by schedule".
+        cause: why nothing is, or was last, heard: "device lost", "overrun" or "paused by schedule".
         losses: how often the device was lost.
     """
 
@@ -84,7 +86,7 @@ class Capture:
         while True:
             try:
                 for gap_samples, block in self._watched(stop):
-                    self.cause = "too slow"
+                    self.cause = "overrun"
                     passed_samples += gap_samples + len(block)
                     yield gap_samples, block
                 if stop.is_set():
@@ -134,14 +136,16 @@ class Capture:
     def _watched(self, stop: threading.Event) -> Blocks:
         """The microphone's own blocks while they can be sound and the schedule is open."""
         name, rate_hz = self.microphone.device.name, self.microphone.sample_rate_hz
-        opened_s, asked_s, flat_samples = monotonic_s(), 0.0, 0
+        opened_s, asked_s, wrong_s, flat_samples = monotonic_s(), 0.0, math.inf, 0
         for gap_samples, block in self.microphone.blocks(stop):
             yield gap_samples, block
             flat_samples = flat_samples + len(block) if _is_flat(block) else 0
             if flat_samples >= FLAT_S * rate_hz:
                 raise DeviceLostError(f"{name!r} delivered one and the same value for {FLAT_S:g} s")
             samples, open_s = self.microphone.delivered_samples, monotonic_s() - opened_s
-            if open_s >= RATE_S and not abs(samples / (open_s * rate_hz) - 1) <= RATE_TOLERANCE:
+            right = open_s < RATE_S or abs(samples / (open_s * rate_hz) - 1) <= RATE_TOLERANCE
+            wrong_s = math.inf if right else min(wrong_s, open_s)
+            if open_s - wrong_s >= WRONG_S:
                 raise DeviceLostError(
                     f"{name!r} delivered {samples / open_s:.0f} samples a second, not the {rate_hz} it promised"
                 )

@@ -84,6 +84,7 @@ class ClipWriter:
                 self.failed += 1
                 self.last_error = str(error)
                 self.paused = str(error) if isinstance(error, OutputError) else self.paused
+            del cut  # megabytes, which would else be held until the next one
 
     def _next(self) -> CutClip | None:
         while True:

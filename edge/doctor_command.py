@@ -157,7 +157,6 @@ def _hear(config: Config, duration_s: float, model: Model) -> Heard:
         arrivals=np.array(arrivals),
         loaded_s=LOADED_S,
         dropped_samples=microphone.dropped_samples,
-        overflows=microphone.overflows,
     )
 
 

@@ -18,13 +18,13 @@ from typing import Any
 import click
 
 from birdedge.edge.audio_file import AudioFile
-from birdedge.edge.card import ModelCard
 from birdedge.edge.config import Config, read_config
 from birdedge.edge.console import channel_option, masks_option, stopped_by_signals
 from birdedge.edge.errors import AudioFileError, DeviceError, SettingsError
 from birdedge.edge.journal import start_log
 from birdedge.edge.listen_output import Printer
 from birdedge.edge.listening import listen as run
+from birdedge.edge.memory import return_freed_memory
 from birdedge.edge.microphone import Microphone
 from birdedge.edge.model import Model
 from birdedge.edge.pipeline import Pipeline
@@ -131,15 +131,16 @@ def listen(
     settings = _with_options(config, **options)
     if source is None and not demo:  # what the configuration says of the bird alone is said of the microphone
         denoised = settings.denoised
-    opened = Model(settings.model)
+    return_freed_memory()
     stop = threading.Event()
     with ExitStack() as stack:
         stack.enter_context(stopped_by_signals(stop))
         printer = Printer(as_json, denoised == "-", stop)
         if out is not None and source is None and not (demo or or_demo):
             reread = functools.partial(_with_options, config, **options)
-            _record(settings, reread, opened.card, out, masks, duration_s, printer, stop)
+            _record(settings, reread, out, masks, duration_s, printer, stop)
             return
+        opened = Model(settings.model)
         sound = _open_source(stack, source, demo, or_demo, settings, fast, duration_s, sample_format, stop)
         blocks = sound.blocks
         if duration_s is not None:
@@ -160,17 +161,16 @@ def listen(
         )
         printer.begin()
         try:
-            for found in run(pipeline, itertools.chain(first, blocks)):
+            for found in run(pipeline, itertools.chain(first, blocks), sound.want):
                 output.write(found)
                 printer.print(found, sound.name)
         finally:
-            printer.end(pipeline, sound.overflows())
+            printer.end(pipeline)
 
 
 def _record(
     settings: Config,
     reread: Callable[[], Config],
-    card: ModelCard,
     out: Path,
     masks: Path | None,
     duration_s: float | None,
@@ -183,7 +183,7 @@ def _record(
     signal.signal(signal.SIGHUP, lambda *_: recorder.reload(stop))
     # Two, since they may be on two disks.
     wanted = Wanted(out, settings.tables, masks), Wanted(denoised=_sound_file(settings.denoised))
-    outputs = [PatientOutput(part, _now(), "microphone", card) for part in wanted]
+    outputs = [PatientOutput(part, _now(), "microphone", recorder.card) for part in wanted]
     printer.begin()
     try:
         for found in recorder.run(stop, duration_s):
@@ -193,7 +193,7 @@ def _record(
     finally:
         for output in outputs:
             output.close()
-        printer.end(recorder.pipeline, recorder.overflows)
+        printer.end(recorder.pipeline)
 
 
 def _with_options(path: Path | None, **options: Any) -> Config:

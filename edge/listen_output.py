@@ -71,19 +71,17 @@ class Printer:
                     raise
                 self._stop.set()
 
-    def end(self, pipeline: Pipeline | None, overflows: int) -> None:
+    def end(self, pipeline: Pipeline | None) -> None:
         """How many events there were in how much sound, and all that was wrong with it, on standard error."""
-        heard = "no sound" if pipeline is None else _heard(pipeline, overflows)
+        heard = "no sound" if pipeline is None else _heard(pipeline)
         click.echo(f"birdedge: {self.events} event(s) in {heard}", err=True)
 
 
-def _heard(pipeline: Pipeline, overflows: int) -> str:
+def _heard(pipeline: Pipeline) -> str:
     rate_hz = pipeline.sample_rate_hz
     parts = [f"{pipeline.heard_samples / rate_hz:.1f} s of sound"]
     if pipeline.lost_samples:
-        parts.append(f"{pipeline.lost_samples / rate_hz:.3f} s lost in {pipeline.gaps} gap(s): too slow")
-    if overflows:
-        parts.append(f"{overflows} overflow(s) of unknown length in the sound system")
+        parts.append(f"{pipeline.lost_samples / rate_hz:.3f} s lost in {pipeline.gaps} gap(s)")
     for count, what in ((pipeline.nonfinite_samples, "sample(s)"), (pipeline.nonfinite_chunks, "chunk(s)")):
         if count:
             parts.append(f"{count} {what} that were no numbers")

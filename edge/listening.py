@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from birdedge.edge.pipeline import Found, Pipeline
 from birdedge.edge.sources import Blocks
 
 
-def listen(pipeline: Pipeline, blocks: Blocks) -> Iterator[Found]:
-    """What each block gives, and at the end of the blocks all that was still open.
+def listen(
+    pipeline: Pipeline, blocks: Blocks, want: Callable[[int], None] = lambda _samples: None
+) -> Iterator[Found]:
+    """What each block gives, and at the end of the blocks all that was still open; `want` is told how many samples
+    are wanted at once.
 
     An error of the source (a device lost, a damaged file) is raised after what was heard before it was given
     out.
@@ -19,6 +22,7 @@ def listen(pipeline: Pipeline, blocks: Blocks) -> Iterator[Found]:
             if gap_samples:
                 yield from pipeline.gap(gap_samples)
             yield pipeline.push(block)
+            want(pipeline.missing_samples)
     except Exception:
         yield pipeline.flush()
         raise

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from birdedge.edge.clock import monotonic_s
 from birdedge.edge.errors import (
     DeviceError,
     DeviceLostError,
@@ -21,14 +21,16 @@ from birdedge.edge.errors import (
     PortAudioMissingError,
     SettingsError,
 )
+from birdedge.edge.overrun import Overruns
 from birdedge.edge.resample import HIGHEST_RATE_HZ, LOWEST_RATE_HZ
 from birdedge.edge.ring import SampleRing
 
-PIECE_S = 0.05
+PIECE_S = 0.064  # half a call of the network: a callback costs more than what it carries
 # How late the callback may run on a busy machine before the device itself loses samples.
 # With more, PulseAudio delivers two pieces at a time.
 DEVICE_BUFFER_S = 3 * PIECE_S
 SHORTEST_RING_S = 2.0
+BLOCK_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ class Microphone:
     Attributes:
         device: the device in use, once open.
         sample_rate_hz: the rate it delivers, once open.
-        overflows: how often PortAudio lost samples, of unknown number, before they reached the ring.
+        overflows: how often PortAudio said that it lost samples before they reached the ring.
 
     Raises:
         SettingsError: a ring shorter than 2 s, no channels, or a rate outside 8000 to 384000 Hz.
@@ -128,6 +130,7 @@ class Microphone:
     device: InputDevice
     sample_rate_hz: int
     _ring: SampleRing
+    _overruns: Overruns
 
     def __init__(
         self,
@@ -150,6 +153,7 @@ class Microphone:
         self.name = name
         self.channels = channels
         self.overflows = 0
+        self._wanted_samples = 1
         self._wanted_rate_hz = sample_rate_hz
         self._ring_s = ring_s
         self._stall_s = stall_s
@@ -158,12 +162,12 @@ class Microphone:
 
     @property
     def dropped_samples(self) -> int:
-        """Samples that found the ring full since the microphone was opened."""
+        """Samples that were lost since the microphone was opened: in the ring, which was full, or before it."""
         return self._ring.dropped_samples
 
     @property
     def delivered_samples(self) -> int:
-        """Samples that the device gave since it was opened, read or not."""
+        """Samples that the device heard since it was opened, read or not, lost ones too."""
         return self._ring.offered_samples
 
     @property
@@ -195,6 +199,7 @@ class Microphone:
             )
         self.sample_rate_hz = self._wanted_rate_hz or self.device.default_rate_hz
         self._ring = SampleRing(round(self._ring_s * self.sample_rate_hz), self.channels)
+        self._overruns = Overruns(self.sample_rate_hz)
         sounddevice = _sounddevice()
         try:
             self._stream = sounddevice.InputStream(
@@ -221,43 +226,48 @@ class Microphone:
             self._stream.close()
             self._stream = None
 
-    def blocks(self, stop: threading.Event) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """Yield what arrives: how many samples dropped just before a block, and the block [1.., channels].
+    def want(self, samples: int) -> None:
+        """Let the reader sleep until so many wait, or half a second's, since it can do nothing with fewer."""
+        self._wanted_samples = min(samples, round(BLOCK_S * self.sample_rate_hz))
 
-        A block is at most 50 ms long. Ends when `stop` is set, at most 50 ms later, with what had arrived.
+    def blocks(self, stop: threading.Event) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Yield what arrives: how many samples were lost just before a block, and the block [1.., channels].
+
+        A block is at most 0.5 s long. Ends when `stop` is set, at most 0.5 s later, with what had arrived.
 
         Raises:
             DeviceLostError: after all that arrived, when the device stopped or gave nothing for `stall_s`.
         """
-        piece_samples = round(PIECE_S * self.sample_rate_hz)
-        last_heard_s = time.monotonic()
+        longest_samples = round(BLOCK_S * self.sample_rate_hz)
+        silent_s = 0.0
         while True:
-            stopping = stop.is_set()
-            lost = not self._stream.active
+            stopping, lost = stop.is_set(), ""
+            if not self._stream.active:
+                lost = "stopped"
+            elif silent_s >= self._stall_s:
+                lost = f"delivered nothing for {silent_s:.1f} s"
             # Not what comes in meanwhile, or a slow reader would never see `stop`.
             waiting_samples = self._ring.available_samples
-            while waiting_samples:
-                gap_samples, block = self._ring.read(min(waiting_samples, piece_samples))
+            while waiting_samples >= (1 if stopping or lost else self._wanted_samples):
+                gap_samples, block = self._ring.read(min(waiting_samples, longest_samples))
                 waiting_samples -= len(block)
                 yield gap_samples, block
-                last_heard_s = time.monotonic()  # after the yield: a slow reader is no stall
+                silent_s = 0.0
             if stopping:
                 return
-            silent_s = time.monotonic() - last_heard_s
-            if lost or silent_s >= self._stall_s:
-                raise DeviceLostError(
-                    f"{self.device.name!r} "
-                    + ("stopped" if lost else f"delivered nothing for {silent_s:.1f} s")
-                    + ": check that it is still plugged in"
-                )
-            self._arrived.wait(PIECE_S)
+            if lost:
+                raise DeviceLostError(f"{self.device.name!r} {lost}: check that it is still plugged in")
+            # Waits are counted, not the clock: a reader that was slow or stood still is no device that stalled.
+            silent_s += BLOCK_S * (not self._arrived.wait(BLOCK_S))
             self._arrived.clear()
 
-    def _capture(self, block: NDArray[np.float32], _frames: int, _time: Any, status: Any) -> None:
+    def _capture(self, block: NDArray[np.float32], _frames: int, time: Any, status: Any) -> None:
+        waited_s, told = time.currentTime - time.inputBufferAdcTime, bool(status.input_overflow)
+        self.overflows += told
+        self._ring.lose(self._overruns.lost_samples(len(block), monotonic_s(), waited_s, told))
         self._ring.write(block)
-        if status.input_overflow:
-            self.overflows += 1
-        self._arrived.set()
+        if self._ring.available_samples >= self._wanted_samples:
+            self._arrived.set()
 
 
 def _sounddevice() -> ModuleType:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -80,6 +81,12 @@ class Pipeline:
     def nonfinite_chunks(self) -> int:
         """Chunks for which the network gave no numbers; their mask is empty."""
         return self._segmenter.nonfinite_chunks
+
+    @property
+    def missing_samples(self) -> int:
+        """What the next call of the network waits for; less may as well come together, at least 1."""
+        samples = self._skip + self._spectrogram.missing_samples(self._segmenter.missing_frames)
+        return math.ceil(samples * self.sample_rate_hz / self.card.grid.sample_rate_hz)
 
     def push(self, block: Float32) -> Found:
         """The frames and events that this block completes."""

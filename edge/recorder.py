@@ -11,6 +11,7 @@ from pathlib import Path
 
 from birdedge.edge import board
 from birdedge.edge.capture import Capture
+from birdedge.edge.card import ModelCard
 from birdedge.edge.clip_file import Clip, clips_in, read_clip
 from birdedge.edge.clip_writer import ClipWriter
 from birdedge.edge.clock import boot_id, clock_synchronized, monotonic_s
@@ -25,6 +26,7 @@ from birdedge.edge.pipeline import Found, Pipeline
 from birdedge.edge.resample import StreamResampler
 from birdedge.edge.retention import KeptClip, Retention
 from birdedge.edge.schedule import Schedule
+from birdedge.edge.sources import limited
 from birdedge.edge.store import Store
 from birdedge.edge.stream import Stream
 
@@ -70,9 +72,9 @@ class Recorder:
         return None if self._stream is None else self._stream.pipeline
 
     @property
-    def overflows(self) -> int:
-        """Losses of unknown length before the sound reached us."""
-        return self._microphone.overflows
+    def card(self) -> ModelCard:
+        """That of the model it listens with."""
+        return self._model.card
 
     def reload(self, stop: threading.Event) -> None:
         """Read the configuration anew; what is lost meanwhile is a gap. From a signal's handler."""
@@ -140,12 +142,16 @@ class Recorder:
             yield stream.follows(self._until_s)
         overload = self._overload = Overload()
         state_s, paused = 0.0, False
-        for gap_samples, block in self._capture.blocks(stop):
+        blocks = self._capture.blocks(stop)
+        if duration_s is not None:
+            blocks = limited(blocks, round(duration_s * microphone.sample_rate_hz))
+        for gap_samples, block in blocks:
             mode = overload.mode
             if not gap_samples and stream.is_left_out(block, mode):
                 continue
             yield from stream.gap(gap_samples, self._capture.cause)
             yield stream.push(block)
+            microphone.want(stream.pipeline.missing_samples)
             if stream.tell():
                 self._notifier.alive()
                 if overload.waiting(microphone.waiting_samples / microphone.sample_rate_hz, monotonic_s()):
@@ -153,8 +159,6 @@ class Recorder:
                     self.ledger.mode_changed(overload.mode.name)
                     if overload.mode.long_calls != mode.long_calls and self._config.model == DEFAULT_MODEL:
                         yield stream.change(Model(ARCHIVE_MODEL) if overload.mode.long_calls else self._model)
-            if duration_s is not None and stream.sample >= duration_s * microphone.sample_rate_hz:
-                break
             if time.monotonic() - state_s >= STATE_EVERY_S:
                 state_s = time.monotonic()
                 self.ledger.state(self._state(clips))
@@ -187,7 +191,8 @@ class Recorder:
         """Tell the ledger of clips that have no row: the power went between the two, or the database was lost."""
         if self._unindexed is None:
             indexed = {clip.path for clip in self._kept_clips()}
-            self._unindexed = [path for path in clips_in(self._folder / "clips") if path not in indexed]
+            clips = clips_in(self._folder / "clips")
+            self._unindexed = [p for p in clips if p.relative_to(self._folder).as_posix() not in indexed]
         found = [read_clip(path) for path in self._unindexed[:FOUND_AT_ONCE]]
         del self._unindexed[:FOUND_AT_ONCE]
         for clip in filter(None, found):
@@ -205,9 +210,7 @@ class Recorder:
             FROM clips JOIN boot_of_stream USING (stream)"""
         )
         store.close()
-        return [
-            KeptClip(self._folder / str(path), utc_s, int(size), score) for path, utc_s, size, score in rows
-        ]
+        return [KeptClip(str(path), utc_s, int(size), score) for path, utc_s, size, score in rows]
 
     def _state(self, clips: ClipWriter) -> dict[str, object]:
         microphone = self._microphone

@@ -40,7 +40,7 @@ class RetentionSettings:
 class KeptClip:
     """A clip as the index lists it."""
 
-    path: Path
+    path: str  # in the folder; no Path for each of thousands of which a few go
     utc_s: float  # of its start
     size_bytes: int  # all its files
     score: float
@@ -51,7 +51,7 @@ class Retention:
 
     Args:
         settings: what may stay.
-        folder: on the disk of which room is to stay.
+        folder: where the clips are; on its disk room is to stay.
         kept: the clips there are; asked at each step, so that what a step returned must have left the list.
         now_s: UTC.
 
@@ -77,8 +77,9 @@ class Retention:
             for clip in self._to_go(list(self._kept())):
                 if len(gone) == max_clips:
                     break
-                remove_clip(clip.path)
-                gone.append(clip.path)
+                path = self._folder / clip.path
+                remove_clip(path)
+                gone.append(path)
         except OSError as error:
             self.last_error = f"clips cannot be deleted in {self._folder} ({error.strerror}): check the disk"
         return gone

@@ -48,8 +48,13 @@ class SampleRing:
 
     @property
     def offered_samples(self) -> int:
-        """Samples that were to be written, kept or dropped."""
+        """Samples that were heard: written, dropped, or lost before."""
         return self._written_samples + self.dropped_samples
+
+    def lose(self, samples: int) -> None:
+        """So many were lost before the next block could be written."""
+        self._pending_gap_samples += samples
+        self.dropped_samples += samples
 
     def write(self, block: NDArray[np.float32]) -> int:
         """Copy what fits and drop the rest; return how many samples were kept.
@@ -74,9 +79,7 @@ class SampleRing:
             self._samples[start : start + first_samples] = block[:first_samples]
             self._samples[: kept_samples - first_samples] = block[first_samples:kept_samples]
             self._written_samples += kept_samples
-        lost_samples = len(block) - kept_samples
-        self._pending_gap_samples += lost_samples
-        self.dropped_samples += lost_samples
+        self.lose(len(block) - kept_samples)
         return kept_samples
 
     def read(self, max_samples: int) -> tuple[int, NDArray[np.float32]]:

@@ -60,6 +60,11 @@ class Segmenter:
         self._floors = np.zeros((0, bins), np.float32)
         self._early = self.card.lookahead_frames  # masks of the time before the stream, to be thrown away
 
+    @property
+    def missing_frames(self) -> int:
+        """How many the next call of the network still needs, at least 1."""
+        return self.card.chunk_frames - len(self._waiting)
+
     def push(self, frames: Float32) -> Segmented:
         """Shape: `[n, bins]` -> m frames."""
         chunk = self.card.chunk_frames

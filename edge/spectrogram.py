@@ -71,6 +71,10 @@ class Spectrogram:
         self._tail: Float32 = np.zeros(0, np.float32)
         self._fresh = 0  # samples of the tail that no frame has covered yet
 
+    def missing_samples(self, frames: int) -> int:
+        """How many samples so many frames still need, at least 1."""
+        return self.grid.n_fft + (frames - 1) * self.grid.hop - len(self._tail)
+
     def push(self, samples: Float32) -> Float32:
         """Frames completed by these samples."""
         n_fft, hop = self.grid.n_fft, self.grid.hop

@@ -75,19 +75,22 @@ class Stream:
 
     def gap(self, samples: int, cause: str) -> Iterator[Found]:
         """So many samples were lost, and what was left out before."""
-        samples, self._left_out_samples = samples + self._left_out_samples, 0
-        if not samples:
+        left_out_samples, self._left_out_samples = self._left_out_samples, 0
+        gap_samples = left_out_samples + samples
+        if not gap_samples:
             return
-        lost_samples = samples
-        for found in self.pipeline.gap(samples):
-            self._cutter.gap(lost_samples, found.mask, found.events)
-            lost_samples = 0  # the other pieces are of the same gap
+        for found in self.pipeline.gap(gap_samples):
+            self._cutter.gap(gap_samples, found.mask, found.events)
+            gap_samples = 0  # the other pieces are of the same gap
             yield self._booked(found)
         if cause in ("device lost", PAUSED):
-            self._ledger.resumed(self.sample + samples)
+            self._ledger.resumed(self.sample + left_out_samples + samples)
         else:
-            self._ledger.lost(self.sample, samples, "too slow")
-        self.sample += samples
+            if left_out_samples:
+                self._ledger.lost(self.sample, left_out_samples, "too slow")
+            if samples:
+                self._ledger.lost(self.sample + left_out_samples, samples, cause)
+        self.sample += left_out_samples + samples
         self._told_sample = self.sample
 
     def push(self, block: NDArray[np.float32]) -> Found:

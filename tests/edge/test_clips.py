@@ -14,6 +14,7 @@ import sys
 import textwrap
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,7 +27,7 @@ from PIL import Image
 
 from birdedge.edge.card import ModelCard
 from birdedge.edge.clip_denoise import denoise
-from birdedge.edge.clip_file import Clip, clips_in, companions, read_clip
+from birdedge.edge.clip_file import Clip, CutClip, clips_in, companions, read_clip
 from birdedge.edge.clip_history import AudioHistory
 from birdedge.edge.clip_writer import MOST_WAITING, ClipWriter
 from birdedge.edge.clips import ClipCutter, ClipSettings
@@ -567,6 +568,21 @@ def test_who_listens_never_waits_for_a_disk_that_hangs(tmp_path: Path, card: Mod
     moves.set()
     writer.close()
     assert (writer.written, len(listed), writer.failed) == (1 + MOST_WAITING, 1 + MOST_WAITING, 0)
+
+
+def test_a_clip_that_was_written_is_no_longer_in_memory(tmp_path: Path, card: ModelCard) -> None:
+    writer = ClipWriter(tmp_path, settings(), lambda _: None)
+    samples = np.zeros((RATE_HZ, 1), np.int16)
+    held = weakref.ref(samples)
+    mask = np.zeros((0, 256), np.uint8)
+    writer.put(CutClip(BEGAN, RATE_HZ, 0, samples, 0, {}, "", card, mask, 0.0))
+    del samples
+    until_s = time.monotonic() + 10
+    while held() is not None and time.monotonic() < until_s:
+        time.sleep(0.01)
+    assert held() is None
+    assert writer.written == 1
+    writer.close()
 
 
 def test_closing_gives_up_on_a_disk_that_hangs(tmp_path: Path, card: ModelCard) -> None:

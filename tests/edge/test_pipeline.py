@@ -7,6 +7,7 @@ import pytest
 import soxr
 
 from birdedge.edge.clip_denoise import denoise
+from birdedge.edge.microphone import PIECE_S
 from birdedge.edge.model import Model, bundled_models
 from birdedge.edge.pipeline import GAP_FRAMES, Found, Pipeline
 from birdedge.edge.soundscape import soundscape
@@ -315,3 +316,15 @@ def test_with_another_form_of_the_network_the_bird_alone_goes_on(int8, calls):
     assert sum(f.denoised.lost_samples for f in found) == 0
     assert len(alone(found)) == len(calls)
     assert np.abs(alone(found)[110_000:]).max() > 0.01
+
+
+@pytest.mark.parametrize("rate_hz", RATES_HZ)
+def test_what_a_live_stream_waits_for_is_mostly_one_call_of_the_network_a_push(int8, calls, rate_hz):
+    samples, piece = at_rate(calls, rate_hz), round(PIECE_S * rate_hz)
+    pipeline, at, frames = Pipeline(int8, rate_hz, 1), 0, []
+    while at < len(samples):
+        pieces = -(-pipeline.missing_samples // piece)
+        frames.append(len(pipeline.push(samples[at : at + pieces * piece, np.newaxis]).mask))
+        at += pieces * piece
+    assert max(frames) == int8.card.chunk_frames
+    assert frames.count(0) <= 2 + 0.2 * len(frames)  # a resampler hands out more at one time than at another

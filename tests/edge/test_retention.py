@@ -25,7 +25,7 @@ class Index:
     def add(self, name: str, age_s: float, score: float = 0.5) -> Path:
         path = self.folder / f"{name}.flac"
         path.write_bytes(bytes(1000))
-        self.clips.append(KeptClip(path, NOW_S - age_s, 1000, score))
+        self.clips.append(KeptClip(path.name, NOW_S - age_s, 1000, score))
         return path
 
     def sweep(self, max_clips: int = 100, now_s: float = NOW_S, **settings: float | str) -> list[str]:
@@ -33,7 +33,7 @@ class Index:
         asked = RetentionSettings(**{"free_floor_mb": 0.0} | settings)
         self.retention = Retention(asked, self.folder, lambda: self.clips, lambda: now_s)
         gone = self.retention.step(max_clips)
-        self.clips = [clip for clip in self.clips if clip.path not in gone]
+        self.clips = [clip for clip in self.clips if self.folder / clip.path not in gone]
         return [path.stem for path in gone]
 
     @property

@@ -93,25 +93,67 @@ def test_a_microphone_that_is_absent_at_start_is_waited_for(breakable_microphone
     assert length_s > 2
 
 
-def test_a_daemon_stopped_for_three_seconds_counts_what_it_missed_or_misses_nothing(
+def stopped(daemon, microphone, song, seconds):
+    """The daemon stands still for so long between sound and sound; when that was, and when the sound after it ended."""
+    daemon.wait_for("listening to")
+    began_s = time.time()
+    time.sleep(2)
+    daemon.process.send_signal(signal.SIGSTOP)
+    stopped_s = time.time()
+    time.sleep(seconds)
+    daemon.process.send_signal(signal.SIGCONT)
+    time.sleep(2)
+    assert heard_events(daemon, microphone, song) >= 1
+    played_s = time.time()
+    daemon.stop()
+    return began_s, stopped_s, played_s
+
+
+def test_a_daemon_stopped_for_three_seconds_hears_what_the_sound_server_kept(
     breakable_microphone, song, tmp_path
 ):
-    microphone = breakable_microphone
-    with Daemon(microphone, tmp_path) as daemon:
-        daemon.wait_for("listening to")
-        began_s = time.time()
-        time.sleep(2)
-        daemon.process.send_signal(signal.SIGSTOP)
-        time.sleep(3)
-        daemon.process.send_signal(signal.SIGCONT)
-        time.sleep(2)
-        assert heard_events(daemon, microphone, song) >= 1
-        lasted_s = time.time() - began_s
-        daemon.stop()
+    with Daemon(breakable_microphone, tmp_path) as daemon:
+        began_s, _, played_s = stopped(daemon, breakable_microphone, song, 3)
     found = daemon.coverage()
-    # What did not reach us while all stood still is in the book as a gap, or was kept for us by the sound server.
-    lost_s = sum(g.length_s for g in found.gaps if g.utc_s > began_s - 1)
-    assert found.heard_s + lost_s >= lasted_s - 0.5
+    assert not [g for g in found.gaps if g.utc_s > began_s - 1]
+    assert found.heard_s >= played_s - began_s - LEDGER_S
+
+
+def test_a_daemon_stopped_for_longer_than_its_ring_holds_overran(breakable_microphone, song, tmp_path):
+    with Daemon(breakable_microphone, tmp_path) as daemon:
+        began_s, stopped_s, played_s = stopped(daemon, breakable_microphone, song, 9)
+    found = daemon.coverage()
+    gaps = [g for g in found.gaps if g.utc_s > began_s - 1]
+    assert {g.cause for g in gaps} == {"overrun"}
+    # The ring kept its five seconds, and perhaps some more where the reader was quick.
+    assert gaps[0].utc_s >= stopped_s + 5 - LEDGER_S
+    assert gaps[-1].utc_s + gaps[-1].length_s <= stopped_s + 9 + LEDGER_S
+    assert sum(g.length_s for g in gaps) > 1
+    assert_all_is_in_the_book(daemon, song, played_s)
+
+
+def test_a_sound_server_that_drops_what_nobody_fetches_overran(breakable_microphone, song, tmp_path):
+    # It keeps four megabytes, which at this rate is 2.7 s, and tells nobody of the rest.
+    fast = "sample_rate_hz = 192000\nchannels = 2\n[clips]\nkeep = 'none'\n"
+    with Daemon(breakable_microphone, tmp_path, fast) as daemon:
+        began_s, stopped_s, played_s = stopped(daemon, breakable_microphone, song, 4.5)
+    (gap,) = [g for g in daemon.coverage().gaps if g.utc_s > began_s - 1]
+    assert gap.cause == "overrun"
+    assert gap.length_s == pytest.approx(4.5 - 2.73, abs=0.4)
+    assert stopped_s + 4.5 - gap.length_s - LEDGER_S <= gap.utc_s <= stopped_s + 4.5 + 1
+    assert_all_is_in_the_book(daemon, song, played_s)
+
+
+def assert_all_is_in_the_book(daemon, song, played_s):
+    """What was heard and the gaps are the time that passed, and what was played after them is in its place."""
+    found = daemon.coverage()
+    streams = daemon.rows("SELECT stream_began_s + offset_s FROM boot_of_stream")
+    ended = daemon.rows("SELECT runs.ended_s + boots.offset_s FROM runs JOIN boots ON boots.id = runs.boot")
+    gaps_s = sum(g.length_s for g in found.gaps if g.utc_s >= streams[0][0])
+    assert found.heard_s + gaps_s == pytest.approx(ended[-1][0] - streams[0][0], abs=LEDGER_S)
+    song_s = soundfile.info(song).duration
+    onsets_s = [utc_s for utc_s, *_ in daemon.events() if utc_s > played_s - 20]
+    assert all(played_s - 11 - song_s < utc_s < played_s for utc_s in onsets_s), (onsets_s, played_s)
 
 
 def test_beside_full_load_nothing_is_lost_or_it_is_counted(breakable_microphone, song, tmp_path):
@@ -257,7 +299,7 @@ def test_a_model_slower_than_the_sound_makes_it_lighter_and_all_that_is_not_look
         daemon.stop()
     found = daemon.coverage()
     lost = [g for g in found.gaps if g.utc_s > began_s - 1]
-    assert {g.cause for g in lost} == {"too slow"}
+    assert {g.cause for g in lost} == {"overrun", "too slow"}  # the ring's, and what was left out
     assert (
         found.heard_s + sum(g.length_s for g in lost) >= lasted_s - 6.0
     )  # the ring's five seconds were still to come
