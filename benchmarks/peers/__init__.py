@@ -14,6 +14,7 @@ from benchmarks.peers import environments
 from benchmarks.peers.agreement import measure_agreement
 from benchmarks.peers.costs import measure_costs
 from benchmarks.peers.page import TITLE, aims, plot, section
+from birdedge.train.recordings import read_index
 
 __all__ = ["TITLE", "aims", "measure", "plot", "section"]
 
@@ -27,6 +28,8 @@ def measure(quick: bool, data: Path | None) -> dict[str, Any]:
     Raises:
         DataError: `data` has no index.tsv.
     """
+    if data is not None:
+        read_index(data)  # what is wrong with it is told before minutes of installing
     folders, left_out = environments.prepare_all()
     if not folders:
         return {"left_out": f"no peer could be installed: {next(iter(left_out.values()))}"}

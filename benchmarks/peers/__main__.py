@@ -24,7 +24,7 @@ from birdedge.edge.errors import BirdedgeError
     "--plot", "picture", type=click.Path(path_type=Path, dir_okay=False), help="A PNG of the costs."
 )
 def main(quick: bool, data: Path | None, as_json: bool, picture: Path | None) -> None:
-    """Measure birdedge beside what people would use instead; fetches 1.5 GB into .venv-peers/ the first time."""
+    """Measure birdedge beside what people would use instead; fills .venv-peers/ with 2 GB the first time."""
     os.environ["BIRDEDGE_CONFIG"] = os.devnull  # the user's own choice of a model is not measured
     try:
         figures = measure(quick, data)

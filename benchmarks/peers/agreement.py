@@ -7,6 +7,7 @@ chooses among all its species, of any place and season.
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -86,10 +87,25 @@ def summary(rows: Sequence[tuple[int, ...]]) -> dict[str, Any]:
             with np.errstate(divide="ignore", invalid="ignore"):
                 return scale * sums[..., 0] / sums[..., 1]
 
-        value = float(share(table[:, places].sum(axis=0)))
+        sums = table[:, places].sum(axis=0)
+        value = float(share(sums))
+        bounds = interval(table[:, places], share)
+        if bounds is not None and sums[0] in (
+            0,
+            sums[1],
+        ):  # none or all: drawing recordings anew tells nothing
+            bounds = [scale * bound for bound in wilson(*sums)]
         figures[name] = value if np.isfinite(value) else None
-        figures[f"{name}_interval"] = interval(table[:, places], share)
+        figures[f"{name}_interval"] = bounds
     return figures
+
+
+def wilson(part: float, whole: float) -> tuple[float, float]:
+    """The 95 % score interval of a share (Wilson 1927, doi:10.1080/01621459.1927.10502953)."""
+    z = 1.96
+    share, spread = part / whole, z * z / whole
+    half = z * math.sqrt((share * (1 - share) + spread / 4) / whole)
+    return (share + spread / 2 - half) / (1 + spread), (share + spread / 2 + half) / (1 + spread)
 
 
 def _scores(command: list[str], paths: Sequence[Path]) -> list[list[float]]:

@@ -111,11 +111,14 @@ def _costs(figures: dict[str, Any]) -> list[str]:
         for _, measured, reached in aims({"costs": figures})
     ]
     if BIRDNET in costs:
-        said.append(f"Our network alone takes {spread(ratios(costs, NETWORK, BIRDNET))} of it.")
+        said.append(
+            f"In blocks of a microphone it takes {spread(ratios(costs, LIVE, BIRDNET))} of it, our network alone "
+            f"{spread(ratios(costs, NETWORK, BIRDNET))}."
+        )
     if SILERO in costs:
         said.append(
             f"As a stream, ours in blocks of a microphone takes {spread(ratios(costs, LIVE, SILERO))} times what "
-            "Silero VAD takes, which has a quarter of the band and one number to give."
+            "Silero VAD takes, which hears half the band and gives one number each 32 ms."
         )
     used = "; ".join(
         f"{name} {', '.join(f'{key}={value}' for key, value in setting.items())}"
@@ -222,8 +225,8 @@ def _agreement(figures: dict[str, Any]) -> list[str]:
 
 
 def _hourly(row: dict[str, Any], name: str) -> str:
-    low, high = row[f"{name}_interval"]
-    return f"{row[name]:.0f} [{low:.0f}..{high:.0f}]"
+    shown, bounds = f"{row[name]:.0f}", row[f"{name}_interval"]
+    return f"{shown} [{bounds[0]:.0f}..{bounds[1]:.0f}]" if bounds else shown
 
 
 def _share(value: float | None, bounds: Sequence[float] | None) -> str:
