@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Float32 = NDArray[np.float32]
-PIECE_FRAMES = 32  # at once: in larger arrays, which leave the cache, a frame takes three times as long
+PIECE_FRAMES = 32  # at once: larger arrays come fresh from the system each time, and cost three times as much
 
 
 @dataclass(frozen=True)
