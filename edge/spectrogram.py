@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Float32 = NDArray[np.float32]
+PIECE_FRAMES = 32  # at once: larger arrays come fresh from the system each time, and cost three times as much
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,11 @@ class Spectrogram:
         if frames == 0:
             return np.zeros((0, self.grid.bins), np.float32)
         self._fresh = len(self._tail) - (n_fft - hop)
-        return self._log_magnitude(buffer, frames)
+        level = np.empty((frames, self.grid.bins), np.float32)
+        for at in range(0, frames, PIECE_FRAMES):
+            piece = level[at : at + PIECE_FRAMES]
+            piece[:] = self._log_magnitude(buffer[at * hop :], len(piece))
+        return level
 
     def flush(self) -> Float32:
         """The last frame, padded with zeros, where samples are left that no frame has covered; then reset."""

@@ -2,7 +2,6 @@
 
 Each looks at a whole recording, which no recorder can. Each has a few settings, tried out in the way its own
 documentation shows; the setting and the threshold with the highest pooled IoU on the validation mixes are taken.
-A value is 0..1 but no probability.
 """
 
 from __future__ import annotations
@@ -18,7 +17,8 @@ from scipy import ndimage
 from birdedge.edge.errors import ExtraMissingError
 from birdedge.edge.event import Event
 from birdedge.edge.events import NEPER_DB, EventSettings
-from birdedge.train.bank import GRID, magnitude
+from birdedge.train.bank import GRID
+from birdedge.train.evaluation.classical import energy_threshold, noisereduce_gate, scikit_maad
 from birdedge.train.evaluation.labelled import MaskedClip, resampled
 from birdedge.train.evaluation.maskers import Masker, events_of, log_spectrogram
 from birdedge.train.masks import Float32
@@ -36,40 +36,8 @@ def median_threshold(samples: Float32, smoothing: tuple[float, float]) -> Float3
     return np.asarray(np.clip(above / TOP_DB, 0.0, 1.0), np.float32)
 
 
-def scikit_maad(samples: Float32, background: str, bin_std: float, bin_per: float) -> Float32:
-    """ROI mask of scikit-maad as its documentation makes it: background away, smoothed, a relative double threshold.
-
-    Ulloa et al. 2021, doi:10.1111/2041-210X.13711. A bin is 0 or 1.
-    """
-    from maad import rois, sound, util
-
-    whole = np.pad(samples, (0, -(len(samples) - GRID.n_fft) % GRID.hop))
-    power, *_ = sound.spectrogram(
-        whole, GRID.sample_rate_hz, nperseg=GRID.n_fft, noverlap=GRID.n_fft - GRID.hop
-    )
-    if background == "median_equalizer":
-        clean_db = util.power2dB(sound.median_equalizer(power))
-    else:
-        clean_db, *_ = sound.remove_background(util.power2dB(power, db_range=96) + 96)
-    mask = rois.create_mask(sound.smooth(clean_db, std=1.2), "relative", bin_std=bin_std, bin_per=bin_per)
-    # Its bins are 0..255, ours 1..256.
-    return np.pad(mask[1:].T.astype(np.float32), ((0, 0), (0, GRID.bins + 1 - len(mask))))
-
-
-def noisereduce_gate(samples: Float32, **setting: Any) -> Float32:
-    """What the spectral gate of noisereduce leaves of each bin's magnitude, 0..1.
-
-    Sainburg et al. 2020, doi:10.1371/journal.pcbi.1008228.
-    """
-    from noisereduce import reduce_noise
-
-    gated = reduce_noise(y=samples, sr=GRID.sample_rate_hz, **setting)
-    before, after = magnitude(samples), magnitude(np.asarray(gated, np.float32))
-    left = np.divide(after, before, out=np.zeros_like(before), where=before > 0)
-    return np.asarray(np.clip(np.nan_to_num(left), 0.0, 1.0), np.float32)
-
-
 BASELINES: dict[str, tuple[Callable[..., Float32], list[Setting]]] = {
+    "energy-threshold": (energy_threshold, [{}]),
     "median-threshold": (
         median_threshold,
         [{"smoothing": smoothing} for smoothing in ((1.0, 1.0), (2.0, 1.5), (3.0, 2.0), (5.0, 2.0))],
@@ -119,7 +87,7 @@ def tuned_baseline(name: str, clips: Sequence[MaskedClip]) -> Masker:
         floor = np.broadcast_to(np.median(level, axis=0), level.shape)
         return mask, events_of(mask, level, floor, events)
 
-    return Masker(name, threshold, run)
+    return Masker(name, threshold, run, setting)
 
 
 def _scores(function: Callable[..., Float32], setting: Setting, clips: Sequence[MaskedClip]) -> MaskScores:

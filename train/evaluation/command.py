@@ -49,8 +49,8 @@ def evaluate(
     """Score models on recordings they have not learned from: masks, events, false events an hour, calibration.
 
     WHAT is a model file, a bundled model's name, a checkpoint (.safetensors), or a classical baseline:
-    median-threshold, scikit-maad or noisereduce (extra `evaluate`). Several are scored on the same sets, side by
-    side.
+    energy-threshold, median-threshold, scikit-maad or noisereduce (extra `evaluate`). Several are scored on the same
+    sets, side by side.
 
     \b
     A folder without index.tsv is scored by what lies in it:

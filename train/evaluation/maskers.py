@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soxr
@@ -29,11 +30,12 @@ Run = Callable[[Float32, int], tuple[Float32, list[Event]]]
 
 @dataclass(frozen=True)
 class Masker:
-    """`run` and the threshold from which a bin counts as bird."""
+    """`run` and the threshold from which a bin counts as bird; of a baseline, the setting that was chosen."""
 
     name: str
     threshold: float
     run: Run
+    setting: Mapping[str, Any] = field(default_factory=dict)
 
 
 def run_model(model: Model, samples: Float32, sample_rate_hz: int) -> tuple[Float32, list[Event]]:

@@ -1,0 +1,41 @@
+"""Masks of noisereduce, scikit-maad and librosa, by the functions whose IoU is scored."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from birdedge.train.bank import GRID
+from birdedge.train.evaluation.classical import (
+    ENERGY_RANGE_DB,
+    LEAST_MAGNITUDE,
+    Float32,
+    noisereduce_gate,
+    scikit_maad,
+)
+
+
+def librosa_energy(samples: Float32) -> Float32:
+    """`energy_threshold`, which is scored, by librosa itself."""
+    import librosa
+
+    magnitude = np.abs(librosa.stft(samples, n_fft=GRID.n_fft, hop_length=GRID.hop, center=False))[1:]
+    level_db = librosa.amplitude_to_db(magnitude, ref=np.max, amin=LEAST_MAGNITUDE, top_db=ENERGY_RANGE_DB)
+    return np.asarray(1 + level_db.T / ENERGY_RANGE_DB, np.float32)
+
+
+MASKS: dict[str, Callable[..., Float32]] = {
+    "noisereduce": noisereduce_gate,
+    "scikit-maad": scikit_maad,
+    "librosa": librosa_energy,
+}
+
+
+def load(samples: Float32, sample_rate_hz: int, name: str, setting: str) -> Callable[[], Float32]:
+    """See worker.py; at the rate of the recorder's grid, `setting` as JSON."""
+    assert sample_rate_hz == GRID.sample_rate_hz
+    mask, keywords = MASKS[name], dict[str, Any](json.loads(setting))
+    return lambda: mask(samples, **keywords)

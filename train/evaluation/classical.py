@@ -1,0 +1,56 @@
+"""Masks that need no learning, as numpy, scikit-maad and noisereduce make them of a whole recording.
+
+A value is 0..1 but no probability. Nothing here needs torch, so that each can also run in an environment that holds
+its own package alone (benchmarks/peers).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from birdedge.train.bank import GRID, magnitude
+from birdedge.train.masks import Float32
+
+ENERGY_RANGE_DB = 80.0  # librosa's own
+LEAST_MAGNITUDE = 1e-5  # likewise
+
+
+def energy_threshold(samples: Float32) -> Float32:
+    """Decibels under the loudest bin, as librosa's `amplitude_to_db(..., ref=np.max)`; 1 is none, 0 is 80 dB."""
+    level_db = 20 * np.log10(np.maximum(magnitude(samples), LEAST_MAGNITUDE))
+    return np.asarray(np.clip(1 + (level_db - level_db.max()) / ENERGY_RANGE_DB, 0.0, 1.0), np.float32)
+
+
+def scikit_maad(samples: Float32, background: str, bin_std: float, bin_per: float) -> Float32:
+    """ROI mask of scikit-maad as its documentation makes it: background away, smoothed, a relative double threshold.
+
+    Ulloa et al. 2021, doi:10.1111/2041-210X.13711. A bin is 0 or 1.
+    """
+    from maad import rois, sound, util
+
+    whole = np.pad(samples, (0, -(len(samples) - GRID.n_fft) % GRID.hop))
+    power, *_ = sound.spectrogram(
+        whole, GRID.sample_rate_hz, nperseg=GRID.n_fft, noverlap=GRID.n_fft - GRID.hop
+    )
+    if background == "median_equalizer":
+        clean_db = util.power2dB(sound.median_equalizer(power))
+    else:
+        clean_db, *_ = sound.remove_background(util.power2dB(power, db_range=96) + 96)
+    mask = rois.create_mask(sound.smooth(clean_db, std=1.2), "relative", bin_std=bin_std, bin_per=bin_per)
+    # Its bins are 0..255, ours 1..256.
+    return np.pad(mask[1:].T.astype(np.float32), ((0, 0), (0, GRID.bins + 1 - len(mask))))
+
+
+def noisereduce_gate(samples: Float32, **setting: Any) -> Float32:
+    """What the spectral gate of noisereduce leaves of each bin's magnitude, 0..1.
+
+    Sainburg et al. 2020, doi:10.1371/journal.pcbi.1008228.
+    """
+    from noisereduce import reduce_noise
+
+    gated = reduce_noise(y=samples, sr=GRID.sample_rate_hz, **setting)
+    before, after = magnitude(samples), magnitude(np.asarray(gated, np.float32))
+    left = np.divide(after, before, out=np.zeros_like(before), where=before > 0)
+    return np.asarray(np.clip(np.nan_to_num(left), 0.0, 1.0), np.float32)
