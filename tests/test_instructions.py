@@ -45,8 +45,8 @@ def test_a_larger_count_fails_in_a_sentence_with_both(counted: Any) -> None:
     done = counted("--check", now=times(1.06), kept=COUNT)
     assert done.exit_code == 1
     assert done.stderr == (
-        "Error: a second of sound takes 84.8 million instructions, 6.0% more than the 80.0 million kept in "
-        "instructions.json; at most 5% more are allowed\n"
+        "Error: a second of sound takes 84.8 million instructions, 6.0 % more than the 80.0 million kept in "
+        "instructions.json; at most 5 % more are allowed\n"
     )
 
 
