@@ -12,10 +12,9 @@ import numpy as np
 import onnx
 import pytest
 import soundfile
-from click.testing import CliRunner
 
 from benchmarks.model_card import models_in_order
-from birdedge import __version__, cli
+from birdedge import __version__
 from birdedge.cli import COMMANDS
 from birdedge.edge.card import CARD_KEY
 from birdedge.edge.mask_file import read_mask_file
@@ -84,8 +83,8 @@ def test_without_a_command_there_is_help_that_names_all(tmp_path, arguments):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_each_command_has_help_with_an_example_of_itself(command):
-    output = CliRunner().invoke(cli.birdedge, [command, "--help"], catch_exceptions=False).output
+def test_each_command_has_help_with_an_example_of_itself(tmp_path, command):
+    output, _ = birdedge(command, "--help", cwd=tmp_path)
     example = output.partition("Example:\n")[2].partition("\n\n")[0]
     assert f"birdedge {command}" in example
     options = [line for line in output.splitlines() if line.startswith("  --") or line.startswith("  -")]
