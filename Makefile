@@ -13,7 +13,7 @@ listen: .venv-listen/installed ## install the recorder part only and listen to t
 	@.venv-listen/bin/birdedge listen --or-demo $(ARGS)
 
 test: .venv/installed ## install everything and run all tests
-	@.venv/bin/python -m pytest $(ARGS)
+	@.venv/bin/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-arm: .venv/installed ## run the tests on emulated ARM processors
 	PYTHON=.venv/bin/python bash tests/aarch64/setup.sh

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import onnx
 import pytest
 import soundfile
 
+from birdedge.cli import main
 from birdedge.edge.card import CARD_KEY
 from birdedge.edge.model import DEFAULT_MODEL, bundled_models
 from birdedge.edge.model_file import DIGEST_KEY, with_digest
@@ -46,12 +48,33 @@ def refusal(done):
 
 
 @pytest.fixture
-def refused(tmp_path):
-    """Runs a command that must refuse, and must leave the folder as it was; its sentence."""
+def run_here(tmp_path, monkeypatch, capfd):
+    """Runs a command within this process, which has all imported that a new one would import first."""
+    monkeypatch.chdir(tmp_path)
+    at_sigterm = signal.getsignal(signal.SIGTERM)
 
-    def command(*arguments, given=b"", environment=None):
+    def command(*arguments):
+        monkeypatch.setattr(sys, "argv", ["birdedge", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        output, said = capfd.readouterr()
+        return subprocess.CompletedProcess(sys.argv, ended.value.code, output.encode(), said.encode())
+
+    yield command
+    signal.signal(signal.SIGTERM, at_sigterm)
+
+
+@pytest.fixture
+def refused(tmp_path, run_here):
+    """Runs a command that must refuse, and must leave the folder as it was; its sentence.
+
+    In a process of its own where it is given standard input or variables of the environment.
+    """
+
+    def command(*arguments, **given):
         before = sorted(tmp_path.rglob("*"))
-        sentence = refusal(run(*BIRDEDGE, *arguments, cwd=tmp_path, given=given, environment=environment))
+        done = run(*BIRDEDGE, *arguments, cwd=tmp_path, **given) if given else run_here(*arguments)
+        sentence = refusal(done)
         # A folder that was asked for may have been made, but no file in it.
         assert [path for path in sorted(tmp_path.rglob("*")) if path.is_file()] == [
             path for path in before if path.is_file()
@@ -324,7 +347,7 @@ def test_a_model_that_cannot_be_used_is_refused(refused, good, tmp_path, kind):
         (("demo", "demo.wav", "--duration", -1), "duration_s is -1"),
         (("demo", "demo.wav", "--calls", "inf"), "calls_per_minute is inf"),
         (("demo", "demo.mp3"), "ends in .wav"),
-        (("demo", "good.wav/demo.wav"), "cannot be written"),
+        (("demo", "good.wav/demo.wav", "--duration", 1), "cannot be written"),
         (("train", "no-such", "--data", "."), "no-such"),
     ],
 )

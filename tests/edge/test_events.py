@@ -11,7 +11,7 @@ from birdedge.edge.errors import SettingsError
 from birdedge.edge.event import Event
 from birdedge.edge.events import EventSettings, EventTracker
 from birdedge.edge.soundscape import soundscape
-from birdedge.edge.spectrogram import Grid
+from birdedge.edge.spectrogram import Grid, Spectrogram
 
 GRID = Grid()
 
@@ -257,15 +257,20 @@ def test_no_frames_and_silence_give_no_events():
     assert events_of(empty(300)) == []
 
 
-def test_tracking_a_busy_minute_costs_under_1500_us_a_second():
-    mask = np.where(soundscape(60.0, seed=1, calls_per_minute=30).mask, np.uint8(255), np.uint8(0))
+def test_tracking_a_busy_minute_costs_under_4_times_its_spectrogram():
+    # CPU seconds differ by machine and by what runs beside, their ratio little; so the two take turns.
+    scene = soundscape(60.0, seed=1, calls_per_minute=30)
+    mask = np.where(scene.mask, np.uint8(255), np.uint8(0))
     assert 0.25 < mask.any(axis=1).mean() < 0.4
-    cost_s = []
-    for _ in range(3):
+    tracking_s, spectrogram_s = [], []
+    for _ in range(4):
         began_s = time.process_time()
+        Spectrogram(GRID).push(scene.samples)
+        between_s = time.process_time()
         events_of(mask, of_any_score())
-        cost_s.append(time.process_time() - began_s)
-    assert min(cost_s) / 60 < 0.0015
+        spectrogram_s.append(between_s - began_s)
+        tracking_s.append(time.process_time() - between_s)
+    assert min(tracking_s) < 4 * min(spectrogram_s)
 
 
 @pytest.mark.parametrize(

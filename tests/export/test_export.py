@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable, Iterator
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ from birdedge.train.recipe import Recipe
 from birdedge.train.unet import UNet
 from tests.generated import write_recordings
 
+Graphs = Callable[[int, bool], onnx.ModelProto]
 FACTS = {
     "threshold": 0.4,
     "training_data": [{"kind": "birds", "tier": "open", "source": "generator", "licence": "CC0", "files": 3}],
@@ -77,28 +78,34 @@ def sequences() -> list[np.ndarray]:
     return verify.hard_sequences(Grid(), InputScaling())
 
 
-def test_the_graph_is_the_same_bytes_each_time_and_names_what_it_takes(network: UNet) -> None:
-    graph = to_onnx(network, 16)
-    assert graph.SerializeToString() == to_onnx(network, 16).SerializeToString()
+@pytest.fixture(scope="module")
+def graph(network: UNet) -> Graphs:
+    """The network with calls of so many frames, and channels last or not; each graph is written once."""
+    return cache(partial(to_onnx, network))
+
+
+def test_the_graph_is_the_same_bytes_each_time_and_names_what_it_takes(network: UNet, graph: Graphs) -> None:
+    model = graph(16, False)
+    assert model.SerializeToString() == to_onnx(network, 16).SerializeToString()
     names = state_names(network)
-    assert [i.name for i in graph.graph.input] == ["frames", *names]
-    assert [o.name for o in graph.graph.output] == ["mask", *(f"next_{n}" for n in names)]
-    assert {n.op_type for n in graph.graph.node}.isdisjoint(
+    assert [i.name for i in model.graph.input] == ["frames", *names]
+    assert [o.name for o in model.graph.output] == ["mask", *(f"next_{n}" for n in names)]
+    assert {n.op_type for n in model.graph.node}.isdisjoint(
         {"ConvTranspose", "BatchNormalization", "LSTM", "GRU"}
     )
 
 
-def test_the_cost_counted_from_the_graph_is_within_the_budget(network: UNet) -> None:
+def test_the_cost_counted_from_the_graph_is_within_the_budget(graph: Graphs) -> None:
     for channels_last in (False, True):
-        assert 150e6 < macs_per_frame(to_onnx(network, 16, channels_last), 16) * 125 < 200e6
+        assert 150e6 < macs_per_frame(graph(16, channels_last), 16) * 125 < 200e6
 
 
-def test_the_fp32_stream_equals_torch(network: UNet, sequences: list[np.ndarray]) -> None:
-    assert verify.compare_with_torch(network, to_onnx(network, 16), sequences) <= 1e-4
+def test_the_fp32_stream_equals_torch(network: UNet, graph: Graphs, sequences: list[np.ndarray]) -> None:
+    assert verify.compare_with_torch(network, graph(16, False), sequences) <= 1e-4
 
 
-def test_int8_is_the_same_bits_for_any_chunking(network: UNet, sequences: list[np.ndarray]) -> None:
-    graphs = {chunk: to_onnx(network, chunk, channels_last=True) for chunk in (4, 16, 128)}
+def test_int8_is_the_same_bits_for_any_chunking(graph: Graphs, sequences: list[np.ndarray]) -> None:
+    graphs = {chunk: graph(chunk, True) for chunk in (4, 16, 128)}
     ranges = calibrate(graphs[16], sequences)
     integer = {chunk: quantize(graph, ranges) for chunk, graph in graphs.items()}
     assert verify.compare_chunkings(integer, sequences, 0.0, "int8") == 0.0
@@ -110,17 +117,16 @@ def test_int8_is_the_same_bits_for_any_chunking(network: UNet, sequences: list[n
     assert kinds["QuantizeLinear"] == kinds["DequantizeLinear"] == 1
 
 
-def test_channels_last_is_the_same_network(network: UNet, sequences: list[np.ndarray]) -> None:
-    last = to_onnx(network, 16, channels_last=True)
-    assert verify.compare_with_torch(network, last, sequences) <= 1e-4
+def test_channels_last_is_the_same_network(network: UNet, graph: Graphs, sequences: list[np.ndarray]) -> None:
+    assert verify.compare_with_torch(network, graph(16, True), sequences) <= 1e-4
 
 
 def test_without_shared_scales_int8_would_depend_on_the_chunking(
-    network: UNet, sequences: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
+    graph: Graphs, sequences: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Shows that the equality above is earned by tying the scales, and that the comparison can fail."""
     monkeypatch.setattr("birdedge.export.quantize._passing_groups", lambda _: [])
-    graphs = {chunk: to_onnx(network, chunk, channels_last=True) for chunk in (4, 128)}
+    graphs = {chunk: graph(chunk, True) for chunk in (4, 128)}
     ranges = calibrate(graphs[4], sequences)
     untied = {
         n: (low * 1.1, high * 1.3) if n.startswith("state_") else (low, high)
@@ -274,9 +280,9 @@ def test_a_card_that_contradicts_its_graph_is_refused(exported: Path, tmp_path: 
 
 
 def test_run_stream_leaves_out_a_last_chunk_that_is_not_whole(
-    network: UNet, sequences: list[np.ndarray]
+    graph: Graphs, sequences: list[np.ndarray]
 ) -> None:
-    assert len(run_stream(to_onnx(network, 16), sequences[0][:, :40])) == 32
+    assert len(run_stream(graph(16, False), sequences[0][:, :40])) == 32
 
 
 def _optimized(model: onnx.ModelProto) -> onnx.ModelProto:
