@@ -18,6 +18,7 @@ DEFAULT_MODEL = "birdedge-int8"
 ARCHIVE_MODEL = (
     "birdedge-int8-256"  # the same bits, later and for less: whoever reads a file need not wait for it
 )
+SMALL_MODEL = "birdedge-small-int8"  # for a board that cannot keep up
 
 
 def bundled_models() -> dict[str, Path]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from birdedge.edge.model import ARCHIVE_MODEL, SMALL_MODEL
+
 BEHIND_S = 1.0  # sound that waits; less than the ring holds, so that nothing has been lost yet
 BEHIND_FOR_S = 3.0
 WELL_S = 0.25
@@ -12,19 +14,20 @@ FIRST_TRIAL_S, LONGEST_TRIAL_S = 60.0, 3600.0
 
 @dataclass(frozen=True)
 class Mode:
-    """`listen_s` of every `every_s` seconds are looked at; `long_calls`: by a form that costs less, and later."""
+    """`listen_s` of every `every_s` seconds are looked at, by `model` in place of the default one."""
 
     name: str
-    long_calls: bool = False
+    model: str | None = None
     listen_s: float = 1.0
     every_s: float = 1.0
 
 
 MODES = (
     Mode("all sound"),
-    Mode("longer calls", long_calls=True),
-    Mode("half of the sound", True, 10.0, 20.0),
-    Mode("a fifth of the sound", True, 10.0, 50.0),
+    Mode("longer calls", ARCHIVE_MODEL),
+    Mode("the smaller model", SMALL_MODEL),
+    Mode("half of the sound", SMALL_MODEL, 10.0, 20.0),
+    Mode("a fifth of the sound", SMALL_MODEL, 10.0, 50.0),
 )
 
 

@@ -19,7 +19,7 @@ from birdedge.edge.config import Config
 from birdedge.edge.errors import BirdedgeError
 from birdedge.edge.ledger import Ledger, Reading
 from birdedge.edge.microphone import Microphone, input_devices
-from birdedge.edge.model import ARCHIVE_MODEL, DEFAULT_MODEL, Model
+from birdedge.edge.model import DEFAULT_MODEL, Model
 from birdedge.edge.notify import Notifier
 from birdedge.edge.overload import Overload
 from birdedge.edge.pipeline import Found, Pipeline
@@ -105,10 +105,7 @@ class Recorder:
 
     def _configure(self, config: Config) -> None:
         input_devices()  # where PortAudio itself is missing, no waiting helps
-        model = Model(config.model)
-        if config.lowest_score is not None:
-            events = replace(model.card.events, lowest_score=config.lowest_score)
-            model.card = replace(model.card, events=events)
+        model = _open_model(config.model, config)
         # Which channels there are is known before a microphone is there.
         StreamResampler(model.card.grid.sample_rate_hz, channels=config.channels, channel=config.channel)
         schedule = Schedule(config.schedule, config.latitude_deg, config.longitude_deg)
@@ -157,8 +154,9 @@ class Recorder:
                 if overload.waiting(microphone.waiting_samples / microphone.sample_rate_hz, monotonic_s()):
                     log.warning("too much to do: %s from now on", overload.mode.name)
                     self.ledger.mode_changed(overload.mode.name)
-                    if overload.mode.long_calls != mode.long_calls and self._config.model == DEFAULT_MODEL:
-                        yield stream.change(Model(ARCHIVE_MODEL) if overload.mode.long_calls else self._model)
+                    lighter = overload.mode.model
+                    if lighter != mode.model and self._config.model == DEFAULT_MODEL:
+                        yield stream.change(_open_model(lighter, self._config) if lighter else self._model)
             if time.monotonic() - state_s >= STATE_EVERY_S:
                 state_s = time.monotonic()
                 self.ledger.state(self._state(clips))
@@ -227,3 +225,12 @@ class Recorder:
             "temperature_c": board.temperature_c(),
             "throttled": board.throttled(),
         }
+
+
+def _open_model(name: str, config: Config) -> Model:
+    """A model, with the configuration's lowest score."""
+    model = Model(name)
+    if config.lowest_score is not None:
+        events = replace(model.card.events, lowest_score=config.lowest_score)
+        model.card = replace(model.card, events=events)
+    return model

@@ -1,5 +1,6 @@
 """A recorder that cannot keep up becomes lighter by rule, and comes back."""
 
+from birdedge.edge.model import bundled_models
 from birdedge.edge.overload import FIRST_TRIAL_S, LONGEST_TRIAL_S, MODES, Overload
 
 
@@ -16,8 +17,9 @@ def test_while_little_waits_nothing_changes():
 
 def test_three_seconds_behind_it_becomes_lighter_a_step_at_a_time_and_no_further_than_the_last():
     overload = Overload()
-    assert told(overload, 2.0, 0, 60) == [3.5, 7.0, 10.5]
+    assert told(overload, 2.0, 0, 60) == [3.5, 7.0, 10.5, 14.0]
     assert overload.mode is MODES[-1]
+    assert {mode.model for mode in MODES[1:]} <= set(bundled_models())
     shares = [mode.listen_s / mode.every_s for mode in MODES]
     assert shares == sorted(shares, reverse=True)
 
