@@ -61,7 +61,9 @@ def main(parts: tuple[str, ...], quick: bool, data: Path | None, out: Path | Non
 
 def run(name: str, quick: bool, data: Path | None, folder: Path) -> bool:
     """Measures a part and keeps what it gave, at once; whether it could. What failed leaves the rest as it was."""
-    command = f"python -m benchmarks {name}{' --quick' if quick else ''}{' --data recordings/' if data else ''}"
+    command = (
+        f"python -m benchmarks {name}{' --quick' if quick else ''}{' --data recordings/' if data else ''}"
+    )
     click.echo(f"{name} ...", err=True)
     began_s = time.monotonic()
     result = results.circumstances(command)

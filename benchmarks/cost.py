@@ -36,7 +36,9 @@ Figures = dict[str, Any]
 
 def measure(quick: bool, data: Path | None) -> Figures:  # noqa: ARG001 - every part is asked alike
     """Every bundled model that a microphone may use; when quick, the default alone, on a minute."""
-    models = [DEFAULT_MODEL] if quick else sorted(name for name in bundled_models() if not name.endswith("-256"))
+    models = (
+        [DEFAULT_MODEL] if quick else sorted(name for name in bundled_models() if not name.endswith("-256"))
+    )
     minutes, repeats = (1.0, 3) if quick else (5.0, 5)
     figures = {
         name: {figure: spread(values) for figure, values in costs.items()}
@@ -103,7 +105,10 @@ def section(figures: Figures) -> str:
         )
         for name, found in models.items()
     ]
-    stages = [(stage, *(shown(found[f"{stage}, cpu_s_per_s"], 1e3) for found in models.values())) for stage in STAGES]
+    stages = [
+        (stage, *(shown(found[f"{stage}, cpu_s_per_s"], 1e3) for found in models.values()))
+        for stage in STAGES
+    ]
     return "\n".join(
         [
             f"`birdedge listen --fast` on one thread, {figures['minutes']:g} min of sound of {SAMPLE_RATE_HZ} Hz; median "
@@ -125,7 +130,11 @@ def aims(figures: Figures) -> list[tuple[str, str, bool]]:
     found = figures["models"][DEFAULT_MODEL]
     start_s, peak_bytes = found["start_s"]["median"], found["peak_bytes"]["most"]
     return [
-        ("start of the process to the first mask, 1 s at most", f"{start_s:.2f} s", start_s <= LARGEST_START_S),
+        (
+            "start of the process to the first mask, 1 s at most",
+            f"{start_s:.2f} s",
+            start_s <= LARGEST_START_S,
+        ),
         (
             "resident memory of `listen` on a file, 110 MB at most",
             f"{peak_bytes / 1e6:.0f} MB",

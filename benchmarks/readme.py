@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import re
 import subprocess
 import sys
@@ -21,6 +20,7 @@ import onnxruntime
 from benchmarks.aarch64 import section
 from benchmarks.markdown import markdown_table
 from benchmarks.model_card import PAGE, models_in_order, page, percent
+from benchmarks.results import processor
 from birdedge.edge.card import ModelCard
 
 README = Path(__file__).parents[1] / "README.md"
@@ -105,13 +105,6 @@ def _run(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         check=True,
         cwd=README.parent,
     )
-
-
-def processor() -> str:
-    """The processor's name, where Linux tells it."""
-    info = Path("/proc/cpuinfo")
-    names = re.findall(r"model name\s*: (.+)", info.read_text()) if info.exists() else []
-    return names[0] if names else platform.machine()
 
 
 def _figure(section: str, key: str = "iou") -> Callable[[ModelCard], str]:

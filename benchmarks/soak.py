@@ -30,7 +30,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from benchmarks.markdown import markdown_table
-from benchmarks.readme import processor
+from benchmarks.results import processor
 from benchmarks.virtual_microphone import VirtualMicrophone, missing_packages, running_virtual_microphone
 from birdedge import __version__
 from birdedge.edge.clock import monotonic_s
@@ -98,7 +98,7 @@ def listened(folder: Path, out: Path, minutes: float) -> Figures:
         command += ["--duration", str(60 * minutes)]
         environment = {**microphone.environment, **ENVIRONMENT}
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=said) as recorder:
-            reader = threading.Thread(target=_read, args=(recorder, lines), daemon=True)
+            reader = threading.Thread(target=read_lines, args=(recorder, lines), daemon=True)
             reader.start()
             try:
                 samples = []
@@ -168,28 +168,36 @@ def _feed(player: subprocess.Popen[bytes], scenes: Iterator[Int16]) -> None:
             player.stdin.write(scene.data)  # waits while the player has enough
 
 
-def _read(recorder: subprocess.Popen[bytes], lines: list[tuple[float, bytes]]) -> None:
-    assert recorder.stdout
-    lines.extend((monotonic_s(), line) for line in recorder.stdout)
+def read_lines(process: subprocess.Popen[bytes], lines: list[tuple[float, bytes]]) -> None:
+    """Adds what a process says on standard output, each line with the moment it came, until the process ends."""
+    assert process.stdout
+    for line in process.stdout:
+        lines.append((monotonic_s(), line))
 
 
 def _watched(process: subprocess.Popen[bytes], log: Path, every_s: float) -> Iterator[Figures]:
     """What the process takes and how busy the machine is, until it has ended as it should."""
-    folder = Path(f"/proc/{process.pid}")
     while process.poll() is None:
-        pages = int((folder / "statm").read_text(encoding="ascii").split()[1])
-        user, system = (folder / "stat").read_text(encoding="ascii").rpartition(")")[2].split()[11:13]
-        if pages:  # none where it ended just now
-            yield {
-                "at_s": time.monotonic(),
-                "resident_bytes": pages * os.sysconf("SC_PAGE_SIZE"),
-                "cpu_s": (int(user) + int(system)) / os.sysconf("SC_CLK_TCK"),
-                "load": os.getloadavg()[0],
-            }
+        sample = process_sample(process.pid)
+        if sample["resident_bytes"]:  # none where it ended just now
+            yield sample
         with suppress(subprocess.TimeoutExpired):
             process.wait(every_s)
     if process.returncode:
         raise click.ClickException(f"birdedge failed: {log.read_text(encoding='utf-8').strip()[-1000:]}")
+
+
+def process_sample(pid: int) -> Figures:
+    """What a process has taken by now, and how busy the machine is."""
+    folder = Path(f"/proc/{pid}")
+    user, system = (folder / "stat").read_text(encoding="ascii").rpartition(")")[2].split()[11:13]
+    return {
+        "at_s": time.monotonic(),
+        "resident_bytes": int((folder / "statm").read_text(encoding="ascii").split()[1])
+        * os.sysconf("SC_PAGE_SIZE"),
+        "cpu_s": (int(user) + int(system)) / os.sysconf("SC_CLK_TCK"),
+        "load": os.getloadavg()[0],
+    }
 
 
 def _state(out: Path) -> Figures:

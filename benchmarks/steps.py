@@ -130,7 +130,9 @@ def _steps_s(steps: int, paced: bool) -> list[float]:
 @contextmanager
 def _burners() -> Iterator[None]:
     """As many processes that never rest as there are processors."""
-    burners = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() or 1)]
+    burners = [
+        subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() or 1)
+    ]
     try:
         yield
     finally:
@@ -156,12 +158,25 @@ def _exported(folder: Path) -> dict[str, str]:
     """The shipped weights with other numbers of frames a call; calibrated on what birdedge makes itself, for time alone."""
     for seed in range(8):
         soundfile.write(folder / f"{seed}.wav", soundscape(SCENE_S, seed).samples, 32_000)
-    command = [sys.executable, "-m", "birdedge", "export", str(WEIGHTS), "--quantize", "-o", str(folder / "any.onnx")]
+    command = [
+        sys.executable,
+        "-m",
+        "birdedge",
+        "export",
+        str(WEIGHTS),
+        "--quantize",
+        "-o",
+        str(folder / "any.onnx"),
+    ]
     command += ["--calibration", str(folder)]
     for frames in OTHER_FRAMES:
         command += ["--frames", str(frames)]
     subprocess.run(command, check=True, capture_output=True)
-    return {str(path): f"{DEFAULT_MODEL}, exported" for path in folder.glob("any*.onnx") if "fp32" not in path.name}
+    return {
+        str(path): f"{DEFAULT_MODEL}, exported"
+        for path in folder.glob("any*.onnx")
+        if "fp32" not in path.name
+    }
 
 
 def section(figures: Figures) -> str:
