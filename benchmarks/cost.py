@@ -8,7 +8,6 @@ alternate, so that noise of the machine meets each alike.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -111,14 +110,14 @@ def section(figures: Figures) -> str:
     ]
     return "\n".join(
         [
-            f"`birdedge listen --fast` on one thread, {figures['minutes']:g} min of sound of {SAMPLE_RATE_HZ} Hz; median "
-            f"(least to most) of {figures['repeats']} alternating runs. Start: from the start of the process past its "
+            f"`birdedge listen --fast` on one thread, {figures['minutes']:g} min of sound of {SAMPLE_RATE_HZ} Hz; "
+            f"median (least to most) of {figures['repeats']} alternating runs. Start: from the start of the process past its "
             f"first masks to its end, on {SHORT_S:g} s of sound; its files had been read before.",
             "",
             *markdown_table(head, commands),
             "",
-            "Where it goes, CPU ms a second of sound, each stage timed alone within one process; the pipeline is all of "
-            "them from samples to events, and the sinks (four tables, the mask file, JSON Lines) come on top.",
+            "Where it goes, CPU ms a second of sound, each stage timed alone within one process; the pipeline is all "
+            "of them from samples to events, and the sinks (four tables, the mask file, JSON Lines) come on top.",
             "",
             *markdown_table(("stage", *models), stages),
         ]

@@ -123,9 +123,10 @@ def section(figures: Figures) -> str:
     head = ("delay", "p50", "p95", "p99", "most", f"heard within {LATEST_S:g} s")
     return "\n".join(
         [
-            "Chirps of 0.3 s over hiss, played at random pauses into a real PortAudio microphone (PulseAudio with a silent "
-            "loudspeaker). The moment of a sound is when, by PortAudio's word, the loudspeaker plays it; so the "
-            "sound system's way from loudspeaker to microphone counts. A real microphone's driver would be in its place.",
+            "Chirps of 0.3 s over hiss, played at random pauses into a real PortAudio microphone (PulseAudio with a "
+            "silent loudspeaker). The moment of a sound is when, by PortAudio's word, the loudspeaker plays it; so the "
+            "sound system's way from loudspeaker to microphone counts. A real microphone's "
+            "driver would be in its place.",
             "",
             *markdown_table(head, rows),
             "",

@@ -114,16 +114,16 @@ def listened(folder: Path, out: Path, minutes: float) -> Figures:
     return {**process_figures(samples), **book_figures(out, lines)}
 
 
-def segmented(folder: Path, minutes: float) -> Figures:
-    """Segments a file of so many minutes.
+def segmented(folder: Path, minutes: float, sample_rate_hz: int = RATE_HZ) -> Figures:
+    """Segments a file of so many minutes, written into `folder`.
 
     Raises:
         click.ClickException: `birdedge segment` failed.
     """
     path, log = folder / "long.wav", folder / "log"
-    with soundfile.SoundFile(path, "w", RATE_HZ, 1, "PCM_16") as file:
-        left = round(60 * minutes * RATE_HZ)
-        for scene in _scenes(minutes):
+    with soundfile.SoundFile(path, "w", sample_rate_hz, 1, "PCM_16", format="RF64") as file:  # WAV beyond 4 GB
+        left = round(60 * minutes * sample_rate_hz)
+        for scene in _scenes(minutes, sample_rate_hz):
             file.write(scene[:left])
             left -= len(scene)
             if left <= 0:
@@ -140,10 +140,10 @@ def segmented(folder: Path, minutes: float) -> Figures:
     return {**process_figures(samples, speed), "heard_s": 60 * minutes, "speed": speed, "events": count}
 
 
-def _scenes(minutes: float) -> Iterator[Int16]:
+def _scenes(minutes: float, sample_rate_hz: int = RATE_HZ) -> Iterator[Int16]:
     """Birds and weather without end, some minutes of it over and over; [samples] each."""
     seeds = range(min(math.ceil(60 * minutes / SCENE_S), MOST_SCENES))
-    sounds = [soundscape(SCENE_S, seed, sample_rate_hz=RATE_HZ).samples for seed in seeds]
+    sounds = [soundscape(SCENE_S, seed, sample_rate_hz=sample_rate_hz).samples for seed in seeds]
     return itertools.cycle([np.round(sound * 32767).astype(np.int16) for sound in sounds])
 
 
@@ -171,8 +171,7 @@ def _feed(player: subprocess.Popen[bytes], scenes: Iterator[Int16]) -> None:
 def read_lines(process: subprocess.Popen[bytes], lines: list[tuple[float, bytes]]) -> None:
     """Adds what a process says on standard output, each line with the moment it came, until the process ends."""
     assert process.stdout
-    for line in process.stdout:
-        lines.append((monotonic_s(), line))
+    lines.extend((monotonic_s(), line) for line in process.stdout)
 
 
 def _watched(process: subprocess.Popen[bytes], log: Path, every_s: float) -> Iterator[Figures]:

@@ -155,7 +155,7 @@ def _chunk_s(segmenter: Segmenter) -> float:
 
 
 def _exported(folder: Path) -> dict[str, str]:
-    """The shipped weights with other numbers of frames a call; calibrated on what birdedge makes itself, for time alone."""
+    """The shipped weights with other numbers of frames a call, calibrated on the demo's sound: for their time alone."""
     for seed in range(8):
         soundfile.write(folder / f"{seed}.wav", soundscape(SCENE_S, seed).samples, 32_000)
     command = [
@@ -227,7 +227,8 @@ def section(figures: Figures) -> str:
             "",
             f"A step of {DEFAULT_MODEL}, one thread, from {busy['sample_rate_hz']} Hz samples to events, given "
             f"{1e3 * busy['chunk_s']:.0f} ms of sound each time; busy means that {busy['processes']} processes never "
-            "rest, one a processor. Paced by the sound; and without a rest, when it wants a processor as much as they do.",
+            "rest, one a processor. Paced by the sound; and without a rest, when it wants a processor as much "
+            "as they do.",
             "",
             *markdown_table(
                 ("machine", "p50 ms", "p95 ms", "p99 ms", "most ms", "p99 of the chunk", "steps"), busy_rows
