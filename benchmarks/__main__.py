@@ -11,11 +11,10 @@ from pathlib import Path
 import click
 
 from benchmarks import results
-from benchmarks.results import FOLDER, PARTS
+from benchmarks.results import FOLDER, ONE_THREAD, PARTS
 
 QUICK_PARTS = ("steps", "cost", "live", "growth", "energy")  # need no torch, no recordings, nothing to fetch
 QUICK_FOLDER = FOLDER.parent / "build" / "bench-quick"
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 @click.command()
@@ -71,9 +70,11 @@ def run(name: str, quick: bool, data: Path | None, folder: Path) -> bool:
         figures = result["figures"] = results.part(name).measure(quick, data)
         result["load_after"] = os.getloadavg()[0]
         found = results.read(folder)
+        earlier = found.get(name, result)
         if "left_out" in figures:
             click.echo(f"{name} is left out: {figures['left_out']}", err=True)
-            found.setdefault(name, result)  # earlier figures stay: they say themselves where they come from
+            # Earlier figures stay: they say themselves where they come from.
+            found[name] = result if "left_out" in earlier["figures"] else earlier
         else:
             found[name] = result
             _plot(name, figures, folder)

@@ -224,8 +224,9 @@ def section(figures: dict[str, Any]) -> str:
     head = ("emulated processor", "mask bins that differ from x86's", "events", "resident memory of `listen`")
     return "\n".join(
         [
-            f"`birdedge segment` and `listen --fast` on {figures['sound_s']:g} s of the demo, {figures['mask_bins']:,} mask "
-            "bins. Emulation shows that the results are right and what memory they take, not speed.",
+            f"`birdedge segment` and `listen --fast` on {figures['sound_s']:g} s of the demo, "
+            f"{figures['mask_bins']:,} mask bins. Emulation shows that the results are right and what memory "
+            "they take, not speed.",
             "",
             *markdown_table(head, rows),
             "",

@@ -8,6 +8,7 @@ alternate, so that noise of the machine meets each alike.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ import numpy as np
 import soundfile
 
 from benchmarks.markdown import markdown_table
+from benchmarks.results import ONE_THREAD
 from benchmarks.spread import shown, spread
 from benchmarks.stages import STAGES, stage_costs
 from birdedge.edge.model import DEFAULT_MODEL, Model, bundled_models
@@ -83,7 +85,8 @@ def process_cost(command: list[str]) -> dict[str, float]:
         subprocess.CalledProcessError: the command failed.
     """
     launcher = [sys.executable, str(Path(__file__).with_name("process_cost.py"))]
-    done = subprocess.run([*launcher, *command], capture_output=True, text=True)
+    environment = {**os.environ, **ONE_THREAD}
+    done = subprocess.run([*launcher, *command], env=environment, capture_output=True, text=True)
     cost: dict[str, float] = json.loads(done.stdout or "{}")
     if cost.get("exit_code") != 0:
         raise subprocess.CalledProcessError(done.returncode or 1, command, done.stdout, done.stderr)
@@ -111,8 +114,8 @@ def section(figures: Figures) -> str:
     return "\n".join(
         [
             f"`birdedge listen --fast` on one thread, {figures['minutes']:g} min of sound of {SAMPLE_RATE_HZ} Hz; "
-            f"median (least to most) of {figures['repeats']} alternating runs. Start: from the start of the process past its "
-            f"first masks to its end, on {SHORT_S:g} s of sound; its files had been read before.",
+            f"median (least to most) of {figures['repeats']} alternating runs. Start: from the start of the "
+            f"process past its first masks to its end, on {SHORT_S:g} s of sound; its files had been read before.",
             "",
             *markdown_table(head, commands),
             "",

@@ -5,6 +5,7 @@ Of the int8 multiply-accumulates that a board can do at best, the network is tak
 
 from __future__ import annotations
 
+import platform
 import time
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from birdedge.edge.soundscape import soundscape
 
 TITLE = "A Raspberry Pi: speed and energy, estimated"
 DEVICE_TREE = Path("/proc/device-tree/model")
+X86 = ("x86_64", "AMD64")
 SCENE_S = 20.0
 # Assumed, from what owners measured at the plug: of the board at rest, and of one busy core in addition.
 POWER_W = {"Pi Zero 2 W": (0.6, 0.5), "Pi 4": (2.7, 1.0), "Pi 5": (2.8, 1.5)}
@@ -52,6 +54,7 @@ def measure(quick: bool, data: Path | None) -> Figures:  # noqa: ARG001 - every 
                 "core_w": POWER_W[pi.name][1],
             }
             for pi in BOARDS
+            if platform.machine() in X86  # what the share of the fp32 peak means is known there alone
         ],
         "here": {
             "board": DEVICE_TREE.read_text("utf-8").strip("\0 \n") if DEVICE_TREE.exists() else None,
@@ -109,28 +112,36 @@ def section(figures: Figures) -> str:
         "a day of it",
         "the board's rest, a day",
     )
-    return "\n".join(
-        [
-            f"The network takes {figures['macs_per_s'] / 1e6:.0f} million multiply-accumulates (MACs) a second of sound. "
-            f"Here it gets {share:.0%} of the fp32 matrix peak (as `birdedge bench` prints), which is {low:.0%} to "
-            f"{high:.0%} of the int8 peak of an x86 core with or without VNNI; a Pi is taken to get the same share of its "
-            f"own int8 peak. All else from samples to events takes {rest:.0%} of the network's time in addition, here. "
-            "Power is that CPU time by an assumed power of one busy core; microphone, storage and radio come on top.",
+    lines = [
+        f"The network takes {figures['macs_per_s'] / 1e6:.0f} million multiply-accumulates (MACs) a second "
+        f"of sound, and all else from samples to events {rest:.0%} of the network's time in addition, here. "
+        f"{_here(figures['here'])}"
+    ]
+    if rows:
+        lines += [
+            "",
+            f"Here the network gets {share:.0%} of the fp32 matrix peak (as `birdedge bench` prints), which "
+            f"is {low:.0%} to {high:.0%} of the int8 peak of an x86 core with or without VNNI; a Pi is taken "
+            "to get the same share of its own int8 peak. Power is CPU time by an assumed power of one busy "
+            "core; microphone, storage and radio come on top.",
             "",
             *markdown_table(head, rows),
-            "",
-            _here(figures["here"]),
         ]
-    )
+    return "\n".join(lines)
 
 
 def _here(here: Figures) -> str:
-    cpu = f"From samples to events {1e3 * here['cpu_s_per_s']:.1f} ms of CPU a second of sound were measured here"
+    said = f"That is {1e3 * here['cpu_s_per_s']:.1f} ms of CPU a second of sound, measured"
+    for name, (rest_w, core_w) in POWER_W.items():
+        if name in (here["board"] or ""):
+            said += (
+                f"; at an assumed {core_w:g} W of one busy core {1e3 * core_w * here['cpu_s_per_s']:.0f} mW, "
+                f"beside the {rest_w:g} W of a {name} at rest"
+            )
     if here["temperature_before_c"] is None:
-        return f"{cpu}; this board tells no temperature and no throttling."
-    throttled = {True: "throttled", False: "not throttled", None: "whether it is throttled it does not tell"}
+        return f"{said}. This board tells no temperature and no throttling."
+    throttled = {True: "throttled", False: "not throttled", None: "whether throttled it does not tell"}
     return (
-        f"{cpu} ({here['board'] or 'no known board'}); {here['busy_s']:g} s of one busy core took it from "
-        f"{here['temperature_before_c']:.0f} to {here['temperature_after_c']:.0f} degrees Celsius, "
-        f"{throttled[here['throttled']]}."
+        f"{said}. In {here['busy_s']:g} s of one busy core it went from {here['temperature_before_c']:.0f} to "
+        f"{here['temperature_after_c']:.0f} degrees Celsius, {throttled[here['throttled']]}."
     )

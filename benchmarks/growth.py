@@ -156,7 +156,13 @@ def section(figures: Figures) -> str:
         "One long file, read as a stream by `birdedge segment`:",
         "",
         *markdown_table(
-            ("hours", "times real time", "events", "resident MB warm, at the end, at most", "MB more an hour of sound"),
+            (
+                "hours",
+                "times real time",
+                "events",
+                "resident MB warm, at the end, at most",
+                "MB more an hour of sound",
+            ),
             [
                 (
                     f"{row['minutes'] / 60:.3g}",
@@ -169,12 +175,18 @@ def section(figures: Figures) -> str:
             ],
         ),
         "",
-        f"{figures['files'][0]['sound_s'] / 60:g} min of sound in one file or many, tables of each written; start included:",
+        f"{figures['files'][0]['sound_s'] / 60:g} min of sound in one file or many, tables of each written; "
+        "start included:",
         "",
         *markdown_table(
             ("files", "CPU s", "seconds", "resident MB, at most"),
             [
-                (f"{row['files']}", f"{row['cpu_s']:.2f}", f"{row['wall_s']:.2f}", f"{row['peak_bytes'] / 1e6:.0f}")
+                (
+                    f"{row['files']}",
+                    f"{row['cpu_s']:.2f}",
+                    f"{row['wall_s']:.2f}",
+                    f"{row['peak_bytes'] / 1e6:.0f}",
+                )
                 for row in figures["files"]
             ],
         ),
@@ -183,8 +195,9 @@ def section(figures: Figures) -> str:
     archive = figures["processes"]
     speeds = [(jobs, shown(speed, digits=0)) for jobs, speed in archive["speed"].items()]
     lines += [
-        f"An archive of {archive['files']} files of {archive['file_s']:g} s, `birdedge segment --jobs`, start included, on "
-        f"{archive['processors']} processors: two processes do {shown(archive['gain'])} times what one does.",
+        f"An archive of {archive['files']} files of {archive['file_s']:g} s, `birdedge segment --jobs`, "
+        f"start included, on {archive['processors']} processors: two processes do {shown(archive['gain'])} "
+        "times what one does.",
         "",
         *markdown_table(("processes", "times real time"), speeds),
     ]
@@ -210,11 +223,17 @@ def plot(figures: Figures, path: Path) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3), layout="constrained")
-    labels = {"sample_rate_hz": "sample rate, kHz", "channels": "channels", "calls_per_minute": "calls a minute"}
+    labels = {
+        "sample_rate_hz": "sample rate, kHz",
+        "channels": "channels",
+        "calls_per_minute": "calls a minute",
+    }
     for axes, (key, label) in zip(figure.subplots(1, 3, sharey=True), labels.items(), strict=True):
         values = [row["value"] / (1000 if key == "sample_rate_hz" else 1) for row in figures[key]]
         costs = [row["cpu_s_per_s"] for row in figures[key]]
-        middle, least, most = (np.array([1e3 * cost[name] for cost in costs]) for name in ("median", "least", "most"))
+        middle, least, most = (
+            np.array([1e3 * cost[name] for cost in costs]) for name in ("median", "least", "most")
+        )
         axes.errorbar(values, middle, yerr=[middle - least, most - middle], marker="o", capsize=3)
         axes.set_xlabel(label)
         axes.set_ylim(bottom=0)

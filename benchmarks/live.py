@@ -124,15 +124,15 @@ def section(figures: Figures) -> str:
     return "\n".join(
         [
             "Chirps of 0.3 s over hiss, played at random pauses into a real PortAudio microphone (PulseAudio with a "
-            "silent loudspeaker). The moment of a sound is when, by PortAudio's word, the loudspeaker plays it; so the "
-            "sound system's way from loudspeaker to microphone counts. A real microphone's "
+            "silent loudspeaker). The moment of a sound is when, by PortAudio's word, the loudspeaker plays "
+            "it; so the sound system's way from loudspeaker to microphone counts. A real microphone's "
             "driver would be in its place.",
             "",
             *markdown_table(head, rows),
             "",
-            f"`birdedge listen --out` took {1e3 * figures['cpu_s_per_s']:.1f} ms of CPU a second of sound and at most "
-            f"{figures['resident_bytes'] / 1e6:.0f} MB of resident memory, in {figures['sound_s']:.0f} s. "
-            "Hours of it: [SOAK.md](SOAK.md).",
+            f"`birdedge listen --out` took {1e3 * figures['cpu_s_per_s']:.1f} ms of CPU a second of sound "
+            f"and at most {figures['resident_bytes'] / 1e6:.0f} MB of resident memory, in "
+            f"{figures['sound_s']:.0f} s. Hours of it: [SOAK.md](SOAK.md).",
         ]
     )
 

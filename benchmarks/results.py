@@ -24,6 +24,7 @@ from benchmarks.markdown import markdown_table
 
 PARTS = ("steps", "cost", "live", "growth", "energy", "accuracy", "peers", "instructions", "aarch64")
 FOLDER = Path(__file__).parent
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 PACKAGES = ("numpy", "onnxruntime", "soxr", "sounddevice")
 
 Figures = dict[str, Any]
@@ -70,30 +71,36 @@ def page(results: Results, folder: Path = FOLDER) -> str:
         "Printed by `python -m benchmarks` from results.json; nothing here is typed by hand. CPU time is user and "
         "system time. Each section says when, where and by which command it was measured.",
         "",
-        *_aims(results),
+        *aims(results),
+        "",
     ]
     for name, result in results.items():
-        module, figures = part(name), result["figures"]
-        lines += [f"## {module.TITLE}", "", where_and_when(result), ""]
-        if "left_out" in figures:
-            lines += [f"Left out: {figures['left_out']}.", ""]
-            continue
-        lines += [module.section(figures).rstrip(), ""]
+        lines += [f"## {part(name).TITLE}", "", section(name, result), ""]
         if (folder / "plots" / f"{name}.png").exists():
-            lines += [f"![{module.TITLE}](plots/{name}.png)", ""]
+            lines += [f"![{part(name).TITLE}](plots/{name}.png)", ""]
     if missing:
         commands = ", ".join(f"`python -m benchmarks {name}`" for name in missing)
         lines += [f"Not measured here: {commands}.", ""]
     return "\n".join(lines)
 
 
-def _aims(results: Results) -> list[str]:
+def aims(results: Results) -> list[str]:
+    """A table of what was aimed at by the parts that were measured, and whether it is reached."""
     rows = []
     for name, result in results.items():
         if hasattr(part(name), "aims") and "left_out" not in result["figures"]:
             for aim, measured, reached in part(name).aims(result["figures"]):
                 rows.append((aim, measured, "yes" if reached else "**no**"))
-    return [*markdown_table(("aim", "measured", "reached"), rows), ""] if rows else []
+    return markdown_table(("aim", "measured", "reached"), rows)
+
+
+def section(name: str, result: Mapping[str, Any]) -> str:
+    """A part's figures, or why there are none, under the line that says where they come from."""
+    figures = result["figures"]
+    body = (
+        f"Left out: {figures['left_out']}." if "left_out" in figures else part(name).section(figures).rstrip()
+    )
+    return f"{where_and_when(result)}\n\n{body}"
 
 
 def where_and_when(result: Mapping[str, Any]) -> str:

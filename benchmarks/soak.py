@@ -121,7 +121,9 @@ def segmented(folder: Path, minutes: float, sample_rate_hz: int = RATE_HZ) -> Fi
         click.ClickException: `birdedge segment` failed.
     """
     path, log = folder / "long.wav", folder / "log"
-    with soundfile.SoundFile(path, "w", sample_rate_hz, 1, "PCM_16", format="RF64") as file:  # WAV beyond 4 GB
+    with soundfile.SoundFile(
+        path, "w", sample_rate_hz, 1, "PCM_16", format="RF64"
+    ) as file:  # WAV beyond 4 GB
         left = round(60 * minutes * sample_rate_hz)
         for scene in _scenes(minutes, sample_rate_hz):
             file.write(scene[:left])

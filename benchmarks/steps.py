@@ -98,7 +98,8 @@ def turn(segmenter: Segmenter, calls: int) -> tuple[list[float], float]:
 
 
 def busy(steps: int) -> Figures:
-    """Steps of the shipped model, from samples to events, on a machine as it is, and on one with no idle processor."""
+    """Steps of the shipped model, from samples to events, on a machine as it is, and on one with no idle "
+    "processor."""
     figures: Figures = {"processes": os.cpu_count(), "sample_rate_hz": SAMPLE_RATE_HZ}
     figures["chunk_s"] = Model().card.chunk_frames * Model().card.grid.hop_s
     figures["as it is"] = percentiles(_steps_s(steps, paced=True))
@@ -155,7 +156,8 @@ def _chunk_s(segmenter: Segmenter) -> float:
 
 
 def _exported(folder: Path) -> dict[str, str]:
-    """The shipped weights with other numbers of frames a call, calibrated on the demo's sound: for their time alone."""
+    """The shipped weights with other numbers of frames a call, calibrated on the demo's sound: for their "
+    "time alone."""
     for seed in range(8):
         soundfile.write(folder / f"{seed}.wav", soundscape(SCENE_S, seed).samples, 32_000)
     command = [
