@@ -7,15 +7,11 @@ a busy and a quiet hour, can be compared as multiples of it.
 from __future__ import annotations
 
 import importlib.util
-import itertools
-import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +19,10 @@ import numpy as np
 import onnxruntime
 import soundfile
 
+from benchmarks import busy
 from benchmarks.markdown import markdown_table
 from benchmarks.spread import percentiles, shown, spread
 from birdedge.edge.model import DEFAULT_MODEL, Model, bundled_models, session_options
-from birdedge.edge.pipeline import Pipeline
 from birdedge.edge.segmenter import Segmenter
 from birdedge.edge.soundscape import soundscape
 
@@ -34,9 +30,10 @@ TITLE = "A call of the network"
 THREADS = (1, 2)
 OTHER_FRAMES = (4, 8, 32, 64)  # of forms that are exported to be timed
 WEIGHTS = Path(__file__).parents[1] / "train" / "weights" / "birdedge.safetensors"
-SAMPLE_RATE_HZ = 48_000
+WITHOUT_EXPORT = (
+    "Other numbers of frames a call are left out: that is for a whole run, with the extra `export` installed."
+)
 SCENE_S = 20.0
-LARGEST_SHARE = 0.4  # of the chunk's duration, which 99 of 100 steps may take on a busy machine
 MATRIX = np.random.default_rng(0).standard_normal((256, 256), np.float32)
 FRAMES = np.random.default_rng(1).standard_normal((64, 512), np.float32)
 
@@ -48,7 +45,7 @@ def measure(quick: bool, data: Path | None) -> Figures:  # noqa: ARG001 - every 
     rounds, calls, steps = (4, 15, 60) if quick else (20, 50, 500)
     names = {str(path): name for name, path in sorted(bundled_models().items())}
     with tempfile.TemporaryDirectory() as folder:
-        if not quick and importlib.util.find_spec("torch"):
+        if not quick and importlib.util.find_spec("onnxscript"):
             names |= _exported(Path(folder))
         forms = {(file, threads): _segmenter(file, threads) for file in names for threads in THREADS}
         calls_s, cpu_s, of_calibration = (defaultdict[Any, list[float]](list) for _ in range(3))
@@ -74,7 +71,12 @@ def measure(quick: bool, data: Path | None) -> Figures:  # noqa: ARG001 - every 
         for form, segmenter in forms.items()
     ]
     rows.sort(key=lambda row: (row["threads"], row["frames"], row["model"]))
-    return {"rows": rows, "rounds": rounds, "calibration_s": spread(calibrations_s), "busy": busy(steps)}
+    return {
+        "rows": rows,
+        "rounds": rounds,
+        "calibration_s": spread(calibrations_s),
+        "busy": busy.measure(steps),
+    }
 
 
 def calibration_s() -> float:
@@ -97,51 +99,6 @@ def turn(segmenter: Segmenter, calls: int) -> tuple[list[float], float]:
     return np.diff(ends_s).tolist(), time.process_time() - began_s
 
 
-def busy(steps: int) -> Figures:
-    """Steps of the shipped model, from samples to events, on a machine as it is, and on one with no idle "
-    "processor."""
-    figures: Figures = {"processes": os.cpu_count(), "sample_rate_hz": SAMPLE_RATE_HZ}
-    figures["chunk_s"] = Model().card.chunk_frames * Model().card.grid.hop_s
-    figures["as it is"] = percentiles(_steps_s(steps, paced=True))
-    with _burners():
-        figures["busy"] = percentiles(_steps_s(steps, paced=True))
-        figures["busy, without a rest"] = percentiles(_steps_s(steps, paced=False))
-    return figures
-
-
-def _steps_s(steps: int, paced: bool) -> list[float]:
-    """Seconds that each chunk of sound takes, given when it would have been heard or as soon as the last is done."""
-    pipeline = Pipeline(Model(), SAMPLE_RATE_HZ, 1)
-    chunk_s = pipeline.card.chunk_frames * pipeline.card.grid.hop_s
-    length = round(chunk_s * SAMPLE_RATE_HZ)
-    sound = soundscape(SCENE_S, sample_rate_hz=SAMPLE_RATE_HZ).samples[:, np.newaxis]
-    starts = itertools.cycle(range(0, len(sound) - length, length))
-    took_s = []
-    due_s = time.monotonic()
-    for start in itertools.islice(starts, steps):
-        began_s = time.perf_counter()
-        pipeline.push(sound[start : start + length])
-        took_s.append(time.perf_counter() - began_s)
-        if paced:
-            due_s += chunk_s
-            time.sleep(max(0.0, due_s - time.monotonic()))
-    return took_s
-
-
-@contextmanager
-def _burners() -> Iterator[None]:
-    """As many processes that never rest as there are processors."""
-    burners = [
-        subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() or 1)
-    ]
-    try:
-        yield
-    finally:
-        for burner in burners:
-            burner.kill()
-            burner.wait()
-
-
 def _segmenter(file: str, threads: int) -> Segmenter:
     model = Model(file)
     if threads > 1:
@@ -156,21 +113,11 @@ def _chunk_s(segmenter: Segmenter) -> float:
 
 
 def _exported(folder: Path) -> dict[str, str]:
-    """The shipped weights with other numbers of frames a call, calibrated on the demo's sound: for their "
-    "time alone."""
+    """The shipped weights with other numbers of frames a call, calibrated on the demo's sound; by file its name."""
     for seed in range(8):
         soundfile.write(folder / f"{seed}.wav", soundscape(SCENE_S, seed).samples, 32_000)
-    command = [
-        sys.executable,
-        "-m",
-        "birdedge",
-        "export",
-        str(WEIGHTS),
-        "--quantize",
-        "-o",
-        str(folder / "any.onnx"),
-    ]
-    command += ["--calibration", str(folder)]
+    command = [sys.executable, "-m", "birdedge", "export", str(WEIGHTS), "-o", str(folder / "any.onnx")]
+    command += ["--quantize", "--calibration", str(folder)]
     for frames in OTHER_FRAMES:
         command += ["--frames", str(frames)]
     subprocess.run(command, check=True, capture_output=True)
@@ -208,17 +155,6 @@ def section(figures: Figures) -> str:
         )
         for row in figures["rows"]
     ]
-    states = ("as it is", "busy", "busy, without a rest")
-    busy = figures["busy"]
-    busy_rows = [
-        (
-            state,
-            *(f"{1e3 * busy[state][p]:.2f}" for p in ("p50", "p95", "p99", "most")),
-            f"{busy[state]['p99'] / busy['chunk_s']:.1%}",
-            str(busy[state]["count"]),
-        )
-        for state in states
-    ]
     return "\n".join(
         [
             f"The network alone, {figures['rounds']} rounds in which all take turns: median, (least to most) of the "
@@ -227,26 +163,33 @@ def section(figures: Figures) -> str:
             "",
             *markdown_table(head, rows),
             "",
-            f"A step of {DEFAULT_MODEL}, one thread, from {busy['sample_rate_hz']} Hz samples to events, given "
-            f"{1e3 * busy['chunk_s']:.0f} ms of sound each time; busy means that {busy['processes']} processes never "
-            "rest, one a processor. Paced by the sound; and without a rest, when it wants a processor as much "
-            "as they do.",
-            "",
-            *markdown_table(
-                ("machine", "p50 ms", "p95 ms", "p99 ms", "most ms", "p99 of the chunk", "steps"), busy_rows
-            ),
+            *([] if figures["exported"] else [WITHOUT_EXPORT, ""]),
+            busy.section(figures["busy"]),
         ]
     )
 
 
 def aims(figures: Figures) -> list[tuple[str, str, bool]]:
     """See results.py."""
-    busy = figures["busy"]
-    share = busy["busy"]["p99"] / busy["chunk_s"]
-    return [
-        (
-            f"p99 of a step below {LARGEST_SHARE:.0%} of its chunk, one thread, busy machine",
-            f"{share:.1%}",
-            share < LARGEST_SHARE,
-        )
-    ]
+    return busy.aims(figures["busy"])
+
+
+def plot(figures: Figures, path: Path) -> None:
+    """CPU time against frames a call, of one thread and of two."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 3.5), layout="constrained")
+    axes = figure.subplots()
+    for row in figures["rows"]:
+        at = row["frames"], 1e3 * row["cpu_s_per_s"]["median"]
+        axes.plot(*at, "o" if row["threads"] == 1 else "s", color=f"C{row['threads'] - 1}")
+        if row["threads"] == 1:
+            axes.annotate(row["model"], at, xytext=(5, 3), textcoords="offset points", fontsize="xx-small")
+    axes.plot([], [], "oC0", label="one thread")
+    axes.plot([], [], "sC1", label="two threads")
+    axes.set_xscale("log", base=2)
+    axes.set_xlabel("frames a call")
+    axes.set_ylabel("CPU ms a second of sound")
+    axes.set_ylim(bottom=0)
+    axes.legend()
+    figure.savefig(path, dpi=100)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from benchmarks import accuracy, live, results, steps
+from benchmarks import accuracy, busy, live, results, steps
 from benchmarks.__main__ import QUICK_PARTS, main, run
 from benchmarks.results import FOLDER, PARTS
 from benchmarks.spread import shown, spread
@@ -152,10 +152,10 @@ def test_a_turn_times_each_call_and_its_cpu_time() -> None:
 
 
 def test_steps_beside_busy_processes_are_timed() -> None:
-    busy = steps.busy(4)
-    for state in ("as it is", "busy", "busy, without a rest"):
-        assert 1e-4 < busy[state]["p50"] <= busy[state]["p99"] < 5
-        assert busy[state]["count"] == 4
+    figures = busy.measure(4)
+    for state in busy.STATES:
+        assert 1e-4 < figures[state]["p50"] <= figures[state]["p99"] < 5
+        assert figures[state]["count"] == 4
 
 
 def test_a_delay_runs_to_the_first_arrival_and_a_late_one_is_none() -> None:
