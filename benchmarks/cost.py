@@ -72,6 +72,7 @@ def costs_of(models: list[str], minutes: float, repeats: int) -> dict[str, dict[
                 figures["times_real_time"].append(sound_s / (whole["wall_s"] - start["wall_s"]))
                 figures["peak_bytes"].append(whole["peak_bytes"])
                 figures["start_s"].append(start["wall_s"])
+                figures["start_cpu_s"].append(start["cpu_s"])
             for name, model in opened.items():
                 for stage, cost in stage_costs(model, scene, SAMPLE_RATE_HZ).items():
                     results[name][f"{stage}, cpu_s_per_s"].append(cost)
@@ -96,13 +97,21 @@ def process_cost(command: list[str]) -> dict[str, float]:
 def section(figures: Figures) -> str:
     """The commands, then the stages."""
     models = figures["models"]
-    head = ("model", "CPU ms a second of sound", "times real time", "start s", "resident MB, at most")
+    head = (
+        "model",
+        "CPU ms a second of sound",
+        "times real time",
+        "start s",
+        "of that CPU s",
+        "resident MB, at most",
+    )
     commands = [
         (
             name,
             shown(found["cpu_s_per_s"], 1e3),
             shown(found["times_real_time"], digits=0),
             shown(found["start_s"]),
+            shown(found["start_cpu_s"]),
             f"{found['peak_bytes']['most'] / 1e6:.0f}",
         )
         for name, found in models.items()
