@@ -28,6 +28,7 @@ TITLE = "How cost grows"
 RATES_HZ = (16_000, 32_000, 44_100, 48_000, 96_000, 192_000)
 CHANNELS = (1, 2, 4, 8)
 CALLS_PER_MINUTE = (0, 20, 60, 120)
+SCENE_S = 20.0
 SCENE_RATE_HZ, FILE_RATE_HZ = 48_000, 32_000
 DAY_MINUTES = 24 * 60
 LEAST_GAIN = 1.8  # of two processes over one
@@ -43,13 +44,13 @@ def measure(quick: bool, data: Path | None) -> Figures:  # noqa: ARG001 - every 
     Raises:
         subprocess.CalledProcessError, click.ClickException: `birdedge segment` failed.
     """
-    scene_s, rounds = (20.0, 3) if quick else (60.0, 5)
-    scene = soundscape(scene_s, sample_rate_hz=SCENE_RATE_HZ).samples[:, np.newaxis]
+    rounds = 3 if quick else 9
+    scene = soundscape(SCENE_S, sample_rate_hz=SCENE_RATE_HZ).samples[:, np.newaxis]
     rates = {rate_hz: (soxr.resample(scene, SCENE_RATE_HZ, rate_hz), rate_hz) for rate_hz in RATES_HZ}
     channels = {count: (np.repeat(scene, count, axis=1), SCENE_RATE_HZ) for count in CHANNELS}
     calls = {
         count: (
-            soundscape(scene_s, calls_per_minute=count, sample_rate_hz=SCENE_RATE_HZ).samples[:, np.newaxis],
+            soundscape(SCENE_S, calls_per_minute=count, sample_rate_hz=SCENE_RATE_HZ).samples[:, np.newaxis],
             SCENE_RATE_HZ,
         )
         for count in CALLS_PER_MINUTE
