@@ -73,7 +73,7 @@ def section(figures: Figures) -> str:
             *markdown_table(head, rows),
             "",
             "Beside networks of the field, each trained on the same sound in one small budget "
-            f"([SYSTEMS.md](SYSTEMS.md), {figures['systems']['date']}); the bundled ones were trained for "
+            f"(benchmarks/SYSTEMS.md, {figures['systems']['date']}); the bundled ones were trained for "
             "longer. The best at its cost: no network that costs as little or less has a higher IoU in mixes.",
             "",
             *markdown_table(
@@ -127,12 +127,13 @@ def plot(figures: Figures, path: Path) -> None:
     axes = figure.subplots()
     marked = pareto(networks(figures))
     bundled = {row["name"] for row in figures["scored"]}
-    for (name, macs, _, iou), _ in marked:
-        ours = name in bundled
-        axes.plot(macs / 1e6, 100 * iou, "o" if ours else "s", color="C0" if ours else "C7")
-        axes.annotate(
-            name, (macs / 1e6, 100 * iou), xytext=(4, 4), textcoords="offset points", fontsize="x-small"
-        )
+    for number, ((name, macs, _, iou), _) in enumerate(marked):
+        at, ours = (macs / 1e6, 100 * iou), name in bundled
+        axes.plot(*at, "o" if ours else "s", color="C0" if ours else "C7")
+        # Now above, now below: neighbours cost nearly the same.
+        offset = (4, 4 if number % 2 else -10)
+        axes.annotate(name, at, xytext=offset, textcoords="offset points", fontsize="x-small")
+    axes.margins(x=0.12)
     front = [(macs / 1e6, 100 * iou) for (_, macs, _, iou), best in marked if best]
     axes.step(*zip(*front, strict=True), where="post", color="C0", linewidth=0.8)
     axes.set_xlabel("million multiply-accumulates a second of sound")

@@ -58,7 +58,7 @@ def measure(quick: bool, data: Path | None) -> Figures:  # noqa: ARG001 - every 
                     raise RuntimeError(f"nobody listens after {START_S:g} s: {log.read_text('utf-8')[-500:]}")
                 time.sleep(0.1)
             samples = [process_sample(recorder.pid)]
-            with _running(("benchmarks.chirps", str(12 if quick else 100)), environment, log) as (
+            with _running(("benchmarks.chirps", str(10 if quick else 80)), environment, log) as (
                 player,
                 played,
             ):
@@ -132,7 +132,7 @@ def section(figures: Figures) -> str:
             "",
             f"`birdedge listen --out` took {1e3 * figures['cpu_s_per_s']:.1f} ms of CPU a second of sound "
             f"and at most {figures['resident_bytes'] / 1e6:.0f} MB of resident memory, in "
-            f"{figures['sound_s']:.0f} s. Hours of it: [SOAK.md](SOAK.md).",
+            f"{figures['sound_s']:.0f} s. Hours of it: benchmarks/SOAK.md.",
         ]
     )
 

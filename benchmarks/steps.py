@@ -42,7 +42,7 @@ Figures = dict[str, Any]
 
 def measure(quick: bool, data: Path | None) -> Figures:  # noqa: ARG001 - every part is asked alike
     """Calls of each form in turns; then steps of the shipped model beside processes that never rest."""
-    rounds, calls, steps = (4, 15, 60) if quick else (20, 50, 500)
+    rounds, calls, steps = (4, 15, 60) if quick else (20, 50, 400)
     names = {str(path): name for name, path in sorted(bundled_models().items())}
     with tempfile.TemporaryDirectory() as folder:
         if not quick and importlib.util.find_spec("onnxscript"):
