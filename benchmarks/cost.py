@@ -168,5 +168,5 @@ def plot(figures: Figures, path: Path) -> None:
         left_ms += ms
     axes.invert_yaxis()
     axes.set_xlabel("CPU ms a second of sound")
-    axes.legend(fontsize="small")
+    figure.legend(loc="outside upper center", ncols=len(STAGES), fontsize="small")
     figure.savefig(path, dpi=100)
