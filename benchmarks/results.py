@@ -91,7 +91,7 @@ def aims(results: Results) -> list[str]:
         if hasattr(part(name), "aims") and "left_out" not in result["figures"]:
             for aim, measured, reached in part(name).aims(result["figures"]):
                 rows.append((aim, measured, "yes" if reached else "**no**"))
-    return markdown_table(("aim", "measured", "reached"), rows)
+    return markdown_table(("aim", "measured", "reached"), rows) if rows else []
 
 
 def section(name: str, result: Mapping[str, Any]) -> str:
