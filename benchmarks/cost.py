@@ -40,7 +40,7 @@ def measure(quick: bool, data: Path | None) -> Figures:  # noqa: ARG001 - every 
     models = (
         [DEFAULT_MODEL] if quick else sorted(name for name in bundled_models() if not name.endswith("-256"))
     )
-    minutes, repeats = (1.0, 3) if quick else (5.0, 5)
+    minutes, repeats = (1.0, 3) if quick else (3.0, 5)
     figures = {
         name: {figure: spread(values) for figure, values in costs.items()}
         for name, costs in costs_of(models, minutes, repeats).items()
