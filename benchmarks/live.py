@@ -37,13 +37,18 @@ Lines = list[tuple[float, bytes]]  # when each came, on the boot's clock
 
 
 def measure(quick: bool, data: Path | None) -> Figures:  # noqa: ARG001 - every part is asked alike
-    """Plays chirps and waits for what the listeners say of them.
+    """80 chirps; when quick, 10. Raises: RuntimeError where a process does not do its part."""
+    if missing := missing_packages():
+        return {"left_out": f"there is no virtual microphone; run apt install {' '.join(missing)}"}
+    return heard(10 if quick else 80)
+
+
+def heard(chirps: int) -> Figures:
+    """Plays so many chirps and waits for what the listeners say of them; delays in seconds, one a chirp.
 
     Raises:
         RuntimeError: a process did not do its part.
     """
-    if missing := missing_packages():
-        return {"left_out": f"there is no virtual microphone; run apt install {' '.join(missing)}"}
     with tempfile.TemporaryDirectory() as name, running_virtual_microphone() as microphone:
         log = Path(name) / "log"
         environment = {**microphone.environment, "PYTHONPATH": str(ROOT)}
@@ -58,12 +63,14 @@ def measure(quick: bool, data: Path | None) -> Figures:  # noqa: ARG001 - every 
                     raise RuntimeError(f"nobody listens after {START_S:g} s: {log.read_text('utf-8')[-500:]}")
                 time.sleep(0.1)
             samples = [process_sample(recorder.pid)]
-            with _running(("benchmarks.chirps", str(10 if quick else 80)), environment, log) as (
+            with _running(("benchmarks.chirps", str(chirps)), environment, log) as (
                 player,
                 played,
             ):
                 while player.poll() is None:
                     time.sleep(0.5)
+                    if recorder.poll() is not None:
+                        raise RuntimeError(f"birdedge listen ended: {log.read_text('utf-8')[-500:]}")
                     samples.append(process_sample(recorder.pid))
     if not played:
         raise RuntimeError(f"the chirps were not played: {log.read_text('utf-8')[-500:]}")

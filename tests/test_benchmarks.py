@@ -16,6 +16,7 @@ from benchmarks import accuracy, busy, live, results, steps
 from benchmarks.__main__ import QUICK_PARTS, main, run
 from benchmarks.results import FOLDER, PARTS
 from benchmarks.spread import shown, spread
+from benchmarks.virtual_microphone import missing_packages
 from birdedge.edge.model import DEFAULT_MODEL, bundled_models
 from birdedge.edge.segmenter import Segmenter
 
@@ -160,6 +161,18 @@ def test_steps_beside_busy_processes_are_timed() -> None:
 
 def test_a_delay_runs_to_the_first_arrival_and_a_late_one_is_none() -> None:
     assert live.delays_s([1.0, 3.0, 5.0], [1.2, 1.3, 3.4, 9.0]) == [0.2, 0.4]
+
+
+@pytest.mark.skipif(bool(missing_packages()), reason=f"apt install {' '.join(missing_packages())}")
+def test_chirps_from_the_loudspeaker_are_marked_and_become_events_soon_after() -> None:
+    figures = live.heard(2)
+    print(figures["to_mask_s"], figures["to_event_s"])
+    assert figures["chirps"] == len(figures["to_mask_s"]) == len(figures["to_event_s"]) == 2
+    # Not before the lookahead of 64 ms, nor before the pause of 100 ms that ends an event.
+    assert min(figures["to_mask_s"]) > 0.064
+    assert min(figures["to_event_s"]) > 0.1
+    assert 30e6 < figures["resident_bytes"] < 200e6
+    assert 0 < figures["cpu_s_per_s"] < 2
 
 
 def test_the_best_at_their_cost_are_those_that_nothing_cheaper_beats() -> None:
