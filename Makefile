@@ -7,7 +7,7 @@ ARGS ?=
 .PHONY: help listen test test-arm bench bench-quick lint clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s%s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s%s\n", $$1, $$2 }' Makefile
 
 listen: .venv-listen/installed ## install the recorder part only and listen to the microphone, or to the demo
 	@.venv-listen/bin/birdedge listen --or-demo $(ARGS)
