@@ -27,11 +27,14 @@ def main() -> None:
     """Rewrites README.md and MODEL_CARD.md in place."""
     text = README.read_text(encoding="utf-8")
     for name, part in {"listen": listen_part(), "figures": figures_part(), **measured_parts()}.items():
-        text = re.sub(
-            rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", lambda m, p=part: m[1] + p + m[2], text, flags=re.S
-        )
+        text = filled(text, name, part)
     README.write_text(text, encoding="utf-8")
     PAGE.write_text(page(), encoding="utf-8")
+
+
+def filled(text: str, name: str, part: str) -> str:
+    """The text with this part between its marks, where it has them."""
+    return re.sub(rf"(?<=<!-- {name} -->\n).*?(?=<!-- /{name} -->)", lambda _: part, text, flags=re.S)
 
 
 def measured_parts() -> dict[str, str]:
