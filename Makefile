@@ -1,13 +1,13 @@
 # Set-up in one command on a fresh Debian or Raspberry Pi OS: `make listen` on a recorder, `make test` on a workstation.
-# Options: PYTHON=python3.12 chooses the interpreter, ARGS="..." is handed on to `birdedge listen` or pytest.
+# Options: PYTHON=python3.12 chooses the interpreter, ARGS="..." is handed on to `birdedge listen`, pytest or the benchmark.
 
 PYTHON ?= python3
 ARGS ?=
 
-.PHONY: help listen test test-arm lint clean
+.PHONY: help listen test test-arm bench bench-quick lint clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s%s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s%s\n", $$1, $$2 }' Makefile
 
 listen: .venv-listen/installed ## install the recorder part only and listen to the microphone, or to the demo
 	@.venv-listen/bin/birdedge listen --or-demo $(ARGS)
@@ -18,6 +18,12 @@ test: .venv/installed ## install everything and run all tests
 test-arm: .venv/installed ## run the tests on emulated ARM processors
 	PYTHON=.venv/bin/python bash tests/aarch64/setup.sh
 	.venv/bin/python -m pytest -rP tests/aarch64 $(ARGS)
+
+bench: .venv/installed ## measure everything and print benchmarks/RESULTS.md; ARGS="--data recordings/" scores too
+	@.venv/bin/python -m benchmarks $(ARGS)
+
+bench-quick: .venv-listen/installed ## measure what needs no workstation, in three minutes: on a recorder too
+	@.venv-listen/bin/python -m benchmarks --quick $(ARGS)
 
 lint: .venv/installed ## check style and types
 	.venv/bin/ruff check

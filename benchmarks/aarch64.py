@@ -1,4 +1,4 @@
-"""birdedge on ARM: what an emulator can show, and an estimate of the rest: `python -m benchmarks.aarch64`.
+"""birdedge on emulated ARM processors.
 
 Needs what `bash tests/aarch64/setup.sh` makes. Emulation shows that the results are right and what memory they take;
 it says nothing of speed.
@@ -19,18 +19,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-import click
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.markdown import markdown_table
-from benchmarks.stages import stage_costs
 from birdedge.edge.mask_file import read_mask_file
-from birdedge.edge.model import Model
-from birdedge.edge.soundscape import soundscape
 
 ROOT = Path(__file__).parents[1]
 FOLDER = Path(os.environ.get("BIRDEDGE_AARCH64", ROOT / "build" / "aarch64")).resolve()
+TITLE = "64-bit ARM, emulated"
+DEMO_S = 20.0
 HERE = None  # in place of a processor's name: this machine, without the emulator
 LOOK_S = 0.1  # between looks at a process's memory; emulated, that is a few milliseconds of a recorder's time
 MAPPING = re.compile(
@@ -178,100 +176,65 @@ def network_s_per_s(macs_per_s: float, board: Board, share_of_fp32_peak: float) 
     return macs_per_s / (high_hz * many * high), macs_per_s / (low_hz * few * low)
 
 
-def section(duration_s: float = 20.0) -> str:
-    """Markdown: what emulation shows, and the estimate of speed."""
+def measure(quick: bool, data: Path | None) -> dict[str, Any]:  # noqa: ARG001 - every part is asked alike
+    """20 s of the demo on each board's processor, beside this machine.
+
+    Raises:
+        subprocess.CalledProcessError: birdedge failed on one.
+    """
+    if reason := unusable():
+        return {"left_out": reason}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        sound = write_demo(folder / "demo.wav", duration_s)
+        sound = write_demo(folder / "demo.wav", DEMO_S)
         here = hear(HERE, sound, folder / "here")
         rows = [_row(board, here, hear(board.cpu, sound, folder / board.cpu)) for board in BOARDS]
+    return {
+        "sound_s": DEMO_S,
+        "mask_bins": here.mask.size,
+        "resident_bytes": here.resident.whole_bytes,
+        "install_bytes": install_bytes(),
+        "boards": rows,
+    }
+
+
+def _row(board: Board, here: Heard, there: Heard) -> dict[str, Any]:
+    found = compare_masks(here.mask, there.mask)
+    return {
+        "processor": f"{board.cpu} ({board.name})",
+        "bins_that_differ": round(found.share * here.mask.size),
+        "steps": found.steps,
+        "events": len(there.listened),
+        "events_equal": there.segmented == here.segmented and there.listened == here.listened,
+        "resident_bytes": there.resident.program_bytes,
+    }
+
+
+def section(figures: dict[str, Any]) -> str:
+    """What emulation shows."""
+    rows = [
+        (
+            row["processor"],
+            f"{row['bins_that_differ']}, by {row['steps']} of 255" if row["bins_that_differ"] else "none",
+            f"{row['events']}, {'equal' if row['events_equal'] else 'not equal'}",
+            f"{row['resident_bytes'] / 1e6:.0f} MB",
+        )
+        for row in figures["boards"]
+    ]
     head = ("emulated processor", "mask bins that differ from x86's", "events", "resident memory of `listen`")
     return "\n".join(
         [
-            f"`birdedge segment` and `listen --fast` on {duration_s:g} s of the demo, {here.mask.size:,} mask bins. "
-            "Emulation shows that the results are right and what memory they take, not speed.",
+            f"`birdedge segment` and `listen --fast` on {figures['sound_s']:g} s of the demo, "
+            f"{figures['mask_bins']:,} mask bins. Emulation shows that the results are right and what memory "
+            "they take, not speed.",
             "",
             *markdown_table(head, rows),
             "",
-            f"Memory is without the emulator's own; on x86 it is {here.resident.whole_bytes / 1e6:.0f} MB. "
-            f"Packages installed: {install_bytes() / 1e6:.0f} MB.",
-            "",
-            *_estimate(),
-            "",
+            f"Memory is without the emulator's own; on x86 it is {figures['resident_bytes'] / 1e6:.0f} MB. "
+            f"Packages installed: {figures['install_bytes'] / 1e6:.0f} MB.",
         ]
     )
 
 
-def _row(board: Board, here: Heard, there: Heard) -> tuple[str, ...]:
-    found = compare_masks(here.mask, there.mask)
-    differ = round(found.share * here.mask.size)
-    equal = there.segmented == here.segmented and there.listened == here.listened
-    return (
-        f"{board.cpu} ({board.name})",
-        f"{differ}, by {found.steps} of 255" if differ else "none",
-        f"{len(there.listened)}, {'equal' if equal else 'not equal'}",
-        f"{there.resident.program_bytes / 1e6:.0f} MB",
-    )
-
-
-def _estimate() -> list[str]:
-    model = Model()
-    macs_per_s = model.card.macs_per_s
-    share = _share_of_fp32_peak(model.card.name)
-    sound = soundscape(20.0, sample_rate_hz=model.card.grid.sample_rate_hz)
-    stages = stage_costs(model, sound.samples, sound.sample_rate_hz)
-    rows = []
-    for board in BOARDS:
-        fast_s, slow_s = network_s_per_s(macs_per_s, board, share)
-        (low_hz, high_hz), (few, many) = board.clock_hz, board.int8_macs_per_cycle
-        clock = f"{low_hz / 1e9:g}" if low_hz == high_hz else f"{low_hz / 1e9:g} to {high_hz / 1e9:g}"
-        rows.append(
-            (
-                board.name,
-                f"{clock} GHz",
-                f"{few:g} to {many:.2g}",
-                f"{1e3 * fast_s:.0f} to {1e3 * slow_s:.0f} ms",
-            )
-        )
-    head = (
-        "estimate, nothing measured",
-        "clock",
-        "int8 MACs a cycle at best",
-        "network, a second of sound, one core",
-    )
-    low, high = sorted(share / ratio for ratio in INT8_MACS_PER_FP32_MAC)
-    return [
-        f"Speed on a Raspberry Pi is an estimate. The network takes {macs_per_s / 1e6:.0f} million "
-        f"multiply-accumulates (MACs) a second of sound. Here it gets {share:.0%} of the fp32 matrix peak "
-        f"(as `birdedge bench` prints), which is {low:.0%} to {high:.0%} of the int8 peak of an x86 core with or "
-        "without VNNI; a Pi is taken to get the same share of its own int8 peak. All else from samples to events "
-        f"takes {stages['pipeline'] / stages['network'] - 1:.0%} of the network's time in addition, here.",
-        "",
-        *markdown_table(head, rows),
-    ]
-
-
-def _share_of_fp32_peak(model: str) -> float:
-    """From a process of its own, since a matrix product on several threads would be no measure of one."""
-    with tempfile.TemporaryFile() as file:
-        run(HERE, "-m", "birdedge", "bench", model, "--dry-run", stdout=file)
-        file.seek(0)
-        (percent,) = re.findall(rb"(\d+)%", file.read())
-    return int(percent) / 100
-
-
 def _events(path: Path) -> list[Event]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
-@click.command()
-@click.option("--seconds", "duration_s", default=20.0, show_default=True, help="Length of the demo.")
-def main(duration_s: float) -> None:
-    """Print what `birdedge` does on emulated ARM processors, and an estimate of its speed on real ones."""
-    if reason := unusable():
-        raise click.ClickException(reason)
-    click.echo(section(duration_s))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,24 +1,19 @@
 """Fill the parts of README.md that are printed by programs, and MODEL_CARD.md: `python -m benchmarks.readme`.
 
-Parts that take minutes are printed anew with `--cost` and `--data` alone; without, they stay.
+What takes minutes to measure is taken from results.json, where `python -m benchmarks` left it.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import platform
 import re
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 
 import click
-import onnxruntime
 
-from benchmarks.aarch64 import section
+from benchmarks import results
 from benchmarks.markdown import markdown_table
 from benchmarks.model_card import PAGE, models_in_order, page, percent
 from birdedge.edge.card import ModelCard
@@ -28,36 +23,31 @@ LISTEN = ("listen", "--demo", "--fast", "--table", "--duration", "40")
 
 
 @click.command()
-@click.option("--cost", is_flag=True, help="Run the cost benchmark too: minutes, on a quiet machine.")
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Score the bundled models and the classical baselines on these recordings too: minutes.",
-)
-@click.option(
-    "--aarch64", is_flag=True, help="Run the emulated ARM processors too (make test-arm first): minutes."
-)
-def main(cost: bool, data: Path | None, aarch64: bool) -> None:
+def main() -> None:
     """Rewrites README.md and MODEL_CARD.md in place."""
     text = README.read_text(encoding="utf-8")
-    parts = {"listen": listen_part(), "figures": figures_part()}
-    if cost:
-        parts["cost"] = cost_part()
-    if data:
-        parts["baselines"] = baselines_part(data)
-    if aarch64:
-        parts["aarch64"] = section() + "\n"
-    for name, part in parts.items():
-        text = re.sub(
-            rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", lambda m, p=part: m[1] + p + m[2], text, flags=re.S
-        )
+    for name, part in {"listen": listen_part(), "figures": figures_part(), **measured_parts()}.items():
+        text = filled(text, name, part)
     README.write_text(text, encoding="utf-8")
     PAGE.write_text(page(), encoding="utf-8")
 
 
+def filled(text: str, name: str, part: str) -> str:
+    """The text with this part between its marks, where it has them."""
+    return re.sub(rf"(?<=<!-- {name} -->\n).*?(?=<!-- /{name} -->)", lambda _: part, text, flags=re.S)
+
+
+def measured_parts() -> dict[str, str]:
+    """What results.json has for README.md: the aims, and under the name of each part its section."""
+    found = results.read()
+    sections = {name: results.section(name, result) for name, result in found.items()}
+    return {name: f"{part}\n" for name, part in {"aims": "\n".join(results.aims(found)), **sections}.items()}
+
+
 def listen_part() -> str:
     """What the command prints, as a person sees it."""
-    done = _run("birdedge", *LISTEN)
+    command = [sys.executable, "-m", "birdedge", *LISTEN]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=README.parent)
     first, last = done.stderr.splitlines()
     return "\n".join(
         ["```console", f"$ birdedge {' '.join(LISTEN)}", first, done.stdout.rstrip(), last, "```", ""]
@@ -70,48 +60,6 @@ def figures_part() -> str:
     rows = [[label, *(value(model.card) for model in models)] for label, value in ROWS.items()]
     rows.append(["file", *(f"{model.path.stat().st_size / 1000:.0f} kB" for model in models)])
     return "\n".join([*markdown_table(["", *(f"`{model.card.name}`" for model in models)], rows), ""])
-
-
-def cost_part() -> str:
-    """What the benchmark prints, and on what it ran."""
-    command = ["benchmarks.cost", "--minutes", "5", "--birdnet"]
-    done = _run(*command)
-    where = f"{processor()}, {os.cpu_count()} cores, onnxruntime {onnxruntime.__version__}, {date.today()}"
-    return "\n".join(
-        ["```console", f"$ python -m {' '.join(command)}", f"{where}", done.stdout.rstrip(), "```", ""]
-    )
-
-
-def baselines_part(data: Path) -> str:
-    """IoU of the bundled int8 models and of the classical baselines, scored side by side."""
-    names = [model.card.name for model in models_in_order() if model.card.precision == "int8"]
-    command = ["evaluate", *names, "--baselines", "--data"]
-    done = _run("birdedge", *command, str(data.resolve()), "--json")
-    sets = {"painted": "painted by hand", "mixes": "mixes", "focal": "as recorded"}
-    rows = [
-        [figures["name"], *(percent(figures[name], "iou") for name in sets)]
-        for figures in json.loads(done.stdout)
-    ]
-    table = markdown_table(["", *sets.values()], rows)
-    return "\n".join([*table, "", f"(`birdedge {' '.join(command)} recordings/`, {date.today()})", ""])
-
-
-def _run(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """`python -m module arguments`, from the checkout."""
-    return subprocess.run(
-        [sys.executable, "-m", module, *arguments],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=README.parent,
-    )
-
-
-def processor() -> str:
-    """The processor's name, where Linux tells it."""
-    info = Path("/proc/cpuinfo")
-    names = re.findall(r"model name\s*: (.+)", info.read_text()) if info.exists() else []
-    return names[0] if names else platform.machine()
 
 
 def _figure(section: str, key: str = "iou") -> Callable[[ModelCard], str]:

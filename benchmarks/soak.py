@@ -30,7 +30,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from benchmarks.markdown import markdown_table
-from benchmarks.readme import processor
+from benchmarks.results import processor
 from benchmarks.virtual_microphone import VirtualMicrophone, missing_packages, running_virtual_microphone
 from birdedge import __version__
 from birdedge.edge.clock import monotonic_s
@@ -98,7 +98,7 @@ def listened(folder: Path, out: Path, minutes: float) -> Figures:
         command += ["--duration", str(60 * minutes)]
         environment = {**microphone.environment, **ENVIRONMENT}
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=said) as recorder:
-            reader = threading.Thread(target=_read, args=(recorder, lines), daemon=True)
+            reader = threading.Thread(target=read_lines, args=(recorder, lines), daemon=True)
             reader.start()
             try:
                 samples = []
@@ -114,16 +114,18 @@ def listened(folder: Path, out: Path, minutes: float) -> Figures:
     return {**process_figures(samples), **book_figures(out, lines)}
 
 
-def segmented(folder: Path, minutes: float) -> Figures:
-    """Segments a file of so many minutes.
+def segmented(folder: Path, minutes: float, sample_rate_hz: int = RATE_HZ) -> Figures:
+    """Segments a file of so many minutes, written into `folder`.
 
     Raises:
         click.ClickException: `birdedge segment` failed.
     """
     path, log = folder / "long.wav", folder / "log"
-    with soundfile.SoundFile(path, "w", RATE_HZ, 1, "PCM_16") as file:
-        left = round(60 * minutes * RATE_HZ)
-        for scene in _scenes(minutes):
+    with soundfile.SoundFile(
+        path, "w", sample_rate_hz, 1, "PCM_16", format="RF64"
+    ) as file:  # WAV beyond 4 GB
+        left = round(60 * minutes * sample_rate_hz)
+        for scene in _scenes(minutes, sample_rate_hz):
             file.write(scene[:left])
             left -= len(scene)
             if left <= 0:
@@ -140,10 +142,10 @@ def segmented(folder: Path, minutes: float) -> Figures:
     return {**process_figures(samples, speed), "heard_s": 60 * minutes, "speed": speed, "events": count}
 
 
-def _scenes(minutes: float) -> Iterator[Int16]:
+def _scenes(minutes: float, sample_rate_hz: int = RATE_HZ) -> Iterator[Int16]:
     """Birds and weather without end, some minutes of it over and over; [samples] each."""
     seeds = range(min(math.ceil(60 * minutes / SCENE_S), MOST_SCENES))
-    sounds = [soundscape(SCENE_S, seed, sample_rate_hz=RATE_HZ).samples for seed in seeds]
+    sounds = [soundscape(SCENE_S, seed, sample_rate_hz=sample_rate_hz).samples for seed in seeds]
     return itertools.cycle([np.round(sound * 32767).astype(np.int16) for sound in sounds])
 
 
@@ -168,28 +170,35 @@ def _feed(player: subprocess.Popen[bytes], scenes: Iterator[Int16]) -> None:
             player.stdin.write(scene.data)  # waits while the player has enough
 
 
-def _read(recorder: subprocess.Popen[bytes], lines: list[tuple[float, bytes]]) -> None:
-    assert recorder.stdout
-    lines.extend((monotonic_s(), line) for line in recorder.stdout)
+def read_lines(process: subprocess.Popen[bytes], lines: list[tuple[float, bytes]]) -> None:
+    """Adds what a process says on standard output, each line with the moment it came, until the process ends."""
+    assert process.stdout
+    lines.extend((monotonic_s(), line) for line in process.stdout)
 
 
 def _watched(process: subprocess.Popen[bytes], log: Path, every_s: float) -> Iterator[Figures]:
     """What the process takes and how busy the machine is, until it has ended as it should."""
-    folder = Path(f"/proc/{process.pid}")
     while process.poll() is None:
-        pages = int((folder / "statm").read_text(encoding="ascii").split()[1])
-        user, system = (folder / "stat").read_text(encoding="ascii").rpartition(")")[2].split()[11:13]
-        if pages:  # none where it ended just now
-            yield {
-                "at_s": time.monotonic(),
-                "resident_bytes": pages * os.sysconf("SC_PAGE_SIZE"),
-                "cpu_s": (int(user) + int(system)) / os.sysconf("SC_CLK_TCK"),
-                "load": os.getloadavg()[0],
-            }
+        sample = process_sample(process.pid)
+        if sample["resident_bytes"]:  # none where it ended just now
+            yield sample
         with suppress(subprocess.TimeoutExpired):
             process.wait(every_s)
     if process.returncode:
         raise click.ClickException(f"birdedge failed: {log.read_text(encoding='utf-8').strip()[-1000:]}")
+
+
+def process_sample(pid: int) -> Figures:
+    """What a process has taken by now, and how busy the machine is."""
+    folder = Path(f"/proc/{pid}")
+    user, system = (folder / "stat").read_text(encoding="ascii").rpartition(")")[2].split()[11:13]
+    return {
+        "at_s": time.monotonic(),
+        "resident_bytes": int((folder / "statm").read_text(encoding="ascii").split()[1])
+        * os.sysconf("SC_PAGE_SIZE"),
+        "cpu_s": (int(user) + int(system)) / os.sysconf("SC_CLK_TCK"),
+        "load": os.getloadavg()[0],
+    }
 
 
 def _state(out: Path) -> Figures:

@@ -1,9 +1,11 @@
-"""CPU time of each stage of the pipeline, and of the whole, within this process."""
+"""CPU time of each stage of the pipeline, of the whole, and of the sinks after it, within this process."""
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -13,19 +15,22 @@ from birdedge.edge.events import EventTracker
 from birdedge.edge.mask_file import mask_bytes
 from birdedge.edge.model import Model
 from birdedge.edge.noise_floor import NetworkInput
-from birdedge.edge.pipeline import Pipeline
+from birdedge.edge.pipeline import Found, Pipeline
+from birdedge.edge.recording_output import RecordingOutput, Wanted
 from birdedge.edge.resample import StreamResampler
 from birdedge.edge.segmenter import Segmented, Segmenter
 from birdedge.edge.sources import FAST_BLOCK_SAMPLES
 from birdedge.edge.spectrogram import Spectrogram
+from birdedge.edge.tables import FORMATS, event_json
 
+STAGES = ("resample", "spectrogram", "network input", "network", "events", "pipeline", "sinks")
 Float32 = NDArray[np.float32]
 Given = TypeVar("Given")
 Made = TypeVar("Made")
 
 
 def stage_costs(model: Model, samples: Float32, sample_rate_hz: int) -> dict[str, float]:
-    """CPU seconds a second of sound, by stage; "pipeline" is all of them as `birdedge listen` runs them.
+    """CPU seconds a second of sound, by stage of `STAGES`; "pipeline" is all before it, as `birdedge listen` runs them.
 
     Shape: `samples` is mono, `[n]`. Each stage is timed alone, on what the stage before made of all the sound.
     """
@@ -37,7 +42,7 @@ def stage_costs(model: Model, samples: Float32, sample_rate_hz: int) -> dict[str
     def track(segmented: Segmented) -> None:
         tracker.push(mask_bytes(segmented.mask), segmented.level, segmented.floor)
 
-    pipeline_s, _ = _timed(Pipeline(model, sample_rate_hz, 1).push, blocks)
+    pipeline_s, found = _timed(Pipeline(model, sample_rate_hz, 1).push, blocks)
     resample_s, resampled = _timed(StreamResampler(sample_rate_hz, card.grid.sample_rate_hz).push, blocks)
     spectrogram_s, frames = _timed(Spectrogram(card.grid).push, resampled)
     level = np.concatenate(frames)
@@ -54,8 +59,22 @@ def stage_costs(model: Model, samples: Float32, sample_rate_hz: int) -> dict[str
         "network": segmenter_s - input_s,
         "events": events_s,
         "pipeline": pipeline_s,
+        "sinks": _sinks_s(model, found),
     }
     return {stage: cost_s / sound_s for stage, cost_s in costs_s.items()}
+
+
+def _sinks_s(model: Model, found: list[Found]) -> float:
+    """CPU seconds of every table, the mask file and JSON Lines."""
+    with tempfile.TemporaryDirectory() as folder:
+        wanted = Wanted(Path(folder), tuple(FORMATS), Path(folder))
+        began_s = time.process_time()
+        with RecordingOutput(wanted, "scene", "scene.wav", model.card, atomic=True) as output:
+            for each in found:
+                output.write(each)
+                for event in each.events:
+                    event_json(event, "scene.wav")
+        return time.process_time() - began_s
 
 
 def _timed(push: Callable[[Given], Made], pieces: Iterable[Given]) -> tuple[float, list[Made]]:

@@ -1,7 +1,7 @@
 """The compact network beside the systems its field stands on: `python -m benchmarks.systems --data recordings/`.
 
 With `--train` those that have no finished run yet are trained first: same recordings, splits, examples and epochs
-for all, each by its own recipe. Then one table, printed and written to SYSTEMS.md.
+for all, each by its own recipe. Then one table, printed and written to SYSTEMS.md, and its figures to systems.json.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from birdedge.train.recipe import read_recipe
 from birdedge.train.unet import UNet
 
 PAGE = Path(__file__).with_name("SYSTEMS.md")
+FIGURES = Path(__file__).with_name("systems.json")
 COMPACT = "compact-budget"
 OFFLINE = {
     "paper": "U-Net (paper)",
@@ -92,6 +93,8 @@ def main(data: Path, runs: Path, with_training: bool, mixes: int) -> None:
         )
     text = page(rows, budgets[0], date.today())
     PAGE.write_text(text, encoding="utf-8")
+    kept = {"date": str(date.today()), "rows": [asdict(row) for row in rows]}
+    FIGURES.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     click.echo(text)
 
 

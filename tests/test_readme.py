@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from benchmarks.model_card import PAGE, page
-from benchmarks.readme import README, figures_part, listen_part
+from benchmarks.readme import README, figures_part, listen_part, measured_parts
 
 TEXT = README.read_text(encoding="utf-8")
 
@@ -16,6 +16,14 @@ def test_the_figures_are_those_of_the_bundled_cards() -> None:
 
 def test_the_model_card_page_is_that_of_the_bundled_cards() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "run `python -m benchmarks.readme`"
+
+
+def test_every_measured_figure_is_that_of_results_json() -> None:
+    parts = measured_parts()
+    quoted = [name for name in re.findall(r"<!-- ([a-z0-9]+) -->", TEXT) if name not in ("listen", "figures")]
+    assert {"aims", "cost", "accuracy", "aarch64"} <= set(quoted)
+    for name in quoted:
+        assert f"<!-- {name} -->\n{parts[name]}<!-- /{name} -->" in TEXT, "run `python -m benchmarks.readme`"
 
 
 def test_the_run_shown_is_what_the_command_prints_today() -> None:
