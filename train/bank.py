@@ -19,6 +19,8 @@ from birdedge.train.recordings import Recording
 
 Int16 = NDArray[np.int16]
 GRID = Grid()
+UNLABELLED = ("soundscapes", "boxes")  # kinds without masks
+SHORTEST_UNLABELLED_S = 0.5
 HANN = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(GRID.n_fft) / GRID.n_fft)).astype(np.float32)
 MERGE_FRAMES = 40  # notes closer than this belong to one phrase
 CLEAN_DB = 25.0  # focal recordings under this are not trusted to label themselves
@@ -49,14 +51,23 @@ class Bank:
     songs: list[Song] = field(default_factory=list)
     focals: list[Focal] = field(default_factory=list)
     noises: list[Int16] = field(default_factory=list)
+    unlabelled: list[Int16] = field(default_factory=list)  # nobody has said where a bird is
 
 
-def load_bank(recordings: Iterable[Recording]) -> Bank:
-    """Reads the lasso, birds, notes and noise recordings given; the other kinds are passed over."""
+def load_bank(recordings: Iterable[Recording], unlabelled: bool = False) -> Bank:
+    """Reads the lasso, birds, notes and noise recordings given; the other kinds are passed over.
+
+    With `unlabelled`, the kinds of `UNLABELLED` too, and the birds whose mask cannot be told from the sound itself.
+    """
     bank = Bank()
     for recording in recordings:
         if recording.kind in ("birds", "lasso", "notes"):
-            _add_birds(bank, recording, read_mono(recording))
+            samples, focals = read_mono(recording), len(bank.focals)
+            _add_birds(bank, recording, samples)
+            if unlabelled and recording.kind == "birds" and len(bank.focals) == focals:
+                _add_unlabelled(bank, samples)
+        elif unlabelled and recording.kind in UNLABELLED:
+            _add_unlabelled(bank, read_mono(recording))
         elif recording.kind == "noise" and len(samples := read_mono(recording)) >= GRID.n_fft:
             bank.noises.append(to_int16(samples))
     if not bank.songs or not bank.noises:
@@ -115,6 +126,11 @@ def _add_birds(bank: Bank, recording: Recording, samples: Float32) -> None:
     phrases = _phrases(np.any(shape, axis=1), len(samples))
     if phrases:
         bank.songs.append(Song(to_int16(gate(samples, shape)), phrases))
+
+
+def _add_unlabelled(bank: Bank, samples: Float32) -> None:
+    if len(samples) > SHORTEST_UNLABELLED_S * GRID.sample_rate_hz:
+        bank.unlabelled.append(to_int16(samples))
 
 
 def _phrases(active: Bool, samples: int) -> list[tuple[int, int]]:

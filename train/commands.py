@@ -29,6 +29,13 @@ import click
     type=click.Path(path_type=Path, dir_okay=False),
     help="A checkpoint whose weights to begin with.",
 )
+@click.option(
+    "--teacher",
+    "teachers",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A checkpoint to learn from beside the labels, for a recipe like distilled; give any number.",
+)
 @click.option("--tier", type=click.Choice(["open"]), help="Learn from openly licensed recordings alone.")
 @click.option(
     "--cache",
@@ -44,6 +51,7 @@ def train(
     out: Path | None,
     resume: bool,
     start: Path | None,
+    teachers: tuple[Path, ...],
     tier: str | None,
     cache: Path | None,
     images: bool,
@@ -58,6 +66,7 @@ def train(
     Example:
       birdedge train compact --data recordings/ --out runs/first
       birdedge train segnet --data recordings/ --cache runs/examples.safetensors
+      birdedge train distilled --teacher wide.safetensors --teacher deeplab.safetensors --data recordings/
       tensorboard --logdir runs
     """
     from birdedge.train.loop import train as run
@@ -67,5 +76,5 @@ def train(
     changes: dict[str, Any] = {k: v for k, v in (("epochs", epochs), ("seed", seed)) if v is not None}
     settings = dataclasses.replace(settings, training=dataclasses.replace(settings.training, **changes))
     folder = out or Path("runs") / settings.name
-    best = run(settings, data, folder, tier, resume, start, click.echo, cache, images)
+    best = run(settings, data, folder, tier, resume, start, click.echo, cache, images, teachers)
     click.echo(f"{best}: now `birdedge evaluate {best} --data {data}`")

@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from tqdm import tqdm
 
 from birdedge.edge.errors import DataError, OutputError, SettingsError
-from birdedge.train.bank import GRID, Bank, load_bank
+from birdedge.train.bank import GRID, UNLABELLED, Bank, load_bank
 from birdedge.train.mixing import Mixing, make_example
 from birdedge.train.recipe import Recipe
 from birdedge.train.recordings import Recording, read_index
@@ -92,7 +92,7 @@ def mixed_examples(
 
     With `recipe.training.cached_examples`, they are mixed once; `cache` is the file that keeps them for other runs.
     """
-    settings = recipe.training
+    settings, unlabelled = recipe.training, recipe.mixing.unlabelled > 0
     if cache is not None and not settings.cached_examples:
         raise SettingsError(
             f"recipe {recipe.name} mixes anew for every epoch; leave out --cache, or set cached_examples"
@@ -101,29 +101,35 @@ def mixed_examples(
     splits = {name: [r for r in recordings if r.split == name] for name in ("train", "validation")}
     say(f"{len(splits['train'])} recordings to train on, {len(splits['validation'])} to validate on")
 
-    def bank(split: str) -> Bank:
-        return load_bank(tqdm(splits[split], desc=split, leave=False))
+    def bank(split: str, unlabelled: bool = False) -> Bank:
+        return load_bank(tqdm(splits[split], desc=split, leave=False), unlabelled)
+
+    def bank_to_train_on() -> Bank:
+        loaded = bank("train", unlabelled)
+        if unlabelled:
+            say(f"{len(loaded.unlabelled)} recordings that nobody labelled, for the teachers to tell of")
+        return loaded
 
     def mixes(bank: Bank, epoch: int, length: int) -> Mixes:
         return Mixes(bank, recipe.mixing, (settings.seed, epoch), length)
 
     validation = AsInput(mixes(bank("validation"), 0, settings.validation_examples), recipe)
     if not settings.cached_examples:
-        train_bank = bank("train")
+        train_bank = bank_to_train_on()
 
         def of_epoch(epoch: int) -> Dataset[Batch]:
             return AsInput(mixes(train_bank, epoch, settings.examples_per_epoch), recipe)
 
-        return Examples(of_epoch, validation, training_data(splits["train"]))
+        return Examples(of_epoch, validation, training_data(splits["train"], unlabelled))
     key = _cache_key(recipe, splits["train"])
     kept = _read_cache(cache, key, recipe) if cache is not None and cache.exists() else None
     if kept is None:
         say(f"mixing {settings.cached_examples} examples once")
-        kept = _mix_once(mixes(bank("train"), 1, settings.cached_examples), settings.workers)
+        kept = _mix_once(mixes(bank_to_train_on(), 1, settings.cached_examples), settings.workers)
         if cache is not None:
             _write_cache(cache, kept, key)
     again = shuffled(AsInput(kept, recipe), len(kept), settings.seed)
-    return Examples(again, validation, training_data(splits["train"]))
+    return Examples(again, validation, training_data(splits["train"], unlabelled))
 
 
 def shuffled(examples: Dataset[Batch], count: int, seed: int) -> Callable[[int], Dataset[Batch]]:
@@ -136,11 +142,12 @@ def shuffled(examples: Dataset[Batch], count: int, seed: int) -> Callable[[int],
     return of_epoch
 
 
-def training_data(recordings: list[Recording]) -> list[dict[str, Any]]:
+def training_data(recordings: list[Recording], unlabelled: bool = False) -> list[dict[str, Any]]:
     """What a model was trained on, for its card: files by kind, tier, source and licence."""
+    kinds = ("birds", "lasso", "notes", "noise", *(UNLABELLED if unlabelled else ()))
     counts: dict[tuple[str, str, str, str], int] = {}
     for r in recordings:
-        if r.kind in ("birds", "lasso", "notes", "noise"):
+        if r.kind in kinds:
             key = (r.kind, r.tier, r.source, r.licence)
             counts[key] = counts.get(key, 0) + 1
     names = ("kind", "tier", "source", "licence", "files")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,15 @@ from birdedge.train.bird_sounds_denoising import is_bird_sounds_denoising, pictu
 from birdedge.train.checkpoint import load_checkpoint, save_checkpoint
 from birdedge.train.curves import draw_curves
 from birdedge.train.examples import Batch, mixed_examples
-from birdedge.train.losses import mask_loss
-from birdedge.train.metrics import MaskScores
+from birdedge.train.hardware import compiled, fastest_precision
+from birdedge.train.losses import mask_loss, teacher_loss
+from birdedge.train.metrics import STEPS, MaskScores
 from birdedge.train.network import build_network
 from birdedge.train.optimization import averaging, learning_rate, make_optimizer
 from birdedge.train.recipe import Recipe, Training, recipe_from_table
+from birdedge.train.teachers import load_teachers, mean_probability
+
+SHOWN_EVERY = 50  # steps: each look at a loss makes an accelerator wait
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,7 @@ def train(
     say: Callable[[str], None] = print,
     cache: Path | None = None,
     from_images: bool = False,
+    teachers: Sequence[Path] = (),
 ) -> Path:
     """Trains and returns the path of the best checkpoint, `out/best.safetensors`.
 
@@ -61,6 +67,7 @@ def train(
     `start` is a checkpoint whose weights to begin with; what it was trained on goes into the new one's facts too.
     `cache` is a file that keeps examples mixed once, for the runs that come after. A folder in the layout of
     BirdSoundsDenoising gives pictures instead of mixes, drawn from its sounds or, with `from_images`, its own.
+    `teachers` are the checkpoints that a recipe with a `teacher_share` learns from beside the labels.
     """
     pictures = is_bird_sounds_denoising(data)
     if pictures:
@@ -77,9 +84,10 @@ def train(
         raise DataError(
             f"{start} holds another network than recipe {recipe.name}; leave out --from, or change [network]"
         )
+    masters = load_teachers(teachers, recipe)
     if (out / "last.pt").exists() and not resume:
         raise DataError(f"{out} holds a run already; give another --out, or --resume to go on with it")
-    precision = _fastest_precision() if settings.precision == "auto" else settings.precision
+    precision = fastest_precision() if settings.precision == "auto" else settings.precision
     fabric = Fabric(precision=precision)  # type: ignore[arg-type]
     fabric.launch()
     fabric.seed_everything(settings.seed, verbose=False)
@@ -94,23 +102,27 @@ def train(
         network.load_state_dict(begun.network.state_dict())
     optimizer = make_optimizer(settings, network)
     model, fitted = fabric.setup(network, optimizer)
+    tell = [fabric.setup_module(t.network).to(memory_format=torch.channels_last) for t in masters]
     average = AveragedModel(network, multi_avg_fn=averaging(settings.average_decay), use_buffers=True)
     history: list[Epoch] = []
     if resume:
         history = _resume(out, recipe, network, optimizer, average)
     best_path = out / "best.safetensors"
     before = load_checkpoint(best_path) if resume and best_path.exists() else begun
-    earlier = before.facts.get("training_data", []) if before is not None else []
+    earlier: list[dict[str, Any]] = []
+    for checkpoint in (*masters, *([before] if before is not None else [])):
+        facts = checkpoint.facts.get("training_data", [])
+        earlier += [d for d in facts if d not in earlier and d not in examples.training_data]
     out.mkdir(parents=True, exist_ok=True)
     (out / "recipe.json").write_text(json.dumps(recipe.as_table(), indent=1))
     writer = SummaryWriter(str(out))
     validation = _loader(fabric, examples.validation, settings)
     stepped = model
     if settings.compile:
-        stepped = _compiled(fabric, model, next(iter(validation)), say)
+        stepped = compiled(fabric, model, next(iter(validation)), say)
     for epoch in range(len(history) + 1, settings.epochs + 1):
         loader = _loader(fabric, examples.of_epoch(epoch), settings)
-        scores, losses = MaskScores(), []
+        counts, losses = torch.zeros(2, STEPS, dtype=torch.int64, device=fabric.device), []
         torch.manual_seed(settings.seed + epoch)  # so that dropout does not know of a pause
         model.train()
         bar = tqdm(loader, desc=f"epoch {epoch}/{settings.epochs}")
@@ -119,20 +131,25 @@ def train(
                 group["lr"] = learning_rate(settings, epoch - 1 + step / len(loader))
             x, target, weight = augment(batch, recipe.augmentation)
             logits, loss = _score(stepped, x, target, weight, recipe)
+            if tell:
+                share = settings.teacher_share
+                loss = (1 - share) * loss + share * teacher_loss(logits, mean_probability(tell, x), weight)
             fabric.backward(loss)
             fabric.clip_gradients(model, fitted, max_norm=5.0)
             fitted.step()
             fitted.zero_grad(set_to_none=True)
             average.update_parameters(network)
-            losses.append(loss.item())
-            _count(scores, logits, target, weight, recipe)
-            bar.set_postfix(loss=f"{np.mean(losses[-50:]):.3f}", iou=f"{scores.iou(0.5):.3f}")
+            losses.append(loss.detach())
+            counts += _counted(logits, target, weight)
+            if step % SHOWN_EVERY == 0:
+                recent = _mean(losses[-SHOWN_EVERY:])
+                bar.set_postfix(loss=f"{recent:.3f}", iou=f"{_scores(counts).iou(0.5):.3f}")
         best = average.module if settings.average_decay else network
         validation_loss, found = _validate(best, validation, recipe)
         row = Epoch(
             epoch,
-            float(np.mean(losses)),
-            scores.iou(0.5),
+            _mean(losses),
+            _scores(counts).iou(0.5),
             validation_loss,
             found.iou(found.best_threshold()),
             found.cautious_threshold(),
@@ -148,10 +165,7 @@ def train(
         if leader is row:
             facts = {
                 **vars(row),
-                "training_data": [
-                    *(d for d in earlier if d not in examples.training_data),
-                    *examples.training_data,
-                ],
+                "training_data": [*earlier, *examples.training_data],
             }
             save_checkpoint(best_path, best.state_dict(), recipe, facts)
         _save_state(out, recipe, network, optimizer, average, history)
@@ -162,36 +176,11 @@ def train(
     return best_path
 
 
-def _fastest_precision() -> str:
-    """bf16 where the hardware computes it; a processor that only emulates it takes ten times as long as in fp32."""
-    if torch.cuda.is_available():
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        native = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
-    return "bf16-mixed" if native else "32-true"
-
-
 def _loader(fabric: Fabric, examples: Dataset[Batch], settings: Training) -> Any:
-    ahead = 2 if settings.workers else None
-    loader = DataLoader(examples, settings.batch, num_workers=settings.workers, prefetch_factor=ahead)
+    workers = min(settings.workers, os.cpu_count() or 1)
+    ahead = 2 if workers else None
+    loader = DataLoader(examples, settings.batch, num_workers=workers, prefetch_factor=ahead)
     return fabric.setup_dataloaders(loader)
-
-
-def _compiled(fabric: Fabric, model: Any, batch: Batch, say: Callable[[str], None]) -> Any:
-    """`model` compiled for steps on such batches, or as it is where that fails; its weights stay as they are."""
-    before = {name: value.clone() for name, value in model.state_dict().items()}
-    model.train()
-    compiled: Any = torch.compile(model)
-    try:
-        logits, _ = compiled(batch[0].to(memory_format=torch.channels_last))
-        fabric.backward(logits.float().mean())
-    except Exception as error:  # each stage of the compiler has its own
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        say(f"torch.compile failed ({reason}); going on without it, at the plain speed")
-        compiled = model
-    model.zero_grad(set_to_none=True)
-    model.load_state_dict(before)
-    return compiled
 
 
 def _score(
@@ -205,22 +194,33 @@ def _score(
     return logits, mask_loss(recipe.training.loss, logits, target[:, :kept], weight[:, :kept])
 
 
-def _count(scores: MaskScores, logits: Tensor, target: Tensor, weight: Tensor, recipe: Recipe) -> None:
-    kept = target.shape[1] - recipe.network.lookahead_frames
-    probability = torch.sigmoid(logits.detach())
-    arrays = (a.cpu().numpy() for a in (probability, target[:, :kept], weight[:, :kept]))
-    scores.add(*arrays)
+def _counted(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """As `MaskScores.add` counts, but where the tensors are: background and bird, `[2, 256]`."""
+    kept = logits.shape[1]
+    step = torch.round(torch.sigmoid(logits.detach()) * (STEPS - 1)).long()
+    of_bird = step + STEPS * target[:, :kept].bool()
+    return torch.bincount(of_bird[weight[:, :kept].bool()], minlength=2 * STEPS).view(2, STEPS)
+
+
+def _scores(counts: Tensor) -> MaskScores:
+    scores = MaskScores()
+    scores.background, scores.bird = counts.cpu().numpy()
+    return scores
+
+
+def _mean(losses: list[Tensor]) -> float:
+    return float(np.mean(torch.stack(losses).double().cpu().numpy()))
 
 
 @torch.no_grad()
 def _validate(network: nn.Module, loader: Any, recipe: Recipe) -> tuple[float, MaskScores]:
     network.eval()
-    scores, losses = MaskScores(), []
+    counts, losses = [], []
     for x, target, weight in loader:
         logits, loss = _score(network, x, target, weight, recipe)
-        losses.append(loss.item())
-        _count(scores, logits, target, weight, recipe)
-    return float(np.mean(losses)), scores
+        losses.append(loss)
+        counts.append(_counted(logits, target, weight))
+    return _mean(losses), _scores(torch.stack(counts).sum(dim=0))
 
 
 def _record(out: Path, writer: SummaryWriter, history: list[Epoch]) -> None:

@@ -22,5 +22,17 @@ def mask_loss(name: str, logits: Tensor, target: Tensor, weight: Tensor) -> Tens
     return total
 
 
+def teacher_loss(logits: Tensor, taught: Tensor, weight: Tensor) -> Tensor:
+    """Cross-entropy against teachers' probabilities; a bin of weight 0, which the labels leave out, counts half.
+
+    Hinton et al. 2015, arXiv 1503.02531. Shape: three `[batch, frames, bins]` from one first frame on, cut to the
+    shortest -> scalar.
+    """
+    kept = min(a.shape[1] for a in (logits, taught, weight))
+    logits, taught, weight = (a[:, :kept] for a in (logits, taught, weight))
+    entropy = F.binary_cross_entropy_with_logits(logits, taught, reduction="none")
+    return (entropy * (0.5 + 0.5 * weight)).mean()
+
+
 def _mean(loss: Tensor, weight: Tensor) -> Tensor:
     return (loss * weight).sum() / weight.sum().clamp(min=1)

@@ -38,6 +38,7 @@ class Mixing:
     level_high_db: float = -12.0
     empty: float = 0.25
     as_recorded: float = 0.25
+    unlabelled: float = 0.0  # crops that nobody labelled, of which teachers alone tell
     synthetic_bird: float = 0.1
     synthetic_noise: float = 0.25
     reverb: float = 0.45
@@ -70,7 +71,7 @@ class Example:
     samples: Float32
     target: Bool
     weight: Bool
-    snr_db: float  # of the loudest bird; +inf as recorded, -inf with none
+    snr_db: float  # of the loudest bird; +inf as recorded, -inf with none, NaN where nobody labelled it
 
     def log_spectrogram(self) -> Float32:
         """Log magnitude `[frames, bins]`, as the recorder computes it."""
@@ -85,7 +86,13 @@ def make_example(bank: Bank, mixing: Mixing, rng: np.random.Generator) -> Exampl
     """One example; the same `rng` state gives the same example."""
     n = mixing.samples
     wall_hz = _draw_wall(mixing, rng)
-    if bank.focals and rng.random() < mixing.as_recorded:
+    # Without this share nothing is drawn for it, so that the mixes of a seed stay what they were.
+    labelled = not (mixing.unlabelled and bank.unlabelled and rng.random() < mixing.unlabelled)
+    if not labelled:
+        samples = _crop(bank.unlabelled[rng.integers(len(bank.unlabelled))], n, rng)
+        target, weight = (np.zeros((mixing.frames, GRID.bins), bool) for _ in range(2))
+        snr_db = np.nan
+    elif bank.focals and rng.random() < mixing.as_recorded:
         samples, target, weight = _as_recorded(bank, mixing, rng)
         snr_db = np.inf
     else:
@@ -98,7 +105,7 @@ def make_example(bank: Bank, mixing: Mixing, rng: np.random.Generator) -> Exampl
             birds = [_draw_bird(bank, mixing, rng) for _ in range(count)]
             samples, target, weight, snr_db = _mix(noise, birds, mixing, rng)
     samples = coloured(samples, wall_hz, rng)
-    if wall_hz is not None:
+    if wall_hz is not None and labelled:
         wall_bin = int(wall_hz / GRID.bin_hz)
         weight[:, max(0, wall_bin - 4) :] |= True
         target[:, wall_bin:] = False

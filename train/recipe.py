@@ -41,6 +41,7 @@ class Training:
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
     warmup_epochs: float = 0.5
+    teacher_share: float = 0.0  # of the loss, against teachers' probabilities; the rest is against the labels
     average_decay: float = 0.998  # exponential moving average of the weights; 0 is none
     patience: int = 10  # epochs without a better validation IoU
     workers: int = 2
@@ -59,6 +60,8 @@ class Training:
         for name in ("epochs", "examples_per_epoch", "validation_examples", "batch"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if not 0 <= self.teacher_share <= 1:
+            raise SettingsError(f"teacher_share is {self.teacher_share}; it must lie in 0..1")
         if self.cached_examples < 0:
             raise SettingsError(f"cached_examples is {self.cached_examples}; it must be at least 0")
 
@@ -72,6 +75,13 @@ class Recipe:
     mixing: Mixing = field(default_factory=Mixing)
     augmentation: Augmentation = field(default_factory=Augmentation)
     training: Training = field(default_factory=Training)
+
+    def __post_init__(self) -> None:
+        if self.mixing.unlabelled and not self.training.teacher_share:
+            raise SettingsError(
+                f"recipe {self.name} asks for unlabelled crops, of which teachers alone tell, and has teacher_share 0; "
+                "set teacher_share in [training], or unlabelled = 0 in [mixing]"
+            )
 
     def network_input(self, log_spectrogram: Float32) -> Float32:
         """What the network is given of a log-magnitude spectrogram from its first frame on.

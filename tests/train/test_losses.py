@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
-from birdedge.train.losses import mask_loss
+from birdedge.train.losses import mask_loss, teacher_loss
 from birdedge.train.recipe import LOSSES
 
 LOGITS = torch.tensor([[[2.0, -1.0], [0.5, -3.0]]])
@@ -44,3 +46,21 @@ def test_a_bin_left_out_has_no_gradient(name: str) -> None:
 @pytest.mark.parametrize("name", LOSSES)
 def test_nothing_told_gives_no_loss_that_is_not_a_number(name: str) -> None:
     assert torch.isfinite(mask_loss(name, LOGITS, TARGET, torch.zeros(1, 2, 2)))
+
+
+def test_what_teachers_say_of_a_bin_that_the_labels_leave_out_counts_half() -> None:
+    """Logits of 0 cost ln 2 whatever the teachers say; ln 3 is a probability of 3/4."""
+    logits = torch.tensor([[[0.0, 1.0986123], [1.0986123, 0.0]]])
+    taught = torch.tensor([[[0.9, 0.25], [1.0, 0.5]]])
+    weight = torch.tensor([[[1.0, 0.0], [1.0, 0.0]]])
+    log2, log4 = math.log(2), math.log(4)
+    of_quarter = 0.25 * (log4 - math.log(3)) + 0.75 * log4
+    expected = (log2 + 0.5 * of_quarter + (log4 - math.log(3)) + 0.5 * log2) / 4
+    assert teacher_loss(logits, taught, weight).item() == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("shortest", ["logits", "taught"])
+def test_a_student_and_teachers_of_other_lookaheads_are_compared_as_far_as_both_go(shortest: str) -> None:
+    given = {"logits": torch.randn(2, 7, 3), "taught": torch.rand(2, 7, 3), "weight": torch.ones(2, 7, 3)}
+    cut = {name: value[:, :4] for name, value in given.items()}
+    assert teacher_loss(**{**given, shortest: cut[shortest]}) == teacher_loss(**cut)

@@ -118,3 +118,31 @@ def test_a_band_limit_leaves_nothing_above_the_wall(bank):
         wall_bin = int(wall_hz / GRID.bin_hz)
         assert not made.target[:, wall_bin:].any()
         assert made.weight[:, wall_bin:].all()
+
+
+def test_what_nobody_labelled_is_a_crop_of_its_recording_of_which_no_bin_counts(bank):
+    tone = to_int16(np.sin(2 * np.pi * 3000 / 32_000 * np.arange(96_000)).astype(np.float32))
+    heard = replace(bank, unlabelled=[tone])
+    for seed in range(6):
+        made = example(heard, replace(MIXING, unlabelled=1.0, band_limit=1.0), seed)
+        assert np.isnan(made.snr_db)
+        assert not made.target.any()
+        assert not made.weight.any()
+        level = made.log_spectrogram().mean(axis=0)
+        assert level.argmax() == round(3000 / GRID.bin_hz) - 1
+
+
+def test_the_mixes_of_a_seed_are_the_same_with_and_without_recordings_that_nobody_labelled(bank):
+    heard = replace(bank, unlabelled=bank.noises)
+    for seed in range(12):
+        made = [example(heard, MIXING, seed), example(bank, MIXING, seed)]
+        made.append(example(bank, replace(MIXING, unlabelled=0.5), seed))  # nothing to draw it from
+        for other in made[1:]:
+            for name in ("samples", "target", "weight"):
+                np.testing.assert_array_equal(getattr(other, name), getattr(made[0], name))
+
+
+def test_as_many_are_unlabelled_as_the_recipe_says(bank):
+    heard, mixing = replace(bank, unlabelled=bank.noises), replace(MIXING, frames=16, unlabelled=0.25)
+    share = np.mean([np.isnan(example(heard, mixing, seed).snr_db) for seed in range(200)])
+    assert share == pytest.approx(0.25, abs=0.08)

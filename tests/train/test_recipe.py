@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from dataclasses import replace
 from importlib import resources
 
 import numpy as np
@@ -36,7 +37,7 @@ def test_a_file_gives_its_own_name_and_what_it_leaves_out_is_the_default(tmp_pat
     assert (recipe.network, recipe.mixing) == (Recipe().network, Recipe().mixing)
 
 
-@pytest.mark.parametrize("name", ["compact", "paper", "swin"])
+@pytest.mark.parametrize("name", ["compact", "paper", "swin", "teacher-deeplab", "distilled"])
 def test_a_recipe_survives_json(name):
     recipe = read_recipe(name)
     assert recipe_from_table(json.loads(json.dumps(recipe.as_table())), "again") == recipe
@@ -83,6 +84,11 @@ def test_the_unit_input_runs_from_the_floor_to_a_full_scale_tone():
         ("[training]\noptimizer = 'lion'\n", r"optimizer is 'lion'; it must be one of adam, adamw, sgd"),
         ("[training]\ninput = 'mel'\n", r"input is 'mel'; it must be one of floor, unit, picture"),
         ("[training]\ncached_examples = -1\n", r"cached_examples is -1; it must be at least 0"),
+        ("[training]\nteacher_share = 1.5\n", r"teacher_share is 1.5; it must lie in 0..1"),
+        (
+            "[mixing]\nunlabelled = 0.1\n",
+            r"recipe mine asks for unlabelled crops, of which teachers alone tell, and has teacher_share 0",
+        ),
         ("[augmentation]\nrotation = 3\n", r"'rotation'; did you mean 'rotation_degrees'\?"),
         ("[network]\nsystem = 'fc'\n", r"\[network\]: system is 'fc'; it must be one of compact, unet-paper"),
         (
@@ -103,3 +109,11 @@ def test_an_unknown_recipe_is_refused_with_those_there_are():
         SettingsError, match=r"there is no recipe 'huge'; give a .toml file or one of .*compact"
     ):
         read_recipe("huge")
+
+
+def test_the_distilled_recipe_is_compacts_but_for_its_teachers():
+    compact, distilled, small = (read_recipe(name) for name in ("compact", "distilled", "small"))
+    assert distilled.network == compact.network
+    assert distilled.mixing == small.mixing == replace(compact.mixing, unlabelled=0.1)
+    assert distilled.training.teacher_share == small.training.teacher_share == 0.8
+    assert {read_recipe(name).mixing for name in ("teacher", "teacher-deeplab")} == {compact.mixing}
