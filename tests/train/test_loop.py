@@ -12,7 +12,7 @@ import torch
 from birdedge.edge.errors import DataError
 from birdedge.train.augmentation import Augmentation
 from birdedge.train.checkpoint import load_checkpoint
-from birdedge.train.loop import train
+from birdedge.train.loop import _counted, _scores, train
 from birdedge.train.metrics import MaskScores
 from birdedge.train.mixing import Mixing
 from birdedge.train.recipe import Recipe, Training
@@ -180,3 +180,14 @@ def test_a_folder_without_an_index_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"holds no index\.tsv"):
         train(SMALL, tmp_path, tmp_path / "out", say=lambda _: None)
     assert not (tmp_path / "out").exists()
+
+
+def test_scores_counted_where_the_tensors_are_equal_those_counted_from_arrays() -> None:
+    torch.manual_seed(3)
+    logits = 4 * torch.randn(2, 12, 16)  # a lookahead of 4 taken off
+    target, weight = (torch.rand(2, 16, 16).round() for _ in range(2))
+    counted, added = _scores(_counted(logits, target, weight)), MaskScores()
+    added.add(torch.sigmoid(logits), target[:, :12], weight[:, :12])
+    assert (counted.bird == added.bird).all()
+    assert (counted.background == added.background).all()
+    assert counted.bird.sum() > 100
