@@ -81,6 +81,7 @@ def test_a_microphone_that_is_absent_at_start_is_waited_for(breakable_microphone
     began_s = time.time()
     with Daemon(microphone, tmp_path) as daemon:
         daemon.wait_for("trying again until it is there")
+        told_s = time.time()
         time.sleep(2)
         microphone.start()
         daemon.wait_for("listening to")
@@ -89,8 +90,8 @@ def test_a_microphone_that_is_absent_at_start_is_waited_for(breakable_microphone
         daemon.stop()
     ((cause, length_s),) = daemon.gaps()
     assert cause == "device lost"
-    assert length_s == pytest.approx(listening_s - began_s, abs=2.0)  # the process took its time to start
-    assert length_s > 2
+    # It began when the process had started, for which a busy machine takes its time.
+    assert listening_s - told_s - LEDGER_S <= length_s <= listening_s - began_s + LEDGER_S
 
 
 def stopped(daemon, microphone, song, seconds):

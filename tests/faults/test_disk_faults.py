@@ -246,6 +246,6 @@ def test_a_disk_that_takes_two_seconds_for_each_commit_costs_no_sound(virtual_mi
         lasted_s = time.monotonic() - began_s
         daemon.stop()
     assert daemon.gaps() == []
-    assert daemon.coverage().heard_s >= lasted_s
+    assert daemon.coverage().heard_s >= lasted_s - 0.5  # what the sound server still held
     assert len(daemon.events()) == len(daemon.printed())
     assert clips(daemon)
