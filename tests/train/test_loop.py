@@ -184,8 +184,8 @@ def test_a_folder_without_an_index_is_refused(tmp_path: Path) -> None:
 
 def test_scores_counted_where_the_tensors_are_equal_those_counted_from_arrays() -> None:
     torch.manual_seed(3)
-    logits = 4 * torch.randn(2, 12, 16)  # a lookahead of 4 taken off
-    target, weight = (torch.rand(2, 16, 16).round() for _ in range(2))
+    logits = 4 * torch.randn(2, 12, 64)  # a lookahead of 4 taken off
+    target, weight = (torch.rand(2, 16, 64).round() for _ in range(2))
     counted, added = _scores(_counted(logits, target, weight)), MaskScores()
     added.add(torch.sigmoid(logits), target[:, :12], weight[:, :12])
     assert (counted.bird == added.bird).all()
