@@ -67,8 +67,8 @@ def section(figures: Figures) -> str:
     head = ("IoU, pooled [95 %]", *SETS.values(), "event F1 in mixes, box IoU 0.5", "false events an hour")
     return "\n".join(
         [
-            "`birdedge evaluate` on the fixed test sets, which share no recording, species or source with "
-            "what was learned from; the classical ways have their thresholds tuned on validation mixes.",
+            "`birdedge evaluate` on the fixed test sets, which share no original recording, xeno-canto number or "
+            "species with what was learned from; the classical ways have their thresholds tuned on validation mixes.",
             "",
             *markdown_table(head, rows),
             "",

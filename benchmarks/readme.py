@@ -38,10 +38,12 @@ def filled(text: str, name: str, part: str) -> str:
 
 
 def measured_parts() -> dict[str, str]:
-    """What results.json has for README.md: the aims, and under the name of each part its section."""
+    """What results.json has for README.md: the aims, and under the name of each part its section and where from."""
     found = results.read()
-    sections = {name: results.section(name, result) for name, result in found.items()}
-    return {name: f"{part}\n" for name, part in {"aims": "\n".join(results.aims(found)), **sections}.items()}
+    parts = {"aims": "\n".join([*results.aims(found), ""])}
+    for name, result in found.items():
+        parts[name] = f"{results.section(name, result)}\n\n({results.where_and_when(result).rstrip('.')})\n"
+    return parts
 
 
 def listen_part() -> str:

@@ -75,7 +75,7 @@ def page(results: Results, folder: Path = FOLDER) -> str:
         "",
     ]
     for name, result in results.items():
-        lines += [f"## {part(name).TITLE}", "", section(name, result), ""]
+        lines += [f"## {part(name).TITLE}", "", where_and_when(result), "", section(name, result), ""]
         if (folder / "plots" / f"{name}.png").exists():
             lines += [f"![{part(name).TITLE}](plots/{name}.png)", ""]
     if missing:
@@ -95,12 +95,11 @@ def aims(results: Results) -> list[str]:
 
 
 def section(name: str, result: Mapping[str, Any]) -> str:
-    """A part's figures, or why there are none, under the line that says where they come from."""
+    """A part's figures, or why there are none."""
     figures = result["figures"]
-    body = (
-        f"Left out: {figures['left_out']}." if "left_out" in figures else part(name).section(figures).rstrip()
-    )
-    return f"{where_and_when(result)}\n\n{body}"
+    if "left_out" in figures:
+        return f"Left out: {figures['left_out']}."
+    return str(part(name).section(figures)).rstrip()
 
 
 def where_and_when(result: Mapping[str, Any]) -> str:
