@@ -127,13 +127,13 @@ def plot(figures: Figures, path: Path) -> None:
     axes = figure.subplots()
     marked = pareto(networks(figures))
     bundled = {row["name"] for row in figures["scored"]}
-    for number, ((name, macs, _, iou), _) in enumerate(marked):
+    for (name, macs, _, iou), best in marked:
         at, ours = (macs / 1e6, 100 * iou), name in bundled
         axes.plot(*at, "o" if ours else "s", color="C0" if ours else "C7")
-        # Now above, now below: neighbours cost nearly the same.
-        offset = (4, 4 if number % 2 else -10)
-        axes.annotate(name, at, xytext=offset, textcoords="offset points", fontsize="x-small")
-    axes.margins(x=0.12)
+        # To the left of the best and to the right of the others: neighbours cost nearly the same.
+        offset, side = ((-5, 4), "right") if best else ((5, -8), "left")
+        axes.annotate(name, at, xytext=offset, textcoords="offset points", ha=side, fontsize="x-small")
+    axes.margins(x=0.2)
     front = [(macs / 1e6, 100 * iou) for (_, macs, _, iou), best in marked if best]
     axes.step(*zip(*front, strict=True), where="post", color="C0", linewidth=0.8)
     axes.set_xlabel("million multiply-accumulates a second of sound")
