@@ -50,11 +50,14 @@ def output_errors(path: Path) -> Iterator[None]:
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A binary file that takes the name `path` when the block ends well, and is removed when it does not.
 
-    The folder is made if need be. Until the end an earlier file of that name stays as it was.
+    The folder is made if need be. Until the end an earlier file of that name stays as it was. A device or
+    a pipe of that name is never replaced.
 
     Raises:
         OutputError: The folder or file cannot be written. What the block itself raises passes unchanged.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OutputError(f"{path} is a device or pipe, not a file; give another name")
     part = path.with_name(f".birdedge-{secrets.token_hex(8)}.part")
     with output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)

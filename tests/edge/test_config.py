@@ -1,6 +1,7 @@
 """The configuration file: read with care, written without loss."""
 
 import dataclasses
+import os
 import re
 import tomllib
 
@@ -15,7 +16,8 @@ from birdedge.edge.config import (
     write_model,
     write_template,
 )
-from birdedge.edge.errors import SettingsError
+from birdedge.edge.errors import OutputError, SettingsError
+from birdedge.edge.files import replacing
 from birdedge.edge.model import DEFAULT_MODEL
 from birdedge.edge.retention import RetentionSettings
 from birdedge.edge.schedule import ScheduleSettings
@@ -67,6 +69,14 @@ def test_a_configuration_that_is_wrong_is_not_written_over(tmp_path):
     with pytest.raises(SettingsError, match="unknown key"):
         write_model(path, "x")
     assert path.read_text(encoding="utf-8") == "other = 1\n"
+
+
+def test_a_device_is_not_replaced_by_a_file(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(OutputError, match="is a device or pipe"), replacing(pipe):
+        pass
+    assert pipe.is_fifo()
 
 
 def test_the_commented_configuration_shows_each_key_with_its_default(tmp_path):
