@@ -78,6 +78,8 @@ def page(results: Results, folder: Path = FOLDER) -> str:
         lines += [f"## {part(name).TITLE}", "", where_and_when(result), "", section(name, result), ""]
         if (folder / "plots" / f"{name}.png").exists():
             lines += [f"![{part(name).TITLE}](plots/{name}.png)", ""]
+    if (soak := folder / "SOAK.md").exists():  # an hour at real time, by `python -m benchmarks.soak`
+        lines += [f"#{soak.read_text(encoding='utf-8')}"]
     if missing:
         commands = ", ".join(f"`python -m benchmarks {name}`" for name in missing)
         lines += [f"Not measured here: {commands}.", ""]
