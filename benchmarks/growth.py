@@ -1,9 +1,7 @@
-"""How cost grows: with sample rate, channels, birds, hours, files and processes."""
+"""How cost grows: with sample rate, channels, birds and hours. With files and processes: archive.py."""
 
 from __future__ import annotations
 
-import os
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -11,11 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from benchmarks.cost import process_cost
 from benchmarks.markdown import markdown_table
 from benchmarks.soak import segmented
 from benchmarks.spread import shown, spread
@@ -31,7 +27,6 @@ CALLS_PER_MINUTE = (0, 20, 60, 120)
 SCENE_S = 20.0
 SCENE_RATE_HZ, FILE_RATE_HZ = 48_000, 32_000
 DAY_MINUTES = 24 * 60
-LEAST_GAIN = 1.8  # of two processes over one
 LARGEST_SLOPE_BYTES_PER_H = 1e6
 
 Figures = dict[str, Any]
@@ -60,8 +55,6 @@ def measure(quick: bool, data: Path | None) -> Figures:  # noqa: ARG001 - every 
         "channels": pipeline_costs(channels, rounds),
         "calls_per_minute": pipeline_costs(calls, rounds),
         "length": [length(minutes) for minutes in ((20,) if quick else (60, DAY_MINUTES))],
-        "files": files((1, 20) if quick else (1, 10, 100), 120.0 if quick else 600.0),
-        "processes": processes(4, 60.0, 1) if quick else processes(8, 300.0, 3),
     }
 
 
@@ -93,46 +86,6 @@ def length(minutes: int) -> Figures:
     """`birdedge segment` on one file of so many minutes."""
     with tempfile.TemporaryDirectory() as folder:
         return {"minutes": minutes, **segmented(Path(folder), minutes, FILE_RATE_HZ)}
-
-
-def files(counts: tuple[int, ...], sound_s: float) -> list[Figures]:
-    """`birdedge segment` on the same length of sound, cut into so many files."""
-    found = []
-    for count in counts:
-        with tempfile.TemporaryDirectory() as folder:
-            _write_archive(Path(folder) / "archive", count, sound_s / count)
-            found.append({"files": count, "sound_s": sound_s, **_segment(Path(folder), 1)})
-    return found
-
-
-def processes(count: int, file_s: float, repeats: int) -> Figures:
-    """Seconds of sound a second that one process gets through in an archive, and that two do, in turns."""
-    speeds: dict[int, list[float]] = {1: [], 2: []}
-    with tempfile.TemporaryDirectory() as folder:
-        _write_archive(Path(folder) / "archive", count, file_s)
-        for _ in range(repeats):
-            for jobs, values in speeds.items():
-                values.append(count * file_s / _segment(Path(folder), jobs)["wall_s"])
-    return {
-        "files": count,
-        "file_s": file_s,
-        "processors": os.cpu_count(),
-        "speed": {str(jobs): spread(values) for jobs, values in speeds.items()},
-        "gain": spread([two / one for one, two in zip(*speeds.values(), strict=True)]),
-    }
-
-
-def _write_archive(folder: Path, count: int, file_s: float) -> None:
-    folder.mkdir()
-    scene = soundscape(60.0, sample_rate_hz=FILE_RATE_HZ).samples
-    for number in range(count):
-        sound = np.resize(np.roll(scene, -number * len(scene) // count), round(file_s * FILE_RATE_HZ))
-        soundfile.write(folder / f"{number:03d}.wav", sound, FILE_RATE_HZ, subtype="PCM_16")
-
-
-def _segment(folder: Path, jobs: int) -> Figures:
-    command = [sys.executable, "-m", "birdedge", "segment", str(folder / "archive"), "--jobs", str(jobs)]
-    return process_cost([*command, "--out", str(folder / "tables")])
 
 
 def section(figures: Figures) -> str:
@@ -175,45 +128,18 @@ def section(figures: Figures) -> str:
                 for row in figures["length"]
             ],
         ),
-        "",
-        f"{figures['files'][0]['sound_s'] / 60:g} min of sound in one file or many, tables of each written; "
-        "start included:",
-        "",
-        *markdown_table(
-            ("files", "CPU s", "seconds", "resident MB, at most"),
-            [
-                (
-                    f"{row['files']}",
-                    f"{row['cpu_s']:.2f}",
-                    f"{row['wall_s']:.2f}",
-                    f"{row['peak_bytes'] / 1e6:.0f}",
-                )
-                for row in figures["files"]
-            ],
-        ),
-        "",
-    ]
-    archive = figures["processes"]
-    speeds = [(jobs, shown(speed, digits=0)) for jobs, speed in archive["speed"].items()]
-    lines += [
-        f"An archive of {archive['files']} files of {archive['file_s']:g} s, `birdedge segment --jobs`, "
-        f"start included, on {archive['processors']} processors: two processes do {shown(archive['gain'])} "
-        "times what one does.",
-        "",
-        *markdown_table(("processes", "times real time"), speeds),
     ]
     return "\n".join(lines)
 
 
 def aims(figures: Figures) -> list[tuple[str, str, bool]]:
     """See results.py."""
-    longest, gain = figures["length"][-1], figures["processes"]["gain"]["median"]
-    found = [("an archive on two processes, 1.8 times one at least", f"{gain:.2f}", gain >= LEAST_GAIN)]
-    if longest["minutes"] == DAY_MINUTES:
-        slope = longest["resident_slope_bytes_per_h"]
-        aim = f"memory flat over a file of {DAY_MINUTES / 60:g} h: below 1 MB more an hour of sound"
-        found.append((aim, f"{slope / 1e6:+.2f} MB", slope < LARGEST_SLOPE_BYTES_PER_H))
-    return found
+    longest = figures["length"][-1]
+    if longest["minutes"] != DAY_MINUTES:
+        return []
+    slope = longest["resident_slope_bytes_per_h"]
+    aim = f"memory flat over a file of {DAY_MINUTES / 60:g} h: below 1 MB more an hour of sound"
+    return [(aim, f"{slope / 1e6:+.2f} MB", slope < LARGEST_SLOPE_BYTES_PER_H)]
 
 
 def plot(figures: Figures, path: Path) -> None:

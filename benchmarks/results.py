@@ -22,7 +22,18 @@ from typing import Any
 
 from benchmarks.markdown import markdown_table
 
-PARTS = ("steps", "cost", "live", "growth", "energy", "accuracy", "peers", "instructions", "aarch64")
+PARTS = (
+    "steps",
+    "cost",
+    "live",
+    "growth",
+    "archive",
+    "energy",
+    "accuracy",
+    "peers",
+    "instructions",
+    "aarch64",
+)
 FOLDER = Path(__file__).parent
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 PACKAGES = ("numpy", "onnxruntime", "soxr", "sounddevice")
