@@ -31,7 +31,7 @@ def measure(quick: bool, data: Path | None) -> Figures:  # noqa: ARG001 - every 
     """
     return {
         "files": files((1, 20) if quick else (1, 10, 100), 120.0 if quick else 600.0),
-        "processes": processes(4, 60.0, 1) if quick else processes(8, 300.0, 5),
+        "processes": processes(4, 60.0, 1) if quick else processes(8, 900.0, 3),
     }
 
 
