@@ -127,13 +127,13 @@ def plot(figures: Figures, path: Path) -> None:
     axes = figure.subplots()
     marked = pareto(networks(figures))
     bundled = {row["name"] for row in figures["scored"]}
-    for (name, macs, _, iou), best in marked:
+    for rank, ((name, macs, _, iou), _) in enumerate(sorted(marked, key=lambda row: row[0][3])):
         at, ours = (macs / 1e6, 100 * iou), name in bundled
         axes.plot(*at, "o" if ours else "s", color="C0" if ours else "C7")
-        # To the left of the best and to the right of the others: neighbours cost nearly the same.
-        offset, side = ((-5, 4), "right") if best else ((5, -8), "left")
+        # Now to the right, now to the left: neighbours are nearly as good.
+        offset, side = ((-6, -3), "right") if rank % 2 else ((6, -3), "left")
         axes.annotate(name, at, xytext=offset, textcoords="offset points", ha=side, fontsize="x-small")
-    axes.margins(x=0.2)
+    axes.margins(x=0.3)
     front = [(macs / 1e6, 100 * iou) for (_, macs, _, iou), best in marked if best]
     axes.step(*zip(*front, strict=True), where="post", color="C0", linewidth=0.8)
     axes.set_xlabel("million multiply-accumulates a second of sound")
