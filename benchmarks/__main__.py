@@ -13,14 +13,7 @@ import click
 from benchmarks import results
 from benchmarks.results import FOLDER, ONE_THREAD, PARTS
 
-QUICK_PARTS = (
-    "steps",
-    "cost",
-    "live",
-    "growth",
-    "archive",
-    "energy",
-)  # need no torch, no recordings, nothing to fetch
+QUICK_PARTS = PARTS[: PARTS.index("accuracy")]  # need no torch, no recordings, nothing to fetch
 QUICK_FOLDER = FOLDER.parent / "build" / "bench-quick"
 
 
