@@ -290,14 +290,22 @@ def test_a_model_slower_than_the_sound_makes_it_lighter_and_all_that_is_not_look
     breakable_microphone, tmp_path
 ):
     (tmp_path / "sitecustomize.py").write_text(SLOW, encoding="utf-8")
-    with Daemon(breakable_microphone, tmp_path, path=tmp_path) as daemon:
-        daemon.wait_for("listening to")
-        began_s = time.time()
-        daemon.wait_for("too much to do: longer calls from now on", timeout_s=30)
-        daemon.wait_for("too much to do: half of the sound from now on", timeout_s=60)
-        time.sleep(15)
-        lasted_s = time.time() - began_s
-        daemon.stop()
+    # A microphone that gives nothing but zeros for half a minute is dead, and this one may need as long.
+    hiss = subprocess.Popen(
+        ["paplay", "--raw", "--volume=20000", "/dev/urandom"], env=breakable_microphone.environment
+    )
+    try:
+        with Daemon(breakable_microphone, tmp_path, path=tmp_path) as daemon:
+            daemon.wait_for("listening to")
+            began_s = time.time()
+            daemon.wait_for("too much to do: longer calls from now on", timeout_s=30)
+            daemon.wait_for("too much to do: half of the sound from now on", timeout_s=60)
+            time.sleep(15)
+            lasted_s = time.time() - began_s
+            daemon.stop()
+    finally:
+        hiss.kill()
+        hiss.wait()
     found = daemon.coverage()
     lost = [g for g in found.gaps if g.utc_s > began_s - 1]
     assert {g.cause for g in lost} == {"overrun", "too slow"}  # the ring's, and what was left out
