@@ -14,7 +14,7 @@ from birdedge.edge.settings import from_table
 from birdedge.edge.spectrogram import Grid
 
 CARD_KEY = "birdedge_card"  # in the ONNX file's metadata_props
-CARD_VERSION = 2
+CARD_VERSION = 3
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,8 @@ def card_page(card: ModelCard, path: Path) -> str:
         ),
         _row(
             "bird from",
-            f"probability {card.threshold:.2f}; an event's mean is {events.lowest_score:.2f} or more",
+            f"probability {card.threshold:.2f}; the mean of an event of 100 Hz s is {events.lowest_score:g} or more, "
+            f"of a tenfold area {events.less_for_tenfold:g} less",
         ),
         *_table("measured", card.figures),
         *_table("quantization", card.quantization),

@@ -3,12 +3,13 @@
 In each frame the bins at or above `keep_threshold` form runs. A run joins every open region that has a run
 within `gap_s` before it and `gap_hz` beside it; regions that meet become one. A region that finds nothing for
 longer than `gap_s` closes, and is an event if its highest probability reached `start_threshold`, its mean
-probability (the event's score) reached `lowest_score`, and it is neither too short nor too small. Nothing
+probability (the event's score) reached what its area needs, and it is neither too short nor too small. Nothing
 depends on how the frames were divided into pushes.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -22,6 +23,7 @@ from birdedge.edge.spectrogram import Grid
 
 Float32 = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
+SCORED_HZ_S = 100.0  # an area for which `lowest_score` holds
 NEPER_DB = 20.0 / np.log(10.0)
 
 
@@ -31,7 +33,10 @@ class EventSettings:
 
     keep_threshold: float = 0.5  # a bin belongs to a region from here on
     start_threshold: float = 0.7  # some bin of an event reaches this
-    lowest_score: float = 0.94  # the mean of its bins reaches this; train/EXPERIMENTS.md tells the price
+    # The mean of its bins reaches this where they cover 100 Hz s, and so much less for each tenfold of that: more bins
+    # that agree are more evidence. train/EXPERIMENTS.md tells the price of both.
+    lowest_score: float = 0.955
+    less_for_tenfold: float = 0.015
     gap_s: float = 0.1  # a pause up to this long does not end an event
     gap_hz: float = 250.0  # nor does a step or a hole up to this wide
     shortest_s: float = 0.06  # the margins that a mask has about a sound included
@@ -46,11 +51,15 @@ class EventSettings:
             )
         if not 0.0 <= self.lowest_score <= 1.0:
             raise SettingsError(f"lowest_score is {self.lowest_score}; it must lie in 0..1")
-        for name in ("gap_s", "gap_hz", "shortest_s", "smallest_hz_s"):
+        for name in ("less_for_tenfold", "gap_s", "gap_hz", "shortest_s", "smallest_hz_s"):
             if getattr(self, name) < 0:
                 raise SettingsError(f"{name} is {getattr(self, name)}; it must not be negative")
         if self.longest_s < 1.0:
             raise SettingsError(f"longest_s is {self.longest_s}; it must be at least 1 second")
+
+    def lowest_score_of(self, area_hz_s: float) -> float:
+        """What the mean probability of an event of this area reaches."""
+        return self.lowest_score - self.less_for_tenfold * math.log10(area_hz_s / SCORED_HZ_S)
 
 
 class _Run(NamedTuple):
@@ -171,7 +180,7 @@ class EventTracker:
         area_hz_s = kept * grid.hop_s * grid.bin_hz
         too_short = (last - first + 1) * grid.hop_s < settings.shortest_s
         score = float(mask[inside].mean(dtype=np.float64)) / 255.0
-        too_unsure = mask.max() < self._start or score < settings.lowest_score
+        too_unsure = mask.max() < self._start or score < settings.lowest_score_of(area_hz_s)
         if too_unsure or too_short or area_hz_s < settings.smallest_hz_s:
             return None
         loudest = int(np.where(inside, level, -np.inf).argmax())

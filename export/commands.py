@@ -63,7 +63,8 @@ CHUNK_FRAMES = 16  # a call of the daemon
     type=click.FloatRange(0, 1),
     default=EventSettings.lowest_score,
     show_default=True,
-    help="Mean probability that an event's bins reach: higher, and faint birds and false alarms are fewer.",
+    help="Mean probability that the bins of an event of 100 Hz s reach (larger ones need less): higher, and faint "
+    "birds and false alarms are fewer.",
 )
 @click.option(
     "--report",

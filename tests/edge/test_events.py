@@ -204,6 +204,25 @@ def test_an_event_whose_mean_probability_is_under_the_lowest_score_is_none():
     assert len(events_of(mask, settings)) == 1
 
 
+def test_a_larger_event_needs_a_lower_score_and_a_smaller_one_a_higher():
+    """100 Hz s are 200 bins: ten times as many need 0.02 less than 0.8, that is 198.9 of 255."""
+    settings = EventSettings(lowest_score=0.8, less_for_tenfold=0.02)
+    hundred, thousand, ten = (10, 20, 50, 10), (10, 50, 50, 40), (10, 10, 50, 2)
+    for box, value, events in (
+        (hundred, 203, 0),
+        (hundred, 204, 1),
+        (thousand, 198, 0),
+        (thousand, 199, 1),
+        (ten, 209, 0),
+        (ten, 210, 1),
+    ):
+        mask = drawn(box, value=value)
+        first, _, low, _ = box
+        mask[first, low] = 255  # one bin that an event starts from
+        mask[first, low + 1] = 2 * value - 255
+        assert len(events_of(mask, settings)) == events, (box, value)
+
+
 def test_the_coordinates_of_an_event_are_those_of_its_bins():
     mask = drawn((10, 6, 50, 4), value=140)
     mask[12, 51] = 204
@@ -280,6 +299,7 @@ def test_tracking_a_busy_minute_costs_under_4_times_its_spectrogram():
         {"keep_threshold": 0.0},
         {"start_threshold": 1.1},
         {"lowest_score": 1.1},
+        {"less_for_tenfold": -0.1},
         {"gap_s": -0.1},
         {"gap_hz": -1.0},
         {"longest_s": 0.5},
