@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from birdedge.edge.clock import monotonic_s
 from birdedge.edge.coverage import PAUSED
+from birdedge.edge.devices import forget_devices
 from birdedge.edge.errors import DeviceError, DeviceLostError
-from birdedge.edge.microphone import Microphone, forget_devices
+from birdedge.edge.microphone import Microphone
 from birdedge.edge.schedule import Schedule
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0

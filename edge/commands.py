@@ -97,7 +97,7 @@ def devices(as_json: bool) -> None:
     Example:
       birdedge devices
     """
-    from birdedge.edge.microphone import input_devices
+    from birdedge.edge.devices import input_devices
 
     found = input_devices()
     if as_json:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from birdedge.edge.bench import network_seconds
 from birdedge.edge.clock import clock_synchronized
-from birdedge.edge.microphone import InputDevice
+from birdedge.edge.devices import InputDevice
 from birdedge.edge.model import Model
 from birdedge.edge.segmenter import Segmenter
 

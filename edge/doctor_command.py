@@ -18,6 +18,7 @@ import numpy as np
 from birdedge.edge.clock import monotonic_s
 from birdedge.edge.config import Config, read_config
 from birdedge.edge.console import print_line
+from birdedge.edge.devices import input_devices
 from birdedge.edge.doctor import (
     Check,
     Heard,
@@ -35,7 +36,7 @@ from birdedge.edge.errors import (
     PortAudioMissingError,
     SettingsError,
 )
-from birdedge.edge.microphone import Microphone, input_devices
+from birdedge.edge.microphone import Microphone
 from birdedge.edge.model import Model
 from birdedge.edge.pipeline import Pipeline
 from birdedge.edge.segmenter import Segmenter

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import threading
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from types import ModuleType, TracebackType
+from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from birdedge.edge.clock import monotonic_s
-from birdedge.edge.errors import (
-    DeviceError,
-    DeviceLostError,
-    DeviceNotFoundError,
-    PortAudioMissingError,
-    SettingsError,
-)
+from birdedge.edge.devices import InputDevice, find_input_device, portaudio
+from birdedge.edge.errors import DeviceError, DeviceLostError, SettingsError
 from birdedge.edge.overrun import Overruns
 from birdedge.edge.resample import HIGHEST_RATE_HZ, LOWEST_RATE_HZ
 from birdedge.edge.ring import SampleRing
@@ -31,81 +23,6 @@ PIECE_S = 0.064  # half a call of the network: a callback costs more than what i
 DEVICE_BUFFER_S = 3 * PIECE_S
 SHORTEST_RING_S = 2.0
 BLOCK_S = 0.5
-
-
-@dataclass(frozen=True)
-class InputDevice:
-    """An input that PortAudio offers."""
-
-    name: str  # without the card number, which changes from boot to boot; kept only to tell twins apart
-    host_api: str
-    channels: int  # the most it can give
-    default_rate_hz: int
-    is_default: bool
-    index: int  # PortAudio's, valid in this process only
-
-
-def input_devices() -> list[InputDevice]:
-    """List the inputs PortAudio found when this process first asked.
-
-    Raises:
-        PortAudioMissingError: the PortAudio library is not installed.
-    """
-    sounddevice = _sounddevice()
-    host_apis = sounddevice.query_hostapis()
-    inputs = [device for device in sounddevice.query_devices() if device["max_input_channels"] > 0]
-    names = [(device["hostapi"], _stable_name(device["name"])) for device in inputs]
-    times_seen = Counter(names)
-    return [
-        InputDevice(
-            name=name if times_seen[host_api, name] == 1 else device["name"],
-            host_api=host_apis[host_api]["name"],
-            channels=device["max_input_channels"],
-            default_rate_hz=round(device["default_samplerate"]),
-            is_default=device["index"] == host_apis[sounddevice.default.hostapi]["default_input_device"],
-            index=device["index"],
-        )
-        for device, (host_api, name) in zip(inputs, names, strict=True)
-    ]
-
-
-def forget_devices() -> None:
-    """Let PortAudio look again at its next question: it knows the devices of the time it was first asked.
-
-    No stream may be open.
-    """
-    sounddevice = _sounddevice()
-    sounddevice._terminate()
-    sounddevice._initialize()
-
-
-def find_input_device(name: str | None) -> InputDevice:
-    """Find an input by its name, exactly or by a part that only one has, in any case; None for the default.
-
-    Raises:
-        PortAudioMissingError: the PortAudio library is not installed.
-        DeviceNotFoundError: no input, none of that name, or several.
-    """
-    devices = input_devices()
-    if not devices:
-        raise DeviceNotFoundError(
-            "no microphone was found: plug one in, or listen to a file or standard input"
-        )
-    listed = ", ".join(repr(device.name) for device in devices)
-    if name is None:
-        default = next((device for device in devices if device.is_default), None)
-        if default is None:
-            raise DeviceNotFoundError(f"no microphone is the default: choose one of {listed}")
-        return default
-    wanted = name.casefold()
-    same = [device for device in devices if device.name.casefold() == wanted]
-    if same:
-        return same[0]  # several: the same microphone under another host API
-    alike = [device for device in devices if wanted in device.name.casefold()]
-    if len(alike) == 1:
-        return alike[0]
-    problem = f"{len(alike)} microphones match {name!r}" if alike else f"no microphone is called {name!r}"
-    raise DeviceNotFoundError(f"{problem}: choose one of {listed}")
 
 
 class Microphone:
@@ -200,7 +117,7 @@ class Microphone:
         self.sample_rate_hz = self._wanted_rate_hz or self.device.default_rate_hz
         self._ring = SampleRing(round(self._ring_s * self.sample_rate_hz), self.channels)
         self._overruns = Overruns(self.sample_rate_hz)
-        sounddevice = _sounddevice()
+        sounddevice = portaudio()
         try:
             self._stream = sounddevice.InputStream(
                 device=self.device.index,
@@ -268,18 +185,3 @@ class Microphone:
         self._ring.write(block)
         if self._ring.available_samples >= self._wanted_samples:
             self._arrived.set()
-
-
-def _sounddevice() -> ModuleType:
-    try:
-        import sounddevice
-    except OSError as error:  # sounddevice loads the library as it is imported
-        raise PortAudioMissingError(
-            "PortAudio is not installed, and a microphone needs it: run `sudo apt install libportaudio2`"
-        ) from error
-    module: ModuleType = sounddevice
-    return module
-
-
-def _stable_name(portaudio_name: str) -> str:
-    return re.sub(r"\s*\(hw:\d+,\d+\)$", "", portaudio_name)

@@ -10,15 +10,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from birdedge.edge import board
+from birdedge.edge.book import Reading
 from birdedge.edge.capture import Capture
 from birdedge.edge.card import ModelCard
 from birdedge.edge.clip_file import Clip, clips_in, read_clip
 from birdedge.edge.clip_writer import ClipWriter
 from birdedge.edge.clock import boot_id, clock_synchronized, monotonic_s
 from birdedge.edge.config import Config
+from birdedge.edge.devices import input_devices
 from birdedge.edge.errors import BirdedgeError
-from birdedge.edge.ledger import Ledger, Reading
-from birdedge.edge.microphone import Microphone, input_devices
+from birdedge.edge.ledger import Ledger
+from birdedge.edge.microphone import Microphone
 from birdedge.edge.model import DEFAULT_MODEL, Model
 from birdedge.edge.notify import Notifier
 from birdedge.edge.overload import Overload

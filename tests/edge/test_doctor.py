@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from birdedge.edge.devices import InputDevice
 from birdedge.edge.doctor import (
     Heard,
     clipping_check,
@@ -29,7 +30,6 @@ from birdedge.edge.doctor import (
     sound_permission_check,
     written_bytes_per_s,
 )
-from birdedge.edge.microphone import InputDevice
 
 ROOT = Path(__file__).parents[2]
 RATE_HZ = 48_000

@@ -6,10 +6,11 @@ import time
 
 import pytest
 
+from birdedge.edge.book import Reading
 from birdedge.edge.coverage import coverage
 from birdedge.edge.errors import StoreError
 from birdedge.edge.event import Event
-from birdedge.edge.ledger import Ledger, Reading
+from birdedge.edge.ledger import Ledger
 from birdedge.edge.store import Store
 
 RATE_HZ = 32_000
@@ -51,7 +52,7 @@ def killed(ledger):
     while ledger._facts:
         time.sleep(0.01)
     time.sleep(0.05)
-    ledger._page.run, ledger._page.gap = -1, 0  # ends no run and no gap
+    ledger.book._page.run, ledger.book._page.gap = -1, 0  # ends no run and no gap
     ledger.close()
 
 

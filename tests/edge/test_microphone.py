@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from birdedge.edge.devices import _stable_name
 from birdedge.edge.errors import SettingsError
-from birdedge.edge.microphone import Microphone, _stable_name
+from birdedge.edge.microphone import Microphone
 
 ROOT = Path(__file__).parents[2]
 
@@ -196,7 +197,8 @@ def test_a_device_that_refuses_to_open_is_told(breakable_microphone):
     code = """
 import os, sys
 from birdedge.edge.errors import DeviceError
-from birdedge.edge.microphone import Microphone, input_devices
+from birdedge.edge.devices import input_devices
+from birdedge.edge.microphone import Microphone
 input_devices()
 os.kill(int(sys.stdin.readline()), 9)
 try:
@@ -212,7 +214,7 @@ def test_the_inputs_are_listed_with_one_default(virtual_microphone):
     code = """
 import json
 from dataclasses import asdict
-from birdedge.edge.microphone import input_devices
+from birdedge.edge.devices import input_devices
 print(json.dumps([asdict(device) for device in input_devices()]))
 """
     devices = json.loads(run_python(code, virtual_microphone.environment))
@@ -248,7 +250,8 @@ def test_no_microphone_at_all_is_told(virtual_microphone, tmp_path):
     environment = {**virtual_microphone.environment, "PULSE_SERVER": f"unix:{tmp_path / 'absent'}"}
     code = """
 from birdedge.edge.errors import DeviceNotFoundError
-from birdedge.edge.microphone import Microphone, input_devices
+from birdedge.edge.devices import input_devices
+from birdedge.edge.microphone import Microphone
 if input_devices():
     print("this machine has a sound card")
 else:
@@ -269,7 +272,7 @@ def test_a_machine_without_portaudio_is_told_what_to_install():
 import ctypes.util
 ctypes.util.find_library = lambda name: None
 from birdedge.edge.errors import PortAudioMissingError
-from birdedge.edge.microphone import input_devices
+from birdedge.edge.devices import input_devices
 try:
     input_devices()
 except PortAudioMissingError as error:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from birdedge.edge import microphone as microphone_module
+from birdedge.edge.devices import InputDevice
 from birdedge.edge.errors import DeviceLostError
 from birdedge.edge.microphone import Microphone
 from birdedge.edge.overrun import STEADY_S, Overruns
@@ -119,10 +120,10 @@ def stream(monkeypatch):
         given.device = FakeStream(given, **settings)
         return given.device
 
-    device = microphone_module.InputDevice("fake", "none", 1, RATE_HZ, True, 0)
+    device = InputDevice("fake", "none", 1, RATE_HZ, True, 0)
     portaudio = SimpleNamespace(InputStream=opened, PortAudioError=RuntimeError)
     monkeypatch.setattr(microphone_module, "find_input_device", lambda _: device)
-    monkeypatch.setattr(microphone_module, "_sounddevice", lambda: portaudio)
+    monkeypatch.setattr(microphone_module, "portaudio", lambda: portaudio)
     monkeypatch.setattr(microphone_module, "monotonic_s", lambda: given.now_s)
     return given
 

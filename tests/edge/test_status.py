@@ -4,9 +4,10 @@ import time
 
 import pytest
 
+from birdedge.edge.book import Reading
 from birdedge.edge.clock import boot_id, monotonic_s
 from birdedge.edge.errors import StoreError
-from birdedge.edge.ledger import Ledger, Reading
+from birdedge.edge.ledger import Ledger
 from birdedge.edge.status import STALE_S, read_status, status_page
 
 RATE_HZ = 32_000
@@ -85,8 +86,8 @@ def test_clips_that_cannot_be_written_are_a_persons_business(tmp_path, ledger):
 def test_one_that_ended_is_stopped(tmp_path, ledger):
     ledger.heard(100 * RATE_HZ)
     told(ledger)
-    ledger.store.end_run(ledger._page.run, monotonic_s())
-    ledger.store.commit()
+    ledger.book.store.end_run(ledger.book._page.run, monotonic_s())
+    ledger.book.store.commit()
     assert read_status(tmp_path, time.time()).state == "stopped"
 
 
