@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.markdown import markdown_table
-from benchmarks.soak import process_sample, read_lines
+from benchmarks.soak import read_lines
+from benchmarks.soak_figures import process_sample
 from benchmarks.spread import percentiles
 from benchmarks.virtual_microphone import missing_packages, running_virtual_microphone
 

@@ -7,72 +7,18 @@ their UTC only so that other programs can read it. A sound is known by its strea
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from birdedge.edge.errors import DiskError, StoreError
+from birdedge.edge.database import FILE_NAME, open_to_read, open_to_write
+from birdedge.edge.errors import DiskError
 from birdedge.edge.event import Event
-from birdedge.edge.files import is_mistake
 
-FILE_NAME = "birdedge.sqlite"
-SCHEMA_VERSION = 1
 SAME_STREAM_S = 1.0  # how far a clip's own time may be off that of its stream
 CAUSES = ("overrun", "device lost", "too slow", "paused by schedule", "stopped", "power lost", "restart")
-_SCHEMA = """
-CREATE TABLE boots (
-    id INTEGER PRIMARY KEY, boot_id TEXT UNIQUE NOT NULL,
-    offset_s REAL NOT NULL,            -- UTC less boot_s
-    synchronized INTEGER NOT NULL,     -- whether a synchronized clock said so
-    first_offset_s REAL NOT NULL       -- what the clock said before it was synchronized
-);
-CREATE TABLE runs (
-    id INTEGER PRIMARY KEY, boot INTEGER NOT NULL REFERENCES boots, began_s REAL NOT NULL, ended_s REAL,
-    version TEXT NOT NULL, model TEXT NOT NULL, site TEXT NOT NULL
-);
-CREATE TABLE streams (
-    id INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES runs, device TEXT NOT NULL,
-    sample_rate_hz INTEGER NOT NULL, channels INTEGER NOT NULL, began_s REAL NOT NULL
-);
-CREATE TABLE anchors (
-    stream INTEGER NOT NULL REFERENCES streams, sample INTEGER NOT NULL, boot_s REAL NOT NULL,
-    utc_s REAL NOT NULL, synchronized INTEGER NOT NULL
-);
-CREATE TABLE heard (
-    id INTEGER PRIMARY KEY, stream INTEGER NOT NULL REFERENCES streams,
-    began_s REAL NOT NULL, first_sample INTEGER NOT NULL, samples INTEGER NOT NULL
-);
-CREATE TABLE gaps (
-    id INTEGER PRIMARY KEY, boot INTEGER NOT NULL REFERENCES boots, began_s REAL NOT NULL,
-    length_s REAL,                     -- none while it lasts
-    cause TEXT NOT NULL
-);
-CREATE TABLE modes (boot INTEGER NOT NULL REFERENCES boots, boot_s REAL NOT NULL, mode TEXT NOT NULL);
-CREATE TABLE events (
-    id INTEGER PRIMARY KEY, stream INTEGER NOT NULL REFERENCES streams,
-    onset_sample INTEGER NOT NULL, offset_sample INTEGER NOT NULL, onset_s REAL NOT NULL,
-    utc_s REAL NOT NULL, uncertainty_s REAL, corrected INTEGER NOT NULL DEFAULT 0,
-    low_hz REAL NOT NULL, high_hz REAL NOT NULL, peak_hz REAL NOT NULL, score REAL NOT NULL,
-    area_hz_s REAL NOT NULL, snr_db REAL NOT NULL
-);
-CREATE TABLE clips (
-    id INTEGER PRIMARY KEY, path TEXT UNIQUE NOT NULL, stream INTEGER NOT NULL REFERENCES streams,
-    first_sample INTEGER NOT NULL, samples INTEGER NOT NULL, bytes INTEGER NOT NULL, score REAL
-);
-CREATE TABLE state (
-    id INTEGER PRIMARY KEY CHECK (id = 1), run INTEGER NOT NULL REFERENCES runs, boot_s REAL NOT NULL,
-    json TEXT NOT NULL
-);
-CREATE VIEW boot_of_stream AS  -- what turns a sample into boot_s and UTC
-    SELECT streams.id AS stream, streams.run, streams.sample_rate_hz, streams.began_s AS stream_began_s,
-    boots.id AS boot, boots.offset_s
-    FROM streams JOIN runs ON runs.id = streams.run JOIN boots ON boots.id = runs.boot;
-CREATE INDEX events_by_utc ON events (utc_s);
-"""
 
 
 @dataclass(frozen=True)
@@ -102,58 +48,9 @@ class Store:
         self.path = folder / FILE_NAME
         self.set_aside: Path | None = None
         if read_only:
-            if not self.path.is_file():
-                raise StoreError(f"there is no {self.path}: name the folder of `birdedge listen --out`")
-            # Where no log lies beside it and none can be made, as on a card in a reader, the file is taken as it is.
-            log = self.path.with_name(f"{FILE_NAME}-wal")
-            immutable = int(not log.exists() and not os.access(folder, os.W_OK))
-            uri = f"{self.path.absolute().as_uri()}?mode=ro&immutable={immutable}"
-            self._db = sqlite3.connect(uri, uri=True, timeout=10.0)
-            return
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._db = self._open()
-        except StoreError:
-            raise
-        except (OSError, sqlite3.OperationalError) as error:
-            kind = StoreError if _is_mistake(error, self.path) else DiskError
-            raise kind(
-                f"{self.path} cannot be opened ({error}): name a folder that can be written to and has room"
-            ) from error
-
-    def _open(self) -> sqlite3.Connection:
-        db = self._connect()
-        try:
-            whole = db.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
-                raise
-            whole = False
-        if not whole:
-            db.close()
-            self.set_aside = _set_aside(self.path)
-            db = self._connect()
-        with db:
-            version = db.execute("PRAGMA user_version").fetchone()[0]
-            if version > SCHEMA_VERSION:
-                raise StoreError(
-                    f"{self.path} was written by a newer birdedge (schema {version}, this one knows "
-                    f"{SCHEMA_VERSION}): update birdedge, or name another folder"
-                )
-            if version == 0:
-                db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-        return db
-
-    def _connect(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self.path, timeout=10.0, isolation_level="DEFERRED", check_same_thread=False)
-        try:
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = FULL")  # a commit outlives a power cut
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
-                db.close()
-                raise
-        return db
+            self._db = open_to_read(self.path)
+        else:
+            self._db, self.set_aside = open_to_write(self.path)
 
     def close(self) -> None:
         """Commits, and folds the write-ahead log into the file."""
@@ -332,26 +229,3 @@ class Store:
             yield
         except sqlite3.Error as error:
             raise DiskError(f"{self.path} cannot be written or read ({error}): check its disk") from error
-
-
-def _is_mistake(error: OSError | sqlite3.Error, path: Path) -> bool:
-    """As `is_mistake`; since SQLite does not say why it cannot open a file, the system is asked."""
-    if isinstance(error, OSError):
-        return is_mistake(error)
-    try:
-        with path.open("ab"), tempfile.TemporaryFile(dir=path.parent):
-            return False
-    except OSError as cause:
-        return is_mistake(cause)
-
-
-def _set_aside(path: Path) -> Path:
-    """Gives a damaged file, and what belongs to it, another name; nothing is deleted."""
-    number = 1
-    while (aside := path.with_name(f"{path.stem}.damaged-{number}{path.suffix}")).exists():
-        number += 1
-    for suffix in ("", "-wal", "-shm"):
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            part.rename(aside.with_name(aside.name + suffix))
-    return aside

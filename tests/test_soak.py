@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from benchmarks.soak import book_figures, process_figures
+from benchmarks.soak_figures import book_figures, process_figures
 from benchmarks.virtual_microphone import missing_packages
+from birdedge.edge.database import FILE_NAME
 from birdedge.edge.event import Event
-from birdedge.edge.store import FILE_NAME, Stamp, Store
+from birdedge.edge.store import Stamp, Store
 
 ROOT = Path(__file__).parents[1]
 RATE_HZ = 48_000

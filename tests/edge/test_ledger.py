@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from birdedge.edge import database
 from birdedge.edge.book import Reading
 from birdedge.edge.coverage import coverage
 from birdedge.edge.errors import StoreError
@@ -242,7 +243,9 @@ def test_while_the_disk_fails_facts_wait_and_then_all_is_written(tmp_path, monke
 def test_a_book_that_can_be_begun_only_later_has_all_from_the_beginning(tmp_path, monkeypatch, offset_s):
     clocks = Clocks(synchronized=False)
     with monkeypatch.context() as broken:
-        broken.setattr(Store, "_connect", lambda _: (_ for _ in ()).throw(OSError(errno.ENOSPC, "no room")))
+        broken.setattr(
+            database, "_connect", lambda _: (_ for _ in ()).throw(OSError(errno.ENOSPC, "no room"))
+        )
         ledger = begun(tmp_path, clocks)
         assert "no room" in ledger.problem
         hear(ledger, clocks, 0, 60)

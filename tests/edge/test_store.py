@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from birdedge.edge.database import FILE_NAME, SCHEMA_VERSION
 from birdedge.edge.errors import DiskError, StoreError
 from birdedge.edge.event import Event
-from birdedge.edge.store import FILE_NAME, SCHEMA_VERSION, Stamp, Store
+from birdedge.edge.store import Stamp, Store
 
 # Commits a heard second after another, and says so once it is committed.
 WRITER = """

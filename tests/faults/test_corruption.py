@@ -9,8 +9,8 @@ from contextlib import closing
 
 import pytest
 
+from birdedge.edge.database import FILE_NAME
 from birdedge.edge.model import DEFAULT_MODEL, bundled_models
-from birdedge.edge.store import FILE_NAME
 from tests.faults.daemon import BIRDEDGE, ENVIRONMENT, Daemon
 
 SEED = 11

@@ -15,9 +15,9 @@ from datetime import datetime
 import pytest
 import soundfile
 
+from birdedge.edge.database import FILE_NAME
 from birdedge.edge.guano import read_guano
 from birdedge.edge.mask_file import read_mask_file
-from birdedge.edge.store import FILE_NAME
 from tests.faults.daemon import ENVIRONMENT, Daemon
 
 SEED = 5
