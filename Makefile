@@ -31,7 +31,7 @@ lint: .venv/installed ## check style and types
 	.venv/bin/mypy
 
 clean: ## remove the environments and everything built
-	rm -rf .venv .venv-listen build dist birdedge.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-listen .venv-peers build dist birdedge.egg-info .mypy_cache .pytest_cache .ruff_cache
 
 .venv/installed: extras := [dev]
 

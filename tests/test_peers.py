@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import birdnet, peers
-from benchmarks.peers import agreement, classical, environments, silero_vad
+from benchmarks import peers
+from benchmarks.peers import agreement, birdnet, classical, environments, silero_vad
 from benchmarks.peers.costs import BIRDNET, COMMANDS, FILE, LIVE, NETWORK, SILERO, Worker, measure_costs
 from birdedge.edge.event import Event
 from birdedge.edge.soundscape import soundscape

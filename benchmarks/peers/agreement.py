@@ -19,7 +19,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from benchmarks import birdnet
+from benchmarks.peers import birdnet
 from birdedge.edge.audio_file import AudioFile
 from birdedge.edge.event import Event
 from birdedge.edge.listening import listen

@@ -22,9 +22,8 @@ import numpy as np
 import soundfile
 import soxr
 
-from benchmarks import birdnet
 from benchmarks.cost import process_cost
-from benchmarks.peers import environments
+from benchmarks.peers import birdnet, environments
 from birdedge.edge.model import DEFAULT_MODEL
 from birdedge.edge.soundscape import soundscape
 
