@@ -34,6 +34,11 @@ from birdedge.edge.stream import Stream
 
 log = logging.getLogger(__name__)
 STATE_EVERY_S = 5.0
+AT_START = (
+    "tables",
+    "denoised",
+    "commit_s",
+)  # what a new configuration does not change in a running recorder
 FOUND_AT_ONCE = 500  # clips without a row that are told together
 
 
@@ -96,8 +101,11 @@ class Recorder:
                 self.ledger.gap_began("restart")
                 self._notifier.reloading()
                 try:
-                    self._configure(self._reread())
+                    config, before = self._reread(), self._config
+                    self._configure(config)
                     log.info("the configuration was read anew")
+                    if late := [n for n in AT_START if getattr(config, n) != getattr(before, n)]:
+                        log.warning("%s: changed when birdedge starts again", ", ".join(late))
                 except BirdedgeError as error:
                     log.error("%s; the configuration stays as it was", error)
                 self._notifier.ready()
