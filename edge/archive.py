@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -94,10 +95,10 @@ def segment_files(
     # Spawned, not forked: threads of the parent's libraries do not survive a fork.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, context, _open_model, (model,)) as pool:
-        tasks = [pool.submit(_in_process, path, stem, wanted, channel) for path, stem in stems.items()]
+        tasks = deque(pool.submit(_in_process, path, stem, wanted, channel) for path, stem in stems.items())
         try:
-            for task in tasks:
-                done = task.result()
+            while tasks:
+                done = tasks.popleft().result()  # which keeps nothing of what is done
                 progress(done.duration_s)
                 yield done
         finally:

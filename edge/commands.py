@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
@@ -14,6 +17,9 @@ from birdedge.edge.errors import SettingsError
 from birdedge.edge.listen_command import DEMO_S, DEMO_SEED
 from birdedge.edge.sources import file_name
 from birdedge.edge.tables import FORMATS
+
+if TYPE_CHECKING:  # what loads onnxruntime waits until it is needed
+    from birdedge.edge.archive import Segmentation
 
 
 @click.command()
@@ -52,7 +58,7 @@ def segment(
       birdedge segment dawn.wav
       birdedge segment archive/ --out tables/ --format raven --format csv --jobs 4
     """
-    from birdedge.edge.archive import Segmentation, segment_files
+    from birdedge.edge.archive import segment_files
     from birdedge.edge.recording_output import Wanted
     from birdedge.edge.tables import combined_raven, event_json
 
@@ -62,30 +68,46 @@ def segment(
             "all.selections.txt is the table of all files; rename the recording that is called 'all'"
         )
     wanted = Wanted(out, formats or ("csv",), masks)
-    done: list[Segmentation] = []
+    totals = _Totals()
     with click.progressbar(length=_total_ms(paths), label=f"{len(paths)} file(s)", file=sys.stderr) as bar:
-        for result in segment_files(
-            model, paths, wanted, jobs, channel, lambda s: bar.update(round(s * 1000))
-        ):
-            done.append(result)
-            if result.error:
-                click.echo(f"\nError: {result.error}", err=True)
-            elif out is None and masks is None:
-                for event in result.events:
-                    if not print_line(event_json(event, file_name(result.path))):
-                        return
-    failed = sum(d.error is not None for d in done)
-    if out is not None and failed < len(done):
-        combined_raven(
-            out / "all.selections.txt",
-            [(file_name(d.path), d.duration_s, d.events) for d in done if not d.error],
-        )
-    events, heard_s = sum(len(d.events) for d in done), sum(d.duration_s for d in done)
+        results = segment_files(model, paths, wanted, jobs, channel, lambda s: bar.update(round(s * 1000)))
+        whole = _whole(results, totals)
+        if out is not None:
+            rows = ((file_name(r.path), r.duration_s, r.events) for r in whole)
+            combined_raven(out / "all.selections.txt", rows)
+        else:
+            for result in whole:
+                lines = () if masks else (event_json(e, file_name(result.path)) for e in result.events)
+                if not all(print_line(line) for line in lines):
+                    return
     click.echo(
-        f"{len(done) - failed} of {len(done)} file(s), {heard_s:.1f} s of sound, {events} event(s)", err=True
+        f"{totals.files - totals.failed} of {totals.files} file(s), {totals.heard_s:.1f} s of sound, "
+        f"{totals.events} event(s)",
+        err=True,
     )
-    if failed:
+    if totals.failed:
         sys.exit(1)
+
+
+@dataclass
+class _Totals:
+    files: int = 0
+    failed: int = 0
+    events: int = 0
+    heard_s: float = 0.0
+
+
+def _whole(results: Iterator[Segmentation], totals: _Totals) -> Iterator[Segmentation]:
+    """Those that could be read, one at a time since an archive has no end; of the others it says why not."""
+    for result in results:
+        totals.files += 1
+        totals.events += len(result.events)
+        totals.heard_s += result.duration_s
+        if result.error:
+            totals.failed += 1
+            click.echo(f"\nError: {result.error}", err=True)
+        else:
+            yield result
 
 
 @click.command()

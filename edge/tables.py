@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -211,7 +212,7 @@ def _encoded(text: str) -> bytes:
 
 
 def combined_raven(path: Path, recordings: Iterable[tuple[str | Path, float, Iterable[Event]]]) -> None:
-    """Write one Raven table for several recordings, as Raven does for sounds opened as a file sequence.
+    """Write one Raven table for the recordings, if there are any, as Raven does for a file sequence.
 
     Begin and End Time run on through the sequence; Begin Path and File Offset say where in which file.
 
@@ -224,10 +225,14 @@ def combined_raven(path: Path, recordings: Iterable[tuple[str | Path, float, Ite
     """
     selection = 0
     begin_s = 0.0
+    recordings = iter(recordings)
+    first = next(recordings, None)
+    if first is None:
+        return
     with replacing(path) as file:
         with output_errors(path):
             file.write(_encoded(_raven_header()))
-        for recording, duration_s, events in recordings:
+        for recording, duration_s, events in chain([first], recordings):
             for event in events:
                 selection += 1
                 with output_errors(path):

@@ -1,20 +1,27 @@
 """Many recordings at full speed: each as it would be alone, a bad one reported, in one process or several."""
 
 import csv
+import weakref
 from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from click.testing import CliRunner
 
-from birdedge.edge.archive import segment_file, segment_files
+from birdedge.edge.archive import NO_MASK, Segmentation, segment_file, segment_files
+from birdedge.edge.commands import segment
 from birdedge.edge.errors import AudioFileError, ModelMissingError, OutputError
+from birdedge.edge.event import Event
 from birdedge.edge.mask_file import read_mask_file
 from birdedge.edge.model import DEFAULT_MODEL, Model, bundled_models
 from birdedge.edge.pipeline import Pipeline
 from birdedge.edge.recording_output import Wanted
 from birdedge.edge.soundscape import soundscape
 from birdedge.edge.tables import FORMATS
+
+EVENT = Event(0.1, 0.4, 2000.0, 3000.0, 2500.0, 0.97, 200.0, 9.0, 12, 32, NO_MASK)
 
 
 @pytest.fixture(scope="module")
@@ -121,3 +128,24 @@ def test_progress_adds_up_to_the_length_of_all(recordings, jobs):
     told = []
     list(segment_files(DEFAULT_MODEL, recordings, Wanted(), jobs, progress=told.append))
     assert sum(told) == pytest.approx(6.0 + 9.0 + 4.0, abs=0.001)
+
+
+@pytest.mark.parametrize("options", [[], ["--out", "tables"]])
+def test_of_an_archive_one_file_at_a_time_is_kept(tmp_path, monkeypatch, options):
+    """Else twenty terabytes of recordings would fill the memory with their events."""
+    monkeypatch.chdir(tmp_path)
+    soundfile.write("a.wav", np.zeros(800), 8000)
+    earlier = []
+
+    def segmented(*_):
+        for _ in range(10):
+            result = Segmentation(Path("a.wav"), 0.1, (EVENT,))
+            earlier.append(weakref.ref(result))
+            yield result
+            del result
+            assert sum(reference() is not None for reference in earlier) <= 1
+
+    monkeypatch.setattr("birdedge.edge.archive.segment_files", segmented)
+    ran = CliRunner().invoke(segment, ["a.wav", *options])
+    assert ran.exit_code == 0, ran.output
+    assert "10 of 10 file(s), 1.0 s of sound, 10 event(s)" in ran.output
