@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import struct
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -22,15 +23,36 @@ from birdedge.edge.recording_output import RecordingOutput, Wanted
 from birdedge.edge.sources import FAST_BLOCK_SAMPLES, file_name
 
 NO_MASK = np.zeros((0, 0), np.uint8)
+_COLUMNS = tuple(field.name for field in fields(Event) if field.name != "mask")
+_ROW = struct.Struct("8d2q")  # of these columns
+
+
+class Events:
+    """The events of a file without their masks, which are written by then: 80 bytes each, since a day has thousands."""
+
+    def __init__(self, events: Iterable[Event] = ()) -> None:
+        self._rows = bytearray()
+        self.add(events)
+
+    def add(self, events: Iterable[Event]) -> None:
+        """More of them."""
+        for event in events:
+            self._rows += _ROW.pack(*(getattr(event, name) for name in _COLUMNS))
+
+    def __len__(self) -> int:
+        return len(self._rows) // _ROW.size
+
+    def __iter__(self) -> Iterator[Event]:
+        return (Event(*values, mask=NO_MASK) for values in _ROW.iter_unpack(self._rows))
 
 
 @dataclass(frozen=True)
 class Segmentation:
-    """What became of one file: its events (without their masks), or why there are none."""
+    """What became of one file: its events, or why there are none."""
 
     path: Path
     duration_s: float
-    events: tuple[Event, ...]
+    events: Events
     error: str | None = None
 
 
@@ -48,25 +70,20 @@ def segment_file(
         AudioError: the file cannot be read to its end; nothing of it is written.
         OutputError: a result cannot be written.
     """
-    events: list[Event] = []
+    events = Events()
     with AudioFile(path) as file:
         pipeline = Pipeline(model, file.sample_rate_hz, file.channels, channel)
         with RecordingOutput(wanted, stem, file_name(path), model.card, atomic=True) as output:
             for block in file.blocks(FAST_BLOCK_SAMPLES):
                 found = pipeline.push(block)
                 output.write(found)
-                events += _without_masks(found.events)
+                events.add(found.events)
                 progress(len(block) / file.sample_rate_hz)
             found = pipeline.flush()
             output.write(found)
-            events += _without_masks(found.events)
+            events.add(found.events)
         duration_s = pipeline.heard_samples / file.sample_rate_hz
-    return Segmentation(path, duration_s, tuple(events))
-
-
-def _without_masks(events: list[Event]) -> list[Event]:
-    """A file may hold thousands, whose masks are written and need not be kept."""
-    return [replace(event, mask=NO_MASK) for event in events]
+    return Segmentation(path, duration_s, events)
 
 
 def segment_files(
@@ -131,4 +148,4 @@ def _reported(
     except OutputError:
         raise
     except BirdedgeError as error:
-        return Segmentation(path, 0.0, (), str(error))
+        return Segmentation(path, 0.0, Events(), str(error))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-@dataclass(frozen=True, eq=False, slots=True)  # an archive's file may hold many
+@dataclass(frozen=True, eq=False)
 class Event:
     """One bird sound in time and frequency.
 

@@ -2,7 +2,7 @@
 
 import csv
 import weakref
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 
-from birdedge.edge.archive import NO_MASK, Segmentation, segment_file, segment_files
+from birdedge.edge.archive import NO_MASK, Events, Segmentation, segment_file, segment_files
 from birdedge.edge.commands import segment
 from birdedge.edge.errors import AudioFileError, ModelMissingError, OutputError
 from birdedge.edge.event import Event
@@ -130,6 +130,14 @@ def test_progress_adds_up_to_the_length_of_all(recordings, jobs):
     assert sum(told) == pytest.approx(6.0 + 9.0 + 4.0, abs=0.001)
 
 
+def test_events_are_kept_without_their_masks_and_otherwise_as_they_were():
+    other = replace(EVENT, snr_db=float("nan"), score=np.float64(0.1), first_frame=2**40)
+    kept = Events([EVENT])
+    kept.add([other])
+    assert len(kept) == 2
+    assert [repr(event) for event in kept] == [repr(EVENT), repr(replace(other, score=0.1))]
+
+
 @pytest.mark.parametrize("options", [[], ["--out", "tables"]])
 def test_of_an_archive_one_file_at_a_time_is_kept(tmp_path, monkeypatch, options):
     """Else twenty terabytes of recordings would fill the memory with their events."""
@@ -139,7 +147,7 @@ def test_of_an_archive_one_file_at_a_time_is_kept(tmp_path, monkeypatch, options
 
     def segmented(*_):
         for _ in range(10):
-            result = Segmentation(Path("a.wav"), 0.1, (EVENT,))
+            result = Segmentation(Path("a.wav"), 0.1, Events([EVENT]))
             earlier.append(weakref.ref(result))
             yield result
             del result
