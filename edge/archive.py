@@ -43,7 +43,7 @@ class Events:
         return len(self._rows) // _ROW.size
 
     def __iter__(self) -> Iterator[Event]:
-        return (Event(*values, mask=NO_MASK) for values in _ROW.iter_unpack(self._rows))
+        return (Event(*(*values, NO_MASK)) for values in _ROW.iter_unpack(self._rows))
 
 
 @dataclass(frozen=True)
