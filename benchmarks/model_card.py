@@ -65,8 +65,7 @@ def _section(card: ModelCard, size_bytes: int, forms: list[str]) -> str:
         f"lookahead, {card.past_s:.2f} s of past.",
         f"- **Input**: {card.grid.sample_rate_hz} Hz mono, {card.grid.bins} bins of {card.grid.bin_hz:g} Hz every "
         f"{1000 * card.grid.hop_s:g} ms, in decibels over a floor that each bin keeps for itself.",
-        f"- **Thresholds**: a bin is bird from probability {card.threshold:.2f}; the mean of an event of 100 Hz s is "
-        f"{card.events.lowest_score:g} or more, of a tenfold area {card.events.less_for_tenfold:g} less.",
+        f"- **Thresholds**: a bin is bird from probability {card.threshold:.2f}; {card.events.in_words}.",
     ]
     if forms:
         lines.append(f"- **The same bits, at another cost**: {', '.join(forms)}.")

@@ -95,10 +95,21 @@ class Book:
             self.store.undo()
         self._page = replace(self._safe_page)
 
+    def begin(self) -> None:
+        """The run's first rows, once; as it was when it began, though the disk may have become well only now."""
+        page, began, store = self._page, self._began, self.store
+        if page.run:
+            return
+        page.boot = store.begin_boot(self._boot_id, began.utc_s - began.boot_s, bool(began.synchronized))
+        offset_s, synchronized = store.rows(
+            "SELECT offset_s, synchronized FROM boots WHERE id = ?", (page.boot,)
+        )[0]
+        page.offset_s, page.synchronized = offset_s, bool(synchronized)
+        self._close_earlier_run(began)
+        page.run = store.begin_run(page.boot, began.boot_s, __version__, self._model, self._site)
+
     def follow_clock(self, now: Reading) -> None:
-        """Writes the run's first rows where they are not there yet, and what a synchronized clock says of UTC."""
-        if not self._page.run:
-            self._begin()
+        """What a synchronized clock says of UTC."""
         page = self._page
         offset_s = now.utc_s - now.boot_s
         if now.synchronized and (not page.synchronized or abs(offset_s - page.offset_s) > CLOCK_STEP_S):
@@ -172,17 +183,6 @@ class Book:
         """It ended as it should."""
         self._end_gap(boot_s)
         self.store.end_run(self._page.run, boot_s)
-
-    def _begin(self) -> None:
-        """The run's first rows, as it was when it began, though the disk may have become well only now."""
-        page, began, store = self._page, self._began, self.store
-        page.boot = store.begin_boot(self._boot_id, began.utc_s - began.boot_s, bool(began.synchronized))
-        offset_s, synchronized = store.rows(
-            "SELECT offset_s, synchronized FROM boots WHERE id = ?", (page.boot,)
-        )[0]
-        page.offset_s, page.synchronized = offset_s, bool(synchronized)
-        self._close_earlier_run(began)
-        page.run = store.begin_run(page.boot, began.boot_s, __version__, self._model, self._site)
 
     def _close_earlier_run(self, now: Reading) -> None:
         """The gap since the last sound of the run before this one."""

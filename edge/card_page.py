@@ -14,7 +14,7 @@ from birdedge.edge.card import ModelCard
 
 def card_page(card: ModelCard, path: Path) -> str:
     """What a person wants to know of a model before trusting it."""
-    grid, events = card.grid, card.events
+    grid = card.grid
     high_hz = grid.low_hz + (grid.bins - 1) * grid.bin_hz
     state_bytes = sum(math.prod(s.shape) * np.dtype(s.dtype).itemsize for s in card.states)
     lines = [
@@ -32,11 +32,7 @@ def card_page(card: ModelCard, path: Path) -> str:
         _row(
             "size", f"{card.parameters} parameters, {len(card.states)} states of {state_bytes / 1000:.0f} kB"
         ),
-        _row(
-            "bird from",
-            f"probability {card.threshold:.2f}; the mean of an event of 100 Hz s is {events.lowest_score:g} or more, "
-            f"of a tenfold area {events.less_for_tenfold:g} less",
-        ),
+        _row("bird from", f"probability {card.threshold:.2f}; {card.events.in_words}"),
         *_table("measured", card.figures),
         *_table("quantization", card.quantization),
         "trained on",

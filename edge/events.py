@@ -57,6 +57,14 @@ class EventSettings:
         if self.longest_s < 1.0:
             raise SettingsError(f"longest_s is {self.longest_s}; it must be at least 1 second")
 
+    @property
+    def in_words(self) -> str:
+        """What an event needs of its mean probability."""
+        return (
+            f"the mean of an event of {SCORED_HZ_S:g} Hz s is {self.lowest_score:g} or more, "
+            f"of a tenfold area {self.less_for_tenfold:g} less"
+        )
+
     def lowest_score_of(self, area_hz_s: float) -> float:
         """What the mean probability of an event of this area reaches."""
         return self.lowest_score - self.less_for_tenfold * math.log10(area_hz_s / SCORED_HZ_S)

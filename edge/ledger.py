@@ -157,6 +157,7 @@ class Ledger:
     def _commit(self) -> None:
         waiting = len(self._facts)
         try:
+            self.book.begin()
             self.book.follow_clock(self._read())
             for at in range(waiting):
                 self._facts[at]()

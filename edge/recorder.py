@@ -34,11 +34,8 @@ from birdedge.edge.stream import Stream
 
 log = logging.getLogger(__name__)
 STATE_EVERY_S = 5.0
-AT_START = (
-    "tables",
-    "denoised",
-    "commit_s",
-)  # what a new configuration does not change in a running recorder
+# What a new configuration does not change in a running recorder.
+AT_START = ("tables", "denoised", "commit_s")
 FOUND_AT_ONCE = 500  # clips without a row that are told together
 
 
@@ -63,6 +60,7 @@ class Recorder:
 
     def __init__(self, config: Config, folder: Path, reread: Callable[[], Config]) -> None:
         self._folder, self._reread = folder, reread
+        self._first_config = config
         self._notifier = Notifier()
         self._stream: Stream | None = None
         self._reloading = False
@@ -101,10 +99,11 @@ class Recorder:
                 self.ledger.gap_began("restart")
                 self._notifier.reloading()
                 try:
-                    config, before = self._reread(), self._config
-                    self._configure(config)
+                    self._configure(self._reread())
                     log.info("the configuration was read anew")
-                    if late := [n for n in AT_START if getattr(config, n) != getattr(before, n)]:
+                    if late := [
+                        n for n in AT_START if getattr(self._config, n) != getattr(self._first_config, n)
+                    ]:
                         log.warning("%s: changed when birdedge starts again", ", ".join(late))
                 except BirdedgeError as error:
                     log.error("%s; the configuration stays as it was", error)

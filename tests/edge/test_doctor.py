@@ -354,9 +354,8 @@ def test_without_portaudio_the_mend_is_named_and_the_rest_is_still_looked_at(tmp
     assert {checks[name]["state"] for name in ("device", *HEARD_CHECKS)} == {"skip"}
     assert checks["model speed"]["found"].startswith("birdedge-int8 takes ")
     assert {"clock", "folder", "disk space", "disk speed", "permission"} < set(checks)
-    failures = sum(
-        check["state"] == "fail" for check in checks.values()
-    )  # a busy machine may fail at speed too
+    # A busy machine may fail at speed too.
+    failures = sum(check["state"] == "fail" for check in checks.values())
     assert f"{failures} failure(s)" in said
 
 
