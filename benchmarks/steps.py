@@ -178,6 +178,7 @@ def aims(figures: Figures) -> list[tuple[str, str, bool]]:
 def plot(figures: Figures, path: Path) -> None:
     """CPU time against frames a call, of one thread and of two."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator
 
     figure = Figure(figsize=(7, 3.5), layout="constrained")
     axes = figure.subplots()
@@ -189,10 +190,11 @@ def plot(figures: Figures, path: Path) -> None:
             axes.annotate(row["model"], at, xytext=(5, 3), textcoords="offset points", fontsize="xx-small")
     for threads in THREADS:
         axes.plot([], [], "o" if threads == 1 else "s", color=f"C{threads - 1}", label=f"threads: {threads}")
-    axes.margins(x=0.15)
+    axes.margins(x=0.25)  # room for the names
     axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter("{x:g}")
+    axes.minorticks_off()
     axes.set_xlabel("frames a call")
     axes.set_ylabel("CPU ms a second of sound")
     axes.legend()

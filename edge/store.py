@@ -228,4 +228,6 @@ class Store:
         try:
             yield
         except sqlite3.Error as error:
-            raise DiskError(f"{self.path} cannot be written or read ({error}): check its disk") from error
+            raise DiskError(
+                f"{self.path} cannot be written or read ({error}): check its disk, and whether it is a recorder's"
+            ) from error
