@@ -10,8 +10,8 @@ from pathlib import Path
 
 import click
 
-from benchmarks import results
-from benchmarks.results import FOLDER, ONE_THREAD, PARTS
+from benchmarks.report import results
+from benchmarks.report.results import FOLDER, ONE_THREAD, PARTS
 
 QUICK_PARTS = PARTS[: PARTS.index("accuracy")]  # need no torch, no recordings, nothing to fetch
 QUICK_FOLDER = FOLDER.parent / "build" / "bench-quick"
@@ -37,7 +37,7 @@ def main(parts: tuple[str, ...], quick: bool, data: Path | None, out: Path | Non
     \b
     Example:
       python -m benchmarks --data recordings/
-      python -m benchmarks steps live
+      python -m benchmarks latency live
       python -m benchmarks --quick
     """
     # Before numpy reads it; and the user's own choice of a model is not the benchmark's business.

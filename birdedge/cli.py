@@ -13,22 +13,22 @@ from birdedge import __version__
 from birdedge.edge.errors import BirdedgeError
 
 COMMANDS = {  # command: its module, and the extra it needs to run (not to be listed)
-    "listen": ("birdedge.edge.listen_command", ""),
-    "status": ("birdedge.edge.recorder_commands", ""),
-    "config": ("birdedge.edge.recorder_commands", ""),
-    "service": ("birdedge.edge.service_command", ""),
-    "doctor": ("birdedge.edge.doctor_command", ""),
-    "segment": ("birdedge.edge.commands", ""),
-    "plot": ("birdedge.edge.commands", ""),
-    "devices": ("birdedge.edge.commands", ""),
-    "demo": ("birdedge.edge.commands", ""),
-    "models": ("birdedge.edge.model_commands", ""),
-    "inspect": ("birdedge.edge.model_commands", ""),
-    "verify": ("birdedge.edge.model_commands", ""),
-    "bench": ("birdedge.edge.model_commands", ""),
-    "train": ("birdedge.train.commands", "train"),
-    "evaluate": ("birdedge.train.evaluation.command", "train"),
-    "export": ("birdedge.export.commands", "export"),
+    "listen": ("birdedge.edge.cli.listen", ""),
+    "status": ("birdedge.edge.cli.recorder", ""),
+    "config": ("birdedge.edge.cli.recorder", ""),
+    "service": ("birdedge.edge.cli.service", ""),
+    "doctor": ("birdedge.edge.cli.doctor", ""),
+    "segment": ("birdedge.edge.cli.commands", ""),
+    "plot": ("birdedge.edge.cli.commands", ""),
+    "devices": ("birdedge.edge.cli.commands", ""),
+    "demo": ("birdedge.edge.cli.commands", ""),
+    "models": ("birdedge.edge.cli.models", ""),
+    "inspect": ("birdedge.edge.cli.models", ""),
+    "verify": ("birdedge.edge.cli.models", ""),
+    "bench": ("birdedge.edge.cli.models", ""),
+    "train": ("birdedge.train.cli", "train"),
+    "evaluate": ("birdedge.train.evaluation.cli", "train"),
+    "export": ("birdedge.export.cli", "export"),
 }
 
 

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from birdedge.edge.card import State
-from birdedge.train.unet import CausalConv, DilatedBlock, UNet, Up
+from birdedge.edge.models.card import State
+from birdedge.train.networks.unet import CausalConv, DilatedBlock, UNet, Up
 
 OPSET = 18
 

@@ -18,8 +18,8 @@ from onnxruntime.quantization import CalibrationMethod, QuantType
 from onnxruntime.quantization.calibrate import TensorData, TensorsData
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
-from birdedge.edge.card import State
-from birdedge.edge.model import session_options
+from birdedge.edge.models.card import State
+from birdedge.edge.models.model import session_options
 from birdedge.export.graph import graph_states
 
 Float32 = NDArray[np.float32]

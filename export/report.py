@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from birdedge.export.exporter import Exported
+from birdedge.export.export import Exported
 
 MEANING = {
     "torch_to_onnx": "torch, whole sequences, against the ONNX graph call by call: greatest difference of probability",

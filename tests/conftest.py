@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.virtual_microphone import VirtualMicrophone, missing_packages, running_virtual_microphone
+from benchmarks.support.virtual_microphone import (
+    VirtualMicrophone,
+    missing_packages,
+    running_virtual_microphone,
+)
 
 # Before torch is there to read it: threads of small networks wait for one another where cores are shared.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -14,10 +14,10 @@ import pytest
 import soundfile
 
 from birdedge.cli import main
-from birdedge.edge.card import CARD_KEY
-from birdedge.edge.model import DEFAULT_MODEL, bundled_models
-from birdedge.edge.model_file import DIGEST_KEY, with_digest
-from birdedge.edge.soundscape import soundscape
+from birdedge.edge.models.card import CARD_KEY
+from birdedge.edge.models.model import DEFAULT_MODEL, bundled_models
+from birdedge.edge.models.validation import DIGEST_KEY, with_digest
+from birdedge.edge.synthesis.soundscape import soundscape
 
 ROOT = Path(__file__).parents[1]
 BIRDEDGE = (sys.executable, "-m", "birdedge")

@@ -13,17 +13,17 @@ import onnx
 import pytest
 import soundfile
 
-from benchmarks.model_card import models_in_order
+from benchmarks.report.model_card import models_in_order
 from birdedge import __version__
 from birdedge.cli import COMMANDS
-from birdedge.edge.card import CARD_KEY
-from birdedge.edge.clip_denoise import denoise
-from birdedge.edge.mask_file import read_mask_file
-from birdedge.edge.model import Model, bundled_models
-from birdedge.edge.model_file import with_digest
-from birdedge.edge.pipeline import Pipeline
-from birdedge.edge.soundscape import soundscape
-from birdedge.edge.tables import EVENT_COLUMNS, FORMATS
+from birdedge.edge.formats.mask_npz import read_mask_file
+from birdedge.edge.models.card import CARD_KEY
+from birdedge.edge.models.model import Model, bundled_models
+from birdedge.edge.models.validation import with_digest
+from birdedge.edge.pipeline.denoise import denoise
+from birdedge.edge.pipeline.pipeline import Pipeline
+from birdedge.edge.sinks.table_file import EVENT_COLUMNS, FORMATS
+from birdedge.edge.synthesis.soundscape import soundscape
 
 ROOT = Path(__file__).parents[1]
 BIRDEDGE = (sys.executable, "-m", "birdedge")

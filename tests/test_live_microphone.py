@@ -24,10 +24,10 @@ import pytest
 import soundfile
 import soxr
 
-from birdedge.edge.events import EventSettings
-from birdedge.edge.mask_file import read_mask_file
-from birdedge.edge.model import Model
-from birdedge.edge.pipeline import Pipeline
+from birdedge.edge.formats.mask_npz import read_mask_file
+from birdedge.edge.models.model import Model
+from birdedge.edge.pipeline.event_tracker import EventSettings
+from birdedge.edge.pipeline.pipeline import Pipeline
 
 ROOT = Path(__file__).parents[1]
 BIRDEDGE = (sys.executable, "-m", "birdedge")

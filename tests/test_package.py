@@ -77,7 +77,7 @@ def test_the_wheel_holds_every_file_of_the_four_folders_and_nothing_else(wheel: 
 
 
 @pytest.mark.parametrize(
-    "pattern", ["edge/models/*.onnx", "train/recipes/*.toml", "train/weights/*.safetensors"]
+    "pattern", ["edge/models/bundled/*.onnx", "train/recipes/*.toml", "train/weights/*.safetensors"]
 )
 def test_the_wheel_holds_the_model_and_what_trains_another(wheel: Path, pattern: str) -> None:
     with zipfile.ZipFile(wheel) as archive:
@@ -119,7 +119,7 @@ def test_importing_the_recorder_part_loads_nothing_of_the_workstation() -> None:
         "print(*sys.modules)\n"
     )
     loaded = run(sys.executable, "-c", script, cwd=ROOT).split()
-    assert "birdedge.edge.spectrogram" in loaded
+    assert "birdedge.edge.pipeline.spectrogram" in loaded
     assert [name for name in loaded if name in WORKSTATION_ONLY or name.startswith("birdedge.train")] == []
 
 
@@ -155,7 +155,7 @@ def breaks_direction(name: str, allowed: set[str]) -> bool:
         ("birdedge.edge.event.Event", False),
         ("birdedge.__version__", False),
         ("numpy", False),
-        ("birdedge.train.unet", True),
+        ("birdedge.train.networks.unet", True),
         ("birdedge.cli.main", True),
         ("train.unet", True),
         ("..train.unet", True),

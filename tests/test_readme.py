@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 
-from benchmarks.model_card import PAGE, page
-from benchmarks.readme import README, figures_part, listen_part, measured_parts
+from benchmarks.report.model_card import PAGE, page
+from benchmarks.report.readme import README, figures_part, listen_part, measured_parts
 
 TEXT = README.read_text(encoding="utf-8")
 
 
 def test_the_figures_are_those_of_the_bundled_cards() -> None:
-    assert f"<!-- figures -->\n{figures_part()}<!-- /figures -->" in TEXT, "run `python -m benchmarks.readme`"
+    assert f"<!-- figures -->\n{figures_part()}<!-- /figures -->" in TEXT, (
+        "run `python -m benchmarks.report.readme`"
+    )
 
 
 def test_the_model_card_page_is_that_of_the_bundled_cards() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "run `python -m benchmarks.readme`"
+    assert PAGE.read_text(encoding="utf-8") == page(), "run `python -m benchmarks.report.readme`"
 
 
 def test_every_measured_figure_is_that_of_results_json() -> None:
@@ -23,7 +25,9 @@ def test_every_measured_figure_is_that_of_results_json() -> None:
     quoted = [name for name in re.findall(r"<!-- ([a-z0-9]+) -->", TEXT) if name not in ("listen", "figures")]
     assert {"aims", "cost", "accuracy", "aarch64"} <= set(quoted)
     for name in quoted:
-        assert f"<!-- {name} -->\n{parts[name]}<!-- /{name} -->" in TEXT, "run `python -m benchmarks.readme`"
+        assert f"<!-- {name} -->\n{parts[name]}<!-- /{name} -->" in TEXT, (
+            "run `python -m benchmarks.report.readme`"
+        )
 
 
 def test_the_run_shown_is_what_the_command_prints_today() -> None:

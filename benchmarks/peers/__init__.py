@@ -14,7 +14,7 @@ from benchmarks.peers import environments
 from benchmarks.peers.agreement import measure_agreement
 from benchmarks.peers.costs import measure_costs
 from benchmarks.peers.page import TITLE, aims, plot, section
-from birdedge.train.recordings import read_index
+from birdedge.train.data.recordings import read_index
 
 __all__ = ["TITLE", "aims", "measure", "plot", "section"]
 

@@ -20,14 +20,14 @@ import soxr
 from numpy.typing import NDArray
 
 from benchmarks.peers import birdnet
-from birdedge.edge.audio_file import AudioFile
+from birdedge.edge.audio.file import AudioFile
+from birdedge.edge.audio.sources import FAST_BLOCK_SAMPLES
 from birdedge.edge.event import Event
-from birdedge.edge.listening import listen
-from birdedge.edge.model import Model
-from birdedge.edge.pipeline import Pipeline
-from birdedge.edge.sources import FAST_BLOCK_SAMPLES
+from birdedge.edge.models.model import Model
+from birdedge.edge.pipeline.pipeline import Pipeline
+from birdedge.edge.pipeline.run import listen
+from birdedge.train.data.recordings import held_out_recordings, read_index
 from birdedge.train.evaluation.intervals import interval
-from birdedge.train.recordings import held_out_recordings, read_index
 
 SURE = 0.5
 WINDOW_S = birdnet.WINDOW_SAMPLES / birdnet.SAMPLE_RATE_HZ

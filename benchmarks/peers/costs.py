@@ -22,10 +22,10 @@ import numpy as np
 import soundfile
 import soxr
 
-from benchmarks.cost import process_cost
+from benchmarks.parts.cost import process_cost
 from benchmarks.peers import birdnet, environments
-from birdedge.edge.model import DEFAULT_MODEL
-from birdedge.edge.soundscape import soundscape
+from birdedge.edge.models.model import DEFAULT_MODEL
+from birdedge.edge.synthesis.soundscape import soundscape
 
 FOLDER = Path(__file__).parent
 SCENE_S, SHORT_S = 60.0, 3.0

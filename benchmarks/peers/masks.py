@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from birdedge.edge.errors import ExtraMissingError
-from birdedge.edge.model import DEFAULT_MODEL, Model
+from birdedge.edge.models.model import DEFAULT_MODEL, Model
 from birdedge.train.evaluation.baselines import BASELINES, tuned_baseline
-from birdedge.train.evaluation.evaluate import mask_figures, score_sets
-from birdedge.train.evaluation.maskers import Masker, model_masker
-from birdedge.train.evaluation.open_masker import TUNING_MIXES
-from birdedge.train.evaluation.sets import EvaluationSets, read_sets, validation_mixes
+from birdedge.train.evaluation.datasets import EvaluationSets, read_sets, validation_mixes
+from birdedge.train.evaluation.detectors import Masker, model_masker
+from birdedge.train.evaluation.open_detector import TUNING_MIXES
+from birdedge.train.evaluation.scoring import mask_figures, score_sets
 
 
 def measure_masks(data: Path) -> dict[str, Any]:

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from birdedge.edge.model import Model
-from birdedge.edge.pipeline import Pipeline
-from birdedge.edge.segmenter import Segmenter
-from birdedge.edge.sources import FAST_BLOCK_SAMPLES, LIVE_BLOCK_S
+from birdedge.edge.audio.sources import FAST_BLOCK_SAMPLES, LIVE_BLOCK_S
+from birdedge.edge.models.model import Model
+from birdedge.edge.pipeline.pipeline import Pipeline
+from birdedge.edge.pipeline.segmenter import Segmenter
 
 
 def load(samples: NDArray[np.float32], sample_rate_hz: int, part: str, model_name: str) -> Callable[[], None]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.aarch64 import (
+from benchmarks.parts.aarch64 import (
     BOARDS,
     HERE,
     Heard,
@@ -21,7 +21,7 @@ from benchmarks.aarch64 import (
     unusable,
     write_demo,
 )
-from birdedge.edge.model import Model
+from birdedge.edge.models.model import Model
 
 DEMO_S = 20.0
 LISTEN_LIMIT_BYTES = 110e6

@@ -15,27 +15,29 @@ import onnxruntime
 import pytest
 import torch
 
-from birdedge.edge.card import CARD_KEY
-from birdedge.edge.demo_file import write_demo
+from birdedge.edge.diagnostics.verify import verify_model
 from birdedge.edge.errors import DataError, ExportError, ModelFileError, SettingsError
-from birdedge.edge.model import Model
-from birdedge.edge.model_file import with_digest
-from birdedge.edge.noise_floor import InputScaling
-from birdedge.edge.spectrogram import Grid
-from birdedge.edge.verify import verify_model
-from birdedge.export import exporter, gate, verify
-from birdedge.export.exporter import Exported, ExportSettings, export
+from birdedge.edge.models.card import CARD_KEY
+from birdedge.edge.models.model import Model
+from birdedge.edge.models.validation import with_digest
+from birdedge.edge.pipeline.noise_floor import InputScaling
+from birdedge.edge.pipeline.spectrogram import Grid
+from birdedge.edge.synthesis.demo import write_demo
+from birdedge.export import equality as verify
+from birdedge.export import export as exporter
+from birdedge.export import quality_gate as gate
+from birdedge.export.export import Exported, ExportSettings, export
 from birdedge.export.graph import macs_per_frame, state_names, to_onnx
 from birdedge.export.quantize import calibrate, quantize, run_stream
 from birdedge.export.report import report_page
-from birdedge.train.checkpoint import load_checkpoint, save_checkpoint
 from birdedge.train.evaluation.card_figures import card_figures
-from birdedge.train.evaluation.evaluate import evaluate
-from birdedge.train.evaluation.maskers import model_masker
-from birdedge.train.evaluation.sets import read_sets
-from birdedge.train.recipe import Recipe
-from birdedge.train.unet import UNet
-from tests.generated import write_recordings
+from birdedge.train.evaluation.datasets import read_sets
+from birdedge.train.evaluation.detectors import model_masker
+from birdedge.train.evaluation.scoring import evaluate
+from birdedge.train.networks.unet import UNet
+from birdedge.train.training.checkpoint import load_checkpoint, save_checkpoint
+from birdedge.train.training.recipe import Recipe
+from tests.support.generated import write_recordings
 
 Graphs = Callable[[int, bool], onnx.ModelProto]
 FACTS = {

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from birdedge.edge.errors import ExportError
-from birdedge.export.exporter import export
-from birdedge.train.checkpoint import save_checkpoint
-from birdedge.train.network import build_network
-from birdedge.train.recipe import read_recipe
+from birdedge.export.export import export
+from birdedge.train.networks.registry import build_network
+from birdedge.train.training.checkpoint import save_checkpoint
+from birdedge.train.training.recipe import read_recipe
 
 
 @pytest.mark.parametrize("name", ["paper", "segnet"])

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from tests.faults.daemon import BIRDEDGE, ENVIRONMENT
+from tests.support.daemon import BIRDEDGE, ENVIRONMENT
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.faults.daemon import ENVIRONMENT, Daemon
+from tests.support.daemon import ENVIRONMENT, Daemon
 
 # How well a gap is known. Tried alone, its ends were off by 0.01 and 0.03 s; a test machine may be busy.
 LEDGER_S = 0.25
@@ -278,7 +278,7 @@ def test_outside_its_schedule_it_is_paused_and_says_so(breakable_microphone, tmp
 # In place of the network, one that takes 1.5 s of a processor's time for each second of sound.
 SLOW = """
 import time
-from birdedge.edge.segmenter import Segmenter
+from birdedge.edge.pipeline.segmenter import Segmenter
 call = Segmenter.call
 def slow(segmenter):
     call(segmenter)

@@ -9,9 +9,9 @@ from contextlib import closing
 
 import pytest
 
-from birdedge.edge.database import FILE_NAME
-from birdedge.edge.model import DEFAULT_MODEL, bundled_models
-from tests.faults.daemon import BIRDEDGE, ENVIRONMENT, Daemon
+from birdedge.edge.database.connection import FILE_NAME
+from birdedge.edge.models.model import DEFAULT_MODEL, bundled_models
+from tests.support.daemon import BIRDEDGE, ENVIRONMENT, Daemon
 
 SEED = 11
 PAGE_BYTES = 4096

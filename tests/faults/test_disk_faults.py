@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from tests.faults.daemon import BIRDEDGE, ENVIRONMENT, Daemon
+from tests.support.daemon import BIRDEDGE, ENVIRONMENT, Daemon
 
 SHORT_CLIPS = """
 [clips]
@@ -27,7 +27,7 @@ free_floor_mb = 0.0
 THROUGH_A_PIPE = ("bash", "-c", 'exec "$@" > >(exec cat) 2>&1', "bash")
 SLOW_DISK = """
 import os, sys, time
-from birdedge.edge.store import Store
+from birdedge.edge.database.store import Store
 
 def slow(function):
     def slow_function(*arguments):

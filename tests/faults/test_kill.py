@@ -15,10 +15,10 @@ from datetime import datetime
 import pytest
 import soundfile
 
-from birdedge.edge.database import FILE_NAME
-from birdedge.edge.guano import read_guano
-from birdedge.edge.mask_file import read_mask_file
-from tests.faults.daemon import ENVIRONMENT, Daemon
+from birdedge.edge.database.connection import FILE_NAME
+from birdedge.edge.formats.guano import read_guano
+from birdedge.edge.formats.mask_npz import read_mask_file
+from tests.support.daemon import ENVIRONMENT, Daemon
 
 SEED = 5
 FOLDERS, KILLS = 5, 10  # folders side by side; kills in each, one after another
@@ -30,14 +30,14 @@ RECORDERS = """
 import json, os, sys, time
 from datetime import UTC, datetime
 from pathlib import Path
-from birdedge.edge.clip_settings import ClipSettings
-from birdedge.edge.clip_writer import ClipWriter
-from birdedge.edge.clips import ClipCutter
-from birdedge.edge.ledger import Ledger
-from birdedge.edge.model import Model
-from birdedge.edge.pipeline import Pipeline
-from birdedge.edge.recorder import read_clocks
-from birdedge.edge.soundscape import soundscape
+from birdedge.edge.clips.settings import ClipSettings
+from birdedge.edge.clips.writer import ClipWriter
+from birdedge.edge.clips.cutter import ClipCutter
+from birdedge.edge.database.writer import Ledger
+from birdedge.edge.models.model import Model
+from birdedge.edge.pipeline.pipeline import Pipeline
+from birdedge.edge.recorder.recorder import read_clocks
+from birdedge.edge.synthesis.soundscape import soundscape
 
 BLOCK_SAMPLES, PAUSE_S = 3200, 1 / 300
 model, scene = Model("birdedge-int8"), soundscape(20.0, seed=7, calls_per_minute=60)
@@ -166,7 +166,7 @@ def killed_with_its_first_clip(microphone, song, folder, module, owner, method):
 def test_a_clip_that_has_its_name_and_no_row_when_the_power_goes_is_indexed_at_the_next_start(
     virtual_microphone, song, tmp_path
 ):
-    at = "birdedge.edge.ledger", "Ledger", "clip_written"
+    at = "birdedge.edge.database.writer", "Ledger", "clip_written"
     daemon = killed_with_its_first_clip(virtual_microphone, song, tmp_path, *at)
     (path,) = daemon.out.rglob("*.flac")
     daemon.start()

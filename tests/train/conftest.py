@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.generated import write_recordings
+from tests.support.generated import write_recordings
 
 
 @pytest.fixture(scope="session")

@@ -16,13 +16,13 @@ from scipy import ndimage
 
 from birdedge.edge.errors import ExtraMissingError
 from birdedge.edge.event import Event
-from birdedge.edge.events import NEPER_DB, EventSettings
-from birdedge.train.bank import GRID
+from birdedge.edge.pipeline.event_tracker import NEPER_DB, EventSettings
+from birdedge.train.data.labels import Float32
+from birdedge.train.data.sound_bank import GRID
 from birdedge.train.evaluation.classical import energy_threshold, noisereduce_gate, scikit_maad
+from birdedge.train.evaluation.detectors import Masker, events_of, log_spectrogram
 from birdedge.train.evaluation.labelled import MaskedClip, resampled
-from birdedge.train.evaluation.maskers import Masker, events_of, log_spectrogram
-from birdedge.train.masks import Float32
-from birdedge.train.metrics import STEPS, MaskScores
+from birdedge.train.training.metrics import STEPS, MaskScores
 
 TOP_DB = 40.0  # above the median; more is certainly heard
 SHORTEST_SAMPLES = 4096  # the packages need several of their own windows

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from birdedge.train.metrics import STEPS, MaskScores
+from birdedge.train.training.metrics import STEPS, MaskScores
 
 BINS = 10
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from birdedge.train.bank import GRID, magnitude
-from birdedge.train.masks import Float32
+from birdedge.train.data.labels import Float32
+from birdedge.train.data.sound_bank import GRID, magnitude
 
 ENERGY_RANGE_DB = 80.0  # librosa's own
 LEAST_MAGNITUDE = 1e-5  # likewise

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from birdedge.edge.event import Event
-from birdedge.edge.events import EventSettings
-from birdedge.train.bank import GRID
-from birdedge.train.evaluation.maskers import events_of
-from birdedge.train.masks import Bool
+from birdedge.edge.pipeline.event_tracker import EventSettings
+from birdedge.train.data.labels import Bool
+from birdedge.train.data.sound_bank import GRID
+from birdedge.train.evaluation.detectors import events_of
 
 Float64 = NDArray[np.float64]
 LEAST_IOUS = (0.3, 0.5)

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from birdedge.edge.audio_file import AudioFile
+from birdedge.edge.audio.file import AudioFile
 from birdedge.edge.errors import DataError
-from birdedge.train.bank import GRID, Bank
+from birdedge.train.data.labels import Bool, Float32
+from birdedge.train.data.mixing import Mixing, make_example
+from birdedge.train.data.sound_bank import GRID, Bank
 from birdedge.train.evaluation.event_scores import Box, boxes_of_mask
-from birdedge.train.masks import Bool, Float32
-from birdedge.train.mixing import Mixing, make_example
 
 Float64 = NDArray[np.float64]
 AUDIO_SUFFIXES = (".flac", ".wav", ".ogg", ".mp3")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from birdedge.train.recordings import Recording
+from birdedge.train.data.recordings import Recording
 
 KINDS = {
     "rain": r"rain|thunder|storm",

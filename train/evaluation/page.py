@@ -8,11 +8,11 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from birdedge.edge.files import replacing
+from birdedge.edge.system.atomic_file import replacing
 from birdedge.train.evaluation.calibration import reliability
-from birdedge.train.evaluation.evaluate import ClipScore, pooled
-from birdedge.train.evaluation.maskers import Masker
-from birdedge.train.evaluation.pictures import draw_clip, draw_reliability
+from birdedge.train.evaluation.detectors import Masker
+from birdedge.train.evaluation.plots import draw_clip, draw_reliability
+from birdedge.train.evaluation.scoring import ClipScore, pooled
 from birdedge.train.evaluation.table import table_rows
 
 PICTURED_SETS = ("painted", "mixes")

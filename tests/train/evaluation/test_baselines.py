@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from birdedge.edge.errors import ExtraMissingError
-from birdedge.edge.soundscape import soundscape
-from birdedge.train.bank import GRID
+from birdedge.edge.synthesis.soundscape import soundscape
+from birdedge.train.data.sound_bank import GRID
 from birdedge.train.evaluation.baselines import BASELINES, tuned_baseline
 from birdedge.train.evaluation.labelled import MaskedClip, centres
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from birdedge.train.evaluation.calibration import calibration_error, reliability
-from birdedge.train.metrics import MaskScores
+from birdedge.train.training.metrics import MaskScores
 
 
 def scored(probability, target):

@@ -6,11 +6,11 @@ import soundfile
 from matplotlib.image import imsave
 
 from birdedge.edge.errors import AudioFileError, DataError
-from birdedge.train.bank import GRID, load_bank
+from birdedge.train.data.recordings import read_index
+from birdedge.train.data.sound_bank import GRID, load_bank
 from birdedge.train.evaluation.annotations import read_annotations, read_raven
+from birdedge.train.evaluation.datasets import read_sets
 from birdedge.train.evaluation.labelled import mixed_clips, painted_clips, resampled
-from birdedge.train.evaluation.sets import read_sets
-from birdedge.train.recordings import read_index
 
 RAVEN = "Selection\tView\tChannel\tBegin Time (s)\tEnd Time (s)\tLow Freq (Hz)\tHigh Freq (Hz)\tNote\n"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from birdedge.train.data.recordings import Recording, read_index
 from birdedge.train.evaluation.noise_kinds import KINDS, OTHER, noise_kind
-from birdedge.train.recordings import Recording, read_index
 
 
 @pytest.mark.parametrize(

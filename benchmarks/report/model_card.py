@@ -1,0 +1,127 @@
+"""The bundled models' cards as one page, MODEL_CARD.md, which `python -m benchmarks.report.readme` writes.
+
+The sections are those of Mitchell et al. 2019, "Model cards for model reporting" (arXiv 1810.03993).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.report.markdown import markdown_table
+from birdedge.edge.models.card import ModelCard
+from birdedge.edge.models.model import DEFAULT_MODEL, Model, bundled_models
+
+PAGE = Path(__file__).parents[2] / "MODEL_CARD.md"
+HEAD = """# Model cards
+
+Printed by `python -m benchmarks.report.readme` from the cards inside the bundled model files; a test compares the two.
+`birdedge inspect MODEL` prints the same for any model file. In brackets: 95 % bootstrap intervals over recordings.
+
+**Meant for** finding when, and at which frequencies, birds sound in recordings of the field, live or from an archive.
+**Not meant for** naming species, counting individuals, or showing that there are no birds: faint and distant song is
+missed, and what sounds alike (toads, squirrels, voices, alarms) is at times taken for a bird.
+"""
+SETS = {  # figures of a set, and what it is
+    "painted": "forest recordings painted by hand",
+    "mixes": "unseen birds mixed into unseen noise, -10..25 dB",
+    "mixes_-10_to_0_db": "of these at -10..0 dB",
+    "mixes_0_to_10_db": "at 0..10 dB",
+    "mixes_10_to_25_db": "at 10..25 dB",
+    "focal": "unseen birds as recorded, labelled by their energy",
+}
+
+
+def page() -> str:
+    """All bundled models."""
+    sections = (_section(m.card, m.path.stat().st_size, same_bits(m)) for m in models_in_order())
+    return "\n".join([HEAD, *sections])
+
+
+def models_in_order() -> list[Model]:
+    """The bundled models, the default first; of those that give the same bits the first alone."""
+    models = [Model(path) for path in bundled_models().values()]
+    models.sort(key=lambda m: (m.card.name != DEFAULT_MODEL, m.card.precision != "int8", m.card.name))
+    return list({model.card.answer: model for model in reversed(models)}.values())[::-1]
+
+
+def same_bits(model: Model) -> list[str]:
+    """The names of the other bundled forms of a network, which give the same bits."""
+    others = (Model(name) for name in sorted(bundled_models()) if name != model.card.name)
+    return [other.card.name for other in others if other.card.answer == model.card.answer]
+
+
+def _section(card: ModelCard, size_bytes: int, forms: list[str]) -> str:
+    figures = card.figures
+    lookahead_ms = 1000 * card.lookahead_frames * card.grid.hop_s
+    lines = [
+        f"## {card.name}",
+        "",
+        f"- **Licence**: {card.licence}.",
+        f"- **Network**: causal compact U-Net, {card.parameters:,} parameters, {card.macs_per_s / 1e6:.0f} million "
+        f"multiply-accumulates a second of sound, {card.precision}, {size_bytes / 1000:.0f} kB; {lookahead_ms:g} ms "
+        f"lookahead, {card.past_s:.2f} s of past.",
+        f"- **Input**: {card.grid.sample_rate_hz} Hz mono, {card.grid.bins} bins of {card.grid.bin_hz:g} Hz every "
+        f"{1000 * card.grid.hop_s:g} ms, in decibels over a floor that each bin keeps for itself.",
+        f"- **Thresholds**: a bin is bird from probability {card.threshold:.2f}; {card.events.in_words}.",
+    ]
+    if forms:
+        lines.append(f"- **The same bits, at another cost**: {', '.join(forms)}.")
+    lines.append("")
+    if figures:
+        lines += _measured(figures)
+    return "\n".join([*lines, *_training(card.training_data)])
+
+
+def _measured(figures: Mapping[str, Any]) -> list[str]:
+    columns = {
+        "iou": "IoU, pooled",
+        "per_recording": "IoU, mean of recordings",
+        "event_f1_at_0.5": "event F1 at box IoU 0.5",
+    }
+    scored = [
+        (what, *(percent(figures[name], key) for key in columns))
+        for name, what in SETS.items()
+        if name in figures
+    ]
+    lines = [*markdown_table(("set", *columns.values()), scored), ""]
+    for name, what in (("boxes", "boxes drawn round bellbirds"), ("notes", "notes of captive finches")):
+        if name in figures:
+            lines.append(f"- Recall of {what}, time covered: {percent(figures[name], 'covered')}.")
+    if "noise" in figures:
+        noise = figures["noise"]
+        kinds = ", ".join(f"{kind} {count:g}" for kind, count in figures["noise_per_hour"].items())
+        low, high = noise["per_hour_interval"]
+        lines.append(
+            f"- Events an hour in bird-free recordings: {noise['per_hour']:g} [{low:g}, {high:g}] "
+            f"({noise['hours']} h heard); by kind: {kinds}."
+        )
+    if "level_change" in figures:
+        changes = ", ".join(f"{name} {100 * change:.1f}" for name, change in figures["level_change"].items())
+        lines.append(f"- Largest change of IoU from -30 to +20 dB of level, points: {changes}.")
+    return [*lines, ""]
+
+
+def percent(row: Mapping[str, Any], key: str) -> str:
+    """A share as percent, with its interval where there is one; empty where there is no such figure."""
+    if key not in row:
+        return ""
+    text = f"{100 * row[key]:.1f} %"
+    if row.get(f"{key}_interval"):
+        low, high = row[f"{key}_interval"]
+        text += f" [{100 * low:.1f}, {100 * high:.1f}]"
+    return text
+
+
+def _training(data: tuple[dict[str, Any], ...]) -> list[str]:
+    by_source: dict[tuple[str, str, str], dict[str, int]] = defaultdict(dict)
+    for row in data:
+        kinds = by_source[row["tier"], row["source"], row["licence"]]
+        kinds[row["kind"]] = kinds.get(row["kind"], 0) + row["files"]
+    rows = [
+        (*origin, ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())))
+        for origin, kinds in sorted(by_source.items())
+    ]
+    return ["Trained on:", "", *markdown_table(("tier", "source", "licence", "files"), rows), ""]

@@ -1,0 +1,1 @@
+"""Many recordings at full speed, in one process or several."""

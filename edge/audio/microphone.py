@@ -1,0 +1,187 @@
+"""A live microphone through PortAudio, which either delivers or says that it does not."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from birdedge.edge.audio.devices import InputDevice, find_input_device, portaudio
+from birdedge.edge.audio.overrun import Overruns
+from birdedge.edge.audio.ring_buffer import SampleRing
+from birdedge.edge.errors import DeviceError, DeviceLostError, SettingsError
+from birdedge.edge.pipeline.resample import HIGHEST_RATE_HZ, LOWEST_RATE_HZ
+from birdedge.edge.system.clock import monotonic_s
+
+PIECE_S = 0.064  # half a call of the network: a callback costs more than what it carries
+# How late the callback may run on a busy machine before the device itself loses samples.
+# With more, PulseAudio delivers two pieces at a time.
+DEVICE_BUFFER_S = 3 * PIECE_S
+SHORTEST_RING_S = 2.0
+BLOCK_S = 0.5
+
+
+class Microphone:
+    """A microphone to open in a `with` statement, and to open again after it was lost.
+
+    Args:
+        name: see `find_input_device`.
+        channels: channels to capture, at least 1.
+        sample_rate_hz: None for the device's own, which loses nothing.
+        ring_s: how long the reader may be away before samples drop, at least 2.
+        stall_s: how long the device may deliver nothing before it counts as lost.
+
+    Attributes:
+        device: the device in use, once open.
+        sample_rate_hz: the rate it delivers, once open.
+        overflows: how often PortAudio said that it lost samples before they reached the ring.
+
+    Raises:
+        SettingsError: a ring shorter than 2 s, no channels, or a rate outside 8000 to 384000 Hz.
+    """
+
+    device: InputDevice
+    sample_rate_hz: int
+    _ring: SampleRing
+    _overruns: Overruns
+
+    def __init__(
+        self,
+        name: str | None = None,
+        *,
+        channels: int = 1,
+        sample_rate_hz: int | None = None,
+        ring_s: float = 5.0,
+        stall_s: float = 2.0,
+    ) -> None:
+        if ring_s < SHORTEST_RING_S:
+            raise SettingsError(f"a ring of {ring_s} s was given: give at least {SHORTEST_RING_S} s")
+        if channels < 1:
+            raise SettingsError(f"{channels} channels were given: a microphone has at least 1")
+        if sample_rate_hz is not None and not LOWEST_RATE_HZ <= sample_rate_hz <= HIGHEST_RATE_HZ:
+            raise SettingsError(
+                f"a sample rate of {sample_rate_hz} Hz was given: "
+                f"use {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ} Hz"
+            )
+        self.name = name
+        self.channels = channels
+        self.overflows = 0
+        self._wanted_samples = 1
+        self._wanted_rate_hz = sample_rate_hz
+        self._ring_s = ring_s
+        self._stall_s = stall_s
+        self._arrived = threading.Event()
+        self._stream: Any = None
+
+    @property
+    def dropped_samples(self) -> int:
+        """Samples that were lost since the microphone was opened: in the ring, which was full, or before it."""
+        return self._ring.dropped_samples
+
+    @property
+    def delivered_samples(self) -> int:
+        """Samples that the device heard since it was opened, read or not, lost ones too."""
+        return self._ring.offered_samples
+
+    @property
+    def waiting_samples(self) -> int:
+        """Samples that were heard and not yet read."""
+        return self._ring.available_samples
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def open(self) -> None:
+        """Find the device and start to capture into an empty ring.
+
+        Raises:
+            PortAudioMissingError, DeviceNotFoundError: see `find_input_device`.
+            SettingsError: more channels than the device has.
+            DeviceError: the device refused, for example because another program holds it.
+        """
+        self.device = find_input_device(self.name)
+        if self.channels > self.device.channels:
+            raise SettingsError(
+                f"{self.channels} channels were asked of {self.device.name!r}: it has {self.device.channels}"
+            )
+        self.sample_rate_hz = self._wanted_rate_hz or self.device.default_rate_hz
+        self._ring = SampleRing(round(self._ring_s * self.sample_rate_hz), self.channels)
+        self._overruns = Overruns(self.sample_rate_hz)
+        sounddevice = portaudio()
+        try:
+            self._stream = sounddevice.InputStream(
+                device=self.device.index,
+                channels=self.channels,
+                samplerate=self.sample_rate_hz,
+                dtype="float32",
+                latency=DEVICE_BUFFER_S,
+                blocksize=round(PIECE_S * self.sample_rate_hz),
+                callback=self._capture,
+            )
+            self._stream.start()
+        except sounddevice.PortAudioError as error:
+            self.close()
+            raise DeviceError(
+                f"{self.device.name!r} cannot be opened with {self.channels} channels at "
+                f"{self.sample_rate_hz} Hz ({error.args[0]}): close the program that holds it, "
+                "or choose another rate"
+            ) from error
+
+    def close(self) -> None:
+        """Stop capturing; a second time does nothing."""
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+    def want(self, samples: int) -> None:
+        """Let the reader sleep until so many wait, or half a second's, since it can do nothing with fewer."""
+        self._wanted_samples = min(samples, round(BLOCK_S * self.sample_rate_hz))
+
+    def blocks(self, stop: threading.Event) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Yield what arrives: how many samples were lost just before a block, and the block [1.., channels].
+
+        A block is at most 0.5 s long. Ends when `stop` is set, at most 0.5 s later, with what had arrived.
+
+        Raises:
+            DeviceLostError: after all that arrived, when the device stopped or gave nothing for `stall_s`.
+        """
+        longest_samples = round(BLOCK_S * self.sample_rate_hz)
+        silent_s = 0.0
+        while True:
+            stopping, lost = stop.is_set(), ""
+            if not self._stream.active:
+                lost = "stopped"
+            elif silent_s >= self._stall_s:
+                lost = f"delivered nothing for {silent_s:.1f} s"
+            # Not what comes in meanwhile, or a slow reader would never see `stop`.
+            waiting_samples = self._ring.available_samples
+            while waiting_samples >= (1 if stopping or lost else self._wanted_samples):
+                gap_samples, block = self._ring.read(min(waiting_samples, longest_samples))
+                waiting_samples -= len(block)
+                yield gap_samples, block
+                silent_s = 0.0
+            if stopping:
+                return
+            if lost:
+                raise DeviceLostError(f"{self.device.name!r} {lost}: check that it is still plugged in")
+            # Waits are counted, not the clock: a reader that was slow or stood still is no device that stalled.
+            silent_s += BLOCK_S * (not self._arrived.wait(BLOCK_S))
+            self._arrived.clear()
+
+    def _capture(self, block: NDArray[np.float32], _frames: int, time: Any, status: Any) -> None:
+        waited_s, told = time.currentTime - time.inputBufferAdcTime, bool(status.input_overflow)
+        self.overflows += told
+        self._ring.lose(self._overruns.lost_samples(len(block), monotonic_s(), waited_s, told))
+        self._ring.write(block)
+        if self._ring.available_samples >= self._wanted_samples:
+            self._arrived.set()

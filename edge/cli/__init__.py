@@ -1,0 +1,1 @@
+"""The commands of the recorder, one file each."""

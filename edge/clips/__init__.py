@@ -1,0 +1,1 @@
+"""Clips: which audio is kept, how it is written, and how long it stays."""

@@ -1,0 +1,1 @@
+"""The recorder's SQLite database: schema, the writer thread, and all queries."""

@@ -1,0 +1,1 @@
+"""Checks of the machine, the microphone and the model, and speed measurement."""

@@ -1,0 +1,1 @@
+"""Bytes and text of each file format; no file is opened here."""

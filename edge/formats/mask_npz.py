@@ -1,0 +1,186 @@
+"""Mask files: the probability of bird sound in every time-frequency bin of a recording, as `.npz`."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import zipfile
+import zlib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from birdedge.edge.errors import DataError
+from birdedge.edge.system.atomic_file import output_errors, replacing
+
+COPY_BYTES = 1 << 20
+
+
+def mask_bytes(probability: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Probabilities as bytes: round(255 * probability), halves to the even byte; same shape.
+
+    Raises:
+        DataError: A value is NaN or outside 0..1.
+    """
+    if not np.all((probability >= 0) & (probability <= 1)):
+        raise DataError("a mask holds a value that is NaN or outside 0..1: give probabilities")
+    rounded: NDArray[np.uint8] = np.rint(255 * probability).astype(np.uint8)
+    return rounded
+
+
+class MaskFile:
+    """Writes the mask of one recording, pushed in pieces of any length.
+
+    Frame t and bin b stand for `first_frame_s + t * hop_s` seconds and `low_hz + b * bin_hz` hertz. The
+    frames wait in a nameless temporary file, so memory does not grow with the recording and a kill leaves
+    nothing behind; the `.npz` takes its name, whole, on `close`, and not at all when the `with` block fails.
+
+    Args:
+        path: The `.npz`; its folder is made if need be.
+        hop_s: Seconds from frame to frame.
+        first_frame_s: Centre of frame 0, seconds from the recording's start.
+        low_hz: Centre of bin 0.
+        bin_hz: Hertz from bin to bin.
+        threshold: Probability from which a bin counts as bird sound.
+        bins: Bins a frame.
+
+    Raises:
+        OutputError: The file cannot be written; from `push` and `close` too.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        hop_s: float,
+        first_frame_s: float,
+        low_hz: float,
+        bin_hz: float,
+        threshold: float,
+        bins: int = 256,
+    ) -> None:
+        self.path = path
+        self.frames = 0
+        self._bins = bins
+        self._scalars = {
+            "hop_s": hop_s,
+            "first_frame_s": first_frame_s,
+            "low_hz": low_hz,
+            "bin_hz": bin_hz,
+            "threshold": threshold,
+        }
+        with output_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._spool = tempfile.TemporaryFile(dir=path.parent, buffering=0)  # noqa: SIM115
+
+    def push(self, mask: NDArray[np.float32] | NDArray[np.uint8]) -> None:
+        """Add frames; those of a push that fails stay empty, so that the next ones keep their time.
+
+        Args:
+            mask: Probabilities, or their bytes as `mask_bytes` makes them. Shape `[frames, bins]`.
+
+        Raises:
+            DataError: Wrong shape, or a value that is no probability.
+        """
+        if mask.ndim != 2 or mask.shape[1] != self._bins:
+            raise DataError(f"a mask of shape {mask.shape} was pushed: give [frames, {self._bins}]")
+        if mask.dtype != np.uint8:
+            mask = mask_bytes(mask.astype(np.float32, copy=False))
+        data, at = mask.tobytes(), self.frames * self._bins
+        self.frames += len(mask)
+        with output_errors(self.path):
+            self._spool.seek(at)
+            try:
+                while data:  # an unbuffered file may take less than it was given
+                    data = data[self._spool.write(data) :]
+            except OSError:
+                self._spool.truncate(at)
+                raise
+
+    def close(self) -> None:
+        """Write the `.npz`; closing twice does nothing."""
+        if self._spool.closed:
+            return
+        with self._spool, replacing(self.path) as file, output_errors(self.path):
+            self._spool.truncate(self.frames * self._bins)
+            self._spool.seek(0)
+            # Level 1: a tenth larger than level 6 and nine times as fast, which a day on a recorder needs.
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as npz:
+                # A day is 2.8 GB, near the 4 GiB where a zip member needs its long form.
+                with npz.open("mask.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array_header_1_0(
+                        member, {"descr": "|u1", "fortran_order": False, "shape": (self.frames, self._bins)}
+                    )
+                    shutil.copyfileobj(self._spool, member, COPY_BYTES)
+                for name, value in self._scalars.items():
+                    with npz.open(f"{name}.npy", "w") as member:
+                        np.lib.format.write_array(member, np.asarray(value, dtype=np.float64))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        self._spool.close()
+
+
+@dataclass(frozen=True, eq=False)
+class Masks:
+    """A mask file in memory; see `MaskFile` for what its fields mean."""
+
+    mask: NDArray[np.uint8]  # [frames, bins], round(255 * probability)
+    hop_s: float
+    first_frame_s: float
+    low_hz: float
+    bin_hz: float
+    threshold: float
+
+
+def read_mask_file(path: Path) -> Masks:
+    """Read a mask file.
+
+    Raises:
+        DataError: The file is missing, is no mask file, or contradicts itself.
+    """
+    names = [field.name for field in fields(Masks)]
+    try:
+        with zipfile.ZipFile(path) as npz:
+            arrays = {name: _read_member(npz, name) for name in names if f"{name}.npy" in npz.namelist()}
+    except FileNotFoundError as error:
+        raise DataError(f"mask file {path} is not there: give a file that --masks wrote") from error
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(
+            f"{path} is damaged or no mask file ({error}): give one that --masks wrote"
+        ) from error
+    wrong = next((problem for name in names if (problem := _problem(name, arrays.get(name)))), None)
+    if wrong:
+        raise DataError(f"mask file {path} is malformed: {wrong}; write it anew with --masks")
+    mask = arrays.pop("mask")
+    return Masks(mask, **{name: float(value) for name, value in arrays.items()})
+
+
+def _read_member(npz: zipfile.ZipFile, name: str) -> NDArray[Any]:
+    with npz.open(f"{name}.npy") as member:
+        return np.lib.format.read_array(member, allow_pickle=False)
+
+
+def _problem(name: str, value: NDArray[Any] | None) -> str | None:
+    if value is None:
+        return f"{name} is missing"
+    if name == "mask":
+        if value.dtype == np.uint8 and value.ndim == 2:
+            return None
+        return f"mask is {value.dtype} of shape {value.shape}, not uint8 [frames, bins]"
+    if value.shape != () or value.dtype.kind not in "fiu" or not np.isfinite(value):
+        return f"{name} is not one finite number"
+    if name in ("hop_s", "bin_hz") and value <= 0:
+        return f"{name} is {value}, not above 0"
+    if name == "threshold" and not 0 <= value <= 1:
+        return f"threshold is {value}, not within 0..1"
+    return None

@@ -1,0 +1,1 @@
+"""Model files: the card they carry, their validation, and the onnxruntime session."""

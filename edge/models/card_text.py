@@ -1,0 +1,58 @@
+"""A model card as a page of text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from birdedge.edge.models.card import ModelCard
+
+
+def card_page(card: ModelCard, path: Path) -> str:
+    """What a person wants to know of a model before trusting it."""
+    grid = card.grid
+    high_hz = grid.low_hz + (grid.bins - 1) * grid.bin_hz
+    state_bytes = sum(math.prod(s.shape) * np.dtype(s.dtype).itemsize for s in card.states)
+    lines = [
+        f"{card.name} ({card.precision}), made with birdedge {card.birdedge_version}",
+        _row("file", f"{path} ({path.stat().st_size / 1000:.0f} kB)"),
+        _row("licence", card.licence),
+        _row("hears", f"{grid.sample_rate_hz} Hz mono, {grid.low_hz:g} to {high_hz:g} Hz"),
+        _row("grid", f"{1000 * grid.hop_s:g} ms a frame, {grid.bins} bins of {grid.bin_hz:g} Hz"),
+        _row("a call", f"{card.chunk_frames} frames ({1000 * card.chunk_frames * grid.hop_s:g} ms)"),
+        _row(
+            "lookahead", f"{card.lookahead_frames} frames ({1000 * card.lookahead_frames * grid.hop_s:g} ms)"
+        ),
+        _row("looks back", f"{card.past_s:.2f} s, and a background floor that follows in seconds"),
+        _row("cost", f"{card.macs_per_s / 1e6:.0f} million multiply-accumulates a second of sound"),
+        _row(
+            "size", f"{card.parameters} parameters, {len(card.states)} states of {state_bytes / 1000:.0f} kB"
+        ),
+        _row("bird from", f"probability {card.threshold:.2f}; {card.events.in_words}"),
+        *_table("measured", card.figures),
+        *_table("quantization", card.quantization),
+        "trained on",
+        *(
+            _row("", f"{d['files']:4d} {d['kind']} ({d['tier']}: {d['licence']}) from {d['source']}")
+            for d in card.training_data
+        ),
+    ]
+    return "\n".join(lines)
+
+
+def _row(name: str, value: str) -> str:
+    return f"  {name:<12} {value}"
+
+
+def _table(name: str, values: Mapping[str, Any]) -> list[str]:
+    if not values:
+        return []
+    rows = []
+    for key, value in values.items():
+        shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, Mapping) else value
+        rows.append(f"  {key.replace('_', ' ')}: {shown}")
+    return [name, *rows]

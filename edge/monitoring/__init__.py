@@ -1,0 +1,1 @@
+"""What the database says about a recorder: coverage and status."""

@@ -1,0 +1,132 @@
+"""The network on a stream: frames in, mask out, its past kept between calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from birdedge.edge.models.model import Model
+from birdedge.edge.pipeline.noise_floor import NetworkInput
+
+Float32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Segmented:
+    """Frames with their mask; row t of each is the same moment. All `[frames, bins]`."""
+
+    mask: Float32  # probability of bird, 0..1
+    level: Float32  # natural logarithm of magnitude
+    floor: Float32  # the background the level was compared with, likewise
+
+    def __len__(self) -> int:
+        return len(self.mask)
+
+
+class Segmenter:
+    """Push log-magnitude frames, get their mask once the lookahead has passed.
+
+    As many frames come out as went in, `flush` included. Any division into pushes gives the same bits, since
+    the network always runs on the same chunks.
+
+    Attributes:
+        input: what the next `call` takes, `[1, 2, chunk_frames, bins]`.
+        nonfinite_chunks: chunks whose level or mask held values that are no numbers; their mask is 0, and
+            network and floor began anew after them.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.card = card = model.card
+        self.nonfinite_chunks = 0
+        self._session = model.session
+        self.input = np.zeros((1, 2, card.chunk_frames, card.grid.bins), np.float32)
+        self._mask = np.zeros((1, card.chunk_frames, card.grid.bins), np.float32)
+        # Two sets of states: each call reads one and writes the other, so that nothing is copied.
+        self._states = [[np.zeros(s.shape, s.dtype) for s in card.states] for _ in range(2)]
+        self._bindings = [self._bind(old, new) for old, new in (self._states, self._states[::-1])]
+        self._network_input = NetworkInput(card.scaling)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the past: the next frame is the first of a stream."""
+        bins = self.card.grid.bins
+        self._turn = 0
+        self._forget()
+        self._waiting = np.zeros((0, bins), np.float32)  # frames that do not fill a chunk yet
+        self._levels = np.zeros((0, bins), np.float32)  # frames whose mask is still to come
+        self._floors = np.zeros((0, bins), np.float32)
+        self._early = self.card.lookahead_frames  # masks of the time before the stream, to be thrown away
+
+    @property
+    def missing_frames(self) -> int:
+        """How many the next call of the network still needs, at least 1."""
+        return self.card.chunk_frames - len(self._waiting)
+
+    def push(self, frames: Float32) -> Segmented:
+        """Shape: `[n, bins]` -> m frames."""
+        chunk = self.card.chunk_frames
+        waiting = np.concatenate([self._waiting, frames])
+        whole = len(waiting) // chunk * chunk
+        self._waiting = waiting[whole:]
+        self._levels = np.concatenate([self._levels, frames])
+        if not whole:
+            return self._take(np.zeros((0, self.card.grid.bins), np.float32))
+        runs = [self._run(waiting[at : at + chunk]) for at in range(0, whole, chunk)]
+        mask = np.concatenate([mask for mask, _ in runs])
+        floors = np.concatenate([floors for _, floors in runs])
+        repeated = np.repeat(floors, self.card.scaling.group_frames, axis=0)
+        self._floors = np.concatenate([self._floors, repeated])
+        early = min(self._early, len(mask))
+        self._early -= early
+        return self._take(mask[early:])
+
+    def flush(self) -> Segmented:
+        """The masks still to come, as if silence followed; then reset."""
+        missing, bins = len(self._levels), self.card.grid.bins
+        chunks = -(-(missing + self._early) // self.card.chunk_frames) if missing else 0
+        silent_frames = chunks * self.card.chunk_frames - len(self._waiting)
+        rest = self.push(np.full((silent_frames, bins), np.log(self.card.grid.magnitude_floor), np.float32))
+        self.reset()
+        return Segmented(rest.mask[:missing], rest.level[:missing], rest.floor[:missing])
+
+    def call(self) -> None:
+        """One call of the network on `input`: the mask and the states change places."""
+        self._session.run_with_iobinding(self._bindings[self._turn])
+        self._turn = 1 - self._turn
+
+    def _run(self, frames: Float32) -> tuple[Float32, Float32]:
+        """The mask and the floor of each group, of one chunk."""
+        network_input, floors = self._network_input.push(frames)
+        self.input[0] = network_input
+        self.call()
+        # An int8 network makes a number of anything, so its input is looked at too.
+        if np.isfinite(floors).all() and np.isfinite(self._mask).all():
+            return self._mask[0].copy(), floors
+        self.nonfinite_chunks += 1
+        self._forget()
+        return np.zeros_like(self._mask[0]), floors
+
+    def _forget(self) -> None:
+        for array, state in zip(self._states[self._turn], self.card.states, strict=True):
+            array.fill(state.initial)
+        self._network_input.reset()
+
+    def _take(self, mask: Float32) -> Segmented:
+        n = len(mask)
+        taken = Segmented(mask, self._levels[:n], self._floors[:n])
+        self._levels, self._floors = self._levels[n:], self._floors[n:]
+        return taken
+
+    def _bind(self, old: list[Float32], new: list[Float32]) -> onnxruntime.IOBinding:
+        """Arrays bound by address: onnxruntime reads and writes them in place."""
+        binding = self._session.io_binding()
+        names = [s.name for s in self.card.states]
+        for name, array in (("frames", self.input), *zip(names, old, strict=True)):
+            binding.bind_input(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
+        nexts = [f"next_{name}" for name in names]
+        for name, array in (("mask", self._mask), *zip(nexts, new, strict=True)):
+            binding.bind_output(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
+        return binding

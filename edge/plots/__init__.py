@@ -1,0 +1,1 @@
+"""Figures of spectrograms, masks and events."""

@@ -1,0 +1,83 @@
+"""The picture beside a clip, made on the recorder, where there is no matplotlib: a spectrogram, the mask outlined.
+
+One pixel is one hop wide and one bin high; time runs to the right, frequency upwards from the first bin.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from birdedge.edge.pipeline.denoise import (
+    CHUNK_FRAMES,
+    at_frames_and_bins,
+    clip_hop,
+    places,
+    set_near,
+    windows,
+)
+from birdedge.edge.pipeline.spectrogram import Grid
+from birdedge.edge.plots.figure import contrast_db
+
+SHADES = 64
+OUTLINE = SHADES  # the colour after the shades
+OUTLINE_COLOUR = (79, 227, 255)
+DARK_TO_BRIGHT = ((0, 0, 4), (81, 18, 124), (183, 55, 121), (252, 137, 97), (252, 253, 191))
+
+
+def clip_picture(
+    samples: NDArray[np.int16],
+    sample_rate_hz: int,
+    mask: NDArray[np.uint8],
+    grid: Grid,
+    first_frame_s: float,
+    threshold: float,
+) -> bytes:
+    """A PNG of the clip; see `denoise` for the arguments."""
+    hop = clip_hop(sample_rate_hz, grid)
+    bins = slice(1, min(grid.bins, hop) + 1)
+    hann = (0.5 - 0.5 * np.cos(np.pi * np.arange(2 * hop) / hop)).astype(np.float32)
+    channels = [windows(samples[:, channel], hop) for channel in range(samples.shape[1])]
+    scaled = hann / (32768 * len(channels))
+    level_db = np.empty((len(channels[0]), bins.stop - 1), np.float32)
+    inside = np.empty(level_db.shape, bool)
+    for at in range(0, len(level_db), CHUNK_FRAMES):
+        part = slice(at, at + CHUNK_FRAMES)
+        mean = sum(channel[part] * scaled for channel in channels)
+        level_db[part] = 20 * np.log10(np.abs(np.fft.rfft(mean, axis=1)[:, bins]) + grid.magnitude_floor)
+        numbers = np.arange(at, at + len(level_db[part]))
+        shape, since = set_near(mask, places(numbers, sample_rate_hz, grid, first_frame_s), threshold)
+        values = at_frames_and_bins(shape.astype(np.float32), since, sample_rate_hz, grid)
+        inside[part] = values[:, bins] > 0.5
+    darkest_db, brightest_db = contrast_db(level_db[::4])
+    level_db -= darkest_db
+    level_db *= (SHADES - 1) / (brightest_db - darkest_db)
+    pixels = np.clip(level_db, 0, SHADES - 1, out=level_db).astype(np.uint8)
+    pixels[inside & ~_eroded(inside)] = OUTLINE
+    return _png(np.flipud(pixels.T))
+
+
+def _eroded(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What has all four neighbours inside."""
+    around = np.pad(inside, 1)
+    eroded: NDArray[np.bool_] = around[:-2, 1:-1] & around[2:, 1:-1] & around[1:-1, :-2] & around[1:-1, 2:]
+    return eroded
+
+
+def _png(pixels: NDArray[np.uint8]) -> bytes:
+    """Numbers of colours `[rows, columns]` as an indexed PNG (ISO/IEC 15948)."""
+    anchors = np.linspace(0, SHADES - 1, len(DARK_TO_BRIGHT))
+    shades = np.array([np.interp(np.arange(SHADES), anchors, c) for c in zip(*DARK_TO_BRIGHT, strict=True)]).T
+    palette = np.vstack([shades, OUTLINE_COLOUR]).astype(np.uint8)
+    height, width = pixels.shape
+    header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
+    rows = np.pad(pixels, ((0, 0), (1, 0)))  # each row begins with its filter: none
+    data = zlib.compress(rows.tobytes(), 6)
+    parts = ((b"IHDR", header), (b"PLTE", palette.tobytes()), (b"IDAT", data), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        for name, body in parts
+    )

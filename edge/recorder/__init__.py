@@ -1,0 +1,1 @@
+"""The daemon: reconnection, load shedding, schedule, configuration and its systemd unit."""

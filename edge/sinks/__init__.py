@@ -1,0 +1,1 @@
+"""Where messages go: tables, masks, denoised audio, the console."""

@@ -1,0 +1,1 @@
+"""Synthetic soundscapes: calls, weather and the demo."""

@@ -1,0 +1,1 @@
+"""The machine underneath: clocks, memory, logs, files that appear whole, systemd."""

@@ -1,0 +1,84 @@
+"""That all forms of a network give the same mask: torch, ONNX, a stream of any chunks, and the model file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+
+from birdedge.edge.errors import ExportError
+from birdedge.edge.pipeline.noise_floor import InputScaling, NetworkInput
+from birdedge.edge.pipeline.spectrogram import Grid, Spectrogram
+from birdedge.edge.synthesis.soundscape import soundscape
+from birdedge.export.quantize import run_stream
+from birdedge.train.networks.unet import UNet
+
+Float32 = NDArray[np.float32]
+
+TORCH_LIMIT = 1e-4
+SEQUENCE_FRAMES = 512
+
+
+def hard_sequences(grid: Grid, scaling: InputScaling) -> list[Float32]:
+    """Network input `[2, 512, bins]` of sounds chosen to hurt: a soundscape, silence, clipping, full-scale noise."""
+    n = (SEQUENCE_FRAMES - 1) * grid.hop + grid.n_fft
+    rng = np.random.default_rng(0)
+    scene = soundscape(n / grid.sample_rate_hz + 1, seed=3, calls_per_minute=60).samples[:n]
+    sounds = [
+        scene,
+        np.zeros(n, np.float32),
+        np.clip(scene * 100, -1, 1),
+        rng.uniform(-1, 1, n).astype(np.float32),
+        np.concatenate([np.zeros(n // 2, np.float32), scene[n // 2 :]]),
+    ]
+    return [NetworkInput(scaling).push(Spectrogram(grid).push(s)[:SEQUENCE_FRAMES])[0] for s in sounds]
+
+
+def compare_with_torch(network: UNet, model: onnx.ModelProto, sequences: Sequence[Float32]) -> float:
+    """Greatest difference between the network in torch, whole sequences at once, and the fp32 graph's stream.
+
+    Raises: ExportError above 1e-4.
+    """
+    worst = 0.0
+    for sequence in sequences:
+        with torch.no_grad():
+            logits, _ = network(torch.from_numpy(sequence[None]))
+        worst = max(worst, _difference(torch.sigmoid(logits)[0].numpy(), run_stream(model, sequence)))
+    if not worst <= TORCH_LIMIT:
+        raise ExportError(
+            f"torch and ONNX differ by {worst:.2g}, more than {TORCH_LIMIT:g}; nothing was written: "
+            "please report this with the checkpoint and the versions of torch and onnx"
+        )
+    return worst
+
+
+def compare_chunkings(
+    models: Mapping[int, onnx.ModelProto], sequences: Sequence[Float32], limit: float, what: str
+) -> float:
+    """Greatest difference between streams of the same network by chunk length; the longest is the offline form.
+
+    Raises: ExportError above `limit`.
+    """
+    worst = 0.0
+    longest = max(models)
+    for sequence in sequences:
+        reference = run_stream(models[longest], sequence)
+        for chunk, model in models.items():
+            if chunk == longest:
+                continue
+            mask = run_stream(model, sequence)
+            worst = max(worst, _difference(mask, reference[: len(mask)]))
+            if not worst <= limit:
+                raise ExportError(
+                    f"the {what} stream of {chunk}-frame calls differs from offline by {worst:.2g}, more than "
+                    f"{limit:g}; nothing was written: please report this with the checkpoint and the version of "
+                    "onnxruntime"
+                )
+    return worst
+
+
+def _difference(a: Float32, b: Float32) -> float:
+    return float(np.abs(a - b).max())

@@ -1,0 +1,68 @@
+"""The table of systems: what a network costs is counted, and what the table says follows from its rows."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from benchmarks.studies.systems import COMPACT, OFFLINE, TITLES, Row, macs_per_s, page, train, verdict
+from birdedge.edge.models.model import Model
+from birdedge.train.networks.registry import build_network
+from birdedge.train.networks.unet import UNet
+from birdedge.train.training.recipe import read_recipe
+
+
+def row(recipe: str, painted: float, mixes: float, macs: float = 4e8) -> Row:
+    figures = {
+        name: {"iou": iou, "iou_interval": [iou - 0.05, iou + 0.05]}
+        for name, iou in (("painted", painted), ("mixes", mixes))
+    }
+    return Row(TITLES[recipe], 1000, macs, recipe == COMPACT, figures)
+
+
+ROWS = [row("paper", 0.5, 0.6), row("segnet", 0.55, 0.65), row(COMPACT, 0.56, 0.634, 2e8)]
+
+
+def test_the_verdict_names_the_best_of_the_others_and_the_distance_in_points() -> None:
+    said = verdict("painted", ROWS)
+    assert "best of the others is SegNet with 55.0 %; the compact network has 56.0 %, 1.0 points more" in said
+    assert "at 0.50 of its multiply-accumulates" in said
+    assert "63.4 %, 1.6 points less" in verdict("mixes", ROWS)
+
+
+def test_the_page_has_a_row_a_system_with_intervals_and_whether_it_streams() -> None:
+    text = page(ROWS, "10 examples", date(2026, 1, 2))
+    assert "| SegNet | 1,000 | 400 | 55.0 [50.0..60.0] | 65.0 [60.0..70.0] | no |" in text
+    assert f"| {TITLES[COMPACT]} | 1,000 | 200 | 56.0 [51.0..61.0] | 63.4 [58.4..68.4] | yes |" in text
+
+
+def test_the_compact_network_costs_what_its_model_card_says() -> None:
+    network = UNet().eval()
+    assert macs_per_s(network) == pytest.approx(Model("birdedge-fp32").card.macs_per_s, rel=0.02)
+
+
+@pytest.mark.parametrize("recipe", OFFLINE)
+def test_each_system_is_small_enough_to_train_on_a_laptop(recipe: str) -> None:
+    network = build_network(read_recipe(recipe).network).eval()
+    assert 0.2e6 < sum(p.numel() for p in network.parameters()) < 2e6
+    assert 50e6 < macs_per_s(network) < 1.5e9
+
+
+def test_all_have_the_same_budget_and_the_same_examples() -> None:
+    budget = read_recipe(COMPACT)
+    for name in OFFLINE:
+        recipe = read_recipe(name)
+        assert recipe.mixing == budget.mixing, name
+        assert recipe.training.seed == budget.training.seed, name
+        assert recipe.training.cached_examples == budget.training.cached_examples, name
+        if name != "paper":  # which keeps its own input, loss and optimizer
+            assert recipe.training == budget.training, name
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
+    (tmp_path / "segnet").mkdir()
+    (tmp_path / "segnet" / "history.json").write_text("[1, 2, 3]")
+    train("segnet", tmp_path / "no such recordings", tmp_path)
+    assert [p.name for p in (tmp_path / "segnet").iterdir()] == ["history.json"]

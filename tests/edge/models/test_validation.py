@@ -1,0 +1,232 @@
+"""Damaged and hostile model files are refused with a sentence: never a crash, a hang, or memory without bound."""
+
+import os
+import random
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from birdedge.edge.errors import ModelFileError
+from birdedge.edge.models.model import DEFAULT_MODEL, Model, bundled_models
+from birdedge.edge.models.validation import DIGEST_KEY, MOST_BYTES, read_model_file, with_digest
+
+MUTANTS = 1000
+MOST_RESIDENT_MB = 300
+# Opens mutants of a model, signed anew so that the digest does not give them away, and calls those that open.
+OPEN_MUTANTS = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+from pathlib import Path
+from birdedge.edge.errors import ModelFileError
+from birdedge.edge.models.model import Model
+from birdedge.edge.pipeline.segmenter import Segmenter
+from tests.edge.models.test_validation import mutant
+refused = 0
+for seed in range(int(sys.argv[2]), int(sys.argv[3])):
+    path = Path(sys.argv[1]) / "mutant.onnx"
+    path.write_bytes(mutant(seed, signed=True))
+    try:
+        Segmenter(Model(path)).call()
+    except ModelFileError as error:
+        assert "\\n" not in str(error) and len(str(error)) < 1000, error
+        refused += 1
+# Not ru_maxrss, which begins with what the parent had.
+status = Path("/proc/self/status").read_text(encoding="ascii")
+print(refused, int(status.partition("VmHWM:")[2].split()[0]) // 1000)
+"""
+
+
+def body():
+    """The bundled model without its digest."""
+    model = onnx.load(bundled_models()[DEFAULT_MODEL])
+    del model.metadata_props[[entry.key for entry in model.metadata_props].index(DIGEST_KEY)]
+    return model
+
+
+def mutant(seed, signed):
+    """The bundled model with a few bits turned, bytes cut out, put in or overwritten."""
+    rng = random.Random(seed)
+    content = bytearray(
+        body().SerializeToString() if signed else bundled_models()[DEFAULT_MODEL].read_bytes()
+    )
+    at = rng.randrange(len(content))
+    match rng.randrange(4):
+        case 0:
+            for _ in range(rng.randint(1, 8)):
+                content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
+        case 1:
+            del content[at : at + rng.randint(1, 64)]
+        case 2:
+            content[at:at] = rng.randbytes(rng.randint(1, 16))
+        case 3:
+            content[at : at + 4] = rng.randbytes(4)
+    return with_digest(bytes(content)) if signed else bytes(content)
+
+
+def refusal(tmp_path, model):
+    path = tmp_path / "hostile.onnx"
+    path.write_bytes(with_digest(model.SerializeToString()) if isinstance(model, onnx.ModelProto) else model)
+    with pytest.raises(ModelFileError) as refused:
+        read_model_file(path)
+    assert str(path) in str(refused.value)
+    return str(refused.value)
+
+
+def test_the_digest_is_that_of_the_file_before_it():
+    whole = bundled_models()[DEFAULT_MODEL].read_bytes()
+    assert with_digest(body().SerializeToString(deterministic=True)) == whole
+    file = read_model_file(bundled_models()[DEFAULT_MODEL])
+    assert file.content == whole
+    assert file.inputs["frames"] == ("float32", (1, 2, 16, 256))
+    assert file.outputs["mask"] == ("float32", (1, 16, 256))
+
+
+def test_a_thousand_mutants_are_refused(tmp_path):
+    path = tmp_path / "mutant.onnx"
+    whole = bundled_models()[DEFAULT_MODEL].read_bytes()
+    for seed in range(MUTANTS):
+        content = mutant(seed, signed=False)
+        if content != whole:
+            path.write_bytes(content)
+            with pytest.raises(ModelFileError, match="give a whole"):
+                read_model_file(path)
+
+
+def test_mutants_signed_anew_are_refused_or_run_within_a_memory_bound(tmp_path):
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    done = subprocess.run(
+        [sys.executable, "-c", OPEN_MUTANTS, str(tmp_path), "0", "250"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=env,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    refused, resident_mb = map(int, done.stdout.split())
+    assert 100 < refused < 250
+    assert resident_mb < MOST_RESIDENT_MB
+
+
+def test_a_file_too_large_is_not_read(tmp_path):
+    path = tmp_path / "large.onnx"
+    with path.open("wb") as file:
+        file.truncate(MOST_BYTES + 1)
+    with pytest.raises(ModelFileError, match="more than the 33554432 that a recorder takes"):
+        read_model_file(path)
+
+
+def with_initializer(tensor):
+    model = body()
+    model.graph.initializer.append(tensor)
+    return model
+
+
+def with_node(node):
+    model = body()
+    model.graph.node.append(node)
+    return model
+
+
+def external():
+    tensor = numpy_helper.from_array(np.zeros(4, np.float32), "elsewhere")
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="/etc/passwd")
+    return with_initializer(tensor)
+
+
+def huge():
+    tensor = TensorProto(name="huge", data_type=TensorProto.FLOAT, dims=[2**20, 2**20])
+    return with_initializer(tensor)
+
+
+def short():
+    tensor = TensorProto(name="short", data_type=TensorProto.FLOAT, dims=[1000], raw_data=b"0123")
+    return with_initializer(tensor)
+
+
+def many():
+    model = body()
+    for index in range(5):
+        model.graph.initializer.append(
+            TensorProto(name=f"t{index}", data_type=TensorProto.FLOAT, dims=[2**21])
+        )
+    return model
+
+
+def looping():
+    graph = helper.make_graph([], "inside", [], [])
+    return with_node(helper.make_node("Relu", ["frames"], ["x"], body=graph))
+
+
+def dynamic():
+    model = body()
+    model.graph.input[0].type.tensor_type.shape.dim[2].dim_param = "frames"
+    return model
+
+
+def foreign_opset():
+    model = body()
+    model.opset_import.add(domain="com.example", version=1)
+    return model
+
+
+def function():
+    model = body()
+    model.functions.add(name="f", domain="")
+    return model
+
+
+HOSTILE = {
+    "foreign operator": (lambda: with_node(helper.make_node("Loop", ["frames"], ["x"])), "operator 'Loop'"),
+    "foreign domain": (
+        lambda: with_node(helper.make_node("Relu", ["frames"], ["x"], domain="com.example")),
+        "operators of 'com.example'",
+    ),
+    "foreign opset": (foreign_opset, "operators of 'com.example'"),
+    "function": (function, "functions of its own"),
+    "graph inside": (looping, "a graph or a sparse tensor inside"),
+    "external data": (external, "numbers in another file"),
+    "huge tensor": (huge, "too large for a recorder"),
+    "many tensors": (many, "more than the"),
+    "tensor cut short": (short, "a tensor of 1000 numbers in 4 bytes"),
+    "strings": (
+        lambda: with_initializer(TensorProto(name="s", data_type=TensorProto.STRING, dims=[1])),
+        "numbers of type 8",
+    ),
+    "far padding": (
+        lambda: with_node(helper.make_node("Conv", ["frames"], ["x"], pads=[10**6] * 4)),
+        "a setting above 4096",
+    ),
+    "no fixed shape": (dynamic, "no fixed shape"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_what_no_recorder_runs_is_refused_before_a_session_is_made(tmp_path, name):
+    make, sentence = HOSTILE[name]
+    assert sentence in refusal(tmp_path, make())
+
+
+def test_a_file_without_digest_and_one_changed_after_it_are_told_apart(tmp_path):
+    assert "has no digest" in refusal(tmp_path, body().SerializeToString())
+    whole = bytearray(bundled_models()[DEFAULT_MODEL].read_bytes())
+    whole[len(whole) // 2] ^= 1
+    assert "damaged or changed" in refusal(tmp_path, bytes(whole))
+
+
+def test_a_graph_that_breaks_only_when_it_runs_is_refused(tmp_path):
+    model = body()
+    reshape = next(n for n in model.graph.node if n.op_type == "Reshape")
+    constant = next(i for i in model.graph.initializer if i.name == reshape.input[1])
+    shape = numpy_helper.to_array(constant).copy()
+    shape[-1] += 1
+    constant.CopyFrom(numpy_helper.from_array(shape, constant.name))
+    path = tmp_path / "broken.onnx"
+    path.write_bytes(with_digest(model.SerializeToString()))
+    with pytest.raises(ModelFileError, match="not a model that onnxruntime can run"):
+        Model(path)

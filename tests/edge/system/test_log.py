@@ -1,0 +1,47 @@
+"""The log as a daemon's standard error carries it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+PROGRAM = """
+import logging
+from birdedge.edge.system.log import start_log
+start_log()
+start_log()  # a second time, no line is doubled
+log = logging.getLogger("birdedge.edge.daemon")
+log.debug("too much")
+log.info("listening")
+log.warning("12 samples lost")
+log.error("device lost")
+try:
+    raise OSError("gone")
+except OSError:
+    log.exception("not expected")
+"""
+
+
+def logged(journal):
+    """What the program writes to standard error; whether that is the journal, JOURNAL_STREAM tells."""
+    reading, writing = os.pipe()
+    pipe = os.fstat(writing)
+    stream = f"{pipe.st_dev}:{pipe.st_ino}" if journal else "1:1"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3]), "JOURNAL_STREAM": stream}
+    subprocess.run([sys.executable, "-c", PROGRAM], env=environment, stderr=writing, check=True, timeout=60)
+    os.close(writing)
+    with os.fdopen(reading, encoding="utf-8") as file:
+        return file.read().splitlines()
+
+
+def test_the_journal_gets_the_level_before_each_line():
+    lines = logged(journal=True)
+    assert lines[:4] == ["<6>listening", "<4>12 samples lost", "<3>device lost", "<3>not expected"]
+    assert lines[4] == "<3>Traceback (most recent call last):"
+    assert lines[-1] == "<3>OSError: gone"
+    assert all(line.startswith("<3>") for line in lines[4:])
+
+
+def test_elsewhere_a_line_says_whose_it_is():
+    lines = logged(journal=False)
+    assert lines[:3] == ["birdedge: listening", "birdedge: 12 samples lost", "birdedge: device lost"]

@@ -1,0 +1,113 @@
+"""Examples mixed anew, or mixed once, kept in a file and shared by runs."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+import torch
+
+from birdedge.edge.errors import DataError, OutputError, SettingsError
+from birdedge.train.data.examples import mixed_examples
+from birdedge.train.data.mixing import Mixing
+from birdedge.train.training.recipe import Recipe, Training, read_recipe
+from tests.support.generated import write_recordings
+
+SMALL = Recipe(
+    name="small",
+    mixing=Mixing(frames=64, as_recorded=0.0, empty=0.0, snr_low_db=10.0),
+    training=Training(cached_examples=6, examples_per_epoch=6, validation_examples=2, workers=0),
+)
+
+
+def changed(recipe: Recipe = SMALL, **training: object) -> Recipe:
+    return dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, **training))
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_recordings(tmp_path_factory.mktemp("recordings"))
+
+
+@pytest.fixture(scope="module")
+def cache(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("runs") / "new" / "examples.safetensors"
+    mixed_examples(SMALL, recordings, None, path, lambda _: None)
+    return path
+
+
+def test_cached_examples_are_those_of_the_first_epoch_mixed_anew(recordings: Path) -> None:
+    anew = mixed_examples(changed(cached_examples=0), recordings, None, None, lambda _: None).of_epoch(1)
+    once = mixed_examples(SMALL, recordings, None, None, lambda _: None).of_epoch(1)
+    assert len(once) == len(anew) == 6
+    targets = [once[i][1] for i in range(6)]
+    for i in range(6):
+        x, target, weight = anew[i]
+        (j,) = (j for j, other in enumerate(targets) if torch.equal(other, target))
+        assert torch.equal(once[j][2], weight)
+        # Half precision of the level: 0.004 Np, 0.03 dB, of which the input is a half.
+        assert (once[j][0] - x).abs().max() < 0.01
+
+
+def test_each_epoch_has_all_of_them_in_its_own_order(recordings: Path, cache: Path) -> None:
+    examples = mixed_examples(SMALL, recordings, None, cache, lambda _: None)
+    sums = [[float(examples.of_epoch(epoch)[i][0].sum()) for i in range(6)] for epoch in (1, 2, 1)]
+    assert sums[0] != sums[1]
+    assert sums[0] == sums[2]
+    assert sorted(sums[0]) == sorted(sums[1])
+    assert len(set(sums[0])) == 6
+
+
+def test_runs_with_other_networks_and_inputs_share_a_cache_and_mix_nothing(
+    recordings: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paper = read_recipe("paper")
+    other = dataclasses.replace(
+        paper, mixing=SMALL.mixing, training=dataclasses.replace(SMALL.training, input="unit")
+    )
+    monkeypatch.setattr("birdedge.train.data.examples._mix_once", None)
+    said: list[str] = []
+    shared = mixed_examples(other, recordings, None, cache, said.append).of_epoch(1)
+    own = mixed_examples(SMALL, recordings, None, cache, said.append).of_epoch(1)
+    assert not [line for line in said if "mixing" in line]
+    assert (shared[0][0].shape, own[0][0].shape) == ((1, 64, 256), (2, 64, 256))
+    assert torch.equal(shared[0][1], own[0][1])
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [changed(seed=21), changed(cached_examples=7), dataclasses.replace(SMALL, mixing=Mixing(frames=64))],
+    ids=["seed", "count", "mixing"],
+)
+def test_a_cache_of_other_examples_is_refused(recordings: Path, cache: Path, recipe: Recipe) -> None:
+    with pytest.raises(
+        DataError, match=r"holds examples of other recordings, another seed .*give another --cache"
+    ):
+        mixed_examples(recipe, recordings, None, cache, lambda _: None)
+
+
+def test_a_cache_of_other_recordings_is_refused(cache: Path, tmp_path: Path) -> None:
+    other = write_recordings(tmp_path / "other", files=12)
+    with pytest.raises(DataError, match="holds examples of other recordings"):
+        mixed_examples(SMALL, other, None, cache, lambda _: None)
+
+
+def test_a_damaged_cache_is_refused(recordings: Path, cache: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(cache.read_bytes()[:1000])
+    with pytest.raises(
+        DataError, match=r"broken.safetensors cannot be read as a cache of examples: .*take it away"
+    ):
+        mixed_examples(SMALL, recordings, None, broken, lambda _: None)
+
+
+def test_a_cache_that_cannot_be_written_is_refused(recordings: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match=r"the cache .*file/examples.safetensors cannot be written"):
+        mixed_examples(SMALL, recordings, None, tmp_path / "file" / "examples.safetensors", lambda _: None)
+
+
+def test_a_recipe_that_mixes_anew_has_no_use_for_a_cache(recordings: Path, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="recipe small mixes anew for every epoch; leave out --cache"):
+        mixed_examples(changed(cached_examples=0), recordings, None, tmp_path / "c", lambda _: None)

@@ -1,0 +1,142 @@
+"""The systems to compare with: any length in, a mask of that length out, rebuilt from a checkpoint alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from birdedge.edge.errors import ExtraMissingError, SettingsError
+from birdedge.train.networks.baselines.monai_networks import ViTConfig
+from birdedge.train.networks.registry import (
+    SYSTEMS,
+    Network,
+    build_network,
+    config_as_table,
+    config_from_table,
+)
+from birdedge.train.networks.unet import UNet
+from birdedge.train.training.checkpoint import load_checkpoint, save_checkpoint
+from birdedge.train.training.recipe import read_recipe
+
+RECIPES = ("paper", "attention-unet", "fcn", "segnet", "deeplab", "vit", "swin")
+
+
+def seeded(recipe: str) -> Network:
+    torch.manual_seed(1)
+    return build_network(read_recipe(recipe).network).eval()
+
+
+def test_every_system_has_a_recipe() -> None:
+    named = {config_as_table(read_recipe(name).network)["system"] for name in (*RECIPES, "compact")}
+    assert named == set(SYSTEMS)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("frames", [1, 100, 257])
+def test_any_number_of_frames_gives_as_many(recipe: str, frames: int) -> None:
+    network = seeded(recipe)
+    logits, states = network(torch.randn(2, network.config.input_channels, frames, 256))
+    assert logits.shape == (2, frames, 256)
+    assert states == []
+    assert network.config.lookahead_frames == 0
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_silence_after_the_end_is_as_if_it_were_padded(recipe: str) -> None:
+    network = seeded(recipe)
+    x = torch.randn(1, network.config.input_channels, 200, 256)
+    longer = F.pad(x, (0, 0, 0, -200 % network.config.multiple_frames))
+    assert longer.shape[2] > 200
+    torch.testing.assert_close(network(x)[0], network(longer)[0][:, :200])
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_an_offline_system_looks_ahead_and_so_cannot_stream(recipe: str) -> None:
+    """Unlike the compact network, whose mask of a frame knows of no frame after its lookahead."""
+    offline, compact = seeded(recipe), UNet().eval()
+    ahead = {}
+    for network in (offline, compact):
+        x = torch.randn(1, network.config.input_channels, 256, 256)
+        changed = x.clone()
+        changed[:, :, 128:] = 0
+        difference = (network(x)[0] - network(changed)[0]).abs().amax(dim=2)[0]
+        ahead[network] = 128 - int(torch.nonzero(difference)[0])
+    assert ahead[compact] == 0  # of the rows as they come, each `lookahead_frames` late
+    assert ahead[offline] >= 4
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_few_steps_bring_the_loss_down(recipe: str) -> None:
+    network = seeded(recipe).train()
+    torch.manual_seed(2)
+    x = torch.randn(2, network.config.input_channels, 64, 256)
+    target = (F.avg_pool2d(x[:, 0], 9, 1, 4) > 0.1).float()
+    optimizer = torch.optim.AdamW(network.parameters(), 3e-3)
+    losses = []
+    for _ in range(12):
+        loss = F.binary_cross_entropy_with_logits(network(x)[0], target)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.9 * losses[0]
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_checkpoint_alone_rebuilds_it(recipe: str, tmp_path: Path) -> None:
+    network, settings = seeded(recipe), read_recipe(recipe)
+    save_checkpoint(tmp_path / "best.safetensors", network.state_dict(), settings, {"threshold": 0.5})
+    loaded = load_checkpoint(tmp_path / "best.safetensors")
+    assert loaded.recipe == settings
+    x = torch.randn(1, network.config.input_channels, 64, 256)
+    assert torch.equal(loaded.network(x)[0], network(x)[0])
+
+
+@torch.no_grad()
+def test_the_vision_transformer_sees_windows_of_its_own_length() -> None:
+    network = seeded("vit")
+    assert isinstance(network.config, ViTConfig)
+    x = torch.randn(1, 2, 512, 256)
+    alone = [network(x[:, :, at : at + 256])[0] for at in (0, 256)]
+    torch.testing.assert_close(network(x)[0], torch.cat(alone, dim=1), rtol=1e-4, atol=1e-4)
+
+
+def test_a_fold_of_one_sees_every_bin_and_of_two_costs_a_quarter() -> None:
+    config = read_recipe("segnet").network
+    weights = [
+        build_network(dataclasses.replace(config, fold=fold)).body.encoders[0][0][0].weight for fold in (1, 2)
+    ]
+    assert [w.shape[1] for w in weights] == [2, 8]
+
+
+def test_without_monai_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "monai.networks.nets", None)
+    with pytest.raises(
+        ExtraMissingError, match=r"needs monai.*not installed: pip install 'birdedge\[systems\]'"
+    ):
+        build_network(read_recipe("swin").network)
+
+
+@pytest.mark.parametrize(
+    ("table", "sentence"),
+    [
+        ({"system": "resnet"}, "system is 'resnet'; it must be one of compact, unet-paper, attention-unet"),
+        ({"system": "segnet", "rates": [1]}, "unknown key 'rates'"),
+        ({"system": "deeplab", "rate": [1]}, "unknown key 'rate'; did you mean 'rates'?"),
+        ({"dilation": [1]}, "unknown key 'dilation'; did you mean 'dilations'"),
+        (3, "must be a table, not 3"),
+    ],
+)
+def test_a_network_that_cannot_be_is_refused(table: object, sentence: str) -> None:
+    with pytest.raises(SettingsError) as refusal:
+        config_from_table(table, "mine.toml, [network]")  # type: ignore[arg-type]
+    assert sentence in str(refusal.value)

@@ -1,0 +1,132 @@
+"""The network steps as it trains, never looks past its lookahead, and stays compact."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from birdedge.train.networks.unet import TIME_STRIDE, UNet, UNetConfig, past_frames
+
+FRAMES = 192
+
+
+def a_network(lookahead_frames=8, seed=1):
+    """Random weights, and batch-norm statistics as training would leave them: far from 0 and 1."""
+    torch.manual_seed(seed)
+    network = UNet(UNetConfig(lookahead_frames=lookahead_frames)).eval()
+    for module in network.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            torch.nn.init.kaiming_normal_(module.weight)
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(0.0, 0.3)
+            module.running_var.uniform_(0.3, 3.0)
+            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+            torch.nn.init.normal_(module.bias, 0.0, 0.3)
+    torch.nn.init.normal_(network.place, 0.0, 0.5)
+    torch.nn.init.normal_(network.head.weight, 0.0, 0.02)  # logits of a few, as after training
+    return network
+
+
+def an_input(frames=FRAMES, batch=1, seed=2):
+    return torch.randn(batch, 2, frames, 256, generator=torch.Generator().manual_seed(seed))
+
+
+@torch.no_grad()
+def logits_of(network, x):
+    return network(x)[0]
+
+
+@pytest.mark.parametrize("lookahead_frames", [0, 8, 16])
+@pytest.mark.parametrize("chunk_frames", [4, 8, 16, 64])
+@torch.no_grad()
+def test_stepping_equals_the_whole_sequence(lookahead_frames, chunk_frames):
+    network, x = a_network(lookahead_frames), an_input()
+    states, parts = network.initial_states(), []
+    for i in range(0, FRAMES, chunk_frames):
+        logits, states = network(x[:, :, i : i + chunk_frames], states)
+        parts.append(logits)
+    whole = logits_of(network, x)
+    assert whole.std() > 0.5
+    torch.testing.assert_close(torch.cat(parts, dim=1), whole, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("lookahead_frames", [0, 8, 16])
+def test_states_have_the_stated_shapes_in_order_before_and_after_a_step(lookahead_frames):
+    network = a_network(lookahead_frames)
+    before = network.initial_states(batch=3)
+    _, after = network(an_input(8, batch=3), before)
+    shapes = [(3, *shape) for shape in network.state_shapes()]
+    assert [tuple(s.shape) for s in before] == shapes
+    assert [tuple(s.shape) for s in after] == shapes
+    assert all(not s.any() for s in before)
+
+
+def test_the_states_of_the_default_network_are_these():
+    assert UNet().state_shapes() == [
+        (2, 2, 256),
+        (16, 2, 128),
+        (16, 1, 128),
+        (32, 2, 64),
+        (48, 2, 32),
+        (64, 2, 16),
+        (64, 4, 16),
+        (64, 8, 16),
+        (64, 16, 16),
+        (48, 2, 32),
+        (32, 2, 64),
+        (16, 2, 128),
+        (16, 2, 128),
+    ]
+
+
+@pytest.mark.parametrize("lookahead_frames", [0, 8, 16])
+@pytest.mark.parametrize("last_frame", [95, 96, 97, 98, 99])
+def test_what_comes_after_the_lookahead_and_the_stride_changes_no_mask(lookahead_frames, last_frame):
+    """Row r, the mask of frame r - lookahead, needs the input up to the end of its group of four."""
+    network, x = a_network(lookahead_frames), an_input()
+    changed = x.clone()
+    changed[:, :, last_frame + 1 :] += 1.0
+    same = (logits_of(network, x) == logits_of(network, changed)).all(dim=(0, 2))
+    unchanged_rows = (last_frame + 1) // TIME_STRIDE * TIME_STRIDE
+    assert unchanged_rows >= last_frame - (TIME_STRIDE - 1) + 1
+    assert same[:unchanged_rows].all()
+    assert not same[unchanged_rows:].any()
+
+
+@pytest.mark.parametrize("lookahead_frames", [0, 8, 16])
+def test_the_receptive_field_is_as_long_as_its_kernels_make_it(lookahead_frames):
+    network = a_network(lookahead_frames)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.abs_()  # nothing cancels, so that every frame that can be seen is
+    x = an_input(320).abs().requires_grad_()
+    row = 300  # first of its group of four
+    network(x)[0][0, row : row + TIME_STRIDE].sum().backward()
+    seen = torch.nonzero(x.grad.abs().sum(dim=(0, 1, 3))).flatten()
+    assert past_frames(network) == 167  # 1.3 s
+    assert seen.tolist() == list(range(row - 164, row + TIME_STRIDE))
+
+
+def test_it_has_fewer_than_250_thousand_parameters():
+    assert 100_000 < sum(p.numel() for p in UNet().parameters()) <= 250_000
+
+
+def test_a_batch_is_each_of_its_members():
+    network, x = a_network(), an_input(64, batch=3)
+    together = logits_of(network, x)
+    assert together.shape == (3, 64, 256)
+    for i in range(3):
+        torch.testing.assert_close(together[i : i + 1], logits_of(network, x[i : i + 1]), rtol=0, atol=1e-5)
+
+
+def test_dropout_acts_in_training_only():
+    network, x = a_network(), an_input(64)
+    assert torch.equal(logits_of(network, x), logits_of(network, x))
+    network.blocks.train()
+    assert not torch.equal(logits_of(network, x), logits_of(network, x))
+
+
+def test_every_weight_learns():
+    network = UNet(dataclasses.replace(UNetConfig(), dropout=0.0)).train()
+    network(an_input(64, batch=2))[0].square().mean().backward()
+    assert [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()] == []

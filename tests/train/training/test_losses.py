@@ -1,0 +1,66 @@
+"""Losses against the formulas written out."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from birdedge.train.training.losses import mask_loss, teacher_loss
+from birdedge.train.training.recipe import LOSSES
+
+LOGITS = torch.tensor([[[2.0, -1.0], [0.5, -3.0]]])
+TARGET = torch.tensor([[[1.0, 0.0], [0.0, 1.0]]])
+ALL = torch.ones(1, 2, 2)
+
+
+def expected(name: str, weight: torch.Tensor) -> float:
+    p = torch.sigmoid(LOGITS).double()
+    told, target = weight.double(), TARGET.double()
+    entropy = -(target * p.log() + (1 - target) * (1 - p).log())
+    mean = {
+        "cross-entropy": (entropy * told).sum() / told.sum(),
+        "focal": (torch.where(target > 0, 1 - p, p) ** 2 * entropy * told).sum() / told.sum(),
+        "dice": 1 - (2 * (p * target * told).sum() + 1) / ((p * told).sum() + (target * told).sum() + 1),
+    }
+    return sum(float(mean[part]) for part in name.split("+"))
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("weight", [ALL, torch.tensor([[[1.0, 0.0], [1.0, 1.0]]])])
+def test_each_loss_is_its_formula_over_the_bins_that_count(name: str, weight: torch.Tensor) -> None:
+    assert mask_loss(name, LOGITS, TARGET, weight).item() == pytest.approx(expected(name, weight), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_bin_left_out_has_no_gradient(name: str) -> None:
+    logits = LOGITS.clone().requires_grad_()
+    weight = torch.tensor([[[1.0, 0.0], [1.0, 1.0]]])
+    mask_loss(name, logits, TARGET, weight).backward()
+    assert logits.grad is not None
+    assert logits.grad[0, 0, 1] == 0
+    assert (logits.grad[weight > 0] != 0).all()
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_nothing_told_gives_no_loss_that_is_not_a_number(name: str) -> None:
+    assert torch.isfinite(mask_loss(name, LOGITS, TARGET, torch.zeros(1, 2, 2)))
+
+
+def test_what_teachers_say_of_a_bin_that_the_labels_leave_out_counts_half() -> None:
+    """Logits of 0 cost ln 2 whatever the teachers say; ln 3 is a probability of 3/4."""
+    logits = torch.tensor([[[0.0, 1.0986123], [1.0986123, 0.0]]])
+    taught = torch.tensor([[[0.9, 0.25], [1.0, 0.5]]])
+    weight = torch.tensor([[[1.0, 0.0], [1.0, 0.0]]])
+    log2, log4 = math.log(2), math.log(4)
+    of_quarter = 0.25 * (log4 - math.log(3)) + 0.75 * log4
+    expected = (log2 + 0.5 * of_quarter + (log4 - math.log(3)) + 0.5 * log2) / 4
+    assert teacher_loss(logits, taught, weight).item() == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("shortest", ["logits", "taught"])
+def test_a_student_and_teachers_of_other_lookaheads_are_compared_as_far_as_both_go(shortest: str) -> None:
+    given = {"logits": torch.randn(2, 7, 3), "taught": torch.rand(2, 7, 3), "weight": torch.ones(2, 7, 3)}
+    cut = {name: value[:, :4] for name, value in given.items()}
+    assert teacher_loss(**{**given, shortest: cut[shortest]}) == teacher_loss(**cut)

@@ -1,0 +1,119 @@
+"""A run's settings are one TOML file with no unknown keys."""
+
+import json
+import tomllib
+from dataclasses import replace
+from importlib import resources
+
+import numpy as np
+import pytest
+
+from birdedge.edge.errors import SettingsError
+from birdedge.edge.pipeline.noise_floor import NetworkInput
+from birdedge.edge.pipeline.spectrogram import Spectrogram
+from birdedge.train.training.recipe import Recipe, read_recipe, recipe_from_table
+
+
+def written(folder, text):
+    path = folder / "mine.toml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def test_the_own_recipe_is_found_by_name_and_holds_what_its_file_says():
+    recipe = read_recipe("compact")
+    assert recipe.name == "compact"
+    file = resources.files("birdedge.train") / "recipes" / "compact.toml"
+    tables = tomllib.loads(file.read_text(encoding="utf-8"))
+    assert tables.keys() == {"network", "mixing", "training"}
+    made = json.loads(json.dumps(recipe.as_table()))
+    assert all(made[name][key] == value for name in tables for key, value in tables[name].items())
+
+
+def test_a_file_gives_its_own_name_and_what_it_leaves_out_is_the_default(tmp_path):
+    recipe = read_recipe(written(tmp_path, "[training]\nseed = 7\nlearning_rate = 1\n"))
+    assert recipe.name == "mine"
+    assert (recipe.training.seed, recipe.training.learning_rate) == (7, 1.0)
+    assert (recipe.network, recipe.mixing) == (Recipe().network, Recipe().mixing)
+
+
+@pytest.mark.parametrize("name", ["compact", "paper", "swin", "teacher-deeplab", "distilled"])
+def test_a_recipe_survives_json(name):
+    recipe = read_recipe(name)
+    assert recipe_from_table(json.loads(json.dumps(recipe.as_table())), "again") == recipe
+
+
+def test_the_papers_recipe_is_the_papers():
+    recipe = read_recipe("paper")
+    training = recipe.training
+    assert (training.optimizer, training.loss, training.input) == ("adam", "cross-entropy", "unit")
+    assert (training.batch, training.epochs, training.patience) == (8, 35, 10)
+    assert recipe.augmentation.rotation_degrees > 0
+    assert recipe.augmentation.scaling > 0
+    assert recipe.network.dropout > 0
+
+
+def test_the_floor_input_is_the_recorders_for_any_number_of_frames():
+    frames = Spectrogram().push(np.random.default_rng(4).normal(0, 0.1, 512 + 256 * 41).astype(np.float32))
+    assert len(frames) == 42
+    given = Recipe().network_input(frames)
+    assert given.shape == (2, 42, 256)
+    assert np.array_equal(given[:, :40], NetworkInput().push(frames[:40])[0])
+
+
+def test_the_unit_input_runs_from_the_floor_to_a_full_scale_tone():
+    tone = np.cos(2 * np.pi * 4000 / 32000 * np.arange(32000)).astype(np.float32)
+    recipe = read_recipe("paper")
+    quiet, faint, full = (recipe.network_input(Spectrogram().push(tone * g)) for g in (0.0, 1e-2, 1.0))
+    assert quiet.shape == (1, 124, 256)
+    assert quiet.max() == pytest.approx(0, abs=1e-6)
+    assert full.max() == pytest.approx(1.0, abs=1e-4)
+    # 40 dB of the 142 dB between the floor and a full-scale tone.
+    assert full.max() - faint.max() == pytest.approx(40 / 142.1, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("[training]\nepoch = 3\n", r"\[training\] has the unknown key 'epoch'; did you mean 'epochs'\?"),
+        ("[traning]\n", r"has the unknown key 'traning'; did you mean 'training'\?"),
+        ("[mixing]\nframes = 'many'\n", r"\[mixing\]: frames is 'many'; it must be int"),
+        ("[network]\nchannels = [1, 2]\n", r"channels needs 4 values, not 2"),
+        ("network = 3\n", r"\[network\] must be a table, not 3"),
+        ("[training]\nloss = 'l2'\n", r"loss is 'l2'; it must be one of cross-entropy, dice"),
+        ("[training]\noptimizer = 'lion'\n", r"optimizer is 'lion'; it must be one of adam, adamw, sgd"),
+        ("[training]\ninput = 'mel'\n", r"input is 'mel'; it must be one of floor, unit, picture"),
+        ("[training]\ncached_examples = -1\n", r"cached_examples is -1; it must be at least 0"),
+        ("[training]\nteacher_share = 1.5\n", r"teacher_share is 1.5; it must lie in 0..1"),
+        (
+            "[mixing]\nunlabelled = 0.1\n",
+            r"recipe mine asks for unlabelled crops, of which teachers alone tell, and has teacher_share 0",
+        ),
+        ("[augmentation]\nrotation = 3\n", r"'rotation'; did you mean 'rotation_degrees'\?"),
+        ("[network]\nsystem = 'fc'\n", r"\[network\]: system is 'fc'; it must be one of compact, unet-paper"),
+        (
+            "[training]\ninput = 'unit'\n",
+            r"the network takes 2 channels and input 'unit' has 1; set input_channels = 1 in \[network\]",
+        ),
+        ("[training]\nbatch = 0\n", r"batch is 0; it must be at least 1"),
+        ("[training\n", r"mine.toml is not valid TOML"),
+    ],
+)
+def test_a_recipe_that_cannot_be_is_refused_in_a_sentence(tmp_path, text, sentence):
+    with pytest.raises(SettingsError, match=sentence):
+        read_recipe(written(tmp_path, text))
+
+
+def test_an_unknown_recipe_is_refused_with_those_there_are():
+    with pytest.raises(
+        SettingsError, match=r"there is no recipe 'huge'; give a .toml file or one of .*compact"
+    ):
+        read_recipe("huge")
+
+
+def test_the_distilled_recipe_is_compacts_but_for_its_teachers():
+    compact, distilled, small = (read_recipe(name) for name in ("compact", "distilled", "small"))
+    assert distilled.network == compact.network
+    assert distilled.mixing == small.mixing == replace(compact.mixing, unlabelled=0.1)
+    assert distilled.training.teacher_share == small.training.teacher_share == 0.8
+    assert {read_recipe(name).mixing for name in ("teacher", "teacher-deeplab")} == {compact.mixing}

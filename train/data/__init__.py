@@ -1,0 +1,1 @@
+"""Recordings, splits, mixing, labels and training examples."""

@@ -1,0 +1,91 @@
+"""What is scored: anything that makes a mask and events of samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soxr
+import torch
+
+from birdedge.edge.event import Event
+from birdedge.edge.formats.mask_npz import mask_bytes
+from birdedge.edge.models.model import Model
+from birdedge.edge.pipeline.event_tracker import EventSettings, EventTracker
+from birdedge.edge.pipeline.noise_floor import NetworkInput
+from birdedge.edge.pipeline.pipeline import Pipeline
+from birdedge.edge.pipeline.run import listen
+from birdedge.edge.pipeline.spectrogram import Spectrogram
+from birdedge.train.data.labels import Float32
+from birdedge.train.data.sound_bank import GRID
+from birdedge.train.networks.unet import TIME_STRIDE
+from birdedge.train.training.checkpoint import load_checkpoint
+
+# (samples [n] mono, sample_rate_hz) -> (probabilities [frames, bins] on GRID, events)
+Run = Callable[[Float32, int], tuple[Float32, list[Event]]]
+
+
+@dataclass(frozen=True)
+class Masker:
+    """`run` and the threshold from which a bin counts as bird; of a baseline, the setting that was chosen."""
+
+    name: str
+    threshold: float
+    run: Run
+    setting: Mapping[str, Any] = field(default_factory=dict)
+
+
+def run_model(model: Model, samples: Float32, sample_rate_hz: int) -> tuple[Float32, list[Event]]:
+    """Mask `[frames, bins]` as probabilities, and events, by the recorder's own pipeline."""
+    pipeline = Pipeline(model, sample_rate_hz, 1)
+    found = list(listen(pipeline, iter([(0, samples[:, np.newaxis])])))
+    mask = np.concatenate([f.mask for f in found]).astype(np.float32) / np.float32(255)
+    return mask, [event for f in found for event in f.events]
+
+
+def model_masker(model: Model, name: str | None = None) -> Masker:
+    """A model file, as the recorder runs it."""
+    return Masker(name or model.card.name, model.card.threshold, lambda s, rate: run_model(model, s, rate))
+
+
+def checkpoint_masker(path: Path) -> Masker:
+    """A checkpoint of any recipe: the whole recording at once, events by the settings an export would give it.
+
+    Raises: ModelMissingError, ModelFileError.
+    """
+    checkpoint = load_checkpoint(path)
+    threshold = float(checkpoint.facts["threshold"])
+    settings = EventSettings(keep_threshold=threshold, start_threshold=(1 + threshold) / 2)
+    late = checkpoint.network.config.lookahead_frames
+
+    @torch.no_grad()
+    def run(samples: Float32, sample_rate_hz: int) -> tuple[Float32, list[Event]]:
+        log = log_spectrogram(samples, sample_rate_hz)
+        frames = len(log)
+        silent = late + -(frames + late) % TIME_STRIDE
+        padded = np.pad(log, ((0, silent), (0, 0)), constant_values=np.log(GRID.magnitude_floor))
+        x = torch.from_numpy(checkpoint.recipe.network_input(padded))
+        logits, _ = checkpoint.network(x[None])
+        mask: Float32 = torch.sigmoid(logits[0, late : late + frames].float()).numpy()
+        floors = NetworkInput().push(padded)[1]
+        floor = np.repeat(floors, len(padded) // len(floors), axis=0)[:frames]
+        return mask, events_of(mask, log, floor, settings)
+
+    return Masker(str(path), threshold, run)
+
+
+def log_spectrogram(samples: Float32, sample_rate_hz: int) -> Float32:
+    """The recorder's log-magnitude frames `[frames, bins]` of a whole recording."""
+    if sample_rate_hz != GRID.sample_rate_hz:
+        samples = soxr.resample(samples, sample_rate_hz, GRID.sample_rate_hz)
+    spectrogram = Spectrogram(GRID)
+    return np.concatenate([spectrogram.push(samples), spectrogram.flush()])
+
+
+def events_of(mask: Float32, level: Float32, floor: Float32, settings: EventSettings) -> list[Event]:
+    """The events of a whole mask; level and floor as natural logarithms, all `[frames, bins]`."""
+    tracker = EventTracker(settings, GRID)
+    return [*tracker.push(mask_bytes(mask), level, floor), *tracker.flush()]

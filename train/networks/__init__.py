@@ -1,0 +1,1 @@
+"""The compact U-Net and the networks it is compared with."""

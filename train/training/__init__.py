@@ -1,0 +1,1 @@
+"""Recipes, the training loop, losses, checkpoints and distillation."""

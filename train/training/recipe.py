@@ -1,0 +1,144 @@
+"""A training run's settings: one TOML file, four tables, no unknown keys."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from birdedge.edge.errors import SettingsError
+from birdedge.edge.pipeline.noise_floor import NetworkInput
+from birdedge.edge.pipeline.spectrogram import Grid
+from birdedge.edge.settings import from_table
+from birdedge.train.data.augmentation import Augmentation
+from birdedge.train.data.mixing import Mixing
+from birdedge.train.networks.registry import NetworkConfig, config_as_table, config_from_table
+from birdedge.train.networks.unet import UNetConfig
+
+Float32 = NDArray[np.float32]
+INPUTS = {"floor": 2, "unit": 1, "picture": 1}  # what a network is given: its channels
+LOSSES = ("cross-entropy", "dice", "cross-entropy+dice", "focal")
+OPTIMIZERS = ("adam", "adamw", "sgd")
+
+
+@dataclass(frozen=True)
+class Training:
+    """How long, how fast, towards what."""
+
+    seed: int = 20
+    epochs: int = 20
+    examples_per_epoch: int = 2000
+    validation_examples: int = 160
+    batch: int = 16
+    loss: str = "cross-entropy+dice"
+    optimizer: str = "adamw"
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-2
+    warmup_epochs: float = 0.5
+    teacher_share: float = 0.0  # of the loss, against teachers' probabilities; the rest is against the labels
+    average_decay: float = 0.998  # exponential moving average of the weights; 0 is none
+    patience: int = 10  # epochs without a better validation IoU
+    workers: int = 2
+    precision: str = "auto"  # bf16-mixed where the hardware computes it, or Fabric's name of another
+    input: str = "floor"  # see `Recipe.network_input`
+    compile: bool = False  # by torch.compile: faster steps where there is a C++ compiler
+    cached_examples: int = (
+        0  # mixed once, and an epoch is all of them; 0 mixes examples_per_epoch anew each time
+    )
+
+    def __post_init__(self) -> None:
+        for name, allowed in (("loss", LOSSES), ("optimizer", OPTIMIZERS), ("input", tuple(INPUTS))):
+            if getattr(self, name) not in allowed:
+                given = getattr(self, name)
+                raise SettingsError(f"{name} is {given!r}; it must be one of {', '.join(allowed)}")
+        for name in ("epochs", "examples_per_epoch", "validation_examples", "batch"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if not 0 <= self.teacher_share <= 1:
+            raise SettingsError(f"teacher_share is {self.teacher_share}; it must lie in 0..1")
+        if self.cached_examples < 0:
+            raise SettingsError(f"cached_examples is {self.cached_examples}; it must be at least 0")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything a run depends on but the data."""
+
+    name: str = "compact"
+    network: NetworkConfig = field(default_factory=UNetConfig)
+    mixing: Mixing = field(default_factory=Mixing)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    training: Training = field(default_factory=Training)
+
+    def __post_init__(self) -> None:
+        if self.mixing.unlabelled and not self.training.teacher_share:
+            raise SettingsError(
+                f"recipe {self.name} asks for unlabelled crops, of which teachers alone tell, and has teacher_share 0; "
+                "set teacher_share in [training], or unlabelled = 0 in [mixing]"
+            )
+
+    def network_input(self, log_spectrogram: Float32) -> Float32:
+        """What the network is given of a log-magnitude spectrogram from its first frame on.
+
+        `floor`: as the recorder computes it. `unit`: the level scaled to 0..1, from the spectrogram's own floor to a
+        full-scale tone. `picture`: the magnitude clipped to 0..1, as BirdSoundsDenoising draws it.
+
+        Shape: `[frames, bins] -> [channels, frames, bins]`.
+        """
+        grid, name = Grid(), self.training.input
+        lowest_np = np.log(grid.magnitude_floor)
+        if name == "unit":
+            span_np = np.log(grid.n_fft / 4) - lowest_np
+            unit: Float32 = ((log_spectrogram - lowest_np) / span_np).astype(np.float32)
+            return np.clip(unit, 0, 1)[np.newaxis]
+        if name == "picture":
+            return np.clip(np.exp(log_spectrogram), 0, 1)[np.newaxis]
+        floor = NetworkInput()
+        missing = -len(log_spectrogram) % floor.scaling.group_frames
+        whole = np.pad(log_spectrogram, ((0, missing), (0, 0)), constant_values=lowest_np)
+        return floor.push(whole)[0][:, : len(log_spectrogram)]
+
+    def as_table(self) -> dict[str, Any]:
+        """Plain values, as they stand in TOML."""
+        return {**dataclasses.asdict(self), "network": config_as_table(self.network)}
+
+
+def recipe_from_table(table: dict[str, Any], where: str) -> Recipe:
+    """Raises: SettingsError naming the nearest valid key."""
+    parts: dict[str, type[Any]] = {"mixing": Mixing, "augmentation": Augmentation, "training": Training}
+    filled = {key: from_table(cls, table.get(key, {}), f"{where}, [{key}]") for key, cls in parts.items()}
+    network = config_from_table(table.get("network", {}), f"{where}, [network]")
+    given = INPUTS[filled["training"].input]
+    if network.input_channels != given:
+        raise SettingsError(
+            f"{where}: the network takes {network.input_channels} channels and input {filled['training'].input!r} "
+            f"has {given}; set input_channels = {given} in [network], or another input in [training]"
+        )
+    rest = {key: value for key, value in table.items() if key != "network"}
+    return dataclasses.replace(from_table(Recipe, {**rest, **filled}, where), network=network)
+
+
+def read_recipe(name_or_path: str) -> Recipe:
+    """A recipe file, or one of birdedge's own by name (`compact`)."""
+    path = Path(name_or_path)
+    own = resources.files("birdedge.train") / "recipes"
+    if path.is_file():
+        text = path.read_text(encoding="utf-8")
+    elif (own / f"{name_or_path}.toml").is_file():
+        text = (own / f"{name_or_path}.toml").read_text(encoding="utf-8")
+    else:
+        names = sorted(p.name.removesuffix(".toml") for p in own.iterdir() if p.name.endswith(".toml"))
+        raise SettingsError(
+            f"there is no recipe {name_or_path!r}; give a .toml file or one of {', '.join(names)}"
+        )
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{name_or_path} is not valid TOML: {error}") from error
+    return recipe_from_table({"name": path.stem, **table}, name_or_path)
