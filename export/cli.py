@@ -61,7 +61,7 @@ CHUNK_FRAMES = 16  # a call of the daemon
 @click.option(
     "--lowest-score",
     type=click.FloatRange(0, 1),
-    default=EventSettings.lowest_score,
+    default=EventSettings.min_score,
     show_default=True,
     help="Mean probability that the bins of an event of 100 Hz s reach (larger ones need less): higher, and faint "
     "birds and false alarms are fewer.",
@@ -81,8 +81,8 @@ def export(
     per_tensor: bool,
     activations: tuple[str, ...],
     opset: int,
-    largest_loss: float,
-    lowest_score: float,
+    max_loss: float,
+    min_score: float,
     report: Path | None,
 ) -> None:
     """Export a checkpoint of `birdedge train` to model files for the recorder.
@@ -99,9 +99,7 @@ def export(
     from birdedge.export.export import export as run
     from birdedge.export.report import report_page
 
-    settings = ExportSettings(
-        quantize, frames, opset, not per_tensor, activations, largest_loss / 100, lowest_score
-    )
+    settings = ExportSettings(quantize, frames, opset, not per_tensor, activations, max_loss / 100, min_score)
     output = output or Path(checkpoint.stem).with_suffix(".onnx")
     exported = run(checkpoint, output, settings, data, calibration, click.echo)
     if report is not None:

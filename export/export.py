@@ -42,7 +42,7 @@ from birdedge.train.training.checkpoint import Checkpoint, load_checkpoint
 Float32 = NDArray[np.float32]
 CHUNK_FRAMES = 16  # 128 ms: the knee between delay and cost a frame
 OTHER_CHUNKINGS = (4, 256)  # the shortest, and one long enough to stand for offline
-MOST_CHUNK_FRAMES = 4096
+MAX_CHUNK_FRAMES = 4096
 CALIBRATION_MIXES = 24
 CALIBRATION_FRAMES = 512  # of each recording of a calibration folder
 
@@ -70,16 +70,16 @@ class ExportSettings:
     opset: int = OPSET
     per_channel: bool = True
     activations: tuple[str, ...] = ("u8",)
-    largest_loss: float = 0.005  # of IoU, int8 against fp32
-    lowest_score: float = EventSettings.lowest_score
+    max_loss: float = 0.005  # of IoU, int8 against fp32
+    min_score: float = EventSettings.min_score
 
     def __post_init__(self) -> None:
         if set(self.activations) - {"u8", "s8"}:
             raise SettingsError(f"activations are {self.activations}; give u8, s8 or both")
         for frames in self.frames:
-            if not (TIME_STRIDE <= frames <= MOST_CHUNK_FRAMES and frames % TIME_STRIDE == 0):
+            if not (TIME_STRIDE <= frames <= MAX_CHUNK_FRAMES and frames % TIME_STRIDE == 0):
                 raise SettingsError(
-                    f"{frames} frames a call were asked for; give multiples of {TIME_STRIDE} up to {MOST_CHUNK_FRAMES}"
+                    f"{frames} frames a call were asked for; give multiples of {TIME_STRIDE} up to {MAX_CHUNK_FRAMES}"
                 )
 
 
@@ -149,7 +149,7 @@ def export(
             clips = gate_clips(data)
             say(f"comparing int8 with fp32 on {len(clips)} clips")
             report["int8_against_fp32"] = compare_accuracy(fp32, int8, clips)
-            refuse_loss(report["int8_against_fp32"], settings.largest_loss)
+            refuse_loss(report["int8_against_fp32"], settings.max_loss)
             speed = compare_speed(fp32, int8)
             say(f"int8 is {speed['times_faster']:.2f} times as fast as fp32 on this machine")
             if speed["times_faster"] < 1:
@@ -251,9 +251,9 @@ def _card(
         past_s=past_frames(network) * grid.hop_s,
         states=graph_states(graph),
         events=EventSettings(
-            keep_threshold=threshold,
-            start_threshold=(1 + threshold) / 2,
-            lowest_score=settings.lowest_score,
+            low_threshold=threshold,
+            high_threshold=(1 + threshold) / 2,
+            min_score=settings.min_score,
         ),
         parameters=sum(p.numel() for p in network.parameters()),
         macs_per_s=round(macs_per_frame(graph, chunk) * grid.sample_rate_hz / grid.hop),

@@ -16,7 +16,7 @@ from birdedge.edge.synthesis.soundscape import soundscape
 from birdedge.train.data.sound_bank import GRID
 from birdedge.train.evaluation.datasets import validation_mixes
 from birdedge.train.evaluation.detectors import model_masker
-from birdedge.train.evaluation.event_scores import LEAST_IOUS
+from birdedge.train.evaluation.event_scores import MIN_IOUS
 from birdedge.train.evaluation.intervals import interval
 from birdedge.train.evaluation.labelled import MaskedClip, centres
 from birdedge.train.evaluation.scoring import ClipScore, score_clip
@@ -65,7 +65,7 @@ def compare_accuracy(fp32: Model, int8: Model, clips: list[MaskedClip]) -> dict[
 
     rows = np.array([np.concatenate([_bins(a), _bins(b)]) for a, b in pairs])
     figures["iou"] = _difference(rows, iou)
-    for index, least in enumerate(LEAST_IOUS):
+    for index, least in enumerate(MIN_IOUS):
         rows = np.array([[*_events(a, index), *_events(b, index)] for a, b in pairs], float)
         figures[f"event_f1_at_{least}"] = _difference(
             rows, lambda sums: sums[..., 0] / np.maximum(sums[..., 1], 1)
@@ -73,12 +73,12 @@ def compare_accuracy(fp32: Model, int8: Model, clips: list[MaskedClip]) -> dict[
     return figures
 
 
-def refuse_loss(figures: dict[str, Any], largest_loss: float) -> None:
+def refuse_loss(figures: dict[str, Any], max_loss: float) -> None:
     """Raises: ExportError where int8 loses more IoU than allowed."""
     loss = -figures["iou"]["difference"]
-    if loss > largest_loss:
+    if loss > max_loss:
         raise ExportError(
-            f"int8 loses {100 * loss:.2f} IoU points against fp32, more than the {100 * largest_loss:g} allowed; "
+            f"int8 loses {100 * loss:.2f} IoU points against fp32, more than the {100 * max_loss:g} allowed; "
             "nothing was written: calibrate on sound like that which will be listened to (--calibration), keep "
             "per-channel weights, export without --quantize, or allow more with --largest-loss"
         )

@@ -173,9 +173,9 @@ def test_resampled_by_pulseaudio_the_sound_is_heard_alike(virtual_microphone, de
     frames = min(len(mask), len(live))
     one, other = mask[:frames] >= 128, live[:frames] >= 128
     assert (one & other).sum() / (one | other).sum() > 0.8
-    lowest_score = EventSettings().lowest_score_of
+    min_score = EventSettings().min_score_of
     for some, others in ((found, expected), (expected, found)):
-        clear = [event for event in some if event["score"] > lowest_score(event["area_hz_s"]) + 0.01]
+        clear = [event for event in some if event["score"] > min_score(event["area_hz_s"]) + 0.01]
         assert len(clear) >= 3
         assert [event for event in clear if not any(overlaps(event, other) for other in others)] == []
 

@@ -30,7 +30,7 @@ TITLE = "Listening to a file: CPU time, memory, start"
 SAMPLE_RATE_HZ = 48_000
 SHORT_S = 3.0
 SCENE_S = 60.0
-LARGEST_START_S, LARGEST_RESIDENT_BYTES = 1.0, 110e6
+MAX_START_S, MAX_RESIDENT_BYTES = 1.0, 110e6
 
 Figures = dict[str, Any]
 
@@ -144,12 +144,12 @@ def aims(figures: Figures) -> list[tuple[str, str, bool]]:
         (
             "start of the process to the first mask, 1 s at most",
             f"{start_s:.2f} s",
-            start_s <= LARGEST_START_S,
+            start_s <= MAX_START_S,
         ),
         (
             "resident memory of `listen` on a file, 110 MB at most",
             f"{peak_bytes / 1e6:.0f} MB",
-            peak_bytes <= LARGEST_RESIDENT_BYTES,
+            peak_bytes <= MAX_RESIDENT_BYTES,
         ),
     ]
 

@@ -28,7 +28,7 @@ from birdedge.edge.pipeline.segmenter import Segmenter
 
 TITLE = "Instructions"
 FIGURES = Path(__file__).with_suffix(".json")
-LARGEST_GROWTH_PERCENT = 5
+MAX_GROWTH_PERCENT = 5
 SHORT_S, LONG_S, NETWORK_CALLS = 2, 12, 100
 PLATFORM = ("machine", "python")
 PINNED = ("model_sha256", "numpy", "onnxruntime", "soxr")
@@ -61,7 +61,7 @@ Figures = dict[str, Any]
 @click.option(
     "--check",
     is_flag=True,
-    help=f"Fail where it is more than {LARGEST_GROWTH_PERCENT} % above the count kept.",
+    help=f"Fail where it is more than {MAX_GROWTH_PERCENT} % above the count kept.",
 )
 @click.option("--update", is_flag=True, help="Keep the count, to be compared with.")
 def main(check: bool, update: bool) -> None:
@@ -131,11 +131,11 @@ def growth(figures: Figures, kept: Figures) -> str:
     """A sentence where a count is larger than allowed; empty where it is not."""
     now, before = figures["instructions_per_s"], kept["instructions_per_s"]
     percent = 100 * (now - before) / before
-    if percent <= LARGEST_GROWTH_PERCENT:
+    if percent <= MAX_GROWTH_PERCENT:
         return ""
     return (
         f"a second of sound takes {now / 1e6:.1f} million instructions, {percent:.1f} % more than the "
-        f"{before / 1e6:.1f} million kept in {FIGURES.name}; at most {LARGEST_GROWTH_PERCENT} % more are allowed"
+        f"{before / 1e6:.1f} million kept in {FIGURES.name}; at most {MAX_GROWTH_PERCENT} % more are allowed"
     )
 
 
@@ -148,7 +148,7 @@ def section(figures: Figures) -> str:
     return "\n".join(
         [
             f"Instructions of `{DEFAULT_MODEL}` listening at 48 kHz, counted by valgrind, whose processor is the same "
-            f"everywhere and has no VNNI ({versions}). More than {LARGEST_GROWTH_PERCENT} % above the count kept fail.",
+            f"everywhere and has no VNNI ({versions}). More than {MAX_GROWTH_PERCENT} % above the count kept fail.",
             "",
             *markdown_table(("", "million a second of sound"), rows),
         ]

@@ -27,7 +27,7 @@ CALLS_PER_MINUTE = (0, 20, 60, 120)
 SCENE_S = 20.0
 SCENE_RATE_HZ, FILE_RATE_HZ = 48_000, 32_000
 DAY_MINUTES = 24 * 60
-LARGEST_SLOPE_BYTES_PER_H = 1e6
+MAX_SLOPE_BYTES_PER_H = 1e6
 
 Figures = dict[str, Any]
 Float32 = NDArray[np.float32]
@@ -105,7 +105,7 @@ def section(figures: Figures) -> str:
             for row in figures[key]
         ]
         lines += [*markdown_table((head, "CPU ms a second of sound", "events a minute found"), rows), ""]
-    mb = ("resident_first_bytes", "resident_last_bytes", "resident_most_bytes")
+    mb = ("resident_first_bytes", "resident_last_bytes", "max_resident_bytes")
     lines += [
         "One long file, read as a stream by `birdedge segment`:",
         "",
@@ -139,7 +139,7 @@ def aims(figures: Figures) -> list[tuple[str, str, bool]]:
         return []
     slope = longest["resident_slope_bytes_per_h"]
     aim = f"memory flat over a file of {DAY_MINUTES / 60:g} h: below 1 MB more an hour of sound"
-    return [(aim, f"{slope / 1e6:+.2f} MB", slope < LARGEST_SLOPE_BYTES_PER_H)]
+    return [(aim, f"{slope / 1e6:+.2f} MB", slope < MAX_SLOPE_BYTES_PER_H)]
 
 
 def plot(figures: Figures, path: Path) -> None:

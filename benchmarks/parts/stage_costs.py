@@ -16,11 +16,11 @@ from birdedge.edge.formats.mask_npz import mask_bytes
 from birdedge.edge.models.model import Model
 from birdedge.edge.pipeline.event_tracker import EventTracker
 from birdedge.edge.pipeline.noise_floor import NetworkInput
-from birdedge.edge.pipeline.pipeline import Found, Pipeline
+from birdedge.edge.pipeline.pipeline import Pipeline, PipelineOutput
 from birdedge.edge.pipeline.resample import StreamResampler
-from birdedge.edge.pipeline.segmenter import Segmented, Segmenter
+from birdedge.edge.pipeline.segmenter import Segmenter, SegmenterOutput
 from birdedge.edge.pipeline.spectrogram import Spectrogram
-from birdedge.edge.sinks.recording import RecordingOutput, Wanted
+from birdedge.edge.sinks.recording import OutputSettings, RecordingSink
 from birdedge.edge.sinks.table_file import FORMATS, event_json
 
 STAGES = ("resample", "spectrogram", "network input", "network", "events", "pipeline", "sinks")
@@ -39,7 +39,7 @@ def stage_costs(model: Model, samples: Float32, sample_rate_hz: int) -> dict[str
     blocks = [samples[at : at + FAST_BLOCK_SAMPLES] for at in range(0, len(samples), FAST_BLOCK_SAMPLES)]
     tracker = EventTracker(card.events, card.grid)
 
-    def track(segmented: Segmented) -> None:
+    def track(segmented: SegmenterOutput) -> None:
         tracker.push(mask_bytes(segmented.mask), segmented.level, segmented.floor)
 
     pipeline_s, found = _timed(Pipeline(model, sample_rate_hz, 1).push, blocks)
@@ -64,12 +64,12 @@ def stage_costs(model: Model, samples: Float32, sample_rate_hz: int) -> dict[str
     return {stage: cost_s / sound_s for stage, cost_s in costs_s.items()}
 
 
-def _sinks_s(model: Model, found: list[Found]) -> float:
+def _sinks_s(model: Model, found: list[PipelineOutput]) -> float:
     """CPU seconds of every table, the mask file and JSON Lines."""
     with tempfile.TemporaryDirectory() as folder:
-        wanted = Wanted(Path(folder), tuple(FORMATS), Path(folder))
+        wanted = OutputSettings(Path(folder), tuple(FORMATS), Path(folder))
         began_s = time.process_time()
-        with RecordingOutput(wanted, "scene", "scene.wav", model.card, atomic=True) as output:
+        with RecordingSink(wanted, "scene", "scene.wav", model.card, atomic=True) as output:
             for each in found:
                 output.write(each)
                 for event in each.events:

@@ -11,7 +11,7 @@ import numpy as np
 from birdedge.train.data.sound_bank import GRID
 from birdedge.train.evaluation.classical import (
     ENERGY_RANGE_DB,
-    LEAST_MAGNITUDE,
+    MIN_MAGNITUDE,
     Float32,
     noisereduce_gate,
     scikit_maad,
@@ -23,7 +23,7 @@ def librosa_energy(samples: Float32) -> Float32:
     import librosa
 
     magnitude = np.abs(librosa.stft(samples, n_fft=GRID.n_fft, hop_length=GRID.hop, center=False))[1:]
-    level_db = librosa.amplitude_to_db(magnitude, ref=np.max, amin=LEAST_MAGNITUDE, top_db=ENERGY_RANGE_DB)
+    level_db = librosa.amplitude_to_db(magnitude, ref=np.max, amin=MIN_MAGNITUDE, top_db=ENERGY_RANGE_DB)
     return np.asarray(1 + level_db.T / ENERGY_RANGE_DB, np.float32)
 
 

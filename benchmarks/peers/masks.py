@@ -9,7 +9,7 @@ from birdedge.edge.errors import ExtraMissingError
 from birdedge.edge.models.model import DEFAULT_MODEL, Model
 from birdedge.train.evaluation.baselines import BASELINES, tuned_baseline
 from birdedge.train.evaluation.datasets import EvaluationSets, read_sets, validation_mixes
-from birdedge.train.evaluation.detectors import Masker, model_masker
+from birdedge.train.evaluation.detectors import Detector, model_masker
 from birdedge.train.evaluation.open_detector import TUNING_MIXES
 from birdedge.train.evaluation.scoring import mask_figures, score_sets
 
@@ -31,7 +31,7 @@ def measure_masks(data: Path) -> dict[str, Any]:
     return figures
 
 
-def _figures(masker: Masker, sets: EvaluationSets) -> dict[str, Any]:
+def _figures(masker: Detector, sets: EvaluationSets) -> dict[str, Any]:
     scored = score_sets(masker, sets)
     kept = ("recordings", "iou", "iou_interval")
     return {

@@ -1,7 +1,7 @@
 """What each big choice is worth: the compact network trained again in a small budget with one thing changed.
 
-`python -m benchmarks.studies.ablations --data recordings/ --runs runs/` trains what has no run yet, and writes the table into
-train/EXPERIMENTS.md. Scores are validation mixes'; runs that differ by a point may differ by their seed alone.
+`python -m benchmarks.studies.ablations --data recordings/ --runs runs/` trains what has no run yet and writes the
+table into train/EXPERIMENTS.md. Scores are validation mixes'; runs that differ by a point may differ by their seed alone.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ def table(rows: dict[str, float], base: Recipe) -> str:
     training = base.training
     return "\n".join(
         [
-            f"`python -m benchmarks.studies.ablations`: {training.cached_examples:,} examples mixed once, {training.epochs} "
-            "epochs each; IoU of validation mixes at the best threshold.",
+            f"`python -m benchmarks.studies.ablations`: {training.cached_examples:,} examples mixed once, "
+            f"{training.epochs} epochs each; IoU of validation mixes at the best threshold.",
             "",
             *markdown_table(
                 ("change", "IoU", "difference"),

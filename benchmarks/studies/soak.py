@@ -1,4 +1,6 @@
-"""Hours of listening, and what became of them: `python -m benchmarks.studies.soak --minutes 60 --page benchmarks/studies/SOAK.md`.
+"""Run the daemon for hours and report what it did.
+
+`python -m benchmarks.studies.soak --minutes 60 --page benchmarks/studies/SOAK.md`
 
 The real daemon hears a generated soundscape from a virtual microphone, over and over, without a pause. How much it
 heard comes from its own database; that this book is right is shown beside it, by the samples that had come against
@@ -45,7 +47,7 @@ ROOT = Path(__file__).parents[2]
 BIRDEDGE = (sys.executable, "-m", "birdedge")
 ENVIRONMENT = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 RATE_HZ = VirtualMicrophone.sample_rate_hz
-SCENE_S, MOST_SCENES = 60.0, 5
+SCENE_S, MAX_SCENES = 60.0, 5
 Int16 = NDArray[np.int16]
 
 
@@ -141,7 +143,7 @@ def segmented(folder: Path, minutes: float, sample_rate_hz: int = RATE_HZ) -> Fi
 
 def _scenes(minutes: float, sample_rate_hz: int = RATE_HZ) -> Iterator[Int16]:
     """Birds and weather without end, some minutes of it over and over; [samples] each."""
-    seeds = range(min(math.ceil(60 * minutes / SCENE_S), MOST_SCENES))
+    seeds = range(min(math.ceil(60 * minutes / SCENE_S), MAX_SCENES))
     sounds = [soundscape(SCENE_S, seed, sample_rate_hz=sample_rate_hz).samples for seed in seeds]
     return itertools.cycle([np.round(sound * 32767).astype(np.int16) for sound in sounds])
 

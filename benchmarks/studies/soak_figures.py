@@ -65,12 +65,12 @@ def process_figures(samples: list[Figures], speed: float = 1.0) -> Figures:
     return {
         "resident_first_bytes": int(resident_bytes[warm][0]),
         "resident_last_bytes": int(resident_bytes[-1]),
-        "resident_most_bytes": int(resident_bytes.max()),
+        "max_resident_bytes": int(resident_bytes.max()),
         "resident_slope_bytes_per_h": 3600 * float(np.polyfit(at_s[warm], resident_bytes[warm], 1)[0]),
         "cpu_s_per_s": float(np.ptp(cpu_s[warm]) / np.ptp(at_s[warm])),
         "load_mean": float(load.mean()),
-        "load_most": float(load.max()),
-        "backlog_most_s": max(sample.get("backlog_s", 0.0) for sample in samples),
+        "max_load": float(load.max()),
+        "max_backlog_s": max(sample.get("backlog_s", 0.0) for sample in samples),
     }
 
 
@@ -122,7 +122,7 @@ def book_figures(out: Path, lines: list[tuple[float, bytes]]) -> Figures:
         "events": len(events),
         "lines": len(lines),
         **{f"latency_p{percent}_s": float(np.percentile(latencies_s, percent)) for percent in PERCENTS},
-        "latency_most_s": max(latencies_s),
+        "max_latency_s": max(latencies_s),
         "latency_uncertainty_s": ARRIVAL_S + max(late_s) - min(late_s),
     }
 
@@ -162,7 +162,7 @@ MEMORY_AND_LOAD: dict[str, Callable[[Figures], str]] = {
         f"{f['resident_slope_bytes_per_h'] / 1e6:+.2f} MB"
     ),
     "CPU time a second of sound": lambda f: f"{1e3 * f['cpu_s_per_s']:.1f} ms",
-    "load of the machine, mean and most": lambda f: f"{f['load_mean']:.1f}, {f['load_most']:.1f}",
+    "load of the machine, mean and most": lambda f: f"{f['load_mean']:.1f}, {f['max_load']:.1f}",
 }
 LISTENED: dict[str, Callable[[Figures], str]] = {
     "heard": lambda f: f"{f['heard_s']:.2f} s",
@@ -178,7 +178,7 @@ LISTENED: dict[str, Callable[[Figures], str]] = {
         f"{f[f'latency_{which}_s']:.3f} s" for which in (*(f"p{percent}" for percent in PERCENTS), "most")
     ),
     "which may be more by": lambda f: f"{f['latency_uncertainty_s']:.2f} s at most",
-    "sound that waited for the recorder, at most": lambda f: f"{f['backlog_most_s']:.3f} s",
+    "sound that waited for the recorder, at most": lambda f: f"{f['max_backlog_s']:.3f} s",
     **MEMORY_AND_LOAD,
 }
 SEGMENTED: dict[str, Callable[[Figures], str]] = {

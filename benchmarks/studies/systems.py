@@ -1,4 +1,4 @@
-"""The compact network beside the systems its field stands on: `python -m benchmarks.studies.systems --data recordings/`.
+"""Compare the compact network with reference systems: `python -m benchmarks.studies.systems --data recordings/`.
 
 With `--train` those that have no finished run yet are trained first: same recordings, splits, examples and epochs
 for all, each by its own recipe. Then one table, printed and written to SYSTEMS.md, and its figures to systems.json.
@@ -23,7 +23,7 @@ from birdedge.edge.errors import BirdedgeError
 from birdedge.edge.models.model import DEFAULT_MODEL, Model
 from birdedge.train.data.sound_bank import GRID
 from birdedge.train.evaluation.datasets import EvaluationSets, read_sets
-from birdedge.train.evaluation.detectors import Masker, checkpoint_masker, model_masker
+from birdedge.train.evaluation.detectors import Detector, checkpoint_masker, model_masker
 from birdedge.train.evaluation.scoring import mask_figures, score_clip
 from birdedge.train.networks.registry import Network
 from birdedge.train.networks.unet import UNet
@@ -135,7 +135,7 @@ def model_row(name: str, sets: EvaluationSets) -> Row:
     )
 
 
-def scores(masker: Masker, sets: EvaluationSets) -> dict[str, dict[str, Any]]:
+def scores(masker: Detector, sets: EvaluationSets) -> dict[str, dict[str, Any]]:
     """Mask figures by set, at the masker's own threshold, which was chosen on validation sound."""
     return {
         name: mask_figures([score_clip(masker, clip) for clip in sets.masked[name]], masker.threshold)
@@ -170,8 +170,8 @@ def page(rows: list[Row], given: str, day: date) -> str:
         [
             "# The compact network beside the systems its field stands on",
             "",
-            f"Printed by `python -m benchmarks.studies.systems`, {day}. Trained on the same recordings and splits: {given}; "
-            "the shipped model, which was trained for longer, is no part of that comparison. Pooled foreground IoU "
+            f"Printed by `python -m benchmarks.studies.systems`, {day}. Trained on the same recordings and splits: "
+            f"{given}; the shipped model, which was trained for longer, is no part of that comparison. Pooled foreground IoU "
             "in %, at thresholds chosen on validation sound.",
             "",
             *markdown_table(head, body),

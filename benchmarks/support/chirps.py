@@ -22,7 +22,7 @@ CHIRP_S = 0.3
 LOW_HZ, HIGH_HZ = 2500.0, 5000.0
 LEVEL, HISS = 0.1, 0.0003  # peak of a chirp; rms of the hiss
 LEAD_S = 3.0  # of hiss alone, in which the floor settles
-SHORTEST_PAUSE_S, LONGEST_PAUSE_S = (
+MIN_PAUSE_S, MAX_PAUSE_S = (
     1.5,
     2.2,
 )  # drawn for each, so that no chirp keeps time with the network's calls
@@ -40,7 +40,7 @@ def chirp() -> NDArray[np.float32]:
 def sound(count: int, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Samples `[n]`, and where each chirp begins, `[count]`."""
     rng = np.random.default_rng(seed)
-    pauses_s = rng.uniform(SHORTEST_PAUSE_S, LONGEST_PAUSE_S, count)
+    pauses_s = rng.uniform(MIN_PAUSE_S, MAX_PAUSE_S, count)
     starts = np.round((LEAD_S + np.cumsum(pauses_s + CHIRP_S)) * RATE_HZ).astype(np.int64)
     one = chirp()
     samples = HISS * rng.standard_normal(starts[-1] + round(LEAD_S * RATE_HZ)).astype(np.float32)

@@ -19,7 +19,7 @@ from birdedge.edge.errors import BirdedgeError, OutputError
 from birdedge.edge.event import Event
 from birdedge.edge.models.model import Model
 from birdedge.edge.pipeline.pipeline import Pipeline
-from birdedge.edge.sinks.recording import RecordingOutput, Wanted
+from birdedge.edge.sinks.recording import OutputSettings, RecordingSink
 from birdedge.edge.system.atomic_file import unique_stems
 
 NO_MASK = np.zeros((0, 0), np.uint8)
@@ -47,7 +47,7 @@ class Events:
 
 
 @dataclass(frozen=True)
-class Segmentation:
+class FileResult:
     """What became of one file: its events, or why there are none."""
 
     path: Path
@@ -60,10 +60,10 @@ def segment_file(
     model: Model,
     path: Path,
     stem: str,
-    wanted: Wanted,
+    wanted: OutputSettings,
     channel: int | None = None,
     progress: Callable[[float], None] = lambda _: None,
-) -> Segmentation:
+) -> FileResult:
     """Segments one recording; `progress` is told the seconds of each block done.
 
     Raises:
@@ -73,7 +73,7 @@ def segment_file(
     events = Events()
     with AudioFile(path) as file:
         pipeline = Pipeline(model, file.sample_rate_hz, file.channels, channel)
-        with RecordingOutput(wanted, stem, file_name(path), model.card, atomic=True) as output:
+        with RecordingSink(wanted, stem, file_name(path), model.card, atomic=True) as output:
             for block in file.blocks(FAST_BLOCK_SAMPLES):
                 found = pipeline.push(block)
                 output.write(found)
@@ -83,17 +83,17 @@ def segment_file(
             output.write(found)
             events.add(found.events)
         duration_s = pipeline.heard_samples / file.sample_rate_hz
-    return Segmentation(path, duration_s, events)
+    return FileResult(path, duration_s, events)
 
 
 def segment_files(
     model: str | Path,
     paths: Sequence[Path],
-    wanted: Wanted,
+    wanted: OutputSettings,
     jobs: int = 1,
     channel: int | None = None,
     progress: Callable[[float], None] = lambda _: None,
-) -> Iterator[Segmentation]:
+) -> Iterator[FileResult]:
     """Segments recordings in the order given; one that cannot be read is reported in its `error`.
 
     `progress` is told seconds of sound done; with several jobs, a file at a time.
@@ -131,7 +131,7 @@ def _open_model(name_or_path: str | Path) -> None:
     _model = Model(name_or_path)
 
 
-def _in_process(path: Path, stem: str, wanted: Wanted, channel: int | None) -> Segmentation:
+def _in_process(path: Path, stem: str, wanted: OutputSettings, channel: int | None) -> FileResult:
     return _reported(_model, path, stem, wanted, channel, lambda _: None)
 
 
@@ -139,13 +139,13 @@ def _reported(
     model: Model,
     path: Path,
     stem: str,
-    wanted: Wanted,
+    wanted: OutputSettings,
     channel: int | None,
     progress: Callable[[float], None],
-) -> Segmentation:
+) -> FileResult:
     try:
         return segment_file(model, path, stem, wanted, channel, progress)
     except OutputError:
         raise
     except BirdedgeError as error:
-        return Segmentation(path, 0.0, Events(), str(error))
+        return FileResult(path, 0.0, Events(), str(error))

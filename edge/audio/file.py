@@ -14,7 +14,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from birdedge.edge.errors import AudioFileError, AudioFileMissingError, SettingsError
-from birdedge.edge.pipeline.resample import HIGHEST_RATE_HZ, LOWEST_RATE_HZ
+from birdedge.edge.pipeline.resample import MAX_RATE_HZ, MIN_RATE_HZ
 
 # Programs that write WAV to a pipe cannot know its length and declare one from here up.
 _UNKNOWN_DATA_BYTES = 0x7FFF_0000
@@ -51,10 +51,10 @@ class AudioFile:
         refusal = None
         if self.length_samples == 0:
             refusal = f"{self.path} holds no samples: it may have been cut off before its header was finished"
-        elif not LOWEST_RATE_HZ <= self.sample_rate_hz <= HIGHEST_RATE_HZ:
+        elif not MIN_RATE_HZ <= self.sample_rate_hz <= MAX_RATE_HZ:
             refusal = (
                 f"{self.path} has a sample rate of {self.sample_rate_hz} Hz: "
-                f"{LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ} Hz can be read"
+                f"{MIN_RATE_HZ} to {MAX_RATE_HZ} Hz can be read"
             )
         if refusal:
             self.close()

@@ -11,17 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdedge.edge.audio.devices import InputDevice, find_input_device, portaudio
-from birdedge.edge.audio.overrun import Overruns
+from birdedge.edge.audio.overrun import OverrunDetector
 from birdedge.edge.audio.ring_buffer import SampleRing
 from birdedge.edge.errors import DeviceError, DeviceLostError, SettingsError
-from birdedge.edge.pipeline.resample import HIGHEST_RATE_HZ, LOWEST_RATE_HZ
+from birdedge.edge.pipeline.resample import MAX_RATE_HZ, MIN_RATE_HZ
 from birdedge.edge.system.clock import monotonic_s
 
 PIECE_S = 0.064  # half a call of the network: a callback costs more than what it carries
 # How late the callback may run on a busy machine before the device itself loses samples.
 # With more, PulseAudio delivers two pieces at a time.
 DEVICE_BUFFER_S = 3 * PIECE_S
-SHORTEST_RING_S = 2.0
+MIN_RING_S = 2.0
 BLOCK_S = 0.5
 
 
@@ -47,7 +47,7 @@ class Microphone:
     device: InputDevice
     sample_rate_hz: int
     _ring: SampleRing
-    _overruns: Overruns
+    _overruns: OverrunDetector
 
     def __init__(
         self,
@@ -58,14 +58,13 @@ class Microphone:
         ring_s: float = 5.0,
         stall_s: float = 2.0,
     ) -> None:
-        if ring_s < SHORTEST_RING_S:
-            raise SettingsError(f"a ring of {ring_s} s was given: give at least {SHORTEST_RING_S} s")
+        if ring_s < MIN_RING_S:
+            raise SettingsError(f"a ring of {ring_s} s was given: give at least {MIN_RING_S} s")
         if channels < 1:
             raise SettingsError(f"{channels} channels were given: a microphone has at least 1")
-        if sample_rate_hz is not None and not LOWEST_RATE_HZ <= sample_rate_hz <= HIGHEST_RATE_HZ:
+        if sample_rate_hz is not None and not MIN_RATE_HZ <= sample_rate_hz <= MAX_RATE_HZ:
             raise SettingsError(
-                f"a sample rate of {sample_rate_hz} Hz was given: "
-                f"use {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ} Hz"
+                f"a sample rate of {sample_rate_hz} Hz was given: use {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz"
             )
         self.name = name
         self.channels = channels
@@ -116,7 +115,7 @@ class Microphone:
             )
         self.sample_rate_hz = self._wanted_rate_hz or self.device.default_rate_hz
         self._ring = SampleRing(round(self._ring_s * self.sample_rate_hz), self.channels)
-        self._overruns = Overruns(self.sample_rate_hz)
+        self._overruns = OverrunDetector(self.sample_rate_hz)
         sounddevice = portaudio()
         try:
             self._stream = sounddevice.InputStream(
@@ -143,7 +142,7 @@ class Microphone:
             self._stream.close()
             self._stream = None
 
-    def want(self, samples: int) -> None:
+    def set_min_block(self, samples: int) -> None:
         """Let the reader sleep until so many wait, or half a second's, since it can do nothing with fewer."""
         self._wanted_samples = min(samples, round(BLOCK_S * self.sample_rate_hz))
 
@@ -155,7 +154,7 @@ class Microphone:
         Raises:
             DeviceLostError: after all that arrived, when the device stopped or gave nothing for `stall_s`.
         """
-        longest_samples = round(BLOCK_S * self.sample_rate_hz)
+        max_samples = round(BLOCK_S * self.sample_rate_hz)
         silent_s = 0.0
         while True:
             stopping, lost = stop.is_set(), ""
@@ -166,7 +165,7 @@ class Microphone:
             # Not what comes in meanwhile, or a slow reader would never see `stop`.
             waiting_samples = self._ring.available_samples
             while waiting_samples >= (1 if stopping or lost else self._wanted_samples):
-                gap_samples, block = self._ring.read(min(waiting_samples, longest_samples))
+                gap_samples, block = self._ring.read(min(waiting_samples, max_samples))
                 waiting_samples -= len(block)
                 yield gap_samples, block
                 silent_s = 0.0

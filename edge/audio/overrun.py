@@ -11,7 +11,7 @@ STEADY_S = 0.5
 STEP_S = 0.1  # less may be sound that waits elsewhere than before
 
 
-class Overruns:
+class OverrunDetector:
     """Tell it of each block as it arrives, and it tells how many samples were lost just before that.
 
     Where the device says that it lost some, they are what fits between the last sample of the block before and the
@@ -27,7 +27,7 @@ class Overruns:
         self._samples = 0  # until now, lost ones too
         self._heard_until_s = math.inf
         self._usual_late_s = math.inf
-        self._steady_since_s, self._steady_late_s, self._least_late_s = 0.0, math.inf, math.inf
+        self._steady_since_s, self._steady_late_s, self._min_late_s = 0.0, math.inf, math.inf
 
     def lost_samples(self, samples: int, arrived_s: float, waited_s: float, told: bool) -> int:
         """How many are missing before a block.
@@ -49,13 +49,13 @@ class Overruns:
     def _step_s(self, late_s: float, arrived_s: float) -> float:
         """By how much sound comes later than before, told once and when it is sure."""
         if not abs(late_s - self._steady_late_s) <= STEP_S:
-            self._steady_since_s, self._steady_late_s, self._least_late_s = arrived_s, late_s, late_s
-        self._least_late_s = min(self._least_late_s, late_s)
+            self._steady_since_s, self._steady_late_s, self._min_late_s = arrived_s, late_s, late_s
+        self._min_late_s = min(self._min_late_s, late_s)
         if arrived_s - self._steady_since_s < STEADY_S:
             return 0.0
-        step_s = self._least_late_s - self._usual_late_s
+        step_s = self._min_late_s - self._usual_late_s
         step_s = step_s if step_s > STEP_S else 0.0
-        self._usual_late_s = self._least_late_s - step_s  # a crystal's drift is no loss
+        self._usual_late_s = self._min_late_s - step_s  # a crystal's drift is no loss
         self._steady_since_s, self._steady_late_s = arrived_s, late_s - step_s
-        self._least_late_s = math.inf
+        self._min_late_s = math.inf
         return step_s

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdedge.edge.errors import SampleError, SettingsError
-from birdedge.edge.pipeline.resample import HIGHEST_RATE_HZ, LOWEST_RATE_HZ
+from birdedge.edge.pipeline.resample import MAX_RATE_HZ, MIN_RATE_HZ
 
 BYTES_PER_VALUE = {"s16le": 2, "s24le": 3, "s32le": 4, "f32le": 4}
 
@@ -39,9 +39,9 @@ def raw_blocks(
             f"sample format {sample_format!r} is not known: did you mean {nearest!r}? "
             f"({', '.join(BYTES_PER_VALUE)} are)"
         )
-    if not LOWEST_RATE_HZ <= sample_rate_hz <= HIGHEST_RATE_HZ:
+    if not MIN_RATE_HZ <= sample_rate_hz <= MAX_RATE_HZ:
         raise SettingsError(
-            f"a sample rate of {sample_rate_hz} Hz was given: use {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ} Hz"
+            f"a sample rate of {sample_rate_hz} Hz was given: use {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz"
         )
     if channels < 1 or block_samples < 1:
         raise SettingsError(

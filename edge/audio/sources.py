@@ -30,7 +30,7 @@ class Source:
     sample_rate_hz: int
     channels: int
     blocks: Blocks
-    want: Callable[[int], None] = lambda _samples: None  # with fewer the reader can do nothing
+    set_min_block: Callable[[int], None] = lambda _samples: None  # with fewer the reader can do nothing
 
 
 def microphone_source(microphone: Microphone, stop: threading.Event) -> Source:
@@ -40,7 +40,7 @@ def microphone_source(microphone: Microphone, stop: threading.Event) -> Source:
         microphone.sample_rate_hz,
         microphone.channels,
         microphone.blocks(stop),
-        microphone.want,
+        microphone.set_min_block,
     )
 
 

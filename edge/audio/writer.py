@@ -21,7 +21,7 @@ from birdedge.edge.errors import OutputError, SettingsError
 from birdedge.edge.pipeline.pipeline import Sound
 from birdedge.edge.system.atomic_file import output_errors
 
-LONGEST_SILENCE_S = 60.0
+MAX_SILENCE_S = 60.0
 FLAC_CHANNELS = 8
 Int16 = NDArray[np.int16]
 Writes = list[tuple[int, bytes]]  # where in the file, and what
@@ -46,7 +46,7 @@ class _Wav:
     """WAV, and RF64 from 4 GiB on (EBU Tech 3306), whose chunk ds64 takes the place of JUNK."""
 
     HEADER = struct.Struct("<4sI4s 4sIQQQI 4sIHHIIHH 4sI")
-    LARGEST_BYTES = 0xFFFF_FFFF
+    MAX_BYTES = 0xFFFF_FFFF
 
     def __init__(self, sample_rate_hz: int, channels: int) -> None:
         self._rate_hz, self._channels, self.data_bytes = sample_rate_hz, channels, 0
@@ -61,14 +61,14 @@ class _Wav:
 
     def _header(self) -> bytes:
         sample_bytes, riff_bytes = 2 * self._channels, self.HEADER.size - 8 + self.data_bytes
-        is_long = riff_bytes > self.LARGEST_BYTES
+        is_long = riff_bytes > self.MAX_BYTES
         sizes = (riff_bytes, self.data_bytes, self.data_bytes // sample_bytes) if is_long else (0, 0, 0)
         byte_rate = self._rate_hz * sample_bytes
         return self.HEADER.pack(
-            *(b"RF64" if is_long else b"RIFF", self.LARGEST_BYTES if is_long else riff_bytes, b"WAVE"),
+            *(b"RF64" if is_long else b"RIFF", self.MAX_BYTES if is_long else riff_bytes, b"WAVE"),
             *(b"ds64" if is_long else b"JUNK", 28, *sizes, 0),
             *(b"fmt ", 16, 1, self._channels, self._rate_hz, byte_rate, sample_bytes, 16),
-            *(b"data", self.LARGEST_BYTES if is_long else self.data_bytes),
+            *(b"data", self.MAX_BYTES if is_long else self.data_bytes),
         )
 
 
@@ -122,7 +122,7 @@ Encoder = _Raw | _Wav | _Flac
 ENCODERS: dict[str, type[_Wav] | type[_Flac]] = {".wav": _Wav, ".flac": _Flac}
 
 
-class SoundOutput:
+class AudioWriter:
     """Adds sound to a file, which is made at once, or to standard output.
 
     What was not written because the disk failed counts as lost.
@@ -196,7 +196,7 @@ class SoundOutput:
 
     def _put_silence(self, encoder: Encoder) -> None:
         rate_hz, channels = self._format
-        if self._silent_samples > LONGEST_SILENCE_S * rate_hz:
+        if self._silent_samples > MAX_SILENCE_S * rate_hz:
             left_out_s, at_s = self._silent_samples / rate_hz, self._samples / rate_hz
             log.warning(
                 "%s leaves out %.1f s without sound, %.1f s after its start", self.path, left_out_s, at_s

@@ -19,7 +19,7 @@ from birdedge.edge.errors import SettingsError
 from birdedge.edge.sinks.table_file import FORMATS
 
 if TYPE_CHECKING:  # what loads onnxruntime waits until it is needed
-    from birdedge.edge.archive.segment import Segmentation
+    from birdedge.edge.archive.segment import FileResult
 
 
 @click.command()
@@ -59,7 +59,7 @@ def segment(
       birdedge segment archive/ --out tables/ --format raven --format csv --jobs 4
     """
     from birdedge.edge.archive.segment import segment_files
-    from birdedge.edge.sinks.recording import Wanted
+    from birdedge.edge.sinks.recording import OutputSettings
     from birdedge.edge.sinks.table_file import combined_raven, event_json
 
     paths = _recordings(files)
@@ -67,7 +67,7 @@ def segment(
         raise SettingsError(
             "all.selections.txt is the table of all files; rename the recording that is called 'all'"
         )
-    wanted = Wanted(out, formats or ("csv",), masks)
+    wanted = OutputSettings(out, formats or ("csv",), masks)
     totals = _Totals()
     with click.progressbar(length=_total_ms(paths), label=f"{len(paths)} file(s)", file=sys.stderr) as bar:
         results = segment_files(model, paths, wanted, jobs, channel, lambda s: bar.update(round(s * 1000)))
@@ -97,7 +97,7 @@ class _Totals:
     heard_s: float = 0.0
 
 
-def _whole(results: Iterator[Segmentation], totals: _Totals) -> Iterator[Segmentation]:
+def _whole(results: Iterator[FileResult], totals: _Totals) -> Iterator[FileResult]:
     """Those that could be read, one at a time since an archive has no end; of the others it says why not."""
     for result in results:
         totals.files += 1

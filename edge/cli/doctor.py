@@ -43,7 +43,7 @@ from birdedge.edge.system.clock import monotonic_s
 
 LISTENED_S = 8.0
 LOADED_S = 4.0
-LONGEST_S = 120.0  # what a picture shows
+MAX_S = 120.0  # what a picture shows
 PICTURE = "birdedge-doctor.png"
 SOUND_CHECKS = ("level", "clipping", "DC", "hum", "sample rate", "load")
 
@@ -53,7 +53,7 @@ SOUND_CHECKS = ("level", "clipping", "DC", "hum", "sample rate", "load")
 @click.option(
     "--record",
     "record_s",
-    type=click.FloatRange(2, LONGEST_S),
+    type=click.FloatRange(2, MAX_S),
     help=f"Listen for so many seconds, and draw what was heard ({PICTURE} in --out).",
 )
 @click.option(

@@ -34,8 +34,8 @@ from birdedge.edge.pipeline.pipeline import Pipeline
 from birdedge.edge.pipeline.run import listen as run
 from birdedge.edge.recorder.config import Config, read_config
 from birdedge.edge.recorder.recorder import Recorder
-from birdedge.edge.sinks.console import Printer
-from birdedge.edge.sinks.recording import PatientOutput, RecordingOutput, Wanted
+from birdedge.edge.sinks.console import ConsoleSink
+from birdedge.edge.sinks.recording import OutputSettings, RecordingSink, RetryingSink
 from birdedge.edge.sinks.table_file import FORMATS
 from birdedge.edge.system.log import start_log
 from birdedge.edge.system.malloc import return_freed_memory
@@ -135,7 +135,7 @@ def listen(
     stop = threading.Event()
     with ExitStack() as stack:
         stack.enter_context(stopped_by_signals(stop))
-        printer = Printer(as_json, denoised == "-", stop)
+        printer = ConsoleSink(as_json, denoised == "-", stop)
         if out is not None and source is None and not (demo or or_demo):
             reread = functools.partial(_with_options, config, **options)
             _record(settings, reread, out, masks, duration_s, printer, stop)
@@ -152,8 +152,8 @@ def listen(
         first = list(itertools.islice(blocks, 1))
         is_file = source not in (None, "-")
         stem = Path(sound.name).stem if is_file else _now()
-        wanted = Wanted(out, tuple(FORMATS), masks, _sound_file(denoised))
-        output = stack.enter_context(RecordingOutput(wanted, stem, sound.name, opened.card, atomic=is_file))
+        wanted = OutputSettings(out, tuple(FORMATS), masks, _sound_file(denoised))
+        output = stack.enter_context(RecordingSink(wanted, stem, sound.name, opened.card, atomic=is_file))
         click.echo(
             f"birdedge: listening to {sound.name}, {sound.sample_rate_hz} Hz, {sound.channels} channel(s), "
             f"with {opened.card.name} ({opened.card.precision})",
@@ -161,7 +161,7 @@ def listen(
         )
         printer.begin()
         try:
-            for found in run(pipeline, itertools.chain(first, blocks), sound.want):
+            for found in run(pipeline, itertools.chain(first, blocks), sound.set_min_block):
                 output.write(found)
                 printer.print(found, sound.name)
         finally:
@@ -174,7 +174,7 @@ def _record(
     out: Path,
     masks: Path | None,
     duration_s: float | None,
-    printer: Printer,
+    printer: ConsoleSink,
     stop: threading.Event,
 ) -> None:
     """The daemon: a microphone for ever, with database and clips."""
@@ -182,8 +182,11 @@ def _record(
     recorder = Recorder(settings, out, reread)
     signal.signal(signal.SIGHUP, lambda *_: recorder.reload(stop))
     # Two, since they may be on two disks.
-    wanted = Wanted(out, settings.tables, masks), Wanted(denoised=_sound_file(settings.denoised))
-    outputs = [PatientOutput(part, _now(), "microphone", recorder.card) for part in wanted]
+    wanted = (
+        OutputSettings(out, settings.tables, masks),
+        OutputSettings(denoised=_sound_file(settings.denoised)),
+    )
+    outputs = [RetryingSink(part, _now(), "microphone", recorder.card) for part in wanted]
     printer.begin()
     try:
         for found in recorder.run(stop, duration_s):

@@ -165,5 +165,5 @@ def _print_profile(model: Model, rows: list[NodeCost]) -> None:
     print_line(f"  {'operator':24}{'time':>7}{'largest':>9}{'nodes':>7}{'MB/s moved':>12}")
     for row in rows:
         print_line(
-            f"  {row.operator:24}{row.share:7.1%}{row.largest_share:9.1%}{row.nodes:7d}{row.bytes_per_s / 1e6:12.1f}"
+            f"  {row.operator:24}{row.share:7.1%}{row.max_share:9.1%}{row.nodes:7d}{row.bytes_per_s / 1e6:12.1f}"
         )

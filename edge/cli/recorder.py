@@ -63,8 +63,8 @@ def status(folder: Path, as_json: bool) -> None:
     """
     found = read_status(folder, time.time())
     print_line(
-        json.dumps({**asdict(found), "well": found.well}, ensure_ascii=False)
+        json.dumps({**asdict(found), "healthy": found.healthy}, ensure_ascii=False)
         if as_json
         else status_page(found)
     )
-    sys.exit(0 if found.well else 1)
+    sys.exit(0 if found.healthy else 1)

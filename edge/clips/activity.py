@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class OpenSound:
+class ActivityTracker:
     """Runs of mask frames in which some bin is set, pauses up to `gap_frames` bridged as events bridge them.
 
     An event lies within one run; so none that is still open began before the run did.

@@ -10,7 +10,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from birdedge.edge.clips.activity import OpenSound
+from birdedge.edge.clips.activity import ActivityTracker
 from birdedge.edge.clips.file import CutClip
 from birdedge.edge.clips.history import AudioHistory, History
 from birdedge.edge.clips.settings import ClipSettings
@@ -74,21 +74,28 @@ class ClipCutter:
         self._settings, self._writer, self._card = settings, writer, card
         self._sample_rate_hz, self._utc_of, self._device = sample_rate_hz, utc_of, device
         self._before, self._after = self._samples(settings.before_s), self._samples(settings.after_s)
-        self._shortest, self._longest = self._samples(settings.shortest_s), self._samples(settings.longest_s)
+        self._shortest, self._longest = (
+            self._samples(settings.min_duration_s),
+            self._samples(settings.max_duration_s),
+        )
         self._everything = self._samples(settings.everything_s)
-        longest_s = max(settings.longest_s, card.events.longest_s) + 2 * settings.before_s + settings.after_s
-        held_s = LATE_S + (settings.everything_s if settings.keep == "everything" else longest_s)
+        max_duration_s = (
+            max(settings.max_duration_s, card.events.max_duration_s)
+            + 2 * settings.before_s
+            + settings.after_s
+        )
+        held_s = LATE_S + (settings.everything_s if settings.keep == "everything" else max_duration_s)
         self._sound = AudioHistory(self._samples(held_s), channels)
         # Masks are held only where someone wants to see them.
         wanted = settings.denoised or settings.mask or settings.picture
         self._masks = History(round(held_s / card.grid.hop_s) if wanted else 1, card.grid.bins, np.uint8)
         self._mask_wanted = wanted
-        keep_threshold = max(1, round(255 * card.events.keep_threshold))
-        self._open = OpenSound(keep_threshold, round(card.events.gap_s / card.grid.hop_s))
+        low_threshold = max(1, round(255 * card.events.low_threshold))
+        self._open = ActivityTracker(low_threshold, round(card.events.gap_s / card.grid.hop_s))
         self._cluster: _Cluster | None = None
         self._free_from = 0  # the sound before is in a clip, or before a long gap
         self._events = 0
-        self._begun: deque[int] = deque(maxlen=settings.most_per_hour)  # first samples of the latest clips
+        self._begun: deque[int] = deque(maxlen=settings.max_per_hour)  # first samples of the latest clips
 
     def push(self, block: NDArray[np.float32], mask: NDArray[np.uint8], events: Sequence[Event]) -> None:
         """Sound `[samples, channels]`, with the mask frames `[frames, bins]` and the events that it completed."""
@@ -210,7 +217,7 @@ class ClipCutter:
 
     def _is_capped(self, first: int) -> bool:
         """Whether the hour until this sample had all its clips; if not, it has one more."""
-        most = self._settings.most_per_hour
+        most = self._settings.max_per_hour
         if not most or self._settings.keep == "everything":
             return False
         if len(self._begun) == most and first - self._begun[0] < HOUR_S * self._sample_rate_hz:

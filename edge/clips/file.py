@@ -87,10 +87,10 @@ def write_clip(cut: CutClip, folder: Path, settings: ClipSettings, fields: Mappi
     text = guano_text(_fields(cut) | dict(fields))
     sound = _encoded(cut.samples, cut.sample_rate_hz, settings.format, text)
     left_mb = (free_bytes - len(sound)) / MEGABYTE
-    if left_mb < settings.free_floor_mb:
+    if left_mb < settings.min_free_mb:
         raise OutputError(
-            f"{path} would leave {max(0.0, left_mb):.0f} MB free where {settings.free_floor_mb:.0f} MB are to stay: "
-            "make room, or lower free_floor_mb"
+            f"{path} would leave {max(0.0, left_mb):.0f} MB free where {settings.min_free_mb:.0f} MB are to stay: "
+            "make room, or lower min_free_mb"
         )
     denoised, mask, picture = companions(path)
     grid, threshold = cut.card.grid, cut.card.threshold

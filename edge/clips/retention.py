@@ -23,13 +23,13 @@ DAY_S = 86_400.0
 class RetentionSettings:
     """How long clips stay, and how many."""
 
-    longest_days: float = 0.0  # older clips are deleted; 0 for none
-    most_gb: float = 0.0  # that clips take together; 0 for all the disk has
-    free_floor_mb: float = 1000.0  # kept free on the disk: above the floor where clips stop
+    max_age_days: float = 0.0  # older clips are deleted; 0 for none
+    max_gb: float = 0.0  # that clips take together; 0 for all the disk has
+    min_free_mb: float = 1000.0  # kept free on the disk: above the floor where clips stop
     first: str = "oldest"  # to go where there are too many: oldest, or lowest score
 
     def __post_init__(self) -> None:
-        for name in ("longest_days", "most_gb", "free_floor_mb"):
+        for name in ("max_age_days", "max_gb", "min_free_mb"):
             if not getattr(self, name) >= 0:
                 raise SettingsError(f"{name} is {getattr(self, name)}; it must not be negative")
         if self.first not in ("oldest", "lowest"):
@@ -90,7 +90,7 @@ class Retention:
         newest_s = min(self._now_s(), max((clip.utc_s for clip in clips), default=0.0))
         total_bytes = sum(clip.size_bytes for clip in clips)
         old_first = sorted((c for c in clips if c.utc_s < newest_s - NEWEST_S), key=lambda clip: clip.utc_s)
-        oldest_s = newest_s - settings.longest_days * DAY_S if settings.longest_days else 0.0
+        oldest_s = newest_s - settings.max_age_days * DAY_S if settings.max_age_days else 0.0
         for clip in old_first:
             if clip.utc_s < oldest_s:
                 total_bytes -= clip.size_bytes
@@ -99,8 +99,8 @@ class Retention:
         if settings.first == "lowest":
             rest.sort(key=lambda clip: clip.score)
         for clip in rest:
-            too_many = 0 < settings.most_gb * 1e9 < total_bytes
-            if not too_many and shutil.disk_usage(self._folder).free >= settings.free_floor_mb * 1e6:
+            too_many = 0 < settings.max_gb * 1e9 < total_bytes
+            if not too_many and shutil.disk_usage(self._folder).free >= settings.min_free_mb * 1e6:
                 return
             total_bytes -= clip.size_bytes
             yield clip

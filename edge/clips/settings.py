@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from birdedge.edge.errors import SettingsError
 
-LONGEST_S = 600.0  # clips are held in memory until they are written
+MAX_S = 600.0  # clips are held in memory until they are written
 
 
 @dataclass(frozen=True)
@@ -17,14 +17,14 @@ class ClipSettings:
     format: str = "flac"  # flac or wav, 16 bits
     before_s: float = 3.0  # sound before an event's onset
     after_s: float = 3.0  # and after its offset
-    shortest_s: float = 3.0  # a shorter clip is given more sound
-    longest_s: float = 30.0  # a longer one becomes several, one after another
-    most_per_hour: int = 0  # clips of events begun within any hour; 0 for no cap
+    min_duration_s: float = 3.0  # a shorter clip is given more sound
+    max_duration_s: float = 30.0  # a longer one becomes several, one after another
+    max_per_hour: int = 0  # clips of events begun within any hour; 0 for no cap
     denoised: bool = False  # beside the clip the bird alone
     mask: bool = False  # beside it its mask file
     picture: bool = False  # beside it its picture
     everything_s: float = 60.0  # length of the files where everything is kept
-    free_floor_mb: float = 500.0  # space that clips leave free on the disk
+    min_free_mb: float = 500.0  # space that clips leave free on the disk
 
     def __post_init__(self) -> None:
         for name, allowed in (("keep", ("events", "everything", "none")), ("format", ("flac", "wav"))):
@@ -32,18 +32,18 @@ class ClipSettings:
                 raise SettingsError(
                     f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(allowed)}"
                 )
-        for name in ("before_s", "after_s", "most_per_hour", "free_floor_mb"):
+        for name in ("before_s", "after_s", "max_per_hour", "min_free_mb"):
             if not getattr(self, name) >= 0:
                 raise SettingsError(f"{name} is {getattr(self, name)}; it must not be negative")
-        if not 0.1 <= self.shortest_s <= self.longest_s <= LONGEST_S:
+        if not 0.1 <= self.min_duration_s <= self.max_duration_s <= MAX_S:
             raise SettingsError(
-                f"shortest_s {self.shortest_s} and longest_s {self.longest_s} must lie in 0.1..{LONGEST_S:.0f} s, "
-                "the first not above the second"
+                f"min_duration_s {self.min_duration_s} and max_duration_s {self.max_duration_s} must lie in "
+                f"0.1..{MAX_S:.0f} s, the first not above the second"
             )
-        if not self.before_s + self.after_s <= self.longest_s:
+        if not self.before_s + self.after_s <= self.max_duration_s:
             raise SettingsError(
-                f"before_s {self.before_s} and after_s {self.after_s} leave no room for an event in longest_s "
-                f"{self.longest_s}; make them shorter, or longest_s longer"
+                f"before_s {self.before_s} and after_s {self.after_s} leave no room for an event in max_duration_s "
+                f"{self.max_duration_s}; make them shorter, or max_duration_s longer"
             )
-        if not 1 <= self.everything_s <= LONGEST_S:
-            raise SettingsError(f"everything_s is {self.everything_s}; it must lie in 1..{LONGEST_S:.0f} s")
+        if not 1 <= self.everything_s <= MAX_S:
+            raise SettingsError(f"everything_s is {self.everything_s}; it must lie in 1..{MAX_S:.0f} s")

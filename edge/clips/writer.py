@@ -13,7 +13,7 @@ from birdedge.edge.clips.file import Clip, CutClip, remove_unfinished, write_cli
 from birdedge.edge.clips.settings import ClipSettings
 from birdedge.edge.errors import OutputError
 
-MOST_WAITING = 4  # clips in memory: a minute of 48 kHz is 6 MB
+MAX_WAITING = 4  # clips in memory: a minute of 48 kHz is 6 MB
 NICENESS = 10
 TIDY_S = 60.0
 
@@ -51,7 +51,7 @@ class ClipWriter:
         self.paused: str | None = None
         self._folder, self._settings, self._fields = folder, settings, fields or {}
         self._tell, self._tidy = tell, tidy
-        self._waiting: queue.Queue[CutClip | None] = queue.Queue(MOST_WAITING)
+        self._waiting: queue.Queue[CutClip | None] = queue.Queue(MAX_WAITING)
         self._thread = threading.Thread(target=self._run, name="clips", daemon=True)
         self._thread.start()
 

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from birdedge.edge.errors import DiskError, StoreError
-from birdedge.edge.system.atomic_file import is_mistake
+from birdedge.edge.system.atomic_file import is_permanent
 
 FILE_NAME = "birdedge.sqlite"
 SCHEMA_VERSION = 1
@@ -89,14 +89,14 @@ def open_to_write(path: Path) -> tuple[sqlite3.Connection, Path | None]:
     except StoreError:
         raise
     except (OSError, sqlite3.OperationalError) as error:
-        kind = StoreError if _is_mistake(error, path) else DiskError
+        kind = StoreError if _is_permanent(error, path) else DiskError
         raise kind(
             f"{path} cannot be opened ({error}): name a folder that can be written to and has room"
         ) from error
 
 
 def _open(path: Path) -> tuple[sqlite3.Connection, Path | None]:
-    db, set_aside = _connect(path), None
+    db, quarantined = _connect(path), None
     try:
         whole = db.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
     except sqlite3.DatabaseError as error:
@@ -105,7 +105,7 @@ def _open(path: Path) -> tuple[sqlite3.Connection, Path | None]:
         whole = False
     if not whole:
         db.close()
-        set_aside = _set_aside(path)
+        quarantined = _quarantine(path)
         db = _connect(path)
     with db:
         version = db.execute("PRAGMA user_version").fetchone()[0]
@@ -116,7 +116,7 @@ def _open(path: Path) -> tuple[sqlite3.Connection, Path | None]:
             )
         if version == 0:
             db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-    return db, set_aside
+    return db, quarantined
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -131,18 +131,18 @@ def _connect(path: Path) -> sqlite3.Connection:
     return db
 
 
-def _is_mistake(error: OSError | sqlite3.Error, path: Path) -> bool:
-    """As `is_mistake`; since SQLite does not say why it cannot open a file, the system is asked."""
+def _is_permanent(error: OSError | sqlite3.Error, path: Path) -> bool:
+    """As `is_permanent`; since SQLite does not say why it cannot open a file, the system is asked."""
     if isinstance(error, OSError):
-        return is_mistake(error)
+        return is_permanent(error)
     try:
         with path.open("ab"), tempfile.TemporaryFile(dir=path.parent):
             return False
     except OSError as cause:
-        return is_mistake(cause)
+        return is_permanent(cause)
 
 
-def _set_aside(path: Path) -> Path:
+def _quarantine(path: Path) -> Path:
     """Gives a damaged file, and what belongs to it, another name; nothing is deleted."""
     number = 1
     while (aside := path.with_name(f"{path.stem}.damaged-{number}{path.suffix}")).exists():

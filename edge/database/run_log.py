@@ -15,7 +15,7 @@ from birdedge import __version__
 from birdedge.edge.database.store import Stamp, Store
 from birdedge.edge.errors import OutputError
 from birdedge.edge.event import Event
-from birdedge.edge.pipeline.timekeeper import Timebase
+from birdedge.edge.pipeline.timekeeper import Timekeeper
 
 log = logging.getLogger(__name__)
 ANCHOR_S = 60.0
@@ -23,7 +23,7 @@ CLOCK_STEP_S = 0.05
 
 
 @dataclass(frozen=True)
-class Reading:
+class ClockReading:
     """What the clocks say at one moment; `synchronized` is None where the system does not tell."""
 
     boot_s: float
@@ -32,7 +32,7 @@ class Reading:
 
 
 @dataclass
-class _Page:
+class _OpenRows:
     """The rows that are still being written; their numbers are 0 where there is none."""
 
     offset_s: float
@@ -42,7 +42,7 @@ class _Page:
     power_lost: tuple[int, float] | None = None  # the gap, and its beginning in UTC
     stream: int = 0
     sample_rate_hz: int = 1
-    timebase: Timebase = field(default_factory=lambda: Timebase(1))
+    timebase: Timekeeper = field(default_factory=lambda: Timekeeper(1))
     anchored_s: float = 0.0
     heard: int = 0
     first_sample: int = 0
@@ -51,7 +51,7 @@ class _Page:
     gap_began_s: float = 0.0
 
 
-class Book:
+class RunLog:
     """What the run before left open is closed first: a gap from its last sound until now.
 
     Its cause is "stopped" where that run had ended as it should, else "restart" within one boot and "power lost" after
@@ -65,18 +65,18 @@ class Book:
         OutputError: the store cannot be opened or written; from all methods but `undo`.
     """
 
-    def __init__(self, folder: Path, boot_id: str, began: Reading, model: str, site: str) -> None:
+    def __init__(self, folder: Path, boot_id: str, began: ClockReading, model: str, site: str) -> None:
         self._folder, self._boot_id, self._began = folder, boot_id, began
         self._model, self._site = model, site
-        self._page = _Page(began.utc_s - began.boot_s, bool(began.synchronized))
+        self._page = _OpenRows(began.utc_s - began.boot_s, bool(began.synchronized))
         self._safe_page = replace(self._page)
 
     @cached_property
     def store(self) -> Store:
         """Where the rows are; while it cannot be opened, each use tries again."""
         store = Store(self._folder)
-        if store.set_aside is not None:
-            log.error("the database was damaged; it is kept as %s, and a new one begins", store.set_aside)
+        if store.quarantined is not None:
+            log.error("the database was damaged; it is kept as %s, and a new one begins", store.quarantined)
         return store
 
     @property
@@ -108,7 +108,7 @@ class Book:
         self._close_earlier_run(began)
         page.run = store.begin_run(page.boot, began.boot_s, __version__, self._model, self._site)
 
-    def follow_clock(self, now: Reading) -> None:
+    def follow_clock(self, now: ClockReading) -> None:
         """What a synchronized clock says of UTC."""
         page = self._page
         offset_s = now.utc_s - now.boot_s
@@ -119,17 +119,17 @@ class Book:
                 gap, last_utc_s = page.power_lost
                 self.store.end_gap(gap, max(0.0, self._began.boot_s + offset_s - last_utc_s))
 
-    def begin_stream(self, device: str, sample_rate_hz: int, channels: int, now: Reading) -> None:
+    def begin_stream(self, device: str, sample_rate_hz: int, channels: int, now: ClockReading) -> None:
         """A device was opened; its samples are counted from 0."""
         page = self._page
         page.stream = self.store.begin_stream(page.run, device, sample_rate_hz, channels, now.boot_s)
         page.sample_rate_hz = sample_rate_hz
-        page.timebase = Timebase(sample_rate_hz)
+        page.timebase = Timekeeper(sample_rate_hz)
         page.timebase.arrived(0, now.boot_s)
         page.anchored_s = -ANCHOR_S
         self.resume(0, now)
 
-    def extend(self, sample: int, now: Reading) -> None:
+    def extend(self, sample: int, now: ClockReading) -> None:
         """All sound up to `sample` of the stream was heard."""
         page = self._page
         page.timebase.arrived(sample, now.boot_s)
@@ -139,7 +139,7 @@ class Book:
             page.anchored_s = now.boot_s
             self.store.add_anchor(page.stream, sample, now.boot_s, now.utc_s, bool(now.synchronized))
 
-    def skip(self, sample: int, samples: int, cause: str, now: Reading) -> None:
+    def skip(self, sample: int, samples: int, cause: str, now: ClockReading) -> None:
         """After `sample` so many samples were lost, and then sound goes on."""
         self.extend(sample, now)
         page = self._page
@@ -154,7 +154,7 @@ class Book:
             page.gap_began_s = page.timebase.boot_s(page.until_sample) if page.stream else boot_s
             page.gap = self.store.begin_gap(page.boot, page.gap_began_s, cause)
 
-    def resume(self, sample: int, now: Reading) -> None:
+    def resume(self, sample: int, now: ClockReading) -> None:
         """Sound is heard again, from that sample of the stream on."""
         self._end_gap(now.boot_s)
         self._begin_span(sample, now.boot_s)
@@ -184,7 +184,7 @@ class Book:
         self._end_gap(boot_s)
         self.store.end_run(self._page.run, boot_s)
 
-    def _close_earlier_run(self, now: Reading) -> None:
+    def _close_earlier_run(self, now: ClockReading) -> None:
         """The gap since the last sound of the run before this one."""
         found = self.store.rows(
             "SELECT runs.id, runs.boot, runs.began_s, runs.ended_s, boots.offset_s FROM runs "

@@ -37,7 +37,7 @@ class Store:
 
     Attributes:
         path: the file.
-        set_aside: where a damaged file was put; None where there was none.
+        quarantined: where a damaged file was put; None where there was none.
 
     Raises:
         StoreError: this user may not write there, the folder is a file, or the database is of a newer birdedge.
@@ -46,11 +46,11 @@ class Store:
 
     def __init__(self, folder: Path, read_only: bool = False) -> None:
         self.path = folder / FILE_NAME
-        self.set_aside: Path | None = None
+        self.quarantined: Path | None = None
         if read_only:
             self._db = open_to_read(self.path)
         else:
-            self._db, self.set_aside = open_to_write(self.path)
+            self._db, self.quarantined = open_to_write(self.path)
 
     def close(self) -> None:
         """Commits, and folds the write-ahead log into the file."""

@@ -16,16 +16,16 @@ from contextlib import suppress
 from pathlib import Path
 
 from birdedge.edge.clips.file import Clip
-from birdedge.edge.database.run_log import Book, Reading
+from birdedge.edge.database.run_log import ClockReading, RunLog
 from birdedge.edge.errors import DiskError, OutputError
 from birdedge.edge.event import Event
 
 log = logging.getLogger(__name__)
-MOST_WAITING = 20_000  # facts that wait for the disk; more are lost, and counted
+MAX_WAITING = 20_000  # facts that wait for the disk; more are lost, and counted
 HEARD_WHILE_WAITING_S = 30.0  # so that a week fits
 
 
-class Ledger:
+class DatabaseWriter:
     """One run of a recorder. Methods return at once; `close` waits until all is written.
 
     Args:
@@ -46,7 +46,7 @@ class Ledger:
         self,
         folder: Path,
         boot_id: str,
-        read: Callable[[], Reading],
+        read: Callable[[], ClockReading],
         model: str,
         site: str = "",
         commit_s: float = 1.0,
@@ -56,7 +56,7 @@ class Ledger:
         self._read, self._commit_s = read, commit_s
         began = read()
         self._heard_s = began.boot_s
-        self.book = Book(folder, boot_id, began, model, site)
+        self.book = RunLog(folder, boot_id, began, model, site)
         self._facts: deque[Callable[[], None]] = deque()
         self._told = threading.Event()
         self._closing = False
@@ -141,7 +141,7 @@ class Ledger:
             self.book.store.close()
 
     def _tell(self, fact: Callable[[], None]) -> None:
-        if len(self._facts) >= MOST_WAITING:
+        if len(self._facts) >= MAX_WAITING:
             self.lost_facts += 1
             return
         self._facts.append(fact)

@@ -18,7 +18,7 @@ import numpy as np
 from birdedge.edge.models.model import Model
 from birdedge.edge.pipeline.segmenter import Segmenter
 
-LEAST_S = 0.02  # of processor time a turn, so that its clock's steps do not matter
+MIN_S = 0.02  # of processor time a turn, so that its clock's steps do not matter
 MATRIX = 512
 LISTENING_DELAY_S = 0.25  # from a sound to its mask
 EQUAL = 0.03  # models whose cost differs by less are equally fast
@@ -57,7 +57,7 @@ class NodeCost:
 
     operator: str
     share: float
-    largest_share: float  # of a single node
+    max_share: float  # of a single node
     nodes: int
     bytes_per_s: int
 
@@ -78,7 +78,7 @@ def network_seconds(segmenter: Segmenter) -> float:
     segmenter.input[:] = np.random.default_rng(0).standard_normal(segmenter.input.shape, np.float32)
     segmenter.call()
     calls, begin = 0, time.process_time()
-    while (spent_s := time.process_time() - begin) < LEAST_S:
+    while (spent_s := time.process_time() - begin) < MIN_S:
         segmenter.call()
         calls += 1
     return spent_s / (calls * segmenter.card.chunk_frames * segmenter.card.grid.hop_s)

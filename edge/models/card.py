@@ -14,7 +14,7 @@ from birdedge.edge.pipeline.spectrogram import Grid
 from birdedge.edge.settings import from_table
 
 CARD_KEY = "birdedge_card"  # in the ONNX file's metadata_props
-CARD_VERSION = 3
+CARD_VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class ModelCard:
     @property
     def threshold(self) -> float:
         """A bin is bird from this probability on; chosen on validation sound."""
-        return self.events.keep_threshold
+        return self.events.low_threshold
 
     def to_json(self) -> str:
         """One line, keys in the order above."""

@@ -12,7 +12,7 @@ import onnxruntime
 from birdedge.edge.errors import ModelFileError, ModelMissingError
 from birdedge.edge.models.card import ModelCard, card_from_metadata
 from birdedge.edge.models.validation import ModelFile, read_model_file
-from birdedge.edge.pipeline.resample import HIGHEST_RATE_HZ, LOWEST_RATE_HZ
+from birdedge.edge.pipeline.resample import MAX_RATE_HZ, MIN_RATE_HZ
 
 DEFAULT_MODEL = "birdedge-int8"
 ARCHIVE_MODEL = (
@@ -91,7 +91,7 @@ class Model:
             and card.lookahead_frames >= 0
             and 1 <= grid.hop <= grid.n_fft
             and 1 <= grid.bins <= grid.n_fft // 2
-            and LOWEST_RATE_HZ <= grid.sample_rate_hz <= HIGHEST_RATE_HZ
+            and MIN_RATE_HZ <= grid.sample_rate_hz <= MAX_RATE_HZ
         ):
             raise ModelFileError(
                 f"{self.path} has a card that contradicts itself: {frames} frames a call with a time stride of "

@@ -16,9 +16,9 @@ from pathlib import Path
 from birdedge.edge.errors import ModelFileError
 
 DIGEST_KEY = "birdedge_sha256"  # the last of the metadata_props
-MOST_BYTES = 32 * 2**20
-MOST_ELEMENTS = 2**23  # of all tensors together, and of each input and output
-MOST_IN_ATTRIBUTE = 2**12  # a stride, a dilation, a padding
+MAX_BYTES = 32 * 2**20
+MAX_ELEMENTS = 2**23  # of all tensors together, and of each input and output
+MAX_IN_ATTRIBUTE = 2**12  # a stride, a dilation, a padding
 # Those that `birdedge export` writes.
 OPERATORS = {
     "Add",
@@ -56,8 +56,8 @@ def read_model_file(path: Path) -> ModelFile:
     """Raises: ModelFileError where the file is not one that `birdedge export` wrote, whole and unchanged."""
     try:
         size = path.stat().st_size
-        if size > MOST_BYTES:
-            raise _Refused(f"has {size} bytes, more than the {MOST_BYTES} that a recorder takes")
+        if size > MAX_BYTES:
+            raise _Refused(f"has {size} bytes, more than the {MAX_BYTES} that a recorder takes")
         content = path.read_bytes()
         return _checked(content)
     except OSError as error:
@@ -112,8 +112,8 @@ def _checked(content: bytes) -> ModelFile:
             (inputs if number == 11 else outputs)[name] = tensor_type
         elif number == 15:
             raise _Refused("holds a sparse tensor")
-    if elements > MOST_ELEMENTS:
-        raise _Refused(f"holds {elements} numbers, more than the {MOST_ELEMENTS} that a recorder takes")
+    if elements > MAX_ELEMENTS:
+        raise _Refused(f"holds {elements} numbers, more than the {MAX_ELEMENTS} that a recorder takes")
     return ModelFile(content, metadata, inputs, outputs)
 
 
@@ -138,8 +138,8 @@ def _check_attribute(attribute: memoryview) -> int:
     for number, value, _ in _fields(attribute):
         if number in (3, 8):
             whole = [value] if isinstance(value, int) else list(_varints(value))
-            if any(abs(_signed(v)) > MOST_IN_ATTRIBUTE for v in whole):
-                raise _Refused(f"has an operator with a setting above {MOST_IN_ATTRIBUTE}")
+            if any(abs(_signed(v)) > MAX_IN_ATTRIBUTE for v in whole):
+                raise _Refused(f"has an operator with a setting above {MAX_IN_ATTRIBUTE}")
         elif number in (5, 10):
             elements += _check_tensor(_message(value))
         elif number in (6, 11, 22, 23):
@@ -193,7 +193,7 @@ def _check_domain(domain: str) -> None:
 
 
 def _elements(shape: list[int]) -> int:
-    if any(size > MOST_ELEMENTS for size in shape) or (elements := math.prod(shape)) > MOST_ELEMENTS:
+    if any(size > MAX_ELEMENTS for size in shape) or (elements := math.prod(shape)) > MAX_ELEMENTS:
         raise _Refused("has a tensor too large for a recorder")
     return elements
 

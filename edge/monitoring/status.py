@@ -38,7 +38,7 @@ class Status:
     details: dict[str, Any]  # as the recorder told them last: backlog, disk, temperature and more
 
     @property
-    def well(self) -> bool:
+    def healthy(self) -> bool:
         """Whether nothing needs a person."""
         problems = ("clips_paused", "throttled")
         return (
@@ -96,7 +96,7 @@ def _status(store: Store, now_utc_s: float, disk_problem: str | None) -> Status:
     if ended_s is not None:
         state = "stopped"
     elif open_gap:
-        state = "paused" if str(open_gap[0][0]) == PAUSED else "deaf"
+        state = "paused" if str(open_gap[0][0]) == PAUSED else "no_device"
     elif now_s - (began_s if last is None else last) > STALE_S:
         state = "stalled"
     today_s = until_utc_s // DAY_S * DAY_S

@@ -1,8 +1,8 @@
 """From mask frames to sound events, frame by frame.
 
-In each frame the bins at or above `keep_threshold` form runs. A run joins every open region that has a run
+In each frame the bins at or above `low_threshold` form runs. A run joins every open region that has a run
 within `gap_s` before it and `gap_hz` beside it; regions that meet become one. A region that finds nothing for
-longer than `gap_s` closes, and is an event if its highest probability reached `start_threshold`, its mean
+longer than `gap_s` closes, and is an event if its highest probability reached `high_threshold`, its mean
 probability (the event's score) reached what its area needs, and it is neither too short nor too small. Nothing
 depends on how the frames were divided into pushes.
 """
@@ -23,7 +23,7 @@ from birdedge.edge.pipeline.spectrogram import Grid
 
 Float32 = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
-SCORED_HZ_S = 100.0  # an area for which `lowest_score` holds
+REFERENCE_AREA_HZ_S = 100.0  # an area for which `min_score` holds
 NEPER_DB = 20.0 / np.log(10.0)
 
 
@@ -31,43 +31,43 @@ NEPER_DB = 20.0 / np.log(10.0)
 class EventSettings:
     """What counts as one event."""
 
-    keep_threshold: float = 0.5  # a bin belongs to a region from here on
-    start_threshold: float = 0.7  # some bin of an event reaches this
+    low_threshold: float = 0.5  # a bin belongs to a region from here on
+    high_threshold: float = 0.7  # some bin of an event reaches this
     # The mean of its bins reaches this where they cover 100 Hz s, and so much less for each tenfold of that: more bins
     # that agree are more evidence. train/EXPERIMENTS.md tells the price of both.
-    lowest_score: float = 0.955
-    less_for_tenfold: float = 0.015
+    min_score: float = 0.955
+    min_score_drop_per_decade: float = 0.015
     gap_s: float = 0.1  # a pause up to this long does not end an event
     gap_hz: float = 250.0  # nor does a step or a hole up to this wide
-    shortest_s: float = 0.06  # the margins that a mask has about a sound included
-    smallest_hz_s: float = 8.0  # area
-    longest_s: float = 30.0  # then it is closed and a new one begins
+    min_duration_s: float = 0.06  # the margins that a mask has about a sound included
+    min_area_hz_s: float = 8.0  # area
+    max_duration_s: float = 30.0  # then it is closed and a new one begins
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.keep_threshold <= self.start_threshold <= 1.0:
+        if not 0.0 < self.low_threshold <= self.high_threshold <= 1.0:
             raise SettingsError(
-                f"keep_threshold {self.keep_threshold} and start_threshold {self.start_threshold} "
+                f"low_threshold {self.low_threshold} and high_threshold {self.high_threshold} "
                 "must lie in 0..1, the first not above the second"
             )
-        if not 0.0 <= self.lowest_score <= 1.0:
-            raise SettingsError(f"lowest_score is {self.lowest_score}; it must lie in 0..1")
-        for name in ("less_for_tenfold", "gap_s", "gap_hz", "shortest_s", "smallest_hz_s"):
+        if not 0.0 <= self.min_score <= 1.0:
+            raise SettingsError(f"min_score is {self.min_score}; it must lie in 0..1")
+        for name in ("min_score_drop_per_decade", "gap_s", "gap_hz", "min_duration_s", "min_area_hz_s"):
             if getattr(self, name) < 0:
                 raise SettingsError(f"{name} is {getattr(self, name)}; it must not be negative")
-        if self.longest_s < 1.0:
-            raise SettingsError(f"longest_s is {self.longest_s}; it must be at least 1 second")
+        if self.max_duration_s < 1.0:
+            raise SettingsError(f"max_duration_s is {self.max_duration_s}; it must be at least 1 second")
 
     @property
     def in_words(self) -> str:
         """What an event needs of its mean probability."""
         return (
-            f"the mean of an event of {SCORED_HZ_S:g} Hz s is {self.lowest_score:g} or more, "
-            f"of a tenfold area {self.less_for_tenfold:g} less"
+            f"the mean of an event of {REFERENCE_AREA_HZ_S:g} Hz s is {self.min_score:g} or more, "
+            f"of a tenfold area {self.min_score_drop_per_decade:g} less"
         )
 
-    def lowest_score_of(self, area_hz_s: float) -> float:
+    def min_score_of(self, area_hz_s: float) -> float:
         """What the mean probability of an event of this area reaches."""
-        return self.lowest_score - self.less_for_tenfold * math.log10(area_hz_s / SCORED_HZ_S)
+        return self.min_score - self.min_score_drop_per_decade * math.log10(area_hz_s / REFERENCE_AREA_HZ_S)
 
 
 class _Run(NamedTuple):
@@ -97,11 +97,11 @@ class EventTracker:
 
     def __init__(self, settings: EventSettings, grid: Grid, first_frame: int = 0) -> None:
         self.settings, self.grid = settings, grid
-        self._keep = max(1, round(settings.keep_threshold * 255))
-        self._start = round(settings.start_threshold * 255)
+        self._low_threshold = max(1, round(settings.low_threshold * 255))
+        self._high_threshold = round(settings.high_threshold * 255)
         self._gap_frames = round(settings.gap_s / grid.hop_s)
         self._gap_bins = round(settings.gap_hz / grid.bin_hz)
-        self._longest_frames = round(settings.longest_s / grid.hop_s)
+        self._max_frames = round(settings.max_duration_s / grid.hop_s)
         self._frame = first_frame
         self._open: dict[int, _Region] = {}  # by number, oldest first
         self._regions = 0  # numbers given out
@@ -111,7 +111,7 @@ class EventTracker:
 
     def push(self, mask: Bytes, level: Float32, floor: Float32) -> list[Event]:
         """The events that closed within these frames, in the order in which they closed."""
-        kept = np.where(mask >= self._keep, mask, np.uint8(0))
+        kept = np.where(mask >= self._low_threshold, mask, np.uint8(0))
         if not self._open and not kept.any():
             self._frame += len(mask)
             return []
@@ -166,7 +166,7 @@ class EventTracker:
 
     def _is_over(self, region: _Region) -> bool:
         silent = self._frame - 1 - region.last_frame > self._gap_frames
-        return silent or self._frame - region.first_frame >= self._longest_frames
+        return silent or self._frame - region.first_frame >= self._max_frames
 
     def _close(self, over: Callable[[_Region], bool]) -> list[Event]:
         closing = [number for number, region in self._open.items() if over(region)]
@@ -186,10 +186,10 @@ class EventTracker:
         inside = mask > 0
         kept = int(inside.sum())
         area_hz_s = kept * grid.hop_s * grid.bin_hz
-        too_short = (last - first + 1) * grid.hop_s < settings.shortest_s
+        too_short = (last - first + 1) * grid.hop_s < settings.min_duration_s
         score = float(mask[inside].mean(dtype=np.float64)) / 255.0
-        too_unsure = mask.max() < self._start or score < settings.lowest_score_of(area_hz_s)
-        if too_unsure or too_short or area_hz_s < settings.smallest_hz_s:
+        too_unsure = mask.max() < self._high_threshold or score < settings.min_score_of(area_hz_s)
+        if too_unsure or too_short or area_hz_s < settings.min_area_hz_s:
             return None
         loudest = int(np.where(inside, level, -np.inf).argmax())
         return Event(

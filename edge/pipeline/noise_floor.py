@@ -26,9 +26,9 @@ class InputScaling:
     group_frames: int = 4
     rise_frames: float = 375.0
     fall_frames: float = 37.5
-    lowest_np: float = -3.0
-    highest_np: float = 7.0
-    colour_np: float = 6.0  # the floor's own shape is kept within +-colour_np of its mean
+    min_np: float = -3.0
+    max_np: float = 7.0
+    max_shape_np: float = 6.0  # the floor's own shape is kept within +-max_shape_np of its mean
     gain: float = 0.5
 
     def __post_init__(self) -> None:
@@ -67,11 +67,11 @@ class NetworkInput:
         for group in range(means.shape[-2]):
             floors[..., group, :] = self._follow(means[..., group, :])
         colour = floors - np.add.reduce(floors, axis=-1, keepdims=True) / np.float32(frames.shape[-1])
-        colour = np.minimum(np.maximum(colour, np.float32(-s.colour_np)), np.float32(s.colour_np))
+        colour = np.minimum(np.maximum(colour, np.float32(-s.max_shape_np)), np.float32(s.max_shape_np))
         pair = np.empty((*frames.shape[:-2], 2, *grouped.shape[-3:]), np.float32)
         above = np.subtract(grouped, floors[..., None, :], out=pair[..., 0, :, :, :])
-        np.maximum(above, np.float32(s.lowest_np), out=above)
-        np.minimum(above, np.float32(s.highest_np), out=above)
+        np.maximum(above, np.float32(s.min_np), out=above)
+        np.minimum(above, np.float32(s.max_np), out=above)
         pair[..., 1, :, :, :] = colour[..., None, :]
         pair *= np.float32(s.gain)
         return pair.reshape(*frames.shape[:-2], 2, *frames.shape[-2:]), floors

@@ -15,7 +15,7 @@ from birdedge.edge.models.model import Model
 from birdedge.edge.pipeline.denoise import Denoiser
 from birdedge.edge.pipeline.event_tracker import EventTracker
 from birdedge.edge.pipeline.resample import StreamResampler
-from birdedge.edge.pipeline.segmenter import Segmented, Segmenter
+from birdedge.edge.pipeline.segmenter import Segmenter, SegmenterOutput
 from birdedge.edge.pipeline.spectrogram import Spectrogram
 
 Float32 = NDArray[np.float32]
@@ -32,7 +32,7 @@ class Sound:
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class PipelineOutput:
     """What one push gave: consecutive frames of the stream, and the events that closed."""
 
     mask: NDArray[np.uint8]  # [frames, bins], round(255 * probability)
@@ -88,7 +88,7 @@ class Pipeline:
         samples = self._skip + self._spectrogram.missing_samples(self._segmenter.missing_frames)
         return math.ceil(samples * self.sample_rate_hz / self.card.grid.sample_rate_hz)
 
-    def push(self, block: Float32) -> Found:
+    def push(self, block: Float32) -> PipelineOutput:
         """The frames and events that this block completes."""
         self.heard_samples += len(block)
         samples = self._aligned(self._resampler.push(block))
@@ -97,7 +97,7 @@ class Pipeline:
             return found
         return replace(found, denoised=Sound(self._denoiser.push(block, found.mask), self.sample_rate_hz))
 
-    def gap(self, samples: int) -> Iterator[Found]:
+    def gap(self, samples: int) -> Iterator[PipelineOutput]:
         """So many samples of the source were lost: end what was running, and begin anew after them.
 
         The empty frames of a night come in pieces, so that they need not be in memory together.
@@ -111,15 +111,15 @@ class Pipeline:
             piece = min(silent, GAP_FRAMES)
             silent -= piece
             level = np.full((piece, grid.bins), np.log(grid.magnitude_floor), np.float32)
-            yield Found(np.zeros((piece, grid.bins), np.uint8), level, [])
+            yield PipelineOutput(np.zeros((piece, grid.bins), np.uint8), level, [])
 
-    def change(self, model: Model) -> Found:
+    def change(self, model: Model) -> PipelineOutput:
         """Go on with another form of the network, as after a gap of no length."""
         ended = self.flush()
         self._segmenter = Segmenter(model)
         frames, bins = self._begin_anew(), self.card.grid.bins
         level = np.full((frames, bins), np.log(self.card.grid.magnitude_floor), np.float32)
-        return Found(
+        return PipelineOutput(
             np.concatenate([ended.mask, np.zeros((frames, bins), np.uint8)]),
             np.concatenate([ended.level, level]),
             ended.events,
@@ -147,7 +147,7 @@ class Pipeline:
         first_frame_s = grid.first_frame_s + self._frames * grid.hop_s - began_s
         return Denoiser(self.sample_rate_hz, self._channels, grid, first_frame_s, card.threshold)
 
-    def flush(self) -> Found:
+    def flush(self) -> PipelineOutput:
         """The end of the stream: all frames still to come, and every open event."""
         frames = self._spectrogram.push(self._aligned(self._resampler.flush()))
         last_frame = self._spectrogram.flush()
@@ -162,16 +162,18 @@ class Pipeline:
                 self._denoiser.flush(),
             )
             denoised = Sound(np.concatenate(rest), self.sample_rate_hz)
-        return Found(mask, level, events, denoised)
+        return PipelineOutput(mask, level, events, denoised)
 
     def _aligned(self, samples: Float32) -> Float32:
         skipped = min(self._skip, len(samples))
         self._skip -= skipped
         return samples[skipped:]
 
-    def _follow(self, segmented: Segmented) -> Found:
+    def _follow(self, segmented: SegmenterOutput) -> PipelineOutput:
         if not len(segmented):  # most blocks of a microphone complete no call of the network
-            return Found(np.zeros((0, self.card.grid.bins), np.uint8), segmented.level, [])
+            return PipelineOutput(np.zeros((0, self.card.grid.bins), np.uint8), segmented.level, [])
         mask = mask_bytes(segmented.mask)
         self._frames += len(mask)
-        return Found(mask, segmented.level, self._tracker.push(mask, segmented.level, segmented.floor))
+        return PipelineOutput(
+            mask, segmented.level, self._tracker.push(mask, segmented.level, segmented.floor)
+        )

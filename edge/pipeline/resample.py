@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from birdedge.edge.errors import SampleError, SettingsError
 
-LOWEST_RATE_HZ = 8_000
-HIGHEST_RATE_HZ = 384_000
+MIN_RATE_HZ = 8_000
+MAX_RATE_HZ = 384_000
 
 
 class StreamResampler:
@@ -33,9 +33,9 @@ class StreamResampler:
         self, input_rate_hz: int, output_rate_hz: int = 32_000, channels: int = 1, channel: int | None = None
     ) -> None:
         for rate_hz in (input_rate_hz, output_rate_hz):
-            if not LOWEST_RATE_HZ <= rate_hz <= HIGHEST_RATE_HZ:
+            if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ:
                 raise SampleError(
-                    f"a sample rate of {rate_hz} Hz was given: use {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ} Hz"
+                    f"a sample rate of {rate_hz} Hz was given: use {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz"
                 )
         if channels < 1:
             raise SettingsError(f"{channels} channels were given: sound has at least 1")

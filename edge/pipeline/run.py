@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from birdedge.edge.audio.sources import Blocks
-from birdedge.edge.pipeline.pipeline import Found, Pipeline
+from birdedge.edge.pipeline.pipeline import Pipeline, PipelineOutput
 
 
 def listen(
     pipeline: Pipeline, blocks: Blocks, want: Callable[[int], None] = lambda _samples: None
-) -> Iterator[Found]:
+) -> Iterator[PipelineOutput]:
     """What each block gives, and at the end of the blocks all that was still open; `want` is told how many samples
     are wanted at once.
 
@@ -22,7 +22,7 @@ def listen(
             if gap_samples:
                 yield from pipeline.gap(gap_samples)
             yield pipeline.push(block)
-            want(pipeline.missing_samples)
+            set_min_block(pipeline.missing_samples)
     except Exception:
         yield pipeline.flush()
         raise

@@ -15,7 +15,7 @@ Float32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
-class Segmented:
+class SegmenterOutput:
     """Frames with their mask; row t of each is the same moment. All `[frames, bins]`."""
 
     mask: Float32  # probability of bird, 0..1
@@ -65,7 +65,7 @@ class Segmenter:
         """How many the next call of the network still needs, at least 1."""
         return self.card.chunk_frames - len(self._waiting)
 
-    def push(self, frames: Float32) -> Segmented:
+    def push(self, frames: Float32) -> SegmenterOutput:
         """Shape: `[n, bins]` -> m frames."""
         chunk = self.card.chunk_frames
         waiting = np.concatenate([self._waiting, frames])
@@ -83,14 +83,14 @@ class Segmenter:
         self._early -= early
         return self._take(mask[early:])
 
-    def flush(self) -> Segmented:
+    def flush(self) -> SegmenterOutput:
         """The masks still to come, as if silence followed; then reset."""
         missing, bins = len(self._levels), self.card.grid.bins
         chunks = -(-(missing + self._early) // self.card.chunk_frames) if missing else 0
         silent_frames = chunks * self.card.chunk_frames - len(self._waiting)
         rest = self.push(np.full((silent_frames, bins), np.log(self.card.grid.magnitude_floor), np.float32))
         self.reset()
-        return Segmented(rest.mask[:missing], rest.level[:missing], rest.floor[:missing])
+        return SegmenterOutput(rest.mask[:missing], rest.level[:missing], rest.floor[:missing])
 
     def call(self) -> None:
         """One call of the network on `input`: the mask and the states change places."""
@@ -114,9 +114,9 @@ class Segmenter:
             array.fill(state.initial)
         self._network_input.reset()
 
-    def _take(self, mask: Float32) -> Segmented:
+    def _take(self, mask: Float32) -> SegmenterOutput:
         n = len(mask)
-        taken = Segmented(mask, self._levels[:n], self._floors[:n])
+        taken = SegmenterOutput(mask, self._levels[:n], self._floors[:n])
         self._levels, self._floors = self._levels[n:], self._floors[n:]
         return taken
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 import numpy as np
 
 WINDOW_S = 30.0
-MOST_WINDOWS = 240  # two hours: a crystal follows the day's temperature
-FEWEST_WINDOWS = 10  # until then the nominal rate is the better guess
-MOST_DRIFT = 1e-3  # more is no crystal but lost sound
+MAX_WINDOWS = 240  # two hours: a crystal follows the day's temperature
+MIN_WINDOWS = 10  # until then the nominal rate is the better guess
+MAX_DRIFT = 1e-3  # more is no crystal but lost sound
 ARRIVAL_S = 0.2  # how late the least late arrival may be
 
 
-class Timebase:
+class Timekeeper:
     """Tell it of each arrival (`sample`: how many had been heard then), ask it when a sample was.
 
     Attributes:
@@ -38,7 +38,7 @@ class Timebase:
         nominal_s = sample / self.sample_rate_hz
         point = nominal_s, boot_s - nominal_s
         if not self._windows or nominal_s // WINDOW_S > self._windows[-1][0] // WINDOW_S:
-            self._windows = [*self._windows[1 - MOST_WINDOWS :], point]
+            self._windows = [*self._windows[1 - MAX_WINDOWS :], point]
         elif point[1] < self._windows[-1][1]:
             self._windows[-1] = point
         else:
@@ -52,11 +52,11 @@ class Timebase:
     def _fit(self) -> None:
         nominal_s, late_s = np.array(self._windows).T
         slope = 0.0
-        if len(nominal_s) >= FEWEST_WINDOWS:
+        if len(nominal_s) >= MIN_WINDOWS:
             # The last window may still find a less late arrival.
             slope = float(np.polyfit(nominal_s[:-1], late_s[:-1], 1)[0])
-            slope = slope if abs(slope) <= MOST_DRIFT else 0.0
+            slope = slope if abs(slope) <= MAX_DRIFT else 0.0
         self.drift = -slope
         rest_s = late_s - slope * nominal_s
-        self._late_s = float(rest_s.min()) if len(rest_s) < FEWEST_WINDOWS else float(np.median(rest_s))
+        self._late_s = float(rest_s.min()) if len(rest_s) < MIN_WINDOWS else float(np.median(rest_s))
         self.uncertainty_s = ARRIVAL_S + float(np.abs(rest_s - self._late_s).max())

@@ -14,7 +14,7 @@ from birdedge.edge.audio.sources import FAST_BLOCK_SAMPLES
 from birdedge.edge.errors import AudioFileError, SettingsError
 from birdedge.edge.event import Event
 from birdedge.edge.models.model import Model
-from birdedge.edge.pipeline.pipeline import Found, Pipeline
+from birdedge.edge.pipeline.pipeline import Pipeline, PipelineOutput
 from birdedge.edge.pipeline.run import listen
 
 
@@ -45,16 +45,16 @@ def segment_window(
         )
     grid = model.card.grid
     first, last = round(start_s / grid.hop_s), math.ceil((start_s + duration_s) / grid.hop_s)
-    kept: list[Found] = []
+    kept: list[PipelineOutput] = []
     events: list[Event] = []
     at = 0
     with AudioFile(path) as file:
         pipeline = Pipeline(model, file.sample_rate_hz, file.channels, channel)
         # Longer than the longest event: so that all that reach into the window have closed.
-        enough_s = start_s + duration_s + model.card.events.longest_s + 1.0
+        enough_s = start_s + duration_s + model.card.events.max_duration_s + 1.0
         for found in listen(pipeline, ((0, block) for block in file.blocks(FAST_BLOCK_SAMPLES))):
             inside = slice(max(0, first - at), max(0, last - at))
-            kept.append(Found(found.mask[inside], found.level[inside], []))
+            kept.append(PipelineOutput(found.mask[inside], found.level[inside], []))
             events += [
                 e for e in found.events if e.first_frame < last and e.first_frame + len(e.mask) > first
             ]

@@ -19,8 +19,8 @@ from birdedge.edge.settings import from_table
 from birdedge.edge.sinks.table_file import FORMATS
 from birdedge.edge.system.atomic_file import replacing
 
-LARGEST_GAIN_DB = 60.0
-LONGEST_COMMIT_S = 600.0
+MAX_GAIN_DB = 60.0
+MAX_COMMIT_S = 600.0
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Config:
     channel: int | None = None  # None: the mean of all
     gain_db: float = 0.0  # of what is kept and looked at; what the network finds does not depend on it
     model: str = DEFAULT_MODEL
-    lowest_score: float | None = None  # None: the model's own
+    min_score: float | None = None  # None: the model's own
     tables: tuple[str, ...] = tuple(FORMATS)  # formats written beside the database
     denoised: str | None = None  # .wav or .flac file that the bird alone goes to, or - for standard output
     commit_s: float = 1.0  # how long a power cut may reach back; longer spares an SD card
@@ -49,18 +49,18 @@ class Config:
             value = getattr(self, name)
             if value is not None and not -largest <= value <= largest:
                 raise SettingsError(f"{name} is {value}; it must lie in -{largest}..{largest}")
-        if not abs(self.gain_db) <= LARGEST_GAIN_DB:
+        if not abs(self.gain_db) <= MAX_GAIN_DB:
             raise SettingsError(
-                f"gain_db is {self.gain_db}; it must lie in -{LARGEST_GAIN_DB:g}..{LARGEST_GAIN_DB:g}"
+                f"gain_db is {self.gain_db}; it must lie in -{MAX_GAIN_DB:g}..{MAX_GAIN_DB:g}"
             )
-        if self.lowest_score is not None and not 0 <= self.lowest_score <= 1:
-            raise SettingsError(f"lowest_score is {self.lowest_score}; it must lie in 0..1")
+        if self.min_score is not None and not 0 <= self.min_score <= 1:
+            raise SettingsError(f"min_score is {self.min_score}; it must lie in 0..1")
         if self.denoised not in (None, "-") and Path(self.denoised).suffix.lower() not in (".wav", ".flac"):
             raise SettingsError(
                 f"denoised is {self.denoised!r}; name a .wav or .flac file, or - for raw PCM on standard output"
             )
-        if not 0.1 <= self.commit_s <= LONGEST_COMMIT_S:
-            raise SettingsError(f"commit_s is {self.commit_s}; it must lie in 0.1..{LONGEST_COMMIT_S:g}")
+        if not 0.1 <= self.commit_s <= MAX_COMMIT_S:
+            raise SettingsError(f"commit_s is {self.commit_s}; it must lie in 0.1..{MAX_COMMIT_S:g}")
         for name in self.tables:
             if name not in FORMATS:
                 raise SettingsError(f"tables names {name!r}; it may name {', '.join(FORMATS)}")
@@ -79,7 +79,7 @@ TEMPLATE = """\
 # channel = 0              # the one to listen to, from 0; the mean of all if not said
 # gain_db = 0.0            # of the clips; what is found does not depend on it
 # model = "birdedge-int8"  # birdedge models; birdedge bench chooses
-# lowest_score = 0.955     # of an event of 100 Hz s, larger ones need less; the model's own if not said
+# min_score = 0.955     # of an event of 100 Hz s, larger ones need less; the model's own if not said
 # tables = ["raven", "audacity", "csv", "jsonl"]   # beside the database; [] for none
 # denoised = "alone.flac"  # a .flac or .wav file that the bird alone is added to as it is heard; none if not said
 # commit_s = 1.0           # how much a power cut may cost; longer spares an SD card
@@ -95,19 +95,19 @@ TEMPLATE = """\
 # format = "flac"          # or "wav"
 # before_s = 3.0
 # after_s = 3.0
-# shortest_s = 3.0
-# longest_s = 30.0
-# most_per_hour = 0        # 0: no limit
+# min_duration_s = 3.0
+# max_duration_s = 30.0
+# max_per_hour = 0        # 0: no limit
 # denoised = false         # beside the clip the bird alone
 # mask = false             # beside it its mask file
 # picture = false          # beside it its picture
 # everything_s = 60.0      # length of files where everything is kept
-# free_floor_mb = 500.0    # clips leave so much of the disk free
+# min_free_mb = 500.0    # clips leave so much of the disk free
 
 [retention]
-# longest_days = 30.0      # for ever if not said
-# most_gb = 20.0           # that clips take together; no limit if not said
-# free_floor_mb = 1000.0   # kept free on the disk by deleting clips
+# max_age_days = 30.0      # for ever if not said
+# max_gb = 20.0           # that clips take together; no limit if not said
+# min_free_mb = 1000.0   # kept free on the disk by deleting clips
 # first = "oldest"         # to go where there are too many; or "lowest" (score)
 """
 

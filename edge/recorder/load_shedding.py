@@ -9,11 +9,11 @@ from birdedge.edge.models.model import ARCHIVE_MODEL, SMALL_MODEL
 BEHIND_S = 1.0  # sound that waits; less than the ring holds, so that nothing has been lost yet
 BEHIND_FOR_S = 3.0
 WELL_S = 0.25
-FIRST_TRIAL_S, LONGEST_TRIAL_S = 60.0, 3600.0
+FIRST_TRIAL_S, MAX_TRIAL_S = 60.0, 3600.0
 
 
 @dataclass(frozen=True)
-class Mode:
+class LoadLevel:
     """`listen_s` of every `every_s` seconds are looked at, by `model` in place of the default one."""
 
     name: str
@@ -23,15 +23,15 @@ class Mode:
 
 
 MODES = (
-    Mode("all sound"),
-    Mode("longer calls", ARCHIVE_MODEL),
-    Mode("the smaller model", SMALL_MODEL),
-    Mode("half of the sound", SMALL_MODEL, 10.0, 20.0),
-    Mode("a fifth of the sound", SMALL_MODEL, 10.0, 50.0),
+    LoadLevel("all sound"),
+    LoadLevel("longer calls", ARCHIVE_MODEL),
+    LoadLevel("the smaller model", SMALL_MODEL),
+    LoadLevel("half of the sound", SMALL_MODEL, 10.0, 20.0),
+    LoadLevel("a fifth of the sound", SMALL_MODEL, 10.0, 50.0),
 )
 
 
-class Overload:
+class LoadShedder:
     """Tell it how much sound waits, ask it for the mode.
 
     A step down comes when more than a second has waited for three seconds. A step up is tried after a minute that was
@@ -50,11 +50,11 @@ class Overload:
         self._behind_since_s = (self._behind_since_s or now_s) if waiting_s > BEHIND_S else None
         self._well_since_s = (self._well_since_s or now_s) if waiting_s < WELL_S else None
         step = MODES.index(self.mode)
-        if not step and self._well_since_s is not None and now_s - self._well_since_s >= LONGEST_TRIAL_S:
+        if not step and self._well_since_s is not None and now_s - self._well_since_s >= MAX_TRIAL_S:
             self._trial_s, self._tried = FIRST_TRIAL_S, False
         if self._behind_since_s is not None and now_s - self._behind_since_s >= BEHIND_FOR_S:
             if self._tried:
-                self._trial_s = min(2 * self._trial_s, LONGEST_TRIAL_S)
+                self._trial_s = min(2 * self._trial_s, MAX_TRIAL_S)
             return self._change(min(step + 1, len(MODES) - 1), tried=False)
         if step and self._well_since_s is not None and now_s - self._well_since_s >= self._trial_s:
             return self._change(step - 1, tried=True)

@@ -18,7 +18,7 @@ from birdedge.edge.monitoring.coverage import PAUSED
 from birdedge.edge.recorder.schedule import Schedule
 from birdedge.edge.system.clock import monotonic_s
 
-FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
+FIRST_WAIT_S, MAX_WAIT_S = 0.5, 30.0
 GOOD_S = 60.0  # sound for so long, and the next loss is waited for shortly again
 FLAT_S = 30.0  # one value, zeros mostly, for so long is a dead microphone
 SCHEDULE_EVERY_S = 1.0  # not once, at its next change: a clock may be set meanwhile
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 Blocks = Iterator[tuple[int, NDArray[np.float32]]]
 
 
-class Capture:
+class ReconnectingMicrophone:
     """Blocks of a microphone without end; what was lost in between is a gap of known length and cause.
 
     Args:
@@ -70,7 +70,7 @@ class Capture:
                     self._lost()
                     log.warning("%s; trying again until it is there", told)
             stop.wait(self._wait_s)
-            self._wait_s = min(2 * self._wait_s, LONGEST_WAIT_S)
+            self._wait_s = min(2 * self._wait_s, MAX_WAIT_S)
             forget_devices()
         return False
 
@@ -103,7 +103,7 @@ class Capture:
             forget_devices()
             if cause == "device lost":
                 stop.wait(self._wait_s)
-                self._wait_s = min(2 * self._wait_s, LONGEST_WAIT_S)
+                self._wait_s = min(2 * self._wait_s, MAX_WAIT_S)
             if not self.open(stop):
                 return
             if self.microphone.sample_rate_hz != rate_hz:

@@ -15,17 +15,17 @@ from birdedge.edge.audio.sources import limited
 from birdedge.edge.clips.file import Clip, clips_in, read_clip
 from birdedge.edge.clips.retention import KeptClip, Retention
 from birdedge.edge.clips.writer import ClipWriter
-from birdedge.edge.database.run_log import Reading
+from birdedge.edge.database.run_log import ClockReading
 from birdedge.edge.database.store import Store
-from birdedge.edge.database.writer import Ledger
+from birdedge.edge.database.writer import DatabaseWriter
 from birdedge.edge.errors import BirdedgeError
 from birdedge.edge.models.card import ModelCard
 from birdedge.edge.models.model import DEFAULT_MODEL, Model
-from birdedge.edge.pipeline.pipeline import Found, Pipeline
+from birdedge.edge.pipeline.pipeline import Pipeline, PipelineOutput
 from birdedge.edge.pipeline.resample import StreamResampler
 from birdedge.edge.recorder.config import Config
-from birdedge.edge.recorder.load_shedding import Overload
-from birdedge.edge.recorder.reconnecting_microphone import Capture
+from birdedge.edge.recorder.load_shedding import LoadShedder
+from birdedge.edge.recorder.reconnecting_microphone import ReconnectingMicrophone
 from birdedge.edge.recorder.schedule import Schedule
 from birdedge.edge.recorder.stream import Stream
 from birdedge.edge.system import board_health as board
@@ -39,9 +39,9 @@ AT_START = ("tables", "denoised", "commit_s")
 FOUND_AT_ONCE = 500  # clips without a row that are told together
 
 
-def read_clocks() -> Reading:
+def read_clocks() -> ClockReading:
     """What this machine's clocks say."""
-    return Reading(monotonic_s(), time.time(), clock_synchronized())
+    return ClockReading(monotonic_s(), time.time(), clock_synchronized())
 
 
 class Recorder:
@@ -64,12 +64,12 @@ class Recorder:
         self._notifier = Notifier()
         self._stream: Stream | None = None
         self._reloading = False
-        self._overload = Overload()
+        self._overload = LoadShedder()
         self._unindexed: list[Path] | None = None
         self._until_s: float | None = None  # when the stream before a new configuration ended
         self._configure(config)
         name = self._model.card.name
-        self.ledger = Ledger(folder, boot_id(), read_clocks, name, config.site, config.commit_s)
+        self.ledger = DatabaseWriter(folder, boot_id(), read_clocks, name, config.site, config.commit_s)
 
     @property
     def pipeline(self) -> Pipeline | None:
@@ -86,7 +86,7 @@ class Recorder:
         self._reloading = True
         stop.set()
 
-    def run(self, stop: threading.Event, duration_s: float | None = None) -> Iterator[Found]:
+    def run(self, stop: threading.Event, duration_s: float | None = None) -> Iterator[PipelineOutput]:
         """What each block gave. Ends when `stop` is set, or so much of the stream has passed, and all is written."""
         self._notifier.ready()
         try:
@@ -122,9 +122,9 @@ class Recorder:
         self._config, self._model, self._microphone = config, model, microphone
         self._stream = None
         # Paused by its schedule it does what it should: the watchdog is fed as if by frames.
-        self._capture = Capture(microphone, schedule, self._lost, self._notifier.alive)
+        self._capture = ReconnectingMicrophone(microphone, schedule, self._lost, self._notifier.alive)
 
-    def _run_configured(self, stop: threading.Event, duration_s: float | None) -> Iterator[Found]:
+    def _run_configured(self, stop: threading.Event, duration_s: float | None) -> Iterator[PipelineOutput]:
         clips = self._clip_writer()
         try:
             if self._capture.open(stop):
@@ -133,7 +133,9 @@ class Recorder:
             self._microphone.close()
             clips.close()
 
-    def _listen(self, stop: threading.Event, clips: ClipWriter, duration_s: float | None) -> Iterator[Found]:
+    def _listen(
+        self, stop: threading.Event, clips: ClipWriter, duration_s: float | None
+    ) -> Iterator[PipelineOutput]:
         microphone = self._microphone
         log.info(
             "listening to %r, %d Hz, %d channel(s), with %s (%s)",
@@ -146,7 +148,7 @@ class Recorder:
         stream = self._stream = Stream(microphone, self._config, self._model, self.ledger, clips)
         if self._until_s is not None:
             yield stream.follows(self._until_s)
-        overload = self._overload = Overload()
+        overload = self._overload = LoadShedder()
         state_s, paused = 0.0, False
         blocks = self._capture.blocks(stop)
         if duration_s is not None:
@@ -157,7 +159,7 @@ class Recorder:
                 continue
             yield from stream.gap(gap_samples, self._capture.cause)
             yield stream.push(block)
-            microphone.want(stream.pipeline.missing_samples)
+            microphone.set_min_block(stream.pipeline.missing_samples)
             if stream.tell():
                 self._notifier.alive()
                 if overload.waiting(microphone.waiting_samples / microphone.sample_rate_hz, monotonic_s()):
@@ -239,7 +241,7 @@ class Recorder:
 def _open_model(name: str, config: Config) -> Model:
     """A model, with the configuration's lowest score."""
     model = Model(name)
-    if config.lowest_score is not None:
-        events = replace(model.card.events, lowest_score=config.lowest_score)
+    if config.min_score is not None:
+        events = replace(model.card.events, min_score=config.min_score)
         model.card = replace(model.card, events=events)
     return model

@@ -25,7 +25,7 @@ from zoneinfo import ZoneInfo
 from birdedge.edge.errors import SettingsError
 
 DAY_S = 86_400
-LONGEST_CYCLE_S = 7 * DAY_S
+MAX_CYCLE_S = 7 * DAY_S
 LOOK_AHEAD_DAYS = 400  # longer than any polar night
 
 # Solar time at an equinox, in the order of the day.
@@ -42,7 +42,7 @@ ALTITUDE_DEG = {"dawn": -6.0, "sunrise": -0.833, "sunset": -0.833, "dusk": -6.0}
 
 CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 SUN = re.compile(rf"({'|'.join(EQUINOX_S)})(?:([+-])(?=\d)(?:(\d+)h)?(?:(\d+)m)?)?")
-LONGEST_OFFSET_S = 12 * 3600
+MAX_OFFSET_S = 12 * 3600
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,11 @@ class ScheduleSettings:
             _moments(window)
         _zone(self.timezone)
         whole = self.listen_s % 1 == 0 and self.every_s % 1 == 0
-        on_and_off = 1 <= self.listen_s < self.every_s <= LONGEST_CYCLE_S
+        on_and_off = 1 <= self.listen_s < self.every_s <= MAX_CYCLE_S
         if (self.listen_s, self.every_s) != (0, 0) and not (whole and on_and_off):
             raise SettingsError(
                 f"listen_s is {self.listen_s} and every_s is {self.every_s}; give whole seconds, listen_s from 1 "
-                f"to less than every_s, every_s up to {LONGEST_CYCLE_S}, or 0 for both to listen all the time"
+                f"to less than every_s, every_s up to {MAX_CYCLE_S}, or 0 for both to listen all the time"
             )
 
 
@@ -197,7 +197,7 @@ def _moment(text: str) -> _Moment | None:
         return _Moment(None, int(clock[1]) * 3600 + int(clock[2]) * 60)
     if sun := SUN.fullmatch(text):
         offset_s = int(sun[3] or 0) * 3600 + int(sun[4] or 0) * 60
-        if offset_s <= LONGEST_OFFSET_S:
+        if offset_s <= MAX_OFFSET_S:
             return _Moment(sun[1], -offset_s if sun[2] == "-" else offset_s)
     return None
 

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from birdedge.edge.audio.microphone import Microphone
 from birdedge.edge.clips.cutter import ClipCutter
 from birdedge.edge.clips.writer import ClipWriter
-from birdedge.edge.database.writer import Ledger
+from birdedge.edge.database.writer import DatabaseWriter
 from birdedge.edge.models.model import Model
 from birdedge.edge.monitoring.coverage import PAUSED
-from birdedge.edge.pipeline.pipeline import Found, Pipeline
+from birdedge.edge.pipeline.pipeline import Pipeline, PipelineOutput
 from birdedge.edge.recorder.config import Config
-from birdedge.edge.recorder.load_shedding import Mode
+from birdedge.edge.recorder.load_shedding import LoadLevel
 from birdedge.edge.system.clock import monotonic_s
 
 TOLD_EVERY_S = 0.5  # of sound, between what the ledger is told
@@ -32,7 +32,7 @@ class Stream:
     """
 
     def __init__(
-        self, microphone: Microphone, config: Config, model: Model, ledger: Ledger, clips: ClipWriter
+        self, microphone: Microphone, config: Config, model: Model, ledger: DatabaseWriter, clips: ClipWriter
     ) -> None:
         rate_hz, channels, name = microphone.sample_rate_hz, microphone.channels, microphone.device.name
         self.pipeline = Pipeline(model, rate_hz, channels, config.channel, config.denoised is not None)
@@ -58,7 +58,7 @@ class Stream:
         """When its last sound was heard, on the boot's clock."""
         return self._began_s + self.sample / self._rate_hz
 
-    def follows(self, earlier_until_s: float) -> Found:
+    def follows(self, earlier_until_s: float) -> PipelineOutput:
         """What the time since an earlier stream ended gives: nothing, but that the bird alone keeps its time."""
         lost_samples = max(0, round((self._began_s - earlier_until_s) * self._rate_hz))
         nothing = self.pipeline.push(np.zeros((0, self._channels), np.float32))
@@ -66,14 +66,14 @@ class Stream:
             nothing, denoised=nothing.denoised and replace(nothing.denoised, lost_samples=lost_samples)
         )
 
-    def is_left_out(self, block: NDArray[np.float32], mode: Mode) -> bool:
+    def is_left_out(self, block: NDArray[np.float32], mode: LoadLevel) -> bool:
         """Whether the mode has no time for this block, which is then a part of the next gap."""
         at_s = (self.sample + self._left_out_samples) / self._rate_hz
         left_out = at_s % mode.every_s >= mode.listen_s
         self._left_out_samples += len(block) * left_out
         return left_out
 
-    def gap(self, samples: int, cause: str) -> Iterator[Found]:
+    def gap(self, samples: int, cause: str) -> Iterator[PipelineOutput]:
         """So many samples were lost, and what was left out before."""
         left_out_samples, self._left_out_samples = self._left_out_samples, 0
         gap_samples = left_out_samples + samples
@@ -93,7 +93,7 @@ class Stream:
         self.sample += left_out_samples + samples
         self._told_sample = self.sample
 
-    def push(self, block: NDArray[np.float32]) -> Found:
+    def push(self, block: NDArray[np.float32]) -> PipelineOutput:
         """Sound `[samples, channels]`."""
         sound = block if self._gain == 1 else block * self._gain
         found = self.pipeline.push(sound)
@@ -109,13 +109,13 @@ class Stream:
         self._ledger.heard(self.sample)
         return True
 
-    def change(self, model: Model) -> Found:
+    def change(self, model: Model) -> PipelineOutput:
         """Go on with another form of the network."""
         found = self.pipeline.change(model)
         self._cutter.gap(0, found.mask, found.events)
         return self._booked(found)
 
-    def flush(self) -> Found:
+    def flush(self) -> PipelineOutput:
         """The end."""
         found = self.pipeline.flush()
         self._cutter.flush(found.mask, found.events)
@@ -124,7 +124,7 @@ class Stream:
             self._ledger.lost(self.sample, self._left_out_samples, "too slow")
         return self._booked(found)
 
-    def _booked(self, found: Found) -> Found:
+    def _booked(self, found: PipelineOutput) -> PipelineOutput:
         for event in found.events:
             self._ledger.found(event)
         return found

@@ -7,15 +7,15 @@ import threading
 
 import click
 
-from birdedge.edge.audio.writer import SoundOutput
+from birdedge.edge.audio.writer import AudioWriter
 from birdedge.edge.cli.options import print_line
 from birdedge.edge.errors import OutputError, SettingsError
 from birdedge.edge.formats import text_table as event_table
-from birdedge.edge.pipeline.pipeline import Found, Pipeline
+from birdedge.edge.pipeline.pipeline import Pipeline, PipelineOutput
 from birdedge.edge.sinks.table_file import event_json
 
 
-class Printer:
+class ConsoleSink:
     """Standard output while something is listened to; sets `stop` where nobody reads it any more.
 
     Args:
@@ -42,7 +42,7 @@ class Printer:
             )
         self.events = 0
         self._table = terminal if as_json is None else not as_json
-        self._sound = SoundOutput(None) if sound else None
+        self._sound = AudioWriter(None) if sound else None
         self._stop = stop
 
     def begin(self) -> None:
@@ -56,7 +56,7 @@ class Printer:
         elif self._table:
             print_line(event_table.header())
 
-    def print(self, found: Found, name: str) -> None:
+    def print(self, found: PipelineOutput, name: str) -> None:
         """What was found in the recording of that name."""
         self.events += len(found.events)
         if self._sound is None:

@@ -10,18 +10,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from birdedge.edge.audio.writer import SoundOutput
+from birdedge.edge.audio.writer import AudioWriter
 from birdedge.edge.errors import DiskError, OutputError
 from birdedge.edge.formats.mask_npz import MaskFile
 from birdedge.edge.models.card import ModelCard
-from birdedge.edge.pipeline.pipeline import Found
+from birdedge.edge.pipeline.pipeline import PipelineOutput
 from birdedge.edge.sinks.table_file import Table
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Wanted:
+class OutputSettings:
     """What to keep, and where."""
 
     tables: Path | None = None
@@ -30,7 +30,7 @@ class Wanted:
     denoised: Path | None = None  # the file of the bird alone
 
 
-class RecordingOutput:
+class RecordingSink:
     """Writes what the pipeline finds in one recording.
 
     With `atomic` an error within `with` leaves nothing of tables and mask file, and all take the place of earlier
@@ -41,7 +41,14 @@ class RecordingOutput:
     """
 
     def __init__(
-        self, wanted: Wanted, stem: str, file: str, card: ModelCard, *, atomic: bool, first_frame: int = 0
+        self,
+        wanted: OutputSettings,
+        stem: str,
+        file: str,
+        card: ModelCard,
+        *,
+        atomic: bool,
+        first_frame: int = 0,
     ) -> None:
         grid = card.grid
         self._atomic = atomic
@@ -67,13 +74,13 @@ class RecordingOutput:
                 else None
             )
             self._denoised = (
-                stack.enter_context(closing(SoundOutput(wanted.denoised, replace=atomic)))
+                stack.enter_context(closing(AudioWriter(wanted.denoised, replace=atomic)))
                 if wanted.denoised
                 else None
             )
             self._open = stack.pop_all()
 
-    def write(self, found: Found) -> None:
+    def write(self, found: PipelineOutput) -> None:
         """Add the next frames, the events that closed with them and the sound that is known with them."""
         try:
             for table in self._tables:
@@ -97,25 +104,25 @@ class RecordingOutput:
             self._open.close()
 
 
-class PatientOutput:
+class RetryingSink:
     """The output of a daemon, whose disk may fail: what it cannot take is left out, said once, and the next tried.
 
     Raises:
         OutputError: at the start, where no waiting would help.
     """
 
-    def __init__(self, wanted: Wanted, stem: str, file: str, card: ModelCard) -> None:
+    def __init__(self, wanted: OutputSettings, stem: str, file: str, card: ModelCard) -> None:
         self._arguments = wanted, stem, file, card
         self._frames = 0
         self._told = ""
-        self._output: RecordingOutput | None = None
+        self._output: RecordingSink | None = None
         try:
             self._output = self._opened()
         except DiskError as error:
             self._tell(error)
 
-    def write(self, found: Found) -> None:
-        """As `RecordingOutput.write`; an error is logged."""
+    def write(self, found: PipelineOutput) -> None:
+        """As `RecordingSink.write`; an error is logged."""
         try:
             self._output = self._output or self._opened()
             self._output.write(found)
@@ -131,8 +138,8 @@ class PatientOutput:
         except OutputError as error:
             self._tell(error)
 
-    def _opened(self) -> RecordingOutput:
-        return RecordingOutput(*self._arguments, atomic=False, first_frame=self._frames)
+    def _opened(self) -> RecordingSink:
+        return RecordingSink(*self._arguments, atomic=False, first_frame=self._frames)
 
     def _tell(self, error: OutputError) -> None:
         if str(error) != self._told:

@@ -15,7 +15,7 @@ from birdedge.edge.errors import SettingsError
 Float64 = NDArray[np.float64]
 
 MIN_SAMPLE_RATE_HZ = 32000  # leaves room for the highest partial
-_HIGHEST_PARTIAL_HZ = 14000.0
+_MAX_PARTIAL_HZ = 14000.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +93,7 @@ def _voice(rng: np.random.Generator, frequency_hz: Float64, partials_db: Float64
     frequency_hz = frequency_hz * np.exp2(0.006 * wander(rng, n, 40, rate))
     voice = np.zeros(n)
     for partial, level_db in enumerate(partials_db, start=1):
-        if partial * frequency_hz.max() > _HIGHEST_PARTIAL_HZ:
+        if partial * frequency_hz.max() > _MAX_PARTIAL_HZ:
             break
         swelling = np.exp(0.25 * wander(rng, n, 8, rate))
         voice += 10 ** (level_db / 20) * swelling * tone(partial * frequency_hz, rate)

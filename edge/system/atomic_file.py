@@ -14,7 +14,7 @@ from typing import BinaryIO
 from birdedge.edge.errors import DiskError, OutputError, SettingsError
 
 # What no waiting mends: the path leads through a file, is a folder, or this user may not write there.
-MISTAKES = (
+PERMANENT_ERRNOS = (
     errno.ENOTDIR,
     errno.EISDIR,
     errno.EEXIST,
@@ -25,9 +25,9 @@ MISTAKES = (
 )
 
 
-def is_mistake(error: OSError) -> bool:
+def is_permanent(error: OSError) -> bool:
     """Whether a person has to give another path; else the disk may be well again by itself."""
-    return error.errno in MISTAKES
+    return error.errno in PERMANENT_ERRNOS
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def output_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        kind = OutputError if is_mistake(error) else DiskError
+        kind = OutputError if is_permanent(error) else DiskError
         raise kind(
             f"{path} cannot be written ({reason}): name a folder that can be written to and has room"
         ) from error

@@ -230,7 +230,7 @@ def test_a_peer_that_cannot_be_installed_is_left_out_with_the_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(environments, "FOLDER", tmp_path)
-    monkeypatch.setattr(environments, "PEERS", {"owl": environments.Wanted(("no-such-owl==1.0",))})
+    monkeypatch.setattr(environments, "PEERS", {"owl": environments.Packages(("no-such-owl==1.0",))})
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     found = peers.measure(quick=True, data=None)
     assert found == {
@@ -240,7 +240,7 @@ def test_a_peer_that_cannot_be_installed_is_left_out_with_the_reason(
 
 def test_an_environment_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(environments, "FOLDER", tmp_path)
-    monkeypatch.setattr(environments, "PEERS", {"none": environments.Wanted(("pip",))})  # which is there
+    monkeypatch.setattr(environments, "PEERS", {"none": environments.Packages(("pip",))})  # which is there
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     folder = environments.prepare("none")
     assert (folder / "bin" / "python").exists()

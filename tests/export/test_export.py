@@ -144,7 +144,7 @@ def exported(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     """A folder with one network in int8, in int8 with longer calls, and in fp32."""
     folder = tmp_path_factory.mktemp("exported")
     wanted = ExportSettings(
-        quantize=True, frames=(16, 64), activations=("u8", "s8"), largest_loss=1.0
+        quantize=True, frames=(16, 64), activations=("u8", "s8"), max_loss=1.0
     )  # random weights lose what they like
     exported = export(checkpoint, folder / "mine.onnx", wanted, say=lambda _: None)
     assert {path.name: (card.precision, card.chunk_frames) for path, card in exported.cards.items()} == {
@@ -182,7 +182,7 @@ def test_calls_of_any_length_and_both_activations_give_the_same_bits(exported: P
 
 
 def test_the_same_checkpoint_gives_the_same_file(checkpoint: Path, exported: Path, tmp_path: Path) -> None:
-    wanted = ExportSettings(quantize=True, frames=(16, 64), activations=("u8", "s8"), largest_loss=1.0)
+    wanted = ExportSettings(quantize=True, frames=(16, 64), activations=("u8", "s8"), max_loss=1.0)
     export(checkpoint, tmp_path / "mine.onnx", wanted, say=lambda _: None)
     for path in exported.iterdir():
         assert (tmp_path / path.name).read_bytes() == path.read_bytes()
@@ -236,7 +236,7 @@ def test_a_folder_of_sound_calibrates(checkpoint: Path, tmp_path: Path) -> None:
             checkpoint, tmp_path / "a.onnx", ExportSettings(quantize=True), None, tmp_path, say=lambda _: None
         )
     write_demo(tmp_path / "sound" / "demo.wav", 5.0, 1, 20.0)
-    wanted = ExportSettings(quantize=True, per_channel=False, largest_loss=1.0)
+    wanted = ExportSettings(quantize=True, per_channel=False, max_loss=1.0)
     cards = export(
         checkpoint, tmp_path / "a.onnx", wanted, None, tmp_path / "sound", say=lambda _: None
     ).cards
@@ -261,7 +261,7 @@ def test_with_recordings_the_card_tells_what_was_measured(
     monkeypatch.setattr(exporter, "read_sets", partial(read_sets, mixes=8))
     data = write_recordings(tmp_path / "data", files=24, duration_s=5.0)
     monkeypatch.setattr(gate, "MIXES", 8)
-    wanted = ExportSettings(quantize=True, largest_loss=1.0)
+    wanted = ExportSettings(quantize=True, max_loss=1.0)
     cards = export(checkpoint, tmp_path / "model.onnx", wanted, data, say=lambda _: None).cards
     card = cards[tmp_path / "model.onnx"]
     again = evaluate(model_masker(Model(tmp_path / "model.onnx")), read_sets(data, mixes=8))

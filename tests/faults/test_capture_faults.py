@@ -213,7 +213,7 @@ def test_a_new_configuration_is_read_on_sighup_and_a_wrong_one_changes_nothing(
         daemon.process.send_signal(signal.SIGHUP)
         daemon.wait_for("did you mean 'model'?; the configuration stays as it was")
         daemon.wait_for("listening to", times=2)
-        config.write_text("lowest_score = 0.8\nmodel = 'birdedge-fp32'\ntables = ['csv']\n", encoding="utf-8")
+        config.write_text("min_score = 0.8\nmodel = 'birdedge-fp32'\ntables = ['csv']\n", encoding="utf-8")
         daemon.process.send_signal(signal.SIGHUP)
         daemon.wait_for("tables: changed when birdedge starts again")
         daemon.wait_for("with birdedge-fp32")

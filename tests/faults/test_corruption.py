@@ -79,7 +79,7 @@ def refusal(folder, config):
     ("config", "sentence"),
     [
         ("sight = 'oak'", "has the unknown key 'sight'; did you mean 'site'?"),
-        ("[clips]\nlongest = 10", "clips has the unknown key 'longest'; did you mean 'longest_s'?"),
+        ("[clips]\nlongest = 10", "clips has the unknown key 'longest'; did you mean 'max_duration_s'?"),
         ("commit_s = 'often'", "commit_s is 'often'; it must be float"),
         ("clips = 3", "clips is 3; it must be ClipSettings"),
         ("commit_s = -1", "commit_s is -1.0; it must lie in"),

@@ -17,11 +17,11 @@ SHORT_CLIPS = """
 [clips]
 before_s = 0.3
 after_s = 0.3
-shortest_s = 0.5
-longest_s = 2.0
-free_floor_mb = 0.0
+min_duration_s = 0.5
+max_duration_s = 2.0
+min_free_mb = 0.0
 [retention]
-free_floor_mb = 0.0
+min_free_mb = 0.0
 """
 # The daemon's words go through a pipe: its files are then those on the disk alone.
 THROUGH_A_PIPE = ("bash", "-c", 'exec "$@" > >(exec cat) 2>&1', "bash")

@@ -22,7 +22,7 @@ from tests.support.daemon import ENVIRONMENT, Daemon
 
 SEED = 5
 FOLDERS, KILLS = 5, 10  # folders side by side; kills in each, one after another
-LONGEST_S = 3.0  # that a recorder lives
+MAX_S = 3.0  # that a recorder lives
 LOST_S = 1.0  # of events, at most
 # Python, model and sound are made ready once; each line on standard input names the folder of one more recorder, which
 # is forked from there. It says its number, hears up to thirty seconds of sound a second, and says each event.
@@ -33,7 +33,7 @@ from pathlib import Path
 from birdedge.edge.clips.settings import ClipSettings
 from birdedge.edge.clips.writer import ClipWriter
 from birdedge.edge.clips.cutter import ClipCutter
-from birdedge.edge.database.writer import Ledger
+from birdedge.edge.database.writer import DatabaseWriter
 from birdedge.edge.models.model import Model
 from birdedge.edge.pipeline.pipeline import Pipeline
 from birdedge.edge.recorder.recorder import read_clocks
@@ -42,10 +42,10 @@ from birdedge.edge.synthesis.soundscape import soundscape
 BLOCK_SAMPLES, PAUSE_S = 3200, 1 / 300
 model, scene = Model("birdedge-int8"), soundscape(20.0, seed=7, calls_per_minute=60)
 rate_hz = scene.sample_rate_hz
-settings = ClipSettings(before_s=0.2, after_s=0.2, shortest_s=0.5, longest_s=5.0, mask=True, free_floor_mb=0.0)
+settings = ClipSettings(before_s=0.2, after_s=0.2, min_duration_s=0.5, max_duration_s=5.0, mask=True, min_free_mb=0.0)
 
 def record(folder):
-    ledger = Ledger(folder, "boot", read_clocks, model.card.name, site=str(os.getpid()), commit_s=0.2)
+    ledger = DatabaseWriter(folder, "boot", read_clocks, model.card.name, site=str(os.getpid()), commit_s=0.2)
     ledger.stream_began("microphone", rate_hz, 1)
 
     def index(clip):
@@ -101,7 +101,7 @@ def killed_again_and_again(folder, seed):
         for _ in range(KILLS):
             print(folder, file=recorders.stdin, flush=True)
             number = int(recorders.stdout.readline())
-            time.sleep(lives_s.uniform(0, LONGEST_S))
+            time.sleep(lives_s.uniform(0, MAX_S))
             killed_s = time.monotonic()
             os.kill(number, signal.SIGKILL)
             lines = iter(recorders.stdout.readline, "killed\n")
@@ -166,7 +166,7 @@ def killed_with_its_first_clip(microphone, song, folder, module, owner, method):
 def test_a_clip_that_has_its_name_and_no_row_when_the_power_goes_is_indexed_at_the_next_start(
     virtual_microphone, song, tmp_path
 ):
-    at = "birdedge.edge.database.writer", "Ledger", "clip_written"
+    at = "birdedge.edge.database.writer", "DatabaseWriter", "clip_written"
     daemon = killed_with_its_first_clip(virtual_microphone, song, tmp_path, *at)
     (path,) = daemon.out.rglob("*.flac")
     daemon.start()

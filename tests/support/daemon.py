@@ -25,7 +25,7 @@ class Daemon:
         self.out, self.log = folder / "out", folder / "log"
         self._config = folder / "config.toml"
         # Less sure events count too: what is tried here is not how well birds are told from the rest.
-        self._config.write_text(f"lowest_score = 0.8\n{config}", encoding="utf-8")
+        self._config.write_text(f"min_score = 0.8\n{config}", encoding="utf-8")
         self._environment = {**ENVIRONMENT, **microphone.environment}
         self._environment["PYTHONPATH"] = (
             f"{path}{os.pathsep}{ROOT}"  # where a test's sitecustomize.py may lie

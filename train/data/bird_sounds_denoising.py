@@ -23,7 +23,7 @@ from birdedge.edge.errors import DataError, SettingsError
 from birdedge.train.data.examples import Batch, Examples, shuffled
 from birdedge.train.data.labels import Float32
 from birdedge.train.data.pictures import SIDE, draw_picture, on_picture, read_mask, read_picture
-from birdedge.train.evaluation.detectors import Masker, checkpoint_masker
+from birdedge.train.evaluation.detectors import Detector, checkpoint_masker
 from birdedge.train.evaluation.intervals import interval
 from birdedge.train.training.checkpoint import load_checkpoint
 from birdedge.train.training.recipe import INPUTS, Recipe
@@ -139,7 +139,7 @@ def picture_examples(recipe: Recipe, folder: Path, from_image: bool, say: Callab
 
 
 def score_bird_sounds_denoising(
-    what: Masker | Path, folder: Path, split: str = "test", from_image: bool = False
+    what: Detector | Path, folder: Path, split: str = "test", from_image: bool = False
 ) -> dict[str, Any]:
     """Foreground IoU of a split at 256 x 256, counted in the four ways of the published figures.
 
@@ -178,7 +178,7 @@ def score_bird_sounds_denoising(
     }
 
 
-def _segmenter(what: Masker | Path, from_image: bool) -> tuple[str, float, Callable[[Clip], Float32]]:
+def _segmenter(what: Detector | Path, from_image: bool) -> tuple[str, float, Callable[[Clip], Float32]]:
     """Name, threshold, and what gives a clip's probabilities `[256, 256]`, time first."""
     if isinstance(what, Path):
         checkpoint = load_checkpoint(what)

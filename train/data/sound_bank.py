@@ -20,15 +20,15 @@ from birdedge.train.data.recordings import Recording
 Int16 = NDArray[np.int16]
 GRID = Grid()
 UNLABELLED = ("soundscapes", "boxes")  # kinds without masks
-SHORTEST_UNLABELLED_S = 0.5
+MIN_UNLABELLED_S = 0.5
 HANN = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(GRID.n_fft) / GRID.n_fft)).astype(np.float32)
 MERGE_FRAMES = 40  # notes closer than this belong to one phrase
 CLEAN_DB = 25.0  # focal recordings under this are not trusted to label themselves
-MOST_COVER = 0.15  # a mask that covers more of the plane than this has caught the background
+MAX_COVER = 0.15  # a mask that covers more of the plane than this has caught the background
 
 
 @dataclass(frozen=True, eq=False)
-class Song:
+class IsolatedBird:
     """A bird alone: all else is silence. `phrases` are `(start, stop)` in samples."""
 
     samples: Int16
@@ -48,7 +48,7 @@ class Focal:
 class Bank:
     """What `mixing` draws from."""
 
-    songs: list[Song] = field(default_factory=list)
+    songs: list[IsolatedBird] = field(default_factory=list)
     focals: list[Focal] = field(default_factory=list)
     noises: list[Int16] = field(default_factory=list)
     unlabelled: list[Int16] = field(default_factory=list)  # nobody has said where a bird is
@@ -118,18 +118,18 @@ def _add_birds(bank: Bank, recording: Recording, samples: Float32) -> None:
         return
     else:
         tight, doubtful = focal_mask(level)
-        if not 0.001 < tight.mean() < MOST_COVER:
+        if not 0.001 < tight.mean() < MAX_COVER:
             return
         if recording.kind == "birds":
             bank.focals.append(Focal(to_int16(samples), tight, doubtful))
     shape = paint(tight)
     phrases = _phrases(np.any(shape, axis=1), len(samples))
     if phrases:
-        bank.songs.append(Song(to_int16(gate(samples, shape)), phrases))
+        bank.songs.append(IsolatedBird(to_int16(gate(samples, shape)), phrases))
 
 
 def _add_unlabelled(bank: Bank, samples: Float32) -> None:
-    if len(samples) > SHORTEST_UNLABELLED_S * GRID.sample_rate_hz:
+    if len(samples) > MIN_UNLABELLED_S * GRID.sample_rate_hz:
         bank.unlabelled.append(to_int16(samples))
 
 

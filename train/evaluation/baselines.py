@@ -20,12 +20,12 @@ from birdedge.edge.pipeline.event_tracker import NEPER_DB, EventSettings
 from birdedge.train.data.labels import Float32
 from birdedge.train.data.sound_bank import GRID
 from birdedge.train.evaluation.classical import energy_threshold, noisereduce_gate, scikit_maad
-from birdedge.train.evaluation.detectors import Masker, events_of, log_spectrogram
+from birdedge.train.evaluation.detectors import Detector, events_of, log_spectrogram
 from birdedge.train.evaluation.labelled import MaskedClip, resampled
 from birdedge.train.training.metrics import STEPS, MaskScores
 
 TOP_DB = 40.0  # above the median; more is certainly heard
-SHORTEST_SAMPLES = 4096  # the packages need several of their own windows
+MIN_SAMPLES = 4096  # the packages need several of their own windows
 Setting = dict[str, Any]
 
 
@@ -64,7 +64,7 @@ BASELINES: dict[str, tuple[Callable[..., Float32], list[Setting]]] = {
 }
 
 
-def tuned_baseline(name: str, clips: Sequence[MaskedClip]) -> Masker:
+def tuned_baseline(name: str, clips: Sequence[MaskedClip]) -> Detector:
     """A baseline of BASELINES with the setting and threshold that suit `clips` best.
 
     Events are the regions at the threshold, however faint: it has no probability to choose them by.
@@ -77,7 +77,7 @@ def tuned_baseline(name: str, clips: Sequence[MaskedClip]) -> Masker:
     curve = scores.iou_curve()[1:]
     # The middle of the thresholds that do equally well: a mask of zeros and ones has 255 of them.
     threshold = int(np.median(np.flatnonzero(curve == curve.max()) + 1)) / (STEPS - 1)
-    events = EventSettings(keep_threshold=threshold, start_threshold=threshold, lowest_score=0.0)
+    events = EventSettings(low_threshold=threshold, high_threshold=threshold, min_score=0.0)
 
     def run(samples: Float32, sample_rate_hz: int) -> tuple[Float32, list[Event]]:
         if sample_rate_hz != GRID.sample_rate_hz:
@@ -87,7 +87,7 @@ def tuned_baseline(name: str, clips: Sequence[MaskedClip]) -> Masker:
         floor = np.broadcast_to(np.median(level, axis=0), level.shape)
         return mask, events_of(mask, level, floor, events)
 
-    return Masker(name, threshold, run, setting)
+    return Detector(name, threshold, run, setting)
 
 
 def _scores(function: Callable[..., Float32], setting: Setting, clips: Sequence[MaskedClip]) -> MaskScores:
@@ -102,7 +102,7 @@ def _values(function: Callable[..., Float32], samples: Float32, setting: Setting
     frames = GRID.frames(len(samples))
     if not samples.any():
         return np.zeros((frames, GRID.bins), np.float32)  # the packages divide by what they hear
-    longer = np.pad(samples, (0, max(0, SHORTEST_SAMPLES - len(samples))))
+    longer = np.pad(samples, (0, max(0, MIN_SAMPLES - len(samples))))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # theirs, about bins without sound

@@ -12,7 +12,7 @@ def card_figures(figures: dict[str, Any]) -> dict[str, Any]:
     kept: dict[str, Any] = {"threshold": figures["threshold"], "split": figures["split"]}
     for section, values in figures.items():
         if section == "levels":
-            kept["level_change"] = {name: levels["largest_change"] for name, levels in values.items()}
+            kept["level_change"] = {name: levels["max_change"] for name, levels in values.items()}
         elif section == "calibration":
             kept["calibration_error"] = {name: table["error"] for name, table in values.items()}
         elif isinstance(values, dict):

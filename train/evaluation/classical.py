@@ -14,12 +14,12 @@ from birdedge.train.data.labels import Float32
 from birdedge.train.data.sound_bank import GRID, magnitude
 
 ENERGY_RANGE_DB = 80.0  # librosa's own
-LEAST_MAGNITUDE = 1e-5  # likewise
+MIN_MAGNITUDE = 1e-5  # likewise
 
 
 def energy_threshold(samples: Float32) -> Float32:
     """Decibels under the loudest bin, as librosa's `amplitude_to_db(..., ref=np.max)`; 1 is none, 0 is 80 dB."""
-    level_db = 20 * np.log10(np.maximum(magnitude(samples), LEAST_MAGNITUDE))
+    level_db = 20 * np.log10(np.maximum(magnitude(samples), MIN_MAGNITUDE))
     return np.asarray(np.clip(1 + (level_db - level_db.max()) / ENERGY_RANGE_DB, 0.0, 1.0), np.float32)
 
 

@@ -29,7 +29,7 @@ Run = Callable[[Float32, int], tuple[Float32, list[Event]]]
 
 
 @dataclass(frozen=True)
-class Masker:
+class Detector:
     """`run` and the threshold from which a bin counts as bird; of a baseline, the setting that was chosen."""
 
     name: str
@@ -46,19 +46,19 @@ def run_model(model: Model, samples: Float32, sample_rate_hz: int) -> tuple[Floa
     return mask, [event for f in found for event in f.events]
 
 
-def model_masker(model: Model, name: str | None = None) -> Masker:
+def model_masker(model: Model, name: str | None = None) -> Detector:
     """A model file, as the recorder runs it."""
-    return Masker(name or model.card.name, model.card.threshold, lambda s, rate: run_model(model, s, rate))
+    return Detector(name or model.card.name, model.card.threshold, lambda s, rate: run_model(model, s, rate))
 
 
-def checkpoint_masker(path: Path) -> Masker:
+def checkpoint_masker(path: Path) -> Detector:
     """A checkpoint of any recipe: the whole recording at once, events by the settings an export would give it.
 
     Raises: ModelMissingError, ModelFileError.
     """
     checkpoint = load_checkpoint(path)
     threshold = float(checkpoint.facts["threshold"])
-    settings = EventSettings(keep_threshold=threshold, start_threshold=(1 + threshold) / 2)
+    settings = EventSettings(low_threshold=threshold, high_threshold=(1 + threshold) / 2)
     late = checkpoint.network.config.lookahead_frames
 
     @torch.no_grad()
@@ -74,7 +74,7 @@ def checkpoint_masker(path: Path) -> Masker:
         floor = np.repeat(floors, len(padded) // len(floors), axis=0)[:frames]
         return mask, events_of(mask, log, floor, settings)
 
-    return Masker(str(path), threshold, run)
+    return Detector(str(path), threshold, run)
 
 
 def log_spectrogram(samples: Float32, sample_rate_hz: int) -> Float32:

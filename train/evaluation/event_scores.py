@@ -18,7 +18,7 @@ from birdedge.train.data.sound_bank import GRID
 from birdedge.train.evaluation.detectors import events_of
 
 Float64 = NDArray[np.float64]
-LEAST_IOUS = (0.3, 0.5)
+MIN_IOUS = (0.3, 0.5)
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Box:
 
 @dataclass(frozen=True)
 class EventCounts:
-    """Of one recording: labels, events found, and how many of both belong together at each of LEAST_IOUS."""
+    """Of one recording: labels, events found, and how many of both belong together at each of MIN_IOUS."""
 
     true: int
     found: int
@@ -54,7 +54,7 @@ def boxes_of_mask(mask: Bool, times_s: Float64, frequencies_hz: Float64) -> list
     edged = np.pad(mask, 1)
     probability = edged[np.ix_(frame + 1, bin_ + 1)].astype(np.float32)
     level = np.zeros_like(probability)
-    events = events_of(probability, level, level, EventSettings(start_threshold=0.5, lowest_score=0.0))
+    events = events_of(probability, level, level, EventSettings(high_threshold=0.5, min_score=0.0))
     return [Box(e.onset_s, e.offset_s, e.low_hz, e.high_hz) for e in events]
 
 
@@ -86,7 +86,7 @@ def count_events(
     iou = box_iou(found, true)
     matched = []
     counted = ~doubt
-    for least in LEAST_IOUS:
+    for least in MIN_IOUS:
         near = iou >= least
         pairs = linear_sum_assignment(near, maximize=True)
         matched.append(int(near[pairs].sum()))

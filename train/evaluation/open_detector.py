@@ -9,13 +9,13 @@ from pathlib import Path
 from birdedge.edge.models.model import Model
 from birdedge.train.evaluation.baselines import BASELINES, tuned_baseline
 from birdedge.train.evaluation.datasets import validation_mixes
-from birdedge.train.evaluation.detectors import Masker, checkpoint_masker, model_masker
+from birdedge.train.evaluation.detectors import Detector, checkpoint_masker, model_masker
 from birdedge.train.evaluation.labelled import MaskedClip
 
 TUNING_MIXES = 40
 
 
-def open_maskers(names: Iterable[str], tune: Path) -> list[Masker]:
+def open_maskers(names: Iterable[str], tune: Path) -> list[Detector]:
     """Each once: a baseline, tuned on the validation mixes of the folder `tune`, a checkpoint or a model.
 
     Raises: ModelError, DataError where `tune` has no index, ExtraMissingError.

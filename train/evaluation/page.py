@@ -10,7 +10,7 @@ from typing import Any
 
 from birdedge.edge.system.atomic_file import replacing
 from birdedge.train.evaluation.calibration import reliability
-from birdedge.train.evaluation.detectors import Masker
+from birdedge.train.evaluation.detectors import Detector
 from birdedge.train.evaluation.plots import draw_clip, draw_reliability
 from birdedge.train.evaluation.scoring import ClipScore, pooled
 from birdedge.train.evaluation.table import table_rows
@@ -30,7 +30,7 @@ LEGEND = (
 def evaluation_page(
     path: Path,
     figures: Sequence[dict[str, Any]],
-    maskers: Sequence[Masker],
+    maskers: Sequence[Detector],
     scored: Sequence[dict[str, list[ClipScore]]],
 ) -> None:
     """Writes the page; figures, maskers and their scored sets in the same order.
@@ -67,7 +67,7 @@ def best_median_worst(clips: Sequence[ClipScore], threshold: float) -> dict[str,
     return chosen
 
 
-def _section(masker: Masker, sets: dict[str, list[ClipScore]]) -> Iterator[str]:
+def _section(masker: Detector, sets: dict[str, list[ClipScore]]) -> Iterator[str]:
     yield f"<h2>{escape(masker.name)}</h2>"
     if not sets:
         return

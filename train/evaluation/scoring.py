@@ -14,8 +14,8 @@ from tqdm import tqdm
 from birdedge.edge.event import Event
 from birdedge.train.evaluation.calibration import calibration_error, reliability
 from birdedge.train.evaluation.datasets import EvaluationSets
-from birdedge.train.evaluation.detectors import Masker
-from birdedge.train.evaluation.event_scores import LEAST_IOUS, EventCounts, count_events, covered
+from birdedge.train.evaluation.detectors import Detector
+from birdedge.train.evaluation.event_scores import MIN_IOUS, EventCounts, count_events, covered
 from birdedge.train.evaluation.intervals import interval
 from birdedge.train.evaluation.labelled import LabelledFile, MaskedClip, read_sound, resampled
 from birdedge.train.evaluation.level_robustness import level_sensitivity
@@ -36,7 +36,7 @@ class ClipScore:
     events: EventCounts
 
 
-def evaluate(masker: Masker, sets: EvaluationSets) -> dict[str, Any]:
+def evaluate(masker: Detector, sets: EvaluationSets) -> dict[str, Any]:
     """Figures by set, plain values for JSON.
 
     IoU, Dice and events at the masker's own threshold, the best one beside it; `..._interval` is the 95 %
@@ -45,7 +45,7 @@ def evaluate(masker: Masker, sets: EvaluationSets) -> dict[str, Any]:
     return figures_of(masker, sets, score_sets(masker, sets))
 
 
-def score_sets(masker: Masker, sets: EvaluationSets) -> dict[str, list[ClipScore]]:
+def score_sets(masker: Detector, sets: EvaluationSets) -> dict[str, list[ClipScore]]:
     """Each masked clip scored, by set."""
     return {
         name: [score_clip(masker, clip) for clip in tqdm(clips, desc=f"{masker.name}: {name}", leave=False)]
@@ -53,7 +53,7 @@ def score_sets(masker: Masker, sets: EvaluationSets) -> dict[str, list[ClipScore
     }
 
 
-def figures_of(masker: Masker, sets: EvaluationSets, scored: dict[str, list[ClipScore]]) -> dict[str, Any]:
+def figures_of(masker: Detector, sets: EvaluationSets, scored: dict[str, list[ClipScore]]) -> dict[str, Any]:
     """The figures of a masker whose clips are scored."""
     figures: dict[str, Any] = {
         "name": masker.name,
@@ -81,7 +81,7 @@ def figures_of(masker: Masker, sets: EvaluationSets, scored: dict[str, list[Clip
     return figures
 
 
-def score_clip(masker: Masker, clip: MaskedClip) -> ClipScore:
+def score_clip(masker: Detector, clip: MaskedClip) -> ClipScore:
     """Bins counted, events matched with the connected parts of the target."""
     mask, events = masker.run(clip.samples, clip.sample_rate_hz)
     scores = MaskScores()
@@ -114,7 +114,7 @@ def mask_figures(clips: Sequence[ClipScore], threshold: float) -> dict[str, Any]
         mean = float(np.mean(list(ious.values())))
         counts = [(iou, 1.0) for iou in ious.values()]
         figures |= _with_interval("per_recording", mean, counts, _share)
-    for i, least in enumerate(LEAST_IOUS):
+    for i, least in enumerate(MIN_IOUS):
         rows = np.array([(2 * c.events.matched[i], c.events.true + c.events.found) for c in clips], float)
         figures |= _with_interval(f"event_f1_at_{least}", _share(rows.sum(axis=0)), rows, _share)
     if len(clips) <= NAMED_RECORDINGS:
@@ -122,7 +122,7 @@ def mask_figures(clips: Sequence[ClipScore], threshold: float) -> dict[str, Any]
     return figures
 
 
-def recall_figures(masker: Masker, files: Sequence[LabelledFile]) -> dict[str, Any]:
+def recall_figures(masker: Detector, files: Sequence[LabelledFile]) -> dict[str, Any]:
     """Recall alone, since what is not labelled may be a bird too.
 
     `recall_at_x`: labels that have an event of their own with a box IoU of x (of time alone, where labels have no
@@ -135,13 +135,13 @@ def recall_figures(masker: Masker, files: Sequence[LabelledFile]) -> dict[str, A
         rows.append((found.true, covered(events, file.boxes), *found.matched))
     table = np.array(rows, float)
     figures: dict[str, Any] = {"recordings": len(files), "labels": int(table[:, 0].sum())}
-    for i, name in enumerate(("covered", *(f"recall_at_{least}" for least in LEAST_IOUS)), 1):
+    for i, name in enumerate(("covered", *(f"recall_at_{least}" for least in MIN_IOUS)), 1):
         counts = table[:, [i, 0]]
         figures |= _with_interval(name, _share(counts.sum(axis=0)), counts, _share)
     return figures
 
 
-def noise_figures(masker: Masker, files: Sequence[LabelledFile]) -> dict[str, Any]:
+def noise_figures(masker: Detector, files: Sequence[LabelledFile]) -> dict[str, Any]:
     """Events where there is no bird, an hour, in all and by kind of noise."""
     rows, kinds = [], defaultdict(list)
     for file in tqdm(files, desc=f"{masker.name}: noise", leave=False):

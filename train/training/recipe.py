@@ -92,16 +92,16 @@ class Recipe:
         Shape: `[frames, bins] -> [channels, frames, bins]`.
         """
         grid, name = Grid(), self.training.input
-        lowest_np = np.log(grid.magnitude_floor)
+        min_np = np.log(grid.magnitude_floor)
         if name == "unit":
-            span_np = np.log(grid.n_fft / 4) - lowest_np
-            unit: Float32 = ((log_spectrogram - lowest_np) / span_np).astype(np.float32)
+            span_np = np.log(grid.n_fft / 4) - min_np
+            unit: Float32 = ((log_spectrogram - min_np) / span_np).astype(np.float32)
             return np.clip(unit, 0, 1)[np.newaxis]
         if name == "picture":
             return np.clip(np.exp(log_spectrogram), 0, 1)[np.newaxis]
         floor = NetworkInput()
         missing = -len(log_spectrogram) % floor.scaling.group_frames
-        whole = np.pad(log_spectrogram, ((0, missing), (0, 0)), constant_values=lowest_np)
+        whole = np.pad(log_spectrogram, ((0, missing), (0, 0)), constant_values=min_np)
         return floor.push(whole)[0][:, : len(log_spectrogram)]
 
     def as_table(self) -> dict[str, Any]:

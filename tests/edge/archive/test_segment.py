@@ -10,14 +10,14 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 
-from birdedge.edge.archive.segment import NO_MASK, Events, Segmentation, segment_file, segment_files
+from birdedge.edge.archive.segment import NO_MASK, Events, FileResult, segment_file, segment_files
 from birdedge.edge.cli.commands import segment
 from birdedge.edge.errors import AudioFileError, ModelMissingError, OutputError
 from birdedge.edge.event import Event
 from birdedge.edge.formats.mask_npz import read_mask_file
 from birdedge.edge.models.model import DEFAULT_MODEL, Model, bundled_models
 from birdedge.edge.pipeline.pipeline import Pipeline
-from birdedge.edge.sinks.recording import Wanted
+from birdedge.edge.sinks.recording import OutputSettings
 from birdedge.edge.sinks.table_file import FORMATS
 from birdedge.edge.synthesis.soundscape import soundscape
 
@@ -58,7 +58,7 @@ def contents(folder):
 def test_a_file_has_the_events_and_the_mask_of_its_samples_pushed_at_once(recordings, tmp_path, name):
     model = Model(name)
     for path in recordings:
-        done = segment_file(model, path, path.stem, Wanted(masks=tmp_path))
+        done = segment_file(model, path, path.stem, OutputSettings(masks=tmp_path))
         samples, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
         pipeline = Pipeline(model, rate_hz, 1)
         found = [pipeline.push(samples), pipeline.flush()]
@@ -70,7 +70,7 @@ def test_a_file_has_the_events_and_the_mask_of_its_samples_pushed_at_once(record
 
 def test_the_mask_file_says_where_its_bins_lie(recordings, tmp_path):
     card = Model().card
-    segment_file(Model(), recordings[0], "one", Wanted(masks=tmp_path))
+    segment_file(Model(), recordings[0], "one", OutputSettings(masks=tmp_path))
     masks = read_mask_file(tmp_path / "one.npz")
     assert (masks.hop_s, masks.first_frame_s, masks.low_hz, masks.bin_hz) == (0.008, 0.008, 62.5, 62.5)
     assert masks.threshold == card.threshold
@@ -78,7 +78,7 @@ def test_the_mask_file_says_where_its_bins_lie(recordings, tmp_path):
 
 def test_several_processes_write_the_bytes_that_one_writes(recordings, tmp_path):
     for jobs in (1, 2):
-        wanted = Wanted(tmp_path / f"{jobs}", tuple(FORMATS), tmp_path / f"{jobs}")
+        wanted = OutputSettings(tmp_path / f"{jobs}", tuple(FORMATS), tmp_path / f"{jobs}")
         done = list(segment_files(DEFAULT_MODEL, recordings, wanted, jobs))
         assert [d.path for d in done] == recordings
     assert contents(tmp_path / "1") == contents(tmp_path / "2")
@@ -86,7 +86,7 @@ def test_several_processes_write_the_bytes_that_one_writes(recordings, tmp_path)
 
 
 def test_each_table_holds_the_events_that_were_reported(recordings, tmp_path):
-    for done in segment_files(DEFAULT_MODEL, recordings, Wanted(tmp_path, ("csv",))):
+    for done in segment_files(DEFAULT_MODEL, recordings, OutputSettings(tmp_path, ("csv",))):
         with (tmp_path / f"{done.path.stem}.csv").open(newline="", encoding="utf-8") as table:
             rows = list(csv.DictReader(table))
         assert [float(row["onset_s"]) for row in rows] == pytest.approx([e.onset_s for e in done.events])
@@ -97,7 +97,7 @@ def test_each_table_holds_the_events_that_were_reported(recordings, tmp_path):
 def test_a_file_that_cannot_be_read_is_reported_and_the_others_go_on(recordings, damaged, tmp_path, jobs):
     out = tmp_path / "out"
     paths = [recordings[0], damaged, tmp_path / "missing.wav", recordings[2]]
-    done = list(segment_files(DEFAULT_MODEL, paths, Wanted(out, ("csv",), out), jobs))
+    done = list(segment_files(DEFAULT_MODEL, paths, OutputSettings(out, ("csv",), out), jobs))
     assert [d.error is None for d in done] == [True, False, False, True]
     assert "no finite number" in done[1].error
     assert "does not exist" in done[2].error
@@ -110,7 +110,7 @@ def test_a_damaged_file_leaves_earlier_results_as_they_were(damaged, tmp_path):
     for name in ("damaged.csv", "damaged.npz"):
         (out / name).write_text("earlier", encoding="utf-8")
     with pytest.raises(AudioFileError):
-        segment_file(Model(), damaged, "damaged", Wanted(out, ("csv",), out))
+        segment_file(Model(), damaged, "damaged", OutputSettings(out, ("csv",), out))
     assert contents(out) == {"damaged.csv": b"earlier", "damaged.npz": b"earlier"}
 
 
@@ -118,15 +118,19 @@ def test_a_damaged_file_leaves_earlier_results_as_they_were(damaged, tmp_path):
 def test_what_no_file_could_be_done_with_ends_all(recordings, tmp_path, jobs):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OutputError, match="cannot be written"):
-        list(segment_files(DEFAULT_MODEL, recordings, Wanted(tmp_path / "file" / "out", ("csv",)), jobs))
+        list(
+            segment_files(
+                DEFAULT_MODEL, recordings, OutputSettings(tmp_path / "file" / "out", ("csv",)), jobs
+            )
+        )
     with pytest.raises(ModelMissingError):
-        list(segment_files("no-such", recordings, Wanted(), jobs))
+        list(segment_files("no-such", recordings, OutputSettings(), jobs))
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_progress_adds_up_to_the_length_of_all(recordings, jobs):
     told = []
-    list(segment_files(DEFAULT_MODEL, recordings, Wanted(), jobs, progress=told.append))
+    list(segment_files(DEFAULT_MODEL, recordings, OutputSettings(), jobs, progress=told.append))
     assert sum(told) == pytest.approx(6.0 + 9.0 + 4.0, abs=0.001)
 
 
@@ -147,7 +151,7 @@ def test_of_an_archive_one_file_at_a_time_is_kept(tmp_path, monkeypatch, options
 
     def segmented(*_):
         for _ in range(10):
-            result = Segmentation(Path("a.wav"), 0.1, Events([EVENT]))
+            result = FileResult(Path("a.wav"), 0.1, Events([EVENT]))
             earlier.append(weakref.ref(result))
             yield result
             del result

@@ -53,12 +53,12 @@ print(json.dumps({
     "overflows": microphone.overflows,
     "rate_hz": microphone.sample_rate_hz,
     "device": microphone.device.name,
-    "longest_block": max(map(len, blocks)),
+    "max_block": max(map(len, blocks)),
 }))
 """
 
 
-class Capture:
+class Recording:
     """A process that captures until its seconds are over or the device is lost."""
 
     def __init__(self, microphone, folder, **settings):
@@ -108,11 +108,11 @@ def test_a_played_chirp_is_captured_sample_for_sample(virtual_microphone, tmp_pa
     at_s = np.arange(2 * rate_hz) / rate_hz
     chirp = (0.5 * np.sin(2 * np.pi * (500 * at_s + 2000 * at_s**2))).astype(np.float32)  # 500 to 8500 Hz
     soundfile.write(tmp_path / "chirp.wav", chirp, rate_hz, subtype="FLOAT")
-    capture = Capture(virtual_microphone, tmp_path, seconds=4, sample_rate_hz=rate_hz)
+    capture = Recording(virtual_microphone, tmp_path, seconds=4, sample_rate_hz=rate_hz)
     virtual_microphone.play(tmp_path / "chirp.wav")
     samples, said = capture.result()
     assert (said["error"], said["gaps"], said["dropped_samples"], said["overflows"]) == (None, [], 0, 0)
-    assert said["longest_block"] <= 0.5 * rate_hz
+    assert said["max_block"] <= 0.5 * rate_hz
     assert samples.shape[1] == 1
     assert 3.5 * rate_hz < len(samples) < 4.5 * rate_hz
     lag, correlation = lag_and_correlation(samples[:, 0], chirp)
@@ -124,7 +124,7 @@ def test_without_a_rate_the_device_chooses_and_the_tone_keeps_its_frequency(virt
     rate_hz = virtual_microphone.sample_rate_hz
     tone = 0.5 * np.sin(2 * np.pi * 3000 * np.arange(2 * rate_hz) / rate_hz)
     soundfile.write(tmp_path / "tone.wav", tone, rate_hz)
-    capture = Capture(virtual_microphone, tmp_path, seconds=3, channels=2, name="DEFAULT")
+    capture = Recording(virtual_microphone, tmp_path, seconds=3, channels=2, name="DEFAULT")
     virtual_microphone.play(tmp_path / "tone.wav")
     samples, said = capture.result()
     assert (said["error"], said["dropped_samples"], said["device"]) == (None, 0, "default")
@@ -135,7 +135,7 @@ def test_without_a_rate_the_device_chooses_and_the_tone_keeps_its_frequency(virt
 
 def test_a_reader_that_was_away_learns_where_and_how_much_it_missed(virtual_microphone, tmp_path):
     rate_hz = virtual_microphone.sample_rate_hz
-    capture = Capture(virtual_microphone, tmp_path, seconds=4, sample_rate_hz=rate_hz, ring_s=2, away_s=3)
+    capture = Recording(virtual_microphone, tmp_path, seconds=4, sample_rate_hz=rate_hz, ring_s=2, away_s=3)
     samples, said = capture.result()
     assert said["error"] is None  # a slow reader is not a lost device
     [[position, gap_samples]] = said["gaps"]
@@ -146,7 +146,7 @@ def test_a_reader_that_was_away_learns_where_and_how_much_it_missed(virtual_micr
 
 
 def test_an_unplugged_device_is_lost_within_a_second(breakable_microphone, tmp_path):
-    capture = Capture(breakable_microphone, tmp_path, seconds=8)
+    capture = Recording(breakable_microphone, tmp_path, seconds=8)
     breakable_microphone.control("unload-module", "module-null-sink")
     began_s = time.monotonic()
     _, said = capture.result()
@@ -155,7 +155,7 @@ def test_an_unplugged_device_is_lost_within_a_second(breakable_microphone, tmp_p
 
 
 def test_a_sound_server_that_dies_is_a_lost_device(breakable_microphone, tmp_path):
-    capture = Capture(breakable_microphone, tmp_path, seconds=8)
+    capture = Recording(breakable_microphone, tmp_path, seconds=8)
     breakable_microphone.kill()
     began_s = time.monotonic()
     _, said = capture.result()
@@ -164,7 +164,7 @@ def test_a_sound_server_that_dies_is_a_lost_device(breakable_microphone, tmp_pat
 
 
 def test_a_device_that_stays_but_delivers_nothing_is_lost(breakable_microphone, tmp_path):
-    capture = Capture(breakable_microphone, tmp_path, seconds=8, stall_s=1.0)
+    capture = Recording(breakable_microphone, tmp_path, seconds=8, stall_s=1.0)
     breakable_microphone.control("suspend-sink", "birdedge", "1")
     began_s = time.monotonic()
     _, said = capture.result()

@@ -9,7 +9,7 @@ import pytest
 from birdedge.edge.audio import microphone as microphone_module
 from birdedge.edge.audio.devices import InputDevice
 from birdedge.edge.audio.microphone import Microphone
-from birdedge.edge.audio.overrun import STEADY_S, Overruns
+from birdedge.edge.audio.overrun import STEADY_S, OverrunDetector
 from birdedge.edge.audio.ring_buffer import SampleRing
 from birdedge.edge.errors import DeviceLostError
 
@@ -20,7 +20,7 @@ BLOCK_S = BLOCK / RATE_HZ
 
 def lost(arrivals_s, told=(), waited_s=BLOCK_S, rate_hz=RATE_HZ):
     """What is found before each of the blocks that arrive at these times; those in `told` after an overflow."""
-    overruns = Overruns(rate_hz)
+    overruns = OverrunDetector(rate_hz)
     return [overruns.lost_samples(BLOCK, at_s, waited_s, n in told) for n, at_s in enumerate(arrivals_s)]
 
 
@@ -42,7 +42,7 @@ def test_what_a_device_says_it_lost_is_what_fits_between_two_blocks(lost_s):
 
 
 def test_an_overflow_on_a_busy_machine_is_no_longer_than_it_was():
-    overruns = Overruns(RATE_HZ)
+    overruns = OverrunDetector(RATE_HZ)
     for at_s in in_time(10):
         overruns.lost_samples(BLOCK, at_s, BLOCK_S, False)
     # Half a second was lost, and then the callback came 0.3 s late, of which the device knows.
@@ -147,7 +147,7 @@ def test_a_reader_is_woken_for_as_much_as_it_wants(stream):
     with Microphone() as microphone:
 
         def read():
-            microphone.want(3 * BLOCK)
+            microphone.set_min_block(3 * BLOCK)
             for _, block in microphone.blocks(stop):
                 lengths.append(len(block))
 
@@ -165,7 +165,7 @@ def test_a_reader_is_woken_for_as_much_as_it_wants(stream):
 def test_a_device_that_falls_silent_is_lost_after_the_sound_for_which_nobody_was_woken(stream):
     found = []
     with Microphone(stall_s=0.5) as microphone:
-        microphone.want(3 * BLOCK)
+        microphone.set_min_block(3 * BLOCK)
         stream.device.give(np.zeros((BLOCK, 1), np.float32))
         with pytest.raises(DeviceLostError, match=r"'fake' delivered nothing for 0\.5 s"):
             found.extend(microphone.blocks(threading.Event()))

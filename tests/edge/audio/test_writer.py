@@ -14,7 +14,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from birdedge.edge.audio.writer import LONGEST_SILENCE_S, SoundOutput
+from birdedge.edge.audio.writer import MAX_SILENCE_S, AudioWriter
 from birdedge.edge.errors import DiskError, OutputError, SettingsError
 from birdedge.edge.pipeline.pipeline import Sound
 
@@ -51,7 +51,7 @@ def files_may_not_grow(size_bytes: int) -> Iterator[None]:
 @pytest.mark.parametrize("channels", [1, 2, 8])
 def test_what_was_put_in_comes_out_bit_for_bit(tmp_path: Path, kind: str, channels: int) -> None:
     samples = noise(30_000, channels)
-    with closing(SoundOutput(tmp_path / f"a.{kind}")) as output:
+    with closing(AudioWriter(tmp_path / f"a.{kind}")) as output:
         for at in range(0, len(samples), 700):
             output.write(sound(samples[at : at + 700]))
     assert np.array_equal(read(tmp_path / f"a.{kind}"), samples)
@@ -61,7 +61,7 @@ def test_what_was_put_in_comes_out_bit_for_bit(tmp_path: Path, kind: str, channe
 @pytest.mark.parametrize(("kind", "late_samples"), [("wav", 0), ("flac", 4_096)])
 def test_at_any_moment_the_file_can_be_read(tmp_path: Path, kind: str, late_samples: int) -> None:
     path, samples = tmp_path / f"a.{kind}", noise(30_000)
-    output = SoundOutput(path)
+    output = AudioWriter(path)
     for at in range(0, len(samples), 700):
         output.write(sound(samples[at : at + 700]))
         written = min(at + 700, len(samples))
@@ -74,7 +74,7 @@ def test_at_any_moment_the_file_can_be_read(tmp_path: Path, kind: str, late_samp
 
 def test_a_wav_file_of_more_than_4_gib_has_the_header_for_it(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
-    output = SoundOutput(path)
+    output = AudioWriter(path)
     output.write(sound(noise(1_000, 2)))
     assert soundfile.info(path).format == "WAV"
     output._encoder.data_bytes = 1 << 32  # type: ignore[union-attr]
@@ -89,8 +89,8 @@ def test_a_wav_file_of_more_than_4_gib_has_the_header_for_it(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_was_lost_is_silence_so_that_the_sound_keeps_its_time(tmp_path: Path, kind: str) -> None:
-    samples, lost = noise(2_000), round(LONGEST_SILENCE_S * RATE_HZ)
-    with closing(SoundOutput(tmp_path / f"a.{kind}")) as output:
+    samples, lost = noise(2_000), round(MAX_SILENCE_S * RATE_HZ)
+    with closing(AudioWriter(tmp_path / f"a.{kind}")) as output:
         output.write(sound(samples[:1_000], lost))
         output.write(sound(samples[:0]))
         output.write(sound(samples[1_000:]))
@@ -105,8 +105,8 @@ def test_a_gap_of_more_than_a_minute_is_left_out_and_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     samples = noise(2_000)
-    with closing(SoundOutput(tmp_path / "a.wav")) as output, caplog.at_level(logging.WARNING):
-        output.write(sound(samples[:1_000], round(LONGEST_SILENCE_S * RATE_HZ)))
+    with closing(AudioWriter(tmp_path / "a.wav")) as output, caplog.at_level(logging.WARNING):
+        output.write(sound(samples[:1_000], round(MAX_SILENCE_S * RATE_HZ)))
         output.write(sound(samples[:0], RATE_HZ))
         output.write(sound(samples[1_000:]))
     assert np.array_equal(read(tmp_path / "a.wav"), samples)
@@ -117,7 +117,7 @@ def test_a_gap_of_more_than_a_minute_is_left_out_and_said(
 @pytest.mark.parametrize("room_bytes", [0, 60, 20_000])
 def test_a_disk_that_fails_costs_silence_alone(tmp_path: Path, kind: str, room_bytes: int) -> None:
     path, samples = tmp_path / f"a.{kind}", noise(60_000)
-    output, failed = SoundOutput(path), []
+    output, failed = AudioWriter(path), []
     for at in range(0, len(samples), 1_000):
         if 20_000 <= at < 40_000:
             with files_may_not_grow(room_bytes):
@@ -140,17 +140,17 @@ def test_a_disk_that_fails_costs_silence_alone(tmp_path: Path, kind: str, room_b
 
 def test_a_live_file_replaces_no_earlier_one_and_that_of_a_recording_does(tmp_path: Path) -> None:
     for number, name in enumerate(("a.wav", "a-2.wav", "a-3.wav"), 1):
-        with closing(SoundOutput(tmp_path / "a.wav")) as output:
+        with closing(AudioWriter(tmp_path / "a.wav")) as output:
             output.write(sound(noise(100 * number)))
         assert output.path == tmp_path / name
-    with closing(SoundOutput(tmp_path / "a.wav", replace=True)) as output:
+    with closing(AudioWriter(tmp_path / "a.wav", replace=True)) as output:
         output.write(sound(noise(50)))
     sizes = [len(read(path)) for path in (tmp_path / "a.wav", tmp_path / "a-2.wav", tmp_path / "a-3.wav")]
     assert sizes == [50, 200, 300]
 
 
 def test_a_file_that_got_no_sound_is_removed(tmp_path: Path) -> None:
-    output = SoundOutput(tmp_path / "a.wav")
+    output = AudioWriter(tmp_path / "a.wav")
     assert (tmp_path / "a.wav").exists()
     output.write(sound(noise(0), 100))
     output.close()
@@ -158,7 +158,7 @@ def test_a_file_that_got_no_sound_is_removed(tmp_path: Path) -> None:
 
 
 def test_sound_of_another_rate_ends_the_file_in_a_sentence(tmp_path: Path) -> None:
-    with closing(SoundOutput(tmp_path / "a.wav")) as output:
+    with closing(AudioWriter(tmp_path / "a.wav")) as output:
         output.write(sound(noise(100)))
         with pytest.raises(OutputError, match=r"has 8000 Hz and 1 channel\(s\) and ends here"):
             output.write(Sound(np.zeros((10, 1), np.float32), 16_000))
@@ -167,7 +167,7 @@ def test_sound_of_another_rate_ends_the_file_in_a_sentence(tmp_path: Path) -> No
 
 def test_more_channels_than_flac_holds_are_refused(tmp_path: Path) -> None:
     with (
-        closing(SoundOutput(tmp_path / "a.flac")) as output,
+        closing(AudioWriter(tmp_path / "a.flac")) as output,
         pytest.raises(SettingsError, match=r"FLAC holds 8 channels and 9 are heard; name a \.wav file"),
     ):
         output.write(sound(noise(10, 9)))
@@ -176,6 +176,6 @@ def test_more_channels_than_flac_holds_are_refused(tmp_path: Path) -> None:
 def test_a_path_that_cannot_be_is_an_error_at_once(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot be written") as caught:
-        SoundOutput(tmp_path / "file" / "a.wav")
+        AudioWriter(tmp_path / "file" / "a.wav")
     assert not isinstance(caught.value, DiskError)
     assert os.listdir(tmp_path) == ["file"]  # noqa: PTH208

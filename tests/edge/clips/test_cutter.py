@@ -28,7 +28,7 @@ from PIL import Image
 from birdedge.edge.clips.cutter import ClipCutter, ClipSettings
 from birdedge.edge.clips.file import Clip, CutClip, clips_in, companions, read_clip
 from birdedge.edge.clips.history import AudioHistory
-from birdedge.edge.clips.writer import MOST_WAITING, ClipWriter
+from birdedge.edge.clips.writer import MAX_WAITING, ClipWriter
 from birdedge.edge.errors import SampleError, SettingsError
 from birdedge.edge.event import Event
 from birdedge.edge.formats.guano import read_guano
@@ -59,7 +59,7 @@ def card(model: Model) -> ModelCard:
 
 def settings(**changes: float | str | bool) -> ClipSettings:
     """WAV, and no floor, so that a test machine's disk decides nothing."""
-    return ClipSettings(**{"format": "wav", "free_floor_mb": 0.0} | changes)
+    return ClipSettings(**{"format": "wav", "min_free_mb": 0.0} | changes)
 
 
 def event(onset_s: float, offset_s: float, score: float = 0.9) -> Event:
@@ -218,14 +218,14 @@ def test_an_event_within_another_that_closes_first_is_in_the_same_clip(
 
 
 def test_a_clip_waits_for_an_event_that_began_within_it(tmp_path: Path, card: ModelCard) -> None:
-    clips = played(tmp_path, card, settings(longest_s=60.0), noise(50), [event(5, 6), event(11.9, 31.9)])
+    clips = played(tmp_path, card, settings(max_duration_s=60.0), noise(50), [event(5, 6), event(11.9, 31.9)])
     assert spans(clips) == [(2.0, 34.9, (0, 1))]
 
 
 def test_sound_that_never_becomes_an_event_holds_no_clip_back_for_ever(
     tmp_path: Path, card: ModelCard
 ) -> None:
-    recorder = Recorder(tmp_path, card, settings(longest_s=20.0))
+    recorder = Recorder(tmp_path, card, settings(max_duration_s=20.0))
     rain = event(5.5, 100)
     recorder.mask_of = [event(5, 6), rain]
     recorder.play(noise(30), [event(5, 6)])
@@ -238,7 +238,7 @@ def test_sound_that_never_becomes_an_event_holds_no_clip_back_for_ever(
 def test_an_event_longer_than_the_longest_clip_begins_where_the_clip_before_ended(
     tmp_path: Path, card: ModelCard
 ) -> None:
-    clips = played(tmp_path, card, settings(longest_s=10.0), noise(40), [event(5, 6), event(5.5, 25)])
+    clips = played(tmp_path, card, settings(max_duration_s=10.0), noise(40), [event(5, 6), event(5.5, 25)])
     assert spans(clips) == [(2.0, 9.0, (0,)), (9.0, 19.0, (1,)), (19.0, 28.0, (1,))]
 
 
@@ -255,7 +255,7 @@ def test_events_at_the_very_start_and_the_very_end_have_what_sound_there_is(
 def test_a_short_clip_is_given_more_sound(
     tmp_path: Path, card: ModelCard, onset_s: float, expected: tuple[float, float]
 ) -> None:
-    asked = settings(before_s=0.0, after_s=0.0, shortest_s=4.0)
+    asked = settings(before_s=0.0, after_s=0.0, min_duration_s=4.0)
     ((*span, _),) = spans(played(tmp_path, card, asked, noise(15), [event(onset_s, onset_s + 0.5)]))
     assert tuple(span) == expected
 
@@ -267,7 +267,7 @@ def test_a_stream_shorter_than_the_shortest_clip_is_a_clip(tmp_path: Path, card:
 def test_singing_without_end_becomes_clips_that_follow_one_another(tmp_path: Path, card: ModelCard) -> None:
     events = [event(at, at + 1) for at in range(5, 35, 2)]
     sound = noise(45)
-    clips = played(tmp_path, card, settings(longest_s=10.0), sound, events)
+    clips = played(tmp_path, card, settings(max_duration_s=10.0), sound, events)
     assert [span[:2] for span in spans(clips)] == [(2, 12), (12, 22), (22, 32), (32, 37)]
     assert [e for c in clips for e in c.events] == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]
     saved = np.concatenate([soundfile.read(c.path, dtype="float32", always_2d=True)[0] for c in clips])
@@ -275,7 +275,7 @@ def test_singing_without_end_becomes_clips_that_follow_one_another(tmp_path: Pat
 
 
 def test_the_rest_after_the_longest_clip_is_no_splinter(tmp_path: Path, card: ModelCard) -> None:
-    clips = played(tmp_path, card, settings(longest_s=10.0), noise(30), [event(5, 9.1)])
+    clips = played(tmp_path, card, settings(max_duration_s=10.0), noise(30), [event(5, 9.1)])
     assert [span[:2] for span in spans(clips)] == [(2, 12), (12, 15)]
 
 
@@ -283,14 +283,14 @@ def test_the_rest_after_the_longest_clip_is_no_splinter(tmp_path: Path, card: Mo
 def test_a_stream_that_ends_within_a_long_clip_is_written_to_its_end(
     tmp_path: Path, card: ModelCard, end_s: float
 ) -> None:
-    clips = played(tmp_path, card, settings(longest_s=10.0), noise(end_s), [event(5, 9.9)])
+    clips = played(tmp_path, card, settings(max_duration_s=10.0), noise(end_s), [event(5, 9.9)])
     assert clips[0].first_sample == 2 * RATE_HZ
     assert spans(clips)[-1][1] == end_s
     assert sum(clip.samples for clip in clips) == round((end_s - 2) * RATE_HZ)
 
 
 def test_an_hour_has_no_more_clips_than_its_share(tmp_path: Path, card: ModelCard) -> None:
-    asked = settings(most_per_hour=2, before_s=0.0, after_s=0.0)
+    asked = settings(max_per_hour=2, before_s=0.0, after_s=0.0)
     recorder = Recorder(tmp_path, card, asked)
     events = [event(at, at + 0.5) for at in (1, 11, 21, 3602, 3603.5, 3622)]
     recorder.play(noise(30), events)
@@ -306,7 +306,7 @@ def test_everything_is_kept_in_files_without_a_seam_that_say_what_they_show(
     tmp_path: Path, card: ModelCard
 ) -> None:
     sound = noise(25)
-    asked = settings(keep="everything", everything_s=10.0, most_per_hour=1)
+    asked = settings(keep="everything", everything_s=10.0, max_per_hour=1)
     clips = played(tmp_path, card, asked, sound, [event(3, 4), event(23, 24)])
     assert spans(clips) == [(0, 10, (0,)), (10, 20, ()), (20, 25, (1,))]
     assert [clip.score for clip in clips] == [0.9, 0.0, 0.9]
@@ -365,7 +365,13 @@ def test_the_pipeline_gives_the_same_clips_for_any_blocks(tmp_path: Path, model:
     scene = soundscape(40.0, seed=5, calls_per_minute=30.0)
     sound = scene.samples[:, np.newaxis]
     asked = settings(
-        keep=keep, before_s=0.5, after_s=0.5, shortest_s=1.0, longest_s=4.0, everything_s=7.0, mask=True
+        keep=keep,
+        before_s=0.5,
+        after_s=0.5,
+        min_duration_s=1.0,
+        max_duration_s=4.0,
+        everything_s=7.0,
+        mask=True,
     )
     found = []
     for block in (1600, 4097, 65_536):
@@ -564,10 +570,10 @@ def test_who_listens_never_waits_for_a_disk_that_hangs(tmp_path: Path, card: Mod
             time.sleep(0.001)
     cutter.flush(np.zeros((0, 256), np.uint8), [])
     assert time.monotonic() - began_s < 10
-    assert writer.dropped == 12 - 1 - MOST_WAITING
+    assert writer.dropped == 12 - 1 - MAX_WAITING
     moves.set()
     writer.close()
-    assert (writer.written, len(listed), writer.failed) == (1 + MOST_WAITING, 1 + MOST_WAITING, 0)
+    assert (writer.written, len(listed), writer.failed) == (1 + MAX_WAITING, 1 + MAX_WAITING, 0)
 
 
 def test_a_clip_that_was_written_is_no_longer_in_memory(tmp_path: Path, card: ModelCard) -> None:
@@ -598,12 +604,12 @@ def test_closing_gives_up_on_a_disk_that_hangs(tmp_path: Path, card: ModelCard) 
 
 def test_a_disk_under_its_floor_takes_no_clip_and_says_why(tmp_path: Path, card: ModelCard) -> None:
     free_mb = shutil.disk_usage(tmp_path).free / 1e6
-    writer = write(tmp_path, card, settings(free_floor_mb=free_mb + 1e6, mask=True, picture=True))
+    writer = write(tmp_path, card, settings(min_free_mb=free_mb + 1e6, mask=True, picture=True))
     writer.close()
     assert (writer.written, writer.failed) == (0, 1)
     assert writer.paused is not None
     assert writer.paused == writer.last_error
-    assert writer.paused.endswith("MB are to stay: make room, or lower free_floor_mb")
+    assert writer.paused.endswith("MB are to stay: make room, or lower min_free_mb")
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
@@ -741,9 +747,9 @@ WRITES_FOR_EVER = """
     from birdedge.edge.clips.cutter import ClipCutter, ClipSettings
     from birdedge.edge.models.model import Model
 
-    kind, most_bytes = sys.argv[2], int(sys.argv[3])
+    kind, max_bytes = sys.argv[2], int(sys.argv[3])
     asked = ClipSettings(
-        keep="everything", format=kind, everything_s=5.0, free_floor_mb=0, mask=True, picture=True, denoised=True
+        keep="everything", format=kind, everything_s=5.0, min_free_mb=0, mask=True, picture=True, denoised=True
     )
     writer = ClipWriter(Path(sys.argv[1]), asked, lambda clip: print(clip.path, flush=True))
     card = Model("birdedge-int8").card
@@ -751,20 +757,20 @@ WRITES_FOR_EVER = """
     random = np.random.default_rng(1)
     sound = random.uniform(-1, 1, (8000, 2)).astype(np.float32)
     mask = random.integers(0, 256, (125, 256)).astype(np.uint8)
-    if most_bytes:
+    if max_bytes:
         signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # which kills; Python would make it an error
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (max_bytes, max_bytes))
     while True:
         cutter.push(sound, mask, [])
 """
 
 
-def writing(tmp_path: Path, kind: str, most_bytes: int) -> subprocess.Popen[str]:
+def writing(tmp_path: Path, kind: str, max_bytes: int) -> subprocess.Popen[str]:
     """A process that writes clips of 160 kB without end; the kernel kills it when a file grows beyond the limit."""
     program = tmp_path / "writes.py"
     program.write_text(textwrap.dedent(WRITES_FOR_EVER))
-    command = [sys.executable, program, tmp_path / "clips", kind, str(most_bytes)]
+    command = [sys.executable, program, tmp_path / "clips", kind, str(max_bytes)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
@@ -787,16 +793,16 @@ def whole_clips(folder: Path, kind: str) -> int:
 
 
 @pytest.mark.parametrize("kind", ["wav", "flac"])
-@pytest.mark.parametrize("most_bytes", [1, 60_000, 120_000])
+@pytest.mark.parametrize("max_bytes", [1, 60_000, 120_000])
 def test_a_process_killed_in_the_middle_of_a_file_leaves_nothing_under_its_name(
-    tmp_path: Path, kind: str, most_bytes: int
+    tmp_path: Path, kind: str, max_bytes: int
 ) -> None:
-    process = writing(tmp_path, kind, most_bytes)
+    process = writing(tmp_path, kind, max_bytes)
     process.communicate(timeout=60)
     assert process.returncode == -signal.SIGXFSZ
     folder = tmp_path / "clips" / "2026-11-23"
     assert whole_clips(folder, kind) == 0
-    assert any(path.suffix == ".part" and path.stat().st_size == most_bytes for path in folder.iterdir())
+    assert any(path.suffix == ".part" and path.stat().st_size == max_bytes for path in folder.iterdir())
 
 
 def test_a_process_killed_at_any_time_leaves_whole_clips_only(tmp_path: Path) -> None:
@@ -879,16 +885,16 @@ def test_a_block_of_another_shape_is_refused() -> None:
         ({"keep": "all"}, "keep is 'all'; it must be one of events, everything, none"),
         ({"format": "mp3"}, "format is 'mp3'; it must be one of flac, wav"),
         ({"before_s": -1.0}, "before_s is -1.0; it must not be negative"),
-        ({"most_per_hour": -1}, "most_per_hour is -1; it must not be negative"),
-        ({"free_floor_mb": float("nan")}, "free_floor_mb is nan; it must not be negative"),
+        ({"max_per_hour": -1}, "max_per_hour is -1; it must not be negative"),
+        ({"min_free_mb": float("nan")}, "min_free_mb is nan; it must not be negative"),
         (
-            {"shortest_s": 70.0},
-            "shortest_s 70.0 and longest_s 30.0 must lie in 0.1..600 s, the first not above the second",
+            {"min_duration_s": 70.0},
+            "min_duration_s 70.0 and max_duration_s 30.0 must lie in 0.1..600 s, the first not above the second",
         ),
         (
             {"before_s": 40.0, "after_s": 30.0},
-            "before_s 40.0 and after_s 30.0 leave no room for an event in longest_s 30.0; "
-            "make them shorter, or longest_s longer",
+            "before_s 40.0 and after_s 30.0 leave no room for an event in max_duration_s 30.0; "
+            "make them shorter, or max_duration_s longer",
         ),
         ({"everything_s": 3600.0}, "everything_s is 3600.0; it must lie in 1..600 s"),
     ],

@@ -53,7 +53,7 @@ def test_what_was_committed_is_there_when_it_is_opened_again(tmp_path):
     store.add_event(stream, event(2.0), 32_000, Stamp(3.0, 8.0, 0.2))
     store.close()
     again = Store(tmp_path)
-    assert again.set_aside is None
+    assert again.quarantined is None
     assert again.rows(
         "SELECT onset_sample, offset_sample, onset_s, utc_s, uncertainty_s, corrected FROM events"
     ) == [(64_000, 80_000, 3.0, 8.0, 0.2, 0)]
@@ -121,11 +121,11 @@ def test_a_damaged_file_is_set_aside_and_kept(tmp_path, damage):
         content = bytearray(b"birds, mostly\n" * 1000)
     path.write_bytes(content)
     again = Store(tmp_path)
-    assert again.set_aside == tmp_path / "birdedge.damaged-1.sqlite"
-    assert again.set_aside.read_bytes() == bytes(content)
+    assert again.quarantined == tmp_path / "birdedge.damaged-1.sqlite"
+    assert again.quarantined.read_bytes() == bytes(content)
     assert again.rows("SELECT count(*) FROM events") == [(0,)]
     again.close()
-    assert Store(tmp_path).set_aside is None
+    assert Store(tmp_path).quarantined is None
 
 
 def test_a_file_of_a_newer_birdedge_is_refused_and_left_as_it_is(tmp_path):
@@ -183,7 +183,7 @@ def test_killed_at_any_moment_it_is_intact_and_holds_all_that_was_committed(tmp_
     writer.send_signal(signal.SIGKILL)
     committed = [int(line) for line in writer.communicate()[0].split()]
     store = Store(tmp_path)
-    assert store.set_aside is None
+    assert store.quarantined is None
     (samples,) = store.rows("SELECT samples FROM heard")[0]
     assert max(committed, default=1) <= samples // 48_000 <= max(committed, default=1) + 1
     assert store.rows("SELECT count(*) FROM clips") == [(samples // 48_000,)]

@@ -7,9 +7,9 @@ import time
 import pytest
 
 from birdedge.edge.database import connection as database
-from birdedge.edge.database.run_log import Reading
+from birdedge.edge.database.run_log import ClockReading
 from birdedge.edge.database.store import Store
-from birdedge.edge.database.writer import Ledger
+from birdedge.edge.database.writer import DatabaseWriter
 from birdedge.edge.errors import StoreError
 from birdedge.edge.event import Event
 from birdedge.edge.monitoring.coverage import coverage
@@ -24,7 +24,7 @@ class Clocks:
         self.boot_s, self.utc_s, self.synchronized = 100.0, utc_s, synchronized
 
     def __call__(self):
-        return Reading(self.boot_s, self.utc_s, self.synchronized)
+        return ClockReading(self.boot_s, self.utc_s, self.synchronized)
 
     def pass_s(self, seconds):
         self.boot_s += seconds
@@ -43,7 +43,7 @@ def hear(ledger, clocks, first_s, seconds):
 
 
 def begun(folder, clocks, boot_id="boot"):
-    ledger = Ledger(folder, boot_id, clocks, "model", commit_s=0.01)
+    ledger = DatabaseWriter(folder, boot_id, clocks, "model", commit_s=0.01)
     ledger.stream_began("mic", RATE_HZ, 1)
     return ledger
 
@@ -269,7 +269,7 @@ def test_a_book_that_can_be_begun_only_later_has_all_from_the_beginning(tmp_path
 def test_a_book_that_nobody_can_ever_open_is_refused_at_once(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match="name a folder that can be written to"):
-        Ledger(tmp_path / "file" / "data", "boot", Clocks(), "model")
+        DatabaseWriter(tmp_path / "file" / "data", "boot", Clocks(), "model")
 
 
 def test_how_the_recorder_does_is_kept_as_json(tmp_path):

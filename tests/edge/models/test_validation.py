@@ -12,10 +12,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from birdedge.edge.errors import ModelFileError
 from birdedge.edge.models.model import DEFAULT_MODEL, Model, bundled_models
-from birdedge.edge.models.validation import DIGEST_KEY, MOST_BYTES, read_model_file, with_digest
+from birdedge.edge.models.validation import DIGEST_KEY, MAX_BYTES, read_model_file, with_digest
 
 MUTANTS = 1000
-MOST_RESIDENT_MB = 300
+MAX_RESIDENT_MB = 300
 # Opens mutants of a model, signed anew so that the digest does not give them away, and calls those that open.
 OPEN_MUTANTS = """
 import resource, sys
@@ -108,13 +108,13 @@ def test_mutants_signed_anew_are_refused_or_run_within_a_memory_bound(tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     refused, resident_mb = map(int, done.stdout.split())
     assert 100 < refused < 250
-    assert resident_mb < MOST_RESIDENT_MB
+    assert resident_mb < MAX_RESIDENT_MB
 
 
 def test_a_file_too_large_is_not_read(tmp_path):
     path = tmp_path / "large.onnx"
     with path.open("wb") as file:
-        file.truncate(MOST_BYTES + 1)
+        file.truncate(MAX_BYTES + 1)
     with pytest.raises(ModelFileError, match="more than the 33554432 that a recorder takes"):
         read_model_file(path)
 

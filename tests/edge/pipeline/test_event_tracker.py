@@ -18,11 +18,11 @@ GRID = Grid()
 
 def of_any_score(**settings):
     """Event settings that ask for no mean probability, so that a test may draw any."""
-    return EventSettings(**{"lowest_score": 0.0, **settings})
+    return EventSettings(**{"min_score": 0.0, **settings})
 
 
 # Everything of at least one bin is an event, and only neighbours (diagonals too) are joined.
-BARE = of_any_score(gap_s=0.0, gap_hz=0.0, shortest_s=0.0, smallest_hz_s=0.0)
+BARE = of_any_score(gap_s=0.0, gap_hz=0.0, min_duration_s=0.0, min_area_hz_s=0.0)
 
 
 def empty(frames=100):
@@ -97,7 +97,7 @@ def test_with_gaps_events_are_the_components_of_spans_within_reach(gap_frames, g
     rng = np.random.default_rng(5)
     mask = (ndimage.gaussian_filter(rng.standard_normal((60, 256)), 1.2) > 0.28).astype(np.uint8) * 255
     settings = of_any_score(
-        gap_s=gap_frames * GRID.hop_s, gap_hz=gap_bins * GRID.bin_hz, shortest_s=0.0, smallest_hz_s=0.0
+        gap_s=gap_frames * GRID.hop_s, gap_hz=gap_bins * GRID.bin_hz, min_duration_s=0.0, min_area_hz_s=0.0
     )
     spans = []
     for t, row in enumerate(mask):
@@ -120,7 +120,7 @@ def test_with_gaps_events_are_the_components_of_spans_within_reach(gap_frames, g
 
 
 @pytest.mark.parametrize("chunk_frames", [1, 7, 16, 509])
-@pytest.mark.parametrize("settings", [of_any_score(), of_any_score(longest_s=1.0), BARE])
+@pytest.mark.parametrize("settings", [of_any_score(), of_any_score(max_duration_s=1.0), BARE])
 def test_any_division_gives_the_same_events_in_the_same_order(chunk_frames, settings):
     for seed in range(2):
         mask, level, floor = blobs(seed, share=0.1)
@@ -142,14 +142,14 @@ def test_an_event_across_chunk_borders_comes_once_when_its_gap_has_passed():
 
 @pytest.mark.parametrize(("pause_frames", "events"), [(4, 1), (5, 1), (6, 2)])
 def test_a_pause_is_joined_up_to_the_limit_and_not_beyond(pause_frames, events):
-    settings = of_any_score(gap_s=0.04, gap_hz=0.0, shortest_s=0.0, smallest_hz_s=0.0)
+    settings = of_any_score(gap_s=0.04, gap_hz=0.0, min_duration_s=0.0, min_area_hz_s=0.0)
     mask = drawn((10, 5, 50, 3), (15 + pause_frames, 5, 50, 3))
     assert len(events_of(mask, settings)) == events
 
 
 @pytest.mark.parametrize(("hole_bins", "events"), [(3, 1), (4, 1), (5, 2)])
 def test_a_hole_in_frequency_is_joined_up_to_the_limit_and_not_beyond(hole_bins, events):
-    settings = of_any_score(gap_s=0.0, gap_hz=250.0, shortest_s=0.0, smallest_hz_s=0.0)
+    settings = of_any_score(gap_s=0.0, gap_hz=250.0, min_duration_s=0.0, min_area_hz_s=0.0)
     at_once = drawn((10, 5, 50, 3), (10, 5, 53 + hole_bins, 3))
     in_steps = drawn((10, 5, 50, 3), (15, 5, 53 + hole_bins, 3))
     downward = drawn((10, 5, 53 + hole_bins, 3), (15, 5, 50, 3))
@@ -174,7 +174,7 @@ def test_three_regions_met_by_one_sweep_become_one_that_begins_with_the_first():
 
 
 def test_an_endless_sound_is_closed_at_the_longest_and_a_new_event_begins():
-    settings = of_any_score(longest_s=1.0)
+    settings = of_any_score(max_duration_s=1.0)
     events = events_of(drawn((10, 300, 50, 8), frames=400), settings)
     assert [(e.first_frame, len(e.mask)) for e in events] == [(10, 125), (135, 125), (260, 50)]
 
@@ -192,13 +192,13 @@ def test_an_endless_sound_is_closed_at_the_longest_and_a_new_event_begins():
     ],
 )
 def test_what_is_too_short_too_small_or_too_unsure_is_no_event(box, value, events):
-    assert len(events_of(drawn(box, value=value), of_any_score(shortest_s=0.03))) == events
+    assert len(events_of(drawn(box, value=value), of_any_score(min_duration_s=0.03))) == events
 
 
 def test_an_event_whose_mean_probability_is_under_the_lowest_score_is_none():
     mask = drawn((10, 20, 50, 10), value=200)
     mask[12, 52] = 255
-    settings = EventSettings(lowest_score=200.5 / 255)
+    settings = EventSettings(min_score=200.5 / 255)
     assert events_of(mask, settings) == []
     mask[10:12, 50:60] = 220
     assert len(events_of(mask, settings)) == 1
@@ -206,7 +206,7 @@ def test_an_event_whose_mean_probability_is_under_the_lowest_score_is_none():
 
 def test_a_larger_event_needs_a_lower_score_and_a_smaller_one_a_higher():
     """100 Hz s are 200 bins: ten times as many need 0.02 less than 0.8, that is 198.9 of 255."""
-    settings = EventSettings(lowest_score=0.8, less_for_tenfold=0.02)
+    settings = EventSettings(min_score=0.8, min_score_drop_per_decade=0.02)
     hundred, thousand, ten = (10, 20, 50, 10), (10, 50, 50, 40), (10, 10, 50, 2)
     for box, value, events in (
         (hundred, 203, 0),
@@ -226,12 +226,12 @@ def test_a_larger_event_needs_a_lower_score_and_a_smaller_one_a_higher():
 def test_the_coordinates_of_an_event_are_those_of_its_bins():
     mask = drawn((10, 6, 50, 4), value=140)
     mask[12, 51] = 204
-    mask[11, 52] = 100  # a hole: under keep_threshold
+    mask[11, 52] = 100  # a hole: under low_threshold
     level, floor = np.full(mask.shape, 2.0, np.float32), np.zeros(mask.shape, np.float32)
     level[13, 53] = 3.0
     level[11, 52] = level[40, 200] = 9.0  # loud, but outside the mask
     floor[:, 50] = 1.0
-    (event,) = events_of(mask, of_any_score(shortest_s=0.03), 5, level, floor, first_frame=1000)
+    (event,) = events_of(mask, of_any_score(min_duration_s=0.03), 5, level, floor, first_frame=1000)
     assert event.first_frame == 1010
     assert event.onset_s == pytest.approx(0.008 + 1009.5 * 0.008)
     assert event.offset_s == pytest.approx(0.008 + 1015.5 * 0.008)
@@ -295,14 +295,14 @@ def test_tracking_a_busy_minute_costs_under_4_times_its_spectrogram():
 @pytest.mark.parametrize(
     "settings",
     [
-        {"keep_threshold": 0.8, "start_threshold": 0.7},
-        {"keep_threshold": 0.0},
-        {"start_threshold": 1.1},
-        {"lowest_score": 1.1},
-        {"less_for_tenfold": -0.1},
+        {"low_threshold": 0.8, "high_threshold": 0.7},
+        {"low_threshold": 0.0},
+        {"high_threshold": 1.1},
+        {"min_score": 1.1},
+        {"min_score_drop_per_decade": -0.1},
         {"gap_s": -0.1},
         {"gap_hz": -1.0},
-        {"longest_s": 0.5},
+        {"max_duration_s": 0.5},
     ],
 )
 def test_settings_that_cannot_be_are_refused(settings):

@@ -9,7 +9,7 @@ import soxr
 from birdedge.edge.audio.microphone import PIECE_S
 from birdedge.edge.models.model import Model, bundled_models
 from birdedge.edge.pipeline.denoise import denoise
-from birdedge.edge.pipeline.pipeline import GAP_FRAMES, Found, Pipeline
+from birdedge.edge.pipeline.pipeline import GAP_FRAMES, Pipeline, PipelineOutput
 from birdedge.edge.synthesis.soundscape import soundscape
 
 RATES_HZ = (16_000, 32_000, 44_100, 48_000)
@@ -21,7 +21,7 @@ HOP = 256
 def sensitive(model):
     """The model with thresholds so low that a few seconds hold many events."""
     low = dataclasses.replace(
-        model.card.events, keep_threshold=0.2, start_threshold=0.3, shortest_s=0.0, lowest_score=0.0
+        model.card.events, low_threshold=0.2, high_threshold=0.3, min_duration_s=0.0, min_score=0.0
     )
     model.card = dataclasses.replace(model.card, events=low)
     return model
@@ -128,7 +128,7 @@ def test_channels_are_mixed_or_picked(int8, calls):
 
 def across(pipeline, samples):
     """What a gap gives, as one."""
-    return Found(*joined(list(pipeline.gap(samples))))
+    return PipelineOutput(*joined(list(pipeline.gap(samples))))
 
 
 def test_a_gap_of_hours_comes_in_pieces_that_need_little_memory(int8):

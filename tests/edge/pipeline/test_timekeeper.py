@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from birdedge.edge.pipeline.timekeeper import ARRIVAL_S, Timebase
+from birdedge.edge.pipeline.timekeeper import ARRIVAL_S, Timekeeper
 
 RATE_HZ = 48_000
 
@@ -20,7 +20,7 @@ def arrivals(hours, drift, seed=0, began_s=1000.0):
 
 @pytest.mark.parametrize("drift", [0.0, 50e-6, -52e-6, 300e-6])
 def test_the_crystals_drift_is_found_and_times_are_right_to_a_tenth_of_a_second(drift):
-    timebase = Timebase(RATE_HZ)
+    timebase = Timekeeper(RATE_HZ)
     for sample, boot_s in arrivals(3, drift):
         timebase.arrived(sample, boot_s)
     assert timebase.drift == pytest.approx(drift, abs=3e-6)
@@ -30,7 +30,7 @@ def test_the_crystals_drift_is_found_and_times_are_right_to_a_tenth_of_a_second(
 
 
 def test_at_the_beginning_the_nominal_rate_counts_and_the_least_late_arrival():
-    timebase = Timebase(RATE_HZ)
+    timebase = Timekeeper(RATE_HZ)
     for sample, boot_s in [(48_000, 11.5), (96_000, 12.1), (144_000, 13.9)]:
         timebase.arrived(sample, boot_s)
     assert timebase.drift == 0.0
@@ -39,7 +39,7 @@ def test_at_the_beginning_the_nominal_rate_counts_and_the_least_late_arrival():
 
 
 def test_a_jump_that_no_crystal_makes_is_not_taken_for_drift():
-    timebase = Timebase(RATE_HZ)
+    timebase = Timekeeper(RATE_HZ)
     for sample, boot_s in arrivals(1, 0.0):
         timebase.arrived(sample, boot_s + (60.0 if boot_s > 2800 else 0.0))
     assert timebase.drift == 0.0

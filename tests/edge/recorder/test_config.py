@@ -112,7 +112,7 @@ def test_the_commented_configuration_shows_each_key_with_its_default(tmp_path):
         ('tables = ["xls"]', "tables names 'xls'"),
         ("[clips]\nkepe = 'events'", "did you mean 'keep'"),
         ('[schedule]\nwindows = ["dawn"]', "'dawn'"),
-        ("lowest_score = 2.0", "lowest_score is 2.0"),
+        ("min_score = 2.0", "min_score is 2.0"),
     ],
 )
 def test_a_value_out_of_range_is_refused_in_a_sentence(tmp_path, text, sentence):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from birdedge.edge.recorder import reconnecting_microphone as capture_module
-from birdedge.edge.recorder.reconnecting_microphone import RATE_S, WRONG_S, Capture
+from birdedge.edge.recorder.reconnecting_microphone import RATE_S, WRONG_S, ReconnectingMicrophone
 from birdedge.edge.recorder.schedule import Schedule, ScheduleSettings
 
 RATE_HZ = 8_000
@@ -47,7 +47,7 @@ def losses(monkeypatch):
         monkeypatch.setattr(capture_module, "forget_devices", lambda: None)
         monkeypatch.setattr(capture_module, "FIRST_WAIT_S", 0.0)
         always = Schedule(ScheduleSettings(), None, None)
-        capture = Capture(FakeMicrophone(clock, script), always, lambda: None, lambda: None)
+        capture = ReconnectingMicrophone(FakeMicrophone(clock, script), always, lambda: None, lambda: None)
         stop = threading.Event()
         assert capture.open(stop)
         for _ in capture.blocks(stop):

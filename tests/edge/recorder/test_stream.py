@@ -8,11 +8,11 @@ import pytest
 from birdedge.edge.clips.settings import ClipSettings
 from birdedge.edge.clips.writer import ClipWriter
 from birdedge.edge.database.store import Store
-from birdedge.edge.database.writer import Ledger
+from birdedge.edge.database.writer import DatabaseWriter
 from birdedge.edge.models.model import Model
 from birdedge.edge.monitoring.coverage import coverage
 from birdedge.edge.recorder.config import Config
-from birdedge.edge.recorder.load_shedding import Mode
+from birdedge.edge.recorder.load_shedding import LoadLevel
 from birdedge.edge.recorder.recorder import read_clocks
 from birdedge.edge.recorder.stream import Stream
 
@@ -23,12 +23,12 @@ SECOND = np.zeros((RATE_HZ, 1), np.float32)
 def test_what_was_left_out_and_what_overran_after_it_are_two_gaps(tmp_path):
     none = ClipSettings(keep="none")
     clips = ClipWriter(tmp_path / "clips", none, lambda _: None)
-    ledger = Ledger(tmp_path, "boot", read_clocks, "model")
+    ledger = DatabaseWriter(tmp_path, "boot", read_clocks, "model")
     microphone = SimpleNamespace(
         sample_rate_hz=RATE_HZ, channels=1, device=SimpleNamespace(name="microphone")
     )
     stream = Stream(microphone, Config(clips=none), Model(), ledger, clips)
-    half = Mode("half of the sound", listen_s=3.0, every_s=6.0)
+    half = LoadLevel("half of the sound", listen_s=3.0, every_s=6.0)
     for _ in range(3):
         assert not stream.is_left_out(SECOND, half)
         stream.push(SECOND)

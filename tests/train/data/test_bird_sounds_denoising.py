@@ -25,7 +25,7 @@ from birdedge.train.data.bird_sounds_denoising import (
 )
 from birdedge.train.data.pictures import draw_picture, on_picture, read_mask, read_picture
 from birdedge.train.evaluation.cli import evaluate as evaluate_command
-from birdedge.train.evaluation.detectors import Masker
+from birdedge.train.evaluation.detectors import Detector
 from birdedge.train.training.checkpoint import load_checkpoint
 from birdedge.train.training.loop import train as run
 from birdedge.train.training.recipe import read_recipe
@@ -116,7 +116,7 @@ def test_the_four_ways_of_counting_are_those_of_the_published_figures(
     monkeypatch.setattr(f"{module}.read_clips", lambda *_: clips)
     monkeypatch.setattr(f"{module}.read_mask", lambda _: next(drawn))
     monkeypatch.setattr(f"{module}.on_picture", lambda *_: next(heard).astype(np.float32))
-    scored = score_bird_sounds_denoising(Masker("known", 0.5, lambda *_: (np.zeros(1), [])), folder)
+    scored = score_bird_sounds_denoising(Detector("known", 0.5, lambda *_: (np.zeros(1), [])), folder)
 
     def iou(a: list[np.ndarray], b: list[np.ndarray]) -> float:
         union = (np.stack(a) | np.stack(b)).sum()
@@ -147,7 +147,7 @@ def test_the_true_masks_of_the_sound_score_nearly_one(folder: Path) -> None:
         soundscape(2.0, seed=n, calls_per_minute=90, snr_db=(20.0, 25.0), rain_db=None) for n in numbers
     ]
     masks = iter([scene.mask.astype(np.float32) for scene in scenes])
-    scored = score_bird_sounds_denoising(Masker("truth", 0.5, lambda *_: (next(masks), [])), folder)
+    scored = score_bird_sounds_denoising(Detector("truth", 0.5, lambda *_: (next(masks), [])), folder)
     assert scored["iou_pooled"] > 0.8
     assert scored["iou_bird_and_background_batches_of_8"] > scored["iou_pooled"]
 
@@ -267,7 +267,7 @@ def test_a_recipe_of_two_channels_and_a_listener_given_images_are_refused(folder
         SettingsError, match=r"known hears sound and cannot read pictures; leave out --images"
     ):
         score_bird_sounds_denoising(
-            Masker("known", 0.5, lambda *_: (np.zeros(1), [])), folder, from_image=True
+            Detector("known", 0.5, lambda *_: (np.zeros(1), [])), folder, from_image=True
         )
 
 

@@ -8,7 +8,7 @@ import pytest
 from birdedge.edge.synthesis.soundscape import soundscape
 from birdedge.train.data.labels import PEAK_RANGE_DB, focal_mask, smooth_power
 from birdedge.train.data.mixing import SPOT, Mixing, _draw_bird, _draw_noise, _draw_wall, _mix, make_example
-from birdedge.train.data.sound_bank import GRID, Bank, Focal, Song, magnitude, to_int16
+from birdedge.train.data.sound_bank import GRID, Bank, Focal, IsolatedBird, magnitude, to_int16
 
 MIXING = Mixing(frames=256)
 MIXED = replace(MIXING, as_recorded=0.0, empty=0.0)
@@ -22,7 +22,7 @@ def bank():
         scene = soundscape(4.0, seed, 15, (28.0, 32.0), wind_db=None, insects_db=None)
         (truth,) = scene.truths
         phrase = int(truth.onset_s * 32_000), int(truth.offset_s * 32_000)
-        bank.songs.append(Song(to_int16(scene.calls_alone), [phrase]))
+        bank.songs.append(IsolatedBird(to_int16(scene.calls_alone), [phrase]))
         bank.focals.append(Focal(to_int16(scene.samples), *focal_mask(magnitude(scene.samples))))
         bank.noises.append(to_int16(soundscape(4.0, seed + 10, 0).noise_alone))
     return bank

@@ -18,14 +18,14 @@ from birdedge.edge.synthesis.soundscape import soundscape
 from birdedge.train.data.sound_bank import GRID
 from birdedge.train.evaluation.card_figures import card_figures
 from birdedge.train.evaluation.datasets import EvaluationSets, read_sets
-from birdedge.train.evaluation.detectors import Masker, events_of, model_masker, run_model
+from birdedge.train.evaluation.detectors import Detector, events_of, model_masker, run_model
 from birdedge.train.evaluation.event_scores import Box
 from birdedge.train.evaluation.labelled import LabelledFile, MaskedClip, centres
 from birdedge.train.evaluation.level_robustness import level_sensitivity
 from birdedge.train.evaluation.scoring import evaluate
 from birdedge.train.evaluation.table import evaluation_table
 
-SETTINGS = EventSettings(start_threshold=0.5, lowest_score=0.0)
+SETTINGS = EventSettings(high_threshold=0.5, min_score=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def a_clip(seed: int, snr_db: float = math.nan) -> MaskedClip:
 CLIPS = [a_clip(seed, snr_db) for seed, snr_db in ((1, -5.0), (2, 5.0), (3, 15.0), (4, 20.0))]
 
 
-def oracle(shift_frames: int = 0) -> Masker:
+def oracle(shift_frames: int = 0) -> Detector:
     """Knows the truth of CLIPS, and gives it so many frames late."""
 
     def run(samples: np.ndarray, _rate_hz: int) -> tuple[np.ndarray, list[Event]]:
@@ -58,7 +58,7 @@ def oracle(shift_frames: int = 0) -> Masker:
         mask = np.roll(clip.target, shift_frames, axis=0).astype(np.float32)
         return mask, events_of(mask, mask, mask, SETTINGS)
 
-    return Masker("oracle", 0.5, run)
+    return Detector("oracle", 0.5, run)
 
 
 def sets_of(clips: list[MaskedClip]) -> EvaluationSets:
@@ -113,7 +113,7 @@ def test_boxes_give_recall_and_noise_gives_false_events_by_kind(tmp_path: Path) 
         {"boxes": [LabelledFile(tmp_path / "a.wav", labels)]},
         [LabelledFile(tmp_path / name, noise=kind) for name, kind in noises.items()],
     )
-    figures = evaluate(Masker("m", 0.5, run), sets)
+    figures = evaluate(Detector("m", 0.5, run), sets)
     assert figures["boxes"]["labels"] == 3
     assert figures["boxes"]["covered"] == pytest.approx(2 / 3, abs=1e-4)
     assert figures["boxes"]["recall_at_0.3"] == pytest.approx(2 / 3, abs=1e-4)  # the second has an IoU of 0.4
@@ -133,9 +133,9 @@ def test_level_sensitivity_tells_the_level_at_which_a_masker_goes_deaf() -> None
         heard_peaks.append(20 * np.log10(np.abs(samples).max()))
         return CLIPS[0].target.astype(np.float32) * (heard_peaks[-1] > -35), []
 
-    figures = level_sensitivity(Masker("m", 0.5, run), CLIPS[:1])
+    figures = level_sensitivity(Detector("m", 0.5, run), CLIPS[:1])
     assert heard_peaks == pytest.approx([-50, -40, -30, -20, -10, 0], abs=0.01)
-    assert figures == {"-30": 0, "-20": 0, "-10": 1, "0": 1, "+10": 1, "+20": 1, "largest_change": 1}
+    assert figures == {"-30": 0, "-20": 0, "-10": 1, "0": 1, "+10": 1, "+20": 1, "max_change": 1}
 
 
 def test_the_true_mask_scores_nearly_one_on_a_painted_picture(recordings: Path) -> None:
@@ -144,7 +144,7 @@ def test_the_true_mask_scores_nearly_one_on_a_painted_picture(recordings: Path) 
     sets = read_sets(recordings / "painted")
     iou = {}
     for shift in (0, 3):
-        masker = Masker("truth", 0.5, lambda *_, s=shift: (np.roll(truth, s, axis=0), []))
+        masker = Detector("truth", 0.5, lambda *_, s=shift: (np.roll(truth, s, axis=0), []))
         iou[shift] = evaluate(masker, sets)["painted"]["iou"]
     assert iou[0] > 0.85
     assert iou[3] < iou[0] - 0.15
@@ -182,7 +182,7 @@ def test_figures_cover_each_set_survive_json_and_are_the_same_each_time(
     assert ["mixes", "iou", *cell, *cell] in rows
     kept = card_figures(figures)
     assert kept["mixes"]["iou"] == figures["mixes"]["iou"]
-    assert kept["level_change"]["painted"] == figures["levels"]["painted"]["largest_change"]
+    assert kept["level_change"]["painted"] == figures["levels"]["painted"]["max_change"]
     assert set(kept["noise_per_hour"]) == set(figures["noise"]["kinds"])
     assert len(json.dumps(kept)) < 4000
 
