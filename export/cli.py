@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from birdedge.edge.pipeline.event_tracker import EventSettings
+from birdedge.edge.models.settings import EventSettings
 
 CHUNK_FRAMES = 16  # a call of the daemon
 

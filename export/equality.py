@@ -10,8 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from birdedge.edge.errors import ExportError
-from birdedge.edge.pipeline.noise_floor import InputScaling, NetworkInput
-from birdedge.edge.pipeline.spectrogram import Grid, Spectrogram
+from birdedge.edge.grid import Grid
+from birdedge.edge.models.settings import InputScaling
+from birdedge.edge.pipeline.noise_floor import NetworkInput
+from birdedge.edge.pipeline.spectrogram import Spectrogram
 from birdedge.edge.synthesis.soundscape import soundscape
 from birdedge.export.quantize import run_stream
 from birdedge.train.networks.unet import UNet

@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 from birdedge import __version__
 from birdedge.edge.diagnostics.verify import STREAM_LIMIT, known_answer
 from birdedge.edge.errors import DataError, ExportError, SettingsError
+from birdedge.edge.grid import Grid
 from birdedge.edge.models.card import CARD_KEY, CARD_VERSION, ModelCard
 from birdedge.edge.models.model import Model
+from birdedge.edge.models.settings import EventSettings, InputScaling
 from birdedge.edge.models.validation import with_digest
-from birdedge.edge.pipeline.event_tracker import EventSettings
-from birdedge.edge.pipeline.noise_floor import InputScaling
-from birdedge.edge.pipeline.spectrogram import Grid
 from birdedge.edge.system.atomic_file import replacing
 from birdedge.export.equality import compare_chunkings, compare_with_torch, hard_sequences
 from birdedge.export.graph import OPSET, graph_states, macs_per_frame, to_onnx

@@ -15,7 +15,7 @@ import soundfile
 
 from birdedge.cli import main
 from birdedge.edge.models.card import CARD_KEY
-from birdedge.edge.models.model import DEFAULT_MODEL, bundled_models
+from birdedge.edge.models.names import DEFAULT_MODEL, bundled_models
 from birdedge.edge.models.validation import DIGEST_KEY, with_digest
 from birdedge.edge.synthesis.soundscape import soundscape
 

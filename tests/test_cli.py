@@ -18,7 +18,8 @@ from birdedge import __version__
 from birdedge.cli import COMMANDS
 from birdedge.edge.formats.mask_npz import read_mask_file
 from birdedge.edge.models.card import CARD_KEY
-from birdedge.edge.models.model import Model, bundled_models
+from birdedge.edge.models.model import Model
+from birdedge.edge.models.names import bundled_models
 from birdedge.edge.models.validation import with_digest
 from birdedge.edge.pipeline.denoise import denoise
 from birdedge.edge.pipeline.pipeline import Pipeline

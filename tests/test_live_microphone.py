@@ -26,7 +26,7 @@ import soxr
 
 from birdedge.edge.formats.mask_npz import read_mask_file
 from birdedge.edge.models.model import Model
-from birdedge.edge.pipeline.event_tracker import EventSettings
+from birdedge.edge.models.settings import EventSettings
 from birdedge.edge.pipeline.pipeline import Pipeline
 
 ROOT = Path(__file__).parents[1]

@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmarks.report.markdown import markdown_table
 from benchmarks.report.model_card import models_in_order, percent
-from birdedge.edge.models.model import DEFAULT_MODEL
+from birdedge.edge.models.names import DEFAULT_MODEL
 
 TITLE = "Accuracy, and what it costs"
 SYSTEMS = Path(__file__).parents[1] / "studies" / "systems.json"

@@ -23,7 +23,8 @@ from benchmarks.parts.stage_costs import STAGES, stage_costs
 from benchmarks.report.markdown import markdown_table
 from benchmarks.report.results import ONE_THREAD
 from benchmarks.report.statistics import shown, spread
-from birdedge.edge.models.model import DEFAULT_MODEL, Model, bundled_models
+from birdedge.edge.models.model import Model
+from birdedge.edge.models.names import DEFAULT_MODEL, bundled_models
 from birdedge.edge.synthesis.soundscape import soundscape
 
 TITLE = "Listening to a file: CPU time, memory, start"

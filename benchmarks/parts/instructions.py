@@ -22,7 +22,8 @@ from typing import Any
 import click
 
 from benchmarks.report.markdown import markdown_table
-from birdedge.edge.models.model import DEFAULT_MODEL, Model, bundled_models
+from birdedge.edge.models.model import Model
+from birdedge.edge.models.names import DEFAULT_MODEL, bundled_models
 from birdedge.edge.pipeline.pipeline import Pipeline
 from birdedge.edge.pipeline.segmenter import Segmenter
 

@@ -22,7 +22,8 @@ import soundfile
 from benchmarks.parts import latency_under_load as busy
 from benchmarks.report.markdown import markdown_table
 from benchmarks.report.statistics import percentiles, shown, spread
-from birdedge.edge.models.model import DEFAULT_MODEL, Model, bundled_models, session_options
+from birdedge.edge.models.model import Model, session_options
+from birdedge.edge.models.names import DEFAULT_MODEL, bundled_models
 from birdedge.edge.pipeline.segmenter import Segmenter
 from birdedge.edge.synthesis.soundscape import soundscape
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from benchmarks.report.markdown import markdown_table
 from benchmarks.report.statistics import percentiles
-from birdedge.edge.models.model import DEFAULT_MODEL, Model
+from birdedge.edge.models.model import Model
+from birdedge.edge.models.names import DEFAULT_MODEL
 from birdedge.edge.pipeline.pipeline import Pipeline
 from birdedge.edge.synthesis.soundscape import soundscape
 

@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdedge.edge.audio.sources import FAST_BLOCK_SAMPLES
-from birdedge.edge.formats.mask_npz import mask_bytes
+from birdedge.edge.mask import mask_bytes
 from birdedge.edge.models.model import Model
+from birdedge.edge.output import PipelineOutput
 from birdedge.edge.pipeline.event_tracker import EventTracker
 from birdedge.edge.pipeline.noise_floor import NetworkInput
-from birdedge.edge.pipeline.pipeline import Pipeline, PipelineOutput
+from birdedge.edge.pipeline.pipeline import Pipeline
 from birdedge.edge.pipeline.resample import StreamResampler
 from birdedge.edge.pipeline.segmenter import Segmenter, SegmenterOutput
 from birdedge.edge.pipeline.spectrogram import Spectrogram

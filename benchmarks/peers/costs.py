@@ -24,7 +24,7 @@ import soxr
 
 from benchmarks.parts.cost import process_cost
 from benchmarks.peers import birdnet, environments
-from birdedge.edge.models.model import DEFAULT_MODEL
+from birdedge.edge.models.names import DEFAULT_MODEL
 from birdedge.edge.synthesis.soundscape import soundscape
 
 FOLDER = Path(__file__).parent

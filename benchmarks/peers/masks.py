@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from birdedge.edge.errors import ExtraMissingError
-from birdedge.edge.models.model import DEFAULT_MODEL, Model
+from birdedge.edge.models.model import Model
+from birdedge.edge.models.names import DEFAULT_MODEL
 from birdedge.train.evaluation.baselines import BASELINES, tuned_baseline
 from birdedge.train.evaluation.datasets import EvaluationSets, read_sets, validation_mixes
 from birdedge.train.evaluation.detectors import Detector, model_masker

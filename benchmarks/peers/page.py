@@ -11,7 +11,7 @@ from benchmarks.peers.agreement import KINDS, SURE, WINDOW_S
 from benchmarks.peers.costs import BIRDNET, COMMANDS, FILE, LIVE, NETWORK, SHORT_S, SILERO
 from benchmarks.peers.environments import PEERS
 from benchmarks.report.markdown import markdown_table
-from birdedge.edge.models.model import DEFAULT_MODEL
+from birdedge.edge.models.names import DEFAULT_MODEL
 
 TITLE = "Beside what people would use instead"
 AIM = 0.25  # of BirdNET's inference

@@ -12,7 +12,8 @@ from typing import Any
 
 from benchmarks.report.markdown import markdown_table
 from birdedge.edge.models.card import ModelCard
-from birdedge.edge.models.model import DEFAULT_MODEL, Model, bundled_models
+from birdedge.edge.models.model import Model
+from birdedge.edge.models.names import DEFAULT_MODEL, bundled_models
 
 PAGE = Path(__file__).parents[2] / "MODEL_CARD.md"
 HEAD = """# Model cards

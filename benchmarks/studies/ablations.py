@@ -1,7 +1,7 @@
 """What each big choice is worth: the compact network trained again in a small budget with one thing changed.
 
 `python -m benchmarks.studies.ablations --data recordings/ --runs runs/` trains what has no run yet and writes the
-table into train/EXPERIMENTS.md. Scores are validation mixes'; runs that differ by a point may differ by their seed alone.
+table into train/EXPERIMENTS.md. Scores are of validation mixes; runs that differ by a point may differ by seed only.
 """
 
 from __future__ import annotations

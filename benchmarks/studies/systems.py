@@ -20,7 +20,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.report.markdown import markdown_table
 from birdedge.edge.errors import BirdedgeError
-from birdedge.edge.models.model import DEFAULT_MODEL, Model
+from birdedge.edge.models.model import Model
+from birdedge.edge.models.names import DEFAULT_MODEL
 from birdedge.train.data.sound_bank import GRID
 from birdedge.train.evaluation.datasets import EvaluationSets, read_sets
 from birdedge.train.evaluation.detectors import Detector, checkpoint_masker, model_masker
@@ -171,8 +172,8 @@ def page(rows: list[Row], given: str, day: date) -> str:
             "# The compact network beside the systems its field stands on",
             "",
             f"Printed by `python -m benchmarks.studies.systems`, {day}. Trained on the same recordings and splits: "
-            f"{given}; the shipped model, which was trained for longer, is no part of that comparison. Pooled foreground IoU "
-            "in %, at thresholds chosen on validation sound.",
+            f"{given}; the shipped model, which was trained for longer, is not part of that comparison. Pooled "
+            "foreground IoU in %, at thresholds chosen on validation sound.",
             "",
             *markdown_table(head, body),
             "",

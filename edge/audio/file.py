@@ -14,7 +14,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from birdedge.edge.errors import AudioFileError, AudioFileMissingError, SettingsError
-from birdedge.edge.pipeline.resample import MAX_RATE_HZ, MIN_RATE_HZ
+from birdedge.edge.sample_rates import MAX_RATE_HZ, MIN_RATE_HZ
 
 # Programs that write WAV to a pipe cannot know its length and declare one from here up.
 _UNKNOWN_DATA_BYTES = 0x7FFF_0000

@@ -14,7 +14,7 @@ from birdedge.edge.audio.devices import InputDevice, find_input_device, portaudi
 from birdedge.edge.audio.overrun import OverrunDetector
 from birdedge.edge.audio.ring_buffer import SampleRing
 from birdedge.edge.errors import DeviceError, DeviceLostError, SettingsError
-from birdedge.edge.pipeline.resample import MAX_RATE_HZ, MIN_RATE_HZ
+from birdedge.edge.sample_rates import MAX_RATE_HZ, MIN_RATE_HZ
 from birdedge.edge.system.clock import monotonic_s
 
 PIECE_S = 0.064  # half a call of the network: a callback costs more than what it carries

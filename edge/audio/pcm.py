@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdedge.edge.errors import SampleError, SettingsError
-from birdedge.edge.pipeline.resample import MAX_RATE_HZ, MIN_RATE_HZ
+from birdedge.edge.sample_rates import MAX_RATE_HZ, MIN_RATE_HZ
 
 BYTES_PER_VALUE = {"s16le": 2, "s24le": 3, "s32le": 4, "f32le": 4}
 

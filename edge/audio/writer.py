@@ -18,7 +18,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from birdedge.edge.errors import OutputError, SettingsError
-from birdedge.edge.pipeline.pipeline import Sound
+from birdedge.edge.output import Sound
 from birdedge.edge.system.atomic_file import output_errors
 
 MAX_SILENCE_S = 60.0

@@ -14,7 +14,8 @@ from birdedge.edge.diagnostics.speed import NodeCost
 from birdedge.edge.diagnostics.verify import verify_model
 from birdedge.edge.errors import ModelFileError
 from birdedge.edge.models.card_text import card_page
-from birdedge.edge.models.model import DEFAULT_MODEL, Model, bundled_models
+from birdedge.edge.models.model import Model
+from birdedge.edge.models.names import DEFAULT_MODEL, bundled_models
 from birdedge.edge.recorder.config import default_config_path, write_model
 
 CANDIDATES = ("birdedge-int8", "birdedge-int8-s8", "birdedge-fp32")  # one network in three forms

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from birdedge.edge.errors import OutputError
-from birdedge.edge.models.model import ARCHIVE_MODEL
+from birdedge.edge.models.names import ARCHIVE_MODEL
 
 archive_model_option = click.option(
     "--model", default=ARCHIVE_MODEL, show_default=True, help="A bundled model's name, or a .onnx file."

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import zipfile
 import zlib
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -15,21 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdedge.edge.errors import DataError
+from birdedge.edge.mask import Mask, mask_bytes
 from birdedge.edge.system.atomic_file import output_errors, replacing
 
 COPY_BYTES = 1 << 20
-
-
-def mask_bytes(probability: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Probabilities as bytes: round(255 * probability), halves to the even byte; same shape.
-
-    Raises:
-        DataError: A value is NaN or outside 0..1.
-    """
-    if not np.all((probability >= 0) & (probability <= 1)):
-        raise DataError("a mask holds a value that is NaN or outside 0..1: give probabilities")
-    rounded: NDArray[np.uint8] = np.rint(255 * probability).astype(np.uint8)
-    return rounded
 
 
 class MaskFile:
@@ -130,25 +119,13 @@ class MaskFile:
         self._spool.close()
 
 
-@dataclass(frozen=True, eq=False)
-class Masks:
-    """A mask file in memory; see `MaskFile` for what its fields mean."""
-
-    mask: NDArray[np.uint8]  # [frames, bins], round(255 * probability)
-    hop_s: float
-    first_frame_s: float
-    low_hz: float
-    bin_hz: float
-    threshold: float
-
-
-def read_mask_file(path: Path) -> Masks:
+def read_mask_file(path: Path) -> Mask:
     """Read a mask file.
 
     Raises:
         DataError: The file is missing, is no mask file, or contradicts itself.
     """
-    names = [field.name for field in fields(Masks)]
+    names = [field.name for field in fields(Mask)]
     try:
         with zipfile.ZipFile(path) as npz:
             arrays = {name: _read_member(npz, name) for name in names if f"{name}.npy" in npz.namelist()}
@@ -162,7 +139,7 @@ def read_mask_file(path: Path) -> Masks:
     if wrong:
         raise DataError(f"mask file {path} is malformed: {wrong}; write it anew with --masks")
     mask = arrays.pop("mask")
-    return Masks(mask, **{name: float(value) for name, value in arrays.items()})
+    return Mask(mask, **{name: float(value) for name, value in arrays.items()})
 
 
 def _read_member(npz: zipfile.ZipFile, name: str) -> NDArray[Any]:

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from birdedge.edge.errors import ModelFileError, SettingsError
-from birdedge.edge.pipeline.event_tracker import EventSettings
-from birdedge.edge.pipeline.noise_floor import InputScaling
-from birdedge.edge.pipeline.spectrogram import Grid
+from birdedge.edge.grid import Grid
+from birdedge.edge.models.settings import EventSettings, InputScaling
 from birdedge.edge.settings import from_table
 
 CARD_KEY = "birdedge_card"  # in the ONNX file's metadata_props

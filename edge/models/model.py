@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
 
-from birdedge.edge.errors import ModelFileError, ModelMissingError
+from birdedge.edge.errors import ModelFileError
 from birdedge.edge.models.card import ModelCard, card_from_metadata
+from birdedge.edge.models.names import DEFAULT_MODEL, find_model
 from birdedge.edge.models.validation import ModelFile, read_model_file
-from birdedge.edge.pipeline.resample import MAX_RATE_HZ, MIN_RATE_HZ
-
-DEFAULT_MODEL = "birdedge-int8"
-ARCHIVE_MODEL = (
-    "birdedge-int8-256"  # the same bits, later and for less: whoever reads a file need not wait for it
-)
-SMALL_MODEL = "birdedge-small-int8"  # for a board that cannot keep up
-
-
-def bundled_models() -> dict[str, Path]:
-    """The models that come with birdedge, by name."""
-    folder = resources.files("birdedge.edge.models") / "bundled"
-    return {p.name.removesuffix(".onnx"): Path(str(p)) for p in folder.iterdir() if p.name.endswith(".onnx")}
+from birdedge.edge.sample_rates import MAX_RATE_HZ, MIN_RATE_HZ
 
 
 class Model:
@@ -111,22 +99,6 @@ def session_options() -> onnxruntime.SessionOptions:
     options.add_session_config_entry("session.qdqisint8allowed", "1")
     options.log_severity_level = 4  # errors come as exceptions
     return options
-
-
-def find_model(name_or_path: str | Path) -> Path:
-    """A model file by path, or a bundled one by name. Raises: ModelMissingError, ModelFileError for a folder."""
-    path = Path(name_or_path)
-    bundled = bundled_models()
-    if path.is_file():
-        return path
-    if str(name_or_path) in bundled:
-        return bundled[str(name_or_path)]
-    if path.is_dir():
-        raise ModelFileError(f"{path} is a directory; give an .onnx file")
-    raise ModelMissingError(
-        f"there is no model {str(name_or_path)!r}; give the path of an .onnx file or one of "
-        f"{', '.join(sorted(bundled)) or '(none is bundled)'}"
-    )
 
 
 def _first_line(error: Any) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from birdedge.edge.pipeline.spectrogram import Grid
+from birdedge.edge.grid import Grid
 
 Float32 = NDArray[np.float32]
 CHUNK_FRAMES = 512  # what is worked on at once: an hour needs no more memory than four seconds

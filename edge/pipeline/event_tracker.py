@@ -9,7 +9,6 @@ depends on how the frames were divided into pushes.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -17,57 +16,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from birdedge.edge.errors import SettingsError
 from birdedge.edge.event import Event
-from birdedge.edge.pipeline.spectrogram import Grid
+from birdedge.edge.grid import Grid
+from birdedge.edge.models.settings import EventSettings
 
 Float32 = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
-REFERENCE_AREA_HZ_S = 100.0  # an area for which `min_score` holds
 NEPER_DB = 20.0 / np.log(10.0)
-
-
-@dataclass(frozen=True)
-class EventSettings:
-    """What counts as one event."""
-
-    low_threshold: float = 0.5  # a bin belongs to a region from here on
-    high_threshold: float = 0.7  # some bin of an event reaches this
-    # The mean of its bins reaches this where they cover 100 Hz s, and so much less for each tenfold of that: more bins
-    # that agree are more evidence. train/EXPERIMENTS.md tells the price of both.
-    min_score: float = 0.955
-    min_score_drop_per_decade: float = 0.015
-    gap_s: float = 0.1  # a pause up to this long does not end an event
-    gap_hz: float = 250.0  # nor does a step or a hole up to this wide
-    min_duration_s: float = 0.06  # the margins that a mask has about a sound included
-    min_area_hz_s: float = 8.0  # area
-    max_duration_s: float = 30.0  # then it is closed and a new one begins
-
-    def __post_init__(self) -> None:
-        if not 0.0 < self.low_threshold <= self.high_threshold <= 1.0:
-            raise SettingsError(
-                f"low_threshold {self.low_threshold} and high_threshold {self.high_threshold} "
-                "must lie in 0..1, the first not above the second"
-            )
-        if not 0.0 <= self.min_score <= 1.0:
-            raise SettingsError(f"min_score is {self.min_score}; it must lie in 0..1")
-        for name in ("min_score_drop_per_decade", "gap_s", "gap_hz", "min_duration_s", "min_area_hz_s"):
-            if getattr(self, name) < 0:
-                raise SettingsError(f"{name} is {getattr(self, name)}; it must not be negative")
-        if self.max_duration_s < 1.0:
-            raise SettingsError(f"max_duration_s is {self.max_duration_s}; it must be at least 1 second")
-
-    @property
-    def in_words(self) -> str:
-        """What an event needs of its mean probability."""
-        return (
-            f"the mean of an event of {REFERENCE_AREA_HZ_S:g} Hz s is {self.min_score:g} or more, "
-            f"of a tenfold area {self.min_score_drop_per_decade:g} less"
-        )
-
-    def min_score_of(self, area_hz_s: float) -> float:
-        """What the mean probability of an event of this area reaches."""
-        return self.min_score - self.min_score_drop_per_decade * math.log10(area_hz_s / REFERENCE_AREA_HZ_S)
 
 
 class _Run(NamedTuple):

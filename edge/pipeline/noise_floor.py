@@ -9,34 +9,12 @@ al. 2017, doi:10.1109/ICASSP.2017.7953152) does the same with a symmetric averag
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
-from birdedge.edge.errors import SettingsError
+from birdedge.edge.models.settings import InputScaling
 
 Float32 = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class InputScaling:
-    """How log-magnitude frames become the network's input; levels in nepers (1 Np = 8.7 dB)."""
-
-    group_frames: int = 4
-    rise_frames: float = 375.0
-    fall_frames: float = 37.5
-    min_np: float = -3.0
-    max_np: float = 7.0
-    max_shape_np: float = 6.0  # the floor's own shape is kept within +-max_shape_np of its mean
-    gain: float = 0.5
-
-    def __post_init__(self) -> None:
-        if self.rise_frames < self.fall_frames:
-            raise SettingsError(
-                f"the floor would rise in {self.rise_frames} frames and fall in {self.fall_frames}; "
-                "it must not rise faster than it falls"
-            )
 
 
 class NetworkInput:

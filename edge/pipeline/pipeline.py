@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from birdedge.edge.event import Event
-from birdedge.edge.formats.mask_npz import mask_bytes
+from birdedge.edge.mask import mask_bytes
 from birdedge.edge.models.model import Model
+from birdedge.edge.output import PipelineOutput, Sound
 from birdedge.edge.pipeline.denoise import Denoiser
 from birdedge.edge.pipeline.event_tracker import EventTracker
 from birdedge.edge.pipeline.resample import StreamResampler
@@ -20,25 +20,6 @@ from birdedge.edge.pipeline.spectrogram import Spectrogram
 
 Float32 = NDArray[np.float32]
 GAP_FRAMES = 1250  # of a gap that are given at once
-
-
-@dataclass(frozen=True, eq=False)
-class Sound:
-    """A piece of a source, and how much was lost after it."""
-
-    samples: Float32  # [samples, channels]
-    sample_rate_hz: int
-    lost_samples: int = 0
-
-
-@dataclass(frozen=True, eq=False)
-class PipelineOutput:
-    """What one push gave: consecutive frames of the stream, and the events that closed."""
-
-    mask: NDArray[np.uint8]  # [frames, bins], round(255 * probability)
-    level: Float32  # [frames, bins], natural logarithm of magnitude
-    events: list[Event]
-    denoised: Sound | None = None  # the bird alone, which is late by the mask; None where nobody asked for it
 
 
 class Pipeline:

@@ -7,9 +7,7 @@ import soxr
 from numpy.typing import NDArray
 
 from birdedge.edge.errors import SampleError, SettingsError
-
-MIN_RATE_HZ = 8_000
-MAX_RATE_HZ = 384_000
+from birdedge.edge.sample_rates import MAX_RATE_HZ, MIN_RATE_HZ
 
 
 class StreamResampler:

@@ -11,6 +11,7 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
+from birdedge.edge.grid import Grid
 from birdedge.edge.pipeline.denoise import (
     CHUNK_FRAMES,
     at_frames_and_bins,
@@ -19,7 +20,6 @@ from birdedge.edge.pipeline.denoise import (
     set_near,
     windows,
 )
-from birdedge.edge.pipeline.spectrogram import Grid
 from birdedge.edge.plots.figure import contrast_db
 
 SHADES = 64

@@ -14,7 +14,8 @@ from birdedge.edge.audio.sources import FAST_BLOCK_SAMPLES
 from birdedge.edge.errors import AudioFileError, SettingsError
 from birdedge.edge.event import Event
 from birdedge.edge.models.model import Model
-from birdedge.edge.pipeline.pipeline import Pipeline, PipelineOutput
+from birdedge.edge.output import PipelineOutput
+from birdedge.edge.pipeline.pipeline import Pipeline
 from birdedge.edge.pipeline.run import listen
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from birdedge.edge.models.model import ARCHIVE_MODEL, SMALL_MODEL
+from birdedge.edge.models.names import ARCHIVE_MODEL, SMALL_MODEL
 
 BEHIND_S = 1.0  # sound that waits; less than the ring holds, so that nothing has been lost yet
 BEHIND_FOR_S = 3.0

@@ -20,8 +20,10 @@ from birdedge.edge.database.store import Store
 from birdedge.edge.database.writer import DatabaseWriter
 from birdedge.edge.errors import BirdedgeError
 from birdedge.edge.models.card import ModelCard
-from birdedge.edge.models.model import DEFAULT_MODEL, Model
-from birdedge.edge.pipeline.pipeline import Pipeline, PipelineOutput
+from birdedge.edge.models.model import Model
+from birdedge.edge.models.names import DEFAULT_MODEL
+from birdedge.edge.output import PipelineOutput
+from birdedge.edge.pipeline.pipeline import Pipeline
 from birdedge.edge.pipeline.resample import StreamResampler
 from birdedge.edge.recorder.config import Config
 from birdedge.edge.recorder.load_shedding import LoadShedder

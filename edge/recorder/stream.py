@@ -15,7 +15,8 @@ from birdedge.edge.clips.writer import ClipWriter
 from birdedge.edge.database.writer import DatabaseWriter
 from birdedge.edge.models.model import Model
 from birdedge.edge.monitoring.coverage import PAUSED
-from birdedge.edge.pipeline.pipeline import Pipeline, PipelineOutput
+from birdedge.edge.output import PipelineOutput
+from birdedge.edge.pipeline.pipeline import Pipeline
 from birdedge.edge.recorder.config import Config
 from birdedge.edge.recorder.load_shedding import LoadLevel
 from birdedge.edge.system.clock import monotonic_s

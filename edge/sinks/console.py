@@ -11,7 +11,8 @@ from birdedge.edge.audio.writer import AudioWriter
 from birdedge.edge.cli.options import print_line
 from birdedge.edge.errors import OutputError, SettingsError
 from birdedge.edge.formats import text_table as event_table
-from birdedge.edge.pipeline.pipeline import Pipeline, PipelineOutput
+from birdedge.edge.output import PipelineOutput
+from birdedge.edge.pipeline.pipeline import Pipeline
 from birdedge.edge.sinks.table_file import event_json
 
 

@@ -14,7 +14,7 @@ from birdedge.edge.audio.writer import AudioWriter
 from birdedge.edge.errors import DiskError, OutputError
 from birdedge.edge.formats.mask_npz import MaskFile
 from birdedge.edge.models.card import ModelCard
-from birdedge.edge.pipeline.pipeline import PipelineOutput
+from birdedge.edge.output import PipelineOutput
 from birdedge.edge.sinks.table_file import Table
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdedge.edge.errors import SettingsError
-from birdedge.edge.pipeline.spectrogram import Grid
+from birdedge.edge.grid import Grid
 from birdedge.edge.synthesis.calls import KINDS, MIN_SAMPLE_RATE_HZ, Call, Float64, synthesize_call
 from birdedge.edge.synthesis.weather import hiss, insects, rain, wind
 

@@ -20,7 +20,7 @@ from benchmarks.report import results
 from benchmarks.report.results import FOLDER, PARTS
 from benchmarks.report.statistics import shown, spread
 from benchmarks.support.virtual_microphone import missing_packages
-from birdedge.edge.models.model import DEFAULT_MODEL, bundled_models
+from birdedge.edge.models.names import DEFAULT_MODEL, bundled_models
 from birdedge.edge.pipeline.segmenter import Segmenter
 
 KEPT = results.read()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.parts.cost import costs_of
-from birdedge.edge.models.model import DEFAULT_MODEL
+from birdedge.edge.models.names import DEFAULT_MODEL
 
 ROOT = Path(__file__).parents[2]
 Values = dict[str, list[float]]

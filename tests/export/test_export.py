@@ -17,11 +17,11 @@ import torch
 
 from birdedge.edge.diagnostics.verify import verify_model
 from birdedge.edge.errors import DataError, ExportError, ModelFileError, SettingsError
+from birdedge.edge.grid import Grid
 from birdedge.edge.models.card import CARD_KEY
 from birdedge.edge.models.model import Model
+from birdedge.edge.models.settings import InputScaling
 from birdedge.edge.models.validation import with_digest
-from birdedge.edge.pipeline.noise_floor import InputScaling
-from birdedge.edge.pipeline.spectrogram import Grid
 from birdedge.edge.synthesis.demo import write_demo
 from birdedge.export import equality as verify
 from birdedge.export import export as exporter

@@ -10,7 +10,7 @@ from contextlib import closing
 import pytest
 
 from birdedge.edge.database.connection import FILE_NAME
-from birdedge.edge.models.model import DEFAULT_MODEL, bundled_models
+from birdedge.edge.models.names import DEFAULT_MODEL, bundled_models
 from tests.support.daemon import BIRDEDGE, ENVIRONMENT, Daemon
 
 SEED = 11

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from birdedge.edge.errors import DataError
-from birdedge.edge.pipeline.spectrogram import Grid
+from birdedge.edge.grid import Grid
 from birdedge.train.data.labels import Bool, Float32, focal_mask, isolated_mask, paint
 from birdedge.train.data.recordings import Recording
 

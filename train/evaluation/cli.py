@@ -65,7 +65,7 @@ def evaluate(
       birdedge evaluate mine.onnx birdedge-int8 --baselines --data recordings/ --page evaluation.html
     """
     from birdedge.edge.errors import SettingsError
-    from birdedge.edge.models.model import DEFAULT_MODEL
+    from birdedge.edge.models.names import DEFAULT_MODEL
     from birdedge.train.data.bird_sounds_denoising import (
         is_bird_sounds_denoising,
         score_bird_sounds_denoising,

@@ -12,9 +12,10 @@ import soxr
 import torch
 
 from birdedge.edge.event import Event
-from birdedge.edge.formats.mask_npz import mask_bytes
+from birdedge.edge.mask import mask_bytes
 from birdedge.edge.models.model import Model
-from birdedge.edge.pipeline.event_tracker import EventSettings, EventTracker
+from birdedge.edge.models.settings import EventSettings
+from birdedge.edge.pipeline.event_tracker import EventTracker
 from birdedge.edge.pipeline.noise_floor import NetworkInput
 from birdedge.edge.pipeline.pipeline import Pipeline
 from birdedge.edge.pipeline.run import listen

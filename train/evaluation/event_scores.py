@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from birdedge.edge.event import Event
-from birdedge.edge.pipeline.event_tracker import EventSettings
+from birdedge.edge.models.settings import EventSettings
 from birdedge.train.data.labels import Bool
 from birdedge.train.data.sound_bank import GRID
 from birdedge.train.evaluation.detectors import events_of

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdedge.edge.errors import SettingsError
+from birdedge.edge.grid import Grid
 from birdedge.edge.pipeline.noise_floor import NetworkInput
-from birdedge.edge.pipeline.spectrogram import Grid
 from birdedge.edge.settings import from_table
 from birdedge.train.data.augmentation import Augmentation
 from birdedge.train.data.mixing import Mixing

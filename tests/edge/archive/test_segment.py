@@ -15,7 +15,8 @@ from birdedge.edge.cli.commands import segment
 from birdedge.edge.errors import AudioFileError, ModelMissingError, OutputError
 from birdedge.edge.event import Event
 from birdedge.edge.formats.mask_npz import read_mask_file
-from birdedge.edge.models.model import DEFAULT_MODEL, Model, bundled_models
+from birdedge.edge.models.model import Model
+from birdedge.edge.models.names import DEFAULT_MODEL, bundled_models
 from birdedge.edge.pipeline.pipeline import Pipeline
 from birdedge.edge.sinks.recording import OutputSettings
 from birdedge.edge.sinks.table_file import FORMATS

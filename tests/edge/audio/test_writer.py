@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from birdedge.edge.audio.writer import MAX_SILENCE_S, AudioWriter
 from birdedge.edge.errors import DiskError, OutputError, SettingsError
-from birdedge.edge.pipeline.pipeline import Sound
+from birdedge.edge.output import Sound
 
 RATE_HZ = 8_000
 KINDS = ("wav", "flac")

@@ -33,12 +33,12 @@ from birdedge.edge.errors import SampleError, SettingsError
 from birdedge.edge.event import Event
 from birdedge.edge.formats.guano import read_guano
 from birdedge.edge.formats.mask_npz import read_mask_file
+from birdedge.edge.grid import Grid
 from birdedge.edge.models.card import ModelCard
 from birdedge.edge.models.model import Model
 from birdedge.edge.pipeline.denoise import denoise
 from birdedge.edge.pipeline.pipeline import Pipeline
 from birdedge.edge.pipeline.run import listen
-from birdedge.edge.pipeline.spectrogram import Grid
 from birdedge.edge.synthesis.soundscape import soundscape
 
 RATE_HZ = 8000

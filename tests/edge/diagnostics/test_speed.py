@@ -6,7 +6,8 @@ import pytest
 
 from birdedge.edge.diagnostics import speed as bench
 from birdedge.edge.diagnostics.speed import Cost, choose, matrix_peak_macs_per_s, measure, profile
-from birdedge.edge.models.model import ARCHIVE_MODEL, Model
+from birdedge.edge.models.model import Model
+from birdedge.edge.models.names import ARCHIVE_MODEL
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from birdedge.edge.diagnostics.verify import known_answer, verify_model
-from birdedge.edge.models.model import ARCHIVE_MODEL, Model, bundled_models
+from birdedge.edge.models.model import Model
+from birdedge.edge.models.names import ARCHIVE_MODEL, bundled_models
 from birdedge.edge.pipeline.segmenter import Segmenter
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from birdedge.edge.errors import ModelFileError, ModelMissingError
 from birdedge.edge.models.card import CARD_KEY, CARD_VERSION
-from birdedge.edge.models.model import ARCHIVE_MODEL, DEFAULT_MODEL, SMALL_MODEL, Model, bundled_models
+from birdedge.edge.models.model import Model
+from birdedge.edge.models.names import ARCHIVE_MODEL, DEFAULT_MODEL, SMALL_MODEL, bundled_models
 from birdedge.edge.models.validation import DIGEST_KEY, with_digest
 
 

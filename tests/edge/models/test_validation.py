@@ -11,7 +11,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from birdedge.edge.errors import ModelFileError
-from birdedge.edge.models.model import DEFAULT_MODEL, Model, bundled_models
+from birdedge.edge.models.model import Model
+from birdedge.edge.models.names import DEFAULT_MODEL, bundled_models
 from birdedge.edge.models.validation import DIGEST_KEY, MAX_BYTES, read_model_file, with_digest
 
 MUTANTS = 1000

@@ -63,7 +63,8 @@ def test_one_that_says_nothing_any_more_is_stalled(tmp_path, ledger):
 
 
 @pytest.mark.parametrize(
-    ("cause", "state", "healthy"), [("device lost", "no_device", False), ("paused by schedule", "paused", True)]
+    ("cause", "state", "healthy"),
+    [("device lost", "no_device", False), ("paused by schedule", "paused", True)],
 )
 def test_a_gap_that_lasts_is_told_with_its_cause(tmp_path, ledger, cause, state, healthy):
     ledger.heard(90 * RATE_HZ)

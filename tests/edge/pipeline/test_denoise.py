@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from birdedge.edge.grid import Grid
 from birdedge.edge.pipeline.denoise import Denoiser, denoise
-from birdedge.edge.pipeline.spectrogram import Grid
 
 GRID = Grid()
 

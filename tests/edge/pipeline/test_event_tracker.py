@@ -9,8 +9,10 @@ from scipy import ndimage
 
 from birdedge.edge.errors import SettingsError
 from birdedge.edge.event import Event
-from birdedge.edge.pipeline.event_tracker import EventSettings, EventTracker
-from birdedge.edge.pipeline.spectrogram import Grid, Spectrogram
+from birdedge.edge.grid import Grid
+from birdedge.edge.models.settings import EventSettings
+from birdedge.edge.pipeline.event_tracker import EventTracker
+from birdedge.edge.pipeline.spectrogram import Spectrogram
 from birdedge.edge.synthesis.soundscape import soundscape
 
 GRID = Grid()

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from birdedge.edge.pipeline.noise_floor import InputScaling, NetworkInput
+from birdedge.edge.models.settings import InputScaling
+from birdedge.edge.pipeline.noise_floor import NetworkInput
 
 SCALING = InputScaling()
 BINS = 32

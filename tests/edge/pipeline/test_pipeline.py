@@ -7,9 +7,11 @@ import pytest
 import soxr
 
 from birdedge.edge.audio.microphone import PIECE_S
-from birdedge.edge.models.model import Model, bundled_models
+from birdedge.edge.models.model import Model
+from birdedge.edge.models.names import bundled_models
+from birdedge.edge.output import PipelineOutput
 from birdedge.edge.pipeline.denoise import denoise
-from birdedge.edge.pipeline.pipeline import GAP_FRAMES, Pipeline, PipelineOutput
+from birdedge.edge.pipeline.pipeline import GAP_FRAMES, Pipeline
 from birdedge.edge.synthesis.soundscape import soundscape
 
 RATES_HZ = (16_000, 32_000, 44_100, 48_000)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from birdedge.edge.models.model import Model, bundled_models
+from birdedge.edge.models.model import Model
+from birdedge.edge.models.names import bundled_models
 from birdedge.edge.pipeline.segmenter import Segmenter
 from birdedge.edge.pipeline.spectrogram import Spectrogram
 from birdedge.edge.synthesis.soundscape import soundscape

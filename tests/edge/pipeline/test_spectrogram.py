@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from birdedge.edge.pipeline.spectrogram import Grid, Spectrogram
+from birdedge.edge.grid import Grid
+from birdedge.edge.pipeline.spectrogram import Spectrogram
 
 GRID = Grid()
 LENGTHS = [0, 1, 255, 256, 257, 511, 512, 513, 767, 768, 769, 5000]

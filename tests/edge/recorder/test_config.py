@@ -10,7 +10,7 @@ import pytest
 from birdedge.edge.clips.retention import RetentionSettings
 from birdedge.edge.clips.settings import ClipSettings
 from birdedge.edge.errors import OutputError, SettingsError
-from birdedge.edge.models.model import DEFAULT_MODEL
+from birdedge.edge.models.names import DEFAULT_MODEL
 from birdedge.edge.recorder.config import (
     TEMPLATE,
     Config,

@@ -1,6 +1,6 @@
 """A recorder that cannot keep up becomes lighter by rule, and comes back."""
 
-from birdedge.edge.models.model import bundled_models
+from birdedge.edge.models.names import bundled_models
 from birdedge.edge.recorder.load_shedding import FIRST_TRIAL_S, MAX_TRIAL_S, MODES, LoadShedder
 
 

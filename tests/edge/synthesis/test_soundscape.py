@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from birdedge.edge.errors import SettingsError
-from birdedge.edge.pipeline.spectrogram import Grid
+from birdedge.edge.grid import Grid
 from birdedge.edge.synthesis.calls import KINDS, synthesize_call
 from birdedge.edge.synthesis.soundscape import Soundscape, soundscape
 from birdedge.edge.synthesis.weather import insects, rain, wind

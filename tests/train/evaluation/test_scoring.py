@@ -13,7 +13,7 @@ import soundfile
 
 from birdedge.edge.event import Event
 from birdedge.edge.models.model import Model
-from birdedge.edge.pipeline.event_tracker import EventSettings
+from birdedge.edge.models.settings import EventSettings
 from birdedge.edge.synthesis.soundscape import soundscape
 from birdedge.train.data.sound_bank import GRID
 from birdedge.train.evaluation.card_figures import card_figures

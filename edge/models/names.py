@@ -1,0 +1,36 @@
+"""The bundled models by name; needs no onnxruntime."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+from birdedge.edge.errors import ModelFileError, ModelMissingError
+
+DEFAULT_MODEL = "birdedge-int8"
+ARCHIVE_MODEL = (
+    "birdedge-int8-256"  # the same bits, later and for less: whoever reads a file need not wait for it
+)
+SMALL_MODEL = "birdedge-small-int8"  # for a board that cannot keep up
+
+
+def bundled_models() -> dict[str, Path]:
+    """The models that come with birdedge, by name."""
+    folder = resources.files("birdedge.edge.models") / "bundled"
+    return {p.name.removesuffix(".onnx"): Path(str(p)) for p in folder.iterdir() if p.name.endswith(".onnx")}
+
+
+def find_model(name_or_path: str | Path) -> Path:
+    """A model file by path, or a bundled one by name. Raises: ModelMissingError, ModelFileError for a folder."""
+    path = Path(name_or_path)
+    bundled = bundled_models()
+    if path.is_file():
+        return path
+    if str(name_or_path) in bundled:
+        return bundled[str(name_or_path)]
+    if path.is_dir():
+        raise ModelFileError(f"{path} is a directory; give an .onnx file")
+    raise ModelMissingError(
+        f"there is no model {str(name_or_path)!r}; give the path of an .onnx file or one of "
+        f"{', '.join(sorted(bundled)) or '(none is bundled)'}"
+    )
