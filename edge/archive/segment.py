@@ -1,151 +1,115 @@
-"""Segment many recordings at full speed, in one process or several."""
+"""Segment recordings at full speed."""
 
 from __future__ import annotations
 
-import multiprocessing
-import signal
-import struct
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, fields
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
+from birdedge.edge.archive.event_buffer import EventBuffer
 from birdedge.edge.audio.file import AudioFile
-from birdedge.edge.audio.sources import FAST_BLOCK_SAMPLES, file_name
+from birdedge.edge.audio.sources import file_source
 from birdedge.edge.errors import BirdedgeError, OutputError
 from birdedge.edge.event import Event
+from birdedge.edge.mask import Mask
+from birdedge.edge.messages import EventDetected, FramesReady, Message
 from birdedge.edge.models.model import Model
+from birdedge.edge.models.names import ARCHIVE_MODEL
+from birdedge.edge.pipeline.collector import Collector
 from birdedge.edge.pipeline.pipeline import Pipeline
+from birdedge.edge.pipeline.run import run
 from birdedge.edge.sinks.recording import OutputSettings, RecordingSink
-from birdedge.edge.system.atomic_file import unique_stems
+from birdedge.edge.sinks.sink import SinkGroup
 
-NO_MASK = np.zeros((0, 0), np.uint8)
-_COLUMNS = tuple(field.name for field in fields(Event) if field.name != "mask")
-_ROW = struct.Struct("8d2q")  # of these columns
+Progress = Callable[[float], None]  # takes the seconds of audio that were done since the last call
 
 
-class Events:
-    """The events of a file without their masks, which are written by then: 80 bytes each, since a day has thousands."""
-
-    def __init__(self, events: Iterable[Event] = ()) -> None:
-        self._rows = bytearray()
-        self.add(events)
-
-    def add(self, events: Iterable[Event]) -> None:
-        """More of them."""
-        for event in events:
-            self._rows += _ROW.pack(*(getattr(event, name) for name in _COLUMNS))
-
-    def __len__(self) -> int:
-        return len(self._rows) // _ROW.size
-
-    def __iter__(self) -> Iterator[Event]:
-        return (Event(*(*values, NO_MASK)) for values in _ROW.iter_unpack(self._rows))
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FileResult:
-    """What became of one file: its events, or why there are none."""
+    """What became of one recording: its events, or why there are none."""
 
     path: Path
     duration_s: float
-    events: Events
+    events: EventBuffer | list[Event]
+    mask: Mask | None = None  # only from `segment`
     error: str | None = None
+
+
+def segment(
+    path: str | Path, model: Model | str | Path = ARCHIVE_MODEL, channel: int | None = None
+) -> FileResult:
+    """Segment one recording and return its events and its mask, in memory.
+
+    Args:
+        path: a WAV, FLAC, OGG or MP3 file.
+        model: an open model, the name of a bundled one, or the path of a model file.
+        channel: the one to analyse, from 0; None for the mean of all.
+
+    Returns:
+        Events with the masks of their own, and the mask of the recording: 32 kB per second of audio.
+
+    Raises:
+        AudioError: the file cannot be read.
+        ModelError: the model cannot be used.
+        SettingsError: the channel does not exist.
+    """
+    opened = model if isinstance(model, Model) else Model(model)
+    collector = Collector()
+    with AudioFile(path) as file:
+        pipeline = Pipeline(opened, file.sample_rate_hz, file.channels, channel)
+        run(file_source(file), pipeline, collector, threading.Event())
+    grid, threshold = opened.card.grid, opened.card.threshold
+    mask = Mask(collector.output().mask, grid.hop_s, grid.first_frame_s, grid.low_hz, grid.bin_hz, threshold)
+    duration_s = pipeline.heard_samples / pipeline.sample_rate_hz
+    return FileResult(Path(path), duration_s, collector.events, mask)
 
 
 def segment_file(
     model: Model,
     path: Path,
     stem: str,
-    wanted: OutputSettings,
+    outputs: OutputSettings,
     channel: int | None = None,
-    progress: Callable[[float], None] = lambda _: None,
+    progress: Progress = lambda _: None,
 ) -> FileResult:
-    """Segments one recording; `progress` is told the seconds of each block done.
+    """Segment one recording and write its results; `stem` names them. Events come back without masks.
 
     Raises:
-        AudioError: the file cannot be read to its end; nothing of it is written.
+        AudioError: the file cannot be read to its end; none of its results is written.
         OutputError: a result cannot be written.
     """
-    events = Events()
-    with AudioFile(path) as file:
+    with AudioFile(path) as file, RecordingSink(outputs, stem, model.card, atomic=True) as recording:
         pipeline = Pipeline(model, file.sample_rate_hz, file.channels, channel)
-        with RecordingSink(wanted, stem, file_name(path), model.card, atomic=True) as output:
-            for block in file.blocks(FAST_BLOCK_SAMPLES):
-                found = pipeline.push(block)
-                output.write(found)
-                events.add(found.events)
-                progress(len(block) / file.sample_rate_hz)
-            found = pipeline.flush()
-            output.write(found)
-            events.add(found.events)
-        duration_s = pipeline.heard_samples / file.sample_rate_hz
-    return FileResult(path, duration_s, events)
+        events = _EventSink(file.sample_rate_hz, progress)
+        run(file_source(file), pipeline, SinkGroup([recording, events]), threading.Event())
+        return FileResult(path, pipeline.heard_samples / file.sample_rate_hz, events.events)
 
 
-def segment_files(
-    model: str | Path,
-    paths: Sequence[Path],
-    wanted: OutputSettings,
-    jobs: int = 1,
-    channel: int | None = None,
-    progress: Callable[[float], None] = lambda _: None,
-) -> Iterator[FileResult]:
-    """Segments recordings in the order given; one that cannot be read is reported in its `error`.
-
-    `progress` is told seconds of sound done; with several jobs, a file at a time.
-
-    Raises:
-        ModelError: the model cannot be used.
-        OutputError: a result cannot be written: so would be all that follow.
-    """
-    stems = unique_stems(paths)
-    if jobs == 1:
-        opened = Model(model)
-        for path, stem in stems.items():
-            yield _reported(opened, path, stem, wanted, channel, progress)
-        return
-    Model(model)  # so that a wrong model is one error, not one a process
-    # Spawned, not forked: threads of the parent's libraries do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, _open_model, (model,)) as pool:
-        tasks = deque(pool.submit(_in_process, path, stem, wanted, channel) for path, stem in stems.items())
-        try:
-            while tasks:
-                done = tasks.popleft().result()  # which keeps nothing of what is done
-                progress(done.duration_s)
-                yield done
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-_model: Model  # of a worker process
-
-
-def _open_model(name_or_path: str | Path) -> None:
-    global _model
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends the workers
-    _model = Model(name_or_path)
-
-
-def _in_process(path: Path, stem: str, wanted: OutputSettings, channel: int | None) -> FileResult:
-    return _reported(_model, path, stem, wanted, channel, lambda _: None)
-
-
-def _reported(
-    model: Model,
-    path: Path,
-    stem: str,
-    wanted: OutputSettings,
-    channel: int | None,
-    progress: Callable[[float], None],
+def segment_or_report(
+    model: Model, path: Path, stem: str, outputs: OutputSettings, channel: int | None, progress: Progress
 ) -> FileResult:
+    """As `segment_file`, but a recording that cannot be read is reported in the `error` of its result."""
     try:
-        return segment_file(model, path, stem, wanted, channel, progress)
+        return segment_file(model, path, stem, outputs, channel, progress)
     except OutputError:
         raise
     except BirdedgeError as error:
-        return FileResult(path, 0.0, Events(), str(error))
+        return FileResult(path, 0.0, EventBuffer(), error=str(error))
+
+
+class _EventSink:
+    """Keeps the events and reports progress."""
+
+    def __init__(self, sample_rate_hz: int, progress: Progress) -> None:
+        self.events = EventBuffer()
+        self._sample_rate_hz, self._progress = sample_rate_hz, progress
+
+    def write(self, message: Message) -> None:
+        if isinstance(message, EventDetected):
+            self.events.append(message.event)
+        elif isinstance(message, FramesReady) and len(message.audio):
+            self._progress(len(message.audio) / self._sample_rate_hz)
+
+    def close(self) -> None:
+        """Nothing is open."""

@@ -106,7 +106,7 @@ class AudioFile:
             ) from damage
 
     def _refuse_unreadable(self) -> None:
-        """soundfile calls all of these an error opening the file, without the cause."""
+        """Soundfile calls all of these an error opening the file, without the cause."""
         try:
             if self.path.is_dir():
                 raise AudioFileError(f"{self.path} is a directory: give the audio files in it")

@@ -1,9 +1,10 @@
-"""A live microphone through PortAudio, which either delivers or says that it does not."""
+"""A live microphone through PortAudio: it delivers audio, or raises."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,9 +14,11 @@ from numpy.typing import NDArray
 from birdedge.edge.audio.devices import InputDevice, find_input_device, portaudio
 from birdedge.edge.audio.overrun import OverrunDetector
 from birdedge.edge.audio.ring_buffer import SampleRing
+from birdedge.edge.block import Block
 from birdedge.edge.errors import DeviceError, DeviceLostError, SettingsError
 from birdedge.edge.sample_rates import MAX_RATE_HZ, MIN_RATE_HZ
-from birdedge.edge.system.clock import monotonic_s
+from birdedge.edge.system.clock import monotonic_s, read_clocks
+from birdedge.edge.times import ClockReading
 
 PIECE_S = 0.064  # half a call of the network: a callback costs more than what it carries
 # How late the callback may run on a busy machine before the device itself loses samples.
@@ -26,19 +29,20 @@ BLOCK_S = 0.5
 
 
 class Microphone:
-    """A microphone to open in a `with` statement, and to open again after it was lost.
+    """A microphone to open in a `with` statement, and to open again after it was lost. A `Source` once it is open.
 
     Args:
-        name: see `find_input_device`.
+        device_name: see `find_input_device`.
         channels: channels to capture, at least 1.
-        sample_rate_hz: None for the device's own, which loses nothing.
-        ring_s: how long the reader may be away before samples drop, at least 2.
+        sample_rate_hz: None for the rate of the device, which loses nothing.
+        ring_s: how long the reader may be away before samples are dropped, at least 2.
         stall_s: how long the device may deliver nothing before it counts as lost.
+        read: reads the clocks.
 
     Attributes:
         device: the device in use, once open.
         sample_rate_hz: the rate it delivers, once open.
-        overflows: how often PortAudio said that it lost samples before they reached the ring.
+        overflows: how often PortAudio reported that samples were lost before they reached the ring.
 
     Raises:
         SettingsError: a ring shorter than 2 s, no channels, or a rate outside 8000 to 384000 Hz.
@@ -51,12 +55,13 @@ class Microphone:
 
     def __init__(
         self,
-        name: str | None = None,
+        device_name: str | None = None,
         *,
         channels: int = 1,
         sample_rate_hz: int | None = None,
         ring_s: float = 5.0,
         stall_s: float = 2.0,
+        read: Callable[[], ClockReading] = read_clocks,
     ) -> None:
         if ring_s < MIN_RING_S:
             raise SettingsError(f"a ring of {ring_s} s was given: give at least {MIN_RING_S} s")
@@ -66,29 +71,34 @@ class Microphone:
             raise SettingsError(
                 f"a sample rate of {sample_rate_hz} Hz was given: use {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz"
             )
-        self.name = name
+        self._device_name = device_name
+        self._read = read
         self.channels = channels
         self.overflows = 0
-        self._wanted_samples = 1
-        self._wanted_rate_hz = sample_rate_hz
-        self._ring_s = ring_s
-        self._stall_s = stall_s
+        self._min_block_samples = 1
+        self._asked_rate_hz = sample_rate_hz
+        self._ring_s, self._stall_s = ring_s, stall_s
         self._arrived = threading.Event()
         self._stream: Any = None
 
     @property
+    def name(self) -> str:
+        """The name of the open device."""
+        return self.device.name
+
+    @property
     def dropped_samples(self) -> int:
-        """Samples that were lost since the microphone was opened: in the ring, which was full, or before it."""
+        """Samples lost since the microphone was opened: before the ring, or because the ring was full."""
         return self._ring.dropped_samples
 
     @property
     def delivered_samples(self) -> int:
-        """Samples that the device heard since it was opened, read or not, lost ones too."""
+        """Samples that the device heard since it was opened: read, waiting or lost."""
         return self._ring.offered_samples
 
     @property
     def waiting_samples(self) -> int:
-        """Samples that were heard and not yet read."""
+        """Samples that were captured and not yet read."""
         return self._ring.available_samples
 
     def __enter__(self) -> Self:
@@ -101,19 +111,19 @@ class Microphone:
         self.close()
 
     def open(self) -> None:
-        """Find the device and start to capture into an empty ring.
+        """Find the device and start capturing into an empty ring.
 
         Raises:
             PortAudioMissingError, DeviceNotFoundError: see `find_input_device`.
             SettingsError: more channels than the device has.
-            DeviceError: the device refused, for example because another program holds it.
+            DeviceError: the device cannot be opened, for example because another program uses it.
         """
-        self.device = find_input_device(self.name)
+        self.device = find_input_device(self._device_name)
         if self.channels > self.device.channels:
             raise SettingsError(
-                f"{self.channels} channels were asked of {self.device.name!r}: it has {self.device.channels}"
+                f"{self.channels} channels were requested from {self.device.name!r}: it has {self.device.channels}"
             )
-        self.sample_rate_hz = self._wanted_rate_hz or self.device.default_rate_hz
+        self.sample_rate_hz = self._asked_rate_hz or self.device.default_rate_hz
         self._ring = SampleRing(round(self._ring_s * self.sample_rate_hz), self.channels)
         self._overruns = OverrunDetector(self.sample_rate_hz)
         sounddevice = portaudio()
@@ -137,22 +147,22 @@ class Microphone:
             ) from error
 
     def close(self) -> None:
-        """Stop capturing; a second time does nothing."""
+        """Stop capturing; closing twice does nothing."""
         if self._stream is not None:
             self._stream.close()
             self._stream = None
 
     def set_min_block(self, samples: int) -> None:
-        """Let the reader sleep until so many wait, or half a second's, since it can do nothing with fewer."""
-        self._wanted_samples = min(samples, round(BLOCK_S * self.sample_rate_hz))
+        """Let the reader sleep until this many samples wait, or those of half a second."""
+        self._min_block_samples = min(samples, round(BLOCK_S * self.sample_rate_hz))
 
-    def blocks(self, stop: threading.Event) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """Yield what arrives: how many samples were lost just before a block, and the block [1.., channels].
+    def blocks(self, stop: threading.Event) -> Iterator[Block]:
+        """Yield audio as it arrives, each block at most 0.5 s long.
 
-        A block is at most 0.5 s long. Ends when `stop` is set, at most 0.5 s later, with what had arrived.
+        Ends at most 0.5 s after `stop` is set, with what had arrived.
 
         Raises:
-            DeviceLostError: after all that arrived, when the device stopped or gave nothing for `stall_s`.
+            DeviceLostError: after everything that arrived, when the device stopped or delivered nothing for `stall_s`.
         """
         max_samples = round(BLOCK_S * self.sample_rate_hz)
         silent_s = 0.0
@@ -162,25 +172,32 @@ class Microphone:
                 lost = "stopped"
             elif silent_s >= self._stall_s:
                 lost = f"delivered nothing for {silent_s:.1f} s"
-            # Not what comes in meanwhile, or a slow reader would never see `stop`.
+            # Not what arrives meanwhile, or a slow reader would never see `stop`.
             waiting_samples = self._ring.available_samples
-            while waiting_samples >= (1 if stopping or lost else self._wanted_samples):
-                gap_samples, block = self._ring.read(min(waiting_samples, max_samples))
-                waiting_samples -= len(block)
-                yield gap_samples, block
+            while waiting_samples >= (1 if stopping or lost else self._min_block_samples):
+                block = self._next_block(min(waiting_samples, max_samples))
+                waiting_samples -= len(block.samples)
+                yield block
                 silent_s = 0.0
             if stopping:
                 return
             if lost:
                 raise DeviceLostError(f"{self.device.name!r} {lost}: check that it is still plugged in")
-            # Waits are counted, not the clock: a reader that was slow or stood still is no device that stalled.
+            # Waits are counted, not the clock: a reader that was slow is not a device that stalled.
             silent_s += BLOCK_S * (not self._arrived.wait(BLOCK_S))
             self._arrived.clear()
 
+    def _next_block(self, max_samples: int) -> Block:
+        gap_samples, samples = self._ring.read(max_samples)
+        now = self._read()
+        waited_s = self._ring.available_samples / self.sample_rate_hz  # since the last of these arrived
+        arrived = replace(now, boot_s=now.boot_s - waited_s, utc_s=now.utc_s - waited_s)
+        return Block(samples, gap_samples, "overrun" if gap_samples else None, arrived)
+
     def _capture(self, block: NDArray[np.float32], _frames: int, time: Any, status: Any) -> None:
-        waited_s, told = time.currentTime - time.inputBufferAdcTime, bool(status.input_overflow)
-        self.overflows += told
-        self._ring.lose(self._overruns.lost_samples(len(block), monotonic_s(), waited_s, told))
+        waited_s, overflowed = time.currentTime - time.inputBufferAdcTime, bool(status.input_overflow)
+        self.overflows += overflowed
+        self._ring.lose(self._overruns.lost_samples(len(block), monotonic_s(), waited_s, overflowed))
         self._ring.write(block)
-        if self._ring.available_samples >= self._wanted_samples:
+        if self._ring.available_samples >= self._min_block_samples:
             self._arrived.set()

@@ -1,4 +1,4 @@
-"""Where sound comes from: each gives `(gap_samples, block [samples, channels])` until its end or a stop."""
+"""Sources that are not a microphone: files, the demo, raw PCM from a pipe, arrays."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,63 +14,131 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdedge.edge.audio.file import AudioFile
-from birdedge.edge.audio.microphone import Microphone
 from birdedge.edge.audio.pcm import raw_blocks
+from birdedge.edge.block import Block, Source
 
-Blocks = Iterator[tuple[int, NDArray[np.float32]]]
 LIVE_BLOCK_S = 0.05
 FAST_BLOCK_SAMPLES = 65_536
+MAX_QUEUED_BLOCKS = 64
+
+Samples = Iterator[NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
-class Source:
-    """Sound and what must be known of it before the first block."""
+class RecordedSource:
+    """A source without gaps and without a clock.
 
-    name: str  # as tables name the recording
+    Attributes:
+        name, sample_rate_hz, channels: see `Source`.
+        read: starts the audio; called once, by `blocks`, with the event that stops it.
+    """
+
+    name: str
     sample_rate_hz: int
     channels: int
-    blocks: Blocks
-    set_min_block: Callable[[int], None] = lambda _samples: None  # with fewer the reader can do nothing
+    read: Callable[[threading.Event], Samples]
+
+    def blocks(self, stop: threading.Event) -> Iterator[Block]:
+        """Yield the audio until its end, or until `stop` is set."""
+        for samples in self.read(stop):
+            if stop.is_set():
+                return
+            yield Block(samples)
+
+    def set_min_block(self, samples: int) -> None:
+        """Ignore it: a recording never waits."""
 
 
-def microphone_source(microphone: Microphone, stop: threading.Event) -> Source:
-    """An open microphone; stopping still gives what had arrived."""
-    return Source(
-        microphone.device.name,
-        microphone.sample_rate_hz,
-        microphone.channels,
-        microphone.blocks(stop),
-        microphone.set_min_block,
+@dataclass(frozen=True)
+class LimitedSource:
+    """The first `max_samples` of another source, gaps included."""
+
+    source: Source
+    max_samples: int
+
+    @property
+    def name(self) -> str:
+        """The name of the source."""
+        return self.source.name
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """The sample rate of the source."""
+        return self.source.sample_rate_hz
+
+    @property
+    def channels(self) -> int:
+        """The channels of the source."""
+        return self.source.channels
+
+    def blocks(self, stop: threading.Event) -> Iterator[Block]:
+        """Yield the blocks of the source until the limit."""
+        left = self.max_samples
+        for block in self.source.blocks(stop):
+            left -= block.gap_samples
+            if left <= 0 and block.gap_samples:
+                return
+            yield block if len(block.samples) <= left else replace(block, samples=block.samples[:left])
+            left -= len(block.samples)
+            if left <= 0:
+                return
+
+    def set_min_block(self, samples: int) -> None:
+        """Pass it on to the source."""
+        self.source.set_min_block(samples)
+
+
+def file_source(file: AudioFile, fast: bool = True) -> RecordedSource:
+    """Return an open audio file as a source, at full speed or at the pace at which it was recorded."""
+    rate_hz = file.sample_rate_hz
+    block_samples = FAST_BLOCK_SAMPLES if fast else round(LIVE_BLOCK_S * rate_hz)
+    return RecordedSource(
+        file_name(file.path),
+        rate_hz,
+        file.channels,
+        lambda _stop: _paced(file.blocks(block_samples), None if fast else rate_hz),
     )
 
 
-def file_source(file: AudioFile, stop: threading.Event, fast: bool) -> Source:
-    """An open recording, as fast as it goes or at the pace it was recorded."""
-    block_samples = FAST_BLOCK_SAMPLES if fast else round(LIVE_BLOCK_S * file.sample_rate_hz)
-    blocks = _until(stop, ((0, block) for block in file.blocks(block_samples)))
-    if not fast:
-        blocks = _paced(blocks, file.sample_rate_hz)
-    return Source(file_name(file.path), file.sample_rate_hz, file.channels, blocks)
+def array_source(
+    samples: NDArray[np.float32], sample_rate_hz: int, name: str = "", fast: bool = True
+) -> RecordedSource:
+    """Return samples in memory `[samples]` or `[samples, channels]` as a source."""
+    columns = samples if samples.ndim == 2 else samples[:, np.newaxis]
+    step = FAST_BLOCK_SAMPLES if fast else round(LIVE_BLOCK_S * sample_rate_hz)
+    return RecordedSource(
+        name,
+        sample_rate_hz,
+        columns.shape[1],
+        lambda _stop: _paced(
+            (columns[at : at + step] for at in range(0, len(columns), step)), None if fast else sample_rate_hz
+        ),
+    )
 
 
-def demo_source(duration_s: float, seed: int, stop: threading.Event, fast: bool) -> Source:
-    """The soundscape that birdedge makes itself."""
-    from birdedge.edge.synthesis.soundscape import soundscape  # memory that the daemon need not have
+def demo_source(duration_s: float, seed: int, fast: bool) -> RecordedSource:
+    """Return the synthetic soundscape as a source."""
+    from birdedge.edge.synthesis.soundscape import soundscape  # the daemon never needs its memory
 
     scene = soundscape(duration_s, seed)
-    step = FAST_BLOCK_SAMPLES if fast else round(LIVE_BLOCK_S * scene.sample_rate_hz)
-    pieces = (scene.samples[at : at + step, np.newaxis] for at in range(0, len(scene.samples), step))
-    blocks = _until(stop, ((0, piece) for piece in pieces))
-    return Source("demo", scene.sample_rate_hz, 1, blocks if fast else _paced(blocks, scene.sample_rate_hz))
+    return array_source(scene.samples, scene.sample_rate_hz, "demo", fast)
 
 
-def raw_source(
-    stream: BinaryIO, sample_rate_hz: int, channels: int, sample_format: str, stop: threading.Event
-) -> Source:
-    """Raw PCM from a pipe. A thread waits for the sound, so that stopping need not wait for it."""
+def raw_source(stream: BinaryIO, sample_rate_hz: int, channels: int, sample_format: str) -> RecordedSource:
+    """Return raw PCM from a pipe as a source.
+
+    A thread waits for the pipe, so that stopping need not.
+
+    Raises:
+        SettingsError: a rate, channel count or format that is not allowed.
+    """
     block_samples = max(1, round(LIVE_BLOCK_S * sample_rate_hz))
     blocks = raw_blocks(stream, sample_rate_hz, channels, sample_format, block_samples)
-    arrived: queue.Queue[NDArray[np.float32] | Exception | None] = queue.Queue(maxsize=64)
+    return RecordedSource("stdin", sample_rate_hz, channels, lambda stop: _read_in_thread(blocks, stop))
+
+
+def _read_in_thread(blocks: Samples, stop: threading.Event) -> Samples:
+    arrived: queue.Queue[NDArray[np.float32] | Exception | None] = queue.Queue(MAX_QUEUED_BLOCKS)
 
     def read() -> None:
         try:
@@ -80,53 +148,33 @@ def raw_source(
         except Exception as error:
             arrived.put(error)
 
-    def take() -> Blocks:
-        threading.Thread(target=read, daemon=True).start()
-        while not stop.is_set():
-            try:
-                block = arrived.get(timeout=LIVE_BLOCK_S)
-            except queue.Empty:
-                continue
-            if isinstance(block, Exception):
-                raise block
-            if block is None:
-                return
-            yield 0, block
-
-    return Source("stdin", sample_rate_hz, channels, take())
-
-
-def limited(blocks: Blocks, samples: int) -> Blocks:
-    """The first so many samples, gaps counted."""
-    left = samples
-    for gap, block in blocks:
-        left -= gap
-        if left <= 0:
+    threading.Thread(target=read, daemon=True).start()
+    while not stop.is_set():
+        try:
+            block = arrived.get(timeout=LIVE_BLOCK_S)
+        except queue.Empty:
+            continue
+        if isinstance(block, Exception):
+            raise block
+        if block is None:
             return
-        yield gap, block[:left]
-        left -= len(block)
-        if left <= 0:
-            return
+        yield block
 
 
-def _until(stop: threading.Event, blocks: Blocks) -> Blocks:
-    for item in blocks:
-        if stop.is_set():
-            return
-        yield item
-
-
-def _paced(blocks: Blocks, sample_rate_hz: int) -> Blocks:
-    """Gives each block when its last sample would have been heard."""
+def _paced(blocks: Samples, sample_rate_hz: int | None) -> Samples:
+    """Yield each block when its last sample would have been heard; at once if there is no rate."""
+    if sample_rate_hz is None:
+        yield from blocks
+        return
     began_s, heard = time.monotonic(), 0
-    for gap, block in blocks:
+    for block in blocks:
         heard += len(block)
         early_s = began_s + heard / sample_rate_hz - time.monotonic()
-        # Not stop.wait(): a signal that came within it could not set `stop`, and all would stand still.
+        # Not stop.wait(): a signal that arrives within it could not set `stop`.
         time.sleep(max(0.0, early_s))
-        yield gap, block
+        yield block
 
 
 def file_name(path: str | Path) -> str:
-    """How a table names a recording: by its absolute path, so that Raven finds the sound."""
+    """Return the absolute path, by which tables name a recording, so that Raven finds the audio."""
     return str(Path(path).absolute())

@@ -58,7 +58,7 @@ def segment(
       birdedge segment dawn.wav
       birdedge segment archive/ --out tables/ --format raven --format csv --jobs 4
     """
-    from birdedge.edge.archive.segment import segment_files
+    from birdedge.edge.archive.processes import segment_files
     from birdedge.edge.sinks.recording import OutputSettings
     from birdedge.edge.sinks.table_file import combined_raven, event_json
 
@@ -156,26 +156,26 @@ def plot(
       birdedge plot dawn.wav --start 60 --duration 30
     """
     from birdedge.edge.models.model import Model
-    from birdedge.edge.plots.excerpt import segment_window
+    from birdedge.edge.plots.excerpt import segment_excerpt
     from birdedge.edge.plots.figure import draw
 
     output = output or Path(f"{file.stem}.png")
     opened = Model(model)
-    window = segment_window(opened, file, start_s, duration_s, channel)
+    excerpt = segment_excerpt(opened, file, start_s, duration_s, channel)
     grid = opened.card.grid
     draw(
         output,
-        window.level * np.float32(20 / np.log(10)),
-        window.mask.astype(np.float32) / np.float32(255),
-        window.events,
+        excerpt.level * np.float32(20 / np.log(10)),
+        excerpt.mask.astype(np.float32) / np.float32(255),
+        excerpt.events,
         grid.hop_s,
-        grid.first_frame_s + window.first_frame * grid.hop_s,
+        grid.first_frame_s + excerpt.first_frame * grid.hop_s,
         grid.low_hz,
         grid.bin_hz,
         file.name,
         opened.card.threshold,
     )
-    print_line(f"{output}: {len(window.events)} event(s)")
+    print_line(f"{output}: {len(excerpt.events)} event(s)")
 
 
 @click.command()

@@ -140,7 +140,7 @@ def _hear(config: Config, duration_s: float, model: Model) -> Heard:
         Pipeline(model, microphone.sample_rate_hz, config.channels, config.channel)  # may refuse
         blocks = microphone.blocks(threading.Event())
         began_s = monotonic_s()
-        for _, block in blocks:
+        for block in (whole.samples for whole in blocks):
             pieces.append(block.mean(axis=1) if config.channel is None else block[:, config.channel])
             count += len(block)
             arrivals.append((monotonic_s() - began_s, count))

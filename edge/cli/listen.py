@@ -1,9 +1,8 @@
-"""`birdedge listen`: open a source, run the pipeline on it, print and keep what it finds."""
+"""`birdedge listen`: run the pipeline on a microphone, a file or a pipe, live."""
 
 from __future__ import annotations
 
 import functools
-import itertools
 import math
 import signal
 import sys
@@ -19,23 +18,21 @@ import click
 
 from birdedge.edge.audio.file import AudioFile
 from birdedge.edge.audio.microphone import Microphone
-from birdedge.edge.audio.sources import (
-    Source,
-    demo_source,
-    file_source,
-    limited,
-    microphone_source,
-    raw_source,
-)
+from birdedge.edge.audio.sources import LimitedSource, demo_source, file_source, raw_source
+from birdedge.edge.block import Source
 from birdedge.edge.cli.options import channel_option, masks_option, stopped_by_signals
 from birdedge.edge.errors import AudioFileError, DeviceError, SettingsError
+from birdedge.edge.messages import Sink
 from birdedge.edge.models.model import Model
 from birdedge.edge.pipeline.pipeline import Pipeline
-from birdedge.edge.pipeline.run import listen as run
+from birdedge.edge.pipeline.run import run
 from birdedge.edge.recorder.config import Config, read_config
 from birdedge.edge.recorder.recorder import Recorder
-from birdedge.edge.sinks.console import ConsoleSink
-from birdedge.edge.sinks.recording import OutputSettings, RecordingSink, RetryingSink
+from birdedge.edge.sinks.console import ConsoleSink, PipedSink, SummarySink
+from birdedge.edge.sinks.denoised import DenoisedSink
+from birdedge.edge.sinks.recording import OutputSettings, RecordingSink
+from birdedge.edge.sinks.retrying import RetryingSink
+from birdedge.edge.sinks.sink import SinkGroup
 from birdedge.edge.sinks.table_file import FORMATS
 from birdedge.edge.system.log import start_log
 from birdedge.edge.system.malloc import return_freed_memory
@@ -118,7 +115,7 @@ def listen(
         raise SettingsError(
             f"--rate {rate_hz} is for raw PCM and microphones; leave it out: a file says its own"
         )
-    if source and (sound_file := _sound_file(denoised)) and sound_file.resolve() == Path(source).resolve():
+    if source and (audio_path := _audio_path(denoised)) and audio_path.resolve() == Path(source).resolve():
         raise SettingsError(f"--denoised would write over {source!r} itself; give another name")
     options = {
         "device": device,
@@ -129,82 +126,104 @@ def listen(
         "denoised": denoised,
     }
     settings = _with_options(config, **options)
-    if source is None and not demo:  # what the configuration says of the bird alone is said of the microphone
+    if source is None and not demo:  # the configuration's setting is for the microphone
         denoised = settings.denoised
     return_freed_memory()
     stop = threading.Event()
     with ExitStack() as stack:
         stack.enter_context(stopped_by_signals(stop))
-        printer = ConsoleSink(as_json, denoised == "-", stop)
-        if out is not None and source is None and not (demo or or_demo):
-            reread = functools.partial(_with_options, config, **options)
-            _record(settings, reread, out, masks, duration_s, printer, stop)
+        is_recorder = out is not None and source is None and not (demo or or_demo)
+        console = _console(as_json, denoised == "-", stop, "microphone" if is_recorder else None)
+        if is_recorder and out is not None:
+            read_again = functools.partial(_with_options, config, **options)
+            _record(settings, read_again, out, masks, duration_s, console, stop)
             return
         opened = Model(settings.model)
-        sound = _open_source(stack, source, demo, or_demo, settings, fast, duration_s, sample_format, stop)
-        blocks = sound.blocks
+        audio = _open_source(stack, source, demo, or_demo, settings, fast, duration_s, sample_format)
         if duration_s is not None:
-            blocks = limited(blocks, round(duration_s * sound.sample_rate_hz))
+            audio = LimitedSource(audio, round(duration_s * audio.sample_rate_hz))
         pipeline = Pipeline(
-            opened, sound.sample_rate_hz, sound.channels, settings.channel, denoised is not None
+            opened, audio.sample_rate_hz, audio.channels, settings.channel, denoised is not None
         )
-        # Where there is no sound at all, the error comes here, before anything is written.
-        first = list(itertools.islice(blocks, 1))
         is_file = source not in (None, "-")
-        stem = Path(sound.name).stem if is_file else _now()
-        wanted = OutputSettings(out, tuple(FORMATS), masks, _sound_file(denoised))
-        output = stack.enter_context(RecordingSink(wanted, stem, sound.name, opened.card, atomic=is_file))
+        stem = Path(audio.name).stem if is_file else _now()
+        sinks: list[Sink] = [
+            stack.enter_context(
+                RecordingSink(OutputSettings(out, tuple(FORMATS), masks), stem, opened.card, atomic=is_file)
+            ),
+            *console,
+        ]
+        if path := _audio_path(denoised):
+            sinks.append(stack.enter_context(DenoisedSink(path, replace=is_file)))
         click.echo(
-            f"birdedge: listening to {sound.name}, {sound.sample_rate_hz} Hz, {sound.channels} channel(s), "
+            f"birdedge: listening to {audio.name}, {audio.sample_rate_hz} Hz, {audio.channels} channel(s), "
             f"with {opened.card.name} ({opened.card.precision})",
             err=True,
         )
-        printer.begin()
         try:
-            for found in run(pipeline, itertools.chain(first, blocks), sound.set_min_block):
-                output.write(found)
-                printer.print(found, sound.name)
+            run(audio, pipeline, SinkGroup(sinks), stop)
         finally:
-            printer.end(pipeline)
+            SinkGroup(console).close()
 
 
 def _record(
     settings: Config,
-    reread: Callable[[], Config],
+    read_again: Callable[[], Config],
     out: Path,
     masks: Path | None,
     duration_s: float | None,
-    printer: ConsoleSink,
+    console: list[Sink],
     stop: threading.Event,
 ) -> None:
-    """The daemon: a microphone for ever, with database and clips."""
+    """Run the daemon: a microphone without end, with database and clips."""
     start_log()
-    recorder = Recorder(settings, out, reread)
+    recorder = Recorder(settings, out, read_again)
     signal.signal(signal.SIGHUP, lambda *_: recorder.reload(stop))
-    # Two, since they may be on two disks.
-    wanted = (
-        OutputSettings(out, settings.tables, masks),
-        OutputSettings(denoised=_sound_file(settings.denoised)),
-    )
-    outputs = [RetryingSink(part, _now(), "microphone", recorder.card) for part in wanted]
-    printer.begin()
+    outputs = OutputSettings(out, settings.tables, masks)
+    sinks: list[Sink] = [
+        RetryingSink(RecordingSink(outputs, _now(), recorder.card, atomic=False, file="microphone"))
+    ]
+    if path := _audio_path(settings.denoised):  # perhaps on another disk
+        sinks.append(RetryingSink(DenoisedSink(path)))
+    sinks += console
     try:
-        for found in recorder.run(stop, duration_s):
-            for output in outputs:
-                output.write(found)
-            printer.print(found, "microphone")
+        recorder.run(sinks, stop, duration_s)
     finally:
-        for output in outputs:
-            output.close()
-        printer.end(recorder.pipeline)
+        SinkGroup(sinks).close()
+
+
+def _console(as_json: bool | None, audio: bool, stop: threading.Event, name: str | None) -> list[Sink]:
+    """Return the sinks of standard output and standard error.
+
+    Raises:
+        SettingsError: events and audio were both requested, or audio on a terminal.
+    """
+    terminal = sys.stdout is not None and sys.stdout.isatty()
+    if not audio:
+        return [ConsoleSink(terminal if as_json is None else not as_json, stop, name), SummarySink()]
+    if as_json is not None:
+        raise SettingsError(
+            "standard output cannot take both events and the denoised audio; leave out --json and --table, or give "
+            "--denoised a .wav or .flac file"
+        )
+    if terminal or sys.stdout is None:
+        raise SettingsError(
+            "the denoised audio is for a program to read; pipe it there, or give --denoised a .wav or .flac file"
+        )
+    click.echo(
+        "birdedge: standard output is the bird alone, raw 16-bit PCM at the rate and channels of the source; "
+        "events are not printed",
+        err=True,
+    )
+    return [PipedSink(DenoisedSink(None), stop), SummarySink()]
 
 
 def _with_options(path: Path | None, **options: Any) -> Config:
-    """The configuration, what the command line says before it."""
+    """Return the configuration, overridden by the command line."""
     return replace(read_config(path), **{name: value for name, value in options.items() if value is not None})
 
 
-def _sound_file(denoised: str | None) -> Path | None:
+def _audio_path(denoised: str | None) -> Path | None:
     return None if denoised is None or denoised == "-" else Path(denoised)
 
 
@@ -221,31 +240,25 @@ def _open_source(
     fast: bool,
     duration_s: float | None,
     sample_format: str,
-    stop: threading.Event,
 ) -> Source:
     if demo:
-        return demo_source(max(DEMO_S, duration_s or 0.0), DEMO_SEED, stop, fast)
+        return demo_source(max(DEMO_S, duration_s or 0.0), DEMO_SEED, fast)
     if source == "-":
         if settings.sample_rate_hz is None:
-            raise SettingsError("raw PCM does not say its sample rate; give it with --rate")
+            raise SettingsError("raw PCM does not state its sample rate; give it with --rate")
         if sys.stdin is None:
             raise AudioFileError("standard input is closed: pipe raw PCM into it")
-        # Unbuffered: a thread that still waits within sys.stdin would crash Python's exit.
+        # Unbuffered: a thread that still waits within sys.stdin would crash the exit of Python.
         stdin = open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)  # noqa: SIM115
-        return raw_source(stdin, settings.sample_rate_hz, settings.channels, sample_format, stop)
+        return raw_source(stdin, settings.sample_rate_hz, settings.channels, sample_format)
     if source is not None:
-        return file_source(stack.enter_context(AudioFile(source)), stop, fast)
+        return file_source(stack.enter_context(AudioFile(source)), fast)
     try:
-        return microphone_source(
-            stack.enter_context(
-                Microphone(
-                    settings.device, channels=settings.channels, sample_rate_hz=settings.sample_rate_hz
-                )
-            ),
-            stop,
+        return stack.enter_context(
+            Microphone(settings.device, channels=settings.channels, sample_rate_hz=settings.sample_rate_hz)
         )
     except DeviceError as error:
         if not or_demo:
             raise
-        click.echo(f"birdedge: {error}. Until then, listen to the demo.", err=True)
-        return demo_source(max(DEMO_S, duration_s or 0.0), DEMO_SEED, stop, fast)
+        click.echo(f"birdedge: {error}. Listening to the demo instead.", err=True)
+        return demo_source(max(DEMO_S, duration_s or 0.0), DEMO_SEED, fast)

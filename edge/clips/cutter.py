@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +17,7 @@ from birdedge.edge.clips.writer import ClipWriter
 from birdedge.edge.errors import SettingsError
 from birdedge.edge.event import Event
 from birdedge.edge.models.card import ModelCard
+from birdedge.edge.times import Stamp
 
 __all__ = ["ClipCutter", "ClipSettings"]
 LATE_S = 10.0  # how far events may lag behind the sound: one block and the network's lookahead
@@ -48,7 +48,7 @@ class ClipCutter:
         card: the model's.
         sample_rate_hz: of the source.
         channels: of the source.
-        utc_of: UTC of a sample, counted since the stream began.
+        stamp_of: returns the stamp of a sample, counted since the stream began.
         device: the microphone's name, for the clip's own fields.
 
     Attributes:
@@ -65,14 +65,14 @@ class ClipCutter:
         card: ModelCard,
         sample_rate_hz: int,
         channels: int,
-        utc_of: Callable[[int], datetime],
+        stamp_of: Callable[[int], Stamp],
         device: str = "",
     ) -> None:
         if settings.format == "flac" and channels > 8:
             raise SettingsError(f"FLAC holds 8 channels and {channels} are recorded; set format to wav")
         self.capped = 0
         self._settings, self._writer, self._card = settings, writer, card
-        self._sample_rate_hz, self._utc_of, self._device = sample_rate_hz, utc_of, device
+        self._sample_rate_hz, self._stamp_of, self._device = sample_rate_hz, stamp_of, device
         self._before, self._after = self._samples(settings.before_s), self._samples(settings.after_s)
         self._shortest, self._longest = (
             self._samples(settings.min_duration_s),
@@ -118,10 +118,9 @@ class ClipCutter:
         if lasting:
             self._free_from = self._sound.end
 
-    def flush(self, mask: NDArray[np.uint8], events: Sequence[Event]) -> None:
-        """The end of the stream, with what the pipeline gave for it."""
+    def end(self) -> None:
+        """Cut what waits for more audio: the stream has ended."""
         if self._settings.keep != "none":
-            self._follow(mask, events)
             self._finish()
 
     def _see(self, mask: NDArray[np.uint8]) -> None:
@@ -202,9 +201,8 @@ class ClipCutter:
         mask, first_frame_s = self._mask(first, last)
         self._writer.put(
             CutClip(
-                self._utc_of(first),
+                self._stamp_of(first),
                 self._sample_rate_hz,
-                first,
                 self._sound.cut(first, last - first),
                 lost,
                 {n: e for n, e in events.items() if self._samples(e.onset_s) < last},

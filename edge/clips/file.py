@@ -28,6 +28,7 @@ from birdedge.edge.models.card import ModelCard
 from birdedge.edge.pipeline.denoise import denoise
 from birdedge.edge.plots.clip_image import clip_picture
 from birdedge.edge.system.atomic_file import output_errors, replacing
+from birdedge.edge.times import Stamp
 
 MEGABYTE = 1e6
 
@@ -36,9 +37,8 @@ MEGABYTE = 1e6
 class CutClip:
     """A piece of a stream, ready to be written."""
 
-    utc: datetime  # of its first sample
+    stamp: Stamp  # of its first sample
     sample_rate_hz: int
-    first_sample: int  # since the stream began
     samples: NDArray[np.int16]  # [samples, channels]
     lost_samples: int  # of these, silence where nothing was heard
     events: Mapping[int, Event]  # by number, as the stream gave them
@@ -46,6 +46,17 @@ class CutClip:
     card: ModelCard  # of the model that heard it
     mask: NDArray[np.uint8]  # [frames, bins]; no frames where nobody asked for it
     first_frame_s: float  # centre of the mask's first frame, seconds after the first sample
+
+    @property
+    def first_sample(self) -> int:
+        """The first sample, since the stream began."""
+        return self.stamp.sample
+
+    @property
+    def utc(self) -> datetime:
+        """UTC of the first sample; of a stream without a clock, seconds since its start."""
+        stamp = self.stamp
+        return datetime.fromtimestamp(stamp.boot_s if stamp.utc_s is None else stamp.utc_s, UTC)
 
     @property
     def score(self) -> float:
@@ -66,6 +77,7 @@ class Clip:
     events: tuple[int, ...]  # numbers of the events it shows
     size_bytes: int  # all its files
     score: float
+    stamp: Stamp | None = None  # of its first sample; None where it was read from disk
 
 
 def write_clip(cut: CutClip, folder: Path, settings: ClipSettings, fields: Mapping[str, str]) -> Clip:
@@ -122,6 +134,7 @@ def write_clip(cut: CutClip, folder: Path, settings: ClipSettings, fields: Mappi
         tuple(cut.events),
         size_bytes,
         cut.score,
+        cut.stamp,
     )
 
 

@@ -1,106 +1,129 @@
-"""Which clips make room for new ones: the old, and the oldest or least sure where there are too many.
+"""Which clips make room for new ones: old ones, and the oldest or least certain where there are too many.
 
-No clock decides alone: a clip's age is counted from the newest clip, so that a recorder whose clock jumps ahead does
-not find all its clips old at once.
+The age of a clip is counted from the newest clip, not from the clock alone, so that a recorder whose clock jumps
+ahead does not find all its clips old at once.
 """
 
 from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, Protocol
 
 from birdedge.edge.clips.file import remove_clip
-from birdedge.edge.errors import SettingsError
+from birdedge.edge.errors import OutputError, SettingsError
 
 NEWEST_S = 3600.0  # clips of the newest hour stay, whatever is set
 DAY_S = 86_400.0
+DELETE_FIRST = ("oldest", "lowest_score")
 
 
 @dataclass(frozen=True)
 class RetentionSettings:
     """How long clips stay, and how many."""
 
-    max_age_days: float = 0.0  # older clips are deleted; 0 for none
-    max_gb: float = 0.0  # that clips take together; 0 for all the disk has
-    min_free_mb: float = 1000.0  # kept free on the disk: above the floor where clips stop
-    first: str = "oldest"  # to go where there are too many: oldest, or lowest score
+    max_age_days: float = 0.0  # older clips are deleted; 0: never
+    max_gb: float = 0.0  # of all clips together; 0: no limit
+    min_free_mb: float = 1000.0  # kept free on the disk, above the limit where clips are no longer written
+    delete_first: Literal["oldest", "lowest_score"] = "oldest"  # where there are too many
 
     def __post_init__(self) -> None:
         for name in ("max_age_days", "max_gb", "min_free_mb"):
             if not getattr(self, name) >= 0:
                 raise SettingsError(f"{name} is {getattr(self, name)}; it must not be negative")
-        if self.first not in ("oldest", "lowest"):
-            raise SettingsError(f"first is {self.first!r}; it must be 'oldest' or 'lowest'")
+        if self.delete_first not in DELETE_FIRST:
+            raise SettingsError(
+                f"delete_first is {self.delete_first!r}; it must be one of {', '.join(DELETE_FIRST)}"
+            )
 
 
 @dataclass(frozen=True)
 class KeptClip:
-    """A clip as the index lists it."""
+    """A clip on disk, as the index lists it."""
 
-    path: str  # in the folder; no Path for each of thousands of which a few go
-    utc_s: float  # of its start
-    size_bytes: int  # all its files
+    path: str  # relative to the folder
+    utc_s: float  # of its first sample
+    size_bytes: int  # of all its files
     score: float
 
 
+class ClipIndex(Protocol):
+    """What the database knows of the clips on disk."""
+
+    def totals(self) -> tuple[int, float]:
+        """Return the bytes of all clips together, and the UTC of the newest."""
+
+    def first(
+        self, order: Literal["oldest", "lowest_score"], before_utc_s: float, count: int
+    ) -> Sequence[KeptClip]:
+        """Return the first clips before a time: the "oldest", or those with the "lowest_score"."""
+
+
 class Retention:
-    """Deletes clips, a few at each step, that `kept` lists, with what lies beside them, and nothing else.
+    """Deletes clips, a few at each step, with the files next to them, and nothing else.
 
     Args:
         settings: what may stay.
-        folder: where the clips are; on its disk room is to stay.
-        kept: the clips there are; asked at each step, so that what a step returned must have left the list.
-        now_s: UTC.
+        folder: where the clips are; room is kept on its disk.
+        index: of the clips; what a step returned must have left it before the next step.
+        utc_s: reads UTC.
+        free_bytes: measures the room on the disk of a folder.
 
     Attributes:
-        last_error: why the last step ended early; None where it did not.
+        problem: why the latest step ended early; None if it did not.
+        deleted: clips deleted so far.
     """
 
     def __init__(
         self,
         settings: RetentionSettings,
         folder: Path,
-        kept: Callable[[], Sequence[KeptClip]],
-        now_s: Callable[[], float] = time.time,
+        index: ClipIndex,
+        utc_s: Callable[[], float] = time.time,
+        free_bytes: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
     ) -> None:
-        self.last_error: str | None = None
-        self._settings, self._folder, self._kept, self._now_s = settings, folder, kept, now_s
+        self.problem: str | None = None
+        self.deleted = 0
+        self._settings, self._folder, self._index = settings, folder, index
+        self._utc_s, self._free_bytes = utc_s, free_bytes
 
     def step(self, max_clips: int = 4) -> list[Path]:
-        """Delete up to so many clips; return those that are gone, also where somebody else had deleted them."""
+        """Delete up to `max_clips` clips; return those that are gone, also where somebody else had deleted them."""
         gone: list[Path] = []
-        self.last_error = None
         try:
-            for clip in self._to_go(list(self._kept())):
-                if len(gone) == max_clips:
-                    break
+            for clip in self._excess(max_clips):
                 path = self._folder / clip.path
                 remove_clip(path)
                 gone.append(path)
+            self.problem = None
         except OSError as error:
-            self.last_error = f"clips cannot be deleted in {self._folder} ({error.strerror}): check the disk"
+            reason = error if isinstance(error, OutputError) else error.strerror
+            self.problem = f"clips cannot be deleted in {self._folder} ({reason}): check the disk"
+        self.deleted += len(gone)
         return gone
 
-    def _to_go(self, clips: list[KeptClip]) -> Iterator[KeptClip]:
-        """One after the other, each time it is known that the one before was deleted."""
+    def _excess(self, max_clips: int) -> list[KeptClip]:
         settings = self._settings
-        newest_s = min(self._now_s(), max((clip.utc_s for clip in clips), default=0.0))
-        total_bytes = sum(clip.size_bytes for clip in clips)
-        old_first = sorted((c for c in clips if c.utc_s < newest_s - NEWEST_S), key=lambda clip: clip.utc_s)
-        oldest_s = newest_s - settings.max_age_days * DAY_S if settings.max_age_days else 0.0
-        for clip in old_first:
-            if clip.utc_s < oldest_s:
-                total_bytes -= clip.size_bytes
-                yield clip
-        rest = [clip for clip in old_first if clip.utc_s >= oldest_s]
-        if settings.first == "lowest":
-            rest.sort(key=lambda clip: clip.score)
-        for clip in rest:
-            too_many = 0 < settings.max_gb * 1e9 < total_bytes
-            if not too_many and shutil.disk_usage(self._folder).free >= settings.min_free_mb * 1e6:
-                return
-            total_bytes -= clip.size_bytes
-            yield clip
+        total_bytes, newest_s = self._index.totals()
+        newest_s = min(self._utc_s(), newest_s)
+        excess: list[KeptClip] = []
+        if settings.max_age_days:
+            oldest_s = newest_s - max(settings.max_age_days * DAY_S, NEWEST_S)
+            excess += self._index.first("oldest", oldest_s, max_clips)
+        to_free_bytes = max(
+            settings.min_free_mb * 1e6 - self._free_bytes(self._folder),
+            total_bytes - settings.max_gb * 1e9 if settings.max_gb else 0.0,
+        ) - sum(clip.size_bytes for clip in excess)
+        if to_free_bytes <= 0 or len(excess) >= max_clips:
+            return excess[:max_clips]
+        old = {clip.path for clip in excess}
+        for clip in self._index.first(settings.delete_first, newest_s - NEWEST_S, max_clips):
+            if to_free_bytes <= 0 or len(excess) >= max_clips:
+                break
+            if clip.path not in old:
+                excess.append(clip)
+                to_free_bytes -= clip.size_bytes
+        return excess

@@ -1,4 +1,4 @@
-"""The thread that puts clips on disk, so that nobody who listens waits for one."""
+"""The thread that writes clips, so that listening never waits for the disk."""
 
 from __future__ import annotations
 
@@ -11,66 +11,63 @@ from pathlib import Path
 
 from birdedge.edge.clips.file import Clip, CutClip, remove_unfinished, write_clip
 from birdedge.edge.clips.settings import ClipSettings
-from birdedge.edge.errors import OutputError
 
-MAX_WAITING = 4  # clips in memory: a minute of 48 kHz is 6 MB
+MAX_WAITING = 4  # clips in memory: one minute at 48 kHz is 6 MB
 NICENESS = 10
 TIDY_S = 60.0
 
 
 class ClipWriter:
-    """Writes clips one after another; of several streams, if need be. The folder belongs to it alone.
+    """Writes clips one after another, of several streams if need be. The folder belongs to it alone.
 
-    A clip that cannot be written is given up and the next one tried, so that a disk which is well again is used again.
+    A clip that cannot be written is given up and the next one is tried, so that a disk that recovers is used again.
 
     Args:
-        folder: where clips go, made if need be.
+        folder: of the clips, made if need be.
         settings: how they are written.
-        tell: is told of each clip when it lies on disk, in the writer's own thread.
+        on_written: called with each clip that is on disk, in the thread of the writer.
         fields: GUANO fields that all clips have besides their own, such as `Loc Position`.
-        tidy: is called in the writer's own thread after each clip and once a minute, such as `Retention.step`.
+        tidy: called in the thread of the writer after each clip and once per minute, such as `Retention.step`.
 
     Attributes:
-        written: clips that lie on disk.
-        dropped: clips given up because too many were waiting for the disk.
-        failed: clips that could not be written, or were written and could not be told.
-        last_error: the sentence of the last failure, of a clip or of `tidy`; None where there was none.
-        paused: the sentence while the disk takes no clips (full, read-only); None while it does.
+        written: clips on disk.
+        dropped: clips given up because too many waited for the disk.
+        failed: clips that could not be written.
+        problem: why the latest clip could not be written; None if it could.
     """
 
     def __init__(
         self,
         folder: Path,
         settings: ClipSettings,
-        tell: Callable[[Clip], None],
+        on_written: Callable[[Clip], None],
         fields: Mapping[str, str] | None = None,
         tidy: Callable[[], object] = lambda: None,
     ) -> None:
         self.written = self.dropped = self.failed = 0
-        self.last_error: str | None = None
-        self.paused: str | None = None
+        self.problem: str | None = None
         self._folder, self._settings, self._fields = folder, settings, fields or {}
-        self._tell, self._tidy = tell, tidy
+        self._on_written, self._tidy = on_written, tidy
         self._waiting: queue.Queue[CutClip | None] = queue.Queue(MAX_WAITING)
         self._thread = threading.Thread(target=self._run, name="clips", daemon=True)
         self._thread.start()
 
     def put(self, clip: CutClip) -> None:
-        """Have a clip written soon; returns at once."""
+        """Queue a clip; return at once."""
         try:
             self._waiting.put_nowait(clip)
         except queue.Full:
             self.dropped += 1
 
     def close(self, timeout_s: float = 30.0) -> None:
-        """Wait until all clips are written, though not longer than the timeout: a disk may hang."""
+        """Wait until all clips are written, but no longer than the timeout: a disk may hang."""
         with suppress(queue.Full):
             self._waiting.put(None, timeout=timeout_s)
             self._thread.join(timeout_s)
 
     def _run(self) -> None:
         with suppress(OSError, AttributeError):
-            # On Linux this is the thread's alone: encoding gives way to listening.
+            # On Linux this is of the thread alone: encoding gives way to listening.
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         with suppress(OSError):
             remove_unfinished(self._folder)
@@ -78,19 +75,15 @@ class ClipWriter:
             try:
                 clip = write_clip(cut, self._folder, self._settings, self._fields)
                 self.written += 1
-                self.paused = None
-                self._tell(clip)
+                self.problem = None
+                self._on_written(clip)
             except Exception as error:  # whatever it was, the next clip is tried
                 self.failed += 1
-                self.last_error = str(error)
-                self.paused = str(error) if isinstance(error, OutputError) else self.paused
-            del cut  # megabytes, which would else be held until the next one
+                self.problem = f"a clip was not written: {error}"
+            del cut  # megabytes, which would otherwise be held until the next one
 
     def _next(self) -> CutClip | None:
         while True:
-            try:
-                self._tidy()
-            except Exception as error:  # clips are written all the same
-                self.last_error = str(error)
+            self._tidy()
             with suppress(queue.Empty):
                 return self._waiting.get(timeout=TIDY_S)

@@ -1,90 +1,69 @@
-"""The recorder's SQLite file: its tables, and how it is opened, made or, where it is damaged, set aside."""
+"""Opening the recorder's SQLite file: to read it as it is, or to write, made if need be and quarantined if damaged."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from birdedge.edge.database.schema import FILE_NAME, SCHEMA, SCHEMA_VERSION
 from birdedge.edge.errors import DiskError, StoreError
 from birdedge.edge.system.atomic_file import is_permanent
 
-FILE_NAME = "birdedge.sqlite"
-SCHEMA_VERSION = 1
-_SCHEMA = """
-CREATE TABLE boots (
-    id INTEGER PRIMARY KEY, boot_id TEXT UNIQUE NOT NULL,
-    offset_s REAL NOT NULL,            -- UTC less boot_s
-    synchronized INTEGER NOT NULL,     -- whether a synchronized clock said so
-    first_offset_s REAL NOT NULL       -- what the clock said before it was synchronized
-);
-CREATE TABLE runs (
-    id INTEGER PRIMARY KEY, boot INTEGER NOT NULL REFERENCES boots, began_s REAL NOT NULL, ended_s REAL,
-    version TEXT NOT NULL, model TEXT NOT NULL, site TEXT NOT NULL
-);
-CREATE TABLE streams (
-    id INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES runs, device TEXT NOT NULL,
-    sample_rate_hz INTEGER NOT NULL, channels INTEGER NOT NULL, began_s REAL NOT NULL
-);
-CREATE TABLE anchors (
-    stream INTEGER NOT NULL REFERENCES streams, sample INTEGER NOT NULL, boot_s REAL NOT NULL,
-    utc_s REAL NOT NULL, synchronized INTEGER NOT NULL
-);
-CREATE TABLE heard (
-    id INTEGER PRIMARY KEY, stream INTEGER NOT NULL REFERENCES streams,
-    began_s REAL NOT NULL, first_sample INTEGER NOT NULL, samples INTEGER NOT NULL
-);
-CREATE TABLE gaps (
-    id INTEGER PRIMARY KEY, boot INTEGER NOT NULL REFERENCES boots, began_s REAL NOT NULL,
-    length_s REAL,                     -- none while it lasts
-    cause TEXT NOT NULL
-);
-CREATE TABLE modes (boot INTEGER NOT NULL REFERENCES boots, boot_s REAL NOT NULL, mode TEXT NOT NULL);
-CREATE TABLE events (
-    id INTEGER PRIMARY KEY, stream INTEGER NOT NULL REFERENCES streams,
-    onset_sample INTEGER NOT NULL, offset_sample INTEGER NOT NULL, onset_s REAL NOT NULL,
-    utc_s REAL NOT NULL, uncertainty_s REAL, corrected INTEGER NOT NULL DEFAULT 0,
-    low_hz REAL NOT NULL, high_hz REAL NOT NULL, peak_hz REAL NOT NULL, score REAL NOT NULL,
-    area_hz_s REAL NOT NULL, snr_db REAL NOT NULL
-);
-CREATE TABLE clips (
-    id INTEGER PRIMARY KEY, path TEXT UNIQUE NOT NULL, stream INTEGER NOT NULL REFERENCES streams,
-    first_sample INTEGER NOT NULL, samples INTEGER NOT NULL, bytes INTEGER NOT NULL, score REAL
-);
-CREATE TABLE state (
-    id INTEGER PRIMARY KEY CHECK (id = 1), run INTEGER NOT NULL REFERENCES runs, boot_s REAL NOT NULL,
-    json TEXT NOT NULL
-);
-CREATE VIEW boot_of_stream AS  -- what turns a sample into boot_s and UTC
-    SELECT streams.id AS stream, streams.run, streams.sample_rate_hz, streams.began_s AS stream_began_s,
-    boots.id AS boot, boots.offset_s
-    FROM streams JOIN runs ON runs.id = streams.run JOIN boots ON boots.id = runs.boot;
-CREATE INDEX events_by_utc ON events (utc_s);
-"""
+BUSY_TIMEOUT_S = 10.0
 
 
-def open_to_read(path: Path) -> sqlite3.Connection:
-    """The file as it is, with nothing changed, checked or waited for. Raises: StoreError where there is none."""
-    if not path.is_file():
-        raise StoreError(f"there is no {path}: name the folder of `birdedge listen --out`")
-    # Where no log lies beside it and none can be made, as on a card in a reader, the file is taken as it is.
-    log = path.with_name(f"{path.name}-wal")
-    immutable = int(not log.exists() and not os.access(path.parent, os.W_OK))
-    return sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=ro&immutable={immutable}", uri=True, timeout=10.0
-    )
-
-
-def open_to_write(path: Path) -> tuple[sqlite3.Connection, Path | None]:
-    """The file, made where there is none, and where a damaged one was put.
+@contextmanager
+def reading(folder: Path) -> Iterator[sqlite3.Connection]:
+    """Open the database of a folder as it is; nothing is changed, checked or waited for.
 
     Raises:
-        StoreError: this user may not write there, the folder is a file, or the database is of a newer birdedge.
+        StoreError: there is none.
+        DiskError: it cannot be read; from the block too.
+    """
+    path = folder / FILE_NAME
+    if not path.is_file():
+        raise StoreError(f"there is no {path}: name the folder of `birdedge listen --out`")
+    # Where there is no log next to it and none can be made, as on a card in a reader, the file is taken as it is.
+    log = path.with_name(f"{path.name}-wal")
+    immutable = int(not log.exists() and not os.access(path.parent, os.W_OK))
+    with database_errors(path):
+        db = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro&immutable={immutable}", uri=True, timeout=BUSY_TIMEOUT_S
+        )
+        try:
+            yield db
+        finally:
+            db.close()
+
+
+@contextmanager
+def database_errors(path: Path) -> Iterator[None]:
+    """Turn an error of SQLite into a `DiskError`."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise DiskError(
+            f"{path} cannot be read or written ({error}): check its disk, and that it is the database of a recorder"
+        ) from error
+
+
+def open_to_write(folder: Path) -> tuple[sqlite3.Connection, Path | None]:
+    """Open or make the database of a folder.
+
+    Returns:
+        The connection, and where a damaged file was moved; None if it was not damaged.
+
+    Raises:
+        StoreError: this user may not write there, the folder is a file, or another version of birdedge wrote it.
         DiskError: the disk is full, read-only or fails.
     """
+    path = folder / FILE_NAME
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         return _open(path)
     except StoreError:
         raise
@@ -109,21 +88,22 @@ def _open(path: Path) -> tuple[sqlite3.Connection, Path | None]:
         db = _connect(path)
     with db:
         version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
+        if version not in (0, SCHEMA_VERSION):
+            age = "a newer" if version > SCHEMA_VERSION else "an older"
             raise StoreError(
-                f"{path} was written by a newer birdedge (schema {version}, this one knows "
-                f"{SCHEMA_VERSION}): update birdedge, or name another folder"
+                f"{path} was written by {age} birdedge (schema {version}, this one uses {SCHEMA_VERSION}): "
+                "use that version, or name another folder"
             )
         if version == 0:
-            db.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+            db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
     return db, quarantined
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout=10.0, isolation_level="DEFERRED", check_same_thread=False)
+    db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level="DEFERRED", check_same_thread=False)
     try:
         db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")  # a commit outlives a power cut
+        db.execute("PRAGMA synchronous = FULL")  # a commit survives a power cut
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError):
             db.close()
@@ -132,7 +112,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _is_permanent(error: OSError | sqlite3.Error, path: Path) -> bool:
-    """As `is_permanent`; since SQLite does not say why it cannot open a file, the system is asked."""
+    """As `is_permanent`; SQLite does not say why it cannot open a file, so the system is asked."""
     if isinstance(error, OSError):
         return is_permanent(error)
     try:
@@ -143,12 +123,12 @@ def _is_permanent(error: OSError | sqlite3.Error, path: Path) -> bool:
 
 
 def _quarantine(path: Path) -> Path:
-    """Gives a damaged file, and what belongs to it, another name; nothing is deleted."""
+    """Give a damaged file, and what belongs to it, another name; nothing is deleted."""
     number = 1
-    while (aside := path.with_name(f"{path.stem}.damaged-{number}{path.suffix}")).exists():
+    while (moved := path.with_name(f"{path.stem}.damaged-{number}{path.suffix}")).exists():
         number += 1
     for suffix in ("", "-wal", "-shm"):
         part = path.with_name(path.name + suffix)
         if part.exists():
-            part.rename(aside.with_name(aside.name + suffix))
-    return aside
+            part.rename(moved.with_name(moved.name + suffix))
+    return moved

@@ -1,221 +1,251 @@
-"""The rows that one run of a recorder writes into the store, and which of them are still being written.
+"""What one run of a recorder writes into its database, and which of its rows are still open.
 
-Used by one thread. What could not be committed is told again: `undo` goes back to the last commit, in memory too.
+Used by one thread. What could not be committed is applied again: `undo` returns to the last commit, in memory too.
 """
 
 from __future__ import annotations
 
+import json
 import logging
+import sqlite3
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from birdedge import __version__
-from birdedge.edge.database.store import Stamp, Store
+from birdedge.edge.database import queries, rows
+from birdedge.edge.database.connection import database_errors, open_to_write
+from birdedge.edge.database.schema import FILE_NAME
 from birdedge.edge.errors import OutputError
-from birdedge.edge.event import Event
-from birdedge.edge.pipeline.timekeeper import Timekeeper
+from birdedge.edge.messages import (
+    AudioHeard,
+    ClipDeleted,
+    ClipFound,
+    ClipWritten,
+    EventDetected,
+    GapEnded,
+    GapStarted,
+    HealthReported,
+    LoadLevelChanged,
+    Message,
+    RunEnded,
+    SamplesLost,
+    StreamEnded,
+    StreamStarted,
+)
+from birdedge.edge.pipeline.timekeeper import UtcOffset
+from birdedge.edge.times import ClockReading, Stamp
 
 log = logging.getLogger(__name__)
 ANCHOR_S = 60.0
-CLOCK_STEP_S = 0.05
-
-
-@dataclass(frozen=True)
-class ClockReading:
-    """What the clocks say at one moment; `synchronized` is None where the system does not tell."""
-
-    boot_s: float
-    utc_s: float
-    synchronized: bool | None
 
 
 @dataclass
 class _OpenRows:
-    """The rows that are still being written; their numbers are 0 where there is none."""
+    """The rows that are still being written; a number is 0 where there is none."""
 
-    offset_s: float
-    synchronized: bool
+    utc: UtcOffset
     boot: int = 0
     run: int = 0
     power_lost: tuple[int, float] | None = None  # the gap, and its beginning in UTC
     stream: int = 0
-    sample_rate_hz: int = 1
-    timebase: Timekeeper = field(default_factory=lambda: Timekeeper(1))
-    anchored_s: float = 0.0
-    heard: int = 0
-    first_sample: int = 0
-    until_sample: int = 0
+    span: int = 0
+    span_begin: Stamp | None = None
+    heard_until_s: float | None = None  # end of the last span that ended
     gap: int = 0
     gap_began_s: float = 0.0
+    gap_before_span: int = 0  # ends where the span begins, which is known more exactly as time passes
+    anchored_s: float = 0.0
+    uncertainty_s: float = 0.0
 
 
 class RunLog:
-    """What the run before left open is closed first: a gap from its last sound until now.
+    """Applies the messages of a run to the database.
 
-    Its cause is "stopped" where that run had ended as it should, else "restart" within one boot and "power lost" after
-    another.
+    What the run before left open is closed first: a gap from its last audio until now. Its cause is "stopped" where
+    that run had stopped cleanly, otherwise "restart" within one boot and "power lost" after another.
 
     Args:
-        folder: where the store is.
-        began: what the clocks said as the run began.
+        folder: of the database.
+        boot_id: of the machine's present boot.
+        began: what the clocks showed when the run began.
+        model, site: of the recorder.
 
     Raises:
-        OutputError: the store cannot be opened or written; from all methods but `undo`.
+        OutputError: the database cannot be opened or written; from all methods but `undo`.
     """
 
     def __init__(self, folder: Path, boot_id: str, began: ClockReading, model: str, site: str) -> None:
+        self.path = folder / FILE_NAME
         self._folder, self._boot_id, self._began = folder, boot_id, began
         self._model, self._site = model, site
-        self._page = _OpenRows(began.utc_s - began.boot_s, bool(began.synchronized))
-        self._safe_page = replace(self._page)
-
-    @cached_property
-    def store(self) -> Store:
-        """Where the rows are; while it cannot be opened, each use tries again."""
-        store = Store(self._folder)
-        if store.quarantined is not None:
-            log.error("the database was damaged; it is kept as %s, and a new one begins", store.quarantined)
-        return store
+        self._open = _OpenRows(UtcOffset())
+        self._open.utc.follow(began)
+        self._committed = self._copy()
 
     @property
-    def offset_s(self) -> float:
-        """UTC less the boot's clock, as it is known now."""
-        return self._page.offset_s
+    def utc(self) -> UtcOffset:
+        """What is known of UTC in this boot."""
+        return self._open.utc
+
+    @cached_property
+    def db(self) -> sqlite3.Connection:
+        """The connection; while the database cannot be opened, each use tries again."""
+        db, quarantined = open_to_write(self._folder)
+        if quarantined is not None:
+            log.error("the database was damaged; it was moved to %s, and a new one was created", quarantined)
+        return db
 
     def commit(self) -> None:
-        """What was written until now outlives a power cut."""
-        self.store.commit()
-        self._safe_page = replace(self._page)
+        """Make durable what was written so far."""
+        with database_errors(self.path):
+            self.db.commit()
+        self._committed = self._copy()
 
     def undo(self) -> None:
-        """Nothing since the last commit was written: SQLite may have undone it where it failed."""
-        with suppress(OutputError):
-            self.store.undo()
-        self._page = replace(self._safe_page)
+        """Forget what was written since the last commit."""
+        with suppress(OutputError, sqlite3.Error):
+            self.db.rollback()
+        self._open = self._committed
+        self._committed = self._copy()
+
+    def close(self) -> None:
+        """Commit, and fold the write-ahead log into the file."""
+        with database_errors(self.path):
+            self.db.commit()
+            self.db.close()
 
     def begin(self) -> None:
-        """The run's first rows, once; as it was when it began, though the disk may have become well only now."""
-        page, began, store = self._page, self._began, self.store
-        if page.run:
+        """Write the first rows of the run, once, as of its beginning: the disk may have recovered only now."""
+        rows_open, began = self._open, self._began
+        if rows_open.run:
             return
-        page.boot = store.begin_boot(self._boot_id, began.utc_s - began.boot_s, bool(began.synchronized))
-        offset_s, synchronized = store.rows(
-            "SELECT offset_s, synchronized FROM boots WHERE id = ?", (page.boot,)
-        )[0]
-        page.offset_s, page.synchronized = offset_s, bool(synchronized)
-        self._close_earlier_run(began)
-        page.run = store.begin_run(page.boot, began.boot_s, __version__, self._model, self._site)
+        with database_errors(self.path):
+            boot, offset_s, synchronized = rows.insert_boot(
+                self.db, self._boot_id, began.utc_s - began.boot_s, bool(began.synchronized)
+            )
+            rows_open.boot = boot
+            if synchronized or not rows_open.utc.synchronized:
+                rows_open.utc = UtcOffset(offset_s, synchronized)
+            self._close_earlier_run(began)
+            rows_open.run = rows.insert_run(self.db, boot, began.boot_s, __version__, self._model, self._site)
 
     def follow_clock(self, now: ClockReading) -> None:
-        """What a synchronized clock says of UTC."""
-        page = self._page
-        offset_s = now.utc_s - now.boot_s
-        if now.synchronized and (not page.synchronized or abs(offset_s - page.offset_s) > CLOCK_STEP_S):
-            self.store.set_offset(page.boot, offset_s, page.timebase.uncertainty_s)
-            page.offset_s, page.synchronized = offset_s, True
-            if page.power_lost is not None:
-                gap, last_utc_s = page.power_lost
-                self.store.end_gap(gap, max(0.0, self._began.boot_s + offset_s - last_utc_s))
-
-    def begin_stream(self, device: str, sample_rate_hz: int, channels: int, now: ClockReading) -> None:
-        """A device was opened; its samples are counted from 0."""
-        page = self._page
-        page.stream = self.store.begin_stream(page.run, device, sample_rate_hz, channels, now.boot_s)
-        page.sample_rate_hz = sample_rate_hz
-        page.timebase = Timekeeper(sample_rate_hz)
-        page.timebase.arrived(0, now.boot_s)
-        page.anchored_s = -ANCHOR_S
-        self.resume(0, now)
-
-    def extend(self, sample: int, now: ClockReading) -> None:
-        """All sound up to `sample` of the stream was heard."""
-        page = self._page
-        page.timebase.arrived(sample, now.boot_s)
-        page.until_sample = sample
-        self.store.set_heard(page.heard, sample - page.first_sample)
-        if now.boot_s - page.anchored_s >= ANCHOR_S:
-            page.anchored_s = now.boot_s
-            self.store.add_anchor(page.stream, sample, now.boot_s, now.utc_s, bool(now.synchronized))
-
-    def skip(self, sample: int, samples: int, cause: str, now: ClockReading) -> None:
-        """After `sample` so many samples were lost, and then sound goes on."""
-        self.extend(sample, now)
-        page = self._page
-        began_s, length_s = page.timebase.boot_s(sample), samples / page.sample_rate_hz
-        self.store.begin_gap(page.boot, began_s, cause, length_s)
-        self._begin_span(sample + samples, began_s + length_s)
-
-    def begin_gap(self, cause: str, boot_s: float) -> None:
-        """Nothing is heard since the last sound, until `resume` or the next stream."""
-        page = self._page
-        if not page.gap:
-            page.gap_began_s = page.timebase.boot_s(page.until_sample) if page.stream else boot_s
-            page.gap = self.store.begin_gap(page.boot, page.gap_began_s, cause)
-
-    def resume(self, sample: int, now: ClockReading) -> None:
-        """Sound is heard again, from that sample of the stream on."""
-        self._end_gap(now.boot_s)
-        self._begin_span(sample, now.boot_s)
-
-    def add_event(self, event: Event) -> None:
-        """An event of the stream closed."""
-        page = self._page
-        boot_s = page.timebase.boot_s(round(event.onset_s * page.sample_rate_hz))
-        uncertainty_s = page.timebase.uncertainty_s if page.synchronized else None
-        stamp = Stamp(boot_s, boot_s + page.offset_s, uncertainty_s)
-        self.store.add_event(page.stream, event, page.sample_rate_hz, stamp)
-
-    def add_clip(self, path: str, first_sample: int, samples: int, size_bytes: int, score: float) -> None:
-        """A clip of the stream lies whole under its name."""
-        self.store.add_clip(path, self._page.stream, first_sample, samples, size_bytes, score)
-
-    def add_mode(self, boot_s: float, mode: str) -> None:
-        """The recorder became lighter, or no longer is."""
-        self.store.add_mode(self._page.boot, boot_s, mode)
-
-    def set_state(self, boot_s: float, state: str) -> None:
-        """How the recorder does, as JSON."""
-        self.store.set_state(self._page.run, boot_s, state)
-
-    def end_run(self, boot_s: float) -> None:
-        """It ended as it should."""
-        self._end_gap(boot_s)
-        self.store.end_run(self._page.run, boot_s)
-
-    def _close_earlier_run(self, now: ClockReading) -> None:
-        """The gap since the last sound of the run before this one."""
-        found = self.store.rows(
-            "SELECT runs.id, runs.boot, runs.began_s, runs.ended_s, boots.offset_s FROM runs "
-            "JOIN boots ON boots.id = runs.boot ORDER BY runs.id DESC LIMIT 1"
-        )
-        if not found:
+        """Correct all UTC of this boot when a synchronized clock gives it."""
+        rows_open = self._open
+        if not rows_open.utc.follow(now) or rows_open.utc.offset_s is None:
             return
-        run, boot, began_s, ended_s, offset_s = found[0]
-        heard = self.store.rows(
-            "SELECT max(began_s + samples * 1.0 / sample_rate_hz) FROM heard JOIN boot_of_stream USING (stream) "
-            "WHERE run = ?",
-            (run,),
-        )[0][0]
-        last_s = ended_s if ended_s is not None else heard if heard is not None else began_s
-        same_boot = boot == self._page.boot
-        until_s = now.boot_s if same_boot else now.utc_s - offset_s  # on that boot's clock
-        cause = "stopped" if ended_s is not None else "restart" if same_boot else "power lost"
-        for gap, gap_began_s in self.store.rows(
-            "SELECT id, began_s FROM gaps WHERE length_s IS NULL AND boot = ?", (boot,)
-        ):
-            self.store.end_gap(int(gap), max(0.0, last_s - gap_began_s))
-        gap = self.store.begin_gap(int(boot), last_s, cause, max(0.0, until_s - last_s))
-        if not same_boot:  # how long it was may show only when a clock is set
-            self._page.power_lost = gap, last_s + offset_s
+        offset_s = rows_open.utc.offset_s
+        with database_errors(self.path):
+            rows.set_offset(self.db, rows_open.boot, offset_s, rows_open.uncertainty_s)
+            if rows_open.power_lost is not None:
+                gap, last_utc_s = rows_open.power_lost
+                rows.end_gap(self.db, gap, self._began.boot_s + offset_s - last_utc_s)
+
+    def apply(self, message: Message) -> None:
+        """Write what a message says."""
+        with database_errors(self.path):
+            self._apply(message)
+
+    def _apply(self, message: Message) -> None:  # noqa: PLR0912  a case per message
+        rows_open = self._open
+        match message:
+            case AudioHeard():
+                self._extend_span(message)
+            case EventDetected():
+                self._add_event(message)
+            case StreamStarted(stamp, source, sample_rate_hz, channels):
+                rows_open.stream = rows.insert_stream(
+                    self.db, rows_open.run, source, sample_rate_hz, channels, stamp.boot_s
+                )
+                rows_open.anchored_s = stamp.boot_s - ANCHOR_S
+                self._end_gap(stamp.boot_s)
+                self._begin_span(stamp)
+            case StreamEnded(stamp):
+                self._end_span(stamp)
+            case GapStarted(stamp, cause):
+                self._end_span(stamp)
+                if not rows_open.gap:
+                    rows_open.gap_began_s = rows_open.heard_until_s or stamp.boot_s
+                    rows_open.gap = rows.insert_gap(self.db, rows_open.boot, rows_open.gap_began_s, cause)
+            case GapEnded(stamp):
+                self._end_gap(stamp.boot_s)
+                self._begin_span(stamp)
+            case SamplesLost(stamp, until, cause):
+                self._end_span(stamp)
+                rows.insert_gap(self.db, rows_open.boot, stamp.boot_s, cause, until.boot_s - stamp.boot_s)
+                rows_open.gap_before_span = 0
+                self._begin_span(until)
+            case ClipWritten():
+                rows.insert_clip(self.db, rows_open.boot, rows_open.stream, message)
+            case ClipFound():
+                rows.insert_found_clip(self.db, message)
+            case ClipDeleted(path):
+                rows.delete_clip(self.db, path)
+            case LoadLevelChanged(stamp, level):
+                rows.insert_load_level(self.db, rows_open.boot, stamp.boot_s, level)
+            case HealthReported(stamp, health):
+                text = json.dumps(asdict(health), ensure_ascii=False)
+                rows.set_health(self.db, rows_open.run, stamp.boot_s, text)
+            case RunEnded(stamp):
+                self._end_gap(stamp.boot_s)
+                rows.end_run(self.db, rows_open.run, stamp.boot_s)
+            case _:
+                pass
+
+    def _extend_span(self, heard: AudioHeard) -> None:
+        rows_open = self._open
+        if not rows_open.span:
+            return
+        rows_open.uncertainty_s = heard.stamp.uncertainty_s
+        rows.extend_span(self.db, rows_open.span, heard.span, heard.stamp)
+        if rows_open.gap_before_span and rows_open.span_begin != heard.span:
+            rows.end_gap(self.db, rows_open.gap_before_span, heard.span.boot_s - rows_open.gap_began_s)
+        rows_open.span_begin = heard.span
+        if heard.reading is not None and heard.reading.boot_s - rows_open.anchored_s >= ANCHOR_S:
+            rows_open.anchored_s = heard.reading.boot_s
+            rows.insert_anchor(self.db, rows_open.stream, heard.stamp.sample, heard.reading)
+
+    def _add_event(self, message: EventDetected) -> None:
+        utc = self._open.utc
+        utc_s = message.onset.boot_s + (utc.offset_s or 0.0)
+        uncertainty_s = message.onset.uncertainty_s if utc.synchronized else None
+        rows.insert_event(self.db, self._open.stream, message, utc_s, uncertainty_s)
+
+    def _begin_span(self, begin: Stamp) -> None:
+        self._open.span = rows.insert_span(self.db, self._open.stream, begin)
+        self._open.span_begin = begin
+
+    def _end_span(self, end: Stamp) -> None:
+        rows_open = self._open
+        if rows_open.span and rows_open.span_begin is not None:
+            rows.extend_span(self.db, rows_open.span, rows_open.span_begin, end)
+            rows_open.span, rows_open.heard_until_s = 0, end.boot_s
 
     def _end_gap(self, boot_s: float) -> None:
-        page = self._page
-        if page.gap:
-            self.store.end_gap(page.gap, boot_s - page.gap_began_s)
-            page.gap = 0
+        rows_open = self._open
+        rows_open.gap_before_span = rows_open.gap
+        if rows_open.gap:
+            rows.end_gap(self.db, rows_open.gap, boot_s - rows_open.gap_began_s)
+            rows_open.gap = 0
 
-    def _begin_span(self, sample: int, boot_s: float) -> None:
-        self._page.heard = self.store.begin_heard(self._page.stream, sample, boot_s)
-        self._page.first_sample = self._page.until_sample = sample
+    def _close_earlier_run(self, now: ClockReading) -> None:
+        """Write the gap since the last audio of the run before this one."""
+        earlier = queries.latest_run(self.db)
+        if earlier is None:
+            return
+        heard_s = queries.last_heard_s(self.db, earlier.run)
+        last_s = next(s for s in (earlier.ended_s, heard_s, earlier.began_s) if s is not None)
+        same_boot = earlier.boot == self._open.boot
+        until_s = now.boot_s if same_boot else now.utc_s - earlier.offset_s  # on the clock of that boot
+        cause = "stopped" if earlier.ended_s is not None else "restart" if same_boot else "power lost"
+        for gap, began_s in queries.open_gaps(self.db, earlier.boot):
+            rows.end_gap(self.db, gap, last_s - began_s)
+        gap = rows.insert_gap(self.db, earlier.boot, last_s, cause, max(0.0, until_s - last_s))
+        if not same_boot:  # how long it lasted may be known only when a clock is set
+            self._open.power_lost = gap, last_s + earlier.offset_s
+
+    def _copy(self) -> _OpenRows:
+        utc = self._open.utc
+        return replace(self._open, utc=UtcOffset(utc.offset_s, utc.synchronized))

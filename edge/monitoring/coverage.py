@@ -1,34 +1,25 @@
-"""What part of the time was heard, and why the rest was not, from the rows of the store alone."""
+"""How much of the time was heard, and why the rest was not, from the rows of the database alone."""
 
 from __future__ import annotations
 
+import sqlite3
 from collections import defaultdict
 from dataclasses import dataclass
 
-from birdedge.edge.database.store import Store
+from birdedge.edge.database import queries
+from birdedge.edge.gap import PAUSED, Gap
 
-PAUSED = "paused by schedule"
 HOUR_S = 3600.0
 
 
 @dataclass(frozen=True)
-class Gap:
-    """Time in which nothing was heard; `length_s` until now where it lasts."""
-
-    utc_s: float
-    length_s: float
-    cause: str
-    lasts: bool = False
-
-
-@dataclass(frozen=True)
 class Coverage:
-    """Seconds heard and expected (not what the schedule left out), by hour of UTC too, and the gaps, oldest first."""
+    """Seconds heard and expected between two times; what the schedule leaves out is not expected."""
 
     heard_s: float
     expected_s: float
-    gaps: tuple[Gap, ...]
-    hours: dict[float, tuple[float, float]]  # start of the hour: heard, expected
+    gaps: tuple[Gap, ...]  # oldest first
+    hours: dict[float, tuple[float, float]]  # UTC at the start of an hour: heard, expected
 
     @property
     def share(self) -> float:
@@ -36,29 +27,17 @@ class Coverage:
         return self.heard_s / self.expected_s if self.expected_s else 1.0
 
 
-def coverage(store: Store, since_utc_s: float, until_utc_s: float) -> Coverage:
-    """Between two moments of UTC, by the clock as it is known now."""
-    spans = store.rows(
-        """SELECT began_s + offset_s, samples * 1.0 / sample_rate_hz
-        FROM heard JOIN boot_of_stream USING (stream)"""
-    )
-    rows = store.rows(
-        """SELECT gaps.began_s + boots.offset_s, gaps.length_s, gaps.cause FROM gaps
-        JOIN boots ON boots.id = gaps.boot ORDER BY 1"""
-    )
+def coverage(db: sqlite3.Connection, since_utc_s: float, until_utc_s: float) -> Coverage:
+    """Return the coverage between two times, by the clock as it is known now."""
     gaps = [
-        Gap(
-            utc_s,
-            max(0.0, until_utc_s - utc_s) if length_s is None else length_s,
-            str(cause),
-            length_s is None,
-        )
-        for utc_s, length_s, cause in rows
+        Gap(utc_s, max(0.0, until_utc_s - utc_s) if length_s is None else length_s, cause, length_s is None)
+        for utc_s, length_s, cause in queries.gaps(db)
     ]
     gaps = [g for g in gaps if g.utc_s < until_utc_s and g.utc_s + g.length_s > since_utc_s]
     hours: dict[float, list[float]] = defaultdict(lambda: [0.0, 0.0])
-    for began_s, length_s in spans:
-        for hour_s, part_s in _by_hour(max(began_s, since_utc_s), min(began_s + length_s, until_utc_s)):
+    for span in queries.spans(db):
+        end_s = min(span.utc_s + span.length_s, until_utc_s)
+        for hour_s, part_s in _by_hour(max(span.utc_s, since_utc_s), end_s):
             hours[hour_s][0] += part_s
             hours[hour_s][1] += part_s
     for gap in gaps:
@@ -72,7 +51,7 @@ def coverage(store: Store, since_utc_s: float, until_utc_s: float) -> Coverage:
 
 
 def _by_hour(begin_s: float, end_s: float) -> list[tuple[float, float]]:
-    """Each hour's start and its part of the time."""
+    """Return the start of each hour, and the part of the time in it."""
     parts = []
     while begin_s < end_s:
         hour_s = begin_s // HOUR_S * HOUR_S

@@ -1,66 +1,70 @@
-"""How a recorder does, from its database alone: `birdedge status`."""
+"""The status of a recorder, from its database alone."""
 
 from __future__ import annotations
 
-import json
 import os
-from dataclasses import asdict, dataclass
+import sqlite3
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
-from birdedge.edge.database.store import Store
+from birdedge.edge.database import queries
+from birdedge.edge.database.connection import reading
 from birdedge.edge.errors import DiskError, OutputError, StoreError
-from birdedge.edge.monitoring.coverage import PAUSED, coverage
+from birdedge.edge.gap import PAUSED, Gap
+from birdedge.edge.health import Health
+from birdedge.edge.monitoring.coverage import coverage
 from birdedge.edge.system.clock import boot_id, monotonic_s
 
+State = Literal["listening", "paused", "no_device", "stalled", "stopped"]
 STALE_S = 15.0
 DAY_S = 86_400.0
 FULL_BYTES = 1_000_000  # a disk with less room is full: SQLite needs some to commit
+SHOWN_GAPS = 10
 
 
 @dataclass(frozen=True)
 class Status:
-    """`state` is listening, paused, deaf (the device is away), stalled (it says nothing any more) or stopped."""
+    """`stalled`: it should be listening, and has not reported audio for some time."""
 
-    state: str
+    state: State
     site: str
     model: str
-    last_sound_s: float | None  # seconds since the last sound that was looked at
+    last_audio_s: float | None  # seconds since the last audio that was analysed
     coverage_today: float
     coverage_since_start: float
     heard_s: float
-    gaps_today: list[dict[str, Any]]
+    gaps_today: tuple[Gap, ...]
     events_today: int
     events: int
     clock_synchronized: bool
-    disk_problem: str | None  # as it is now: a recorder that cannot write cannot say so in its database
-    details: dict[str, Any]  # as the recorder told them last: backlog, disk, temperature and more
+    disk_problem: str | None  # at present: a recorder that cannot write cannot report it in its database
+    health: Health  # as it reported last
 
     @property
     def healthy(self) -> bool:
         """Whether nothing needs a person."""
-        problems = ("clips_paused", "throttled")
         return (
-            self.state in ("listening", "paused")
-            and self.disk_problem is None
-            and not any(self.details.get(name) for name in problems)
+            self.state in ("listening", "paused") and self.disk_problem is None and not self.health.problems
         )
 
 
 def read_status(folder: Path, now_utc_s: float) -> Status:
-    """Of the last run in that folder. Raises: StoreError, DiskError."""
+    """Return the status of the latest run in a folder.
+
+    Raises:
+        StoreError: no recorder has written there.
+        DiskError: the database cannot be read.
+    """
     disk_problem = _disk_problem(folder) if folder.is_dir() else None
     try:
-        store = Store(folder, read_only=True)
-        try:
-            return _status(store, now_utc_s, disk_problem)
-        finally:
-            store.close()
+        with reading(folder) as db:
+            return _status(db, folder, now_utc_s, disk_problem)
     except OutputError as error:
         if disk_problem is None:
             raise
-        raise DiskError(f"{disk_problem}; until then it tells nothing of a recorder") from error
+        raise DiskError(f"{disk_problem}; until then the status of the recorder cannot be read") from error
 
 
 def _disk_problem(folder: Path) -> str | None:
@@ -72,80 +76,78 @@ def _disk_problem(folder: Path) -> str | None:
     return None
 
 
-def _status(store: Store, now_utc_s: float, disk_problem: str | None) -> Status:
-    runs = store.rows(
-        """SELECT runs.began_s, runs.ended_s, runs.site, runs.model, boots.boot_id, boots.offset_s, boots.synchronized
-        FROM runs JOIN boots ON boots.id = runs.boot ORDER BY runs.id DESC LIMIT 1"""
-    )
-    if not runs:
-        raise StoreError(
-            f"{store.path} tells of no run yet: start `birdedge listen --out {store.path.parent}`"
-        )
-    began_s, ended_s, site, model, boot, offset_s, synchronized = runs[0]
-    same_boot = str(boot) == boot_id()
-    now_s = monotonic_s() if same_boot else now_utc_s - offset_s
-    until_utc_s = now_s + offset_s
-    told = store.rows("SELECT boot_s, json FROM state")
-    details: dict[str, Any] = json.loads(str(told[0][1])) if told else {}
-    last = store.rows(
-        """SELECT max(began_s + samples * 1.0 / sample_rate_hz) FROM heard JOIN boot_of_stream USING (stream)
-        WHERE run = (SELECT max(id) FROM runs)"""
-    )[0][0]
-    open_gap = store.rows("SELECT cause FROM gaps WHERE length_s IS NULL ORDER BY id DESC LIMIT 1")
-    state = "listening"
-    if ended_s is not None:
+def _status(db: sqlite3.Connection, folder: Path, now_utc_s: float, disk_problem: str | None) -> Status:
+    run = queries.latest_run(db)
+    if run is None:
+        raise StoreError(f"the database in {folder} holds no run yet: start `birdedge listen --out {folder}`")
+    now_s = monotonic_s() if run.boot_id == boot_id() else now_utc_s - run.offset_s
+    until_utc_s = now_s + run.offset_s
+    last_s = queries.last_heard_s(db, run.run)
+    gap_cause = queries.open_gap_cause(db)
+    state: State = "listening"
+    if run.ended_s is not None:
         state = "stopped"
-    elif open_gap:
-        state = "paused" if str(open_gap[0][0]) == PAUSED else "no_device"
-    elif now_s - (began_s if last is None else last) > STALE_S:
+    elif gap_cause is not None:
+        state = "paused" if gap_cause == PAUSED else "no_device"
+    elif now_s - (run.began_s if last_s is None else last_s) > STALE_S:
         state = "stalled"
     today_s = until_utc_s // DAY_S * DAY_S
-    today, always = coverage(store, today_s, until_utc_s), coverage(store, 0.0, until_utc_s)
-    count = "SELECT count(*) FROM events WHERE utc_s >= ?"
+    today, always = coverage(db, today_s, until_utc_s), coverage(db, 0.0, until_utc_s)
     return Status(
         state,
-        str(site),
-        str(model),
-        None if last is None else round(now_s - last, 1),
+        run.site,
+        run.model,
+        None if last_s is None else round(now_s - last_s, 1),
         today.share,
         always.share,
         always.heard_s,
-        [asdict(gap) for gap in today.gaps],
-        int(store.rows(count, (today_s,))[0][0]),
-        int(store.rows(count, (0.0,))[0][0]),
-        bool(synchronized),
+        today.gaps,
+        queries.count_events(db, today_s),
+        queries.count_events(db),
+        bool(run.synchronized),
         disk_problem,
-        details,
+        Health.from_json(queries.latest_health(db)),
     )
 
 
 def status_page(status: Status) -> str:
-    """Lines for a person."""
-    d = status.details
-    age = "never" if status.last_sound_s is None else f"{status.last_sound_s:.1f} s ago"
+    """Return the status as lines for a person."""
+    health = status.health
+    age = "never" if status.last_audio_s is None else f"{status.last_audio_s:.1f} s ago"
+    clock = "synchronized" if status.clock_synchronized else "not synchronized; timestamps will be corrected"
     lines = [
-        f"{status.state}{f' at {status.site}' if status.site else ''}, {d.get('device', 'no microphone yet')}, "
-        f"with {status.model}",
-        f"last sound {age}, backlog {d.get('backlog_s', 0):.1f} s, {d.get('mode', 'all sound')} looked at",
+        f"{status.state.replace('_', ' ')}{f' at {status.site}' if status.site else ''}, "
+        f"{health.device or 'no microphone yet'}, with {status.model}",
+        f"last audio {age}, backlog {health.backlog_s:.1f} s, analysing {health.load_level or 'all audio'}",
         f"heard {status.coverage_today:.3%} of today, {status.coverage_since_start:.3%} since the start "
         f"({status.heard_s / 3600:.1f} h)",
-        f"{status.events_today} event(s) today, {status.events} in all",
-        "clock "
-        + ("synchronized" if status.clock_synchronized else "NOT synchronized: times are mended when it is"),
+        f"{status.events_today} event(s) today, {status.events} in total",
+        f"clock {clock}",
+        _clips_line(health),
     ]
-    if d.get("free_mb") is not None:
-        lines.append(
-            f"disk: {d['free_mb'] / 1000:.1f} GB free, {d.get('clips_written', 0)} clip(s) written in this run"
-        )
-    if d.get("temperature_c") is not None:
-        lines.append(f"{d['temperature_c']:.0f} degrees C{', THROTTLED' if d.get('throttled') else ''}")
-    problems = (status.disk_problem, d.get("clips_paused"))
+    if health.free_mb is not None:
+        lines.append(f"disk: {health.free_mb / 1000:.1f} GB free")
+    if health.temperature_c is not None:
+        lines.append(f"{health.temperature_c:.0f} degrees C")
+    problems = [status.disk_problem, *health.problems.values()]
     lines += [f"! {problem}" for problem in problems if problem]
     if status.disk_problem:
-        lines.append("! until then a recorder that listens keeps in memory what is new, and this page is old")
-    for gap in status.gaps_today[-10:]:
-        began = datetime.fromtimestamp(gap["utc_s"], UTC).strftime("%H:%M:%S")
         lines.append(
-            f"gap {began} UTC, {gap['length_s']:.1f} s{' and lasting' if gap['lasts'] else ''}: {gap['cause']}"
+            "! a recorder that listens buffers new results in memory until then, and this page is old"
         )
+    for gap in status.gaps_today[-SHOWN_GAPS:]:
+        began = datetime.fromtimestamp(gap.utc_s, UTC).strftime("%H:%M:%S")
+        lines.append(f"gap {began} UTC, {gap.length_s:.1f} s{' so far' if gap.lasts else ''}: {gap.cause}")
     return "\n".join(lines)
+
+
+def _clips_line(health: Health) -> str:
+    counts = [f"{health.clips_written} written"]
+    for count, what in (
+        (health.clips_capped, "left out by max_per_hour"),
+        (health.clips_failed, "failed"),
+        (health.clips_dropped, "dropped"),
+    ):
+        if count:
+            counts.append(f"{count} {what}")
+    return f"clips in this run: {', '.join(counts)}"

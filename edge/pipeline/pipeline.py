@@ -1,4 +1,4 @@
-"""From samples of any rate to mask frames and events: the one path that live sound and archives take."""
+"""The pipeline: from samples of any rate to mask frames and events. Live audio and archives take this one path."""
 
 from __future__ import annotations
 
@@ -19,17 +19,28 @@ from birdedge.edge.pipeline.segmenter import Segmenter, SegmenterOutput
 from birdedge.edge.pipeline.spectrogram import Spectrogram
 
 Float32 = NDArray[np.float32]
-GAP_FRAMES = 1250  # of a gap that are given at once
+GAP_FRAMES = 1250  # the frames of a gap come in pieces of this length
 
 
 class Pipeline:
-    """Push blocks `[samples, channels]`, get masks and events; tell it of gaps; flush at the end.
+    """Masks and events of a stream: push blocks `[samples, channels]`, report gaps, flush at the end.
 
-    Time is counted in samples since the first one; a gap counts too, and its frames have an empty mask. With `denoised`
-    it gives the bird alone too, each stretch without a gap for itself.
+    Frames are counted in samples since the first one. A gap counts too, and its frames have an empty mask. Any
+    division of the stream into blocks gives the same output, bit for bit.
+
+    Args:
+        model: the network and its settings.
+        sample_rate_hz: of the source.
+        channels: of the source.
+        channel: the one to analyse, from 0; None for the mean of all.
+        denoised: also return the bird alone.
+
+    Attributes:
+        heard_samples, lost_samples, gaps: what has passed, at the rate of the source.
 
     Raises:
-        SettingsError: a sample rate or channel that cannot be used.
+        SampleError: a sample rate outside 8000 to 384000 Hz.
+        SettingsError: a channel that the source does not have.
     """
 
     def __init__(
@@ -45,97 +56,73 @@ class Pipeline:
         self._resampler = StreamResampler(sample_rate_hz, card.grid.sample_rate_hz, channels, channel)
         self._spectrogram = Spectrogram(card.grid)
         self._segmenter = Segmenter(model)
+        self._next_model: Model | None = None
         self._tracker = EventTracker(card.events, card.grid)
-        self.heard_samples = 0  # at the source's rate
+        self.heard_samples = 0
         self.lost_samples, self.gaps = 0, 0
-        self._frames = 0  # frames given out
+        self._frames = 0  # returned so far
+        self._empty_level = np.log(card.grid.magnitude_floor)
         self._channels = channels
         self._denoiser = self._new_denoiser() if denoised else None
-        self._skip = 0  # resampled samples to leave out, so that frames after a gap lie on the grid
+        self._skip = 0  # resampled samples to drop, so that frames after a gap lie on the grid
+        self._earlier_nonfinite_chunks = 0  # of models that were replaced
 
     @property
     def nonfinite_samples(self) -> int:
-        """Input samples that were no numbers and were taken as 0."""
+        """Input samples that were NaN or infinite and were taken as 0."""
         return self._resampler.nonfinite_samples
 
     @property
     def nonfinite_chunks(self) -> int:
-        """Chunks for which the network gave no numbers; their mask is empty."""
-        return self._segmenter.nonfinite_chunks
+        """Chunks for which the network returned NaN or infinity; their mask is empty."""
+        return self._earlier_nonfinite_chunks + self._segmenter.nonfinite_chunks
 
     @property
     def missing_samples(self) -> int:
-        """What the next call of the network waits for; less may as well come together, at least 1."""
+        """Samples that the next call of the network waits for, at least 1; fewer may as well come together."""
         samples = self._skip + self._spectrogram.missing_samples(self._segmenter.missing_frames)
         return math.ceil(samples * self.sample_rate_hz / self.card.grid.sample_rate_hz)
 
     def push(self, block: Float32) -> PipelineOutput:
-        """The frames and events that this block completes."""
+        """Return the frames and events that this block completes."""
+        replaced = self._replace_model() if self._next_model is not None else None
         self.heard_samples += len(block)
         samples = self._aligned(self._resampler.push(block))
-        found = self._follow(self._segmenter.push(self._spectrogram.push(samples)))
-        if self._denoiser is None:
-            return found
-        return replace(found, denoised=Sound(self._denoiser.push(block, found.mask), self.sample_rate_hz))
+        output = self._follow(self._segmenter.push(self._spectrogram.push(samples)))
+        if self._denoiser is not None:
+            denoised = Sound(self._denoiser.push(block, output.mask), self.sample_rate_hz)
+            output = replace(output, denoised=denoised)
+        return output if replaced is None else _joined(replaced, output)
 
     def gap(self, samples: int) -> Iterator[PipelineOutput]:
-        """So many samples of the source were lost: end what was running, and begin anew after them.
+        """Skip samples of the source that were lost: close what is open, and start fresh after them.
 
-        The empty frames of a night come in pieces, so that they need not be in memory together.
+        The empty frames come in pieces, so that those of a whole night are never in memory together.
         """
         ended = self.flush()
+        self._take_next_model()
         self.lost_samples += samples
         self.gaps += 1
-        silent, grid = self._begin_anew(), self.card.grid
+        empty_frames = self._restart()
         yield replace(ended, denoised=ended.denoised and replace(ended.denoised, lost_samples=samples))
-        while silent:
-            piece = min(silent, GAP_FRAMES)
-            silent -= piece
-            level = np.full((piece, grid.bins), np.log(grid.magnitude_floor), np.float32)
-            yield PipelineOutput(np.zeros((piece, grid.bins), np.uint8), level, [])
+        while empty_frames:
+            piece = min(empty_frames, GAP_FRAMES)
+            empty_frames -= piece
+            yield self._empty(piece)
 
-    def change(self, model: Model) -> PipelineOutput:
-        """Go on with another form of the network, as after a gap of no length."""
-        ended = self.flush()
-        self._segmenter = Segmenter(model)
-        frames, bins = self._begin_anew(), self.card.grid.bins
-        level = np.full((frames, bins), np.log(self.card.grid.magnitude_floor), np.float32)
-        return PipelineOutput(
-            np.concatenate([ended.mask, np.zeros((frames, bins), np.uint8)]),
-            np.concatenate([ended.level, level]),
-            ended.events,
-            ended.denoised,
-        )
-
-    def _begin_anew(self) -> int:
-        """The next frame lies on the grid of time; returns how many frames there are until then."""
-        grid = self.card.grid
-        passed_samples = self.heard_samples + self.lost_samples
-        resumed = -(-passed_samples * grid.sample_rate_hz // self.sample_rate_hz)
-        first_frame = -(-resumed // grid.hop)
-        self._skip = first_frame * grid.hop - resumed
-        silent = max(0, first_frame - self._frames)
-        self._frames += silent
-        self._tracker = EventTracker(self.card.events, grid, self._frames)
-        if self._denoiser is not None:
-            self._denoiser = self._new_denoiser()
-        return silent
-
-    def _new_denoiser(self) -> Denoiser:
-        """For the sound from now on, and the frames from `_frames` on."""
-        card, grid = self.card, self.card.grid
-        began_s = (self.heard_samples + self.lost_samples) / self.sample_rate_hz
-        first_frame_s = grid.first_frame_s + self._frames * grid.hop_s - began_s
-        return Denoiser(self.sample_rate_hz, self._channels, grid, first_frame_s, card.threshold)
+    def change(self, model: Model) -> None:
+        """Use another form of the network from the next push on, as after a gap of no length."""
+        self._next_model = model
 
     def flush(self) -> PipelineOutput:
-        """The end of the stream: all frames still to come, and every open event."""
+        """End the stream: return all remaining frames, and close every open event."""
         frames = self._spectrogram.push(self._aligned(self._resampler.flush()))
         last_frame = self._spectrogram.flush()
         pieces = [self._segmenter.push(frames), self._segmenter.push(last_frame), self._segmenter.flush()]
-        found = [self._follow(piece) for piece in pieces]
-        mask, level = np.concatenate([f.mask for f in found]), np.concatenate([f.level for f in found])
-        events = [event for f in found for event in f.events] + self._tracker.flush()
+        outputs = [self._follow(piece) for piece in pieces]
+        mask = np.concatenate([output.mask for output in outputs])
+        level = np.concatenate([output.level for output in outputs])
+        events = [event for output in outputs for event in output.events] + self._tracker.flush()
         denoised = None
         if self._denoiser is not None:
             rest = (
@@ -145,6 +132,37 @@ class Pipeline:
             denoised = Sound(np.concatenate(rest), self.sample_rate_hz)
         return PipelineOutput(mask, level, events, denoised)
 
+    def _replace_model(self) -> PipelineOutput:
+        ended = self.flush()
+        self._take_next_model()
+        return _joined(ended, self._empty(self._restart()))
+
+    def _take_next_model(self) -> None:
+        if self._next_model is not None:
+            self._earlier_nonfinite_chunks = self.nonfinite_chunks
+            self._segmenter, self._next_model = Segmenter(self._next_model), None
+
+    def _restart(self) -> int:
+        """Place the next frame on the grid of time; return the number of frames until then."""
+        grid = self.card.grid
+        passed_samples = self.heard_samples + self.lost_samples
+        resumed = -(-passed_samples * grid.sample_rate_hz // self.sample_rate_hz)
+        first_frame = -(-resumed // grid.hop)
+        self._skip = first_frame * grid.hop - resumed
+        empty_frames = max(0, first_frame - self._frames)
+        self._frames += empty_frames
+        self._tracker = EventTracker(self.card.events, grid, self._frames)
+        if self._denoiser is not None:
+            self._denoiser = self._new_denoiser()
+        return empty_frames
+
+    def _new_denoiser(self) -> Denoiser:
+        """Make one for the audio from now on, and the frames from `_frames` on."""
+        card, grid = self.card, self.card.grid
+        began_s = (self.heard_samples + self.lost_samples) / self.sample_rate_hz
+        first_frame_s = grid.first_frame_s + self._frames * grid.hop_s - began_s
+        return Denoiser(self.sample_rate_hz, self._channels, grid, first_frame_s, card.threshold)
+
     def _aligned(self, samples: Float32) -> Float32:
         skipped = min(self._skip, len(samples))
         self._skip -= skipped
@@ -152,9 +170,27 @@ class Pipeline:
 
     def _follow(self, segmented: SegmenterOutput) -> PipelineOutput:
         if not len(segmented):  # most blocks of a microphone complete no call of the network
-            return PipelineOutput(np.zeros((0, self.card.grid.bins), np.uint8), segmented.level, [])
+            return self._empty(0)
         mask = mask_bytes(segmented.mask)
         self._frames += len(mask)
         return PipelineOutput(
             mask, segmented.level, self._tracker.push(mask, segmented.level, segmented.floor)
         )
+
+    def _empty(self, frames: int) -> PipelineOutput:
+        shape = frames, self.card.grid.bins
+        return PipelineOutput(np.zeros(shape, np.uint8), np.full(shape, self._empty_level, np.float32), [])
+
+
+def _joined(first: PipelineOutput, second: PipelineOutput) -> PipelineOutput:
+    """Two consecutive outputs as one."""
+    denoised = second.denoised or first.denoised
+    if first.denoised is not None and second.denoised is not None:
+        samples = np.concatenate([first.denoised.samples, second.denoised.samples])
+        denoised = replace(second.denoised, samples=samples)
+    return PipelineOutput(
+        np.concatenate([first.mask, second.mask]),
+        np.concatenate([first.level, second.level]),
+        first.events + second.events,
+        denoised,
+    )

@@ -1,31 +1,146 @@
-"""Run a source through the pipeline until it ends or is stopped."""
+"""The loop: push the audio of a source through the pipeline, and tell the sinks what came of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import threading
 
-from birdedge.edge.audio.sources import Blocks
+import numpy as np
+from numpy.typing import NDArray
+
+from birdedge.edge.block import Block, Source
+from birdedge.edge.gap import REOPENED
+from birdedge.edge.messages import (
+    AudioHeard,
+    EventDetected,
+    FramesReady,
+    GapEnded,
+    GapStarted,
+    SamplesLost,
+    Sink,
+    StreamEnded,
+    StreamStarted,
+)
 from birdedge.edge.output import PipelineOutput
 from birdedge.edge.pipeline.pipeline import Pipeline
+from birdedge.edge.pipeline.timekeeper import Timekeeper
+
+HEARD_EVERY_S = 0.5  # of audio
 
 
-def listen(
-    pipeline: Pipeline, blocks: Blocks, set_min_block: Callable[[int], None] = lambda _samples: None
-) -> Iterator[PipelineOutput]:
-    """What each block gives, and at the end of the blocks all that was still open.
+def run(
+    source: Source,
+    pipeline: Pipeline,
+    sinks: Sink,
+    stop: threading.Event,
+    timekeeper: Timekeeper | None = None,
+) -> None:
+    """Run a source through a new pipeline until its end, or until `stop` is set.
 
-    `set_min_block` is given the samples that the next call of the network waits for.
+    The sinks get nothing before the source has delivered its first block. What is still open at the end is closed;
+    the sinks stay open.
 
-    An error of the source (a device lost, a damaged file) is raised after what was heard before it was given
-    out.
+    Args:
+        source: where the audio comes from.
+        pipeline: as made for the sample rate and channels of the source.
+        sinks: take the messages of the stream.
+        stop: ends the stream; a live source still delivers what had arrived.
+        timekeeper: of the recorder; by default the nominal rate is exact and there is no UTC.
+
+    Raises:
+        AudioError: from the source, after what it had delivered was analysed and given to the sinks.
+        OutputError: from a sink.
     """
-    try:
-        for gap_samples, block in blocks:
-            if gap_samples:
-                yield from pipeline.gap(gap_samples)
-            yield pipeline.push(block)
-            set_min_block(pipeline.missing_samples)
-    except Exception:
-        yield pipeline.flush()
-        raise
-    yield pipeline.flush()
+    blocks = source.blocks(stop)
+    stream = None
+    while True:
+        try:
+            block = next(blocks, None)
+        except Exception:
+            if stream is not None:
+                stream.end()
+            raise
+        if stream is None:
+            stream = _Stream(source, pipeline, sinks, timekeeper or Timekeeper(), block)
+        if block is None:
+            stream.end()
+            return
+        stream.take(block)
+        source.set_min_block(pipeline.missing_samples)
+
+
+class _Stream:
+    """Counts the samples of one source and turns each block into messages."""
+
+    def __init__(
+        self, source: Source, pipeline: Pipeline, sinks: Sink, timekeeper: Timekeeper, first: Block | None
+    ) -> None:
+        self._pipeline, self._sinks, self._timekeeper = pipeline, sinks, timekeeper
+        self._rate_hz = source.sample_rate_hz
+        self._no_audio = np.zeros((0, source.channels), np.float32)
+        self._sample = self._told_sample = self._frames = 0
+        self._reading = None if first is None else first.arrived
+        timekeeper.begin_stream(self._rate_hz)
+        if first is not None and first.arrived is not None:
+            timekeeper.arrived(first.gap_samples + len(first.samples), first.arrived)
+            timekeeper.begin_span(0)
+        sinks.write(StreamStarted(timekeeper.stamp(0), source.name, self._rate_hz, source.channels))
+
+    def take(self, block: Block) -> None:
+        """Analyse a block, and the gap before it."""
+        if block.gap_samples:
+            self._skip(block)
+        elif block.gap_cause is not None and not len(block.samples):
+            self._sinks.write(GapStarted(self._timekeeper.stamp(self._sample), block.gap_cause))
+        if not len(block.samples):
+            return
+        self._sample += len(block.samples)
+        if block.arrived is not None:
+            self._reading = block.arrived
+            self._timekeeper.arrived(self._sample, block.arrived)
+        self._tell(self._pipeline.push(block.samples), block.samples)
+        if self._sample - self._told_sample >= HEARD_EVERY_S * self._rate_hz:
+            self._told_sample = self._sample
+            heard = AudioHeard(self._timekeeper.stamp(self._sample), self._timekeeper.span, self._reading)
+            self._sinks.write(heard)
+
+    def end(self) -> None:
+        """Close what is open."""
+        pipeline = self._pipeline
+        self._tell(pipeline.flush(), self._no_audio)
+        self._sinks.write(
+            StreamEnded(
+                self._timekeeper.stamp(self._sample),
+                self._rate_hz,
+                pipeline.heard_samples,
+                pipeline.lost_samples,
+                pipeline.gaps,
+                pipeline.nonfinite_samples,
+                pipeline.nonfinite_chunks,
+            )
+        )
+
+    def _skip(self, block: Block) -> None:
+        """The gap before a block: what was open closes, then the clock or the count says when audio goes on."""
+        timekeeper, cause = self._timekeeper, block.gap_cause or "overrun"
+        before = timekeeper.stamp(self._sample)
+        lost_samples = block.gap_samples
+        for output in self._pipeline.gap(block.gap_samples):
+            self._tell(output, self._no_audio, lost_samples)
+            lost_samples = 0  # the other outputs are of the same gap
+        self._sample += block.gap_samples
+        self._told_sample = self._sample
+        if cause in REOPENED:
+            timekeeper.reopened(self._sample)
+            if block.arrived is not None:
+                timekeeper.arrived(self._sample + len(block.samples), block.arrived)
+        timekeeper.begin_span(self._sample)
+        after = timekeeper.span
+        self._sinks.write(GapEnded(after, cause) if cause in REOPENED else SamplesLost(before, after, cause))
+
+    def _tell(self, output: PipelineOutput, audio: NDArray[np.float32], lost_samples: int = 0) -> None:
+        stamp = self._timekeeper.stamp
+        self._sinks.write(FramesReady(stamp(self._sample), self._frames, output, audio, lost_samples))
+        self._frames += len(output.mask)
+        for event in output.events:
+            onset, offset = (round(s * self._rate_hz) for s in (event.onset_s, event.offset_s))
+            self._sinks.write(EventDetected(stamp(onset), stamp(offset), event))

@@ -1,62 +1,170 @@
-"""From samples to time: a line through what the clock said as sound arrived.
+"""The timekeeper: the only place that knows when a sample was.
 
-Sound arrives late, by a delay that changes, and never early; so of each half minute the arrival that was least late
-counts. The slope of the line through these is the crystal's own rate: microphones differ from their nominal rate by
-50 ppm and more, which is four seconds a day.
+Samples arrive late by a delay that changes, and never early. Of each half minute the least late arrival counts.
+The slope of the line through these is the true rate of the crystal: microphones are off their nominal rate by 50 ppm
+and more, which is four seconds per day. Where the device was opened again, the count of lost samples is a guess, so
+the line continues with the same slope at an offset of its own. UTC is the boot clock plus an offset, which a
+synchronized clock corrects.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import numpy as np
 
+from birdedge.edge.times import ClockReading, Stamp
+
 WINDOW_S = 30.0
-MAX_WINDOWS = 240  # two hours: a crystal follows the day's temperature
-MIN_WINDOWS = 10  # until then the nominal rate is the better guess
-MAX_DRIFT = 1e-3  # more is no crystal but lost sound
+MAX_WINDOWS = 240  # two hours: a crystal follows the temperature of the day
+MIN_WINDOWS = 10  # with fewer, the nominal rate is the better guess
+MAX_DRIFT = 1e-3  # more is lost audio, not a crystal
 ARRIVAL_S = 0.2  # how late the least late arrival may be
+CLOCK_STEP_S = 0.05  # a smaller correction of UTC is not worth rewriting every time
+
+
+class UtcOffset:
+    """UTC less the boot clock: the first reading, until a synchronized clock corrects it.
+
+    Attributes:
+        offset_s: None before the first reading.
+        synchronized: whether a synchronized clock has confirmed it.
+    """
+
+    def __init__(self, offset_s: float | None = None, synchronized: bool = False) -> None:
+        self.offset_s, self.synchronized = offset_s, synchronized
+
+    def follow(self, reading: ClockReading) -> bool:
+        """Take a reading; return whether it corrected the offset."""
+        offset_s = reading.utc_s - reading.boot_s
+        if self.offset_s is None:
+            self.offset_s, self.synchronized = offset_s, bool(reading.synchronized)
+            return False
+        corrected = bool(reading.synchronized) and (
+            not self.synchronized or abs(offset_s - self.offset_s) > CLOCK_STEP_S
+        )
+        if corrected:
+            self.offset_s, self.synchronized = offset_s, True
+        return corrected
+
+
+@dataclass
+class _Segment:
+    """Samples that were counted without a guess: `windows` holds the least late arrival of each half minute."""
+
+    first_sample: int
+    windows: list[tuple[float, float]] = field(default_factory=list)  # nominal seconds, seconds of lateness
+    late_s: float = 0.0  # of the line, where the nominal time is 0
 
 
 class Timekeeper:
-    """Tell it of each arrival (`sample`: how many had been heard then), ask it when a sample was.
+    """Stamps the samples of one stream after another.
+
+    Without clock readings, as for a recording, the nominal rate is exact and there is no UTC.
+
+    Args:
+        reading: what the clocks show at the start.
+        utc_offset: what is known of UTC from earlier in this boot.
 
     Attributes:
-        drift: the crystal's rate less the nominal, as a share of it (50e-6 is 50 ppm); 0 until it is known.
-        uncertainty_s: how far a time may be off, the boot's clock taken as true.
+        drift: (true rate - nominal rate) / nominal rate; 50e-6 is 50 ppm. 0 until it is known.
+        uncertainty_s: the largest error of a time, if the boot clock is right.
+        span: stamp of the first sample since the last gap.
     """
 
-    def __init__(self, sample_rate_hz: int) -> None:
-        self.sample_rate_hz = sample_rate_hz
+    span: Stamp
+
+    def __init__(self, reading: ClockReading | None = None, utc_offset: UtcOffset | None = None) -> None:
+        self._utc_offset = utc_offset or UtcOffset()
+        self._boot_s = 0.0  # as last read
+        if reading is not None:
+            self._follow_clock(reading)
+        self.begin_stream(1)
+
+    def begin_stream(self, sample_rate_hz: int) -> None:
+        """Count samples from 0 again: a device was opened, perhaps another one."""
+        self._sample_rate_hz = sample_rate_hz
+        self._segments = [_Segment(0, late_s=self._boot_s)]
         self.drift = 0.0
         self.uncertainty_s = ARRIVAL_S
-        self._windows: list[
-            tuple[float, float]
-        ] = []  # nominal seconds and lateness of the least late in each
-        self._late_s = 0.0
+        self.begin_span(0)
 
-    def arrived(self, sample: int, boot_s: float) -> None:
-        """The sound up to `sample` had arrived when the boot's clock showed `boot_s`."""
-        nominal_s = sample / self.sample_rate_hz
-        point = nominal_s, boot_s - nominal_s
-        if not self._windows or nominal_s // WINDOW_S > self._windows[-1][0] // WINDOW_S:
-            self._windows = [*self._windows[1 - MAX_WINDOWS :], point]
-        elif point[1] < self._windows[-1][1]:
-            self._windows[-1] = point
+    def begin_span(self, sample: int) -> None:
+        """Audio is heard from `sample` on; samples before it were lost, and it is known how many."""
+        self._span_follows_line = sample == self._segments[-1].first_sample
+        self.span = self.stamp(sample)
+
+    def reopened(self, sample: int) -> None:
+        """Audio is heard from `sample` on, after a loss of which only the clock knows how long it was.
+
+        The next arrival, told before anything else, says when.
+        """
+        self._segments.append(_Segment(sample, late_s=self._boot_s - sample / self._sample_rate_hz))
+
+    def arrived(self, sample: int, reading: ClockReading) -> None:
+        """Take the clocks as they were when all audio up to `sample` had arrived."""
+        self._follow_clock(reading)
+        segment = self._segments[-1]
+        nominal_s = sample / self._sample_rate_hz
+        point = nominal_s, reading.boot_s - nominal_s
+        windows = segment.windows
+        if not windows or nominal_s // WINDOW_S > windows[-1][0] // WINDOW_S:
+            windows.append(point)
+            self._forget_old_windows()
+        elif point[1] < windows[-1][1]:
+            windows[-1] = point
         else:
             return
         self._fit()
+        if self._span_follows_line and len(windows) <= MIN_WINDOWS:
+            self.span = self.stamp(self.span.sample)
 
-    def boot_s(self, sample: int) -> float:
-        """What the boot's clock showed when that sample was heard."""
-        return sample / self.sample_rate_hz * (1 - self.drift) + self._late_s
+    def stamp(self, sample: int) -> Stamp:
+        """Return when that sample was heard."""
+        segment = next((s for s in reversed(self._segments) if s.first_sample <= sample), self._segments[0])
+        nominal_s = sample / self._sample_rate_hz
+        return self._stamp(sample, nominal_s - self.drift * nominal_s + segment.late_s)
+
+    def now(self, reading: ClockReading) -> Stamp:
+        """Return the stamp of a moment without audio; its sample is 0."""
+        self._follow_clock(reading)
+        return self._stamp(0, reading.boot_s)
+
+    def _stamp(self, sample: int, boot_s: float) -> Stamp:
+        offset = self._utc_offset
+        utc_s = None if offset.offset_s is None else boot_s + offset.offset_s
+        return Stamp(sample, boot_s, utc_s, self.uncertainty_s, offset.synchronized)
+
+    def _follow_clock(self, reading: ClockReading) -> None:
+        self._boot_s = reading.boot_s
+        self._utc_offset.follow(reading)
+
+    def _forget_old_windows(self) -> None:
+        excess = sum(len(segment.windows) for segment in self._segments) - MAX_WINDOWS
+        while excess > 0:
+            if not self._segments[0].windows:
+                self._segments.pop(0)
+                continue
+            self._segments[0].windows.pop(0)
+            excess -= 1
 
     def _fit(self) -> None:
-        nominal_s, late_s = np.array(self._windows).T
+        """Fit one slope to all segments, and one offset to each."""
+        points = [np.array(s.windows).reshape(-1, 2).T for s in self._segments]
         slope = 0.0
-        if len(nominal_s) >= MIN_WINDOWS:
-            # The last window may still find a less late arrival.
-            slope = float(np.polyfit(nominal_s[:-1], late_s[:-1], 1)[0])
+        if sum(p.shape[1] for p in points) >= MIN_WINDOWS:
+            complete = [
+                *points[:-1],
+                points[-1][:, :-1],
+            ]  # the last window may still find a less late arrival
+            centred = [p - p.mean(axis=1, keepdims=True) for p in complete if p.shape[1]]
+            variance = sum(float(x @ x) for x, _ in centred)
+            slope = sum(float(x @ y) for x, y in centred) / variance if variance else 0.0
             slope = slope if abs(slope) <= MAX_DRIFT else 0.0
         self.drift = -slope
-        rest_s = late_s - slope * nominal_s
-        self._late_s = float(rest_s.min()) if len(rest_s) < MIN_WINDOWS else float(np.median(rest_s))
-        self.uncertainty_s = ARRIVAL_S + float(np.abs(rest_s - self._late_s).max())
+        for segment, (nominal_s, late_s) in zip(self._segments, points, strict=True):
+            if len(nominal_s):
+                rest_s = late_s - slope * nominal_s
+                enough = len(rest_s) >= MIN_WINDOWS
+                segment.late_s = float(np.median(rest_s) if enough else rest_s.min())
+                self.uncertainty_s = ARRIVAL_S + float(np.abs(rest_s - segment.late_s).max())

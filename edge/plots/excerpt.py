@@ -1,8 +1,9 @@
-"""A part of a recording with its mask and events, for pictures."""
+"""An excerpt of a recording, with its mask and events, for figures."""
 
 from __future__ import annotations
 
 import math
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,18 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdedge.edge.audio.file import AudioFile
-from birdedge.edge.audio.sources import FAST_BLOCK_SAMPLES
+from birdedge.edge.audio.sources import file_source
 from birdedge.edge.errors import AudioFileError, SettingsError
 from birdedge.edge.event import Event
+from birdedge.edge.messages import EventDetected, FramesReady, Message
 from birdedge.edge.models.model import Model
-from birdedge.edge.output import PipelineOutput
 from birdedge.edge.pipeline.pipeline import Pipeline
-from birdedge.edge.pipeline.run import listen
+from birdedge.edge.pipeline.run import run
 
 
 @dataclass(frozen=True, eq=False)
-class Window:
-    """Frames `first_frame` and on; events that reach into them."""
+class Excerpt:
+    """Consecutive frames of a recording, and the events that reach into them."""
 
     first_frame: int
     mask: NDArray[np.uint8]  # [frames, bins]
@@ -29,11 +30,17 @@ class Window:
     events: list[Event]
 
 
-def segment_window(
+def segment_excerpt(
     model: Model, path: Path, start_s: float, duration_s: float, channel: int | None = None
-) -> Window:
-    """Segments from the recording's start, as always, and keeps the frames in `start_s` and `duration_s`
-    after it.
+) -> Excerpt:
+    """Segment a recording from its start, as always, and return the frames of an excerpt.
+
+    Args:
+        model: to segment with.
+        path: the recording.
+        start_s: of the excerpt, in the recording.
+        duration_s: of the excerpt.
+        channel: the one to analyse, from 0; None for the mean of all.
 
     Raises:
         SettingsError: a start before the recording, or no duration.
@@ -45,25 +52,44 @@ def segment_window(
             "give 0 s or more, and more than 0 s"
         )
     grid = model.card.grid
-    first, last = round(start_s / grid.hop_s), math.ceil((start_s + duration_s) / grid.hop_s)
-    kept: list[PipelineOutput] = []
-    events: list[Event] = []
-    at = 0
-    with AudioFile(path) as file:
-        pipeline = Pipeline(model, file.sample_rate_hz, file.channels, channel)
-        # Longer than the longest event: so that all that reach into the window have closed.
-        enough_s = start_s + duration_s + model.card.events.max_duration_s + 1.0
-        for found in listen(pipeline, ((0, block) for block in file.blocks(FAST_BLOCK_SAMPLES))):
-            inside = slice(max(0, first - at), max(0, last - at))
-            kept.append(PipelineOutput(found.mask[inside], found.level[inside], []))
-            events += [
-                e for e in found.events if e.first_frame < last and e.first_frame + len(e.mask) > first
-            ]
-            at += len(found.mask)
-            if at * grid.hop_s > enough_s:
-                break
-    if at <= first:
-        raise AudioFileError(f"{path} is {at * grid.hop_s:.1f} s long; give a --start before that")
-    return Window(
-        first, np.concatenate([f.mask for f in kept]), np.concatenate([f.level for f in kept]), events
+    stop = threading.Event()
+    sink = _ExcerptSink(
+        round(start_s / grid.hop_s),
+        math.ceil((start_s + duration_s) / grid.hop_s),
+        # Longer than the longest event, so that every event that reaches into the excerpt has closed.
+        (start_s + duration_s + model.card.events.max_duration_s + 1.0) / grid.hop_s,
+        stop,
     )
+    with AudioFile(path) as file:
+        run(file_source(file), Pipeline(model, file.sample_rate_hz, file.channels, channel), sink, stop)
+    if sink.frames <= sink.first:
+        raise AudioFileError(f"{path} is {sink.frames * grid.hop_s:.1f} s long; give a --start before that")
+    return Excerpt(sink.first, np.concatenate(sink.masks), np.concatenate(sink.levels), sink.events)
+
+
+class _ExcerptSink:
+    """Keeps the frames `[first, last)` and sets `stop` after `enough` frames."""
+
+    def __init__(self, first: int, last: int, enough: float, stop: threading.Event) -> None:
+        self.first, self.frames = first, 0
+        self.masks: list[NDArray[np.uint8]] = []
+        self.levels: list[NDArray[np.float32]] = []
+        self.events: list[Event] = []
+        self._last, self._enough, self._stop = last, enough, stop
+
+    def write(self, message: Message) -> None:
+        if isinstance(message, FramesReady):
+            output = message.output
+            inside = slice(max(0, self.first - self.frames), max(0, self._last - self.frames))
+            self.masks.append(output.mask[inside])
+            self.levels.append(output.level[inside])
+            self.frames += len(output.mask)
+            if self.frames > self._enough:
+                self._stop.set()
+        elif isinstance(message, EventDetected):
+            event = message.event
+            if event.first_frame < self._last and event.first_frame + len(event.mask) > self.first:
+                self.events.append(event)
+
+    def close(self) -> None:
+        """Nothing is open."""

@@ -1,45 +1,47 @@
-"""A microphone that is listened to for ever: opened again whenever it is lost, dead, flat or at a wrong rate."""
+"""A microphone that is opened again whenever it is lost, silent, flat or at a wrong rate."""
 
 from __future__ import annotations
 
 import logging
 import math
 import threading
-import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from birdedge.edge.audio.devices import forget_devices
 from birdedge.edge.audio.microphone import Microphone
+from birdedge.edge.block import Block
 from birdedge.edge.errors import DeviceError, DeviceLostError
-from birdedge.edge.monitoring.coverage import PAUSED
+from birdedge.edge.gap import PAUSED, GapCause
 from birdedge.edge.recorder.schedule import Schedule
-from birdedge.edge.system.clock import monotonic_s
+from birdedge.edge.system.clock import read_clocks
+from birdedge.edge.times import ClockReading
 
 FIRST_WAIT_S, MAX_WAIT_S = 0.5, 30.0
-GOOD_S = 60.0  # sound for so long, and the next loss is waited for shortly again
-FLAT_S = 30.0  # one value, zeros mostly, for so long is a dead microphone
-SCHEDULE_EVERY_S = 1.0  # not once, at its next change: a clock may be set meanwhile
+STEADY_S = 60.0  # after this much audio, the next loss is retried quickly again
+FLAT_S = 30.0  # one constant value, mostly zero, for this long is a dead microphone
+SCHEDULE_EVERY_S = 1.0  # not once, at its next change: the clock may be set meanwhile
 RATE_S, RATE_TOLERANCE = 20.0, 0.02
-WRONG_S = 3.0  # of a wrong rate: what was only held up, or was lost at once, is in the count by then
+WRONG_RATE_S = 3.0  # what was only delayed, or lost at once, is in the count by then
 
 log = logging.getLogger(__name__)
-Blocks = Iterator[tuple[int, NDArray[np.float32]]]
 
 
 class ReconnectingMicrophone:
-    """Blocks of a microphone without end; what was lost in between is a gap of known length and cause.
+    """A `Source` that never ends by itself: losses are gaps of a known length and cause.
 
     Args:
         microphone: not opened yet.
         schedule: when to listen; the microphone is closed at all other times.
-        lost: called as soon as nothing is heard any more, `cause` saying why.
-        waiting: called every second that the schedule leaves out.
+        gap_started: called when there is no stream yet, and none can begin; the cause says why.
+        paused: called every second while the schedule is closed.
+        read: reads the clocks.
+        first_wait_s: time until the first attempt to open a lost device; it doubles up to 30 s.
 
     Attributes:
-        cause: why nothing is, or was last, heard: "device lost", "overrun" or "paused by schedule".
         losses: how often the device was lost.
     """
 
@@ -47,117 +49,144 @@ class ReconnectingMicrophone:
         self,
         microphone: Microphone,
         schedule: Schedule,
-        lost: Callable[[], None],
-        waiting: Callable[[], None],
+        gap_started: Callable[[GapCause], None],
+        paused: Callable[[], None],
+        read: Callable[[], ClockReading] = read_clocks,
+        first_wait_s: float = FIRST_WAIT_S,
     ) -> None:
-        self.microphone = microphone
-        self.cause = ""
         self.losses = 0
-        self._schedule, self._lost, self._waiting = schedule, lost, waiting
-        self._wait_s = FIRST_WAIT_S
+        self._microphone, self._schedule = microphone, schedule
+        self._gap_started, self._paused, self._read = gap_started, paused, read
+        self._first_wait_s = self._wait_s = first_wait_s
+        self._in_stream = self._is_paused = False
+
+    @property
+    def name(self) -> str:
+        """The name of the open device."""
+        return self._microphone.name
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """The rate of the open device."""
+        return self._microphone.sample_rate_hz
+
+    @property
+    def channels(self) -> int:
+        """Channels captured."""
+        return self._microphone.channels
+
+    def set_min_block(self, samples: int) -> None:
+        """See `Microphone.set_min_block`."""
+        self._microphone.set_min_block(samples)
 
     def open(self, stop: threading.Event) -> bool:
-        """Waits for the schedule, and tries until the device can be opened; False where `stop` was set before."""
-        told = ""
+        """Wait for the schedule and for the device; return False if `stop` was set before."""
+        reported = ""
         while self._wait_for_schedule(stop):
             try:
-                self.microphone.open()
-                return True
+                self._microphone.open()
             except DeviceError as error:
-                if str(error) != told:  # once, not at every try
-                    told = str(error)
-                    self.cause = "device lost"
-                    self._lost()
-                    log.warning("%s; trying again until it is there", told)
-            stop.wait(self._wait_s)
-            self._wait_s = min(2 * self._wait_s, MAX_WAIT_S)
-            forget_devices()
+                if str(error) != reported:  # once, not at every attempt
+                    reported = str(error)
+                    self._report_gap("device lost")
+                    log.warning("%s; trying again until it is available", reported)
+            else:
+                return True
+            self._back_off(stop)
         return False
 
-    def blocks(self, stop: threading.Event) -> Blocks:
-        """How many samples were lost just before a block, and the block `[samples, channels]`, until `stop` is set.
-
-        A block may be empty.
+    def blocks(self, stop: threading.Event) -> Iterator[Block]:
+        """Yield audio until `stop` is set. An empty block marks the start of a gap, the block after it the end.
 
         Raises:
-            DeviceError: the device came back with another sample rate, with which no stream can go on.
+            DeviceError: the device came back with another sample rate, so that the stream cannot continue.
         """
-        rate_hz = self.microphone.sample_rate_hz
-        began_s, passed_samples = monotonic_s(), 0
+        rate_hz = self.sample_rate_hz
+        self._in_stream = True
+        heard = self._read()
+        cause: GapCause | None = None
         while True:
             try:
-                for gap_samples, block in self._watched(stop):
-                    self.cause = "overrun"
-                    passed_samples += gap_samples + len(block)
-                    yield gap_samples, block
+                for block in self._watched(stop):
+                    whole = block
+                    if cause is not None:
+                        whole = _after_gap(block, heard, cause, rate_hz)
+                        log.info("listening to %r again after %.1f s", self.name, whole.gap_samples / rate_hz)
+                        cause = None
+                    heard = block.arrived or heard
+                    yield whole
                 if stop.is_set():
                     return
-                self._pause()
+                cause = PAUSED
             except DeviceLostError as error:
-                self.cause = "device lost"
+                cause = "device lost"
                 self.losses += 1
-                self._lost()
-                log.warning("%s; trying again until it delivers", error)
-            cause = self.cause
-            self.microphone.close()
+                log.warning("%s; trying again until it delivers audio", error)
+            yield Block(np.zeros((0, self.channels), np.float32), gap_cause=cause)
+            self._microphone.close()
             forget_devices()
             if cause == "device lost":
-                stop.wait(self._wait_s)
-                self._wait_s = min(2 * self._wait_s, MAX_WAIT_S)
+                self._back_off(stop)
             if not self.open(stop):
                 return
-            if self.microphone.sample_rate_hz != rate_hz:
+            if self.sample_rate_hz != rate_hz:
                 raise DeviceError(
-                    f"{self.microphone.device.name!r} came back with {self.microphone.sample_rate_hz} Hz instead of "
-                    f"{rate_hz}: start birdedge again, or name the rate with --rate"
+                    f"{self.name!r} came back with {self.sample_rate_hz} Hz instead of {rate_hz}: start birdedge "
+                    "again, or set the rate with --rate"
                 )
-            away_samples = max(1, round((monotonic_s() - began_s) * rate_hz) - passed_samples)
-            passed_samples += away_samples
-            log.info(
-                "listening to %r again after %.1f s", self.microphone.device.name, away_samples / rate_hz
-            )
-            self.cause = cause
-            yield away_samples, np.zeros((0, self.microphone.channels), np.float32)
 
-    def _pause(self) -> None:
-        if self.cause != PAUSED:
-            self.cause = PAUSED
-            log.info(PAUSED)
-        self._lost()
+    def _back_off(self, stop: threading.Event) -> None:
+        stop.wait(self._wait_s)
+        self._wait_s = min(2 * self._wait_s, MAX_WAIT_S)
+        forget_devices()
 
     def _wait_for_schedule(self, stop: threading.Event) -> bool:
-        """Whether to listen; not before the schedule is open, False where `stop` was set."""
-        if not self._schedule.is_open(time.time()):
-            self._pause()
-        while not stop.is_set() and not self._schedule.is_open(time.time()):
-            self._waiting()
+        """Return whether to listen: not before the schedule is open, and not after `stop` was set."""
+        while not stop.is_set() and not self._schedule.is_open(self._read().utc_s):
+            if not self._is_paused:
+                self._is_paused = True
+                log.info(PAUSED)
+                self._report_gap(PAUSED)
+            self._paused()
             stop.wait(SCHEDULE_EVERY_S)
+        self._is_paused = False
         return not stop.is_set()
 
-    def _watched(self, stop: threading.Event) -> Blocks:
-        """The microphone's own blocks while they can be sound and the schedule is open."""
-        name, rate_hz = self.microphone.device.name, self.microphone.sample_rate_hz
-        opened_s, asked_s, wrong_s, flat_samples = monotonic_s(), 0.0, math.inf, 0
-        for gap_samples, block in self.microphone.blocks(stop):
-            yield gap_samples, block
-            flat_samples = flat_samples + len(block) if _is_flat(block) else 0
+    def _report_gap(self, cause: GapCause) -> None:
+        if not self._in_stream:  # a stream reports its own gaps
+            self._gap_started(cause)
+
+    def _watched(self, stop: threading.Event) -> Iterator[Block]:
+        """Yield the blocks of the microphone while they can be audio and the schedule is open."""
+        name, rate_hz = self.name, self.sample_rate_hz
+        opened_s, asked_s, wrong_s, flat_samples = self._read().boot_s, 0.0, math.inf, 0
+        for block in self._microphone.blocks(stop):
+            yield block
+            flat_samples = flat_samples + len(block.samples) if _is_flat(block.samples) else 0
             if flat_samples >= FLAT_S * rate_hz:
-                raise DeviceLostError(f"{name!r} delivered one and the same value for {FLAT_S:g} s")
-            samples, open_s = self.microphone.delivered_samples, monotonic_s() - opened_s
+                raise DeviceLostError(f"{name!r} delivered one constant value for {FLAT_S:g} s")
+            now = self._read()
+            samples, open_s = self._microphone.delivered_samples, now.boot_s - opened_s
             right = open_s < RATE_S or abs(samples / (open_s * rate_hz) - 1) <= RATE_TOLERANCE
             wrong_s = math.inf if right else min(wrong_s, open_s)
-            if open_s - wrong_s >= WRONG_S:
+            if open_s - wrong_s >= WRONG_RATE_S:
                 raise DeviceLostError(
-                    f"{name!r} delivered {samples / open_s:.0f} samples a second, not the {rate_hz} it promised"
+                    f"{name!r} delivered {samples / open_s:.0f} samples per second instead of {rate_hz}"
                 )
-            if open_s >= GOOD_S:
-                self._wait_s = FIRST_WAIT_S
+            if open_s >= STEADY_S:
+                self._wait_s = self._first_wait_s
             if open_s - asked_s >= SCHEDULE_EVERY_S:
                 asked_s = open_s
-                if not self._schedule.is_open(time.time()):
+                if not self._schedule.is_open(now.utc_s):
                     return
 
 
-def _is_flat(block: NDArray[np.float32]) -> bool:
-    """Whether all values are one, or none is a number."""
-    return bool((block == block[:1]).all() or not np.isfinite(block).any())
+def _after_gap(block: Block, heard: ClockReading, cause: GapCause, rate_hz: int) -> Block:
+    """The first block of a device that was opened again; the clock says how much was lost."""
+    first_s = (block.arrived or heard).boot_s - len(block.samples) / rate_hz
+    return replace(block, gap_samples=max(1, round((first_s - heard.boot_s) * rate_hz)), gap_cause=cause)
+
+
+def _is_flat(samples: NDArray[np.float32]) -> bool:
+    """Return whether all samples are equal, or all are NaN or infinite."""
+    return bool((samples == samples[:1]).all() or not np.isfinite(samples).any())

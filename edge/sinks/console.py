@@ -1,89 +1,108 @@
-"""What `birdedge listen` prints: its events, or the bird alone as raw sound."""
+"""What `birdedge listen` prints: events, and a summary at the end."""
 
 from __future__ import annotations
 
 import sys
 import threading
 
-import click
+from birdedge.edge.system.stdout import print_line
 
-from birdedge.edge.audio.writer import AudioWriter
-from birdedge.edge.cli.options import print_line
-from birdedge.edge.errors import OutputError, SettingsError
-from birdedge.edge.formats import text_table as event_table
-from birdedge.edge.output import PipelineOutput
-from birdedge.edge.pipeline.pipeline import Pipeline
+from birdedge.edge.errors import OutputError
+from birdedge.edge.formats import text_table
+from birdedge.edge.messages import EventDetected, Message, Sink, StreamEnded, StreamStarted
+from birdedge.edge.sinks.elapsed import ElapsedTime
 from birdedge.edge.sinks.table_file import event_json
 
 
 class ConsoleSink:
-    """Standard output while something is listened to; sets `stop` where nobody reads it any more.
+    """Prints events on standard output as they end; sets `stop` when nobody reads them any more.
 
     Args:
-        as_json: JSON Lines, or a readable table; None for a table on a terminal alone.
-        sound: the bird alone in place of events.
-
-    Attributes:
-        events: how many there were.
-
-    Raises:
-        SettingsError: both were asked for, or sound on a terminal.
+        as_table: a readable table, or JSON Lines.
+        stop: set when the reader of standard output is gone.
+        name: how JSON names the recording; None for the name of the source.
     """
 
-    def __init__(self, as_json: bool | None, sound: bool, stop: threading.Event) -> None:
-        terminal = sys.stdout is not None and sys.stdout.isatty()
-        if sound and as_json is not None:
-            raise SettingsError(
-                "standard output cannot take both events and the denoised sound; leave out --json and --table, or give "
-                "--denoised a .wav or .flac file"
-            )
-        if sound and (terminal or sys.stdout is None):
-            raise SettingsError(
-                "the denoised sound is for a program to read; pipe it there, or give --denoised a .wav or .flac file"
-            )
-        self.events = 0
-        self._table = terminal if as_json is None else not as_json
-        self._sound = AudioWriter(None) if sound else None
-        self._stop = stop
+    def __init__(self, as_table: bool, stop: threading.Event, name: str | None = None) -> None:
+        self._as_table, self._stop, self._name = as_table, stop, name
+        self._elapsed = ElapsedTime()
+        self._has_head = False
 
-    def begin(self) -> None:
-        """The head of the table, or what is there instead of one."""
-        if self._sound is not None:
-            click.echo(
-                "birdedge: standard output is the bird alone, raw 16-bit PCM at the source's own rate and channels; "
-                "events are not printed",
-                err=True,
-            )
-        elif self._table:
-            print_line(event_table.header())
+    def write(self, message: Message) -> None:
+        """Print an event, or the head of the table."""
+        match message:
+            case StreamStarted():
+                self._name = self._name or message.source
+                self._elapsed.start(message)
+                if self._as_table and not self._has_head:
+                    self._has_head = True
+                    self._print(text_table.header())
+            case EventDetected():
+                event = self._elapsed.event(message)
+                row = text_table.row(event) if self._as_table else event_json(event, self._name or "")
+                self._print(row)
+            case _:
+                pass
 
-    def print(self, found: PipelineOutput, name: str) -> None:
-        """What was found in the recording of that name."""
-        self.events += len(found.events)
-        if self._sound is None:
-            for event in found.events:
-                if not print_line(event_table.row(event) if self._table else event_json(event, name)):
-                    self._stop.set()
-        elif found.denoised is not None:
-            try:
-                self._sound.write(found.denoised)
-            except OutputError as error:
-                if not isinstance(error.__cause__, BrokenPipeError):
-                    raise
-                self._stop.set()
+    def close(self) -> None:
+        """Every line is out already."""
 
-    def end(self, pipeline: Pipeline | None) -> None:
-        """How many events there were in how much sound, and all that was wrong with it, on standard error."""
-        heard = "no sound" if pipeline is None else _heard(pipeline)
-        click.echo(f"birdedge: {self.events} event(s) in {heard}", err=True)
+    def _print(self, line: str) -> None:
+        if not print_line(line):
+            self._stop.set()
 
 
-def _heard(pipeline: Pipeline) -> str:
-    rate_hz = pipeline.sample_rate_hz
-    parts = [f"{pipeline.heard_samples / rate_hz:.1f} s of sound"]
-    if pipeline.lost_samples:
-        parts.append(f"{pipeline.lost_samples / rate_hz:.3f} s lost in {pipeline.gaps} gap(s)")
-    for count, what in ((pipeline.nonfinite_samples, "sample(s)"), (pipeline.nonfinite_chunks, "chunk(s)")):
+class PipedSink:
+    """Wraps a sink that writes to standard output; sets `stop` when its reader is gone."""
+
+    def __init__(self, sink: Sink, stop: threading.Event) -> None:
+        self._sink, self._stop = sink, stop
+
+    def write(self, message: Message) -> None:
+        """Write the message."""
+        try:
+            self._sink.write(message)
+        except OutputError as error:
+            if not isinstance(error.__cause__, BrokenPipeError):
+                raise
+            self._stop.set()
+
+    def close(self) -> None:
+        """Close the sink."""
+        self._sink.close()
+
+
+class SummarySink:
+    """Counts events and audio, and prints both on standard error at the end."""
+
+    def __init__(self) -> None:
+        self._events = 0
+        self._streams: list[StreamEnded] = []
+
+    def write(self, message: Message) -> None:
+        """Count."""
+        if isinstance(message, EventDetected):
+            self._events += 1
+        elif isinstance(message, StreamEnded):
+            self._streams.append(message)
+
+    def close(self) -> None:
+        """Print the summary."""
+        print(f"birdedge: {self._events} event(s) in {_heard(self._streams)}", file=sys.stderr)
+
+
+def _heard(streams: list[StreamEnded]) -> str:
+    if not streams:
+        return "no audio"
+    heard_s = sum(stream.heard_samples / stream.sample_rate_hz for stream in streams)
+    lost_s = sum(stream.lost_samples / stream.sample_rate_hz for stream in streams)
+    parts = [f"{heard_s:.1f} s of audio"]
+    if lost_s:
+        parts.append(f"{lost_s:.3f} s lost in {sum(stream.gaps for stream in streams)} gap(s)")
+    for count, unit in (
+        (sum(stream.nonfinite_samples for stream in streams), "sample(s)"),
+        (sum(stream.nonfinite_chunks for stream in streams), "chunk(s)"),
+    ):
         if count:
-            parts.append(f"{count} {what} that were no numbers")
+            parts.append(f"{count} {unit} that were NaN or infinite")
     return ", ".join(parts)

@@ -1,96 +1,85 @@
-"""Everything that is kept of one recording: its tables, its mask file and the bird alone."""
+"""The tables and the mask file of a recording, or of a live stream."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from birdedge.edge.audio.writer import AudioWriter
-from birdedge.edge.errors import DiskError, OutputError
+import numpy as np
+
 from birdedge.edge.formats.mask_npz import MaskFile
+from birdedge.edge.messages import EventDetected, FramesReady, Message, StreamStarted
 from birdedge.edge.models.card import ModelCard
-from birdedge.edge.output import PipelineOutput
+from birdedge.edge.sinks.elapsed import ElapsedTime
 from birdedge.edge.sinks.table_file import Table
 
-log = logging.getLogger(__name__)
+SILENT_FRAMES = 1250  # written at once where nothing was heard between two streams
 
 
 @dataclass(frozen=True)
 class OutputSettings:
-    """What to keep, and where."""
+    """Which results to write, and where; None for none."""
 
-    tables: Path | None = None
-    formats: Sequence[str] = ()
-    masks: Path | None = None
-    denoised: Path | None = None  # the file of the bird alone
+    tables: Path | None = None  # folder
+    formats: Sequence[str] = ()  # of the tables
+    masks: Path | None = None  # folder
 
 
 class RecordingSink:
-    """Writes what the pipeline finds in one recording.
+    """Writes tables and a mask file; nothing is opened before the first message.
 
-    With `atomic` an error within `with` leaves nothing of tables and mask file, and all take the place of earlier
-    ones; without, for a live stream, they hold what was heard until then. The mask file begins with `first_frame`.
+    With `atomic`, for recordings, an error within `with` leaves nothing, and what is complete replaces earlier files.
+    Without, for live streams, the files hold what was heard so far, and times are seconds since the first stream
+    started. Where a file cannot be opened, the next message tries again, and its mask begins there.
+
+    Args:
+        settings: what to write.
+        stem: file name without suffix.
+        card: of the model.
+        atomic: all or nothing.
+        file: how tables name the recording; None for the name of the source.
 
     Raises:
-        OutputError: something cannot be written; from `write` and on leaving `with` too.
+        OutputError: from `write`, `close` and on leaving `with`: something cannot be written.
     """
 
     def __init__(
-        self,
-        wanted: OutputSettings,
-        stem: str,
-        file: str,
-        card: ModelCard,
-        *,
-        atomic: bool,
-        first_frame: int = 0,
+        self, settings: OutputSettings, stem: str, card: ModelCard, *, atomic: bool, file: str | None = None
     ) -> None:
-        grid = card.grid
-        self._atomic = atomic
-        with ExitStack() as stack:
-            self._tables = [
-                stack.enter_context(Table(wanted.tables, stem, name, file=file, atomic=atomic))
-                for name in wanted.formats
-                if wanted.tables
-            ]
-            self._masks = (
-                stack.enter_context(
-                    MaskFile(
-                        wanted.masks / f"{stem}.npz",
-                        grid.hop_s,
-                        grid.first_frame_s + first_frame * grid.hop_s,
-                        grid.low_hz,
-                        grid.bin_hz,
-                        card.threshold,
-                        grid.bins,
-                    )
-                )
-                if wanted.masks
-                else None
-            )
-            self._denoised = (
-                stack.enter_context(closing(AudioWriter(wanted.denoised, replace=atomic)))
-                if wanted.denoised
-                else None
-            )
-            self._open = stack.pop_all()
+        self._settings, self._stem, self._card = settings, stem, card
+        self._atomic, self._file = atomic, file
+        self._open: ExitStack | None = None
+        self._tables: list[Table] = []
+        self._masks: MaskFile | None = None
+        self._elapsed = ElapsedTime()
+        self._frames = 0  # of all streams, written or not
 
-    def write(self, found: PipelineOutput) -> None:
-        """Add the next frames, the events that closed with them and the sound that is known with them."""
-        try:
-            for table in self._tables:
-                for event in found.events:
+    def write(self, message: Message) -> None:
+        """Write frames and events."""
+        match message:
+            case StreamStarted():
+                self._start(message)
+            case FramesReady(output=output):
+                frames, self._frames = self._frames, self._frames + len(output.mask)
+                self._open_files(frames)
+                if self._masks is not None:
+                    self._masks.push(output.mask)
+            case EventDetected():
+                self._open_files(self._frames)
+                event = self._elapsed.event(message)
+                for table in self._tables:
                     table.write(event)
-        finally:
-            if self._masks is not None:
-                self._masks.push(found.mask)
-        if self._denoised is not None and found.denoised is not None:
-            self._denoised.write(found.denoised)
+            case _:
+                pass
+
+    def close(self) -> None:
+        """Finish the files."""
+        if self._open is not None:
+            self._open.close()
 
     def __enter__(self) -> Self:
         return self
@@ -98,50 +87,46 @@ class RecordingSink:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._atomic:
+        if self._atomic and self._open is not None:
             self._open.__exit__(kind, error, trace)
         else:
-            self._open.close()
+            self.close()
 
+    def _start(self, stream: StreamStarted) -> None:
+        """Open the files; where an earlier stream ended, its mask goes on with empty frames until now."""
+        self._file = self._file or stream.source
+        hop_s = self._card.grid.hop_s
+        missing = max(0, round(self._elapsed.start(stream) / hop_s) - self._frames)
+        self._open_files(self._frames)
+        while missing and self._masks is not None:
+            piece = min(missing, SILENT_FRAMES)
+            missing -= piece
+            self._frames += piece
+            self._masks.push(np.zeros((piece, self._card.grid.bins), np.uint8))
 
-class RetryingSink:
-    """The output of a daemon, whose disk may fail: what it cannot take is left out, said once, and the next tried.
-
-    Raises:
-        OutputError: at the start, where no waiting would help.
-    """
-
-    def __init__(self, wanted: OutputSettings, stem: str, file: str, card: ModelCard) -> None:
-        self._arguments = wanted, stem, file, card
-        self._frames = 0
-        self._told = ""
-        self._output: RecordingSink | None = None
-        try:
-            self._output = self._opened()
-        except DiskError as error:
-            self._tell(error)
-
-    def write(self, found: PipelineOutput) -> None:
-        """As `RecordingSink.write`; an error is logged."""
-        try:
-            self._output = self._output or self._opened()
-            self._output.write(found)
-        except OutputError as error:
-            self._tell(error)
-        self._frames += len(found.mask)
-
-    def close(self) -> None:
-        """Finish what was opened; an error is logged."""
-        try:
-            if self._output is not None:
-                self._output.__exit__(None, None, None)
-        except OutputError as error:
-            self._tell(error)
-
-    def _opened(self) -> RecordingSink:
-        return RecordingSink(*self._arguments, atomic=False, first_frame=self._frames)
-
-    def _tell(self, error: OutputError) -> None:
-        if str(error) != self._told:
-            self._told = str(error)
-            log.error("%s", self._told)
+    def _open_files(self, first_frame: int) -> None:
+        if self._open is not None:
+            return
+        settings, grid = self._settings, self._card.grid
+        with ExitStack() as stack:
+            tables = [
+                stack.enter_context(
+                    Table(settings.tables, self._stem, name, file=self._file or "", atomic=self._atomic)
+                )
+                for name in settings.formats
+                if settings.tables
+            ]
+            masks = None
+            if settings.masks:
+                masks = MaskFile(
+                    settings.masks / f"{self._stem}.npz",
+                    grid.hop_s,
+                    grid.first_frame_s + first_frame * grid.hop_s,
+                    grid.low_hz,
+                    grid.bin_hz,
+                    self._card.threshold,
+                    grid.bins,
+                )
+                stack.enter_context(masks)
+            self._tables, self._masks = tables, masks
+            self._open = stack.pop_all()

@@ -8,6 +8,8 @@ import time
 import uuid
 from pathlib import Path
 
+from birdedge.edge.times import ClockReading
+
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 TIMESYNCD_MARK = Path("/run/systemd/timesync/synchronized")  # there since the first time the network told
 TIME_ERROR = 5  # adjtimex(2): nobody keeps the clock right; said wherever STA_UNSYNC is set
@@ -18,6 +20,11 @@ def monotonic_s() -> float:
     """Seconds that never step and count while the machine sleeps, where the system has such a clock."""
     boottime = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if boottime is None else time.clock_gettime(boottime)
+
+
+def read_clocks() -> ClockReading:
+    """Read all clocks of this machine at once."""
+    return ClockReading(monotonic_s(), time.time(), clock_synchronized())
 
 
 @functools.cache

@@ -1,0 +1,49 @@
+"""Audio on its way into the pipeline, and where it comes from."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from birdedge.edge.gap import GapCause
+from birdedge.edge.times import ClockReading
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Consecutive samples, and what was lost just before them.
+
+    A block with a `gap_cause` and neither samples nor `gap_samples` says that nothing is heard from here on.
+    """
+
+    samples: NDArray[np.float32]  # [samples, channels], full scale is 1
+    gap_samples: int = 0
+    gap_cause: GapCause | None = None
+    arrived: ClockReading | None = None  # when the last sample arrived; None for a recording
+
+
+class Source(Protocol):
+    """Anything that delivers audio: a microphone, a file, a pipe."""
+
+    @property
+    def name(self) -> str:
+        """The name of the recording or device, as tables show it."""
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """The nominal sample rate."""
+
+    @property
+    def channels(self) -> int:
+        """Values per sample."""
+
+    def blocks(self, stop: threading.Event) -> Iterator[Block]:
+        """Yield the audio until its end, or until `stop` is set."""
+
+    def set_min_block(self, samples: int) -> None:
+        """Allow a live source to wait until this many samples have arrived; others ignore it."""

@@ -1,0 +1,28 @@
+"""The clips of one stream, as a sink."""
+
+from __future__ import annotations
+
+from birdedge.edge.clips.cutter import ClipCutter
+from birdedge.edge.messages import FramesReady, Message, StreamEnded
+
+
+class ClipSink:
+    """Feeds a `ClipCutter` with the audio, masks and events of its stream."""
+
+    def __init__(self, cutter: ClipCutter) -> None:
+        self._cutter = cutter
+
+    def write(self, message: Message) -> None:
+        """Take the next step of the pipeline; at the end of the stream, cut what waits."""
+        match message:
+            case FramesReady(output=output, lost_samples=0):
+                self._cutter.push(message.audio, output.mask, output.events)
+            case FramesReady(output=output, lost_samples=lost_samples):
+                self._cutter.gap(lost_samples, output.mask, output.events)
+            case StreamEnded():
+                self._cutter.end()
+            case _:
+                pass
+
+    def close(self) -> None:
+        """The clips belong to their writer, which outlives the stream."""

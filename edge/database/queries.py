@@ -1,0 +1,207 @@
+"""Every SELECT on the recorder's database, as functions with typed rows. Needs no numpy."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """The latest run, with its boot."""
+
+    run: int
+    boot: int
+    boot_id: str
+    began_s: float
+    ended_s: float | None
+    model: str
+    site: str
+    offset_s: float
+    synchronized: int  # 1 where a synchronized clock gave the offset
+
+
+class SpanRow(NamedTuple):
+    """A span of audio without a gap."""
+
+    utc_s: float
+    length_s: float
+
+
+class GapRow(NamedTuple):
+    """A gap; `length_s` is None while it lasts."""
+
+    utc_s: float
+    length_s: float | None
+    cause: str
+
+
+class EventRow(NamedTuple):
+    """An event."""
+
+    utc_s: float  # of its onset
+    uncertainty_s: float | None  # None while the clock was never synchronized
+    corrected: bool  # whether utc_s was corrected after the event was written
+    onset_s: float  # boot clock
+    onset_sample: int
+    offset_sample: int
+    low_hz: float
+    high_hz: float
+    peak_hz: float
+    score: float
+    area_hz_s: float
+    snr_db: float
+
+
+class ClipRow(NamedTuple):
+    """A clip on disk."""
+
+    path: str
+    utc_s: float  # of its first sample
+    size_bytes: int
+    score: float
+
+
+class ClipPlace(NamedTuple):
+    """Where a clip belongs: its stream, boot, and the boot clock at its first sample."""
+
+    stream: int
+    boot: int
+    began_s: float
+
+
+def latest_run(db: sqlite3.Connection) -> RunRow | None:
+    """Return the run that began last; None before there was any."""
+    row = db.execute(
+        """SELECT runs.id, boots.id, boots.boot_id, runs.began_s, runs.ended_s, runs.model, runs.site,
+        boots.offset_s, boots.synchronized FROM runs JOIN boots ON boots.id = runs.boot ORDER BY runs.id DESC LIMIT 1"""
+    ).fetchone()
+    return None if row is None else RunRow(*row)
+
+
+def boot(db: sqlite3.Connection, boot_id: str) -> tuple[int, float, bool]:
+    """Return the number of a boot that is in the database, its offset in seconds and whether that is confirmed."""
+    row = db.execute("SELECT id, offset_s, synchronized FROM boots WHERE boot_id = ?", (boot_id,)).fetchone()
+    return int(row[0]), float(row[1]), bool(row[2])
+
+
+def last_heard_s(db: sqlite3.Connection, run: int) -> float | None:
+    """Return the boot clock at the last audio of a run; None if there was none."""
+    query = "SELECT max(ended_s) FROM heard JOIN boot_of_stream USING (stream) WHERE run = ?"
+    heard_s: float | None = _scalar(db, query, run)
+    return heard_s
+
+
+def open_gap_cause(db: sqlite3.Connection) -> str | None:
+    """Return why nothing is heard at present; None if no gap lasts."""
+    cause: str | None = _scalar(db, "SELECT cause FROM gaps WHERE length_s IS NULL ORDER BY id DESC LIMIT 1")
+    return cause
+
+
+def open_gaps(db: sqlite3.Connection, boot: int) -> list[tuple[int, float]]:
+    """Return number and start (boot clock) of the gaps of a boot that have no length."""
+    return db.execute(
+        "SELECT id, began_s FROM gaps WHERE length_s IS NULL AND boot = ? ORDER BY id", (boot,)
+    ).fetchall()
+
+
+def spans(db: sqlite3.Connection) -> list[SpanRow]:
+    """Return all spans of audio, oldest first."""
+    rows = db.execute(
+        "SELECT began_s + offset_s, ended_s - began_s FROM heard JOIN boot_of_stream USING (stream) ORDER BY 1"
+    )
+    return [SpanRow(*row) for row in rows]
+
+
+def gaps(db: sqlite3.Connection) -> list[GapRow]:
+    """Return all gaps, oldest first."""
+    rows = db.execute(
+        """SELECT gaps.began_s + boots.offset_s, gaps.length_s, gaps.cause FROM gaps
+        JOIN boots ON boots.id = gaps.boot ORDER BY 1"""
+    )
+    return [GapRow(*row) for row in rows]
+
+
+def count_events(db: sqlite3.Connection, since_utc_s: float = 0.0) -> int:
+    """Return the number of events since a time."""
+    return int(_scalar(db, "SELECT count(*) FROM events WHERE utc_s >= ?", since_utc_s))
+
+
+def events(db: sqlite3.Connection) -> Iterator[EventRow]:
+    """Yield all events in the order of their onsets."""
+    rows = db.execute(
+        """SELECT utc_s, uncertainty_s, corrected, onset_s, onset_sample, offset_sample, low_hz, high_hz, peak_hz,
+        score, area_hz_s, snr_db FROM events ORDER BY utc_s, id"""
+    )
+    return (EventRow(row[0], row[1], bool(row[2]), *row[3:]) for row in rows)
+
+
+def latest_health(db: sqlite3.Connection) -> dict[str, Any]:
+    """Return the latest report of the recorder as it was stored; empty before there was any."""
+    text = _scalar(db, "SELECT json FROM health")
+    return {} if text is None else dict(json.loads(text))
+
+
+def load_levels(db: sqlite3.Connection) -> list[tuple[float, str]]:
+    """Return each change of the load level: boot clock and name."""
+    return db.execute("SELECT boot_s, level FROM load_levels ORDER BY rowid").fetchall()
+
+
+def has_clip(db: sqlite3.Connection, path: str) -> bool:
+    """Return whether a clip has a row."""
+    return _scalar(db, "SELECT 1 FROM clips WHERE path = ?", path) is not None
+
+
+def clip_totals(db: sqlite3.Connection) -> tuple[int, float]:
+    """Return the bytes of all clips together, and the UTC of the newest; zeros if there is none."""
+    row = db.execute(
+        """SELECT coalesce(sum(bytes), 0), coalesce(max(began_s + offset_s), 0.0) FROM clips
+        JOIN boots ON boots.id = clips.boot"""
+    ).fetchone()
+    return int(row[0]), float(row[1])
+
+
+def first_clips(
+    db: sqlite3.Connection, order: Literal["oldest", "lowest_score"], before_utc_s: float, count: int
+) -> list[ClipRow]:
+    """Return the first clips of an order among those that began before a time."""
+    by = "2" if order == "oldest" else "score, 2"
+    rows = db.execute(
+        f"""SELECT path, began_s + offset_s, bytes, score FROM clips JOIN boots ON boots.id = clips.boot
+        WHERE began_s + offset_s < ? ORDER BY {by} LIMIT ?""",
+        (before_utc_s, count),
+    )
+    return [ClipRow(*row) for row in rows]
+
+
+def clip_place(
+    db: sqlite3.Connection, utc_s: float, sample_rate_hz: int, first_sample: int, tolerance_s: float
+) -> ClipPlace | None:
+    """Return the stream in which a sample was heard at that UTC, by the clock as it is known or as it was at first.
+
+    The boot clock at the sample is read off the span of audio at or before it.
+    """
+    row = db.execute(
+        """WITH nearest AS (
+            SELECT boot_of_stream.stream, boot_of_stream.boot, boots.offset_s, boots.first_offset_s,
+                heard.began_s + (?3 - first_sample) * CASE samples WHEN 0 THEN 1.0 / ?2
+                ELSE (heard.ended_s - heard.began_s) / samples END AS boot_s
+            FROM heard JOIN boot_of_stream USING (stream) JOIN boots ON boots.id = boot_of_stream.boot
+            WHERE sample_rate_hz = ?2 AND first_sample = (
+                SELECT max(first_sample) FROM heard AS earlier
+                WHERE earlier.stream = heard.stream AND earlier.first_sample <= ?3
+            )
+        )
+        SELECT stream, boot, boot_s, min(abs(boot_s + offset_s - ?1), abs(boot_s + first_offset_s - ?1)) AS error_s
+        FROM nearest WHERE error_s < ?4 ORDER BY error_s LIMIT 1""",
+        (utc_s, sample_rate_hz, first_sample, tolerance_s),
+    ).fetchone()
+    return None if row is None else ClipPlace(*row[:3])
+
+
+def _scalar(db: sqlite3.Connection, query: str, *values: object) -> Any:
+    row = db.execute(query, values).fetchone()
+    return None if row is None else row[0]

@@ -1,0 +1,53 @@
+"""The health of a recorder: one record for the daemon, its database, `birdedge status` and metrics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+
+@dataclass(frozen=True)
+class Health:
+    """What a running recorder reports about itself every few seconds.
+
+    Counts are of the present run. A `..._problem` is one sentence for a person, None where there is none.
+    """
+
+    device: str = ""
+    backlog_s: float = 0.0  # audio captured and not yet analysed
+    load_level: str = ""
+    device_losses: int = 0
+    overflows: int = 0  # reported by PortAudio
+    clips_written: int = 0
+    clips_dropped: int = 0  # the disk was too slow for them
+    clips_failed: int = 0
+    clips_capped: int = 0  # left out: their hour had its share
+    dropped_messages: int = 0  # never reached the database: too many waited for the disk
+    clip_problem: str | None = None
+    retention_problem: str | None = None
+    output_problem: str | None = None  # of tables, masks or the denoised audio
+    free_mb: float | None = None
+    temperature_c: float | None = None
+    throttled: bool | None = None
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """What needs a person, by the name of the field: a sentence each."""
+        sentences = {
+            "clip_problem": self.clip_problem,
+            "retention_problem": self.retention_problem,
+            "output_problem": self.output_problem,
+            "clips_dropped": self.clips_dropped
+            and f"{self.clips_dropped} clip(s) were dropped: the disk is too slow for them",
+            "dropped_messages": self.dropped_messages
+            and f"{self.dropped_messages} message(s) never reached the database: check its disk",
+            "throttled": self.throttled
+            and "the board is throttled: check its power supply and its temperature",
+        }
+        return {name: str(sentence) for name, sentence in sentences.items() if sentence}
+
+    @classmethod
+    def from_json(cls, table: dict[str, Any]) -> Self:
+        """Read what a recorder of this or another version stored; unknown keys are ignored."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{key: value for key, value in table.items() if key in known})

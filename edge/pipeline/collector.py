@@ -1,0 +1,40 @@
+"""A sink that keeps everything in memory."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from birdedge.edge.event import Event
+from birdedge.edge.messages import EventDetected, FramesReady, Message
+from birdedge.edge.output import PipelineOutput
+
+
+class Collector:
+    """Keeps the frames and events of a stream.
+
+    Attributes:
+        events: all events so far.
+        frames: all frames so far, as the pipeline returned them.
+    """
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.frames: list[PipelineOutput] = []
+
+    def write(self, message: Message) -> None:
+        """Keep frames and events."""
+        if isinstance(message, EventDetected):
+            self.events.append(message.event)
+        elif isinstance(message, FramesReady):
+            self.frames.append(message.output)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def output(self) -> PipelineOutput:
+        """Return everything as one output, without denoised audio."""
+        return PipelineOutput(
+            np.concatenate([output.mask for output in self.frames]),
+            np.concatenate([output.level for output in self.frames]),
+            self.events,
+        )

@@ -1,0 +1,81 @@
+"""The clips on disk and their rows in the database: what retention asks, and rows for clips that have none."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+from birdedge.edge.clips.file import Clip, clips_in, read_clip
+from birdedge.edge.clips.retention import KeptClip
+from birdedge.edge.database import queries
+from birdedge.edge.database.connection import reading
+from birdedge.edge.messages import ClipDeleted, ClipFound, ClipWritten, Message
+
+CHECKED_AT_ONCE = 500  # clips on disk that are looked up together
+
+log = logging.getLogger(__name__)
+
+
+class DatabaseClipIndex:
+    """Reads the rows of clips, and submits new ones.
+
+    Args:
+        folder: of the database; clips lie in its folder `clips`.
+        submit: takes the messages of the database.
+    """
+
+    def __init__(self, folder: Path, submit: Callable[[Message], None]) -> None:
+        self._folder, self._submit = folder, submit
+        self._unchecked: Iterator[Path] = clips_in(folder / "clips")
+
+    def totals(self) -> tuple[int, float]:
+        """See `ClipIndex`."""
+        with reading(self._folder) as db:
+            return queries.clip_totals(db)
+
+    def first(
+        self, order: Literal["oldest", "lowest_score"], before_utc_s: float, count: int
+    ) -> Sequence[KeptClip]:
+        """See `ClipIndex`."""
+        with reading(self._folder) as db:
+            return [KeptClip(*row) for row in queries.first_clips(db, order, before_utc_s, count)]
+
+    def written(self, clip: Clip) -> None:
+        """Give a new clip its row."""
+        if clip.stamp is not None:
+            path = self._relative(clip.path)
+            self._submit(ClipWritten(path, clip.stamp, clip.samples, clip.size_bytes, clip.score))
+
+    def deleted(self, path: Path) -> None:
+        """Delete the row of a clip."""
+        self._submit(ClipDeleted(self._relative(path)))
+
+    def add_missing(self) -> None:
+        """Look at the next clips on disk, and give those a row that have none.
+
+        Power was lost between the clip and its row, or the database was.
+        """
+        paths = list(islice(self._unchecked, CHECKED_AT_ONCE))
+        if not paths:
+            return
+        with reading(self._folder) as db:
+            missing = [path for path in paths if not queries.has_clip(db, self._relative(path))]
+        for clip in filter(None, map(read_clip, missing)):
+            self._submit(
+                ClipFound(
+                    self._relative(clip.path),
+                    clip.utc,
+                    clip.sample_rate_hz,
+                    clip.first_sample,
+                    clip.samples,
+                    clip.size_bytes,
+                    clip.score,
+                )
+            )
+            log.info("%s had no row in the database; it has one now", clip.path)
+
+    def _relative(self, path: Path) -> str:
+        return path.relative_to(self._folder).as_posix()

@@ -1,0 +1,120 @@
+"""Watches a running recorder: feeds the watchdog, sheds load, and reports health."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from birdedge.edge.audio.microphone import Microphone
+from birdedge.edge.clips.cutter import ClipCutter
+from birdedge.edge.clips.retention import Retention
+from birdedge.edge.clips.writer import ClipWriter
+from birdedge.edge.database.writer import DatabaseWriter
+from birdedge.edge.health import Health
+from birdedge.edge.messages import AudioHeard, HealthReported, LoadLevelChanged, Message
+from birdedge.edge.recorder.load_shedding import LoadShedder
+from birdedge.edge.sinks.retrying import RetryingSink
+from birdedge.edge.system import board_health
+from birdedge.edge.system.clock import monotonic_s
+
+HEALTH_EVERY_S = 5.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Supervisor:
+    """A sink that looks at the parts of a recorder each time audio was analysed.
+
+    Attributes:
+        folder: of the database, whose disk is measured.
+        microphone: the open one.
+        device_losses: returns how often it was lost.
+        shedder: decides on the load level.
+        change_model: uses the model of a load level; None for that of the configuration.
+        may_change_model: whether the configuration leaves the choice of the model to birdedge.
+        clips, cutter, retention, outputs, database: report their counts and problems.
+        alive: feeds the watchdog.
+        now_s: reads a clock that is never set.
+    """
+
+    folder: Path
+    microphone: Microphone
+    device_losses: Callable[[], int]
+    shedder: LoadShedder
+    change_model: Callable[[str | None], None]
+    may_change_model: bool
+    clips: ClipWriter
+    cutter: ClipCutter
+    retention: Retention
+    outputs: Sequence[RetryingSink]
+    database: DatabaseWriter
+    alive: Callable[[], None]
+    now_s: Callable[[], float] = monotonic_s
+    _reported_s: float = field(default=float("-inf"), init=False)
+    _problems: set[str] = field(default_factory=set, init=False)
+    _capped: bool = field(default=False, init=False)
+
+    def write(self, message: Message) -> None:
+        """Act when audio was heard."""
+        if not isinstance(message, AudioHeard):
+            return
+        self.alive()
+        self._shed_load(message)
+        if self.now_s() - self._reported_s >= HEALTH_EVERY_S:
+            self._reported_s = self.now_s()
+            health = self.health()
+            self.database.submit(HealthReported(message.stamp, health))
+            self._log_problems(health)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def health(self) -> Health:
+        """Return the present health of the recorder."""
+        microphone, clips = self.microphone, self.clips
+        return Health(
+            device=microphone.name,
+            backlog_s=round(self._backlog_s(), 3),
+            load_level=self.shedder.level.name,
+            device_losses=self.device_losses(),
+            overflows=microphone.overflows,
+            clips_written=clips.written,
+            clips_dropped=clips.dropped,
+            clips_failed=clips.failed,
+            clips_capped=self.cutter.capped,
+            dropped_messages=self.database.dropped_messages,
+            clip_problem=clips.problem,
+            retention_problem=self.retention.problem,
+            output_problem=next((sink.problem for sink in self.outputs if sink.problem), None),
+            free_mb=board_health.free_mb(self.folder),
+            temperature_c=board_health.temperature_c(),
+            throttled=board_health.throttled(),
+        )
+
+    def _backlog_s(self) -> float:
+        return self.microphone.waiting_samples / self.microphone.sample_rate_hz
+
+    def _shed_load(self, heard: AudioHeard) -> None:
+        before = self.shedder.level
+        if not self.shedder.update(self._backlog_s(), self.now_s()):
+            return
+        level = self.shedder.level
+        log.warning("overloaded: analysing %s" if level.model else "analysing %s again", level.name)
+        self.database.submit(LoadLevelChanged(heard.stamp, level.name))
+        if level.model != before.model and self.may_change_model:
+            self.change_model(level.model)
+
+    def _log_problems(self, health: Health) -> None:
+        """Log each problem once when it appears, and once when it is gone."""
+        problems = health.problems
+        for name in problems.keys() - self._problems:
+            log.warning("%s", problems[name])
+        for name in self._problems - problems.keys():
+            log.info("%s: gone", name.replace("_", " "))
+        self._problems = set(problems)
+        if health.clips_capped and not self._capped:
+            log.info("clips are left out from now on where their hour has had max_per_hour of them")
+        self._capped = bool(health.clips_capped)

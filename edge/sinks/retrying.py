@@ -1,0 +1,51 @@
+"""A sink of a daemon, whose disk may fail."""
+
+from __future__ import annotations
+
+import logging
+
+from birdedge.edge.errors import DiskError, OutputError
+from birdedge.edge.messages import FramesReady, Message, Sink
+
+log = logging.getLogger(__name__)
+
+
+class RetryingSink:
+    """Wraps a sink: what it cannot write is left out, logged once, and the next message is tried.
+
+    Attributes:
+        problem: why the latest message that carries results could not be written; None if it could.
+
+    Raises:
+        OutputError: from `write`, until something was written once, where waiting would not help: a wrong path.
+    """
+
+    def __init__(self, sink: Sink) -> None:
+        self.problem: str | None = None
+        self._sink = sink
+        self._worked = False
+
+    def write(self, message: Message) -> None:
+        """Write the message if the sink can."""
+        try:
+            self._sink.write(message)
+        except OutputError as error:
+            if not self._worked and not isinstance(error, DiskError):
+                raise
+            self._report(error)
+        else:
+            if isinstance(message, FramesReady):
+                self._worked = True
+                self.problem = None
+
+    def close(self) -> None:
+        """Close the sink if it can be."""
+        try:
+            self._sink.close()
+        except OutputError as error:
+            self._report(error)
+
+    def _report(self, error: OutputError) -> None:
+        if str(error) != self.problem:
+            self.problem = str(error)
+            log.error("%s", error)

@@ -1,0 +1,25 @@
+"""Clock readings and stamps: when something was, on the clock of the boot and in UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ClockReading:
+    """What the clocks of the machine show at one moment."""
+
+    boot_s: float  # seconds since the machine started; never set, counts while it sleeps
+    utc_s: float  # seconds since 1970
+    synchronized: bool | None  # whether the network, GPS or the like keeps the clock right; None: unknown
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """The time of one sample of a stream. Only the `Timekeeper` makes stamps."""
+
+    sample: int  # since the stream began, gaps included
+    boot_s: float  # seconds of the boot clock; for a recording, seconds since its first sample
+    utc_s: float | None  # None for a recording
+    uncertainty_s: float  # the largest error of boot_s
+    synchronized: bool  # whether a synchronized clock has confirmed utc_s
