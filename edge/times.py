@@ -19,7 +19,8 @@ class Stamp:
     """The time of one sample of a stream. Only the `Timekeeper` makes stamps."""
 
     sample: int  # since the stream began, gaps included
-    boot_s: float  # seconds of the boot clock; for a recording, seconds since its first sample
+    elapsed_s: float  # seconds since the first sample of the stream
+    boot_s: float  # seconds of the boot clock; for a recording, the same as elapsed_s
     utc_s: float | None  # None for a recording
     uncertainty_s: float  # the largest error of boot_s
     synchronized: bool  # whether a synchronized clock has confirmed utc_s

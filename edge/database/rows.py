@@ -184,7 +184,7 @@ def _unknown_stream(db: sqlite3.Connection, sample_rate_hz: int, utc_s: float) -
     db.execute("INSERT OR IGNORE INTO boots VALUES (0, 'unknown', 0, 1, 0)")
     db.execute("INSERT OR IGNORE INTO runs VALUES (0, 0, 0, 0, '', '', '')")
     stream = insert_stream(db, 0, "unknown", sample_rate_hz, 0, utc_s)
-    insert_span(db, stream, Stamp(0, utc_s, utc_s, 0.0, True))
+    insert_span(db, stream, Stamp(0, 0.0, utc_s, utc_s, 0.0, True))
     return stream
 
 

@@ -92,7 +92,7 @@ class DatabaseWriter:
         if self._closing:
             return
         now = self._read()
-        self.submit(RunEnded(Stamp(0, now.boot_s, now.utc_s, 0.0, bool(now.synchronized))))
+        self.submit(RunEnded(Stamp(0, 0.0, now.boot_s, now.utc_s, 0.0, bool(now.synchronized))))
         self._closing = True
         self._wake.set()
         self._thread.join()

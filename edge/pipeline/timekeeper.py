@@ -85,6 +85,7 @@ class Timekeeper:
         """Count samples from 0 again: a device was opened, perhaps another one."""
         self._sample_rate_hz = sample_rate_hz
         self._segments = [_Segment(0, late_s=self._boot_s)]
+        self._began_s = self._boot_s
         self.drift = 0.0
         self.uncertainty_s = ARRIVAL_S
         self.begin_span(0)
@@ -116,8 +117,11 @@ class Timekeeper:
         else:
             return
         self._fit()
-        if self._span_follows_line and len(windows) <= MIN_WINDOWS:
-            self.span = self.stamp(self.span.sample)
+        if len(windows) <= MIN_WINDOWS:  # later the line is of another time
+            if len(self._segments) == 1:
+                self._began_s = segment.late_s
+            if self._span_follows_line:
+                self.span = self.stamp(self.span.sample)
 
     def stamp(self, sample: int) -> Stamp:
         """Return when that sample was heard."""
@@ -133,7 +137,8 @@ class Timekeeper:
     def _stamp(self, sample: int, boot_s: float) -> Stamp:
         offset = self._utc_offset
         utc_s = None if offset.offset_s is None else boot_s + offset.offset_s
-        return Stamp(sample, boot_s, utc_s, self.uncertainty_s, offset.synchronized)
+        elapsed_s = boot_s - self._began_s
+        return Stamp(sample, elapsed_s, boot_s, utc_s, self.uncertainty_s, offset.synchronized)
 
     def _follow_clock(self, reading: ClockReading) -> None:
         self._boot_s = reading.boot_s

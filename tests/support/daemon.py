@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from birdedge.edge.database.store import Store
+from birdedge.edge.database.connection import reading
 from birdedge.edge.monitoring.coverage import Coverage, coverage
 
 ROOT = Path(__file__).parents[2]
@@ -74,24 +74,18 @@ class Daemon:
         return int(status.partition("VmRSS:")[2].split()[0]) * 1024
 
     def coverage(self) -> Coverage:
-        """By its database."""
-        store = Store(self.out, read_only=True)
-        try:
-            return coverage(store, 0.0, time.time())
-        finally:
-            store.close()
+        """Return the coverage that its database shows."""
+        with reading(self.out) as db:
+            return coverage(db, 0.0, time.time())
 
     def gaps(self) -> list[tuple[str, float]]:
         """Cause and length in seconds of each gap."""
         return [(gap.cause, gap.length_s) for gap in self.coverage().gaps]
 
     def rows(self, query: str) -> list[tuple[float, ...]]:
-        """What a SELECT finds in its database."""
-        store = Store(self.out, read_only=True)
-        try:
-            return store.rows(query)
-        finally:
-            store.close()
+        """Return the rows of a SELECT on its database."""
+        with reading(self.out) as db:
+            return db.execute(query).fetchall()
 
     def events(self) -> list[tuple[float, ...]]:
         """UTC of each event's onset, in its database."""
