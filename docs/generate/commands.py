@@ -7,6 +7,7 @@ import click
 from benchmarks.report.markdown import markdown_table
 from birdedge.cli import COMMANDS, birdedge
 
+HELP_NAMES = ["-h", "--help"]
 NEEDS = "needs the extra `{extra}`: `pip install 'birdedge[{extra}]'`"
 
 
@@ -54,6 +55,5 @@ def _summary(command: click.Command) -> str:
 
 
 def _help(path: str, command: click.Command) -> list[str]:
-    settings = {"info_name": path, "max_content_width": 100, "help_option_names": ["-h", "--help"]}
-    with click.Context(command, terminal_width=100, **settings) as context:
+    with click.Context(command, info_name=path, terminal_width=80, help_option_names=HELP_NAMES) as context:
         return ["```console", f"$ {path} --help", command.get_help(context), "```", ""]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
@@ -22,7 +23,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for command in COMMANDS:
             arguments = [sys.executable, "-m", *shlex.split(command)]
-            subprocess.run(arguments, check=True, cwd=folder, env={"PYTHONPATH": str(ROOT)})
+            subprocess.run(arguments, check=True, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)})
         with Image.open(Path(folder) / "demo.png") as drawn:
             drawn.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(PICTURE, optimize=True)
 

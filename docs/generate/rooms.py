@@ -1,4 +1,4 @@
-"""The rooms of the source tree, the floors they stand on, and the imports between them, read from the source with `ast`."""
+"""The rooms of the source tree, their floors, and the imports between them, read from the source with `ast`."""
 
 from __future__ import annotations
 
