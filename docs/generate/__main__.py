@@ -10,7 +10,7 @@ import click
 
 from benchmarks.report import model_card
 from birdedge.cli import COMMANDS
-from docs.generate import commands, configuration, database, drawing, figures, listening
+from docs.generate import commands, configuration, database, drawing, figures, listening, messages
 from docs.generate.blocks import Block, block_names, filled
 from docs.generate.rooms import ROOT
 
@@ -23,6 +23,7 @@ BLOCKS: dict[str, Block] = {
     "cards": lambda _: figures.card_table(),
     "targets": lambda _: figures.targets_table(),
     "configuration": lambda _: configuration.template_block(),
+    "messages": lambda _: messages.messages_table(),
     "schema": lambda _: database.schema_block(),
     **{name: partial(lambda name, _: figures.measured_block(name), name) for name in MEASURED},
 }
