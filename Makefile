@@ -50,3 +50,7 @@ needs 3.11 or newer: use Debian 12 or later, or name another interpreter, as in:
 onnxruntime: install the 64-bit Raspberry Pi OS")'
 @"$(PYTHON)" -c 'import ensurepip' 2> /dev/null || { echo '$(PYTHON) cannot make environments; do: sudo apt install python3-venv' >&2; exit 1; }
 endef
+
+.PHONY: docs
+docs: .venv/installed ## build the documentation as a site in build/site/
+	@.venv/bin/python -m docs.generate.site

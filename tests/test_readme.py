@@ -1,43 +1,61 @@
-"""The README says what programs print."""
+"""README.md is short, and what it shows exists."""
 
 from __future__ import annotations
 
-import re
+import ast
 
-from benchmarks.report.model_card import PAGE, page
-from benchmarks.report.readme import README, figures_part, listen_part, measured_parts
+import pytest
 
+from birdedge.cli import COMMANDS
+from tests.support.markdown import ROOT, code_blocks, links, shell_commands, unknown_words
+
+README = ROOT / "README.md"
 TEXT = README.read_text(encoding="utf-8")
 
 
-def test_the_figures_are_those_of_the_bundled_cards() -> None:
-    assert f"<!-- figures -->\n{figures_part()}<!-- /figures -->" in TEXT, (
-        "run `python -m benchmarks.report.readme`"
-    )
+def test_it_has_at_most_130_lines() -> None:
+    assert len(TEXT.splitlines()) <= 130
 
 
-def test_the_model_card_page_is_that_of_the_bundled_cards() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "run `python -m benchmarks.report.readme`"
+def test_it_shows_a_picture_and_the_commands_that_make_it() -> None:
+    assert "docs/images/demo.png" in links(TEXT)
+    picture, command = TEXT.index("docs/images/demo.png"), TEXT.index("birdedge plot demo.wav")
+    assert picture < command < TEXT.index("## Install")
 
 
-def test_every_measured_figure_is_that_of_results_json() -> None:
-    parts = measured_parts()
-    quoted = [name for name in re.findall(r"<!-- ([a-z0-9]+) -->", TEXT) if name not in ("listen", "figures")]
-    assert {"aims", "cost", "accuracy", "aarch64"} <= set(quoted)
-    for name in quoted:
-        assert f"<!-- {name} -->\n{parts[name]}<!-- /{name} -->" in TEXT, (
-            "run `python -m benchmarks.report.readme`"
-        )
+@pytest.mark.parametrize(
+    "way", ["pip install", "uv tool install", "pipx install", "make listen", "make test"]
+)
+def test_it_says_how_to_install(way: str) -> None:
+    assert any(line.startswith(way) for block in code_blocks(TEXT, "sh") for line in block.splitlines())
 
 
-def test_the_run_shown_is_what_the_command_prints_today() -> None:
-    """Event by event; a processor with other int8 kernels may move an edge, so times agree within 0.1 s."""
-    shown = re.search(r"<!-- listen -->\n(.*?)<!-- /listen -->", TEXT, re.DOTALL)
-    assert shown is not None
-    rows = [_onsets(text) for text in (shown[1], listen_part())]
-    assert len(rows[0]) == len(rows[1]) >= 5
-    assert all(abs(a - b) <= 0.1 for a, b in zip(*rows, strict=True))
+def test_every_command_it_shows_exists_with_its_options() -> None:
+    commands = shell_commands(TEXT)
+    assert len(commands) >= 10
+    assert [(words, unknown_words(words)) for words in commands if unknown_words(words)] == []
 
 
-def _onsets(text: str) -> list[float]:
-    return [60 * int(m) + float(s) for m, s in re.findall(r"^ +(\d\d):(\d\d\.\d{3}) ", text, re.MULTILINE)]
+@pytest.mark.parametrize(
+    "words", [["lisen"], ["listen", "--fats"], ["config", "chek"], ["service", "install", "--ot"]]
+)
+def test_the_check_of_commands_can_fail(words: list[str]) -> None:
+    assert unknown_words(words) == words[-1:]
+
+
+def test_its_python_example_uses_public_names() -> None:
+    (example,) = code_blocks(TEXT, "python")
+    imports = [node for node in ast.walk(ast.parse(example)) if isinstance(node, ast.ImportFrom)]
+    assert [node.module for node in imports] == ["birdedge.edge"]
+
+
+def test_every_link_leads_to_a_file() -> None:
+    for target in links(TEXT):
+        assert (ROOT / target.partition("#")[0]).exists(), target
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_a_page_that_the_list_of_commands_links_to(command: str) -> None:
+    folder = ROOT / "docs" / "commands"
+    assert f"{command}.md" in links((folder / "index.md").read_text(encoding="utf-8"))
+    assert (folder / f"{command}.md").exists()

@@ -1,6 +1,6 @@
-"""The bundled models' cards as one page, MODEL_CARD.md, which `python -m benchmarks.report.readme` writes.
+"""MODEL_CARD.md: the cards of the bundled models as one page, which `python -m docs.generate` writes.
 
-The sections are those of Mitchell et al. 2019, "Model cards for model reporting" (arXiv 1810.03993).
+The sections follow Mitchell et al. 2019, "Model cards for model reporting" (arXiv 1810.03993).
 """
 
 from __future__ import annotations
@@ -18,38 +18,39 @@ from birdedge.edge.models.names import DEFAULT_MODEL, bundled_models
 PAGE = Path(__file__).parents[2] / "MODEL_CARD.md"
 HEAD = """# Model cards
 
-Printed by `python -m benchmarks.report.readme` from the cards inside the bundled model files; a test compares the two.
-`birdedge inspect MODEL` prints the same for any model file. In brackets: 95 % bootstrap intervals over recordings.
+Printed by `python -m docs.generate` from the cards inside the bundled model files; a test compares the two.
+`birdedge inspect MODEL` prints the same for any model file. Brackets hold 95 % bootstrap intervals over recordings.
 
-**Meant for** finding when, and at which frequencies, birds sound in recordings of the field, live or from an archive.
-**Not meant for** naming species, counting individuals, or showing that there are no birds: faint and distant song is
-missed, and what sounds alike (toads, squirrels, voices, alarms) is at times taken for a bird.
+**Intended use**: to find when birds call, and at which frequencies, in field recordings, live or from an archive.
+
+**Not intended**: to name species, to count individuals, or to show that there are no birds. The models miss faint and
+distant song, and sometimes take similar sounds (toads, squirrels, voices, alarms) for a bird.
 """
-SETS = {  # figures of a set, and what it is
-    "painted": "forest recordings painted by hand",
-    "mixes": "unseen birds mixed into unseen noise, -10..25 dB",
-    "mixes_-10_to_0_db": "of these at -10..0 dB",
-    "mixes_0_to_10_db": "at 0..10 dB",
-    "mixes_10_to_25_db": "at 10..25 dB",
+SETS = {  # a set of the card's figures, and how the page names it
+    "painted": "forest recordings with hand-painted masks",
+    "mixes": "unseen birds mixed into unseen noise, -10 to 25 dB",
+    "mixes_-10_to_0_db": "mixes at -10 to 0 dB",
+    "mixes_0_to_10_db": "mixes at 0 to 10 dB",
+    "mixes_10_to_25_db": "mixes at 10 to 25 dB",
     "focal": "unseen birds as recorded, labelled by their energy",
 }
 
 
 def page() -> str:
-    """All bundled models."""
+    """Return the page: one section for each bundled network."""
     sections = (_section(m.card, m.path.stat().st_size, same_bits(m)) for m in models_in_order())
     return "\n".join([HEAD, *sections])
 
 
 def models_in_order() -> list[Model]:
-    """The bundled models, the default first; of those that give the same bits the first alone."""
+    """Return the bundled models, the default first, without variants that give the same results bit for bit."""
     models = [Model(path) for path in bundled_models().values()]
     models.sort(key=lambda m: (m.card.name != DEFAULT_MODEL, m.card.precision != "int8", m.card.name))
     return list({model.card.answer: model for model in reversed(models)}.values())[::-1]
 
 
 def same_bits(model: Model) -> list[str]:
-    """The names of the other bundled forms of a network, which give the same bits."""
+    """Return the names of the other bundled models that give the same results bit for bit."""
     others = (Model(name) for name in sorted(bundled_models()) if name != model.card.name)
     return [other.card.name for other in others if other.card.answer == model.card.answer]
 
@@ -62,14 +63,14 @@ def _section(card: ModelCard, size_bytes: int, forms: list[str]) -> str:
         "",
         f"- **Licence**: {card.licence}.",
         f"- **Network**: causal compact U-Net, {card.parameters:,} parameters, {card.macs_per_s / 1e6:.0f} million "
-        f"multiply-accumulates a second of sound, {card.precision}, {size_bytes / 1000:.0f} kB; {lookahead_ms:g} ms "
-        f"lookahead, {card.past_s:.2f} s of past.",
+        f"multiply-accumulates per second of audio, {card.precision}, {size_bytes / 1000:.0f} kB; {lookahead_ms:g} ms "
+        f"of lookahead, {card.past_s:.2f} s of past.",
         f"- **Input**: {card.grid.sample_rate_hz} Hz mono, {card.grid.bins} bins of {card.grid.bin_hz:g} Hz every "
-        f"{1000 * card.grid.hop_s:g} ms, in decibels over a floor that each bin keeps for itself.",
-        f"- **Thresholds**: a bin is bird from probability {card.threshold:.2f}; {card.events.in_words}.",
+        f"{1000 * card.grid.hop_s:g} ms, in decibels above a noise floor that is tracked for each bin.",
+        f"- **Thresholds**: a bin counts as bird sound from probability {card.threshold:.2f}; {card.events.in_words}.",
     ]
     if forms:
-        lines.append(f"- **The same bits, at another cost**: {', '.join(forms)}.")
+        lines.append(f"- **Variants with the same results, bit for bit**: {', '.join(forms)}.")
     lines.append("")
     if figures:
         lines += _measured(figures)
@@ -88,25 +89,27 @@ def _measured(figures: Mapping[str, Any]) -> list[str]:
         if name in figures
     ]
     lines = [*markdown_table(("set", *columns.values()), scored), ""]
-    for name, what in (("boxes", "boxes drawn round bellbirds"), ("notes", "notes of captive finches")):
+    for name, what in (("boxes", "boxed bellbird calls"), ("notes", "notes of captive finches")):
         if name in figures:
-            lines.append(f"- Recall of {what}, time covered: {percent(figures[name], 'covered')}.")
+            lines.append(
+                f"- Share of the time of {what} that events cover: {percent(figures[name], 'covered')}."
+            )
     if "noise" in figures:
         noise = figures["noise"]
         kinds = ", ".join(f"{kind} {count:g}" for kind, count in figures["noise_per_hour"].items())
         low, high = noise["per_hour_interval"]
         lines.append(
-            f"- Events an hour in bird-free recordings: {noise['per_hour']:g} [{low:g}, {high:g}] "
-            f"({noise['hours']} h heard); by kind: {kinds}."
+            f"- Events per hour in recordings without birds: {noise['per_hour']:g} [{low:g}, {high:g}] "
+            f"(in {noise['hours']} h); by kind: {kinds}."
         )
     if "level_change" in figures:
         changes = ", ".join(f"{name} {100 * change:.1f}" for name, change in figures["level_change"].items())
-        lines.append(f"- Largest change of IoU from -30 to +20 dB of level, points: {changes}.")
+        lines.append(f"- Largest change of IoU between -30 and +20 dB of level, points: {changes}.")
     return [*lines, ""]
 
 
 def percent(row: Mapping[str, Any], key: str) -> str:
-    """A share as percent, with its interval where there is one; empty where there is no such figure."""
+    """Return a share in percent, with its interval if it has one; an empty string if the row has no such figure."""
     if key not in row:
         return ""
     text = f"{100 * row[key]:.1f} %"
