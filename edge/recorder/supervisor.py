@@ -20,6 +20,12 @@ from birdedge.edge.system import board_health
 from birdedge.edge.system.clock import monotonic_s
 
 HEALTH_EVERY_S = 5.0
+RESOLVED = {
+    "clip_problem": "clips are written again",
+    "retention_problem": "old clips are deleted again",
+    "output_problem": "tables, masks and audio are written again",
+    "throttled": "the board is no longer throttled",
+}
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +119,7 @@ class Supervisor:
         for name in problems.keys() - self._problems:
             log.warning("%s", problems[name])
         for name in self._problems - problems.keys():
-            log.info("%s: gone", name.replace("_", " "))
+            log.info("%s", RESOLVED.get(name, f"{name}: resolved"))
         self._problems = set(problems)
         if health.clips_capped and not self._capped:
             log.info("clips are left out from now on where their hour has had max_per_hour of them")

@@ -80,7 +80,7 @@ def test_a_microphone_that_is_absent_at_start_is_waited_for(breakable_microphone
     microphone.kill()
     began_s = time.time()
     with Daemon(microphone, tmp_path) as daemon:
-        daemon.wait_for("trying again until it is there")
+        daemon.wait_for("trying again until it is available")
         told_s = time.time()
         time.sleep(2)
         microphone.start()
@@ -148,7 +148,7 @@ def test_a_sound_server_that_drops_what_nobody_fetches_overran(breakable_microph
 def assert_all_is_in_the_book(daemon, song, played_s):
     """What was heard and the gaps are the time that passed, and what was played after them is in its place."""
     found = daemon.coverage()
-    streams = daemon.rows("SELECT stream_began_s + offset_s FROM boot_of_stream")
+    streams = daemon.rows("SELECT began_s + offset_s FROM streams JOIN boot_of_stream ON stream = id")
     ended = daemon.rows("SELECT runs.ended_s + boots.offset_s FROM runs JOIN boots ON boots.id = runs.boot")
     gaps_s = sum(g.length_s for g in found.gaps if g.utc_s >= streams[0][0])
     assert found.heard_s + gaps_s == pytest.approx(ended[-1][0] - streams[0][0], abs=LEDGER_S)
@@ -215,7 +215,7 @@ def test_a_new_configuration_is_read_on_sighup_and_a_wrong_one_changes_nothing(
         daemon.wait_for("listening to", times=2)
         config.write_text("min_score = 0.8\nmodel = 'birdedge-fp32'\ntables = ['csv']\n", encoding="utf-8")
         daemon.process.send_signal(signal.SIGHUP)
-        daemon.wait_for("tables: changed when birdedge starts again")
+        daemon.wait_for("tables: takes effect when birdedge restarts")
         daemon.wait_for("with birdedge-fp32")
         assert heard_events(daemon, microphone, song) >= 1
         daemon.stop()
@@ -238,7 +238,7 @@ def test_the_bird_alone_keeps_its_time_through_a_lost_device_and_a_new_configura
         daemon.wait_for("again after")
         assert heard_events(daemon, microphone, song) >= 1
         daemon.process.send_signal(signal.SIGHUP)
-        daemon.wait_for("the configuration was read anew")
+        daemon.wait_for("the configuration was read again")
         daemon.wait_for(", 1 channel(s), with birdedge-int8", times=2)
         assert heard_events(daemon, microphone, song) >= 1
         lasting = soundfile.info(path).duration
@@ -299,8 +299,8 @@ def test_a_model_slower_than_the_sound_makes_it_lighter_and_all_that_is_not_look
         with Daemon(breakable_microphone, tmp_path, path=tmp_path) as daemon:
             daemon.wait_for("listening to")
             began_s = time.time()
-            daemon.wait_for("too much to do: longer calls from now on", timeout_s=30)
-            daemon.wait_for("too much to do: half of the sound from now on", timeout_s=60)
+            daemon.wait_for("overloaded: analysing all audio in longer calls", timeout_s=30)
+            daemon.wait_for("overloaded: analysing 50 % of the audio", timeout_s=60)
             time.sleep(15)
             lasted_s = time.time() - began_s
             daemon.stop()
@@ -313,5 +313,5 @@ def test_a_model_slower_than_the_sound_makes_it_lighter_and_all_that_is_not_look
     assert (
         found.heard_s + sum(g.length_s for g in lost) >= lasted_s - 6.0
     )  # the ring's five seconds were still to come
-    modes = [mode for (mode,) in daemon.rows("SELECT mode FROM modes")]
-    assert modes[:3] == ["longer calls", "the smaller model", "half of the sound"]
+    levels = [level for (level,) in daemon.rows("SELECT level FROM load_levels")]
+    assert levels[:3] == ["all audio in longer calls", "all audio with the smaller model", "50 % of the audio"]

@@ -9,7 +9,7 @@ from contextlib import closing
 
 import pytest
 
-from birdedge.edge.database.connection import FILE_NAME
+from birdedge.edge.database.schema import FILE_NAME
 from birdedge.edge.models.names import DEFAULT_MODEL, bundled_models
 from tests.support.daemon import BIRDEDGE, ENVIRONMENT, Daemon
 
@@ -47,7 +47,7 @@ def test_a_damaged_database_is_set_aside_and_a_new_one_begins(virtual_microphone
             damaged = book.read_bytes()
             daemon.start()
             aside = daemon.out / f"birdedge.damaged-{number}.sqlite"
-            daemon.wait_for(f"the database was damaged; it is kept as {aside}, and a new one begins")
+            daemon.wait_for(f"the database was damaged; it was moved to {aside}, and a new one was created")
             daemon.wait_for("listening to", times=1 + number)
             assert aside.read_bytes() == damaged
         virtual_microphone.play(song)
@@ -79,7 +79,7 @@ def refusal(folder, config):
     ("config", "sentence"),
     [
         ("sight = 'oak'", "has the unknown key 'sight'; did you mean 'site'?"),
-        ("[clips]\nlongest = 10", "clips has the unknown key 'longest'; did you mean 'max_duration_s'?"),
+        ("[clips]\nmax_duration = 10", "clips has the unknown key 'max_duration'; did you mean 'max_duration_s'?"),
         ("commit_s = 'often'", "commit_s is 'often'; it must be float"),
         ("clips = 3", "clips is 3; it must be ClipSettings"),
         ("commit_s = -1", "commit_s is -1.0; it must lie in"),

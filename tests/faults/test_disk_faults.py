@@ -27,7 +27,7 @@ min_free_mb = 0.0
 THROUGH_A_PIPE = ("bash", "-c", 'exec "$@" > >(exec cat) 2>&1', "bash")
 SLOW_DISK = """
 import os, sys, time
-from birdedge.edge.database.store import Store
+from birdedge.edge.database.run_log import RunLog
 
 def slow(function):
     def slow_function(*arguments):
@@ -35,7 +35,7 @@ def slow(function):
         return function(*arguments)
     return slow_function
 
-Store.commit, os.fsync = slow(Store.commit), slow(os.fsync)
+RunLog.commit, os.fsync = slow(RunLog.commit), slow(os.fsync)
 print("this disk is slow", file=sys.stderr)
 """
 FLAT_BYTES = 30_000_000  # what memory may grow by
@@ -158,7 +158,7 @@ def goes_on_without_clips_and_recovers(daemon, microphone, song, trouble, proble
 def test_a_full_disk_stops_clips_but_neither_listening_nor_events_until_there_is_room(
     virtual_microphone, song, small_disk
 ):
-    sentences = "cannot be written or read (database or disk is full)", "flac would leave 0 MB free"
+    sentences = "cannot be read or written (database or disk is full)", "flac would leave 0 MB free"
     with Daemon(virtual_microphone, small_disk.parent, SHORT_CLIPS) as daemon:
         trouble = full(small_disk)
         goes_on_without_clips_and_recovers(daemon, virtual_microphone, song, trouble, "full", sentences)
@@ -167,7 +167,7 @@ def test_a_full_disk_stops_clips_but_neither_listening_nor_events_until_there_is
 def test_a_disk_that_turns_read_only_stops_clips_but_neither_listening_nor_events_until_it_can_be_written(
     virtual_microphone, song, small_disk
 ):
-    sentences = "cannot be written or read (disk I/O error)", "cannot be written (Read-only file system)"
+    sentences = "cannot be read or written (disk I/O error)", "cannot be written (Read-only file system)"
     with Daemon(virtual_microphone, small_disk.parent, SHORT_CLIPS, THROUGH_A_PIPE) as daemon:
         trouble = turned_read_only(small_disk, daemon.process)
         goes_on_without_clips_and_recovers(daemon, virtual_microphone, song, trouble, "read-only", sentences)
@@ -180,10 +180,10 @@ def test_a_disk_that_cannot_be_written_at_the_start_costs_clips_alone_and_is_use
     with ExitStack() as stack:
         stack.enter_context(trouble(small_disk))
         with Daemon(virtual_microphone, small_disk.parent, SHORT_CLIPS) as daemon:
-            daemon.wait_for("until then what is heard and found waits in memory")
+            daemon.wait_for("results are buffered until the disk is writable")
             daemon.wait_for("listening to")
             hear(daemon, virtual_microphone, song)
-            assert "until then it tells nothing of a recorder" in no_status(daemon)
+            assert "until then the status of the recorder cannot be read" in no_status(daemon)
             assert f"the disk of {daemon.out} is {problem}" in no_status(daemon)
             stack.close()
             daemon.wait_for("birdedge.sqlite is written again")
@@ -193,7 +193,7 @@ def test_a_disk_that_cannot_be_written_at_the_start_costs_clips_alone_and_is_use
     assert len(daemon.events()) == len(daemon.printed())
     assert daemon.gaps() == []
     assert clips(daemon)
-    assert daemon.said().count("waits in memory") == 1
+    assert daemon.said().count("results are buffered") == 1
 
 
 def test_a_disk_that_is_read_only_at_the_start_is_used_from_its_book_on_once_it_can_be_written(
@@ -211,7 +211,7 @@ def test_a_disk_that_is_read_only_at_the_start_is_used_from_its_book_on_once_it_
             assert code == 1
             assert page.startswith("stopped")
             assert f"! the disk of {daemon.out} is read-only" in page
-            assert "keeps in memory what is new, and this page is old" in page
+            assert "buffers new results in memory until then, and this page is old" in page
         hear(daemon, virtual_microphone, song)
         wait_until_well(daemon)
         daemon.stop()

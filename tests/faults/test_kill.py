@@ -15,7 +15,7 @@ from datetime import datetime
 import pytest
 import soundfile
 
-from birdedge.edge.database.connection import FILE_NAME
+from birdedge.edge.database.schema import FILE_NAME
 from birdedge.edge.formats.guano import read_guano
 from birdedge.edge.formats.mask_npz import read_mask_file
 from tests.support.daemon import ENVIRONMENT, Daemon
@@ -27,47 +27,60 @@ LOST_S = 1.0  # of events, at most
 # Python, model and sound are made ready once; each line on standard input names the folder of one more recorder, which
 # is forked from there. It says its number, hears up to thirty seconds of sound a second, and says each event.
 RECORDERS = """
-import json, os, sys, time
-from datetime import UTC, datetime
+import json, os, sys, threading, time
 from pathlib import Path
-from birdedge.edge.clips.settings import ClipSettings
-from birdedge.edge.clips.writer import ClipWriter
+from birdedge.edge.block import Block
 from birdedge.edge.clips.cutter import ClipCutter
+from birdedge.edge.clips.settings import ClipSettings
+from birdedge.edge.clips.sink import ClipSink
+from birdedge.edge.clips.writer import ClipWriter
 from birdedge.edge.database.writer import DatabaseWriter
+from birdedge.edge.messages import EventDetected
 from birdedge.edge.models.model import Model
 from birdedge.edge.pipeline.pipeline import Pipeline
-from birdedge.edge.recorder.recorder import read_clocks
+from birdedge.edge.pipeline.run import run
+from birdedge.edge.pipeline.timekeeper import Timekeeper
+from birdedge.edge.recorder.clip_index import DatabaseClipIndex
+from birdedge.edge.sinks.sink import SinkGroup
 from birdedge.edge.synthesis.soundscape import soundscape
+from birdedge.edge.system.clock import read_clocks
 
 BLOCK_SAMPLES, PAUSE_S = 3200, 1 / 300
 model, scene = Model("birdedge-int8"), soundscape(20.0, seed=7, calls_per_minute=60)
 rate_hz = scene.sample_rate_hz
 settings = ClipSettings(before_s=0.2, after_s=0.2, min_duration_s=0.5, max_duration_s=5.0, mask=True, min_free_mb=0.0)
 
+class Scene:
+    name, sample_rate_hz, channels = "microphone", rate_hz, 1
+
+    def blocks(self, stop):
+        sample = 0
+        while True:
+            at = sample % len(scene.samples)
+            block = scene.samples[at : at + BLOCK_SAMPLES, None]
+            sample += len(block)
+            yield Block(block, arrived=read_clocks())
+            time.sleep(PAUSE_S)
+
+    def set_min_block(self, samples):
+        pass
+
+class Says:
+    def write(self, message):
+        if isinstance(message, EventDetected):
+            event = [message.onset.sample, message.event.low_hz]
+            print(json.dumps([time.monotonic(), *event]), flush=True)
+
+    def close(self):
+        pass
+
 def record(folder):
-    ledger = DatabaseWriter(folder, "boot", read_clocks, model.card.name, site=str(os.getpid()), commit_s=0.2)
-    ledger.stream_began("microphone", rate_hz, 1)
-
-    def index(clip):
-        path = clip.path.relative_to(folder).as_posix()
-        ledger.clip_written(path, clip.first_sample, clip.samples, clip.size_bytes, clip.score)
-
-    began_s, sample = time.time(), 0
-    utc_of = lambda sample: datetime.fromtimestamp(began_s + sample / rate_hz, UTC)
-    pipeline = Pipeline(model, rate_hz, 1)
-    writer = ClipWriter(folder / "clips", settings, index)
-    cutter = ClipCutter(settings, writer, model.card, rate_hz, 1, utc_of)
-    while True:
-        at = sample % len(scene.samples)
-        block = scene.samples[at : at + BLOCK_SAMPLES, None]
-        found = pipeline.push(block)
-        cutter.push(block, found.mask, found.events)
-        sample += len(block)
-        ledger.heard(sample)
-        for event in found.events:
-            ledger.found(event)
-            print(json.dumps([time.monotonic(), round(event.onset_s * rate_hz), event.low_hz]), flush=True)
-        time.sleep(PAUSE_S)
+    database = DatabaseWriter(folder, "boot", model.card.name, site=str(os.getpid()), commit_s=0.2)
+    keeper = Timekeeper(read_clocks(), database.utc)
+    writer = ClipWriter(folder / "clips", settings, DatabaseClipIndex(folder, database.submit).written)
+    cutter = ClipCutter(settings, writer, model.card, rate_hz, 1, keeper.stamp)
+    sinks = SinkGroup([database, ClipSink(cutter), Says()])
+    run(Scene(), Pipeline(model, rate_hz, 1), sinks, threading.Event(), keeper)
 
 print("ready", flush=True)
 for line in sys.stdin:
@@ -147,7 +160,7 @@ import os, signal
 from {module} import {owner}
 {owner}.{method} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 """
-CLIPS = "[clips]\nbefore_s = 0.3\nafter_s = 0.3\nshortest_s = 0.5\nlongest_s = 2.0\nfree_floor_mb = 0.0\n"
+CLIPS = "[clips]\nbefore_s = 0.3\nafter_s = 0.3\nmin_duration_s = 0.5\nmax_duration_s = 2.0\nmin_free_mb = 0.0\n"
 
 
 def killed_with_its_first_clip(microphone, song, folder, module, owner, method):
@@ -166,7 +179,7 @@ def killed_with_its_first_clip(microphone, song, folder, module, owner, method):
 def test_a_clip_that_has_its_name_and_no_row_when_the_power_goes_is_indexed_at_the_next_start(
     virtual_microphone, song, tmp_path
 ):
-    at = "birdedge.edge.database.writer", "DatabaseWriter", "clip_written"
+    at = "birdedge.edge.recorder.clip_index", "DatabaseClipIndex", "written"
     daemon = killed_with_its_first_clip(virtual_microphone, song, tmp_path, *at)
     (path,) = daemon.out.rglob("*.flac")
     daemon.start()
@@ -174,7 +187,7 @@ def test_a_clip_that_has_its_name_and_no_row_when_the_power_goes_is_indexed_at_t
         daemon.wait_for(f"{path} had no row in the database; it has one now")
         daemon.stop()
     ((name, run, utc_s, samples, size_bytes, score),) = daemon.rows(
-        """SELECT path, run, stream_began_s + first_sample * 1.0 / sample_rate_hz + offset_s, samples, bytes, score
+        """SELECT path, run, clips.began_s + offset_s, samples, bytes, score
         FROM clips JOIN boot_of_stream USING (stream)"""
     )
     fields = read_guano(path)
