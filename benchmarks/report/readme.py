@@ -40,7 +40,7 @@ def filled(text: str, name: str, part: str) -> str:
 def measured_parts() -> dict[str, str]:
     """What results.json has for README.md: the aims, and under the name of each part its section and where from."""
     found = results.read()
-    parts = {"aims": "\n".join([*results.aims(found), ""])}
+    parts = {"aims": "\n".join([*results.targets_table(found), ""])}
     for name, result in found.items():
         parts[name] = f"{results.section(name, result)}\n\n({results.where_and_when(result).rstrip('.')})\n"
     return parts
