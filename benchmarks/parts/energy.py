@@ -134,9 +134,9 @@ def section(figures: EnergyFigures) -> str:
         lines += [
             "",
             f"On this machine the network reaches {share:.0%} of the fp32 matrix peak (see `birdedge bench`), that is, "
-            f"{low:.0%} to {high:.0%} of the int8 peak of an x86 core with or without VNNI. The estimate assumes that it "
-            "reaches the same share of a Pi's int8 peak. Power is CPU time multiplied by an assumed power of one busy "
-            "core; microphone, storage and radio are extra.",
+            f"{low:.0%} to {high:.0%} of the int8 peak of an x86 core with or without VNNI. The estimate assumes that "
+            "it reaches the same share of a Pi's int8 peak. Power is CPU time multiplied by an assumed power of one "
+            "busy core; microphone, storage and radio are extra.",
             "",
             *markdown_table(head, [_cells(estimate, others) for estimate in figures["boards"]]),
         ]
