@@ -57,7 +57,13 @@ CHANGES: dict[str, Callable[[Recipe], Recipe]] = {
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder with an index.tsv.",
 )
-@click.option("--runs", type=click.Path(path_type=Path, file_okay=False), default="runs", show_default=True)
+@click.option(
+    "--runs",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="runs",
+    show_default=True,
+    help="Folder of the training runs.",
+)
 @click.option("--epochs", type=click.IntRange(1), help="Number of epochs, in place of the recipe's.")
 def main(data: Path, runs: Path, epochs: int | None) -> None:
     """Train the compact network once per change and print a table.

@@ -68,7 +68,13 @@ class Row:
 
 @click.command()
 @click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Folder with an index.tsv.")
-@click.option("--runs", type=click.Path(path_type=Path, file_okay=False), default="runs", show_default=True)
+@click.option(
+    "--runs",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="runs",
+    show_default=True,
+    help="Folder of the training runs.",
+)
 @click.option(
     "--train", "with_training", is_flag=True, help="First train networks without a finished run in --runs."
 )

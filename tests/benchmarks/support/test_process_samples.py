@@ -41,5 +41,5 @@ def test_a_running_process_is_sampled_until_it_ends(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(0.5)"]) as process:
         samples = list(watch_process(process, tmp_path / "log", 0.05))
     assert len(samples) > 2
-    assert all(sample.resident_bytes > 1e6 for sample in samples)
+    assert max(sample.resident_bytes for sample in samples) > 1e6
     assert samples[-1].at_s - samples[0].at_s < 5
