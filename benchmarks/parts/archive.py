@@ -1,30 +1,47 @@
-"""What an archive costs: many files, and several processes."""
+"""Cost of an archive: many files, and several processes."""
 
 from __future__ import annotations
 
 import os
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import soundfile
 
-from benchmarks.parts.cost import process_cost
 from benchmarks.report.markdown import markdown_table
-from benchmarks.report.statistics import shown, spread
+from benchmarks.report.statistics import Summary, format_summary, summarize
+from benchmarks.report.targets import Target
+from benchmarks.support.command_cost import CommandCost, command_cost
 from birdedge.edge.synthesis.soundscape import soundscape
 
-TITLE = "An archive: many files, several processes"
+TITLE = "Archive: many files, several processes"
 FILE_RATE_HZ = 32_000
-MIN_GAIN = 1.8  # of two processes over one
-
-Figures = dict[str, Any]
+MIN_SPEEDUP = 1.8  # of two processes over one
 
 
-def measure(quick: bool, data: Path | None) -> Figures:  # noqa: ARG001 - every part is asked alike
-    """Files and processes in turn; when quick, of less sound.
+class ProcessesFigures(TypedDict):
+    """One archive, segmented by one process and by two."""
+
+    files: int
+    file_s: float
+    processors: int | None
+    times_real_time: dict[str, Summary]  # by number of processes
+    speedup: Summary
+
+
+class ArchiveFigures(TypedDict):
+    """Cost by number of files, and speed by number of processes."""
+
+    files: list[dict[str, Any]]  # files, audio_s, cpu_s, wall_s, peak_bytes
+    processes: ProcessesFigures
+
+
+def measure(quick: bool, data: Path | None) -> ArchiveFigures:  # noqa: ARG001 - all parts have this signature
+    """Measure files, then processes; on less audio if `quick`.
 
     Raises:
         subprocess.CalledProcessError: `birdedge segment` failed.
@@ -35,30 +52,30 @@ def measure(quick: bool, data: Path | None) -> Figures:  # noqa: ARG001 - every 
     }
 
 
-def files(counts: tuple[int, ...], sound_s: float) -> list[Figures]:
-    """`birdedge segment` on the same length of sound, cut into so many files."""
-    found = []
+def files(counts: tuple[int, ...], audio_s: float) -> list[dict[str, Any]]:
+    """Run `birdedge segment` on the same length of audio, split into each number of files."""
+    rows = []
     for count in counts:
         with tempfile.TemporaryDirectory() as folder:
-            _write_archive(Path(folder) / "archive", count, sound_s / count)
-            found.append({"files": count, "sound_s": sound_s, **_segment(Path(folder), 1)})
-    return found
+            _write_archive(Path(folder) / "archive", count, audio_s / count)
+            rows.append({"files": count, "audio_s": audio_s, **asdict(_segment(Path(folder), 1))})
+    return rows
 
 
-def processes(count: int, file_s: float, repeats: int) -> Figures:
-    """Seconds of sound a second that one process gets through in an archive, and that two do, in turns."""
+def processes(count: int, file_s: float, repeats: int) -> ProcessesFigures:
+    """Segment an archive of `count` files by one process and by two, in alternation."""
     speeds: dict[int, list[float]] = {1: [], 2: []}
     with tempfile.TemporaryDirectory() as folder:
         _write_archive(Path(folder) / "archive", count, file_s)
         for _ in range(repeats):
             for jobs, values in speeds.items():
-                values.append(count * file_s / _segment(Path(folder), jobs)["wall_s"])
+                values.append(count * file_s / _segment(Path(folder), jobs).wall_s)
     return {
         "files": count,
         "file_s": file_s,
         "processors": os.cpu_count(),
-        "speed": {str(jobs): spread(values) for jobs, values in speeds.items()},
-        "gain": spread([two / one for one, two in zip(*speeds.values(), strict=True)]),
+        "times_real_time": {str(jobs): summarize(values) for jobs, values in speeds.items()},
+        "speedup": summarize([two / one for one, two in zip(*speeds.values(), strict=True)]),
     }
 
 
@@ -66,48 +83,59 @@ def _write_archive(folder: Path, count: int, file_s: float) -> None:
     folder.mkdir()
     scene = soundscape(60.0, sample_rate_hz=FILE_RATE_HZ).samples
     for number in range(count):
-        sound = np.resize(np.roll(scene, -number * len(scene) // count), round(file_s * FILE_RATE_HZ))
-        soundfile.write(folder / f"{number:03d}.wav", sound, FILE_RATE_HZ, subtype="PCM_16")
+        samples = np.resize(np.roll(scene, -number * len(scene) // count), round(file_s * FILE_RATE_HZ))
+        soundfile.write(folder / f"{number:03d}.wav", samples, FILE_RATE_HZ, subtype="PCM_16")
 
 
-def _segment(folder: Path, jobs: int) -> Figures:
+def _segment(folder: Path, jobs: int) -> CommandCost:
     command = [sys.executable, "-m", "birdedge", "segment", str(folder / "archive"), "--jobs", str(jobs)]
-    return process_cost([*command, "--out", str(folder / "tables")])
+    return command_cost([*command, "--out", str(folder / "tables")])
 
 
-def section(figures: Figures) -> str:
-    """A table a question."""
-    lines = [
-        f"{figures['files'][0]['sound_s'] / 60:g} min of sound in one file or many, tables of each written; "
-        "start included:",
-        "",
-        *markdown_table(
-            ("files", "CPU s", "seconds", "resident MB, at most"),
-            [
-                (
-                    f"{row['files']}",
-                    f"{row['cpu_s']:.2f}",
-                    f"{row['wall_s']:.2f}",
-                    f"{row['peak_bytes'] / 1e6:.0f}",
-                )
-                for row in figures["files"]
-            ],
-        ),
-        "",
-    ]
+def section(figures: ArchiveFigures) -> str:
+    """Return a table by number of files and one by number of processes."""
     archive = figures["processes"]
-    speeds = [(jobs, shown(speed, digits=0)) for jobs, speed in archive["speed"].items()]
-    lines += [
-        f"An archive of {archive['files']} files of {archive['file_s']:g} s, `birdedge segment --jobs`, "
-        f"start included, on {archive['processors']} processors: two processes do {shown(archive['gain'])} "
-        "times what one does.",
-        "",
-        *markdown_table(("processes", "times real time"), speeds),
+    return "\n".join(
+        [
+            f"{figures['files'][0]['audio_s'] / 60:g} min of audio in one file or many, with a table written for each; "
+            "start-up included:",
+            "",
+            *markdown_table(
+                ("files", "CPU s", "wall s", "max resident MB"),
+                [
+                    (
+                        f"{row['files']}",
+                        f"{row['cpu_s']:.2f}",
+                        f"{row['wall_s']:.2f}",
+                        f"{row['peak_bytes'] / 1e6:.0f}",
+                    )
+                    for row in figures["files"]
+                ],
+            ),
+            "",
+            f"`birdedge segment --jobs` on {archive['files']} files of {archive['file_s']:g} s and "
+            f"{archive['processors']} cores, start-up included. Speedup of two processes over one: "
+            f"{format_summary(archive['speedup'])}.",
+            "",
+            *markdown_table(
+                ("processes", "times real time"),
+                [
+                    (jobs, format_summary(speed, digits=0))
+                    for jobs, speed in archive["times_real_time"].items()
+                ],
+            ),
+        ]
+    )
+
+
+def targets(figures: ArchiveFigures) -> list[Target]:
+    """Return the target for two processes."""
+    speedup = figures["processes"]["speedup"]["median"]
+    return [
+        Target(
+            "speedup of two processes on an archive",
+            f"at least {MIN_SPEEDUP:g}",
+            f"{speedup:.2f}",
+            speedup >= MIN_SPEEDUP,
+        )
     ]
-    return "\n".join(lines)
-
-
-def aims(figures: Figures) -> list[tuple[str, str, bool]]:
-    """See results.py."""
-    gain = figures["processes"]["gain"]["median"]
-    return [("an archive on two processes, 1.8 times one at least", f"{gain:.2f}", gain >= MIN_GAIN)]

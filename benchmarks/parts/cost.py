@@ -1,162 +1,191 @@
-"""What listening costs in CPU time and memory, and where the time goes.
+"""CPU time, memory and start-up time of `birdedge listen` on a file, and the CPU time of each stage.
 
-The real command runs on a recording of 48 kHz, on one thread, as fast as it goes. Its CPU time (user and system) less
-that of a run on the first 3 s is divided by the difference in length, so that start-up is left out. All runs
-alternate, so that noise of the machine meets each alike.
+The command runs on a 48 kHz recording, on one thread, as fast as possible. Its CPU time minus that of a run on the
+first 3 s, divided by the difference in length, excludes start-up. All runs alternate, so that disturbances of the
+machine affect all alike.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
 import tempfile
 from collections import defaultdict
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import soundfile
 
 from benchmarks.parts.stage_costs import STAGES, stage_costs
 from benchmarks.report.markdown import markdown_table
-from benchmarks.report.results import ONE_THREAD
-from benchmarks.report.statistics import shown, spread
+from benchmarks.report.statistics import Summary, format_summary, summarize
+from benchmarks.report.targets import Target
+from benchmarks.support.command_cost import command_cost
 from birdedge.edge.models.model import Model
 from birdedge.edge.models.names import DEFAULT_MODEL, bundled_models
 from birdedge.edge.synthesis.soundscape import soundscape
 
-TITLE = "Listening to a file: CPU time, memory, start"
+TITLE = "CPU time, memory and start-up time"
 SAMPLE_RATE_HZ = 48_000
 SHORT_S = 3.0
 SCENE_S = 60.0
 MAX_START_S, MAX_RESIDENT_BYTES = 1.0, 110e6
 
-Figures = dict[str, Any]
+
+class ModelFigures(TypedDict):
+    """The command with one model."""
+
+    cpu_s_per_s: Summary
+    times_real_time: Summary
+    peak_bytes: Summary
+    start_s: Summary
+    start_cpu_s: Summary
+    stages_cpu_s_per_s: dict[str, Summary]  # by stage of `STAGES`
 
 
-def measure(quick: bool, data: Path | None) -> Figures:  # noqa: ARG001 - every part is asked alike
-    """Every bundled model that a microphone may use; when quick, the default alone, on a minute."""
+class CostFigures(TypedDict):
+    """The command with every model."""
+
+    minutes: float
+    repeats: int
+    models: dict[str, ModelFigures]
+
+
+@dataclass
+class RepeatedCosts:
+    """The costs of one model, with one value per repeat."""
+
+    cpu_s_per_s: list[float] = field(default_factory=list)
+    times_real_time: list[float] = field(default_factory=list)
+    peak_bytes: list[float] = field(default_factory=list)
+    start_s: list[float] = field(default_factory=list)
+    start_cpu_s: list[float] = field(default_factory=list)
+    stages_cpu_s_per_s: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+
+def measure(quick: bool, data: Path | None) -> CostFigures:  # noqa: ARG001 - all parts have this signature
+    """Measure every bundled model for microphones, or the default alone on one minute if `quick`.
+
+    Raises:
+        subprocess.CalledProcessError: `birdedge listen` failed.
+    """
     models = (
         [DEFAULT_MODEL] if quick else sorted(name for name in bundled_models() if not name.endswith("-256"))
     )
     minutes, repeats = (1.0, 3) if quick else (3.0, 5)
-    figures = {
-        name: {figure: spread(values) for figure, values in costs.items()}
-        for name, costs in costs_of(models, minutes, repeats).items()
+    figures: dict[str, ModelFigures] = {
+        name: {
+            "cpu_s_per_s": summarize(costs.cpu_s_per_s),
+            "times_real_time": summarize(costs.times_real_time),
+            "peak_bytes": summarize(costs.peak_bytes),
+            "start_s": summarize(costs.start_s),
+            "start_cpu_s": summarize(costs.start_cpu_s),
+            "stages_cpu_s_per_s": {
+                stage: summarize(values) for stage, values in costs.stages_cpu_s_per_s.items()
+            },
+        }
+        for name, costs in repeated_costs(models, minutes, repeats).items()
     }
     return {"minutes": minutes, "repeats": repeats, "models": figures}
 
 
-def costs_of(models: list[str], minutes: float, repeats: int) -> dict[str, dict[str, list[float]]]:
-    """By model and figure, its value in each repeat. CPU seconds are a second of sound.
+def repeated_costs(models: list[str], minutes: float, repeats: int) -> dict[str, RepeatedCosts]:
+    """Run the command and the stages with each model, in alternation; return the costs by model.
 
     Raises:
-        subprocess.CalledProcessError: the command failed.
+        subprocess.CalledProcessError: `birdedge listen` failed.
     """
-    results: dict[str, dict[str, list[float]]] = {name: defaultdict(list) for name in models}
+    results = {name: RepeatedCosts() for name in models}
     opened = {name: Model(name) for name in models}
     with tempfile.TemporaryDirectory() as folder:
         long, short = Path(folder) / "long.wav", Path(folder) / "short.wav"
         scene = soundscape(SCENE_S, sample_rate_hz=SAMPLE_RATE_HZ).samples
-        # One minute over and over: to make an hour at once would take gigabytes.
+        # One minute repeated, because a longer scene would take gigabytes of memory.
         length_samples = round(60 * minutes * SAMPLE_RATE_HZ)
         soundfile.write(long, np.resize(scene, length_samples), SAMPLE_RATE_HZ, subtype="PCM_16")
         soundfile.write(short, scene[: round(SHORT_S * SAMPLE_RATE_HZ)], SAMPLE_RATE_HZ, subtype="PCM_16")
         for _ in range(repeats):
-            for name, figures in results.items():
+            for name, costs in results.items():
                 command = [sys.executable, "-m", "birdedge", "listen", "--fast", "--json", "--model", name]
-                whole, start = process_cost([*command, str(long)]), process_cost([*command, str(short)])
-                sound_s = 60 * minutes - SHORT_S
-                figures["cpu_s_per_s"].append((whole["cpu_s"] - start["cpu_s"]) / sound_s)
-                figures["times_real_time"].append(sound_s / (whole["wall_s"] - start["wall_s"]))
-                figures["peak_bytes"].append(whole["peak_bytes"])
-                figures["start_s"].append(start["wall_s"])
-                figures["start_cpu_s"].append(start["cpu_s"])
+                whole, start = command_cost([*command, str(long)]), command_cost([*command, str(short)])
+                audio_s = 60 * minutes - SHORT_S
+                costs.cpu_s_per_s.append((whole.cpu_s - start.cpu_s) / audio_s)
+                costs.times_real_time.append(audio_s / (whole.wall_s - start.wall_s))
+                costs.peak_bytes.append(whole.peak_bytes)
+                costs.start_s.append(start.wall_s)
+                costs.start_cpu_s.append(start.cpu_s)
             for name, model in opened.items():
                 for stage, cost in stage_costs(model, scene, SAMPLE_RATE_HZ).items():
-                    results[name][f"{stage}, cpu_s_per_s"].append(cost)
+                    results[name].stages_cpu_s_per_s[stage].append(cost)
     return results
 
 
-def process_cost(command: list[str]) -> dict[str, float]:
-    """See process_cost.py for the keys.
-
-    Raises:
-        subprocess.CalledProcessError: the command failed.
-    """
-    launcher = [sys.executable, str(Path(__file__).parents[1] / "support" / "process_cost.py")]
-    environment = {**os.environ, **ONE_THREAD}
-    done = subprocess.run([*launcher, *command], env=environment, capture_output=True, text=True)
-    cost: dict[str, float] = json.loads(done.stdout or "{}")
-    if cost.get("exit_code") != 0:
-        raise subprocess.CalledProcessError(done.returncode or 1, command, done.stdout, done.stderr)
-    return cost
-
-
-def section(figures: Figures) -> str:
-    """The commands, then the stages."""
+def section(figures: CostFigures) -> str:
+    """Return a table of the commands and a table of the stages."""
     models = figures["models"]
     head = (
         "model",
-        "CPU ms a second of sound",
+        "CPU ms per second of audio",
         "times real time",
-        "start s",
-        "of that CPU s",
-        "resident MB, at most",
+        "start-up s",
+        "start-up CPU s",
+        "max resident MB",
     )
     commands = [
         (
             name,
-            shown(found["cpu_s_per_s"], 1e3),
-            shown(found["times_real_time"], digits=0),
-            shown(found["start_s"]),
-            shown(found["start_cpu_s"]),
-            f"{found['peak_bytes']['most'] / 1e6:.0f}",
+            format_summary(row["cpu_s_per_s"], 1e3),
+            format_summary(row["times_real_time"], digits=0),
+            format_summary(row["start_s"]),
+            format_summary(row["start_cpu_s"]),
+            f"{row['peak_bytes']['max'] / 1e6:.0f}",
         )
-        for name, found in models.items()
+        for name, row in models.items()
     ]
     stages = [
-        (stage, *(shown(found[f"{stage}, cpu_s_per_s"], 1e3) for found in models.values()))
+        (stage, *(format_summary(row["stages_cpu_s_per_s"][stage], 1e3) for row in models.values()))
         for stage in STAGES
     ]
     return "\n".join(
         [
-            f"`birdedge listen --fast` on one thread, {figures['minutes']:g} min of sound of {SAMPLE_RATE_HZ} Hz; "
-            f"median (least to most) of {figures['repeats']} alternating runs. Start: from the start of the "
-            f"process past its first masks to its end, on {SHORT_S:g} s of sound; its files had been read before.",
+            f"`birdedge listen --fast` on one thread, {figures['minutes']:g} min of audio at {SAMPLE_RATE_HZ} Hz; "
+            f"median (min to max) of {figures['repeats']} alternating runs. Start-up is the whole process on "
+            f"{SHORT_S:g} s of audio, from its launch past the first masks to its exit, with its files in the page "
+            "cache.",
             "",
             *markdown_table(head, commands),
             "",
-            "Where it goes, CPU ms a second of sound, each stage timed alone within one process; the pipeline is all "
-            "of them from samples to events, and the sinks (four tables, the mask file, JSON Lines) come on top.",
+            "CPU ms per second of audio by stage, each timed alone within one process. The pipeline is all stages from "
+            "samples to events; the sinks (four tables, the mask file, JSON Lines) are extra.",
             "",
             *markdown_table(("stage", *models), stages),
         ]
     )
 
 
-def aims(figures: Figures) -> list[tuple[str, str, bool]]:
-    """See results.py."""
-    found = figures["models"][DEFAULT_MODEL]
-    start_s, peak_bytes = found["start_s"]["median"], found["peak_bytes"]["most"]
+def targets(figures: CostFigures) -> list[Target]:
+    """Return the targets for start-up time and memory of the default model."""
+    row = figures["models"][DEFAULT_MODEL]
+    start_s, peak_bytes = row["start_s"]["median"], row["peak_bytes"]["max"]
     return [
-        (
-            "start of the process to the first mask, 1 s at most",
+        Target(
+            "start of the process to the first mask",
+            f"at most {MAX_START_S:g} s",
             f"{start_s:.2f} s",
             start_s <= MAX_START_S,
         ),
-        (
-            "resident memory of `listen` on a file, 110 MB at most",
+        Target(
+            "resident memory of `listen` on a file",
+            f"at most {MAX_RESIDENT_BYTES / 1e6:g} MB",
             f"{peak_bytes / 1e6:.0f} MB",
             peak_bytes <= MAX_RESIDENT_BYTES,
         ),
     ]
 
 
-def plot(figures: Figures, path: Path) -> None:
-    """Stages on top of each other, a bar a model."""
+def plot(figures: CostFigures, path: Path) -> None:
+    """Plot one bar of stacked stages per model."""
     from matplotlib.figure import Figure
 
     models = figures["models"]
@@ -164,10 +193,10 @@ def plot(figures: Figures, path: Path) -> None:
     axes = figure.subplots()
     left_ms = np.zeros(len(models))
     for stage in (stage for stage in STAGES if stage != "pipeline"):
-        ms = np.array([1e3 * found[f"{stage}, cpu_s_per_s"]["median"] for found in models.values()])
+        ms = np.array([1e3 * row["stages_cpu_s_per_s"][stage]["median"] for row in models.values()])
         axes.barh(list(models), ms, left=left_ms, label=stage)
         left_ms += ms
     axes.invert_yaxis()
-    axes.set_xlabel("CPU ms a second of sound")
+    axes.set_xlabel("CPU ms per second of audio")
     figure.legend(loc="outside upper center", ncols=len(STAGES), fontsize="small")
     figure.savefig(path, dpi=100)

@@ -1,8 +1,8 @@
-"""Processor instructions that listening costs, counted by valgrind: `python -m benchmarks.parts.instructions --check`.
+"""Processor instructions of the pipeline, counted by valgrind: `python -m benchmarks.parts.instructions --check`.
 
-Seconds depend on the machine and on what else it does; instructions under valgrind do not, for it shows every program
-the same processor (on x86-64 one with AVX2), and the sound is made of integers. So a change that makes the pipeline
-dearer is seen, however busy the machine is. instructions.json holds the count that `--check` compares with.
+CPU seconds depend on the machine and its load. Instructions under valgrind do not: it presents the same processor to
+every program (on x86-64 one with AVX2), and the audio is computed with integers. So a change that makes the pipeline
+more expensive is detected on a busy machine too. `--check` compares with the count in instructions.json.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from birdedge.edge.models.names import DEFAULT_MODEL, bundled_models
 from birdedge.edge.pipeline.pipeline import Pipeline
 from birdedge.edge.pipeline.segmenter import Segmenter
 
-TITLE = "Instructions"
+TITLE = "Instruction counts"
 FIGURES = Path(__file__).with_suffix(".json")
 MAX_GROWTH_PERCENT = 5
 SHORT_S, LONG_S, NETWORK_CALLS = 2, 12, 100
 PLATFORM = ("machine", "python")
 PINNED = ("model_sha256", "numpy", "onnxruntime", "soxr")
 VALGRIND = ("valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null")
-# Of integers, lest the sound depend on a processor's sines: noise, and every second a call of a quarter second.
-# All of it is made however much of it is pushed, so that it costs every run alike.
+# Noise, and a call of a quarter second every second, of integers, because sines may differ between processors. All of
+# it is generated however much of it is pushed, so that every run pays for it alike.
 PROGRAM = f"""
 import sys
 import numpy as np
@@ -55,65 +55,71 @@ for _ in range(calls):
     segmenter.call()
 """
 
-Figures = dict[str, Any]
+Figures = dict[
+    str, Any
+]  # instructions_per_s, network_instructions_per_s, and a value for each of PLATFORM and PINNED
 
 
 @click.command()
 @click.option(
     "--check",
     is_flag=True,
-    help=f"Fail where it is more than {MAX_GROWTH_PERCENT} % above the count kept.",
+    help=f"Fail if the count is more than {MAX_GROWTH_PERCENT} % above the stored one.",
 )
-@click.option("--update", is_flag=True, help="Keep the count, to be compared with.")
+@click.option("--update", is_flag=True, help="Store the count.")
 def main(check: bool, update: bool) -> None:
-    """Count the instructions of a second of sound, from samples to events, on one thread."""
-    kept = json.loads(FIGURES.read_text(encoding="utf-8")) if check else {}
+    """Count the instructions per second of audio, from samples to events, on one thread.
+
+    \b
+    Example:
+      python -m benchmarks.parts.instructions --check
+    """
+    stored = json.loads(FIGURES.read_text(encoding="utf-8")) if check else {}
     if check:
-        here = circumstances()
-        if other := differences(here, kept, PLATFORM):
-            click.echo(f"Instructions are not compared: those kept were counted with {other}", err=True)
+        here = dependencies()
+        if other := differences(here, stored, PLATFORM):
+            click.echo(f"Instruction counts are not compared: the stored count is for {other}", err=True)
             return
-        if other := differences(here, kept, PINNED):
+        if other := differences(here, stored, PINNED):
             raise click.ClickException(
-                f"the instructions kept were counted with {other}: "
-                "renew them with `python -m benchmarks.parts.instructions --update`"
+                f"the stored count is for {other}; run: python -m benchmarks.parts.instructions --update"
             )
     try:
         figures = measure()
     except subprocess.CalledProcessError as error:
         raise click.ClickException(f"valgrind failed: {error.stderr.strip().splitlines()[-1]}") from error
-    if "left_out" in figures:
-        click.echo(f"Instructions are not counted: {figures['left_out']}", err=True)
+    if "skipped" in figures:
+        click.echo(f"Instructions are not counted: {figures['skipped']}", err=True)
         return
     click.echo(section(figures))
     if update:
         FIGURES.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    if check and (more := growth(figures, kept)):
-        raise click.ClickException(more)
+    if check and (message := growth(figures, stored)):
+        raise click.ClickException(message)
 
 
-def measure(quick: bool = False, data: Path | None = None) -> Figures:  # noqa: ARG001 - every part is asked alike
-    """Instructions a second of sound of the whole pipeline and of its network, and what they depend on.
+def measure(quick: bool = False, data: Path | None = None) -> Figures:  # noqa: ARG001 - all parts have this signature
+    """Count the instructions of the whole pipeline and of its network, per second of audio.
 
     Raises:
-        subprocess.CalledProcessError: the pipeline failed under valgrind.
+        subprocess.CalledProcessError: The pipeline failed under valgrind.
     """
     if shutil.which("valgrind") is None:
-        return {"left_out": "there is no valgrind; do: sudo apt install valgrind"}
-    # Differences of whole runs, so that neither imports nor the opening of the model count.
+        return {"skipped": "valgrind is not installed; run: sudo apt install valgrind"}
+    # Differences of whole runs exclude the imports and the loading of the model.
     runs = [_start(SHORT_S, 0), _start(LONG_S, 0), _start(SHORT_S, NETWORK_CALLS)]
-    start, longer, network = [_instructions(run) for run in runs]
+    short, long, network = [_instructions(run) for run in runs]
     card = Model(DEFAULT_MODEL).card
     network_s = NETWORK_CALLS * card.chunk_frames * card.grid.hop_s
     return {
-        "instructions_per_s": round((longer - start) / (LONG_S - SHORT_S)),
-        "network_instructions_per_s": round((network - start) / network_s),
-        **circumstances(),
+        "instructions_per_s": round((long - short) / (LONG_S - SHORT_S)),
+        "network_instructions_per_s": round((network - short) / network_s),
+        **dependencies(),
     }
 
 
-def circumstances() -> Figures:
-    """What the count depends on besides birdedge's own code."""
+def dependencies() -> Figures:
+    """Return what the count depends on, except the code of birdedge."""
     model = bundled_models()[DEFAULT_MODEL]
     return {
         "machine": platform.machine(),
@@ -123,35 +129,38 @@ def circumstances() -> Figures:
     }
 
 
-def differences(here: Figures, kept: Figures, names: tuple[str, ...]) -> str:
-    """What was otherwise when the kept count was made; empty where nothing was."""
-    return ", ".join(f"{name} {kept[name]} (here {here[name]})" for name in names if kept[name] != here[name])
+def differences(here: Figures, stored: Figures, names: tuple[str, ...]) -> str:
+    """Return the stored and the present values that differ, as text; empty if none does."""
+    return ", ".join(
+        f"{name} {stored[name]} (here {here[name]})" for name in names if stored[name] != here[name]
+    )
 
 
-def growth(figures: Figures, kept: Figures) -> str:
-    """A sentence where a count is larger than allowed; empty where it is not."""
-    now, before = figures["instructions_per_s"], kept["instructions_per_s"]
+def growth(figures: Figures, stored: Figures) -> str:
+    """Return an error message if the count is too large, else an empty string."""
+    now, before = figures["instructions_per_s"], stored["instructions_per_s"]
     percent = 100 * (now - before) / before
     if percent <= MAX_GROWTH_PERCENT:
         return ""
     return (
-        f"a second of sound takes {now / 1e6:.1f} million instructions, {percent:.1f} % more than the "
-        f"{before / 1e6:.1f} million kept in {FIGURES.name}; at most {MAX_GROWTH_PERCENT} % more are allowed"
+        f"the pipeline takes {now / 1e6:.1f} million instructions per second of audio, {percent:.1f} % more than the "
+        f"{before / 1e6:.1f} million in {FIGURES.name}; at most {MAX_GROWTH_PERCENT} % more are allowed"
     )
 
 
 def section(figures: Figures) -> str:
-    """A table of the parts, and what was counted."""
+    """Return a table of the counts, and what they depend on."""
     whole, network = figures["instructions_per_s"], figures["network_instructions_per_s"]
-    parts = {"network": network, "all else": whole - network, "from samples to events": whole}
-    rows = [(part, f"{count / 1e6:.1f}") for part, count in parts.items()]
+    stages = {"network": network, "other stages": whole - network, "pipeline, samples to events": whole}
+    rows = [(stage, f"{count / 1e6:.1f}") for stage, count in stages.items()]
     versions = ", ".join(f"{name} {figures[name]}" for name in (*PLATFORM, *PINNED[1:]))
     return "\n".join(
         [
-            f"Instructions of `{DEFAULT_MODEL}` listening at 48 kHz, counted by valgrind, whose processor is the same "
-            f"everywhere and has no VNNI ({versions}). More than {MAX_GROWTH_PERCENT} % above the count kept fail.",
+            f"Instructions of `{DEFAULT_MODEL}` listening at 48 kHz, counted by valgrind, which emulates the same "
+            f"processor everywhere, without VNNI ({versions}). The check fails if a count is more than "
+            f"{MAX_GROWTH_PERCENT} % above the stored one.",
             "",
-            *markdown_table(("", "million a second of sound"), rows),
+            *markdown_table(("", "million per second of audio"), rows),
         ]
     )
 
@@ -168,10 +177,10 @@ def _start(pushed_s: int, calls: int) -> subprocess.Popen[str]:
 
 
 def _instructions(run: subprocess.Popen[str]) -> int:
-    _, said = run.communicate()
-    counted = re.search(r"I\s+refs:\s+([\d,]+)", said)
+    _, errors = run.communicate()
+    counted = re.search(r"I\s+refs:\s+([\d,]+)", errors)
     if run.returncode or counted is None:
-        raise subprocess.CalledProcessError(run.returncode, run.args, stderr=said)
+        raise subprocess.CalledProcessError(run.returncode, run.args, stderr=errors)
     return int(counted[1].replace(",", ""))
 
 

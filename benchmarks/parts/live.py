@@ -1,8 +1,8 @@
-"""Listening live, end to end: from a chirp that is played to its mask and to its event.
+"""Latency of the daemon, from the playback of a chirp to its mask and to its event.
 
-A player and two listeners, each a process of its own, meet in a real PortAudio microphone: PulseAudio with a silent
-loudspeaker. One listener is `birdedge listen --json --out`, whose lines are timed; the other runs the same objects and
-says when masks come.
+A player and two listeners are separate processes that share a PortAudio microphone: PulseAudio with a null sink. One
+listener is `birdedge listen --json --out`, whose lines are timed. The other runs the same objects and prints the times
+of masks.
 """
 
 from __future__ import annotations
@@ -19,36 +19,50 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from benchmarks.report.markdown import markdown_table
+from benchmarks.report.results import Skipped
 from benchmarks.report.statistics import percentiles
-from benchmarks.studies.soak import read_lines
-from benchmarks.studies.soak_figures import process_sample
+from benchmarks.report.targets import Target
+from benchmarks.support.process_output import TimedLine, read_lines
+from benchmarks.support.process_samples import process_sample
 from benchmarks.support.virtual_microphone import missing_packages, running_virtual_microphone
 
-TITLE = "Listening live: from sound to mask and event"
+TITLE = "Live latency: from audio to mask and event"
 MAX_P95_S, MAX_RESIDENT_BYTES = 0.3, 110e6
-LATEST_S = 1.5  # shorter than the shortest pause between chirps
+MAX_DELAY_S = 1.5  # shorter than the shortest pause between chirps
 START_S = 30.0
 ROOT = Path(__file__).parents[2]
 
-Figures = dict[str, Any]
-Lines = list[tuple[float, bytes]]  # when each came, on the boot's clock
+
+class LiveFigures(TypedDict):
+    """Delays of the chirps that were detected, and the cost of `birdedge listen`."""
+
+    chirps: int
+    to_mask_s: list[float]
+    to_event_s: list[float]
+    cpu_s_per_s: float
+    max_resident_bytes: int
+    audio_s: float
 
 
-def measure(quick: bool, data: Path | None) -> Figures:  # noqa: ARG001 - every part is asked alike
-    """80 chirps; when quick, 10. Raises: RuntimeError where a process does not do its part."""
-    if missing := missing_packages():
-        return {"left_out": f"there is no virtual microphone; run apt install {' '.join(missing)}"}
-    return heard(10 if quick else 80)
-
-
-def heard(chirps: int) -> Figures:
-    """Plays so many chirps and waits for what the listeners say of them; delays in seconds, one a chirp.
+def measure(quick: bool, data: Path | None) -> LiveFigures | Skipped:  # noqa: ARG001 - all parts have this signature
+    """Measure 80 chirps, or 10 if `quick`.
 
     Raises:
-        RuntimeError: a process did not do its part.
+        RuntimeError: A process ended early or did not start.
+    """
+    if missing := missing_packages():
+        return {"skipped": f"no virtual microphone; run: sudo apt install {' '.join(missing)}"}
+    return measure_chirps(10 if quick else 80)
+
+
+def measure_chirps(chirps: int) -> LiveFigures:
+    """Play a number of chirps and time the reactions of both listeners.
+
+    Raises:
+        RuntimeError: A process ended early or did not start.
     """
     with tempfile.TemporaryDirectory() as name, running_virtual_microphone() as microphone:
         log = Path(name) / "log"
@@ -61,52 +75,49 @@ def heard(chirps: int) -> Figures:
             deadline_s = time.monotonic() + START_S
             while not (masks and b"listening to" in log.read_bytes()):
                 if time.monotonic() > deadline_s:
-                    raise RuntimeError(f"nobody listens after {START_S:g} s: {log.read_text('utf-8')[-500:]}")
+                    raise RuntimeError(f"no listener after {START_S:g} s: {_tail(log)}")
                 time.sleep(0.1)
             samples = [process_sample(recorder.pid)]
-            with _running(("benchmarks.support.chirps", str(chirps)), environment, log) as (
-                player,
-                played,
-            ):
+            with _running(("benchmarks.support.chirps", str(chirps)), environment, log) as (player, played):
                 while player.poll() is None:
                     time.sleep(0.5)
                     if recorder.poll() is not None:
-                        raise RuntimeError(f"birdedge listen ended: {log.read_text('utf-8')[-500:]}")
+                        raise RuntimeError(f"birdedge listen ended early: {_tail(log)}")
                     samples.append(process_sample(recorder.pid))
     if not played:
-        raise RuntimeError(f"the chirps were not played: {log.read_text('utf-8')[-500:]}")
-    spans_s = json.loads(played[0][1])
+        raise RuntimeError(f"the chirps were not played: {_tail(log)}")
+    times_s = json.loads(played[0][1])
     first, last = samples[0], samples[-1]
     return {
-        "chirps": len(spans_s),
-        "to_mask_s": delays_s([began_s for began_s, _ in spans_s], [float(line) for _, line in masks[1:]]),
-        "to_event_s": delays_s([ended_s for _, ended_s in spans_s], [came_s for came_s, _ in events]),
-        "cpu_s_per_s": (last["cpu_s"] - first["cpu_s"]) / (last["at_s"] - first["at_s"]),
-        "resident_bytes": max(sample["resident_bytes"] for sample in samples),
-        "sound_s": last["at_s"] - first["at_s"],
+        "chirps": len(times_s),
+        "to_mask_s": delays_s([start_s for start_s, _ in times_s], [float(line) for _, line in masks[1:]]),
+        "to_event_s": delays_s([end_s for _, end_s in times_s], [arrival_s for arrival_s, _ in events]),
+        "cpu_s_per_s": (last.cpu_s - first.cpu_s) / (last.at_s - first.at_s),
+        "max_resident_bytes": max(sample.resident_bytes for sample in samples),
+        "audio_s": last.at_s - first.at_s,
     }
 
 
-def delays_s(sounds_s: Sequence[float], arrivals_s: Sequence[float]) -> list[float]:
-    """From each sound to the first arrival after it; a sound that has none within `LATEST_S` is left out."""
-    found = []
-    for sound_s in sounds_s:
-        at = bisect.bisect(arrivals_s, sound_s)
-        if at < len(arrivals_s) and arrivals_s[at] - sound_s <= LATEST_S:
-            found.append(round(arrivals_s[at] - sound_s, 4))
-    return found
+def delays_s(chirps_s: Sequence[float], arrivals_s: Sequence[float]) -> list[float]:
+    """Return the delay from each chirp to the next arrival, without chirps that have none within `MAX_DELAY_S`."""
+    delays = []
+    for chirp_s in chirps_s:
+        at = bisect.bisect(arrivals_s, chirp_s)
+        if at < len(arrivals_s) and arrivals_s[at] - chirp_s <= MAX_DELAY_S:
+            delays.append(round(arrivals_s[at] - chirp_s, 4))
+    return delays
 
 
 @contextmanager
 def _running(
     module: Sequence[str], environment: dict[str, str], log: Path
-) -> Iterator[tuple[subprocess.Popen[bytes], Lines]]:
-    """A process of `python -m`, and the lines it says, which are all there when the block has ended."""
-    lines: Lines = []
+) -> Iterator[tuple[subprocess.Popen[bytes], list[TimedLine]]]:
+    """Run `python -m` for the duration of the block; the list of its lines is complete after the block."""
+    lines: list[TimedLine] = []
     command = [sys.executable, "-m", *module]
     with (
-        log.open("ab") as said,
-        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=said) as process,
+        log.open("ab") as errors,
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=errors) as process,
     ):
         reader = threading.Thread(target=read_lines, args=(process, lines), daemon=True)
         reader.start()
@@ -117,61 +128,67 @@ def _running(
             reader.join()
 
 
-def section(figures: Figures) -> str:
-    """Both delays, and what the daemon takes."""
+def _tail(log: Path) -> str:
+    return log.read_text("utf-8")[-500:]
+
+
+def section(figures: LiveFigures) -> str:
+    """Return a table of both delays, and the cost of the daemon."""
     delays = {
-        "from the first sample of a chirp to the mask that marks it": figures["to_mask_s"],
-        "from the last sample of a chirp to the line of its event": figures["to_event_s"],
+        "first sample of a chirp to the mask that marks it": figures["to_mask_s"],
+        "last sample of a chirp to the line of its event": figures["to_event_s"],
     }
     rows = []
-    for label, values in delays.items():
-        p = percentiles(values)
-        shown = (f"{1e3 * p[key]:.0f} ms" for key in ("p50", "p95", "p99", "most"))
-        rows.append((label, *shown, f"{len(values)} of {figures['chirps']}"))
-    head = ("delay", "p50", "p95", "p99", "most", f"heard within {LATEST_S:g} s")
+    for label, values_s in delays.items():
+        p = percentiles(values_s)
+        cells = (f"{1e3 * value:.0f} ms" for value in (p["p50"], p["p95"], p["p99"], p["max"]))
+        rows.append((label, *cells, f"{len(values_s)} of {figures['chirps']}"))
+    head = ("delay", "p50", "p95", "p99", "max", f"detected within {MAX_DELAY_S:g} s")
     return "\n".join(
         [
-            "Chirps of 0.3 s over hiss, played at random pauses into a real PortAudio microphone (PulseAudio with a "
-            "silent loudspeaker). The moment of a sound is when, by PortAudio's word, the loudspeaker plays "
-            "it; so the sound system's way from loudspeaker to microphone counts. A real microphone's "
-            "driver would be in its place.",
+            "Chirps of 0.3 s over noise, played after random pauses into a PortAudio microphone (PulseAudio with a "
+            "null sink). A delay starts when PortAudio reports that the loudspeaker plays the sample, so it includes "
+            "the path through the sound server. With a real microphone, its driver takes that place.",
             "",
             *markdown_table(head, rows),
             "",
-            f"`birdedge listen --out` took {1e3 * figures['cpu_s_per_s']:.1f} ms of CPU a second of sound "
-            f"and at most {figures['resident_bytes'] / 1e6:.0f} MB of resident memory, in "
-            f"{figures['sound_s']:.0f} s. Hours of it: benchmarks/studies/SOAK.md.",
+            f"`birdedge listen --out` used {1e3 * figures['cpu_s_per_s']:.1f} ms of CPU per second of audio and "
+            f"at most {figures['max_resident_bytes'] / 1e6:.0f} MB of resident memory in {figures['audio_s']:.0f} s. "
+            "For a run of one hour see benchmarks/studies/SOAK.md.",
         ]
     )
 
 
-def aims(figures: Figures) -> list[tuple[str, str, bool]]:
-    """See results.py."""
+def targets(figures: LiveFigures) -> list[Target]:
+    """Return the targets for latency and memory."""
     p95_s = percentiles(figures["to_mask_s"])["p95"]
-    heard = len(figures["to_mask_s"]) == figures["chirps"]
+    all_detected = len(figures["to_mask_s"]) == figures["chirps"]
+    max_bytes = figures["max_resident_bytes"]
     return [
-        (
-            "sound to mask, live, p95 300 ms at most",
+        Target(
+            "p95 latency from audio to mask, live",
+            f"at most {1e3 * MAX_P95_S:g} ms",
             f"{1e3 * p95_s:.0f} ms",
-            heard and p95_s <= MAX_P95_S,
+            all_detected and p95_s <= MAX_P95_S,
         ),
-        (
-            "resident memory of `listen --out`, live, 110 MB at most",
-            f"{figures['resident_bytes'] / 1e6:.0f} MB",
-            figures["resident_bytes"] <= MAX_RESIDENT_BYTES,
+        Target(
+            "resident memory of `listen --out`, live",
+            f"at most {MAX_RESIDENT_BYTES / 1e6:g} MB",
+            f"{max_bytes / 1e6:.0f} MB",
+            max_bytes <= MAX_RESIDENT_BYTES,
         ),
     ]
 
 
-def plot(figures: Figures, path: Path) -> None:
-    """How often each delay was found."""
+def plot(figures: LiveFigures, path: Path) -> None:
+    """Plot histograms of both delays."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 3), layout="constrained")
     axes = figure.subplots()
-    for label, key in (("to the mask", "to_mask_s"), ("to the event's line", "to_event_s")):
-        axes.hist([1e3 * delay_s for delay_s in figures[key]], bins=range(0, 801, 20), alpha=0.7, label=label)
-    axes.set_xlabel("ms after the sound")
+    for label, values_s in (("to the mask", figures["to_mask_s"]), ("to the event", figures["to_event_s"])):
+        axes.hist([1e3 * delay_s for delay_s in values_s], bins=range(0, 801, 20), alpha=0.7, label=label)
+    axes.set_xlabel("delay, ms")
     axes.set_ylabel("chirps")
     axes.legend()
     figure.savefig(path, dpi=100)

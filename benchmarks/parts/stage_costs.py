@@ -1,4 +1,4 @@
-"""CPU time of each stage of the pipeline, of the whole, and of the sinks after it, within this process."""
+"""CPU time of each stage of the pipeline, of the whole pipeline, and of the sinks, within this process."""
 
 from __future__ import annotations
 
@@ -26,24 +26,30 @@ from birdedge.edge.sinks.table_file import FORMATS, event_json
 
 STAGES = ("resample", "spectrogram", "network input", "network", "events", "pipeline", "sinks")
 Float32 = NDArray[np.float32]
-Given = TypeVar("Given")
-Made = TypeVar("Made")
+Input = TypeVar("Input")
+Output = TypeVar("Output")
 
 
 def stage_costs(model: Model, samples: Float32, sample_rate_hz: int) -> dict[str, float]:
-    """CPU seconds a second of sound, by stage of `STAGES`; "pipeline" is all before it, as `birdedge listen` runs them.
+    """Return the CPU seconds per second of audio of each of `STAGES`.
 
-    Shape: `samples` is mono, `[n]`. Each stage is timed alone, on what the stage before made of all the sound.
+    Each stage is timed alone, on the whole output of the stage before it. "pipeline" is all stages before it, run
+    together as `birdedge listen` runs them.
+
+    Args:
+        model: The model.
+        samples: Mono audio, `[samples]`.
+        sample_rate_hz: Its sample rate.
     """
     card = model.card
-    sound_s = len(samples) / sample_rate_hz
+    audio_s = len(samples) / sample_rate_hz
     blocks = [samples[at : at + FAST_BLOCK_SAMPLES] for at in range(0, len(samples), FAST_BLOCK_SAMPLES)]
     tracker = EventTracker(card.events, card.grid)
 
     def track(segmented: SegmenterOutput) -> None:
         tracker.push(mask_bytes(segmented.mask), segmented.level, segmented.floor)
 
-    pipeline_s, found = _timed(Pipeline(model, sample_rate_hz, 1).push, blocks)
+    pipeline_s, outputs = _timed(Pipeline(model, sample_rate_hz, 1).push, blocks)
     resample_s, resampled = _timed(StreamResampler(sample_rate_hz, card.grid.sample_rate_hz).push, blocks)
     spectrogram_s, frames = _timed(Spectrogram(card.grid).push, resampled)
     level = np.concatenate(frames)
@@ -60,25 +66,25 @@ def stage_costs(model: Model, samples: Float32, sample_rate_hz: int) -> dict[str
         "network": segmenter_s - input_s,
         "events": events_s,
         "pipeline": pipeline_s,
-        "sinks": _sinks_s(model, found),
+        "sinks": _sinks_s(model, outputs),
     }
-    return {stage: cost_s / sound_s for stage, cost_s in costs_s.items()}
+    return {stage: cost_s / audio_s for stage, cost_s in costs_s.items()}
 
 
-def _sinks_s(model: Model, found: list[PipelineOutput]) -> float:
-    """CPU seconds of every table, the mask file and JSON Lines."""
+def _sinks_s(model: Model, outputs: list[PipelineOutput]) -> float:
+    """Return the CPU seconds of all tables, the mask file and JSON Lines."""
     with tempfile.TemporaryDirectory() as folder:
-        wanted = OutputSettings(Path(folder), tuple(FORMATS), Path(folder))
-        began_s = time.process_time()
-        with RecordingSink(wanted, "scene", "scene.wav", model.card, atomic=True) as output:
-            for each in found:
-                output.write(each)
-                for event in each.events:
+        settings = OutputSettings(Path(folder), tuple(FORMATS), Path(folder))
+        start_s = time.process_time()
+        with RecordingSink(settings, "scene", "scene.wav", model.card, atomic=True) as sink:
+            for output in outputs:
+                sink.write(output)
+                for event in output.events:
                     event_json(event, "scene.wav")
-        return time.process_time() - began_s
+        return time.process_time() - start_s
 
 
-def _timed(push: Callable[[Given], Made], pieces: Iterable[Given]) -> tuple[float, list[Made]]:
-    began_s = time.process_time()
-    made = [push(piece) for piece in pieces]
-    return time.process_time() - began_s, made
+def _timed(push: Callable[[Input], Output], pieces: Iterable[Input]) -> tuple[float, list[Output]]:
+    start_s = time.process_time()
+    outputs = [push(piece) for piece in pieces]
+    return time.process_time() - start_s, outputs

@@ -1,7 +1,9 @@
-"""What people would use instead, in one run and on the same sound: `python -m benchmarks.peers --data recordings/`.
+"""Other tools that detect birds or speech, measured in one run on the same audio.
 
-Each peer lives in an environment of its own (environments.py). Costs are those of costs.py, IoU that of
-`birdedge evaluate`, and BirdNET is asked about the recordings that our network has not learned from.
+`python -m benchmarks.peers --data recordings/`
+
+Each tool has an environment of its own (environments.py). costs.py measures the CPU time, masks.py the IoU as
+`birdedge evaluate` does, and agreement.py compares detections with BirdNET on recordings not used for training.
 """
 
 from __future__ import annotations
@@ -13,52 +15,50 @@ from typing import Any
 from benchmarks.peers import environments
 from benchmarks.peers.agreement import measure_agreement
 from benchmarks.peers.costs import measure_costs
-from benchmarks.peers.page import TITLE, aims, plot, section
+from benchmarks.peers.page import TITLE, plot, section, targets
 from birdedge.train.data.recordings import read_index
 
-__all__ = ["TITLE", "aims", "measure", "plot", "section"]
+__all__ = ["TITLE", "measure", "plot", "section", "targets"]
 
 ROUNDS, QUICK_ROUNDS = 5, 2
-SOUND_S, QUICK_SOUND_S = 180.0, 60.0
+AUDIO_S, QUICK_AUDIO_S = 180.0, 60.0
 
 
 def measure(quick: bool, data: Path | None) -> dict[str, Any]:
-    """`costs`, `agreement` with BirdNET and `masks`; whatever cannot be measured here says why, as `left_out`.
+    """Measure `costs`, `masks` and `agreement`; any of them may hold a reason under `skipped` instead.
 
     Raises:
         DataError: `data` has no index.tsv.
     """
     if data is not None:
-        read_index(data)  # what is wrong with it is told before minutes of installing
-    folders, left_out = environments.prepare_all()
+        read_index(data)  # an error in it shows before the installation, which takes minutes
+    folders, not_installed = environments.prepare_all()
     if not folders:
-        return {"left_out": f"no peer could be installed: {next(iter(left_out.values()))}"}
-    figures: dict[str, Any] = {"not_installed": left_out}
+        return {"skipped": f"no other tool could be installed: {next(iter(not_installed.values()))}"}
+    figures: dict[str, Any] = {"not_installed": not_installed}
     if quick or data is None:
-        missing = "a quick run scores no recordings" if quick else "it needs recordings, with --data"
-        figures |= {"masks": {"left_out": missing}, "agreement": {"left_out": missing}}
+        reason = "a quick run scores no recordings" if quick else "it scores recordings; give --data"
+        figures |= {"masks": {"skipped": reason}, "agreement": {"skipped": reason}}
     else:
-        figures |= {"masks": _masks(data), "agreement": _agreement(data, left_out)}
+        figures |= {"masks": _masks(data), "agreement": _agreement(data, not_installed)}
     settings = {name: row["setting"] for name, row in figures["masks"].items() if "setting" in row}
-    rounds, duration_s = (QUICK_ROUNDS, QUICK_SOUND_S) if quick else (ROUNDS, SOUND_S)
-    figures["costs"] = measure_costs(rounds, duration_s, settings, folders)
+    rounds, audio_s = (QUICK_ROUNDS, QUICK_AUDIO_S) if quick else (ROUNDS, AUDIO_S)
+    figures["costs"] = measure_costs(rounds, audio_s, settings, folders)
     return figures
 
 
 def _masks(data: Path) -> dict[str, Any]:
     try:
         from benchmarks.peers.masks import measure_masks
-    except ModuleNotFoundError as error:  # on a recorder there is no torch
-        return {
-            "left_out": f"it needs {error.name}, which is not installed: pip install 'birdedge[evaluate]'"
-        }
+    except ModuleNotFoundError as error:  # torch is not installed on a recorder
+        return {"skipped": f"{error.name} is not installed; run: pip install 'birdedge[evaluate]'"}
     return measure_masks(data)
 
 
-def _agreement(data: Path, left_out: dict[str, str]) -> dict[str, Any]:
-    if "birdnet" in left_out:
-        return {"left_out": f"BirdNET could not be installed: {left_out['birdnet']}"}
+def _agreement(data: Path, not_installed: dict[str, str]) -> dict[str, Any]:
+    if "birdnet" in not_installed:
+        return {"skipped": f"BirdNET could not be installed: {not_installed['birdnet']}"}
     try:
         return measure_agreement(data)
     except subprocess.CalledProcessError as error:
-        return {"left_out": f"BirdNET failed: {environments.reason(error)}"}
+        return {"skipped": f"BirdNET failed: {environments.reason(error)}"}

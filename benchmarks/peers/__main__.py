@@ -1,4 +1,4 @@
-"""`python -m benchmarks.peers`: measure this part alone and print its section."""
+"""Measure the comparison with other tools alone and print its section: `python -m benchmarks.peers`."""
 
 from __future__ import annotations
 
@@ -13,27 +13,38 @@ from birdedge.edge.errors import BirdedgeError
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="Costs alone, 2 rounds on a minute of sound.")
+@click.option("--quick", is_flag=True, help="Measure only costs, in 2 rounds on one minute of audio.")
 @click.option(
     "--data",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Recordings with an index.tsv, to compare what is heard in them.",
+    help="Folder of recordings with an index.tsv, to compare the detections.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Every figure, for scripts.")
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
 @click.option(
-    "--plot", "picture", type=click.Path(path_type=Path, dir_okay=False), help="A PNG of the costs."
+    "--plot",
+    "plot_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a plot of the costs to this PNG.",
 )
-def main(quick: bool, data: Path | None, as_json: bool, picture: Path | None) -> None:
-    """Measure birdedge beside what people would use instead; fills .venv-peers/ with 2 GB the first time."""
-    os.environ["BIRDEDGE_CONFIG"] = os.devnull  # the user's own choice of a model is not measured
+def main(quick: bool, data: Path | None, as_json: bool, plot_path: Path | None) -> None:
+    """Compare birdedge with other tools.
+
+    The first run downloads 2 GB of packages into .venv-peers/.
+
+    \b
+    Example:
+      python -m benchmarks.peers --quick
+      python -m benchmarks.peers --data recordings/
+    """
+    os.environ["BIRDEDGE_CONFIG"] = os.devnull  # the user's configuration may name another model
     try:
         figures = measure(quick, data)
     except BirdedgeError as error:
         raise click.ClickException(str(error)) from error
-    if "left_out" in figures:
-        raise click.ClickException(figures["left_out"])
-    if picture is not None:
-        plot(figures, picture)
+    if "skipped" in figures:
+        raise click.ClickException(figures["skipped"])
+    if plot_path is not None:
+        plot(figures, plot_path)
     click.echo(json.dumps(figures) if as_json else f"## {TITLE}\n\n{section(figures)}")
 
 

@@ -1,7 +1,7 @@
-"""Where BirdNET is sure of a bird, has birdedge an event? And the reverse; in recordings neither is told about.
+"""Agreement of birdedge's events with BirdNET's detections.
 
-Of the test split, which our network has not learned from; BirdNET may have, since much of it is of xeno-canto. It
-chooses among all its species, of any place and season.
+The recordings are those of the test split, which birdedge was not trained on. BirdNET may have been, because many are
+from xeno-canto. It chooses among all its species, of any place and season.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import soundfile
@@ -29,18 +29,47 @@ from birdedge.edge.pipeline.run import listen
 from birdedge.train.data.recordings import held_out_recordings, read_index
 from birdedge.train.evaluation.intervals import interval
 
-SURE = 0.5
+MIN_SCORE = 0.5  # of a BirdNET detection
 WINDOW_S = birdnet.WINDOW_SAMPLES / birdnet.SAMPLE_RATE_HZ
 KINDS = {"birds": "focal recordings of birds", "soundscapes": "soundscapes", "noise": "no birds"}
-COLUMNS = ("windows", "sure", "sure_with_event", "with_event", "events", "events_where_sure")
 
 
-def measure_agreement(data: Path) -> dict[str, Any]:
-    """By kind of recording the sums of COLUMNS, and shares or hourly counts with their intervals.
+class Counts(NamedTuple):
+    """Windows and events of one recording."""
+
+    windows: int
+    birdnet: int  # windows with a BirdNET detection
+    both: int  # of those, windows with an event
+    birdedge: int  # windows with an event
+    events: int
+    events_confirmed: int  # events that touch a window with a BirdNET detection
+
+
+class Ratio(NamedTuple):
+    """A figure of the page: one sum over recordings divided by another."""
+
+    name: str
+    part: str
+    whole: str
+    scale: float = 1.0
+
+
+RATIOS = (
+    Ratio("birdnet_matched_share", "both", "birdnet"),
+    Ratio("events_confirmed_share", "events_confirmed", "events"),
+    Ratio("birdedge_share", "birdedge", "windows"),
+    Ratio("birdnet_per_hour", "birdnet", "windows", 3600 / WINDOW_S),
+    Ratio("birdedge_per_hour", "birdedge", "windows", 3600 / WINDOW_S),
+    Ratio("events_per_hour", "events", "windows", 3600 / WINDOW_S),
+)
+
+
+def measure_agreement(data: Path) -> dict[str, dict[str, Any]]:
+    """Return the summary of the recordings by kind.
 
     Raises:
-        DataError: the folder has no index.
-        subprocess.CalledProcessError: BirdNET cannot be had.
+        DataError: The folder has no index.
+        subprocess.CalledProcessError: BirdNET could not be installed or failed.
     """
     recordings = held_out_recordings(read_index(data), "test")
     command, model = birdnet.prepare(), Model()
@@ -48,78 +77,84 @@ def measure_agreement(data: Path) -> dict[str, Any]:
     for kind in KINDS:
         paths = [r.path for r in recordings if r.kind == kind]
         rows = [
-            row
+            counts(np.array(scores) >= MIN_SCORE, _events(model, path))
             for path, scores in zip(paths, _scores(command, paths), strict=True)
-            if (row := counts(np.array(scores) >= SURE, _events(model, path)))[0]
         ]
-        figures[kind] = summary(rows)
+        figures[kind] = summary([row for row in rows if row.windows])
     return figures
 
 
-def counts(sure: NDArray[np.bool_], events: Sequence[Event]) -> tuple[int, ...]:
-    """COLUMNS of a recording; `sure` by window. An event is in each window that it touches."""
-    windows = [slice(int(e.onset_s // WINDOW_S), int(e.offset_s // WINDOW_S) + 1) for e in events]
-    windows = [w for w in windows if w.start < len(sure)]  # what is left at the end is no whole window
-    heard = np.zeros(len(sure), bool)
-    for window in windows:
-        heard[window] = True
-    confirmed = sum(bool(sure[window].any()) for window in windows)
-    return len(sure), int(sure.sum()), int((sure & heard).sum()), int(heard.sum()), len(windows), confirmed
+def counts(detected: NDArray[np.bool_], events: Sequence[Event]) -> Counts:
+    """Count windows and events of one recording.
+
+    Args:
+        detected: Whether BirdNET detects a bird, `[windows]`.
+        events: Events; one counts in each window that it touches, and not at all after the last whole window.
+    """
+    touched = [slice(int(e.onset_s // WINDOW_S), int(e.offset_s // WINDOW_S) + 1) for e in events]
+    touched = [windows for windows in touched if windows.start < len(detected)]
+    has_event = np.zeros(len(detected), bool)
+    for windows in touched:
+        has_event[windows] = True
+    return Counts(
+        windows=len(detected),
+        birdnet=int(detected.sum()),
+        both=int((detected & has_event).sum()),
+        birdedge=int(has_event.sum()),
+        events=len(touched),
+        events_confirmed=sum(bool(detected[windows].any()) for windows in touched),
+    )
 
 
-def summary(rows: Sequence[tuple[int, ...]]) -> dict[str, Any]:
-    """The sums, and the figures that stand on the page with their intervals over the recordings."""
-    table = np.array(rows, np.float64).reshape(-1, len(COLUMNS))
-    column = {name: place for place, name in enumerate(COLUMNS)}
+def summary(rows: Sequence[Counts]) -> dict[str, Any]:
+    """Return the sums of the counts, and the `RATIOS` with their intervals over recordings.
+
+    A ratio is None if its denominator is zero.
+    """
+    table = np.array(rows, np.float64).reshape(-1, len(Counts._fields))
+    column = {name: index for index, name in enumerate(Counts._fields)}
     figures: dict[str, Any] = {"recordings": len(table)}
-    figures |= {name: int(table[:, place].sum()) for name, place in column.items()}
-    for name, part, whole, scale in (
-        ("sure_found", "sure_with_event", "sure", 1.0),
-        ("events_confirmed", "events_where_sure", "events", 1.0),
-        ("windows_with_event", "with_event", "windows", 1.0),
-        ("sure_per_hour", "sure", "windows", 3600 / WINDOW_S),
-        ("with_event_per_hour", "with_event", "windows", 3600 / WINDOW_S),
-        ("events_per_hour", "events", "windows", 3600 / WINDOW_S),
-    ):
-        places = [column[part], column[whole]]
+    figures |= {name: int(table[:, index].sum()) for name, index in column.items()}
+    for ratio in RATIOS:
+        columns = table[:, [column[ratio.part], column[ratio.whole]]]
 
-        def share(sums: NDArray[np.float64], scale: float = scale) -> Any:
+        def value(sums: NDArray[np.float64], scale: float = ratio.scale) -> Any:
             with np.errstate(divide="ignore", invalid="ignore"):
                 return scale * sums[..., 0] / sums[..., 1]
 
-        sums = table[:, places].sum(axis=0)
-        value = float(share(sums))
-        bounds = interval(table[:, places], share)
-        if bounds is not None and sums[0] in (
-            0,
-            sums[1],
-        ):  # none or all: drawing recordings anew tells nothing
-            bounds = [scale * bound for bound in wilson(*sums)]
-        figures[name] = value if np.isfinite(value) else None
-        figures[f"{name}_interval"] = bounds
+        part, whole = columns.sum(axis=0)
+        overall = float(value(np.array([part, whole])))
+        bounds = interval(columns, value)
+        if bounds is not None and part in (0, whole):  # all resamples are equal if none or all succeed
+            bounds = [ratio.scale * bound for bound in wilson(part, whole)]
+        figures[ratio.name] = overall if np.isfinite(overall) else None
+        figures[f"{ratio.name}_interval"] = bounds
     return figures
 
 
 def wilson(part: float, whole: float) -> tuple[float, float]:
-    """The 95 % score interval of a share (Wilson 1927, doi:10.1080/01621459.1927.10502953)."""
+    """Return the 95 % score interval of a proportion (Wilson 1927, doi:10.1080/01621459.1927.10502953)."""
     z = 1.96
-    share, spread = part / whole, z * z / whole
-    half = z * math.sqrt((share * (1 - share) + spread / 4) / whole)
-    return (share + spread / 2 - half) / (1 + spread), (share + spread / 2 + half) / (1 + spread)
+    share, correction = part / whole, z * z / whole
+    half = z * math.sqrt((share * (1 - share) + correction / 4) / whole)
+    return (
+        (share + correction / 2 - half) / (1 + correction),
+        (share + correction / 2 + half) / (1 + correction),
+    )
 
 
 def _scores(command: list[str], paths: Sequence[Path]) -> list[list[float]]:
-    """BirdNET's likeliest bird in each window, by recording."""
+    """Return BirdNET's highest score of a bird in each window, by recording."""
     with tempfile.TemporaryDirectory() as folder:
-        copies = []
+        copies: list[str] = []
         for path in paths:
             with AudioFile(path) as file:
                 mono = np.concatenate([block.mean(axis=1) for block in file.blocks()])
                 samples = soxr.resample(mono, file.sample_rate_hz, birdnet.SAMPLE_RATE_HZ)
             copies.append(f"{folder}/{len(copies)}.wav")
             soundfile.write(copies[-1], samples, birdnet.SAMPLE_RATE_HZ, subtype="PCM_16")
-        done = subprocess.run([*command, *copies], check=True, capture_output=True, text=True)
-    return [json.loads(line) for line in done.stdout.splitlines()]
+        process = subprocess.run([*command, *copies], check=True, capture_output=True, text=True)
+    return [json.loads(line) for line in process.stdout.splitlines()]
 
 
 def _events(model: Model, path: Path) -> list[Event]:

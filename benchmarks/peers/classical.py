@@ -1,4 +1,4 @@
-"""Masks of noisereduce, scikit-maad and librosa, by the functions whose IoU is scored."""
+"""Masks of noisereduce, scikit-maad and librosa, by the functions that `birdedge evaluate` scores."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from birdedge.train.data.sound_bank import GRID
 from birdedge.train.evaluation.classical import (
     ENERGY_RANGE_DB,
     MIN_MAGNITUDE,
-    Float32,
     noisereduce_gate,
     scikit_maad,
 )
 
+Float32 = NDArray[np.float32]
+
 
 def librosa_energy(samples: Float32) -> Float32:
-    """`energy_threshold`, which is scored, by librosa itself."""
-    import librosa
+    """Return the mask of `energy_threshold`, which is scored, as librosa itself computes it, `[frames, bins]`."""
+    import librosa  # type: ignore[import-not-found]
 
     magnitude = np.abs(librosa.stft(samples, n_fft=GRID.n_fft, hop_length=GRID.hop, center=False))[1:]
     level_db = librosa.amplitude_to_db(magnitude, ref=np.max, amin=MIN_MAGNITUDE, top_db=ENERGY_RANGE_DB)
@@ -35,7 +37,7 @@ MASKS: dict[str, Callable[..., Float32]] = {
 
 
 def load(samples: Float32, sample_rate_hz: int, name: str, setting: str) -> Callable[[], Float32]:
-    """See worker.py; at the rate of the recorder's grid, `setting` as JSON."""
+    """Return a function that computes a mask once (see worker.py); `setting` holds keyword arguments as JSON."""
     assert sample_rate_hz == GRID.sample_rate_hz
     mask, keywords = MASKS[name], dict[str, Any](json.loads(setting))
     return lambda: mask(samples, **keywords)

@@ -1,7 +1,7 @@
-"""CPU seconds a second of sound, of each peer and of ours: on the same scene, on one thread each, in turns.
+"""CPU seconds per second of audio of birdedge and the other tools: the same scene, one thread each, in alternation.
 
-A peer is a process that stays (see worker.py). The commands of birdedge run anew each time, and what a run on the
-first 3 s takes is subtracted.
+Each contender is a worker process that stays loaded (see worker.py). The commands of birdedge start again each time;
+the cost of a run on the first 3 s is subtracted.
 """
 
 from __future__ import annotations
@@ -16,23 +16,24 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import soundfile
 import soxr
 
-from benchmarks.parts.cost import process_cost
 from benchmarks.peers import birdnet, environments
+from benchmarks.support.command_cost import ONE_THREAD, command_cost
 from birdedge.edge.models.names import DEFAULT_MODEL
 from birdedge.edge.synthesis.soundscape import soundscape
 
 FOLDER = Path(__file__).parent
 SCENE_S, SHORT_S = 60.0, 3.0
-NETWORK, FILE, LIVE = "birdedge, network alone", "birdedge, as from a file", "birdedge, as from a microphone"
+SCENE_RATE_HZ = 48_000
+NETWORK, FILE, LIVE = "birdedge, network alone", "birdedge, file blocks", "birdedge, microphone blocks"
 COMMANDS = {"`birdedge listen --fast`": ("listen", "--fast", "--json"), "`birdedge segment`": ("segment",)}
 BIRDNET, SILERO = "BirdNET V2.4", "Silero VAD"
-# Where no masks are scored, what its documentation shows first.
+# For masks that are not scored: the first example of each package's documentation.
 SETTINGS: dict[str, Mapping[str, Any]] = {
     "noisereduce": {"stationary": False},
     "scikit-maad": {"background": "median_equalizer", "bin_std": 6.0, "bin_per": 0.5},
@@ -40,9 +41,19 @@ SETTINGS: dict[str, Mapping[str, Any]] = {
 }
 
 
+class CostFigures(TypedDict):
+    """Costs of all contenders."""
+
+    rounds: int
+    audio_s: float
+    cpu_s_per_s: dict[str, list[float]]  # by title, one value per round
+    failed: dict[str, str]  # by title, the reason
+    settings: dict[str, dict[str, Any]]  # of the classical masks
+
+
 @dataclass(frozen=True)
 class Contender:
-    """A program for worker.py, the rate of the sound it takes, and the environment it runs in, if not this one."""
+    """A program for worker.py, the sample rate it takes, and its environment, if not this one."""
 
     program: Path
     sample_rate_hz: int
@@ -52,7 +63,7 @@ class Contender:
 
 
 def contenders(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Contender]:
-    """All that are measured, by title; `settings` are those of the classical masks, by name."""
+    """Return all contenders by title; `settings` are those of the classical masks, by name."""
     ours = FOLDER / "ours.py"
     rows = {
         title: Contender(ours, 48_000, (part, DEFAULT_MODEL))
@@ -66,11 +77,15 @@ def contenders(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Contender
 
 
 def measure_costs(
-    rounds: int, duration_s: float, chosen: Mapping[str, Mapping[str, Any]], folders: Mapping[str, Path]
-) -> dict[str, Any]:
-    """`cpu_s_per_s` by title, a value a round; what failed and why, as `left_out`; the `settings` that were used.
+    rounds: int, audio_s: float, chosen: Mapping[str, Mapping[str, Any]], folders: Mapping[str, Path]
+) -> CostFigures:
+    """Measure birdedge and the tools whose environment is in `folders`.
 
-    Of the peers those alone whose environment is in `folders`.
+    Args:
+        rounds: Number of measurements of each.
+        audio_s: Length of the scene.
+        chosen: Settings of classical masks that replace those of `SETTINGS`.
+        folders: Folder of each tool's environment.
     """
     settings = {name: dict(chosen.get(name, setting)) for name, setting in SETTINGS.items()}
     rows = {
@@ -78,54 +93,51 @@ def measure_costs(
         for title, row in contenders(settings).items()
         if not row.environment or row.environment in folders
     }
-    left_out: dict[str, str] = {}
+    failed: dict[str, str] = {}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        sounds = _sounds(folder, duration_s, {row.sample_rate_hz for row in rows.values()})
+        whole, short = _write_scene(folder, audio_s, {row.sample_rate_hz for row in rows.values()})
         workers: dict[str, Worker] = {}
         for title, row in rows.items():
             try:
-                workers[title] = stack.enter_context(Worker(_command(row, sounds, folders)))
+                command = _command(row, whole[row.sample_rate_hz], folders)
+                workers[title] = stack.enter_context(Worker(command))
             except subprocess.CalledProcessError as error:
-                left_out[title] = environments.reason(error)
+                failed[title] = environments.reason(error)
         values: dict[str, list[float]] = {title: [] for title in (*workers, *COMMANDS)}
         for _ in range(rounds):
             for title, worker in workers.items():
-                values[title].append(worker.cpu_s() / duration_s)
+                values[title].append(worker.cpu_s() / audio_s)
             for title, arguments in COMMANDS.items():
                 command = [sys.executable, "-m", "birdedge", *arguments]
-                whole_s, start_s = (
-                    process_cost([*command, str(sound)])["cpu_s"] for sound in (sounds[48_000], sounds[0])
-                )
-                values[title].append((whole_s - start_s) / (duration_s - SHORT_S))
+                whole_s = command_cost([*command, str(whole[SCENE_RATE_HZ])]).cpu_s
+                start_s = command_cost([*command, str(short)]).cpu_s
+                values[title].append((whole_s - start_s) / (audio_s - SHORT_S))
     return {
         "rounds": rounds,
-        "duration_s": duration_s,
+        "audio_s": audio_s,
         "cpu_s_per_s": values,
-        "left_out": left_out,
+        "failed": failed,
         "settings": settings,
     }
 
 
 class Worker:
-    """A process of worker.py that has loaded its peer.
+    """A process of worker.py that has loaded its tool.
 
     Raises:
-        subprocess.CalledProcessError: it ended; its `stderr` says why.
+        subprocess.CalledProcessError: The process ended; its `stderr` says why.
     """
 
     def __init__(self, command: list[str]) -> None:
-        one_thread = dict.fromkeys(
-            ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
-        )
-        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed on leaving the context
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
-            env={**os.environ, **one_thread, "PYTHONPATH": str(FOLDER.parents[1])},
+            env={**os.environ, **ONE_THREAD, "NUMBA_NUM_THREADS": "1", "PYTHONPATH": str(FOLDER.parents[1])},
         )
         try:
             self._line()
@@ -134,7 +146,7 @@ class Worker:
             raise
 
     def cpu_s(self) -> float:
-        """Of going through its sound once more."""
+        """Process the audio once and return the CPU seconds."""
         assert self._process.stdin is not None
         print(file=self._process.stdin, flush=True)
         return float(self._line())
@@ -159,25 +171,28 @@ class Worker:
         return line
 
 
-def _command(row: Contender, sounds: Mapping[int, Path], folders: Mapping[str, Path]) -> list[str]:
+def _command(row: Contender, recording: Path, folders: Mapping[str, Path]) -> list[str]:
     python, arguments = sys.executable, row.arguments
     if row.environment:
         python = str(folders[row.environment] / "bin" / "python")
     if row.model:
         arguments = (str(folders[row.environment] / row.model), *arguments)
-    worker, sound = str(FOLDER / "worker.py"), str(sounds[row.sample_rate_hz])
-    return [python, worker, str(row.program), sound, *arguments]
+    return [python, str(FOLDER / "worker.py"), str(row.program), str(recording), *arguments]
 
 
-def _sounds(folder: Path, duration_s: float, rates_hz: set[int]) -> dict[int, Path]:
-    """A demo scene over and over at each rate, by rate; and by 0 the first 3 s at 48 kHz."""
-    scene = soundscape(SCENE_S, sample_rate_hz=48_000).samples
-    whole = np.resize(scene, round(duration_s * 48_000))
-    sounds = {}
-    for rate_hz, samples in (
-        (0, whole[: round(SHORT_S * 48_000)]),
-        *((rate_hz, soxr.resample(whole, 48_000, rate_hz)) for rate_hz in rates_hz),
-    ):
-        sounds[rate_hz] = folder / f"{rate_hz}.wav"
-        soundfile.write(sounds[rate_hz], samples, rate_hz or 48_000, subtype="PCM_16")
-    return sounds
+def _write_scene(folder: Path, audio_s: float, rates_hz: set[int]) -> tuple[dict[int, Path], Path]:
+    """Write a demo scene, repeated to `audio_s`, at each rate, and its first `SHORT_S`.
+
+    Returns:
+        The files of the whole scene by rate, and the file of its start.
+    """
+    scene = soundscape(SCENE_S, sample_rate_hz=SCENE_RATE_HZ).samples
+    samples = np.resize(scene, round(audio_s * SCENE_RATE_HZ))
+    short = folder / "short.wav"
+    soundfile.write(short, samples[: round(SHORT_S * SCENE_RATE_HZ)], SCENE_RATE_HZ, subtype="PCM_16")
+    whole = {}
+    for rate_hz in rates_hz | {SCENE_RATE_HZ}:
+        whole[rate_hz] = folder / f"{rate_hz}.wav"
+        resampled = soxr.resample(samples, SCENE_RATE_HZ, rate_hz)
+        soundfile.write(whole[rate_hz], resampled, rate_hz, subtype="PCM_16")
+    return whole, short

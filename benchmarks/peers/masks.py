@@ -1,4 +1,4 @@
-"""IoU of our masks and of those that classical packages make, on the fixed sets of `birdedge evaluate`."""
+"""IoU of birdedge's masks and of those of classical packages, on the fixed sets of `birdedge evaluate`."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from birdedge.train.evaluation.open_detector import TUNING_MIXES
 from birdedge.train.evaluation.scoring import mask_figures, score_sets
 
 
-def measure_masks(data: Path) -> dict[str, Any]:
-    """By name: the setting and threshold chosen on validation mixes, and IoU by set; or why it is `left_out`.
+def measure_masks(data: Path) -> dict[str, dict[str, Any]]:
+    """Return by detector the threshold and setting chosen on validation mixes and the IoU by set.
+
+    A detector whose package is missing has the reason under `skipped` instead.
 
     Raises:
-        DataError: the folder has no index.
+        DataError: The folder has no index.
     """
     clips = validation_mixes(data, TUNING_MIXES)
     sets = read_sets(data)
@@ -28,18 +30,20 @@ def measure_masks(data: Path) -> dict[str, Any]:
         try:
             figures[name] = _figures(tuned_baseline(name, clips), sets)
         except ExtraMissingError as error:
-            figures[name] = {"left_out": str(error)}
+            figures[name] = {"skipped": str(error)}
     return figures
 
 
-def _figures(masker: Detector, sets: EvaluationSets) -> dict[str, Any]:
-    scored = score_sets(masker, sets)
+def _figures(detector: Detector, sets: EvaluationSets) -> dict[str, Any]:
+    scored = score_sets(detector, sets)
     kept = ("recordings", "iou", "iou_interval")
     return {
-        "threshold": round(masker.threshold, 3),
-        "setting": dict(masker.setting),
+        "threshold": round(detector.threshold, 3),
+        "setting": dict(detector.setting),
         "sets": {
-            name: {key: value for key, value in mask_figures(clips, masker.threshold).items() if key in kept}
+            name: {
+                key: value for key, value in mask_figures(clips, detector.threshold).items() if key in kept
+            }
             for name, clips in scored.items()
         },
     }

@@ -1,4 +1,4 @@
-"""What birdedge does, by part: its network alone, and the whole way from samples to events."""
+"""birdedge in a worker process: the network alone, or the pipeline from samples to events."""
 
 from __future__ import annotations
 
@@ -14,22 +14,29 @@ from birdedge.edge.pipeline.segmenter import Segmenter
 
 
 def load(samples: NDArray[np.float32], sample_rate_hz: int, part: str, model_name: str) -> Callable[[], None]:
-    """See worker.py; `part` is network, file (blocks as from a file) or live (blocks as from a microphone)."""
+    """Return a function that processes the samples once (see worker.py).
+
+    Args:
+        samples: Mono audio, `[samples]`.
+        sample_rate_hz: Its sample rate.
+        part: "network", or the pipeline with the blocks of a "file" or of a microphone ("live").
+        model_name: Name or path of the model.
+    """
     model = Model(model_name)
     segmenter = Segmenter(model)
     segmenter.input[:] = np.random.default_rng(0).standard_normal(segmenter.input.shape, np.float32)
-    sound_s = len(samples) / sample_rate_hz
-    calls = round(sound_s / (model.card.chunk_frames * model.card.grid.hop_s))
+    audio_s = len(samples) / sample_rate_hz
+    calls = round(audio_s / (model.card.chunk_frames * model.card.grid.hop_s))
     block_samples = round(LIVE_BLOCK_S * sample_rate_hz) if part == "live" else FAST_BLOCK_SAMPLES
 
-    def network() -> None:
+    def run_network() -> None:
         for _ in range(calls):
             segmenter.call()
 
-    def pipeline() -> None:
-        whole = Pipeline(model, sample_rate_hz, 1)
+    def run_pipeline() -> None:
+        pipeline = Pipeline(model, sample_rate_hz, 1)
         for at in range(0, len(samples), block_samples):
-            whole.push(samples[at : at + block_samples])
-        whole.flush()
+            pipeline.push(samples[at : at + block_samples])
+        pipeline.flush()
 
-    return network if part == "network" else pipeline
+    return run_network if part == "network" else run_pipeline

@@ -1,6 +1,6 @@
-"""Silero VAD by onnxruntime, on one thread: windows of 512 samples as they come, its state handed on.
+"""Silero VAD in onnxruntime on one thread: consecutive windows of 512 samples with carried state.
 
-As its own `OnnxWrapper` does it at 16 kHz (MIT licence): each window has the 64 samples before it in front.
+As its own `OnnxWrapper` does at 16 kHz (MIT licence), each window is preceded by the 64 samples before it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ CONTEXT_SAMPLES = 64
 
 
 def load(samples: NDArray[np.float32], sample_rate_hz: int, model: str) -> Callable[[], None]:
-    """See worker.py; 16 kHz."""
+    """Return a function that runs inference on each whole window of 16 kHz samples (see worker.py)."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

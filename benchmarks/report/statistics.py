@@ -1,27 +1,46 @@
-"""A figure that was measured several times: its median, with the least and the most."""
+"""Summary statistics of repeated measurements."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
-
-Spread = Mapping[str, float]
-
-
-def spread(values: Sequence[float]) -> dict[str, float]:
-    """Keys: median, least, most."""
-    return {"median": statistics.median(values), "least": min(values), "most": max(values)}
+from collections.abc import Sequence
+from typing import TypedDict
 
 
-def shown(values: Spread, scale: float = 1.0, digits: int = 2) -> str:
-    """As text, `1.23 (1.20 to 1.31)`; `scale` makes milliseconds of seconds."""
-    middle, least, most = (f"{scale * values[key]:.{digits}f}" for key in ("median", "least", "most"))
-    return f"{middle} ({least} to {most})"
+class Summary(TypedDict):
+    """Median and range of repeated measurements."""
+
+    median: float
+    min: float
+    max: float
 
 
-def percentiles(values: Sequence[float], percents: Sequence[int] = (50, 95, 99)) -> dict[str, float]:
-    """Keys: p50, p95, p99 or what `percents` says, most, count."""
-    import numpy as np  # its threads are numbered when it is loaded, which is not for this file to decide
+class Percentiles(TypedDict):
+    """Percentiles, maximum and number of measurements."""
 
-    found = {f"p{percent}": float(np.percentile(values, percent)) for percent in percents}
-    return {**found, "most": max(values), "count": len(values)}
+    p50: float
+    p95: float
+    p99: float
+    max: float
+    count: int
+
+
+def summarize(values: Sequence[float]) -> Summary:
+    """Return the median and the range of the values."""
+    return {"median": statistics.median(values), "min": min(values), "max": max(values)}
+
+
+def format_summary(summary: Summary, scale: float = 1.0, digits: int = 2) -> str:
+    """Return `1.23 (1.20 to 1.31)`; a `scale` of 1000 prints seconds as milliseconds."""
+    median, low, high = (
+        f"{scale * value:.{digits}f}" for value in (summary["median"], summary["min"], summary["max"])
+    )
+    return f"{median} ({low} to {high})"
+
+
+def percentiles(values: Sequence[float]) -> Percentiles:
+    """Return the percentiles of the values, interpolated linearly."""
+    import numpy as np  # reads the number of threads when it loads, so the caller's environment comes first
+
+    p50, p95, p99 = (float(np.percentile(values, percent)) for percent in (50, 95, 99))
+    return {"p50": p50, "p95": p95, "p99": p99, "max": max(values), "count": len(values)}

@@ -1,7 +1,9 @@
-"""What each big choice is worth: the compact network trained again in a small budget with one thing changed.
+"""Ablations: the compact network trained with a small budget and one change at a time.
 
-`python -m benchmarks.studies.ablations --data recordings/ --runs runs/` trains what has no run yet and writes the
-table into train/EXPERIMENTS.md. Scores are of validation mixes; runs that differ by a point may differ by seed only.
+`python -m benchmarks.studies.ablations --data recordings/ --runs runs/`
+
+Changes without a run are trained first. The table is written into train/EXPERIMENTS.md. Scores are on validation mixes;
+a difference of one point may come from the seed alone.
 """
 
 from __future__ import annotations
@@ -39,23 +41,37 @@ def _level_input(recipe: Recipe) -> Recipe:
 
 
 CHANGES: dict[str, Callable[[Recipe], Recipe]] = {
-    "as it is": lambda recipe: recipe,
-    "the level itself, scaled to 0..1, in place of the level over a causal floor": _level_input,
+    "unchanged": lambda recipe: recipe,
+    "input: level scaled to 0..1, not level over a causal noise floor": _level_input,
     "no lookahead": _network(lookahead_frames=0),
     "16 frames of lookahead": _network(lookahead_frames=16),
-    "no dilated blocks but the first: 0.3 s of past, not 1.3": _network(dilations=(1,)),
-    "cross-entropy alone": _training(loss="cross-entropy"),
+    "only the first dilated block: 0.3 s of past, not 1.3 s": _network(dilations=(1,)),
+    "loss: cross-entropy alone": _training(loss="cross-entropy"),
 }
 
 
 @click.command()
 @click.option(
-    "--data", required=True, type=click.Path(path_type=Path, file_okay=False), help="With index.tsv."
+    "--data",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder with an index.tsv.",
 )
-@click.option("--runs", type=click.Path(path_type=Path, file_okay=False), default="runs", show_default=True)
-@click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's.")
+@click.option(
+    "--runs",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="runs",
+    show_default=True,
+    help="Folder of the training runs.",
+)
+@click.option("--epochs", type=click.IntRange(1), help="Number of epochs, in place of the recipe's.")
 def main(data: Path, runs: Path, epochs: int | None) -> None:
-    """Train the compact network once for each change, and tabulate."""
+    """Train the compact network once per change and print a table.
+
+    \b
+    Example:
+      python -m benchmarks.studies.ablations --data recordings/ --runs runs/
+    """
     rows = {}
     try:
         base = read_recipe(BUDGET)
@@ -81,17 +97,20 @@ def main(data: Path, runs: Path, epochs: int | None) -> None:
 
 
 def table(rows: dict[str, float], base: Recipe) -> str:
-    """Markdown: each change, its IoU, and the difference to the network as it is."""
-    whole = next(iter(rows.values()))
+    """Return the IoU of each change and its difference from the unchanged network, as Markdown."""
+    unchanged_iou = next(iter(rows.values()))
     training = base.training
     return "\n".join(
         [
             f"`python -m benchmarks.studies.ablations`: {training.cached_examples:,} examples mixed once, "
-            f"{training.epochs} epochs each; IoU of validation mixes at the best threshold.",
+            f"{training.epochs} epochs each; IoU on validation mixes at the best threshold.",
             "",
             *markdown_table(
                 ("change", "IoU", "difference"),
-                ((name, f"{iou:.3f}", f"{100 * (iou - whole):+.1f} points") for name, iou in rows.items()),
+                (
+                    (name, f"{iou:.3f}", f"{100 * (iou - unchanged_iou):+.1f} points")
+                    for name, iou in rows.items()
+                ),
             ),
             "",
         ]

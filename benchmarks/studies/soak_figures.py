@@ -1,50 +1,52 @@
-"""What a soak measured: of the process, of its book, and as a page."""
+"""Figures of a soak, read from the recorder's database."""
 
 from __future__ import annotations
 
 import json
-import os
-import platform
-import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import suppress
-from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import click
 import numpy as np
-import onnxruntime
 
-from benchmarks.report.markdown import markdown_table
-from benchmarks.report.results import processor
-from birdedge import __version__
+from benchmarks.support.process_output import TimedLine
+from benchmarks.support.process_samples import ProcessFigures
 from birdedge.edge.database.store import Store
 from birdedge.edge.errors import OutputError
 from birdedge.edge.monitoring.coverage import coverage
 from birdedge.edge.pipeline.timekeeper import ARRIVAL_S
 
-WARM_UP_S = 300.0  # at most a tenth of the run
-PERCENTS = (50, 95, 99)
 
-Figures = dict[str, Any]
+class DatabaseFigures(TypedDict):
+    """Coverage, latency and counts from the database and the printed lines."""
+
+    heard_s: float
+    expected_s: float
+    continuity: float  # heard / expected
+    gaps: list[tuple[str, float]]  # cause and length in seconds
+    clock_s: float  # between the first and the last anchor
+    clock_minus_audio_s: float  # over that time
+    overflows: int
+    losses: int
+    events: int
+    lines: int
+    latency_p50_s: float
+    latency_p95_s: float
+    latency_p99_s: float
+    max_latency_s: float
+    latency_uncertainty_s: float
 
 
-def process_sample(pid: int) -> Figures:
-    """What a process has taken by now, and how busy the machine is."""
-    folder = Path(f"/proc/{pid}")
-    user, system = (folder / "stat").read_text(encoding="ascii").rpartition(")")[2].split()[11:13]
-    return {
-        "at_s": time.monotonic(),
-        "resident_bytes": int((folder / "statm").read_text(encoding="ascii").split()[1])
-        * os.sysconf("SC_PAGE_SIZE"),
-        "cpu_s": (int(user) + int(system)) / os.sysconf("SC_CLK_TCK"),
-        "load": os.getloadavg()[0],
-    }
+class SoakFigures(ProcessFigures, DatabaseFigures):
+    """All figures of a soak."""
+
+    max_backlog_s: float
 
 
-def last_state(out: Path) -> Figures:
-    """What the recorder last said of itself; empty before it did."""
+def last_state(out: Path) -> dict[str, Any]:
+    """Return the recorder's latest health report, or an empty dict if there is none yet."""
     with suppress(OutputError):
         store = Store(out, read_only=True)
         try:
@@ -55,30 +57,15 @@ def last_state(out: Path) -> Figures:
     return {}
 
 
-def process_figures(samples: list[Figures], speed: float = 1.0) -> Figures:
-    """Memory, CPU time and load, by the hour and the second of sound, of a process that hears it at `speed`."""
-    at_s, resident_bytes, cpu_s, load = (
-        np.array([sample[name] for sample in samples]) for name in ("at_s", "resident_bytes", "cpu_s", "load")
-    )
-    at_s = speed * (at_s - at_s[0])
-    warm = at_s >= min(WARM_UP_S, at_s[-1] / 10)
-    return {
-        "resident_first_bytes": int(resident_bytes[warm][0]),
-        "resident_last_bytes": int(resident_bytes[-1]),
-        "max_resident_bytes": int(resident_bytes.max()),
-        "resident_slope_bytes_per_h": 3600 * float(np.polyfit(at_s[warm], resident_bytes[warm], 1)[0]),
-        "cpu_s_per_s": float(np.ptp(cpu_s[warm]) / np.ptp(at_s[warm])),
-        "load_mean": float(load.mean()),
-        "max_load": float(load.max()),
-        "max_backlog_s": max(sample.get("backlog_s", 0.0) for sample in samples),
-    }
-
-
-def book_figures(out: Path, lines: list[tuple[float, bytes]]) -> Figures:
-    """What the database says, and how long after each event's end its line came.
+def database_figures(out: Path, lines: Sequence[TimedLine]) -> DatabaseFigures:
+    """Return coverage and latency.
 
     Args:
-        lines: when each line of standard output came, on the boot's clock, and what it says.
+        out: The recorder's folder.
+        lines: Lines of its standard output, with their arrival times on the monotonic clock.
+
+    Raises:
+        click.ClickException: There is no event, so no latency.
     """
     store = Store(out, read_only=True)
     spans = store.rows(
@@ -103,87 +90,28 @@ def book_figures(out: Path, lines: list[tuple[float, bytes]]) -> Figures:
     for arrived_s, line in lines:
         event = json.loads(line)
         key = f"{event['onset_s']:.3f}", f"{event['low_hz']:.1f}"
-        if key in ends_s:  # a line without its row shows in the counts of both
+        if key in ends_s:  # a line without a row shows as a difference of the two counts
             latencies_s.append(arrived_s - ends_s[key])
     if not latencies_s:
-        raise click.ClickException("no event was heard: give more minutes")
-    late_s = [boot_s - sound_s for boot_s, sound_s in anchors]
+        raise click.ClickException("no event was detected; give more --minutes")
+    delays_s = [boot_s - audio_s for boot_s, audio_s in anchors]
+    p50_s, p95_s, p99_s = (float(np.percentile(latencies_s, percent)) for percent in (50, 95, 99))
     state = last_state(out)
     return {
         "heard_s": heard.heard_s,
         "expected_s": heard.expected_s,
         "continuity": heard.share,
-        # Not the time before the first sound, which ends where that begins.
-        "gaps": [[gap.cause, gap.length_s] for gap in heard.gaps if gap.utc_s >= first_s],
+        # Without the gap before the first sample, which ends there.
+        "gaps": [(gap.cause, gap.length_s) for gap in heard.gaps if gap.utc_s >= first_s],
         "clock_s": anchors[-1][0] - anchors[0][0],
-        "clock_less_sound_s": late_s[-1] - late_s[0],
+        "clock_minus_audio_s": delays_s[-1] - delays_s[0],
         "overflows": state["overflows"],
         "losses": state["losses"],
         "events": len(events),
         "lines": len(lines),
-        **{f"latency_p{percent}_s": float(np.percentile(latencies_s, percent)) for percent in PERCENTS},
+        "latency_p50_s": p50_s,
+        "latency_p95_s": p95_s,
+        "latency_p99_s": p99_s,
         "max_latency_s": max(latencies_s),
-        "latency_uncertainty_s": ARRIVAL_S + max(late_s) - min(late_s),
+        "latency_uncertainty_s": ARRIVAL_S + max(delays_s) - min(delays_s),
     }
-
-
-def markdown(figures: Figures, minutes: float, fast: bool) -> str:
-    """The page."""
-    rows = [(label, value(figures)) for label, value in (SEGMENTED if fast else LISTENED).items()]
-    return "\n".join(
-        [
-            f"# A soak of {minutes:g} minutes",
-            "",
-            f"`python -m benchmarks.studies.soak --minutes {minutes:g}{' --fast' if fast else ''}`, {date.today()}: "
-            f"{processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}, "
-            f"Python {platform.python_version()}, onnxruntime {onnxruntime.__version__}, birdedge {__version__}.",
-            "",
-            *markdown_table(["", ""], rows),
-            "",
-            *([] if fast else [LATENCY, ""]),
-        ]
-    )
-
-
-def _gaps(figures: Figures) -> str:
-    return "; ".join(f"{cause}, {length_s:.3f} s" for cause, length_s in figures["gaps"]) or "none"
-
-
-LATENCY = (
-    "Latency: from the end of an event, by the database's own time base, to the arrival of its line, on one clock. "
-    "The time base takes the fastest way of sound to the recorder, 0.2 s at most, as no time at all; so latency may be "
-    "more by that, and by how much the ways differed at the anchors, one a minute."
-)
-MEMORY_AND_LOAD: dict[str, Callable[[Figures], str]] = {
-    "resident memory warmed up, at the end, at most": lambda f: ", ".join(
-        f"{f[f'resident_{when}_bytes'] / 1e6:.1f} MB" for when in ("first", "last", "most")
-    ),
-    "its slope, an hour of sound (aim: below 1 MB)": lambda f: (
-        f"{f['resident_slope_bytes_per_h'] / 1e6:+.2f} MB"
-    ),
-    "CPU time a second of sound": lambda f: f"{1e3 * f['cpu_s_per_s']:.1f} ms",
-    "load of the machine, mean and most": lambda f: f"{f['load_mean']:.1f}, {f['max_load']:.1f}",
-}
-LISTENED: dict[str, Callable[[Figures], str]] = {
-    "heard": lambda f: f"{f['heard_s']:.2f} s",
-    "expected: heard and gaps": lambda f: f"{f['expected_s']:.2f} s",
-    "continuity (aim: 100 %)": lambda f: f"{100 * f['continuity']:.4f} %",
-    "gaps": _gaps,
-    "time less sound, between the first and the last anchor": lambda f: (
-        f"{1e3 * f['clock_less_sound_s']:+.1f} ms in {f['clock_s']:.0f} s"
-    ),
-    "overflows in the sound system, losses of the microphone": lambda f: f"{f['overflows']}, {f['losses']}",
-    "events in the database, lines printed": lambda f: f"{f['events']}, {f['lines']}",
-    "latency p50, p95, p99, most (aim: p95 0.6 s at most)": lambda f: ", ".join(
-        f"{f[f'latency_{which}_s']:.3f} s" for which in (*(f"p{percent}" for percent in PERCENTS), "most")
-    ),
-    "which may be more by": lambda f: f"{f['latency_uncertainty_s']:.2f} s at most",
-    "sound that waited for the recorder, at most": lambda f: f"{f['max_backlog_s']:.3f} s",
-    **MEMORY_AND_LOAD,
-}
-SEGMENTED: dict[str, Callable[[Figures], str]] = {
-    "sound": lambda f: f"{f['heard_s']:.0f} s",
-    "times real time, start included": lambda f: f"{f['speed']:.0f}",
-    "events": lambda f: f"{f['events']}",
-    **MEMORY_AND_LOAD,
-}

@@ -1,7 +1,9 @@
-"""Compare the compact network with reference systems: `python -m benchmarks.studies.systems --data recordings/`.
+"""Compare the compact network with networks from the literature.
 
-With `--train` those that have no finished run yet are trained first: same recordings, splits, examples and epochs
-for all, each by its own recipe. Then one table, printed and written to SYSTEMS.md, and its figures to systems.json.
+`python -m benchmarks.studies.systems --data recordings/`
+
+With `--train`, networks without a finished run are trained first, all on the same recordings, splits, examples and
+number of epochs, each by its own recipe. The table is written to SYSTEMS.md and its figures to systems.json.
 """
 
 from __future__ import annotations
@@ -43,38 +45,63 @@ OFFLINE = {
     "vit": "UNETR (ViT)",
     "swin": "Swin UNETR",
 }
-TITLES = {**OFFLINE, COMPACT: "compact, in the same budget"}
+TITLES = {**OFFLINE, COMPACT: "compact, same budget"}
 SETS = ("painted", "mixes")
 COUNTED_S = 10
 
 
 @dataclass(frozen=True)
 class Row:
-    """One system; `figures` by set, as `mask_figures` gives them."""
+    """One network, with its figures by test set from `mask_figures`."""
 
     title: str
     parameters: int
     macs_per_s: float
     streams: bool
     figures: dict[str, dict[str, Any]]
-    budget: str | None = None  # what it was trained on and for how long; None for a model file
+    budget: str | None = None  # training examples, seed and epochs; None for a model file
 
     def iou(self, name: str) -> float:
-        """Pooled foreground IoU on a set, 0..1."""
+        """Return the pooled foreground IoU on a set, 0..1."""
         return float(self.figures[name]["iou"])
 
 
 @click.command()
+@click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Folder with an index.tsv.")
 @click.option(
-    "--data", required=True, type=click.Path(path_type=Path, file_okay=False), help="With index.tsv."
+    "--runs",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="runs",
+    show_default=True,
+    help="Folder of the training runs.",
 )
-@click.option("--runs", type=click.Path(path_type=Path, file_okay=False), default="runs", show_default=True)
-@click.option("--train", "with_training", is_flag=True, help="Train what has no finished run in --runs.")
 @click.option(
-    "--mixes", type=click.IntRange(1), default=200, show_default=True, help="How many mixes to score."
+    "--train", "with_training", is_flag=True, help="First train networks without a finished run in --runs."
 )
-def main(data: Path, runs: Path, with_training: bool, mixes: int) -> None:
-    """Compare the compact network with the systems its field stands on."""
+@click.option(
+    "--mixes", type=click.IntRange(1), default=200, show_default=True, help="Number of mixes to score."
+)
+@click.option("--page-only", is_flag=True, help="Measure nothing; print the page from systems.json.")
+def main(data: Path | None, runs: Path, with_training: bool, mixes: int, page_only: bool) -> None:
+    """Compare the compact network with networks from the literature.
+
+    \b
+    Example:
+      python -m benchmarks.studies.systems --data recordings/ --train
+      python -m benchmarks.studies.systems --page-only
+    """
+    if not page_only:
+        if data is None:
+            raise click.UsageError("give --data, a folder with an index.tsv, or --page-only")
+        rows = _measure(data, runs, with_training, mixes)
+        kept = {"date": str(date.today()), "rows": [asdict(row) for row in rows]}
+        FIGURES.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    text = stored_page()
+    PAGE.write_text(text, encoding="utf-8")
+    click.echo(text)
+
+
+def _measure(data: Path, runs: Path, with_training: bool, mixes: int) -> list[Row]:
     try:
         if with_training:
             for recipe in TITLES:
@@ -92,15 +119,11 @@ def main(data: Path, runs: Path, with_training: bool, mixes: int) -> None:
         raise click.ClickException(
             f"the runs in {runs} had different budgets ({'; '.join(budgets)}); train them again in another --runs"
         )
-    text = page(rows, budgets[0], date.today())
-    PAGE.write_text(text, encoding="utf-8")
-    kept = {"date": str(date.today()), "rows": [asdict(row) for row in rows]}
-    FIGURES.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
-    click.echo(text)
+    return rows
 
 
 def train(recipe: str, data: Path, runs: Path) -> None:
-    """A run of the budget, or the rest of one, unless it is finished."""
+    """Train a network, or resume its run, unless the run is finished."""
     out, epochs = runs / recipe, read_recipe(COMPACT).training.epochs
     history = out / "history.json"
     if history.is_file() and len(json.loads(history.read_text())) >= epochs:
@@ -109,12 +132,16 @@ def train(recipe: str, data: Path, runs: Path) -> None:
     command += ["--epochs", str(epochs), "--cache", str(runs / "examples.safetensors")]
     if (out / "last.pt").is_file():
         command.append("--resume")
-    if subprocess.run(command).returncode:
+    if subprocess.run(command, check=False).returncode:
         raise click.ClickException(f"training {recipe} failed; see above")
 
 
 def checkpoint_row(title: str, path: Path, sets: EvaluationSets) -> Row:
-    """Raises: ModelMissingError where it has not been trained."""
+    """Score a trained network.
+
+    Raises:
+        ModelMissingError: It has not been trained.
+    """
     checkpoint = load_checkpoint(path)
     network, training = checkpoint.network, checkpoint.recipe.training
     return Row(
@@ -128,25 +155,23 @@ def checkpoint_row(title: str, path: Path, sets: EvaluationSets) -> Row:
 
 
 def model_row(name: str, sets: EvaluationSets) -> Row:
-    """A model file, its cost from its card."""
+    """Score a model file, with the cost from its card."""
     model = Model(name)
     card = model.card
-    return Row(
-        f"{name}, as shipped", card.parameters, card.macs_per_s, True, scores(model_masker(model), sets)
-    )
+    return Row(f"{name}, bundled", card.parameters, card.macs_per_s, True, scores(model_masker(model), sets))
 
 
-def scores(masker: Detector, sets: EvaluationSets) -> dict[str, dict[str, Any]]:
-    """Mask figures by set, at the masker's own threshold, which was chosen on validation sound."""
+def scores(detector: Detector, sets: EvaluationSets) -> dict[str, dict[str, Any]]:
+    """Return the mask figures by set, at the detector's own threshold, which was chosen on validation mixes."""
     return {
-        name: mask_figures([score_clip(masker, clip) for clip in sets.masked[name]], masker.threshold)
+        name: mask_figures([score_clip(detector, clip) for clip in sets.masked[name]], detector.threshold)
         for name in SETS
     }
 
 
 @torch.no_grad()
 def macs_per_s(network: Network) -> float:
-    """Multiply-accumulates a second of sound, counted on 10 s."""
+    """Return the multiply-accumulates per second of audio, counted on `COUNTED_S`."""
     frames = round(COUNTED_S / GRID.hop_s)
     x = torch.zeros(1, network.config.input_channels, frames - frames % 4, GRID.bins)
     with FlopCounterMode(display=False) as counter:
@@ -154,9 +179,17 @@ def macs_per_s(network: Network) -> float:
     return float(counter.get_total_flops()) / 2 / COUNTED_S
 
 
-def page(rows: list[Row], given: str, day: date) -> str:
-    """The table and what it says, as Markdown."""
-    head = ["", "parameters", "MMAC a second of sound", *(f"IoU {name} [95 %]" for name in SETS), "streams"]
+def stored_page() -> str:
+    """Return the page of the figures in systems.json."""
+    stored = json.loads(FIGURES.read_text(encoding="utf-8"))
+    rows = [Row(**row) for row in stored["rows"]]
+    budget = next(row.budget for row in rows if row.budget)
+    return page(rows, budget, date.fromisoformat(stored["date"]))
+
+
+def page(rows: list[Row], budget: str, day: date) -> str:
+    """Return the table and its summary as Markdown."""
+    head = ["", "parameters", "MMAC per second of audio", *(f"IoU {name} [95 %]" for name in SETS), "streams"]
     body = [
         [
             row.title,
@@ -169,11 +202,11 @@ def page(rows: list[Row], given: str, day: date) -> str:
     ]
     return "\n".join(
         [
-            "# The compact network beside the systems its field stands on",
+            "# The compact network compared with networks from the literature",
             "",
             f"Printed by `python -m benchmarks.studies.systems`, {day}. Trained on the same recordings and splits: "
-            f"{given}; the shipped model, which was trained for longer, is not part of that comparison. Pooled "
-            "foreground IoU in %, at thresholds chosen on validation sound.",
+            f"{budget}. The bundled model was trained for longer and is not part of the comparison. Pooled "
+            "foreground IoU in %, at thresholds chosen on validation mixes.",
             "",
             *markdown_table(head, body),
             "",
@@ -184,24 +217,24 @@ def page(rows: list[Row], given: str, day: date) -> str:
 
 
 def verdict(name: str, rows: list[Row]) -> str:
-    """Who is best on a set in the same budget, and how far the compact network is from it."""
+    """Return a sentence with the best other network on a set and its distance to the compact network."""
     compact = next(row for row in rows if row.title == TITLES[COMPACT])
     best = max((row for row in rows if row.title in OFFLINE.values()), key=lambda row: row.iou(name))
     points = 100 * (compact.iou(name) - best.iou(name))
     return (
         f"- {name}: the best of the others is {best.title} with {100 * best.iou(name):.1f} %; the compact network has "
-        f"{100 * compact.iou(name):.1f} %, {abs(points):.1f} points {'more' if points >= 0 else 'less'}, at "
-        f"{compact.macs_per_s / best.macs_per_s:.2f} of its multiply-accumulates and "
-        f"{compact.parameters / best.parameters:.2f} of its parameters."
+        f"{100 * compact.iou(name):.1f} %, {abs(points):.1f} points {'more' if points >= 0 else 'less'}, with "
+        f"{compact.macs_per_s / best.macs_per_s:.2f} times the multiply-accumulates and "
+        f"{compact.parameters / best.parameters:.2f} times the parameters."
     )
 
 
 def _iou(figures: dict[str, Any]) -> str:
-    shown = f"{100 * figures['iou']:.1f}"
-    if "iou_interval" not in figures:  # of one recording there is none
-        return shown
+    text = f"{100 * figures['iou']:.1f}"
+    if "iou_interval" not in figures:  # a single recording has no interval
+        return text
     low, high = figures["iou_interval"]
-    return f"{shown} [{100 * low:.1f}..{100 * high:.1f}]"
+    return f"{text} [{100 * low:.1f}..{100 * high:.1f}]"
 
 
 if __name__ == "__main__":

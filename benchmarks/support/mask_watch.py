@@ -1,7 +1,8 @@
-"""Say when masks come: `python -m benchmarks.support.mask_watch` hears the default microphone until it is interrupted.
+"""Print when masks mark a chirp: `python -m benchmarks.support.mask_watch`, until it is interrupted.
 
-The objects are those of `birdedge listen`. A line on standard output, as JSON, for each block that gave frames in which
-a chirp sounds and is marked: when they were there, on the boot's clock. The first line says that it listens.
+It listens to the default microphone with the objects of `birdedge listen`. The first line on standard output says that
+it listens. Each further line is the time, on the monotonic clock, at which a block yielded frames that contain a chirp
+and mark it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import threading
 
 import numpy as np
 
-from benchmarks.support.chirps import HIGH_HZ, LEVEL, LOW_HZ
+from benchmarks.support.chirps import CHIRP_PEAK, HIGH_HZ, LOW_HZ
 from birdedge.edge.audio.microphone import Microphone
 from birdedge.edge.cli.options import stopped_by_signals
 from birdedge.edge.models.model import Model
@@ -21,11 +22,11 @@ from birdedge.edge.system.clock import monotonic_s
 
 
 def main() -> None:
-    """Until SIGINT or SIGTERM."""
+    """Listen until SIGINT or SIGTERM."""
     model = Model()
     grid, marked = model.card.grid, round(255 * model.card.threshold)
-    # Masks have margins; what counts is the chirp itself, within 20 dB of its level under the Hann window.
-    loud = np.log(LEVEL * grid.n_fft / 4 / 10)
+    # Masks have margins, so only bins within 20 dB of the chirp's level under the Hann window count.
+    loud = np.log(CHIRP_PEAK * grid.n_fft / 4 / 10)
     band = slice(*(round((hz - grid.low_hz) / grid.bin_hz) for hz in (LOW_HZ, HIGH_HZ)))
     stop = threading.Event()
     with stopped_by_signals(stop), Microphone() as microphone:

@@ -1,7 +1,6 @@
-"""Run a command and print as JSON what it cost: `python benchmarks/support/process_cost.py COMMAND...`.
+"""Run a command and print its cost as JSON: `python benchmarks/support/process_cost.py COMMAND...`.
 
-This is a small process of its own, because Linux counts into a command's peak memory that of the process it was
-forked from.
+This is a separate small process because Linux counts the peak memory of the forking process into that of the command.
 """
 
 from __future__ import annotations
@@ -13,16 +12,16 @@ import time
 
 
 def main() -> None:
-    """Keys: exit_code, cpu_s (user and system), wall_s, peak_bytes (resident); the command's output is dropped."""
-    silence = (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)
-    began_s = time.perf_counter()
-    process = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, file_actions=[silence])
-    _, status, used = os.wait4(process, 0)
+    """Print exit_code, cpu_s (user and system), wall_s and peak_bytes (resident); drop the command's output."""
+    discard = (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)
+    start_s = time.perf_counter()
+    process = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ, file_actions=[discard])
+    _, status, usage = os.wait4(process, 0)
     cost = {
         "exit_code": os.waitstatus_to_exitcode(status),
-        "cpu_s": used.ru_utime + used.ru_stime,
-        "wall_s": time.perf_counter() - began_s,
-        "peak_bytes": 1024 * used.ru_maxrss,
+        "cpu_s": usage.ru_utime + usage.ru_stime,
+        "wall_s": time.perf_counter() - start_s,
+        "peak_bytes": 1024 * usage.ru_maxrss,
     }
     print(json.dumps(cost))
 

@@ -1,4 +1,4 @@
-"""A real PortAudio microphone that hears what is played: PulseAudio with a silent loudspeaker, for tests and soaks."""
+"""A PortAudio microphone that records what is played: PulseAudio with a null sink, for tests and benchmarks."""
 
 from __future__ import annotations
 
@@ -19,25 +19,29 @@ START_S = 10.0
 
 @dataclass
 class VirtualMicrophone:
-    """A private PulseAudio whose default microphone hears what is played on its only, silent, loudspeaker."""
+    """A private PulseAudio server whose default microphone records what its null sink plays."""
 
     folder: Path
-    environment: dict[str, str]  # for a process in which PortAudio shall find it
+    environment: dict[str, str]  # for processes in which PortAudio opens the microphone
     server: subprocess.Popen[bytes] | None = None
     sample_rate_hz: int = 48_000
     channels: int = 1
 
     @property
     def sink(self) -> str:
-        """The module that is unplugged and plugged in, with its arguments."""
-        # Without norewinds the sink may hand over its sound only every two seconds.
+        """The PulseAudio module of the sink, with its arguments."""
+        # Without norewinds the sink may deliver audio only every two seconds.
         return (
             f"module-null-sink sink_name={SINK} format=float32le rate={self.sample_rate_hz} "
             f"channels={self.channels} norewinds=1"
         )
 
     def start(self) -> None:
-        """Start the server, which must not run, and wait until it answers. Raises: RuntimeError where it does not."""
+        """Start the server and wait until it answers.
+
+        Raises:
+            RuntimeError: The server ended or did not answer within `START_S`.
+        """
         socket = self.folder / "socket"
         socket.unlink(missing_ok=True)
         with (self.folder / "log").open("ab") as log:
@@ -57,31 +61,35 @@ class VirtualMicrophone:
                 stderr=subprocess.STDOUT,
             )
         deadline_s = time.monotonic() + START_S
-        while subprocess.run(
-            ["pactl", "info"], env=self.environment, capture_output=True, timeout=START_S
-        ).returncode:
+        while not self._answers():
             if self.server.poll() is not None or time.monotonic() > deadline_s:
-                said = (self.folder / "log").read_text(encoding="utf-8")
-                raise RuntimeError(f"PulseAudio did not start: {said}")
+                log_text = (self.folder / "log").read_text(encoding="utf-8")
+                raise RuntimeError(f"PulseAudio did not start: {log_text}")
             time.sleep(0.05)
 
+    def _answers(self) -> bool:
+        process = subprocess.run(
+            ["pactl", "info"], env=self.environment, capture_output=True, timeout=START_S, check=False
+        )
+        return process.returncode == 0
+
     def kill(self) -> None:
-        """End the server without a word, if it runs."""
+        """Kill the server, if it runs."""
         if self.server is not None:
             self.server.kill()
             self.server.wait()
             self.server = None
 
     def unplug(self) -> None:
-        """Take the microphone away from the server that goes on."""
+        """Remove the microphone; the server keeps running."""
         self.control("unload-module", "module-null-sink")
 
     def plug_in(self) -> None:
-        """Bring it back, under another index."""
+        """Add the microphone again; it gets a new index."""
         self.control("load-module", *self.sink.split())
 
     def play(self, path: Path) -> None:
-        """Play an audio file to its end."""
+        """Play an audio file to the end."""
         subprocess.run(["paplay", str(path)], env=self.environment, check=True, timeout=60)
 
     def control(self, *arguments: str) -> None:
@@ -93,8 +101,8 @@ class VirtualMicrophone:
 
 @contextmanager
 def running_virtual_microphone() -> Iterator[VirtualMicrophone]:
-    """One of its own, that ends with the block; needs the `missing_packages`."""
-    # A short path: a socket's may have 107 bytes.
+    """Run a private virtual microphone for the duration of the block; needs the packages of `missing_packages`."""
+    # A short path: that of a socket is limited to 107 bytes.
     with tempfile.TemporaryDirectory(prefix="birdedge-pulse-") as name:
         folder = Path(name)
         alsa = folder / "asound.conf"
@@ -119,7 +127,7 @@ def running_virtual_microphone() -> Iterator[VirtualMicrophone]:
 
 
 def missing_packages() -> list[str]:
-    """The system packages that a virtual microphone needs and this machine lacks."""
+    """Return the system packages that a virtual microphone needs and this machine lacks."""
     packages = {
         "pulseaudio": shutil.which("pulseaudio"),
         "pulseaudio-utils": shutil.which("paplay") and shutil.which("pactl"),

@@ -8,17 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.parts.aarch64 import (
-    BOARDS,
+from benchmarks.support.arm_boards import BOARDS, network_s_per_s
+from benchmarks.support.emulated_arm import (
     HERE,
-    Heard,
+    Outputs,
     compare_masks,
-    hear,
     install_bytes,
-    network_s_per_s,
+    process_recording,
     resident,
     run,
-    unusable,
+    unavailable,
     write_demo,
 )
 from birdedge.edge.models.model import Model
@@ -27,7 +26,7 @@ DEMO_S = 20.0
 LISTEN_LIMIT_BYTES = 110e6
 INSTALL_LIMIT_BYTES = 200e6
 
-emulated = pytest.mark.skipif(unusable() is not None, reason=str(unusable()))
+emulated = pytest.mark.skipif(unavailable() is not None, reason=str(unavailable()))
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +35,8 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def on_x86(sound: Path, tmp_path_factory: pytest.TempPathFactory) -> Heard:
-    return hear(HERE, sound, tmp_path_factory.mktemp("x86"))
+def on_x86(sound: Path, tmp_path_factory: pytest.TempPathFactory) -> Outputs:
+    return process_recording(HERE, sound, tmp_path_factory.mktemp("x86"))
 
 
 @pytest.fixture(scope="module", params=[board.cpu for board in BOARDS])
@@ -46,18 +45,18 @@ def cpu(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def on_arm(cpu: str, sound: Path, tmp_path_factory: pytest.TempPathFactory) -> Heard:
-    return hear(cpu, sound, tmp_path_factory.mktemp(cpu))
+def on_arm(cpu: str, sound: Path, tmp_path_factory: pytest.TempPathFactory) -> Outputs:
+    return process_recording(cpu, sound, tmp_path_factory.mktemp(cpu))
 
 
 @emulated
-def test_masks_are_those_of_x86_bit_for_bit(on_arm: Heard, on_x86: Heard) -> None:
-    assert compare_masks(on_arm.mask, on_x86.mask).steps == 0
+def test_masks_are_those_of_x86_bit_for_bit(on_arm: Outputs, on_x86: Outputs) -> None:
+    assert compare_masks(on_arm.mask, on_x86.mask).max_difference == 0
     assert on_x86.mask.max() > 200
 
 
 @emulated
-def test_events_are_those_of_x86(on_arm: Heard, on_x86: Heard) -> None:
+def test_events_are_those_of_x86(on_arm: Outputs, on_x86: Outputs) -> None:
     assert len(on_x86.listened) >= 3
     assert on_arm.listened == on_arm.segmented == on_x86.listened
 
@@ -74,7 +73,7 @@ def test_the_networks_stream_as_offline_and_answer_as_on_x86(cpu: str, tmp_path:
 
 
 @emulated
-def test_listening_stays_under_110_mb_resident_without_the_emulators_own(on_arm: Heard) -> None:
+def test_listening_stays_under_110_mb_resident_without_the_emulators_own(on_arm: Outputs) -> None:
     peak = on_arm.resident
     print(f"{peak.program_bytes / 1e6:.0f} MB, with the emulator {peak.whole_bytes / 1e6:.0f} MB")
     assert 30e6 < peak.program_bytes < LISTEN_LIMIT_BYTES
@@ -106,10 +105,10 @@ def test_a_command_that_fails_under_emulation_is_an_error() -> None:
 def test_the_comparison_of_masks_counts_bins_and_steps_in_both_directions() -> None:
     a, b = np.full((2, 10, 256), 100, np.uint8)
     b[3, 4], b[7, 8] = 99, 255
-    assert compare_masks(a, a).share == compare_masks(a, a).steps == 0
+    assert compare_masks(a, a).share == compare_masks(a, a).max_difference == 0
     assert compare_masks(a, b) == compare_masks(b, a)
     assert compare_masks(a, b).share == 2 / 2560
-    assert compare_masks(a, b).steps == 155
+    assert compare_masks(a, b).max_difference == 155
 
 
 def test_what_the_emulator_takes_for_itself_is_not_the_programs() -> None:

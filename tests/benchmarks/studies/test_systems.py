@@ -1,4 +1,4 @@
-"""The table of systems: what a network costs is counted, and what the table says follows from its rows."""
+"""Tests of the comparison with other networks: their cost is counted, and the page follows from the rows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.studies.systems import COMPACT, OFFLINE, TITLES, Row, macs_per_s, page, train, verdict
+from benchmarks.studies.systems import (
+    COMPACT,
+    OFFLINE,
+    PAGE,
+    TITLES,
+    Row,
+    macs_per_s,
+    page,
+    stored_page,
+    train,
+    verdict,
+)
 from birdedge.edge.models.model import Model
 from birdedge.train.networks.registry import build_network
 from birdedge.train.networks.unet import UNet
@@ -26,13 +37,13 @@ ROWS = [row("paper", 0.5, 0.6), row("segnet", 0.55, 0.65), row(COMPACT, 0.56, 0.
 
 
 def test_the_verdict_names_the_best_of_the_others_and_the_distance_in_points() -> None:
-    said = verdict("painted", ROWS)
-    assert "best of the others is SegNet with 55.0 %; the compact network has 56.0 %, 1.0 points more" in said
-    assert "at 0.50 of its multiply-accumulates" in said
+    text = verdict("painted", ROWS)
+    assert "best of the others is SegNet with 55.0 %; the compact network has 56.0 %, 1.0 points more" in text
+    assert "with 0.50 times the multiply-accumulates" in text
     assert "63.4 %, 1.6 points less" in verdict("mixes", ROWS)
 
 
-def test_the_page_has_a_row_a_system_with_intervals_and_whether_it_streams() -> None:
+def test_the_page_has_one_row_per_network_with_intervals_and_whether_it_streams() -> None:
     text = page(ROWS, "10 examples", date(2026, 1, 2))
     assert "| SegNet | 1,000 | 400 | 55.0 [50.0..60.0] | 65.0 [60.0..70.0] | no |" in text
     assert f"| {TITLES[COMPACT]} | 1,000 | 200 | 56.0 [51.0..61.0] | 63.4 [58.4..68.4] | yes |" in text
@@ -44,21 +55,27 @@ def test_the_compact_network_costs_what_its_model_card_says() -> None:
 
 
 @pytest.mark.parametrize("recipe", OFFLINE)
-def test_each_system_is_small_enough_to_train_on_a_laptop(recipe: str) -> None:
+def test_each_network_is_small_enough_to_train_on_a_laptop(recipe: str) -> None:
     network = build_network(read_recipe(recipe).network).eval()
     assert 0.2e6 < sum(p.numel() for p in network.parameters()) < 2e6
     assert 50e6 < macs_per_s(network) < 1.5e9
 
 
-def test_all_have_the_same_budget_and_the_same_examples() -> None:
+def test_all_networks_have_the_same_budget_and_examples() -> None:
     budget = read_recipe(COMPACT)
     for name in OFFLINE:
         recipe = read_recipe(name)
         assert recipe.mixing == budget.mixing, name
         assert recipe.training.seed == budget.training.seed, name
         assert recipe.training.cached_examples == budget.training.cached_examples, name
-        if name != "paper":  # which keeps its own input, loss and optimizer
+        if name != "paper":  # keeps its own input, loss and optimizer
             assert recipe.training == budget.training, name
+
+
+def test_the_committed_page_is_that_of_the_committed_figures() -> None:
+    assert PAGE.read_text(encoding="utf-8") == stored_page(), (
+        "run `python -m benchmarks.studies.systems --page-only`"
+    )
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:

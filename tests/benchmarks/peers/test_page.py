@@ -1,0 +1,64 @@
+"""Tests of the section on other tools: its sentences follow from the figures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks import peers
+from benchmarks.peers.agreement import KINDS, Counts, summary
+from benchmarks.peers.costs import FILE, LIVE, NETWORK
+from benchmarks.peers.page import SETS
+
+
+def figures() -> dict[str, Any]:
+    """Figures without recordings."""
+    missing = {"skipped": "no recordings"}
+    costs = {
+        "rounds": 3,
+        "audio_s": 60.0,
+        "cpu_s_per_s": {NETWORK: [4.0], FILE: [8.0], LIVE: [10.0]},
+        "failed": {},
+        "settings": {},
+    }
+    return {"not_installed": {}, "costs": costs, "masks": missing, "agreement": missing}
+
+
+def test_skipped_measurements_have_their_reasons() -> None:
+    found = figures()
+    found["not_installed"] = {"librosa": "No matching distribution found for librosa"}
+    text = peers.section(found)
+    assert text.count("Skipped: no recordings.") == 2
+    assert "Skipped: librosa (No matching distribution found for librosa)." in text
+
+
+def test_the_section_states_the_best_other_mask_even_if_it_is_better() -> None:
+    found = figures()
+    found["masks"] = {
+        name: {
+            "threshold": 0.5,
+            "setting": {"std": std},
+            "sets": {key: {"recordings": 3, "iou": iou, "iou_interval": [0.1, 0.9]} for key in SETS},
+        }
+        for name, std, iou in (("birdedge-int8", 1, 0.4), ("scikit-maad", 2, 0.5), ("noisereduce", 3, 0.3))
+    }
+    found["masks"]["median-threshold"] = {"skipped": "it needs scipy"}
+    text = peers.section(found)
+    assert "- mixes: the best of the others is scikit-maad, 10.0 points ABOVE ours." in text
+    assert "- median-threshold is skipped: it needs scipy." in text
+
+
+def test_the_section_states_who_detects_fewer_birds_where_there_are_none() -> None:
+    found = figures()
+    noise = summary([Counts(100, 0, 0, 3, 4, 0), Counts(100, 1, 0, 0, 0, 0)])
+    found["agreement"] = dict.fromkeys(KINDS, noise)
+    text = peers.section(found)
+    assert "| no birds (2) | 200 | 1 | 0: 0.0 % [0.0..79.3] | 3: 1.5 %" in text
+    assert "BirdNET in 6 [" in text
+    assert "BirdNET has fewer." in text
+
+
+def test_the_target_of_the_costs_is_that_of_the_part() -> None:
+    found = figures()
+    assert not peers.targets(found)
+    found["costs"]["cpu_s_per_s"]["BirdNET V2.4"] = [40.0]
+    assert [target.reached for target in peers.targets(found)] == [True]
