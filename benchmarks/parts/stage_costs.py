@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from birdedge.edge.audio.sources import FAST_BLOCK_SAMPLES
 from birdedge.edge.mask import mask_bytes
+from birdedge.edge.messages import EventDetected, FramesReady
 from birdedge.edge.models.model import Model
 from birdedge.edge.output import PipelineOutput
 from birdedge.edge.pipeline.event_tracker import EventTracker
@@ -23,7 +24,9 @@ from birdedge.edge.pipeline.segmenter import Segmenter, SegmenterOutput
 from birdedge.edge.pipeline.spectrogram import Spectrogram
 from birdedge.edge.sinks.recording import OutputSettings, RecordingSink
 from birdedge.edge.sinks.table_file import FORMATS, event_json
+from birdedge.edge.times import Stamp
 
+NOW, NO_AUDIO = Stamp(0, 0.0, 0.0, None, 0.0, False), np.zeros((0, 1), np.float32)
 STAGES = ("resample", "spectrogram", "network input", "network", "events", "pipeline", "sinks")
 Float32 = NDArray[np.float32]
 Input = TypeVar("Input")
@@ -76,10 +79,11 @@ def _sinks_s(model: Model, outputs: list[PipelineOutput]) -> float:
     with tempfile.TemporaryDirectory() as folder:
         settings = OutputSettings(Path(folder), tuple(FORMATS), Path(folder))
         start_s = time.process_time()
-        with RecordingSink(settings, "scene", "scene.wav", model.card, atomic=True) as sink:
+        with RecordingSink(settings, "scene", model.card, atomic=True, file="scene.wav") as sink:
             for output in outputs:
-                sink.write(output)
+                sink.write(FramesReady(NOW, 0, output, NO_AUDIO))
                 for event in output.events:
+                    sink.write(EventDetected(NOW, NOW, event))
                     event_json(event, "scene.wav")
         return time.process_time() - start_s
 

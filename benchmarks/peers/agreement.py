@@ -10,6 +10,7 @@ import json
 import math
 import subprocess
 import tempfile
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,11 +22,12 @@ from numpy.typing import NDArray
 
 from benchmarks.peers import birdnet
 from birdedge.edge.audio.file import AudioFile
-from birdedge.edge.audio.sources import FAST_BLOCK_SAMPLES
+from birdedge.edge.audio.sources import file_source
 from birdedge.edge.event import Event
 from birdedge.edge.models.model import Model
+from birdedge.edge.pipeline.collector import Collector
 from birdedge.edge.pipeline.pipeline import Pipeline
-from birdedge.edge.pipeline.run import listen
+from birdedge.edge.pipeline.run import run
 from birdedge.train.data.recordings import held_out_recordings, read_index
 from birdedge.train.evaluation.intervals import interval
 
@@ -160,5 +162,6 @@ def _scores(command: list[str], paths: Sequence[Path]) -> list[list[float]]:
 def _events(model: Model, path: Path) -> list[Event]:
     with AudioFile(path) as file:
         pipeline = Pipeline(model, file.sample_rate_hz, file.channels)
-        blocks = ((0, block) for block in file.blocks(FAST_BLOCK_SAMPLES))
-        return [event for found in listen(pipeline, blocks) for event in found.events]
+        collector = Collector()
+        run(file_source(file), pipeline, collector, threading.Event())
+    return collector.events

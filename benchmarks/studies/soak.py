@@ -22,7 +22,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks.studies.soak_figures import SoakFigures, database_figures, last_state
+from benchmarks.studies.soak_figures import SoakFigures, database_figures, latest_health
 from benchmarks.studies.soak_page import listen_page, segment_page
 from benchmarks.support.long_recording import Int16, scenes, segment_long_recording
 from benchmarks.support.process_output import TimedLine, read_lines
@@ -111,7 +111,7 @@ def listen_to_scenes(folder: Path, out: Path, minutes: float) -> SoakFigures:
                     if player.poll() is not None:
                         raise click.ClickException("the player ended early; check that PulseAudio is running")
                     samples.append(sample)
-                    max_backlog_s = max(max_backlog_s, last_state(out).get("backlog_s", 0.0))
+                    max_backlog_s = max(max_backlog_s, latest_health(out).backlog_s)
                     if len(samples) % PROGRESS_SAMPLES == 0:
                         click.echo(json.dumps(asdict(sample)), err=True)
             finally:

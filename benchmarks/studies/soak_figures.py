@@ -6,15 +6,17 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import click
 import numpy as np
 
 from benchmarks.support.process_output import TimedLine
 from benchmarks.support.process_samples import ProcessFigures
-from birdedge.edge.database.store import Store
+from birdedge.edge.database import queries
+from birdedge.edge.database.connection import reading
 from birdedge.edge.errors import OutputError
+from birdedge.edge.health import Health
 from birdedge.edge.monitoring.coverage import coverage
 from birdedge.edge.pipeline.timekeeper import ARRIVAL_S
 
@@ -45,16 +47,11 @@ class SoakFigures(ProcessFigures, DatabaseFigures):
     max_backlog_s: float
 
 
-def last_state(out: Path) -> dict[str, Any]:
-    """Return the recorder's latest health report, or an empty dict if there is none yet."""
-    with suppress(OutputError):
-        store = Store(out, read_only=True)
-        try:
-            for (state,) in store.rows("SELECT json FROM state"):
-                return dict(json.loads(str(state)))
-        finally:
-            store.close()
-    return {}
+def latest_health(out: Path) -> Health:
+    """Return the recorder's latest health report; that of a healthy recorder if there is none yet."""
+    with suppress(OutputError), reading(out) as db:
+        return Health.from_json(queries.latest_health(db))
+    return Health()
 
 
 def database_figures(out: Path, lines: Sequence[TimedLine]) -> DatabaseFigures:
@@ -67,46 +64,32 @@ def database_figures(out: Path, lines: Sequence[TimedLine]) -> DatabaseFigures:
     Raises:
         click.ClickException: There is no event, so no latency.
     """
-    store = Store(out, read_only=True)
-    spans = store.rows(
-        """SELECT heard.began_s + boots.offset_s, heard.samples * 1.0 / streams.sample_rate_hz FROM heard
-        JOIN streams ON streams.id = heard.stream JOIN runs ON runs.id = streams.run
-        JOIN boots ON boots.id = runs.boot"""
-    )
-    first_s = min(began_s for began_s, _ in spans)
-    heard = coverage(store, first_s, max(began_s + length_s for began_s, length_s in spans))
-    anchors = store.rows(
-        """SELECT boot_s, sample * 1.0 / sample_rate_hz FROM anchors JOIN streams ON streams.id = stream
-        ORDER BY boot_s"""
-    )
-    events = store.rows(
-        """SELECT onset_s + (offset_sample - onset_sample) * 1.0 / sample_rate_hz, onset_sample * 1.0 / sample_rate_hz,
-        low_hz FROM events JOIN streams ON streams.id = stream ORDER BY events.id"""
-    )
-    store.close()
-    # Onsets are multiples of 4 ms.
-    ends_s = {(f"{onset_s:.3f}", f"{low_hz:.1f}"): ended_s for ended_s, onset_s, low_hz in events}
-    latencies_s = []
-    for arrived_s, line in lines:
-        event = json.loads(line)
-        key = f"{event['onset_s']:.3f}", f"{event['low_hz']:.1f}"
-        if key in ends_s:  # a line without a row shows as a difference of the two counts
-            latencies_s.append(arrived_s - ends_s[key])
+    with reading(out) as db:
+        spans = queries.spans(db)
+        first_s = spans[0].utc_s
+        heard = coverage(db, first_s, max(span.utc_s + span.length_s for span in spans))
+        anchors = queries.anchors(db)
+        events = sorted(queries.events(db), key=lambda event: event.id)
+    latencies_s = [
+        arrived_s - event.onset_s - event.duration_s
+        for (arrived_s, line), event in zip(lines, events, strict=False)
+        if round(event.low_hz, 1) == json.loads(line)["low_hz"]  # a difference shows in the two counts
+    ]
     if not latencies_s:
         raise click.ClickException("no event was detected; give more --minutes")
-    delays_s = [boot_s - audio_s for boot_s, audio_s in anchors]
+    delays_s = [anchor.boot_s - anchor.audio_s for anchor in anchors]
     p50_s, p95_s, p99_s = (float(np.percentile(latencies_s, percent)) for percent in (50, 95, 99))
-    state = last_state(out)
+    health = latest_health(out)
     return {
         "heard_s": heard.heard_s,
         "expected_s": heard.expected_s,
         "continuity": heard.share,
         # Without the gap before the first sample, which ends there.
         "gaps": [(gap.cause, gap.length_s) for gap in heard.gaps if gap.utc_s >= first_s],
-        "clock_s": anchors[-1][0] - anchors[0][0],
+        "clock_s": anchors[-1].boot_s - anchors[0].boot_s,
         "clock_minus_audio_s": delays_s[-1] - delays_s[0],
-        "overflows": state["overflows"],
-        "losses": state["losses"],
+        "overflows": health.overflows,
+        "losses": health.device_losses,
         "events": len(events),
         "lines": len(lines),
         "latency_p50_s": p50_s,

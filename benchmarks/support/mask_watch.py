@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import dataclass
 
 import numpy as np
 
 from benchmarks.support.chirps import CHIRP_PEAK, HIGH_HZ, LOW_HZ
 from birdedge.edge.audio.microphone import Microphone
 from birdedge.edge.cli.options import stopped_by_signals
+from birdedge.edge.messages import FramesReady, Message
 from birdedge.edge.models.model import Model
 from birdedge.edge.pipeline.pipeline import Pipeline
-from birdedge.edge.pipeline.run import listen
+from birdedge.edge.pipeline.run import run
 from birdedge.edge.system.clock import monotonic_s
 
 
@@ -32,9 +34,25 @@ def main() -> None:
     with stopped_by_signals(stop), Microphone() as microphone:
         pipeline = Pipeline(model, microphone.sample_rate_hz, microphone.channels)
         print(json.dumps("listening"), flush=True)
-        for found in listen(pipeline, microphone.blocks(stop)):
-            if ((found.mask[:, band] >= marked) & (found.level[:, band] >= loud)).any():
+        run(microphone, pipeline, _Watch(band, marked, loud), stop)
+
+
+@dataclass(frozen=True)
+class _Watch:
+    """Prints the time when frames mark a chirp that they contain."""
+
+    band: slice
+    marked: int
+    loud: float
+
+    def write(self, message: Message) -> None:
+        if isinstance(message, FramesReady):
+            mask, level = message.output.mask[:, self.band], message.output.level[:, self.band]
+            if ((mask >= self.marked) & (level >= self.loud)).any():
                 print(json.dumps(monotonic_s()), flush=True)
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def summary_table() -> str:
         ),
         (
             "Resident memory of `birdedge listen --out`, live",
-            f"{live['resident_bytes'] / 1e6:.0f} MB",
+            f"{live['max_resident_bytes'] / 1e6:.0f} MB",
             "`python -m benchmarks live`",
         ),
     ]
@@ -58,7 +58,7 @@ def card_table() -> str:
 
 def targets_table() -> str:
     """Return the targets, what was measured, and whether each is reached."""
-    return "\n".join([*results.aims(results.read()), ""])
+    return "\n".join([*results.targets_table(results.read()), ""])
 
 
 def measured_block(name: str) -> str:

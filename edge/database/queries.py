@@ -39,15 +39,24 @@ class GapRow(NamedTuple):
     cause: str
 
 
+class AnchorRow(NamedTuple):
+    """What the boot clock showed when this much of a stream had arrived, by the nominal rate."""
+
+    audio_s: float
+    boot_s: float
+
+
 class EventRow(NamedTuple):
     """An event."""
 
+    id: int  # in the order in which the events closed
     utc_s: float  # of its onset
     uncertainty_s: float | None  # None while the clock was never synchronized
     corrected: bool  # whether utc_s was corrected after the event was written
     onset_s: float  # boot clock
     onset_sample: int
     offset_sample: int
+    duration_s: float
     low_hz: float
     high_hz: float
     peak_hz: float
@@ -125,6 +134,15 @@ def gaps(db: sqlite3.Connection) -> list[GapRow]:
     return [GapRow(*row) for row in rows]
 
 
+def anchors(db: sqlite3.Connection) -> list[AnchorRow]:
+    """Return all anchors, oldest first."""
+    rows = db.execute(
+        """SELECT sample * 1.0 / sample_rate_hz, boot_s FROM anchors JOIN streams ON streams.id = anchors.stream
+        ORDER BY anchors.rowid"""
+    )
+    return [AnchorRow(*row) for row in rows]
+
+
 def count_events(db: sqlite3.Connection, since_utc_s: float = 0.0) -> int:
     """Return the number of events since a time."""
     return int(_scalar(db, "SELECT count(*) FROM events WHERE utc_s >= ?", since_utc_s))
@@ -133,10 +151,11 @@ def count_events(db: sqlite3.Connection, since_utc_s: float = 0.0) -> int:
 def events(db: sqlite3.Connection) -> Iterator[EventRow]:
     """Yield all events in the order of their onsets."""
     rows = db.execute(
-        """SELECT utc_s, uncertainty_s, corrected, onset_s, onset_sample, offset_sample, low_hz, high_hz, peak_hz,
-        score, area_hz_s, snr_db FROM events ORDER BY utc_s, id"""
+        """SELECT events.id, utc_s, uncertainty_s, corrected, onset_s, onset_sample, offset_sample,
+        (offset_sample - onset_sample) * 1.0 / sample_rate_hz, low_hz, high_hz, peak_hz, score, area_hz_s, snr_db
+        FROM events JOIN streams ON streams.id = events.stream ORDER BY utc_s, events.id"""
     )
-    return (EventRow(row[0], row[1], bool(row[2]), *row[3:]) for row in rows)
+    return (EventRow(*row[:3], bool(row[3]), *row[4:]) for row in rows)
 
 
 def latest_health(db: sqlite3.Connection) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from benchmarks.support.virtual_microphone import missing_packages
-from birdedge.edge.database.connection import FILE_NAME
+from birdedge.edge.database.schema import FILE_NAME
 
 ROOT = Path(__file__).parents[3]
 needs_a_microphone = pytest.mark.skipif(
