@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdedge.edge.audio.sources import FAST_BLOCK_SAMPLES
+from birdedge.edge.formats.jsonl import event_json
+from birdedge.edge.formats.tables import FORMATS
 from birdedge.edge.mask import mask_bytes
 from birdedge.edge.models.model import Model
 from birdedge.edge.output import PipelineOutput
@@ -22,7 +24,6 @@ from birdedge.edge.pipeline.resample import StreamResampler
 from birdedge.edge.pipeline.segmenter import Segmenter, SegmenterOutput
 from birdedge.edge.pipeline.spectrogram import Spectrogram
 from birdedge.edge.sinks.recording import OutputSettings, RecordingSink
-from birdedge.edge.sinks.table_file import FORMATS, event_json
 
 STAGES = ("resample", "spectrogram", "network input", "network", "events", "pipeline", "sinks")
 Float32 = NDArray[np.float32]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from birdedge.edge.archive.names import unique_stems
 from birdedge.edge.audio.file import AudioFile
 from birdedge.edge.audio.sources import FAST_BLOCK_SAMPLES, file_name
 from birdedge.edge.errors import BirdedgeError, OutputError
@@ -20,7 +21,6 @@ from birdedge.edge.event import Event
 from birdedge.edge.models.model import Model
 from birdedge.edge.pipeline.pipeline import Pipeline
 from birdedge.edge.sinks.recording import OutputSettings, RecordingSink
-from birdedge.edge.system.atomic_file import unique_stems
 
 NO_MASK = np.zeros((0, 0), np.uint8)
 _COLUMNS = tuple(field.name for field in fields(Event) if field.name != "mask")

@@ -29,6 +29,7 @@ from birdedge.edge.audio.sources import (
 )
 from birdedge.edge.cli.options import channel_option, masks_option, stopped_by_signals
 from birdedge.edge.errors import AudioFileError, DeviceError, SettingsError
+from birdedge.edge.formats.tables import FORMATS
 from birdedge.edge.models.model import Model
 from birdedge.edge.pipeline.pipeline import Pipeline
 from birdedge.edge.pipeline.run import listen as run
@@ -36,7 +37,6 @@ from birdedge.edge.recorder.config import Config, read_config
 from birdedge.edge.recorder.recorder import Recorder
 from birdedge.edge.sinks.console import ConsoleSink
 from birdedge.edge.sinks.recording import OutputSettings, RecordingSink, RetryingSink
-from birdedge.edge.sinks.table_file import FORMATS
 from birdedge.edge.system.log import start_log
 from birdedge.edge.system.malloc import return_freed_memory
 

@@ -8,12 +8,12 @@ import threading
 import click
 
 from birdedge.edge.audio.writer import AudioWriter
-from birdedge.edge.cli.options import print_line
 from birdedge.edge.errors import OutputError, SettingsError
 from birdedge.edge.formats import text_table as event_table
+from birdedge.edge.formats.jsonl import event_json
 from birdedge.edge.output import PipelineOutput
 from birdedge.edge.pipeline.pipeline import Pipeline
-from birdedge.edge.sinks.table_file import event_json
+from birdedge.edge.system.stdout import print_line
 
 
 class ConsoleSink:
