@@ -11,17 +11,17 @@ THROTTLED = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")  # Rasp
 THROTTLED_NOW_BITS = 0b1111  # undervoltage, frequency cap, throttling, soft temperature limit
 
 
-def temperature_c() -> float | None:
+def temperature_c(path: Path = TEMPERATURE) -> float | None:
     """Return the processor temperature in degrees Celsius, or None if the board does not report it."""
     with suppress(OSError, ValueError):
-        return int(TEMPERATURE.read_text(encoding="ascii")) / 1000.0
+        return int(path.read_text(encoding="ascii")) / 1000.0
     return None
 
 
-def throttled() -> bool | None:
+def throttled(path: Path = THROTTLED) -> bool | None:
     """Return whether heat or undervoltage currently slows the processor, or None if the board does not report it."""
     with suppress(OSError, ValueError):
-        return bool(int(THROTTLED.read_text(encoding="ascii"), 16) & THROTTLED_NOW_BITS)
+        return bool(int(path.read_text(encoding="ascii"), 16) & THROTTLED_NOW_BITS)
     return None
 
 

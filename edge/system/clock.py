@@ -6,6 +6,7 @@ import ctypes
 import functools
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -21,29 +22,19 @@ def monotonic_s() -> float:
 
 
 @functools.cache
-def boot_id() -> str:
+def boot_id(path: Path = BOOT_ID) -> str:
     """Return the id of this boot; values of `monotonic_s` are comparable only within one boot.
 
     Without a boot id of the kernel the id is that of this process, so that times of two processes never compare.
     """
     try:
-        return BOOT_ID.read_text(encoding="ascii").strip()
+        return path.read_text(encoding="ascii").strip()
     except OSError:
         return str(uuid.uuid4())
 
 
-def clock_synchronized() -> bool | None:
-    """Return whether a time service (NTP, GPS) keeps the wall clock right, or None if that is unknown.
-
-    The kernel takes precedence over systemd, since it reports a lost synchronization after some hours.
-    """
-    synchronized = _kernel_synchronized()
-    if synchronized is None and TIMESYNCD_MARK.parent.is_dir():
-        return TIMESYNCD_MARK.exists()
-    return synchronized
-
-
-def _kernel_synchronized() -> bool | None:
+def kernel_synchronized() -> bool | None:
+    """Return whether the kernel reports a synchronized wall clock, or None if it cannot be asked."""
     try:
         adjtimex = ctypes.CDLL(None).adjtimex
     except (AttributeError, OSError, TypeError):  # not Linux
@@ -52,3 +43,16 @@ def _kernel_synchronized() -> bool | None:
         ctypes.create_string_buffer(TIMEX_BYTES)
     )  # all zero: reads the state and changes nothing
     return None if state < 0 else bool(state != TIME_ERROR)  # negative: forbidden by a sandbox
+
+
+def clock_synchronized(
+    kernel: Callable[[], bool | None] = kernel_synchronized, timesyncd_mark: Path = TIMESYNCD_MARK
+) -> bool | None:
+    """Return whether a time service (NTP, GPS) keeps the wall clock right, or None if that is unknown.
+
+    The kernel takes precedence over systemd, since it reports a lost synchronization after some hours.
+    """
+    synchronized = kernel()
+    if synchronized is None and timesyncd_mark.parent.is_dir():
+        return timesyncd_mark.exists()
+    return synchronized

@@ -9,7 +9,7 @@ import math
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 
@@ -19,11 +19,14 @@ class Notifier:
     It never raises and never blocks: a message that cannot be sent at once is dropped.
     """
 
-    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self, environment: Mapping[str, str] = os.environ, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         name = environment.get("NOTIFY_SOCKET", "")
         self._address = "\0" + name[1:] if name.startswith("@") else name  # @ marks an abstract socket
         self._alive_every_s = _watchdog_interval_s(environment) / 3
-        self._alive_due_s = 0.0 if self._alive_every_s < math.inf else math.inf  # on the monotonic clock
+        self._clock = clock
+        self._alive_due_s = -math.inf if self._alive_every_s < math.inf else math.inf
 
     def ready(self) -> None:
         """Report that the daemon listens, or that new settings are in force after `reloading`."""
@@ -46,7 +49,7 @@ class Notifier:
 
         It may be called for every block: a message is sent at most every third of WATCHDOG_USEC.
         """
-        now_s = time.monotonic()
+        now_s = self._clock()
         if now_s >= self._alive_due_s and self._send("WATCHDOG=1"):
             self._alive_due_s = now_s + self._alive_every_s
 
