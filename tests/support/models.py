@@ -1,13 +1,19 @@
-"""Assertions about model files."""
+"""Model files with a changed card, and assertions about their errors."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from birdedge.edge.errors import ModelFileError
 from birdedge.edge.models.model import Model
+
+Card = dict[str, Any]
+Change = Callable[[Card], Card | str | None]  # to the new card, its text, or None for a model without card
+EditedModel = Callable[[Change], Path]
 
 
 def refusal(path: Path) -> str:

@@ -6,6 +6,7 @@ import json
 import math
 import os
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,8 @@ def test_nan_and_infinity_are_null(snr_db: float) -> None:
 
 
 def test_numpy_numbers_are_written_as_python_numbers_are() -> None:
-    event = replace(FIRST, score=np.float32(0.87249), low_hz=np.float64(2031.25))
+    numpy_values: dict[str, Any] = {"score": np.float32(0.87249), "low_hz": np.float64(2031.25)}
+    event = replace(FIRST, **numpy_values)
     assert event_json(event, "a.wav") == event_json(FIRST, "a.wav")
 
 

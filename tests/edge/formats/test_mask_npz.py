@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,13 @@ from birdedge.edge.errors import DataError, OutputError
 from birdedge.edge.formats.mask_npz import MaskFile, read_mask_file
 from birdedge.edge.mask import mask_bytes
 
-FIELDS = {"hop_s": 0.008, "first_frame_s": 0.016, "low_hz": 62.5, "bin_hz": 62.5, "threshold": 0.55}
+FIELDS: dict[str, Any] = {
+    "hop_s": 0.008,
+    "first_frame_s": 0.016,
+    "low_hz": 62.5,
+    "bin_hz": 62.5,
+    "threshold": 0.55,
+}
 
 
 def probabilities(frames: int, bins: int = 256) -> NDArray[np.float32]:
@@ -162,8 +169,8 @@ def test_a_value_that_is_not_a_probability_is_refused(value: float) -> None:
         mask_bytes(np.array([[0.5, value]], dtype=np.float32))
 
 
-GOOD: dict[str, object] = {"mask": np.zeros((4, 256), np.uint8), **FIELDS}
-MALFORMED = {
+GOOD: dict[str, Any] = {"mask": np.zeros((4, 256), np.uint8), **FIELDS}
+MALFORMED: dict[str, dict[str, Any]] = {
     "mask is missing": {name: value for name, value in GOOD.items() if name != "mask"},
     "threshold is missing": {name: value for name, value in GOOD.items() if name != "threshold"},
     "mask is float32 of shape (4, 256), not uint8 [frames, bins]": GOOD

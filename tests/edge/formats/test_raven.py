@@ -13,7 +13,11 @@ from tests.support.tables import FIRST, RAVEN_VIEW, SECOND
 
 
 def test_times_of_a_file_sequence_are_cumulative_and_offsets_are_those_of_each_file() -> None:
-    recordings = [("/a/1.wav", 60.0, [FIRST]), ("/a/2.wav", 0.5, []), (Path("/a/3.wav"), 90.0, [SECOND])]
+    recordings: list[tuple[str | Path, float, list[Event]]] = [
+        ("/a/1.wav", 60.0, [FIRST]),
+        ("/a/2.wav", 0.5, []),
+        (Path("/a/3.wav"), 90.0, [SECOND]),
+    ]
     assert list(sequence_lines(recordings)) == [
         HEADER,
         f"1{RAVEN_VIEW}0.2560\t1.5000\t2031.2\t4156.3\t/a/1.wav\t0.2560\t0.872\t3000.0\t12.3\t412.5\n",

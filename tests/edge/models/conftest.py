@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import onnx
 import pytest
@@ -13,12 +11,7 @@ import pytest
 from birdedge.edge.models.card import CARD_KEY
 from birdedge.edge.models.names import DEFAULT_MODEL, bundled_models
 from birdedge.edge.models.validation import DIGEST_KEY, with_digest
-
-Card = dict[str, Any]
-Change = Callable[
-    [Card], Card | str | None
-]  # a card to the new card, its text, or None for a model without card
-EditedModel = Callable[[Change], Path]
+from tests.support.models import Change, EditedModel
 
 
 @pytest.fixture

@@ -8,8 +8,7 @@ from birdedge.edge.errors import ModelFileError
 from birdedge.edge.models.card import CARD_KEY, CARD_VERSION, card_from_metadata
 from birdedge.edge.models.model import Model
 from birdedge.edge.models.names import bundled_models
-from tests.edge.models.conftest import EditedModel
-from tests.support.models import refusal
+from tests.support.models import EditedModel, refusal
 
 
 @pytest.mark.parametrize("name", sorted(bundled_models()))

@@ -25,8 +25,10 @@ def test_fields_have_the_numbers_and_values_that_were_written() -> None:
     fields = [(number, value) for number, value, _ in read_fields(view(tensor.SerializeToString()))]
     assert [value for number, value in fields if number == 1] == [300, 2]
     assert (2, 1) in fields
-    assert (8, b"weights") in fields
-    assert (9, b"\x00\x01") in fields
+    assert [bytes(as_message(value)) for number, value in fields if number in (8, 9)] == [
+        b"weights",
+        b"\x00\x01",
+    ]
 
 
 def test_a_field_starts_where_the_one_before_ends() -> None:
@@ -41,7 +43,7 @@ def test_fixed_width_fields_are_skipped_by_their_size() -> None:
 
 def test_of_a_repeated_scalar_field_the_last_is_valid_and_a_missing_one_is_empty() -> None:
     assert read_last(view(b"\x08\x01\x08\x02"), 1) == 2
-    assert read_last(view(b"\x08\x01"), 3) == b""
+    assert len(as_message(read_last(view(b"\x08\x01"), 3))) == 0
 
 
 @pytest.mark.parametrize("integer", [0, 1, 127, 128, 300, 2**31, 2**63 - 1, -1, -(2**63)])

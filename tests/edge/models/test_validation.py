@@ -1,9 +1,13 @@
 """Damaged and hostile model files raise an error: never a crash, a hang, or unbounded memory."""
 
+from __future__ import annotations
+
 import os
 import random
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -41,14 +45,14 @@ print(refused, int(status.partition("VmHWM:")[2].split()[0]) // 1000)
 """
 
 
-def body():
+def body() -> onnx.ModelProto:
     """Return the bundled model without its digest."""
     model = onnx.load(bundled_models()[DEFAULT_MODEL])
     del model.metadata_props[[entry.key for entry in model.metadata_props].index(DIGEST_KEY)]
     return model
 
 
-def mutant(seed, signed):
+def mutant(seed: int, signed: bool) -> bytes:
     """Return the bundled model with a few bits flipped, or bytes deleted, inserted or overwritten."""
     rng = random.Random(seed)
     content = bytearray(
@@ -68,7 +72,7 @@ def mutant(seed, signed):
     return with_digest(bytes(content)) if signed else bytes(content)
 
 
-def refusal(tmp_path, model):
+def refusal(tmp_path: Path, model: onnx.ModelProto | bytes) -> str:
     path = tmp_path / "hostile.onnx"
     path.write_bytes(with_digest(model.SerializeToString()) if isinstance(model, onnx.ModelProto) else model)
     with pytest.raises(ModelFileError) as refused:
@@ -77,7 +81,7 @@ def refusal(tmp_path, model):
     return str(refused.value)
 
 
-def test_the_digest_covers_the_file_before_it():
+def test_the_digest_covers_the_file_before_it() -> None:
     whole = bundled_models()[DEFAULT_MODEL].read_bytes()
     assert with_digest(body().SerializeToString(deterministic=True)) == whole
     file = read_model_file(bundled_models()[DEFAULT_MODEL])
@@ -86,7 +90,7 @@ def test_the_digest_covers_the_file_before_it():
     assert file.outputs["mask"] == ("float32", (1, 16, 256))
 
 
-def test_a_thousand_mutants_are_refused(tmp_path):
+def test_a_thousand_mutants_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "mutant.onnx"
     whole = bundled_models()[DEFAULT_MODEL].read_bytes()
     for seed in range(MUTANTS):
@@ -97,7 +101,7 @@ def test_a_thousand_mutants_are_refused(tmp_path):
                 read_model_file(path)
 
 
-def test_mutants_with_a_valid_digest_are_refused_or_run_within_a_memory_bound(tmp_path):
+def test_mutants_with_a_valid_digest_are_refused_or_run_within_a_memory_bound(tmp_path: Path) -> None:
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     done = subprocess.run(
         [sys.executable, "-c", OPEN_MUTANTS, str(tmp_path), "0", "250"],
@@ -113,7 +117,7 @@ def test_mutants_with_a_valid_digest_are_refused_or_run_within_a_memory_bound(tm
     assert resident_mb < MAX_RESIDENT_MB
 
 
-def test_a_file_that_is_too_large_is_not_read(tmp_path):
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "large.onnx"
     with path.open("wb") as file:
         file.truncate(MAX_BYTES + 1)
@@ -121,19 +125,19 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path):
         read_model_file(path)
 
 
-def with_initializer(tensor):
+def with_initializer(tensor: TensorProto) -> onnx.ModelProto:
     model = body()
     model.graph.initializer.append(tensor)
     return model
 
 
-def with_node(node):
+def with_node(node: onnx.NodeProto) -> onnx.ModelProto:
     model = body()
     model.graph.node.append(node)
     return model
 
 
-def external():
+def external() -> onnx.ModelProto:
     tensor = numpy_helper.from_array(np.zeros(4, np.float32), "elsewhere")
     tensor.ClearField("raw_data")
     tensor.data_location = TensorProto.EXTERNAL
@@ -141,17 +145,17 @@ def external():
     return with_initializer(tensor)
 
 
-def huge():
+def huge() -> onnx.ModelProto:
     tensor = TensorProto(name="huge", data_type=TensorProto.FLOAT, dims=[2**20, 2**20])
     return with_initializer(tensor)
 
 
-def short():
+def short() -> onnx.ModelProto:
     tensor = TensorProto(name="short", data_type=TensorProto.FLOAT, dims=[1000], raw_data=b"0123")
     return with_initializer(tensor)
 
 
-def many():
+def many() -> onnx.ModelProto:
     model = body()
     for index in range(5):
         model.graph.initializer.append(
@@ -160,30 +164,30 @@ def many():
     return model
 
 
-def looping():
+def looping() -> onnx.ModelProto:
     graph = helper.make_graph([], "inside", [], [])
     return with_node(helper.make_node("Relu", ["frames"], ["x"], body=graph))
 
 
-def dynamic():
+def dynamic() -> onnx.ModelProto:
     model = body()
     model.graph.input[0].type.tensor_type.shape.dim[2].dim_param = "frames"
     return model
 
 
-def foreign_opset():
+def foreign_opset() -> onnx.ModelProto:
     model = body()
     model.opset_import.add(domain="com.example", version=1)
     return model
 
 
-def function():
+def function() -> onnx.ModelProto:
     model = body()
     model.functions.add(name="f", domain="")
     return model
 
 
-HOSTILE = {
+HOSTILE: dict[str, tuple[Callable[[], onnx.ModelProto], str]] = {
     "foreign operator": (lambda: with_node(helper.make_node("Loop", ["frames"], ["x"])), "operator 'Loop'"),
     "foreign domain": (
         lambda: with_node(helper.make_node("Relu", ["frames"], ["x"], domain="com.example")),
@@ -209,19 +213,19 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_model_that_no_recorder_runs_is_refused_before_a_session_exists(tmp_path, name):
+def test_a_model_that_no_recorder_runs_is_refused_before_a_session_exists(tmp_path: Path, name: str) -> None:
     make, message = HOSTILE[name]
     assert message in refusal(tmp_path, make())
 
 
-def test_a_missing_digest_and_a_changed_file_are_distinguished(tmp_path):
+def test_a_missing_digest_and_a_changed_file_are_distinguished(tmp_path: Path) -> None:
     assert "has no digest" in refusal(tmp_path, body().SerializeToString())
     whole = bytearray(bundled_models()[DEFAULT_MODEL].read_bytes())
     whole[len(whole) // 2] ^= 1
     assert "damaged or changed" in refusal(tmp_path, bytes(whole))
 
 
-def test_a_graph_that_fails_only_when_it_runs_is_refused(tmp_path):
+def test_a_graph_that_fails_only_when_it_runs_is_refused(tmp_path: Path) -> None:
     model = body()
     reshape = next(n for n in model.graph.node if n.op_type == "Reshape")
     constant = next(i for i in model.graph.initializer if i.name == reshape.input[1])
