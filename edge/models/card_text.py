@@ -51,8 +51,14 @@ def _row(name: str, value: str) -> str:
 def _table(name: str, values: Mapping[str, Any]) -> list[str]:
     if not values:
         return []
-    rows = []
-    for key, value in values.items():
-        shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, Mapping) else value
-        rows.append(f"  {key.replace('_', ' ')}: {shown}")
-    return [name, *rows]
+    return [name, *(f"  {key.replace('_', ' ')}: {_shown(value)}" for key, value in values.items())]
+
+
+def _shown(value: Any) -> str:
+    """Return a value, or the entries of a table with those of an inner table in parentheses."""
+    if not isinstance(value, Mapping):
+        return str(value)
+    return ", ".join(
+        f"{key} ({_shown(entry)})" if isinstance(entry, Mapping) else f"{key} {entry}"
+        for key, entry in value.items()
+    )

@@ -13,6 +13,7 @@ def test_the_text_states_input_cost_threshold_and_training_data() -> None:
     card = dataclasses.replace(
         model.card,
         figures={"split": "test", "mixes": {"iou": 0.65, "recordings": 200}},
+        quantization={"int8_against_fp32": {"recordings": 96, "iou": {"fp32": 0.66, "int8": 0.65}}},
         training_data=(
             {"kind": "birds", "tier": "open", "source": "a/b", "licence": "CC0-1.0", "files": 14},
         ),
@@ -27,4 +28,5 @@ def test_the_text_states_input_cost_threshold_and_training_data() -> None:
     )
     assert f"\n  threshold    probability {card.threshold:.2f}; {card.events.in_words}\n" in page
     assert "\nmeasured\n  split: test\n  mixes: iou 0.65, recordings 200\n" in page
+    assert "\nquantization\n  int8 against fp32: recordings 96, iou (fp32 0.66, int8 0.65)\n" in page
     assert page.endswith("\ntrained on\n                 14 birds (open: CC0-1.0) from a/b")
