@@ -6,9 +6,12 @@ https://manual.audacityteam.org/man/importing_and_exporting_labels.html
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from birdedge.edge.event import Event
 from birdedge.edge.formats.columns import number_text
+
+if TYPE_CHECKING:  # an Event loads numpy, which reading a configuration does not need
+    from birdedge.edge.event import Event
 
 SUFFIX = ".labels.txt"
 

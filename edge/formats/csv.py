@@ -6,9 +6,12 @@ import csv
 import io
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from birdedge.edge.event import Event
 from birdedge.edge.formats.columns import EVENT_COLUMNS, number_text, path_text
+
+if TYPE_CHECKING:  # an Event loads numpy, which reading a configuration does not need
+    from birdedge.edge.event import Event
 
 SUFFIX = ".csv"
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from birdedge.edge.event import Event
 from birdedge.edge.formats.columns import EVENT_COLUMNS
+
+if TYPE_CHECKING:  # an Event loads numpy, which reading a configuration does not need
+    from birdedge.edge.event import Event
 
 SUFFIX = ".jsonl"
 

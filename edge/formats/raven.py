@@ -1,16 +1,16 @@
-"""Raven selection tables: tab-separated text, one selection per event.
-
-https://www.ravensoundsoftware.com/knowledge-base/selection-table-basics/
-"""
+"""Selection tables of Raven (Cornell Lab of Ornithology): tab-separated text, one selection per event."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from birdedge.edge.event import Event
 from birdedge.edge.formats.columns import number_text, path_text
+
+if TYPE_CHECKING:  # an Event loads numpy, which reading a configuration does not need
+    from birdedge.edge.event import Event
 
 SUFFIX = ".selections.txt"
 COLUMNS = (

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from birdedge.edge.event import Event
 from birdedge.edge.formats import audacity, csv, jsonl, raven
+
+if TYPE_CHECKING:  # an Event loads numpy, which reading a configuration does not need
+    from birdedge.edge.event import Event
 
 
 @dataclass(frozen=True)
