@@ -18,7 +18,6 @@
     │   └── StoreError                             the recorder's database
     ├── ServiceError                (RuntimeError) systemd cannot be asked, or the unit not installed or removed
     ├── DataError                   (ValueError)   training or evaluation data
-    ├── ExportError                 (RuntimeError) torch, ONNX and stream disagree
     └── ExtraMissingError           (ImportError)  pip install 'birdedge[...]'
 
 Each carries one sentence: what was given, what is allowed, what to do. The command
@@ -96,10 +95,6 @@ class ServiceError(BirdedgeError, RuntimeError):
 
 class DataError(BirdedgeError, ValueError):
     """Training or evaluation data that is missing or malformed."""
-
-
-class ExportError(BirdedgeError, RuntimeError):
-    """An export whose forms do not agree."""
 
 
 class ExtraMissingError(BirdedgeError, ImportError):

@@ -1,1 +1,1 @@
-"""Checkpoint to verified ONNX model file."""
+"""Export of checkpoints to verified ONNX model files."""

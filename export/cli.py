@@ -1,14 +1,18 @@
-"""The exporter's command. What is heavy is imported when it runs."""
+"""The command `birdedge export`; heavy packages are imported when it runs."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from birdedge.edge.models.settings import EventSettings
 
-CHUNK_FRAMES = 16  # a call of the daemon
+if TYPE_CHECKING:
+    from birdedge.export.settings import NumberFormat
+
+CHUNK_FRAMES = 16  # that of the recorder
 
 
 @click.command()
@@ -17,18 +21,18 @@ CHUNK_FRAMES = 16  # a call of the daemon
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The .onnx file.  [default: the checkpoint's name, here]",
+    help="The .onnx file to write.  [default: the name of the checkpoint, in the current folder]",
 )
-@click.option("--quantize", is_flag=True, help="int8; the fp32 it is compared with is written beside it.")
+@click.option("--quantize", is_flag=True, help="Quantize to int8; the fp32 model is written next to it.")
 @click.option(
     "--data",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Recordings with an index.tsv: to calibrate on, and to measure the model for its card.",
+    help="Recordings with an index.tsv: calibrate int8 on them, and measure the model for its card.",
 )
 @click.option(
     "--calibration",
     type=click.Path(path_type=Path, file_okay=False),
-    help="A folder of sound to calibrate int8 on instead: what the recorder will hear.",
+    help="A folder of audio from the recorder's site: calibrate int8 on it instead.",
 )
 @click.option(
     "--frames",
@@ -36,9 +40,9 @@ CHUNK_FRAMES = 16  # a call of the daemon
     type=int,
     default=[CHUNK_FRAMES],
     show_default=True,
-    help="Frames a call; the first is the daemon's, each further one gives a file of its own. May be repeated.",
+    help="Frames per call. The first is for the recorder; each further one gives a file of its own. May be repeated.",
 )
-@click.option("--per-tensor", is_flag=True, help="One weight scale a layer, not one a channel.")
+@click.option("--per-tensor", is_flag=True, help="Use one weight scale per layer, not per channel.")
 @click.option(
     "--activation",
     "activations",
@@ -46,30 +50,30 @@ CHUNK_FRAMES = 16  # a call of the daemon
     type=click.Choice(["u8", "s8"]),
     default=["u8"],
     show_default=True,
-    help="Layers pass on uint8 or int8: the same bits, at a speed that depends on the processor. May be repeated.",
+    help="Activations as uint8 or int8: equal results, at a speed that depends on the processor. May be repeated.",
 )
 @click.option(
     "--opset", type=click.IntRange(18, 22), default=18, show_default=True, help="ONNX operator set."
 )
 @click.option(
-    "--largest-loss",
+    "--max-loss",
     type=click.FloatRange(0),
     default=0.5,
     show_default=True,
     help="IoU points that int8 may lose against fp32.",
 )
 @click.option(
-    "--lowest-score",
+    "--min-score",
     type=click.FloatRange(0, 1),
     default=EventSettings.min_score,
     show_default=True,
-    help="Mean probability that the bins of an event of 100 Hz s reach (larger ones need less): higher, and faint "
-    "birds and false alarms are fewer.",
+    help="Minimum mean probability of an event of 100 Hz s (larger events need less). A higher value gives fewer false "
+    "alarms and misses more faint birds.",
 )
 @click.option(
     "--report",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write what was measured here, as Markdown.",
+    help="Write the measurements to this Markdown file.",
 )
 def export(
     checkpoint: Path,
@@ -79,7 +83,7 @@ def export(
     calibration: Path | None,
     frames: tuple[int, ...],
     per_tensor: bool,
-    activations: tuple[str, ...],
+    activations: tuple[NumberFormat, ...],
     opset: int,
     max_loss: float,
     min_score: float,
@@ -87,7 +91,7 @@ def export(
 ) -> None:
     """Export a checkpoint of `birdedge train` to model files for the recorder.
 
-    Fails, and writes nothing, where torch, ONNX, stream and offline do not agree, or int8 loses more than allowed.
+    Fails, and writes nothing, if torch, ONNX, streaming and offline results differ, or if int8 loses more than allowed.
 
     \b
     Example:
@@ -95,9 +99,9 @@ def export(
     """
     from birdedge.edge.models.card_text import card_page
     from birdedge.edge.system.atomic_file import replacing
-    from birdedge.export.export import ExportSettings
     from birdedge.export.export import export as run
     from birdedge.export.report import report_page
+    from birdedge.export.settings import ExportSettings
 
     settings = ExportSettings(quantize, frames, opset, not per_tensor, activations, max_loss / 100, min_score)
     output = output or Path(checkpoint.stem).with_suffix(".onnx")

@@ -1,4 +1,4 @@
-"""That all forms of a network give the same mask: torch, ONNX, a stream of any chunks, and the model file."""
+"""Comparison of the forms of a network: torch, ONNX, and streams with calls of any length."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import onnx
 import torch
 from numpy.typing import NDArray
 
-from birdedge.edge.errors import ExportError
 from birdedge.edge.grid import Grid
 from birdedge.edge.models.settings import InputScaling
 from birdedge.edge.pipeline.noise_floor import NetworkInput
 from birdedge.edge.pipeline.spectrogram import Spectrogram
 from birdedge.edge.synthesis.soundscape import soundscape
+from birdedge.export.errors import ExportError
 from birdedge.export.quantize import run_stream
 from birdedge.train.networks.unet import UNet
 
@@ -25,24 +25,25 @@ SEQUENCE_FRAMES = 512
 
 
 def hard_sequences(grid: Grid, scaling: InputScaling) -> list[Float32]:
-    """Network input `[2, 512, bins]` of sounds chosen to hurt: a soundscape, silence, clipping, full-scale noise."""
+    """Return network input `[2, 512, bins]` of difficult audio: soundscape, silence, clipping, full-scale noise."""
     n = (SEQUENCE_FRAMES - 1) * grid.hop + grid.n_fft
     rng = np.random.default_rng(0)
     scene = soundscape(n / grid.sample_rate_hz + 1, seed=3, calls_per_minute=60).samples[:n]
-    sounds = [
+    signals = [
         scene,
         np.zeros(n, np.float32),
         np.clip(scene * 100, -1, 1),
         rng.uniform(-1, 1, n).astype(np.float32),
         np.concatenate([np.zeros(n // 2, np.float32), scene[n // 2 :]]),
     ]
-    return [NetworkInput(scaling).push(Spectrogram(grid).push(s)[:SEQUENCE_FRAMES])[0] for s in sounds]
+    return [NetworkInput(scaling).push(Spectrogram(grid).push(s)[:SEQUENCE_FRAMES])[0] for s in signals]
 
 
 def compare_with_torch(network: UNet, model: onnx.ModelProto, sequences: Sequence[Float32]) -> float:
-    """Greatest difference between the network in torch, whole sequences at once, and the fp32 graph's stream.
+    """Return the maximum difference between torch on whole sequences and the fp32 graph as a stream.
 
-    Raises: ExportError above 1e-4.
+    Raises:
+        ExportError: The difference is above 1e-4.
     """
     worst = 0.0
     for sequence in sequences:
@@ -60,9 +61,16 @@ def compare_with_torch(network: UNet, model: onnx.ModelProto, sequences: Sequenc
 def compare_chunkings(
     models: Mapping[int, onnx.ModelProto], sequences: Sequence[Float32], limit: float, what: str
 ) -> float:
-    """Greatest difference between streams of the same network by chunk length; the longest is the offline form.
+    """Return the maximum difference between streams of the same network with calls of different lengths.
 
-    Raises: ExportError above `limit`.
+    Args:
+        models: Graphs by frames per call; the one with the longest calls is the offline reference.
+        sequences: Network input, each `[2, frames, bins]`.
+        limit: Maximum difference that is allowed.
+        what: Precision, for the error message.
+
+    Raises:
+        ExportError: The difference is above `limit`.
     """
     worst = 0.0
     longest = max(models)

@@ -1,4 +1,4 @@
-"""From a trained network to an ONNX graph that takes one chunk of frames and the states, and gives them back."""
+"""Conversion of a trained network to an ONNX graph with one chunk of frames and the states as inputs and outputs."""
 
 from __future__ import annotations
 
@@ -22,11 +22,9 @@ OPSET = 18
 class Step(nn.Module):
     """One call of the recorder: probabilities instead of logits, batch norm folded into the convolutions.
 
-    With `channels_last` the states are `[1, frames, bins, channels]`, as onnxruntime's int8 kernels compute: to join
-    and cut frames is then to copy whole blocks, and no transpose is left between layers. Its fp32 kernels have a
-    layout of their own, which begins at channels first.
-
-    Shape: `frames [1, 2, chunk, bins]` and the states -> `mask [1, chunk, bins]` and the next states.
+    With `channels_last` the states are `[1, frames, bins, channels]`, the layout of onnxruntime's int8 kernels: frames
+    are then concatenated and sliced as contiguous blocks, and no transpose remains between layers. The fp32 kernels
+    have another internal layout, to which they convert from channels first.
     """
 
     def __init__(self, network: UNet, channels_last: bool = False) -> None:
@@ -38,22 +36,23 @@ class Step(nn.Module):
                 setattr(self.network, name, RepeatingUp(getattr(self.network, name)))
 
     def initial_states(self) -> list[Tensor]:
-        """Zeros in the layout of the graph."""
+        """Return zeros in the layout of the graph."""
         states = self.network.initial_states()
         return [s.permute(0, 2, 3, 1).contiguous() for s in states] if self.channels_last else states
 
     def forward(self, frames: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
+        """Return the mask `[1, chunk, bins]` and the next states for `frames` `[1, 2, chunk, bins]` and the states."""
         if not self.channels_last:
-            logits, kept = self.network(frames, states)
-            return torch.sigmoid(logits), *kept
-        logits, kept = self.network(frames, [s.permute(0, 3, 1, 2) for s in states])
-        return torch.sigmoid(logits), *(k.permute(0, 2, 3, 1) for k in kept)
+            logits, next_states = self.network(frames, states)
+            return torch.sigmoid(logits), *next_states
+        logits, next_states = self.network(frames, [s.permute(0, 3, 1, 2) for s in states])
+        return torch.sigmoid(logits), *(s.permute(0, 2, 3, 1) for s in next_states)
 
 
 class RepeatingUp(nn.Module):
-    """What a folded `Up` computes, without a resize.
+    """The computation of a folded `Up` without a resize.
 
-    In channels-last memory, channels that stand there twice are bins that stand there twice.
+    In channels-last memory, repeating channels is the same as repeating bins.
     """
 
     def __init__(self, up: Up) -> None:
@@ -66,6 +65,7 @@ class RepeatingUp(nn.Module):
             self.match.bias.copy_(up.match.bias.repeat(columns))  # type: ignore[union-attr]
 
     def forward(self, deep: Tensor, skip: Tensor) -> Tensor:
+        """Return `deep`, upsampled to the shape of `skip`, plus `skip` `[batch, channels, frames, bins]`."""
         batch, channels, frames, bins = skip.shape
         rows = self.match(deep).permute(0, 2, 3, 1).reshape(batch, deep.shape[2], bins * channels)
         repeated = torch.cat([rows] * self.rows, dim=2) if self.rows > 1 else rows
@@ -73,7 +73,7 @@ class RepeatingUp(nn.Module):
 
 
 def fold_batch_norm(network: UNet) -> UNet:
-    """A copy in evaluation mode whose convolutions carry their batch norm."""
+    """Return a copy in evaluation mode with each batch norm folded into its convolution."""
     folded = copy.deepcopy(network).eval()
     for module in folded.modules():
         if isinstance(module, CausalConv):
@@ -89,20 +89,20 @@ def fold_batch_norm(network: UNet) -> UNet:
 
 
 def state_names(network: UNet) -> list[str]:
-    """Names of the states, in the order of the graph's inputs."""
+    """Return the names of the states in the order of the graph's inputs."""
     return [f"state_{i:02d}" for i in range(len(network.state_shapes()))]
 
 
 def to_onnx(
     network: UNet, chunk_frames: int, channels_last: bool = False, opset: int = OPSET
 ) -> onnx.ModelProto:
-    """The fp32 graph for calls of `chunk_frames` frames; fixed shapes, no external data. See `Step`."""
+    """Return the fp32 graph for calls of `chunk_frames` frames, with fixed shapes and no external data; see `Step`."""
     step = Step(network, channels_last)
     frames = torch.zeros(1, network.config.input_channels, chunk_frames, network.config.bins)
     names = state_names(network)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings(), redirect_stdout(io.StringIO()), torch.no_grad():
-        warnings.simplefilter("ignore")  # of torchvision, which is not there and not needed
+        warnings.simplefilter("ignore")  # about torchvision, which is neither installed nor needed
         program = torch.onnx.export(
             step,
             (frames, *step.initial_states()),
@@ -115,7 +115,7 @@ def to_onnx(
     assert program is not None
     model = program.model_proto
     del model.metadata_props[:]
-    for node in model.graph.node:  # where in the source each node came from: paths of this machine
+    for node in model.graph.node:  # source locations: paths of this machine
         del node.metadata_props[:]
         node.doc_string = ""
     for value in (*model.graph.value_info, *model.graph.input, *model.graph.output, *model.graph.initializer):
@@ -126,7 +126,7 @@ def to_onnx(
 
 
 def graph_states(model: onnx.ModelProto) -> tuple[State, ...]:
-    """The states that a graph takes, each with the value that stands for silence."""
+    """Return the states of a graph, each with its initial value: zero, or the zero point of an int8 graph."""
     constants = {i.name: i for i in model.graph.initializer}
     inputs = {value.name for value in model.graph.input}
     zero_points = {
@@ -147,7 +147,7 @@ def graph_states(model: onnx.ModelProto) -> tuple[State, ...]:
 
 
 def macs_per_frame(model: onnx.ModelProto, chunk_frames: int) -> float:
-    """Multiply-accumulates of the convolutions a frame, counted from the graph's own shapes."""
+    """Return the multiply-accumulates of the convolutions per frame, counted from the shapes of the graph."""
     inferred = onnx.shape_inference.infer_shapes(model)
     values = (*inferred.graph.value_info, *inferred.graph.output)
     shapes = {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim] for v in values}

@@ -1,8 +1,8 @@
-"""Static int8: every activation a uint8 with one scale, every weight an int8 with a scale a channel.
+"""Static int8 quantization: uint8 or int8 activations with one scale, int8 weights with one scale per channel.
 
-A state leaves one call and enters the next. The result is the same for any chunking only if that hand-over changes no
-value, so all tensors that merely pass values on (the state, what it is joined with, what is cut off it) share one
-scale and zero point, and the state stays in integers between calls.
+A state is an output of one call and an input of the next. Results are equal for all lengths of calls only if no value
+changes in between. Therefore all tensors that only pass values on (a state, the tensors it is concatenated with and
+sliced from) share one scale and zero point, and states remain integers between calls.
 """
 
 from __future__ import annotations
@@ -24,14 +24,15 @@ from birdedge.export.graph import graph_states
 
 Float32 = NDArray[np.float32]
 Ranges = dict[str, tuple[float, float]]
-PASSING = ("Concat", "Slice", "Resize", "Transpose", "Reshape")  # operators that change no value
-QUANTIZED = ["Conv", "Relu", "Add", *PASSING]  # the mask's sigmoid stays float
+PASSING = ("Concat", "Slice", "Resize", "Transpose", "Reshape")  # operators that do not change values
+QUANTIZED = ["Conv", "Relu", "Add", *PASSING]  # the sigmoid of the mask remains float
 
 
 def calibrate(model: onnx.ModelProto, sequences: Iterable[Float32]) -> Ranges:
-    """The range of every tensor over streams of network input, each `[2, frames, bins]`, run chunk by chunk.
+    """Return the range of each tensor over streams of network input, each `[2, frames, bins]`.
 
-    Lowest and highest value seen, 0 always within; tensors that pass values on to each other share one range.
+    A range is the minimum and maximum over all calls and includes 0. Tensors that pass values on to each other share
+    one range.
     """
     probe = onnx.ModelProto()
     probe.CopyFrom(model)
@@ -56,9 +57,13 @@ def calibrate(model: onnx.ModelProto, sequences: Iterable[Float32]) -> Ranges:
 def quantize(
     model: onnx.ModelProto, ranges: Ranges, per_channel: bool = True, activation: str = "u8"
 ) -> onnx.ModelProto:
-    """The int8 graph in QDQ form. The same ranges serve the same network at any chunk length.
+    """Return the int8 graph in QDQ form.
 
-    `activation` is `u8` or `s8`: the same numbers less 128, which some processors multiply faster.
+    Args:
+        model: The fp32 graph, with channels last.
+        ranges: The ranges of `calibrate`; they apply to graphs of the same network with any number of frames per call.
+        per_channel: One weight scale per channel, not per layer.
+        activation: `u8` or `s8`, which are the same values minus 128 and faster on some processors.
     """
     data = {
         name: TensorData(lowest=np.float32(low), highest=np.float32(high))
@@ -70,8 +75,8 @@ def quantize(
     quantizer = QDQQuantizer(
         source,
         per_channel=per_channel,
-        # 7-bit weights: two products then fit the 16 bits in which processors without VNNI or dot products add
-        # them, so that every processor gives the same integers. It cost no IoU (train/EXPERIMENTS.md).
+        # 7-bit weights: processors without VNNI or dot products add two products in 16 bits, which then cannot
+        # saturate, so that all processors give the same integers. It cost no IoU (train/EXPERIMENTS.md).
         reduce_range=True,
         weight_qType=QuantType.QInt8,
         activation_qType=QuantType.QUInt8 if activation == "u8" else QuantType.QInt8,
@@ -82,8 +87,8 @@ def quantize(
         extra_options={
             "WeightSymmetric": True,
             "ActivationSymmetric": False,
-            "ForceQuantizeNoInputCheck": True,  # a state is first transposed, then joined
-            # A constant that is added is an activation, not a weight: 8 bits, which are as many steps in u8 as in s8.
+            "ForceQuantizeNoInputCheck": True,  # a state is transposed before it is concatenated
+            # A constant that is added is an activation, not a weight: 8 bits, so that u8 and s8 have equal steps.
             "TensorQuantOverrides": {name: [{"reduce_range": False}] for name in _added_constants(source)},
         },
     )
@@ -97,27 +102,28 @@ def quantize(
 
 
 def _added_constants(model: onnx.ModelProto) -> set[str]:
+    """Return the names of constants that an Add node adds."""
     constants = {i.name for i in model.graph.initializer}
     return {name for n in model.graph.node if n.op_type == "Add" for name in n.input if name in constants}
 
 
 def _keep_states_in_integers(graph: onnx.GraphProto) -> None:
-    """Takes the states in and out as they are between layers, not turned into floats and back."""
+    """Make the states integer inputs and outputs, without conversion to float and back."""
     makers = {name: node for node in graph.node for name in node.output}
     renamed: dict[str, str] = {}
-    spared = []
+    removed = []
     for value in graph.input:
         if value.name != "frames":
-            (into,) = (n for n in graph.node if value.name in n.input)
-            renamed[into.output[0]] = value.name
-            spared.append(into)
+            (quantizer,) = (n for n in graph.node if value.name in n.input)
+            renamed[quantizer.output[0]] = value.name
+            removed.append(quantizer)
     for value in graph.output:
         if value.name != "mask":
-            out = makers[value.name]
-            renamed[out.input[0]] = value.name
-            spared.append(out)
+            dequantizer = makers[value.name]
+            renamed[dequantizer.input[0]] = value.name
+            removed.append(dequantizer)
     kinds = {i.name: i.data_type for i in graph.initializer}
-    for node in spared:
+    for node in removed:
         name = node.input[0] if node.op_type == "QuantizeLinear" else node.output[0]
         value = next(v for v in (*graph.input, *graph.output) if v.name == name)
         value.type.tensor_type.elem_type = kinds[node.input[2]]
@@ -129,7 +135,10 @@ def _keep_states_in_integers(graph: onnx.GraphProto) -> None:
 
 
 def run_stream(model: onnx.ModelProto, sequence: Float32) -> Float32:
-    """The mask `[frames, bins]` of network input `[2, frames, bins]`, chunk by chunk from zero states."""
+    """Return the mask `[frames, bins]` of network input `[2, frames, bins]`, streamed from initial states.
+
+    A last chunk that is not complete is omitted.
+    """
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), session_options(), providers=["CPUExecutionProvider"]
     )
@@ -141,6 +150,7 @@ def run_stream(model: onnx.ModelProto, sequence: Float32) -> Float32:
 def _stream(
     session: onnxruntime.InferenceSession, sequence: Float32, initial: tuple[State, ...]
 ) -> Iterator[tuple[dict[str, Float32], dict[str, Float32]]]:
+    """Yield the inputs and outputs of each call by name."""
     chunk = next(i.shape[2] for i in session.get_inputs() if i.name == "frames")
     names = [o.name for o in session.get_outputs()]
     states = {s.name: np.full(s.shape, s.initial, s.dtype) for s in initial}
@@ -152,10 +162,10 @@ def _stream(
 
 
 def _passing_groups(model: onnx.ModelProto) -> list[set[str]]:
-    """Tensors that hold the same values, wholly or in part, and so must share a scale."""
+    """Return groups of tensors that have values in common and therefore must share a scale."""
     graph = model.graph
     constants = {i.name for i in graph.initializer}
-    # A state's output is its input on the next call.
+    # The output of a state is its input in the next call.
     links = [{o.name, o.name.removeprefix("next_")} for o in graph.output if o.name.startswith("next_")]
     for node in graph.node:
         if node.op_type in PASSING:

@@ -1,28 +1,28 @@
-"""What an export measured, as a page."""
+"""The measurements of an export as Markdown."""
 
 from __future__ import annotations
 
 from birdedge.export.export import Exported
 
 MEANING = {
-    "torch_to_onnx": "torch, whole sequences, against the ONNX graph call by call: greatest difference of probability",
-    "fp32_stream_to_offline": "fp32 in calls of any length against one long call",
-    "int8_stream_to_offline": "int8 in calls of any length against one long call",
+    "torch_to_onnx": "torch on whole sequences and the ONNX graph as a stream",
+    "fp32_stream_to_offline": "fp32 in calls of different lengths and in long calls",
+    "int8_stream_to_offline": "int8 in calls of different lengths and in long calls",
 }
 
 
 def report_page(exported: Exported) -> str:
-    """Markdown."""
+    """Return the report of an export: files, equality, accuracy and speed."""
     card = next(iter(exported.cards.values()))
     report = card.quantization
     lines = [
         f"# {card.name}",
         "",
-        f"{card.precision}, {card.chunk_frames} frames a call, {card.licence}.",
+        f"{card.precision}, {card.chunk_frames} frames per call, {card.licence}.",
         "",
     ]
     lines += [
-        "| file | precision | frames a call | kB | million multiply-accumulates a second |",
+        "| file | precision | frames per call | kB | million multiply-accumulates per second |",
         "|---|---|---|---|---|",
     ]
     for file, each in exported.cards.items():
@@ -30,7 +30,13 @@ def report_page(exported: Exported) -> str:
         lines.append(
             f"| {file.name} | {each.precision} | {each.chunk_frames} | {size_kb:.0f} | {each.macs_per_s / 1e6:.0f} |"
         )
-    lines += ["", "## Equality", "", "On a soundscape, silence, clipping and full-scale noise.", ""]
+    lines += [
+        "",
+        "## Equality",
+        "",
+        "Maximum difference of probability on a soundscape, silence, clipping and full-scale noise.",
+        "",
+    ]
     lines += [f"- {meaning}: {report[key]:.1e}" for key, meaning in MEANING.items() if key in report]
     if compared := report.get("int8_against_fp32"):
         lines += [
@@ -50,12 +56,12 @@ def report_page(exported: Exported) -> str:
                 lines.append(
                     f"| {name.replace('_', ' ')} | {' | '.join(map(str, shown))} | {low} to {high} |"
                 )
-        speed = exported.speed
+    if speed := exported.speed:
         lines += [
             "",
-            f"The network alone, alternating runs on the machine of the export: fp32 {speed['fp32_ms_per_s']:.2f} ms, "
-            f"int8 {speed['int8_ms_per_s']:.2f} ms of processor time a second of sound; int8 is "
-            f"{speed['times_faster']:.2f} times as fast. `birdedge bench` on the recorder tells how it is there.",
+            f"CPU time of the network alone in alternating runs on this machine: fp32 {speed.fp32_ms_per_s:.2f} ms and "
+            f"int8 {speed.int8_ms_per_s:.2f} ms per second of audio; int8 is {speed.times_faster:.2f} times as fast. "
+            "`birdedge bench` measures it on the recorder.",
         ]
     if card.figures:
         lines += ["", "## Accuracy", ""]

@@ -16,14 +16,15 @@ import soundfile
 from benchmarks.report.model_card import models_in_order
 from birdedge import __version__
 from birdedge.cli import COMMANDS
+from birdedge.edge.formats.columns import EVENT_COLUMNS
 from birdedge.edge.formats.mask_npz import read_mask_file
+from birdedge.edge.formats.tables import FORMATS
 from birdedge.edge.models.card import CARD_KEY
 from birdedge.edge.models.model import Model
 from birdedge.edge.models.names import bundled_models
 from birdedge.edge.models.validation import with_digest
 from birdedge.edge.pipeline.denoise import denoise
 from birdedge.edge.pipeline.pipeline import Pipeline
-from birdedge.edge.sinks.table_file import EVENT_COLUMNS, FORMATS
 from birdedge.edge.synthesis.soundscape import soundscape
 
 ROOT = Path(__file__).parents[1]

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdedge.edge.audio.sources import FAST_BLOCK_SAMPLES
+from birdedge.edge.formats.jsonl import event_json
+from birdedge.edge.formats.tables import FORMATS
 from birdedge.edge.mask import mask_bytes
 from birdedge.edge.messages import EventDetected, FramesReady
 from birdedge.edge.models.model import Model
@@ -23,7 +25,6 @@ from birdedge.edge.pipeline.resample import StreamResampler
 from birdedge.edge.pipeline.segmenter import Segmenter, SegmenterOutput
 from birdedge.edge.pipeline.spectrogram import Spectrogram
 from birdedge.edge.sinks.recording import OutputSettings, RecordingSink
-from birdedge.edge.sinks.table_file import FORMATS, event_json
 from birdedge.edge.times import Stamp
 
 NOW, NO_AUDIO = Stamp(0, 0.0, 0.0, None, 0.0, False), np.zeros((0, 1), np.float32)

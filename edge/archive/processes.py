@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+from birdedge.edge.archive.names import unique_stems
 from birdedge.edge.archive.segment import FileResult, Progress, segment_or_report
 from birdedge.edge.models.model import Model
 from birdedge.edge.sinks.recording import OutputSettings
-from birdedge.edge.system.atomic_file import unique_stems
 
 
 def segment_files(

@@ -14,9 +14,10 @@ import numpy as np
 
 from birdedge.edge.audio.sources import file_name
 from birdedge.edge.cli.listen import DEMO_S, DEMO_SEED
-from birdedge.edge.cli.options import archive_model_option, channel_option, masks_option, print_line
+from birdedge.edge.cli.options import archive_model_option, channel_option, masks_option
 from birdedge.edge.errors import SettingsError
-from birdedge.edge.sinks.table_file import FORMATS
+from birdedge.edge.formats.tables import FORMATS
+from birdedge.edge.system.stdout import print_line
 
 if TYPE_CHECKING:  # what loads onnxruntime waits until it is needed
     from birdedge.edge.archive.segment import FileResult
@@ -59,8 +60,9 @@ def segment(
       birdedge segment archive/ --out tables/ --format raven --format csv --jobs 4
     """
     from birdedge.edge.archive.processes import segment_files
+    from birdedge.edge.formats.jsonl import event_json
     from birdedge.edge.sinks.recording import OutputSettings
-    from birdedge.edge.sinks.table_file import combined_raven, event_json
+    from birdedge.edge.sinks.table_file import combined_raven
 
     paths = _recordings(files)
     if out is not None and "raven" in formats and any(path.stem.casefold() == "all" for path in paths):

@@ -17,7 +17,6 @@ import numpy as np
 
 from birdedge.edge.audio.devices import input_devices
 from birdedge.edge.audio.microphone import Microphone
-from birdedge.edge.cli.options import print_line
 from birdedge.edge.diagnostics.checks import (
     Check,
     Heard,
@@ -40,6 +39,7 @@ from birdedge.edge.pipeline.pipeline import Pipeline
 from birdedge.edge.pipeline.segmenter import Segmenter
 from birdedge.edge.recorder.config import Config, read_config
 from birdedge.edge.system.clock import monotonic_s
+from birdedge.edge.system.stdout import print_line
 
 LISTENED_S = 8.0
 LOADED_S = 4.0

@@ -22,6 +22,7 @@ from birdedge.edge.audio.sources import LimitedSource, demo_source, file_source,
 from birdedge.edge.block import Source
 from birdedge.edge.cli.options import channel_option, masks_option, stopped_by_signals
 from birdedge.edge.errors import AudioFileError, DeviceError, SettingsError
+from birdedge.edge.formats.tables import FORMATS
 from birdedge.edge.messages import Sink
 from birdedge.edge.models.model import Model
 from birdedge.edge.pipeline.pipeline import Pipeline
@@ -33,7 +34,6 @@ from birdedge.edge.sinks.denoised import DenoisedSink
 from birdedge.edge.sinks.recording import OutputSettings, RecordingSink
 from birdedge.edge.sinks.retrying import RetryingSink
 from birdedge.edge.sinks.sink import SinkGroup
-from birdedge.edge.sinks.table_file import FORMATS
 from birdedge.edge.system.log import start_log
 from birdedge.edge.system.malloc import return_freed_memory
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from birdedge.edge.cli.options import print_line
 from birdedge.edge.diagnostics import speed as measuring
 from birdedge.edge.diagnostics.speed import NodeCost
 from birdedge.edge.diagnostics.verify import verify_model
@@ -17,6 +16,7 @@ from birdedge.edge.models.card_text import card_page
 from birdedge.edge.models.model import Model
 from birdedge.edge.models.names import DEFAULT_MODEL, bundled_models
 from birdedge.edge.recorder.config import default_config_path, write_model
+from birdedge.edge.system.stdout import print_line
 
 CANDIDATES = ("birdedge-int8", "birdedge-int8-s8", "birdedge-fp32")  # one network in three forms
 

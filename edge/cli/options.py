@@ -1,10 +1,9 @@
-"""What the recorder's commands share: options, lines on standard output, and signals that stop."""
+"""What the recorder's commands share: options, and signals that stop."""
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,6 @@ from pathlib import Path
 
 import click
 
-from birdedge.edge.errors import OutputError
 from birdedge.edge.models.names import ARCHIVE_MODEL
 
 archive_model_option = click.option(
@@ -26,19 +24,6 @@ masks_option = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     help="Write the mask of each recording (.npz) here.",
 )
-
-
-def print_line(line: str) -> bool:
-    """A line on standard output, there at once; False where whoever read it has had enough (`| head`)."""
-    try:
-        print(line, flush=True)
-        return True
-    except OSError as error:
-        # What is still in the buffer would raise again as Python exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if isinstance(error, BrokenPipeError):
-            return False
-        raise OutputError(f"standard output cannot be written: {error.strerror}") from error
 
 
 @contextmanager

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import click
 
-from birdedge.edge.cli.options import print_line
 from birdedge.edge.models.model import Model
 from birdedge.edge.monitoring.status import read_status, status_page
 from birdedge.edge.recorder.config import default_config_path, read_config, write_template
 from birdedge.edge.recorder.schedule import Schedule
+from birdedge.edge.system.stdout import print_line
 
 config_argument = click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from birdedge.edge.cli.options import print_line
 from birdedge.edge.recorder import systemd_service as systemd
+from birdedge.edge.system.stdout import print_line
 
 unit_dir_option = click.option(
     "--unit-dir",

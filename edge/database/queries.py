@@ -155,7 +155,7 @@ def events(db: sqlite3.Connection) -> Iterator[EventRow]:
         (offset_sample - onset_sample) * 1.0 / sample_rate_hz, low_hz, high_hz, peak_hz, score, area_hz_s, snr_db
         FROM events JOIN streams ON streams.id = events.stream ORDER BY utc_s, events.id"""
     )
-    return (EventRow(*row[:3], bool(row[3]), *row[4:]) for row in rows)
+    return (EventRow(row[0], row[1], row[2], bool(row[3]), *row[4:]) for row in rows)
 
 
 def latest_health(db: sqlite3.Connection) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""Bytes and text of each file format; no file is opened here."""
+"""File formats: how events, masks, images and metadata become text or bytes."""

@@ -1,7 +1,7 @@
-"""GUANO 1.0 (https://guano-md.org): what is known of a recording, in lines `Key: Value`, within the sound file itself.
+"""GUANO 1.0 metadata (https://guano-md.org): lines `Key: Value` about a recording, inside its audio file.
 
-In WAV the lines are the RIFF chunk `guan`, as the standard has it. For FLAC it has no rule: there they are the Vorbis
-comment `comment`, which any player shows.
+WAV files hold the lines in the RIFF chunk `guan`, as the standard defines. The standard does not cover FLAC; FLAC
+files hold them in the Vorbis comment `comment`, which players display.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ CHUNK = b"guan"
 
 
 def guano_text(fields: Mapping[str, str]) -> str:
-    """The lines, the version first; a line break within a value becomes the two characters `\\n`."""
+    """Return the lines of the fields after a version line; a line break in a value becomes the characters `\\n`."""
     escaped = {key: value.replace("\r\n", "\n").replace("\n", "\\n") for key, value in fields.items()}
     return "".join(f"{key}: {value}\n" for key, value in ({"GUANO|Version": "1.0"} | escaped).items())
 
 
 def with_guano(wav: bytes, text: str) -> bytes:
-    """A whole WAV file with the lines as its last chunk."""
+    """Return the bytes of a complete WAV file with `text` as its last chunk."""
     lines = text.encode()
-    lines += b" " * (len(lines) % 2)  # the standard pads with white space
+    lines += b" " * (len(lines) % 2)  # the standard pads with spaces
     tail = b"\0" * (len(wav) % 2) + CHUNK + struct.pack("<I", len(lines)) + lines
     return b"".join((wav[:4], struct.pack("<I", len(wav) - 8 + len(tail)), memoryview(wav)[8:], tail))
 
 
 def read_guano(path: Path) -> dict[str, str]:
-    """The fields of a WAV or FLAC file, in their order; none where it has no such lines.
+    """Return the fields of a WAV or FLAC file in file order; empty if it has no GUANO lines.
 
     Raises:
-        AudioFileError: the file cannot be read.
+        AudioFileError: The file cannot be read.
     """
     try:
         with path.open("rb") as file:
             if file.read(12)[:4] == b"RIFF":
-                text = _chunk(file).decode("utf-8", "replace")
+                text = _find_chunk(file).decode("utf-8", "replace")
             else:
                 with soundfile.SoundFile(path) as sound:
                     text = sound.comment
@@ -54,8 +54,8 @@ def read_guano(path: Path) -> dict[str, str]:
     return {key.strip(): value.strip(" \t\r\0").replace("\\n", "\n") for key, _, value in pairs}
 
 
-def _chunk(file: BinaryIO) -> bytes:
-    """From the first chunk on; the sound is passed over, not read."""
+def _find_chunk(file: BinaryIO) -> bytes:
+    """Return the `guan` chunk of a WAV file opened at its first chunk; other chunks are skipped unread."""
     while len(head := file.read(8)) == 8:
         size = struct.unpack_from("<I", head, 4)[0]
         if head[:4] == CHUNK:

@@ -1,4 +1,4 @@
-"""Mask files: the probability of bird sound in every time-frequency bin of a recording, as `.npz`."""
+"""Mask files: the probability of bird sound in each time-frequency bin of a recording, as `.npz`."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ COPY_BYTES = 1 << 20
 
 
 class MaskFile:
-    """Writes the mask of one recording, pushed in pieces of any length.
+    """A writer for the mask of one recording, pushed in pieces of any length.
 
-    Frame t and bin b stand for `first_frame_s + t * hop_s` seconds and `low_hz + b * bin_hz` hertz. The
-    frames wait in a nameless temporary file, so memory does not grow with the recording and a kill leaves
-    nothing behind; the `.npz` takes its name, whole, on `close`, and not at all when the `with` block fails.
+    The centre of frame t is `first_frame_s + t * hop_s` seconds, that of bin b is `low_hz + b * bin_hz` hertz. Frames
+    are spooled to an unnamed temporary file, so that memory stays constant and a killed process leaves no file. The
+    `.npz` appears, complete, on `close`, and not at all if the `with` block fails.
 
     Args:
-        path: The `.npz`; its folder is made if need be.
-        hop_s: Seconds from frame to frame.
-        first_frame_s: Centre of frame 0, seconds from the recording's start.
+        path: The `.npz` file; its folder is created if missing.
+        hop_s: Seconds between frames.
+        first_frame_s: Centre of frame 0, in seconds from the start of the recording.
         low_hz: Centre of bin 0.
-        bin_hz: Hertz from bin to bin.
+        bin_hz: Hertz between bins.
         threshold: Probability from which a bin counts as bird sound.
-        bins: Bins a frame.
+        bins: Bins per frame.
 
     Raises:
-        OutputError: The file cannot be written; from `push` and `close` too.
+        OutputError: The file cannot be written. Also raised by `push` and `close`.
     """
 
     def __init__(
@@ -66,13 +66,13 @@ class MaskFile:
             self._spool = tempfile.TemporaryFile(dir=path.parent, buffering=0)  # noqa: SIM115
 
     def push(self, mask: NDArray[np.float32] | NDArray[np.uint8]) -> None:
-        """Add frames; those of a push that fails stay empty, so that the next ones keep their time.
+        """Append frames; the frames of a failed push are stored as zeros, so that later frames keep their times.
 
         Args:
-            mask: Probabilities, or their bytes as `mask_bytes` makes them. Shape `[frames, bins]`.
+            mask: Probabilities, or the bytes that `mask_bytes` makes of them. Shape `[frames, bins]`.
 
         Raises:
-            DataError: Wrong shape, or a value that is no probability.
+            DataError: The shape is wrong, or a value is NaN or outside 0..1.
         """
         if mask.ndim != 2 or mask.shape[1] != self._bins:
             raise DataError(f"a mask of shape {mask.shape} was pushed: give [frames, {self._bins}]")
@@ -83,22 +83,22 @@ class MaskFile:
         with output_errors(self.path):
             self._spool.seek(at)
             try:
-                while data:  # an unbuffered file may take less than it was given
+                while data:  # an unbuffered file may accept less than it is given
                     data = data[self._spool.write(data) :]
             except OSError:
                 self._spool.truncate(at)
                 raise
 
     def close(self) -> None:
-        """Write the `.npz`; closing twice does nothing."""
+        """Write the `.npz`; further calls do nothing."""
         if self._spool.closed:
             return
         with self._spool, replacing(self.path) as file, output_errors(self.path):
             self._spool.truncate(self.frames * self._bins)
             self._spool.seek(0)
-            # Level 1: a tenth larger than level 6 and nine times as fast, which a day on a recorder needs.
+            # Level 1 is nine times as fast as level 6, which a recorder needs, and files are 10 % larger.
             with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as npz:
-                # A day is 2.8 GB, near the 4 GiB where a zip member needs its long form.
+                # A day has 2.8 GB, close to the 4 GiB above which a member needs ZIP64.
                 with npz.open("mask.npy", "w", force_zip64=True) as member:
                     np.lib.format.write_array_header_1_0(
                         member, {"descr": "|u1", "fortran_order": False, "shape": (self.frames, self._bins)}
@@ -123,21 +123,21 @@ def read_mask_file(path: Path) -> Mask:
     """Read a mask file.
 
     Raises:
-        DataError: The file is missing, is no mask file, or contradicts itself.
+        DataError: The file is missing, is not a mask file, or is malformed.
     """
     names = [field.name for field in fields(Mask)]
     try:
         with zipfile.ZipFile(path) as npz:
             arrays = {name: _read_member(npz, name) for name in names if f"{name}.npy" in npz.namelist()}
     except FileNotFoundError as error:
-        raise DataError(f"mask file {path} is not there: give a file that --masks wrote") from error
+        raise DataError(f"mask file {path} does not exist: give a file that --masks wrote") from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(
-            f"{path} is damaged or no mask file ({error}): give one that --masks wrote"
+            f"{path} is damaged or not a mask file ({error}): give a file that --masks wrote"
         ) from error
-    wrong = next((problem for name in names if (problem := _problem(name, arrays.get(name)))), None)
-    if wrong:
-        raise DataError(f"mask file {path} is malformed: {wrong}; write it anew with --masks")
+    problem = next((problem for name in names if (problem := _problem(name, arrays.get(name)))), None)
+    if problem:
+        raise DataError(f"mask file {path} is malformed: {problem}; write it again with --masks")
     mask = arrays.pop("mask")
     return Mask(mask, **{name: float(value) for name, value in arrays.items()})
 
@@ -148,12 +148,12 @@ def _read_member(npz: zipfile.ZipFile, name: str) -> NDArray[Any]:
 
 
 def _problem(name: str, value: NDArray[Any] | None) -> str | None:
+    """Return what is wrong with an array of the file, as a clause, or None."""
     if value is None:
         return f"{name} is missing"
     if name == "mask":
-        if value.dtype == np.uint8 and value.ndim == 2:
-            return None
-        return f"mask is {value.dtype} of shape {value.shape}, not uint8 [frames, bins]"
+        valid = value.dtype == np.uint8 and value.ndim == 2
+        return None if valid else f"mask is {value.dtype} of shape {value.shape}, not uint8 [frames, bins]"
     if value.shape != () or value.dtype.kind not in "fiu" or not np.isfinite(value):
         return f"{name} is not one finite number"
     if name in ("hop_s", "bin_hz") and value <= 0:

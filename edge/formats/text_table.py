@@ -1,4 +1,4 @@
-"""Events as aligned lines for a terminal."""
+"""Events as aligned text for a terminal."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ BAR_CHARACTERS = 10
 
 
 def header() -> str:
-    """The line above the rows, without the line end."""
+    """Return the column titles without a line end."""
     return f"{'onset':>13}  {'length':>8}  {'band':>14}  {'peak':>9}  {'score':<15}  {'SNR':>8}"
 
 
 def row(event: Event) -> str:
-    """One event as a line of plain ASCII, without the line end, in the columns of `header`."""
+    """Return one event as ASCII text in the columns of `header`, without a line end."""
     band = f"{event.low_hz / 1000:.1f}-{event.high_hz / 1000:.1f} kHz"
     peak = f"{event.peak_hz / 1000:.2f} kHz"
     bar = "#" * round(BAR_CHARACTERS * event.score)
@@ -27,7 +27,7 @@ def row(event: Event) -> str:
 
 
 def _clock(time_s: float) -> str:
-    """`mm:ss.mmm`, or `h:mm:ss.mmm` from one hour on."""
+    """Return a time as `mm:ss.mmm`, or `h:mm:ss.mmm` from one hour."""
     seconds, milliseconds = divmod(round(time_s * 1000), 1000)
     minutes, seconds = divmod(seconds, 60)
     hours, minutes = divmod(minutes, 60)

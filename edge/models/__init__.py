@@ -1,1 +1,1 @@
-"""Model files: the card they carry, their validation, and the onnxruntime session."""
+"""Model files: their names, card, validation and onnxruntime session."""

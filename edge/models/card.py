@@ -1,4 +1,4 @@
-"""The model card: everything the recorder must know of a model, kept in the model file's own metadata."""
+"""The model card: what the recorder must know about a model, stored in the metadata of the model file."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ CARD_VERSION = 4
 
 @dataclass(frozen=True)
 class State:
-    """What the network keeps of the past between calls: graph input `name`, graph output `next_<name>`.
+    """A tensor that the network carries from one call to the next: graph input `name`, graph output `next_<name>`.
 
-    `initial` fills it when a stream begins; `dtype` is `float32`, or `uint8` or `int8` in a quantized graph.
+    `initial` fills it at the start of a stream. `dtype` is `float32`, or `uint8` or `int8` in a quantized graph.
     """
 
     name: str
@@ -31,7 +31,7 @@ class State:
 
 @dataclass(frozen=True)
 class ModelCard:
-    """See each field's unit in its name; frequencies and times are those of `grid`."""
+    """Everything the recorder must know about a model; `grid` gives its frequencies and times."""
 
     name: str
     card_version: int
@@ -39,33 +39,36 @@ class ModelCard:
     precision: str  # fp32 or int8
     grid: Grid
     scaling: InputScaling
-    chunk_frames: int  # frames a call
+    chunk_frames: int  # frames per call
     time_stride_frames: int
-    lookahead_frames: int  # the mask given out is this much older than the newest frame
-    past_s: float  # how far back a mask depends on the sound, the floor aside
+    lookahead_frames: int  # delay of the mask behind the newest input frame
+    past_s: float  # receptive field into the past, without the noise floor
     states: tuple[State, ...]
     events: EventSettings
     parameters: int
-    macs_per_s: int  # multiply-accumulates a second of sound
+    macs_per_s: int  # multiply-accumulates per second of audio
     licence: str
     training_data: tuple[dict[str, Any], ...] = ()
-    # IoU and event scores, with what they were measured on.
-    figures: dict[str, Any] = field(default_factory=dict)
+    figures: dict[str, Any] = field(default_factory=dict)  # IoU and event scores by test set
     quantization: dict[str, Any] = field(default_factory=dict)
-    answer: tuple[float, ...] = ()  # what the network made of a fixed input at export; see verify.py
+    answer: tuple[float, ...] = ()  # output for a fixed input at export; see diagnostics/verify.py
 
     @property
     def threshold(self) -> float:
-        """A bin is bird from this probability on; chosen on validation sound."""
+        """Probability from which a bin counts as bird sound, chosen on validation data."""
         return self.events.low_threshold
 
     def to_json(self) -> str:
-        """One line, keys in the order above."""
+        """Return the card as one line of JSON, with keys in the order of the fields."""
         return json.dumps(dataclasses.asdict(self), ensure_ascii=False)
 
 
 def card_from_metadata(metadata: dict[str, str], path: str) -> ModelCard:
-    """Raises: ModelFileError where the card is missing, newer than this birdedge, or malformed."""
+    """Return the card in the metadata of the model file `path`.
+
+    Raises:
+        ModelFileError: The card is missing, of another version, or malformed.
+    """
     text = metadata.get(CARD_KEY)
     if text is None:
         raise ModelFileError(

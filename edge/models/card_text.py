@@ -1,4 +1,4 @@
-"""A model card as a page of text."""
+"""A model card as readable text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from birdedge.edge.models.card import ModelCard
 
 
 def card_page(card: ModelCard, path: Path) -> str:
-    """What a person wants to know of a model before trusting it."""
+    """Return what a user needs to know about the model file `path` before using it."""
     grid = card.grid
     high_hz = grid.low_hz + (grid.bins - 1) * grid.bin_hz
     state_bytes = sum(math.prod(s.shape) * np.dtype(s.dtype).itemsize for s in card.states)
@@ -21,18 +21,18 @@ def card_page(card: ModelCard, path: Path) -> str:
         f"{card.name} ({card.precision}), made with birdedge {card.birdedge_version}",
         _row("file", f"{path} ({path.stat().st_size / 1000:.0f} kB)"),
         _row("licence", card.licence),
-        _row("hears", f"{grid.sample_rate_hz} Hz mono, {grid.low_hz:g} to {high_hz:g} Hz"),
-        _row("grid", f"{1000 * grid.hop_s:g} ms a frame, {grid.bins} bins of {grid.bin_hz:g} Hz"),
-        _row("a call", f"{card.chunk_frames} frames ({1000 * card.chunk_frames * grid.hop_s:g} ms)"),
+        _row("input", f"{grid.sample_rate_hz} Hz mono, {grid.low_hz:g} to {high_hz:g} Hz"),
+        _row("grid", f"{1000 * grid.hop_s:g} ms per frame, {grid.bins} bins of {grid.bin_hz:g} Hz"),
+        _row("per call", f"{card.chunk_frames} frames ({1000 * card.chunk_frames * grid.hop_s:g} ms)"),
         _row(
             "lookahead", f"{card.lookahead_frames} frames ({1000 * card.lookahead_frames * grid.hop_s:g} ms)"
         ),
-        _row("looks back", f"{card.past_s:.2f} s, and a background floor that follows in seconds"),
-        _row("cost", f"{card.macs_per_s / 1e6:.0f} million multiply-accumulates a second of sound"),
+        _row("context", f"{card.past_s:.2f} s of past, and a noise floor that adapts within seconds"),
+        _row("cost", f"{card.macs_per_s / 1e6:.0f} million multiply-accumulates per second of audio"),
         _row(
             "size", f"{card.parameters} parameters, {len(card.states)} states of {state_bytes / 1000:.0f} kB"
         ),
-        _row("bird from", f"probability {card.threshold:.2f}; {card.events.in_words}"),
+        _row("threshold", f"probability {card.threshold:.2f}; {card.events.in_words}"),
         *_table("measured", card.figures),
         *_table("quantization", card.quantization),
         "trained on",
@@ -51,8 +51,14 @@ def _row(name: str, value: str) -> str:
 def _table(name: str, values: Mapping[str, Any]) -> list[str]:
     if not values:
         return []
-    rows = []
-    for key, value in values.items():
-        shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, Mapping) else value
-        rows.append(f"  {key.replace('_', ' ')}: {shown}")
-    return [name, *rows]
+    return [name, *(f"  {key.replace('_', ' ')}: {_shown(value)}" for key, value in values.items())]
+
+
+def _shown(value: Any) -> str:
+    """Return a value, or the entries of a table with those of an inner table in parentheses."""
+    if not isinstance(value, Mapping):
+        return str(value)
+    return ", ".join(
+        f"{key} ({_shown(entry)})" if isinstance(entry, Mapping) else f"{key} {entry}"
+        for key, entry in value.items()
+    )

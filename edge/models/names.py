@@ -1,4 +1,4 @@
-"""The bundled models by name; needs no onnxruntime."""
+"""Names of the bundled models; needs no onnxruntime."""
 
 from __future__ import annotations
 
@@ -9,19 +9,24 @@ from birdedge.edge.errors import ModelFileError, ModelMissingError
 
 DEFAULT_MODEL = "birdedge-int8"
 ARCHIVE_MODEL = (
-    "birdedge-int8-256"  # the same bits, later and for less: whoever reads a file need not wait for it
+    "birdedge-int8-256"  # the same results in longer calls: faster on files, too late for live audio
 )
-SMALL_MODEL = "birdedge-small-int8"  # for a board that cannot keep up
+SMALL_MODEL = "birdedge-small-int8"  # for a board that is too slow for the default
 
 
 def bundled_models() -> dict[str, Path]:
-    """The models that come with birdedge, by name."""
+    """Return the files of the bundled models by name."""
     folder = resources.files("birdedge.edge.models") / "bundled"
     return {p.name.removesuffix(".onnx"): Path(str(p)) for p in folder.iterdir() if p.name.endswith(".onnx")}
 
 
 def find_model(name_or_path: str | Path) -> Path:
-    """A model file by path, or a bundled one by name. Raises: ModelMissingError, ModelFileError for a folder."""
+    """Return the path of a model file, given by path or by the name of a bundled model.
+
+    Raises:
+        ModelMissingError: There is no such file and no such bundled model.
+        ModelFileError: The path is a folder.
+    """
     path = Path(name_or_path)
     bundled = bundled_models()
     if path.is_file():

@@ -5,12 +5,10 @@ One pixel is one hop wide and one bin high; time runs to the right, frequency up
 
 from __future__ import annotations
 
-import struct
-import zlib
-
 import numpy as np
 from numpy.typing import NDArray
 
+from birdedge.edge.formats.png import indexed_png
 from birdedge.edge.grid import Grid
 from birdedge.edge.pipeline.denoise import (
     CHUNK_FRAMES,
@@ -57,7 +55,7 @@ def clip_picture(
     level_db *= (SHADES - 1) / (brightest_db - darkest_db)
     pixels = np.clip(level_db, 0, SHADES - 1, out=level_db).astype(np.uint8)
     pixels[inside & ~_eroded(inside)] = OUTLINE
-    return _png(np.flipud(pixels.T))
+    return indexed_png(np.flipud(pixels.T), _palette())
 
 
 def _eroded(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -67,17 +65,8 @@ def _eroded(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return eroded
 
 
-def _png(pixels: NDArray[np.uint8]) -> bytes:
-    """Numbers of colours `[rows, columns]` as an indexed PNG (ISO/IEC 15948)."""
+def _palette() -> NDArray[np.uint8]:
+    """The shades from dark to bright, then the outline; shape `[SHADES + 1, 3]`."""
     anchors = np.linspace(0, SHADES - 1, len(DARK_TO_BRIGHT))
     shades = np.array([np.interp(np.arange(SHADES), anchors, c) for c in zip(*DARK_TO_BRIGHT, strict=True)]).T
-    palette = np.vstack([shades, OUTLINE_COLOUR]).astype(np.uint8)
-    height, width = pixels.shape
-    header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
-    rows = np.pad(pixels, ((0, 0), (1, 0)))  # each row begins with its filter: none
-    data = zlib.compress(rows.tobytes(), 6)
-    parts = ((b"IHDR", header), (b"PLTE", palette.tobytes()), (b"IDAT", data), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
-        for name, body in parts
-    )
+    return np.vstack([shades, OUTLINE_COLOUR]).astype(np.uint8)

@@ -13,10 +13,10 @@ import click
 from birdedge.edge.clips.retention import RetentionSettings
 from birdedge.edge.clips.settings import ClipSettings
 from birdedge.edge.errors import SettingsError
+from birdedge.edge.formats.tables import FORMATS
 from birdedge.edge.models.names import DEFAULT_MODEL
 from birdedge.edge.recorder.schedule import ScheduleSettings
 from birdedge.edge.settings import from_table
-from birdedge.edge.sinks.table_file import FORMATS
 from birdedge.edge.system.atomic_file import replacing
 
 MAX_GAIN_DB = 60.0

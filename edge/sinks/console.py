@@ -5,13 +5,12 @@ from __future__ import annotations
 import sys
 import threading
 
-from birdedge.edge.system.stdout import print_line
-
 from birdedge.edge.errors import OutputError
 from birdedge.edge.formats import text_table
+from birdedge.edge.formats.jsonl import event_json
 from birdedge.edge.messages import EventDetected, Message, Sink, StreamEnded, StreamStarted
 from birdedge.edge.sinks.elapsed import ElapsedTime
-from birdedge.edge.sinks.table_file import event_json
+from birdedge.edge.system.stdout import print_line
 
 
 class ConsoleSink:

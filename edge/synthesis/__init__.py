@@ -1,1 +1,1 @@
-"""Synthetic soundscapes: calls, weather and the demo."""
+"""Synthetic soundscapes with known masks: calls, weather, and the demo file."""

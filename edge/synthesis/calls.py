@@ -1,6 +1,6 @@
-"""Bird-like calls from a seed, each clean and alone.
+"""Synthetic bird calls without background, drawn from a random generator.
 
-The six kinds are the shapes field guides name; pitch, length and shape are drawn for each call.
+The six kinds are shapes that field guides name. Pitch, duration and shape are random for each call.
 """
 
 from __future__ import annotations
@@ -14,24 +14,25 @@ from birdedge.edge.errors import SettingsError
 
 Float64 = NDArray[np.float64]
 
-MIN_SAMPLE_RATE_HZ = 32000  # leaves room for the highest partial
+MIN_SAMPLE_RATE_HZ = 32000  # above twice the highest partial
 _MAX_PARTIAL_HZ = 14000.0
 
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """One call alone: `samples` float32 [n] with a peak of 1.0, and its kind."""
+    """One call without background."""
 
-    samples: NDArray[np.float32]
+    samples: NDArray[np.float32]  # [n], with a peak of 1.0
     kind: str
 
 
 def synthesize_call(
     rng: np.random.Generator, kind: str | None = None, sample_rate_hz: int = MIN_SAMPLE_RATE_HZ
 ) -> Call:
-    """One call of 0.1 to 2.5 s; a random kind where none is named.
+    """Return a call of 0.1 to 2.5 s, of a random kind by default.
 
-    Raises SettingsError for an unknown kind or a sample rate below 32 kHz.
+    Raises:
+        SettingsError: The kind is unknown, or the sample rate is below 32 kHz.
     """
     if kind is None:
         kind = KINDS[rng.integers(len(KINDS))]
@@ -39,7 +40,7 @@ def synthesize_call(
         raise SettingsError(f"Call kind {kind!r} is unknown; use one of {', '.join(KINDS)}.")
     if sample_rate_hz < MIN_SAMPLE_RATE_HZ:
         raise SettingsError(
-            f"Calls cannot be made at {sample_rate_hz} Hz, since their partials reach 14 kHz; "
+            f"Calls cannot be synthesized at {sample_rate_hz} Hz, since their partials reach 14 kHz; "
             f"use {MIN_SAMPLE_RATE_HZ} Hz or more and resample."
         )
     samples = _SYNTHESIZERS[kind](rng, sample_rate_hz)
@@ -47,7 +48,7 @@ def synthesize_call(
 
 
 def glide(points: Float64, n: int) -> Float64:
-    """Smooth curve of n samples through evenly spaced points (Catmull-Rom spline)."""
+    """Return a smooth curve of n samples through evenly spaced points (Catmull-Rom spline)."""
     before, left, right, after = (np.pad(points, 1, mode="edge")[k : len(points) - 1 + k] for k in range(4))
     slope = 0.5 * (right - before)
     bend = before - 2.5 * left + 2 * right - 0.5 * after
@@ -68,18 +69,18 @@ def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
 
 
 def wander(rng: np.random.Generator, n: int, knots_per_s: float, rate: int) -> Float64:
-    """Smooth random curve of unit spread: what no syrinx holds still."""
+    """Return a smooth random curve of n samples with unit standard deviation at its knots."""
     return glide(rng.standard_normal(2 + int(n / rate * knots_per_s)), n)
 
 
 def tone(frequency_hz: Float64, rate: int) -> Float64:
-    """Sine of a pitch that may change with every sample."""
+    """Return a sine of time-varying frequency; both arrays `[n]`."""
     samples: Float64 = np.sin(2 * np.pi / rate * np.cumsum(frequency_hz))
     return samples
 
 
 def _fade(n: int, attack: float, decay: float) -> Float64:
-    """Raised-cosine attack and decay, given as shares of the n samples."""
+    """Return an envelope with raised-cosine attack and decay, given as shares of the n samples."""
     x = (np.arange(n) + 0.5) / n
     rise = np.minimum(x / attack, 1)
     fall = np.minimum((1 - x) / decay, 1)
@@ -88,15 +89,15 @@ def _fade(n: int, attack: float, decay: float) -> Float64:
 
 
 def _voice(rng: np.random.Generator, frequency_hz: Float64, partials_db: Float64, rate: int) -> Float64:
-    """A tone and its overtones with the jitter and slow swelling of a living source."""
+    """Return a tone and its overtones with the jitter and slow amplitude changes of a living source."""
     n = len(frequency_hz)
     frequency_hz = frequency_hz * np.exp2(0.006 * wander(rng, n, 40, rate))
     voice = np.zeros(n)
     for partial, level_db in enumerate(partials_db, start=1):
         if partial * frequency_hz.max() > _MAX_PARTIAL_HZ:
             break
-        swelling = np.exp(0.25 * wander(rng, n, 8, rate))
-        voice += 10 ** (level_db / 20) * swelling * tone(partial * frequency_hz, rate)
+        amplitude = np.exp(0.25 * wander(rng, n, 8, rate))
+        voice += 10 ** (level_db / 20) * amplitude * tone(partial * frequency_hz, rate)
     return voice
 
 
@@ -105,7 +106,7 @@ def _faint_overtones(rng: np.random.Generator) -> Float64:
 
 
 def _contour(rng: np.random.Generator, n: int, centre_hz: float, spread_octaves: float) -> Float64:
-    """Pitch that moves smoothly about a centre, as whistled songs do."""
+    """Return a pitch that moves smoothly about a centre, as in whistled songs."""
     octaves = rng.normal(0, spread_octaves, rng.integers(2, 6))
     return centre_hz * np.exp2(np.clip(glide(octaves - octaves.mean(), n), -0.7, 0.7))
 
@@ -138,7 +139,7 @@ def _harmonic(rng: np.random.Generator, rate: int) -> Float64:
     n = _samples(rng, 0.1, 0.9, rate)
     pitch = _contour(rng, n, _log_uniform(rng, 800, 2400), rng.uniform(0.08, 0.35))
     partials = int(rng.integers(2, 9))
-    # The vocal tract lifts one region of the stack, often above the fundamental.
+    # The vocal tract amplifies one region of the harmonics, often above the fundamental.
     formant, slope_db = rng.uniform(1, 3), rng.uniform(5, 10)
     levels_db = -slope_db * np.abs(np.arange(1, partials + 1) - formant) + rng.normal(0, 2, partials)
     return _voice(rng, pitch, levels_db, rate) * _fade(n, rng.uniform(0.05, 0.2), rng.uniform(0.15, 0.5))
@@ -150,7 +151,7 @@ def _buzz(rng: np.random.Generator, rate: int) -> Float64:
     half_width_hz = rng.uniform(150, 600)
     noise = [wander(rng, n, 2 * half_width_hz, rate) for _ in range(2)]
     phase = 2 * np.pi / rate * np.cumsum(centre_hz)
-    # Noise on both quadratures of a carrier is a noise band that follows the carrier's pitch.
+    # Noise on both quadratures of a carrier gives a band of noise around the frequency of the carrier.
     band = noise[0] * np.cos(phase) + noise[1] * np.sin(phase) + rng.uniform(0, 2) * np.sin(phase)
     beats_per_s = rng.uniform(60, 200) * np.exp2(0.02 * wander(rng, n, 20, rate))
     beating = 1 + rng.uniform(0.7, 1) * tone(beats_per_s, rate)

@@ -1,4 +1,4 @@
-"""The demo soundscape as files: the sound, and the truth about it."""
+"""The demo soundscape as an audio file and a table of its true calls."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from birdedge.edge.system.atomic_file import output_errors, replacing
 
 
 def write_demo(path: Path, duration_s: float, seed: int, calls_per_minute: float) -> int:
-    """Writes `path` (24-bit WAV) and `<stem>.truth.csv`; returns how many calls are in it.
+    """Write a soundscape to `path` (24-bit WAV) and its calls to `<stem>.truth.csv`; return the number of calls.
 
     Raises:
-        SettingsError: a setting that cannot be.
-        OutputError: not a .wav name, or it cannot be written.
+        SettingsError: A setting is out of range.
+        OutputError: The name does not end in .wav, or a file cannot be written.
     """
     if path.suffix.lower() != ".wav":
-        raise OutputError(f"{path} has no name of a WAV file; give one that ends in .wav")
+        raise OutputError(f"{path} is not the name of a WAV file; give a name that ends in .wav")
     scene = soundscape(duration_s, seed, calls_per_minute)
     with replacing(path) as file, output_errors(path):
         soundfile.write(file, scene.samples, scene.sample_rate_hz, subtype="PCM_24", format="WAV")

@@ -1,1 +1,1 @@
-"""The machine underneath: clocks, memory, logs, files that appear whole, systemd."""
+"""The operating system: clocks, memory, logs, atomic files, standard output, systemd and board sensors."""

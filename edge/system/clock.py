@@ -1,4 +1,4 @@
-"""What a recorder knows of time: how long it has run, since which start, and whether its clock is right."""
+"""Clocks: monotonic time across sleep, the boot that it belongs to, and whether the wall clock is synchronized."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ import ctypes
 import functools
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 from birdedge.edge.times import ClockReading
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
-TIMESYNCD_MARK = Path("/run/systemd/timesync/synchronized")  # there since the first time the network told
-TIME_ERROR = 5  # adjtimex(2): nobody keeps the clock right; said wherever STA_UNSYNC is set
-TIMEX_BYTES = 512  # more than struct timex takes anywhere
+TIMESYNCD_MARK = Path("/run/systemd/timesync/synchronized")  # exists from the first synchronization of a boot
+TIME_ERROR = 5  # adjtimex(2): the clock is not synchronized; returned whenever STA_UNSYNC is set
+TIMEX_BYTES = 512  # at least the size of struct timex on any platform
 
 
 def monotonic_s() -> float:
-    """Seconds that never step and count while the machine sleeps, where the system has such a clock."""
+    """Return seconds on a clock that never steps and, where the system has one, also counts during sleep."""
     boottime = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if boottime is None else time.clock_gettime(boottime)
 
@@ -28,33 +29,37 @@ def read_clocks() -> ClockReading:
 
 
 @functools.cache
-def boot_id() -> str:
-    """What tells this start of the machine from all others; `monotonic_s` compares only where it is equal.
+def boot_id(path: Path = BOOT_ID) -> str:
+    """Return the id of this boot; values of `monotonic_s` are comparable only within one boot.
 
-    Where the kernel has none, it is that of this process: of two times that may be of different starts,
-    nothing is then concluded.
+    Without a boot id of the kernel the id is that of this process, so that times of two processes never compare.
     """
     try:
-        return BOOT_ID.read_text(encoding="ascii").strip()
+        return path.read_text(encoding="ascii").strip()
     except OSError:
         return str(uuid.uuid4())
 
 
-def clock_synchronized() -> bool | None:
-    """Whether the clock is kept right by the network, GPS or the like; None where that cannot be told.
-
-    The kernel's word counts before systemd's, since it is taken back when nobody has set the clock for hours.
-    """
-    said = _kernel_synchronized()
-    if said is None and TIMESYNCD_MARK.parent.is_dir():
-        return TIMESYNCD_MARK.exists()
-    return said
-
-
-def _kernel_synchronized() -> bool | None:
+def kernel_synchronized() -> bool | None:
+    """Return whether the kernel reports a synchronized wall clock, or None if it cannot be asked."""
     try:
         adjtimex = ctypes.CDLL(None).adjtimex
     except (AttributeError, OSError, TypeError):  # not Linux
         return None
-    state = adjtimex(ctypes.create_string_buffer(TIMEX_BYTES))  # all zero: asks, and sets nothing
-    return None if state < 0 else bool(state != TIME_ERROR)  # below 0: a sandbox forbids it
+    state = adjtimex(
+        ctypes.create_string_buffer(TIMEX_BYTES)
+    )  # all zero: reads the state and changes nothing
+    return None if state < 0 else bool(state != TIME_ERROR)  # negative: forbidden by a sandbox
+
+
+def clock_synchronized(
+    kernel: Callable[[], bool | None] = kernel_synchronized, timesyncd_mark: Path = TIMESYNCD_MARK
+) -> bool | None:
+    """Return whether a time service (NTP, GPS) keeps the wall clock right, or None if that is unknown.
+
+    The kernel takes precedence over systemd, since it reports a lost synchronization after some hours.
+    """
+    synchronized = kernel()
+    if synchronized is None and timesyncd_mark.parent.is_dir():
+        return timesyncd_mark.exists()
+    return synchronized

@@ -1,4 +1,4 @@
-"""The daemon's log: a line a fact on standard error, with the level where systemd's journal reads it.
+"""The daemon's log on standard error, with priorities that systemd's journal understands.
 
 https://www.freedesktop.org/software/systemd/man/latest/sd-daemon.html
 """
@@ -9,22 +9,25 @@ import logging
 import os
 import sys
 
-# The level from which on a record has the journal's number.
+# Lowest level of each syslog priority.
 PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
 DEBUG_PRIORITY = 7
 
 
 class JournalFormatter(logging.Formatter):
-    """`<4>message`, and each further line (a traceback's) with the level too."""
+    """Log lines with a priority prefix: `<4>message`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as lines that each begin with their level."""
+        """Return the record with the prefix on every line, including those of a traceback."""
         number = next((n for level, n in PRIORITIES if record.levelno >= level), DEBUG_PRIORITY)
         return "\n".join(f"<{number}>{line}" for line in super().format(record).splitlines() or [""])
 
 
 def start_log() -> None:
-    """Send what birdedge logs, from INFO on, to standard error: with levels to the journal, else as `birdedge: ...`."""
+    """Send the messages of birdedge, from INFO, to standard error.
+
+    Lines have priorities if standard error is the journal, otherwise the prefix `birdedge: `.
+    """
     handler = logging.StreamHandler()
     handler.setFormatter(JournalFormatter() if _is_journal() else logging.Formatter("birdedge: %(message)s"))
     log = logging.getLogger("birdedge")
@@ -34,9 +37,9 @@ def start_log() -> None:
 
 
 def _is_journal() -> bool:
-    """Whether standard error is the stream JOURNAL_STREAM names, and not one that a child was given instead."""
+    """Return whether standard error is the stream that JOURNAL_STREAM names; a child process may have another."""
     try:
         stream = os.fstat(sys.stderr.fileno())
-    except (AttributeError, OSError, ValueError):  # closed, or none
+    except (AttributeError, OSError, ValueError):  # closed or missing
         return False
     return os.environ.get("JOURNAL_STREAM") == f"{stream.st_dev}:{stream.st_ino}"

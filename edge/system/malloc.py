@@ -1,20 +1,23 @@
-"""How the process holds memory: what is freed goes back at once, so that months take no more than hours."""
+"""Settings of the C library's allocator that keep the memory of a long-running process constant."""
 
 from __future__ import annotations
 
 import ctypes
 from contextlib import suppress
 
-# mallopt(3) of glibc. Left alone it takes ever longer arrays from the heap, each where the last had been almost long
-# enough, and gives each thread a heap of its own.
+# mallopt(3) of glibc. By default it raises its mmap threshold after each large block that is freed, so that large
+# arrays fragment the heap, and it gives each thread a heap of its own.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 THRESHOLD_BYTES = (
-    131_072  # above what the arrays of one call take, which would else be asked of the system anew
+    131_072  # above the arrays of one network call, which would otherwise be mapped on every call
 )
 
 
 def return_freed_memory() -> None:
-    """Called before there are threads; nothing where the C library is another."""
+    """Make the allocator return freed memory to the system at once.
+
+    Call it before threads start. It does nothing with a C library other than glibc.
+    """
     with suppress(AttributeError, OSError, TypeError):
         mallopt = ctypes.CDLL(None).mallopt
         for option, value in (

@@ -1,4 +1,4 @@
-"""What the daemon tells systemd: that it is ready, that it stops, and, as long as frames are processed, that it lives.
+"""State notifications to systemd: ready, reloading, stopping, status text and watchdog.
 
 https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html
 """
@@ -9,44 +9,47 @@ import math
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 
 class Notifier:
-    """Sends states to the socket that NOTIFY_SOCKET names; without one each call does nothing.
+    """A sender to the socket that NOTIFY_SOCKET names; without one its methods do nothing.
 
-    It never raises and never waits: a message that cannot be sent at once is left out.
+    It never raises and never blocks: a message that cannot be sent at once is dropped.
     """
 
-    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self, environment: Mapping[str, str] = os.environ, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         name = environment.get("NOTIFY_SOCKET", "")
-        self._address = "\0" + name[1:] if name.startswith("@") else name  # @ stands for an abstract socket
+        self._address = "\0" + name[1:] if name.startswith("@") else name  # @ marks an abstract socket
         self._alive_every_s = _watchdog_interval_s(environment) / 3
-        self._alive_due_s = 0.0 if self._alive_every_s < math.inf else math.inf  # on the monotonic clock
+        self._clock = clock
+        self._alive_due_s = -math.inf if self._alive_every_s < math.inf else math.inf
 
     def ready(self) -> None:
-        """It listens; also after `reloading`, when the new settings are in force."""
+        """Report that the daemon listens, or that new settings are in force after `reloading`."""
         self._send("READY=1")
 
     def reloading(self) -> None:
-        """It reads its settings anew."""
+        """Report that the daemon reloads its settings."""
         self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self) -> None:
-        """It ends."""
+        """Report that the daemon stops."""
         self._send("STOPPING=1")
 
     def status(self, text: str) -> None:
-        """What it is doing, in one line for `birdedge service status`."""
-        self._send("STATUS=" + " ".join(text.split()))  # a second line would be read as another message
+        """Report what the daemon does, in one line for `birdedge service status`."""
+        self._send("STATUS=" + " ".join(text.split()))  # systemd reads a second line as another message
 
     def alive(self) -> None:
-        """Frames were processed; call it for nothing else, since systemd restarts a daemon that is not alive.
+        """Feed the watchdog; call it only after frames were processed, since systemd restarts a stalled daemon.
 
-        It may be called for each block: a message goes out at most every third of WATCHDOG_USEC.
+        It may be called for every block: a message is sent at most every third of WATCHDOG_USEC.
         """
-        now_s = time.monotonic()
+        now_s = self._clock()
         if now_s >= self._alive_due_s and self._send("WATCHDOG=1"):
             self._alive_due_s = now_s + self._alive_every_s
 
@@ -61,11 +64,11 @@ class Notifier:
 
 
 def _watchdog_interval_s(environment: Mapping[str, str]) -> float:
-    """How long systemd waits for `alive`; infinite where it does not."""
+    """Return the interval within which systemd expects `alive`; infinite without a watchdog."""
     try:
         interval_us = int(environment.get("WATCHDOG_USEC", 0))
         process = int(environment.get("WATCHDOG_PID", os.getpid()))
     except ValueError:
         return math.inf
-    # A child inherits the variables, but is not what systemd watches.
+    # A child process inherits the variables, but systemd does not watch it.
     return interval_us / 1e6 if interval_us > 0 and process == os.getpid() else math.inf

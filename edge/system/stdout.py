@@ -1,4 +1,4 @@
-"""Lines on standard output."""
+"""Standard output that another program may close."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from birdedge.edge.errors import OutputError
 
 
 def print_line(line: str) -> bool:
-    """Print a line at once; return False if whoever read standard output is gone (`| head`)."""
+    """Print and flush a line; return False if the reader has closed the pipe, as `head` does.
+
+    Raises:
+        OutputError: Standard output cannot be written, for example on a full disk.
+    """
     try:
         print(line, flush=True)
+        return True
     except OSError as error:
-        # What is still in the buffer would raise again as Python exits.
+        # Otherwise Python raises again when it flushes the buffer on exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if isinstance(error, BrokenPipeError):
             return False
         raise OutputError(f"standard output cannot be written: {error.strerror}") from error
-    return True

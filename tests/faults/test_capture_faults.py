@@ -314,4 +314,8 @@ def test_a_model_slower_than_the_sound_makes_it_lighter_and_all_that_is_not_look
         found.heard_s + sum(g.length_s for g in lost) >= lasted_s - 6.0
     )  # the ring's five seconds were still to come
     levels = [level for (level,) in daemon.rows("SELECT level FROM load_levels")]
-    assert levels[:3] == ["all audio in longer calls", "all audio with the smaller model", "50 % of the audio"]
+    assert levels[:3] == [
+        "all audio in longer calls",
+        "all audio with the smaller model",
+        "50 % of the audio",
+    ]

@@ -79,7 +79,10 @@ def refusal(folder, config):
     ("config", "sentence"),
     [
         ("sight = 'oak'", "has the unknown key 'sight'; did you mean 'site'?"),
-        ("[clips]\nmax_duration = 10", "clips has the unknown key 'max_duration'; did you mean 'max_duration_s'?"),
+        (
+            "[clips]\nmax_duration = 10",
+            "clips has the unknown key 'max_duration'; did you mean 'max_duration_s'?",
+        ),
         ("commit_s = 'often'", "commit_s is 'often'; it must be float"),
         ("clips = 3", "clips is 3; it must be ClipSettings"),
         ("commit_s = -1", "commit_s is -1.0; it must lie in"),

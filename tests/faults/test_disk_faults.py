@@ -121,7 +121,8 @@ def read_only(disk):
 @contextmanager
 def turned_read_only(disk, process):
     """What a file system that went read-only of its own does, and no mount of a disk in use can: it refuses new files
-    (here a mount over the folder does), and what is written to open ones (here a limit of the process does)."""
+    (here a mount over the folder does), and what is written to open ones (here a limit of the process does).
+    """
     subprocess.run(["mount", "--bind", "-o", "ro", disk, disk], check=True)
     before = resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
     try:

@@ -15,11 +15,11 @@ from birdedge.edge.cli.commands import segment
 from birdedge.edge.errors import AudioFileError, ModelMissingError, OutputError
 from birdedge.edge.event import Event
 from birdedge.edge.formats.mask_npz import read_mask_file
+from birdedge.edge.formats.tables import FORMATS
 from birdedge.edge.models.model import Model
 from birdedge.edge.models.names import DEFAULT_MODEL, bundled_models
 from birdedge.edge.pipeline.pipeline import Pipeline
 from birdedge.edge.sinks.recording import OutputSettings
-from birdedge.edge.sinks.table_file import FORMATS
 from birdedge.edge.synthesis.soundscape import soundscape
 
 EVENT = Event(0.1, 0.4, 2000.0, 3000.0, 2500.0, 0.97, 200.0, 9.0, 12, 32, NO_MASK)

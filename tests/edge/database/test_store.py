@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 
 import pytest
+from birdedge.edge.database.store import Stamp, Store
 
 from birdedge.edge.database.connection import FILE_NAME, SCHEMA_VERSION
-from birdedge.edge.database.store import Stamp, Store
 from birdedge.edge.errors import DiskError, StoreError
 from birdedge.edge.event import Event
 

@@ -5,10 +5,10 @@ import json
 import time
 
 import pytest
+from birdedge.edge.database.store import Store
 
 from birdedge.edge.database import connection as database
 from birdedge.edge.database.run_log import ClockReading
-from birdedge.edge.database.store import Store
 from birdedge.edge.database.writer import DatabaseWriter
 from birdedge.edge.errors import StoreError
 from birdedge.edge.event import Event

@@ -1,4 +1,4 @@
-"""GUANO lines are found by anyone who walks RIFF chunks, and change nothing of the sound."""
+"""GUANO lines are a valid RIFF chunk and leave the audio unchanged."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def wav(subtype: str = "PCM_16") -> bytes:
 
 
 def chunks(data: bytes) -> dict[bytes, bytes]:
-    """By name, walked as the RIFF specification says."""
+    """Return the chunks by name, read as the RIFF specification says."""
     assert (data[:4], data[8:12], struct.unpack("<I", data[4:8])[0]) == (b"RIFF", b"WAVE", len(data) - 8)
     found, at = {}, 12
     while at < len(data):
@@ -48,8 +48,10 @@ def test_the_version_is_the_first_line_and_each_field_one_line() -> None:
 
 
 @pytest.mark.parametrize("note", ["even", "odd", "ä"])
-@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_U8", "PCM_24"])  # 101 samples: odd bytes but for 16 bits
-def test_a_wav_has_the_lines_in_its_guan_chunk_and_its_sound_unchanged(
+@pytest.mark.parametrize(
+    "subtype", ["PCM_16", "PCM_U8", "PCM_24"]
+)  # 101 samples: an odd number of bytes except at 16 bits
+def test_a_wav_has_the_lines_in_its_guan_chunk_and_unchanged_audio(
     tmp_path: Path, note: str, subtype: str
 ) -> None:
     text = guano_text({"Note": note})
@@ -67,7 +69,7 @@ def test_a_wav_has_the_lines_in_its_guan_chunk_and_its_sound_unchanged(
         assert (file.getnframes(), file.getframerate()) == (101, 8000)
 
 
-def test_fields_come_back_from_wav_and_flac(tmp_path: Path) -> None:
+def test_fields_are_read_back_from_wav_and_flac(tmp_path: Path) -> None:
     expected = {"GUANO|Version": "1.0"} | FIELDS
     (tmp_path / "clip.wav").write_bytes(with_guano(wav(), guano_text(FIELDS)))
     assert read_guano(tmp_path / "clip.wav") == expected
@@ -77,7 +79,7 @@ def test_fields_come_back_from_wav_and_flac(tmp_path: Path) -> None:
     assert read_guano(tmp_path / "clip.flac") == expected
 
 
-def test_lines_of_other_makers_are_read(tmp_path: Path) -> None:
+def test_lines_of_other_programs_are_read(tmp_path: Path) -> None:
     text = "GUANO|Version:  1.0\n\nTE:  1 \r\nPET|D500X|TSens: high\n\0\0"
     (tmp_path / "clip.wav").write_bytes(with_guano(wav(), text))
     assert read_guano(tmp_path / "clip.wav") == {"GUANO|Version": "1.0", "TE": "1", "PET|D500X|TSens": "high"}
@@ -92,7 +94,7 @@ def test_a_file_without_lines_has_no_fields(tmp_path: Path) -> None:
     assert read_guano(tmp_path / "clip.flac") == {}
 
 
-def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_an_audio_file_error(tmp_path: Path) -> None:
     with pytest.raises(AudioFileError, match=r"none\.wav cannot be read .* give a WAV or FLAC file"):
         read_guano(tmp_path / "none.wav")
     (tmp_path / "text.flac").write_text("no sound")

@@ -1,10 +1,11 @@
-"""Mask files: exact bytes, any division into pieces, whole or not at all."""
+"""Mask files: exact bytes from pieces of any length, complete or absent."""
 
 from __future__ import annotations
 
 import resource
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,13 @@ from birdedge.edge.errors import DataError, OutputError
 from birdedge.edge.formats.mask_npz import MaskFile, read_mask_file
 from birdedge.edge.mask import mask_bytes
 
-FIELDS = {"hop_s": 0.008, "first_frame_s": 0.016, "low_hz": 62.5, "bin_hz": 62.5, "threshold": 0.55}
+FIELDS: dict[str, Any] = {
+    "hop_s": 0.008,
+    "first_frame_s": 0.016,
+    "low_hz": 62.5,
+    "bin_hz": 62.5,
+    "threshold": 0.55,
+}
 
 
 def probabilities(frames: int, bins: int = 256) -> NDArray[np.float32]:
@@ -22,7 +29,7 @@ def probabilities(frames: int, bins: int = 256) -> NDArray[np.float32]:
     return np.random.default_rng(5).random((frames, bins), dtype=np.float32)
 
 
-def test_a_probability_becomes_the_nearest_byte_and_a_half_the_even_one() -> None:
+def test_a_probability_rounds_to_the_nearest_byte_and_a_half_to_the_even_one() -> None:
     halves = np.array([0.0, 0.5 / 255, 1.5 / 255, 2.5 / 255, 0.5, 1.0], dtype=np.float32)
     assert (255 * halves).tolist() == [0.0, 0.5, 1.5, 2.5, 127.5, 255.0]
     assert mask_bytes(halves).tolist() == [0, 0, 2, 2, 128, 255]
@@ -33,7 +40,7 @@ def test_every_byte_comes_back_from_its_probability() -> None:
     assert np.array_equal(mask_bytes(every.astype(np.float32) / np.float32(255)), every)
 
 
-def test_plain_numpy_reads_the_fields_and_types_of_the_format(tmp_path: Path) -> None:
+def test_numpy_reads_the_fields_and_types_of_the_format(tmp_path: Path) -> None:
     path = tmp_path / "new" / "dawn.npz"
     with MaskFile(path, **FIELDS) as file:
         file.push(probabilities(10))
@@ -50,7 +57,7 @@ def test_plain_numpy_reads_the_fields_and_types_of_the_format(tmp_path: Path) ->
 
 @pytest.mark.parametrize("piece", [1, 17, 99, 100, 101])
 @pytest.mark.parametrize("bytes_first", [False, True])
-def test_any_division_into_pieces_gives_the_same_mask(tmp_path: Path, piece: int, bytes_first: bool) -> None:
+def test_pieces_of_any_length_give_the_same_mask(tmp_path: Path, piece: int, bytes_first: bool) -> None:
     whole = probabilities(100)
     with MaskFile(tmp_path / "dawn.npz", **FIELDS) as file:
         for start in range(0, 100, piece):
@@ -61,7 +68,7 @@ def test_any_division_into_pieces_gives_the_same_mask(tmp_path: Path, piece: int
     assert np.array_equal(read_mask_file(tmp_path / "dawn.npz").mask, mask_bytes(whole))
 
 
-def test_a_transposed_view_is_written_in_its_own_order(tmp_path: Path) -> None:
+def test_a_transposed_view_is_written_in_row_order(tmp_path: Path) -> None:
     whole = mask_bytes(probabilities(256, bins=100)).T
     with MaskFile(tmp_path / "dawn.npz", **FIELDS) as file:
         file.push(whole)
@@ -69,7 +76,7 @@ def test_a_transposed_view_is_written_in_its_own_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("bins", [256, 80])
-def test_a_recording_without_a_frame_has_a_mask_of_none(tmp_path: Path, bins: int) -> None:
+def test_a_recording_without_frames_has_an_empty_mask(tmp_path: Path, bins: int) -> None:
     MaskFile(tmp_path / "dawn.npz", **FIELDS, bins=bins).close()
     masks = read_mask_file(tmp_path / "dawn.npz")
     assert masks.mask.shape == (0, bins)
@@ -87,7 +94,7 @@ def test_memory_does_not_grow_with_the_recording(tmp_path: Path) -> None:
     assert peak_bytes < 6_000_000
 
 
-def test_an_error_leaves_the_earlier_file_and_nothing_half_written(tmp_path: Path) -> None:
+def test_an_error_leaves_the_earlier_file_and_no_partial_file(tmp_path: Path) -> None:
     path = tmp_path / "dawn.npz"
     with MaskFile(path, **FIELDS) as file:
         file.push(probabilities(3))
@@ -103,7 +110,7 @@ def test_an_error_leaves_the_earlier_file_and_nothing_half_written(tmp_path: Pat
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_closing_twice_does_nothing_more(tmp_path: Path) -> None:
+def test_a_second_close_does_nothing(tmp_path: Path) -> None:
     file = MaskFile(tmp_path / "dawn.npz", **FIELDS)
     file.close()
     file.path.unlink()
@@ -111,13 +118,13 @@ def test_closing_twice_does_nothing_more(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_made_is_an_output_error(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_an_output_error(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file, not a folder")
     with pytest.raises(OutputError, match=r"dawn\.npz cannot be written \(File exists\): name a folder"):
         MaskFile(tmp_path / "out" / "dawn.npz", **FIELDS)
 
 
-def test_a_full_disk_is_an_output_error_and_the_frames_around_it_keep_their_time(tmp_path: Path) -> None:
+def test_a_full_disk_is_an_output_error_and_later_frames_keep_their_times(tmp_path: Path) -> None:
     whole = probabilities(30)
     path = tmp_path / "dawn.npz"
     file = MaskFile(path, **FIELDS)
@@ -157,13 +164,13 @@ def test_a_mask_of_another_shape_is_refused(tmp_path: Path, shape: tuple[int, ..
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -0.01, 1.01])
-def test_a_value_that_is_no_probability_is_refused(value: float) -> None:
+def test_a_value_that_is_not_a_probability_is_refused(value: float) -> None:
     with pytest.raises(DataError, match=r"NaN or outside 0\.\.1"):
         mask_bytes(np.array([[0.5, value]], dtype=np.float32))
 
 
-GOOD: dict[str, object] = {"mask": np.zeros((4, 256), np.uint8), **FIELDS}
-MALFORMED = {
+GOOD: dict[str, Any] = {"mask": np.zeros((4, 256), np.uint8), **FIELDS}
+MALFORMED: dict[str, dict[str, Any]] = {
     "mask is missing": {name: value for name, value in GOOD.items() if name != "mask"},
     "threshold is missing": {name: value for name, value in GOOD.items() if name != "threshold"},
     "mask is float32 of shape (4, 256), not uint8 [frames, bins]": GOOD
@@ -178,31 +185,31 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("problem", MALFORMED)
-def test_a_malformed_file_is_refused_by_what_is_wrong_with_it(tmp_path: Path, problem: str) -> None:
+def test_the_error_for_a_malformed_file_says_what_is_wrong(tmp_path: Path, problem: str) -> None:
     path = tmp_path / "dawn.npz"
     np.savez(path, **MALFORMED[problem])
     with pytest.raises(DataError) as caught:
         read_mask_file(path)
-    assert str(caught.value) == f"mask file {path} is malformed: {problem}; write it anew with --masks"
+    assert str(caught.value) == f"mask file {path} is malformed: {problem}; write it again with --masks"
 
 
-def test_a_mask_file_of_numpys_own_making_is_read(tmp_path: Path) -> None:
+def test_a_mask_file_written_by_numpy_is_read(tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / "dawn.npz", **GOOD)
     assert read_mask_file(tmp_path / "dawn.npz").bin_hz == 62.5
 
 
-def test_a_missing_file_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"none\.npz is not there: give a file that --masks wrote"):
+def test_a_missing_file_is_a_data_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"none\.npz does not exist: give a file that --masks wrote"):
         read_mask_file(tmp_path / "none.npz")
 
 
 @pytest.mark.parametrize("kept", [0, 10, 500, -1])
-def test_a_cut_or_overwritten_file_is_damaged(tmp_path: Path, kept: int) -> None:
+def test_a_truncated_file_is_refused(tmp_path: Path, kept: int) -> None:
     path = tmp_path / "dawn.npz"
     with MaskFile(path, **FIELDS) as file:
         file.push(probabilities(10))
     path.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(DataError, match="is damaged or no mask file"):
+    with pytest.raises(DataError, match="is damaged or not a mask file"):
         read_mask_file(path)
 
 
@@ -213,8 +220,8 @@ def test_a_flipped_byte_and_a_pickle_are_refused(tmp_path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[1000] ^= 255
     path.write_bytes(data)
-    with pytest.raises(DataError, match="is damaged or no mask file"):
+    with pytest.raises(DataError, match="is damaged or not a mask file"):
         read_mask_file(path)
     np.savez(path, **GOOD | {"mask": np.array([{}], dtype=object)})
-    with pytest.raises(DataError, match="is damaged or no mask file"):
+    with pytest.raises(DataError, match="is damaged or not a mask file"):
         read_mask_file(path)

@@ -18,7 +18,7 @@ def event(
     return Event(onset_s, onset_s + length_s, 2093.75, 4593.75, 3250.0, score, 400.0, snr_db, 0, 0, mask)
 
 
-def test_header_and_rows_stand_in_columns() -> None:
+def test_header_and_rows_align_in_columns() -> None:
     assert [
         header(),
         row(event()),

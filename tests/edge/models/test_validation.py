@@ -1,9 +1,13 @@
-"""Damaged and hostile model files are refused with a sentence: never a crash, a hang, or memory without bound."""
+"""Damaged and hostile model files raise an error: never a crash, a hang, or unbounded memory."""
+
+from __future__ import annotations
 
 import os
 import random
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -17,7 +21,7 @@ from birdedge.edge.models.validation import DIGEST_KEY, MAX_BYTES, read_model_fi
 
 MUTANTS = 1000
 MAX_RESIDENT_MB = 300
-# Opens mutants of a model, signed anew so that the digest does not give them away, and calls those that open.
+# Opens mutants of a model whose digest is valid again, and calls those that open.
 OPEN_MUTANTS = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
@@ -35,21 +39,21 @@ for seed in range(int(sys.argv[2]), int(sys.argv[3])):
     except ModelFileError as error:
         assert "\\n" not in str(error) and len(str(error)) < 1000, error
         refused += 1
-# Not ru_maxrss, which begins with what the parent had.
+# Not ru_maxrss, which starts at the peak of the parent.
 status = Path("/proc/self/status").read_text(encoding="ascii")
 print(refused, int(status.partition("VmHWM:")[2].split()[0]) // 1000)
 """
 
 
-def body():
-    """The bundled model without its digest."""
+def body() -> onnx.ModelProto:
+    """Return the bundled model without its digest."""
     model = onnx.load(bundled_models()[DEFAULT_MODEL])
     del model.metadata_props[[entry.key for entry in model.metadata_props].index(DIGEST_KEY)]
     return model
 
 
-def mutant(seed, signed):
-    """The bundled model with a few bits turned, bytes cut out, put in or overwritten."""
+def mutant(seed: int, signed: bool) -> bytes:
+    """Return the bundled model with a few bits flipped, or bytes deleted, inserted or overwritten."""
     rng = random.Random(seed)
     content = bytearray(
         body().SerializeToString() if signed else bundled_models()[DEFAULT_MODEL].read_bytes()
@@ -68,7 +72,7 @@ def mutant(seed, signed):
     return with_digest(bytes(content)) if signed else bytes(content)
 
 
-def refusal(tmp_path, model):
+def refusal(tmp_path: Path, model: onnx.ModelProto | bytes) -> str:
     path = tmp_path / "hostile.onnx"
     path.write_bytes(with_digest(model.SerializeToString()) if isinstance(model, onnx.ModelProto) else model)
     with pytest.raises(ModelFileError) as refused:
@@ -77,7 +81,7 @@ def refusal(tmp_path, model):
     return str(refused.value)
 
 
-def test_the_digest_is_that_of_the_file_before_it():
+def test_the_digest_covers_the_file_before_it() -> None:
     whole = bundled_models()[DEFAULT_MODEL].read_bytes()
     assert with_digest(body().SerializeToString(deterministic=True)) == whole
     file = read_model_file(bundled_models()[DEFAULT_MODEL])
@@ -86,18 +90,18 @@ def test_the_digest_is_that_of_the_file_before_it():
     assert file.outputs["mask"] == ("float32", (1, 16, 256))
 
 
-def test_a_thousand_mutants_are_refused(tmp_path):
+def test_a_thousand_mutants_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "mutant.onnx"
     whole = bundled_models()[DEFAULT_MODEL].read_bytes()
     for seed in range(MUTANTS):
         content = mutant(seed, signed=False)
         if content != whole:
             path.write_bytes(content)
-            with pytest.raises(ModelFileError, match="give a whole"):
+            with pytest.raises(ModelFileError, match=r"give a complete \.onnx file"):
                 read_model_file(path)
 
 
-def test_mutants_signed_anew_are_refused_or_run_within_a_memory_bound(tmp_path):
+def test_mutants_with_a_valid_digest_are_refused_or_run_within_a_memory_bound(tmp_path: Path) -> None:
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     done = subprocess.run(
         [sys.executable, "-c", OPEN_MUTANTS, str(tmp_path), "0", "250"],
@@ -105,6 +109,7 @@ def test_mutants_signed_anew_are_refused_or_run_within_a_memory_bound(tmp_path):
         text=True,
         timeout=120,
         env=env,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     refused, resident_mb = map(int, done.stdout.split())
@@ -112,27 +117,27 @@ def test_mutants_signed_anew_are_refused_or_run_within_a_memory_bound(tmp_path):
     assert resident_mb < MAX_RESIDENT_MB
 
 
-def test_a_file_too_large_is_not_read(tmp_path):
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "large.onnx"
     with path.open("wb") as file:
         file.truncate(MAX_BYTES + 1)
-    with pytest.raises(ModelFileError, match="more than the 33554432 that a recorder takes"):
+    with pytest.raises(ModelFileError, match="more than the 33554432 that a recorder accepts"):
         read_model_file(path)
 
 
-def with_initializer(tensor):
+def with_initializer(tensor: TensorProto) -> onnx.ModelProto:
     model = body()
     model.graph.initializer.append(tensor)
     return model
 
 
-def with_node(node):
+def with_node(node: onnx.NodeProto) -> onnx.ModelProto:
     model = body()
     model.graph.node.append(node)
     return model
 
 
-def external():
+def external() -> onnx.ModelProto:
     tensor = numpy_helper.from_array(np.zeros(4, np.float32), "elsewhere")
     tensor.ClearField("raw_data")
     tensor.data_location = TensorProto.EXTERNAL
@@ -140,17 +145,17 @@ def external():
     return with_initializer(tensor)
 
 
-def huge():
+def huge() -> onnx.ModelProto:
     tensor = TensorProto(name="huge", data_type=TensorProto.FLOAT, dims=[2**20, 2**20])
     return with_initializer(tensor)
 
 
-def short():
+def short() -> onnx.ModelProto:
     tensor = TensorProto(name="short", data_type=TensorProto.FLOAT, dims=[1000], raw_data=b"0123")
     return with_initializer(tensor)
 
 
-def many():
+def many() -> onnx.ModelProto:
     model = body()
     for index in range(5):
         model.graph.initializer.append(
@@ -159,30 +164,30 @@ def many():
     return model
 
 
-def looping():
+def looping() -> onnx.ModelProto:
     graph = helper.make_graph([], "inside", [], [])
     return with_node(helper.make_node("Relu", ["frames"], ["x"], body=graph))
 
 
-def dynamic():
+def dynamic() -> onnx.ModelProto:
     model = body()
     model.graph.input[0].type.tensor_type.shape.dim[2].dim_param = "frames"
     return model
 
 
-def foreign_opset():
+def foreign_opset() -> onnx.ModelProto:
     model = body()
     model.opset_import.add(domain="com.example", version=1)
     return model
 
 
-def function():
+def function() -> onnx.ModelProto:
     model = body()
     model.functions.add(name="f", domain="")
     return model
 
 
-HOSTILE = {
+HOSTILE: dict[str, tuple[Callable[[], onnx.ModelProto], str]] = {
     "foreign operator": (lambda: with_node(helper.make_node("Loop", ["frames"], ["x"])), "operator 'Loop'"),
     "foreign domain": (
         lambda: with_node(helper.make_node("Relu", ["frames"], ["x"], domain="com.example")),
@@ -190,37 +195,37 @@ HOSTILE = {
     ),
     "foreign opset": (foreign_opset, "operators of 'com.example'"),
     "function": (function, "functions of its own"),
-    "graph inside": (looping, "a graph or a sparse tensor inside"),
-    "external data": (external, "numbers in another file"),
+    "graph inside": (looping, "an operator that contains a graph"),
+    "external data": (external, "stores tensors in another file"),
     "huge tensor": (huge, "too large for a recorder"),
     "many tensors": (many, "more than the"),
-    "tensor cut short": (short, "a tensor of 1000 numbers in 4 bytes"),
+    "truncated tensor": (short, "a tensor of 1000 elements in 4 bytes"),
     "strings": (
         lambda: with_initializer(TensorProto(name="s", data_type=TensorProto.STRING, dims=[1])),
-        "numbers of type 8",
+        "a tensor of data type 8",
     ),
     "far padding": (
         lambda: with_node(helper.make_node("Conv", ["frames"], ["x"], pads=[10**6] * 4)),
-        "a setting above 4096",
+        "an attribute above 4096",
     ),
-    "no fixed shape": (dynamic, "no fixed shape"),
+    "no fixed shape": (dynamic, "without a fixed shape"),
 }
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_what_no_recorder_runs_is_refused_before_a_session_is_made(tmp_path, name):
-    make, sentence = HOSTILE[name]
-    assert sentence in refusal(tmp_path, make())
+def test_a_model_that_no_recorder_runs_is_refused_before_a_session_exists(tmp_path: Path, name: str) -> None:
+    make, message = HOSTILE[name]
+    assert message in refusal(tmp_path, make())
 
 
-def test_a_file_without_digest_and_one_changed_after_it_are_told_apart(tmp_path):
+def test_a_missing_digest_and_a_changed_file_are_distinguished(tmp_path: Path) -> None:
     assert "has no digest" in refusal(tmp_path, body().SerializeToString())
     whole = bytearray(bundled_models()[DEFAULT_MODEL].read_bytes())
     whole[len(whole) // 2] ^= 1
     assert "damaged or changed" in refusal(tmp_path, bytes(whole))
 
 
-def test_a_graph_that_breaks_only_when_it_runs_is_refused(tmp_path):
+def test_a_graph_that_fails_only_when_it_runs_is_refused(tmp_path: Path) -> None:
     model = body()
     reshape = next(n for n in model.graph.node if n.op_type == "Reshape")
     constant = next(i for i in model.graph.initializer if i.name == reshape.input[1])

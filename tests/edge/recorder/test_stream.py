@@ -4,10 +4,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from birdedge.edge.database.store import Store
 
 from birdedge.edge.clips.settings import ClipSettings
 from birdedge.edge.clips.writer import ClipWriter
-from birdedge.edge.database.store import Store
 from birdedge.edge.database.writer import DatabaseWriter
 from birdedge.edge.models.model import Model
 from birdedge.edge.monitoring.coverage import coverage

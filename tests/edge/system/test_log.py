@@ -1,4 +1,6 @@
-"""The log as a daemon's standard error carries it."""
+"""The log on standard error, with and without the journal."""
+
+from __future__ import annotations
 
 import os
 import subprocess
@@ -9,7 +11,7 @@ PROGRAM = """
 import logging
 from birdedge.edge.system.log import start_log
 start_log()
-start_log()  # a second time, no line is doubled
+start_log()  # a second call must not duplicate lines
 log = logging.getLogger("birdedge.edge.daemon")
 log.debug("too much")
 log.info("listening")
@@ -22,8 +24,8 @@ except OSError:
 """
 
 
-def logged(journal):
-    """What the program writes to standard error; whether that is the journal, JOURNAL_STREAM tells."""
+def logged(journal: bool) -> list[str]:
+    """Return the lines on standard error of a program for which JOURNAL_STREAM names this stream or another."""
     reading, writing = os.pipe()
     pipe = os.fstat(writing)
     stream = f"{pipe.st_dev}:{pipe.st_ino}" if journal else "1:1"
@@ -34,7 +36,7 @@ def logged(journal):
         return file.read().splitlines()
 
 
-def test_the_journal_gets_the_level_before_each_line():
+def test_each_line_in_the_journal_starts_with_its_priority() -> None:
     lines = logged(journal=True)
     assert lines[:4] == ["<6>listening", "<4>12 samples lost", "<3>device lost", "<3>not expected"]
     assert lines[4] == "<3>Traceback (most recent call last):"
@@ -42,6 +44,6 @@ def test_the_journal_gets_the_level_before_each_line():
     assert all(line.startswith("<3>") for line in lines[4:])
 
 
-def test_elsewhere_a_line_says_whose_it_is():
+def test_elsewhere_each_message_starts_with_the_name_of_the_program() -> None:
     lines = logged(journal=False)
     assert lines[:3] == ["birdedge: listening", "birdedge: 12 samples lost", "birdedge: device lost"]

@@ -1,4 +1,6 @@
-"""Memory that was freed is given back, whatever lies above it."""
+"""Freed memory returns to the system, even below blocks that are still in use."""
+
+from __future__ import annotations
 
 import platform
 import subprocess
@@ -8,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-# A long clip goes; then many come and go, and after each something small stays.
+# A large array is freed; then many come and go, with a small block kept after each.
 CLIPS = """
 import numpy as np
 from birdedge.edge.system.malloc import return_freed_memory
@@ -29,7 +31,7 @@ print(resident_bytes() - before)
 """
 
 
-def grown_bytes(call):
+def grown_bytes(call: str) -> int:
     code = CLIPS.format(call=call)
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
@@ -37,7 +39,7 @@ def grown_bytes(call):
     return int(done.stdout)
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc keeps it")
-def test_what_long_clips_took_is_given_back():
-    assert grown_bytes("") > 4e6  # else this test shows nothing
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc keeps freed memory")
+def test_the_memory_of_freed_clips_is_returned() -> None:
+    assert grown_bytes("") > 4e6  # otherwise this test shows nothing
     assert grown_bytes("return_freed_memory()") < 1e6

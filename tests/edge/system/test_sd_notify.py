@@ -1,9 +1,12 @@
-"""What systemd's side of the socket receives."""
+"""Notifications as systemd receives them."""
+
+from __future__ import annotations
 
 import os
 import socket
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,8 +16,8 @@ from birdedge.edge.system.sd_notify import Notifier
 
 
 @pytest.fixture
-def manager():
-    """A socket such as systemd's, and the folder it is in, whose name is short as a socket's must be."""
+def manager() -> Iterator[socket.socket]:
+    """A socket like that of systemd, at a path that is short enough for a socket."""
     with (
         tempfile.TemporaryDirectory(prefix="birdedge-") as folder,
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver,
@@ -24,8 +27,8 @@ def manager():
         yield receiver
 
 
-def received(manager):
-    """All messages that wait."""
+def received(manager: socket.socket) -> list[str]:
+    """Return all messages that wait in the socket."""
     messages = []
     while True:
         try:
@@ -34,11 +37,20 @@ def received(manager):
             return messages
 
 
-def notifier(manager, **environment):
-    return Notifier({"NOTIFY_SOCKET": manager.getsockname(), **environment})
+class Clock:
+    """A clock that a test sets."""
+
+    now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
 
 
-def test_each_state_is_a_message(manager):
+def notifier(manager: socket.socket, clock: Clock | None = None, **environment: str) -> Notifier:
+    return Notifier({"NOTIFY_SOCKET": manager.getsockname(), **environment}, clock or Clock())
+
+
+def test_each_state_is_a_message(manager: socket.socket) -> None:
     systemd = notifier(manager)
     systemd.ready()
     systemd.status("listening to USB Audio")
@@ -46,7 +58,7 @@ def test_each_state_is_a_message(manager):
     assert received(manager) == ["READY=1", "STATUS=listening to USB Audio", "STOPPING=1"]
 
 
-def test_reloading_says_when_on_the_clock_systemd_compares_with(manager):
+def test_reloading_has_the_time_of_the_clock_that_systemd_compares_with(manager: socket.socket) -> None:
     before_us = time.monotonic_ns() // 1000
     notifier(manager).reloading()
     reloading, monotonic = received(manager)[0].split("\n")
@@ -56,17 +68,17 @@ def test_reloading_says_when_on_the_clock_systemd_compares_with(manager):
     assert before_us <= int(value) <= time.monotonic_ns() // 1000
 
 
-def test_a_status_of_several_lines_says_nothing_else(manager):
+def test_a_status_of_several_lines_cannot_add_a_message(manager: socket.socket) -> None:
     notifier(manager).status("device lost\nSTOPPING=1\n")
     assert received(manager) == ["STATUS=device lost STOPPING=1"]
 
 
-def test_a_name_that_is_no_text_does_not_stop_the_daemon(manager):
+def test_a_name_that_is_not_unicode_is_sent_with_replacement_characters(manager: socket.socket) -> None:
     notifier(manager).status(os.fsdecode(b"listening to \xff"))
     assert received(manager) == ["STATUS=listening to ?"]
 
 
-def test_an_abstract_socket_is_found():
+def test_an_abstract_socket_is_found() -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
         receiver.bind("")  # the kernel chooses a free abstract name
         receiver.setblocking(False)
@@ -79,20 +91,26 @@ def test_an_abstract_socket_is_found():
     "environment",
     [{}, {"NOTIFY_SOCKET": ""}, {"NOTIFY_SOCKET": "/none/notify"}, {"NOTIFY_SOCKET": "/x" * 200}],
 )
-def test_without_a_socket_that_hears_it_nothing_happens(environment):
+def test_without_a_socket_that_listens_nothing_happens(environment: dict[str, str]) -> None:
     systemd = Notifier({"WATCHDOG_USEC": "1", **environment})
-    for call in (systemd.ready, systemd.reloading, systemd.alive, systemd.stopping):
-        assert call() is None
-    assert systemd.status("heard") is None
+    systemd.ready()
+    systemd.reloading()
+    systemd.alive()
+    systemd.stopping()
+    systemd.status("heard")
 
 
-def test_frames_feed_the_watchdog_every_third_of_its_interval(manager):
-    systemd = notifier(manager, WATCHDOG_USEC="1500000", WATCHDOG_PID=str(os.getpid()))
+def test_frames_feed_the_watchdog_every_third_of_its_interval(manager: socket.socket) -> None:
+    clock = Clock()
+    systemd = notifier(manager, clock, WATCHDOG_USEC="1500000", WATCHDOG_PID=str(os.getpid()))
     systemd.alive()
     systemd.alive()
     assert received(manager) == ["WATCHDOG=1"]
-    time.sleep(0.5)
-    assert received(manager) == []  # no frames, no message: time alone feeds nothing
+    clock.now_s += 0.4999
+    systemd.alive()
+    assert received(manager) == []
+    clock.now_s += 0.0001
+    assert received(manager) == []  # time alone feeds nothing
     systemd.alive()
     systemd.alive()
     assert received(manager) == ["WATCHDOG=1"]
@@ -109,12 +127,14 @@ def test_frames_feed_the_watchdog_every_third_of_its_interval(manager):
         {"WATCHDOG_USEC": "1000000", "WATCHDOG_PID": "me"},
     ],
 )
-def test_a_watchdog_that_does_not_watch_this_process_is_not_fed(manager, environment):
-    notifier(manager, **environment).alive()
+def test_a_watchdog_of_another_process_is_not_fed(
+    manager: socket.socket, environment: dict[str, str]
+) -> None:
+    Notifier({"NOTIFY_SOCKET": manager.getsockname(), **environment}).alive()
     assert received(manager) == []
 
 
-def test_a_manager_that_does_not_read_is_not_waited_for_and_is_fed_when_it_reads_again(manager):
+def test_a_full_socket_does_not_block_and_the_watchdog_is_fed_when_it_is_read(manager: socket.socket) -> None:
     systemd = notifier(manager, WATCHDOG_USEC="3600000000")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
         other.setblocking(False)

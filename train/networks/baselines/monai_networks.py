@@ -14,7 +14,7 @@ from birdedge.train.networks.baselines.offline import OfflineConfig
 def _networks() -> Any:
     try:
         import einops  # noqa: F401  (MONAI's transformers ask for it only when they are built)
-        import monai.networks.nets as nets
+        from monai.networks import nets
     except ImportError as error:
         raise ExtraMissingError(
             f"this recipe's network needs {error.name}, which is not installed: pip install 'birdedge[systems]'"

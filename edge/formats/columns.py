@@ -1,0 +1,28 @@
+"""The event columns that the text formats share, and how their values are written."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+EVENT_COLUMNS = {  # attribute of `Event`: decimals
+    "onset_s": 4,
+    "offset_s": 4,
+    "low_hz": 1,
+    "high_hz": 1,
+    "peak_hz": 1,
+    "score": 3,
+    "area_hz_s": 1,
+    "snr_db": 1,
+}
+
+
+def number_text(value: float, column: str) -> str:
+    """Return `value` with the decimals of `column`, or an empty string for NaN or infinity."""
+    return f"{value:z.{EVENT_COLUMNS[column]}f}" if math.isfinite(value) else ""
+
+
+def path_text(path: str | Path) -> str:
+    """Return an equivalent path that no spreadsheet takes for a formula."""
+    text = str(path)
+    return f"./{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

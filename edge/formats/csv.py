@@ -1,0 +1,32 @@
+"""Event tables as comma-separated values (RFC 4180, lines end in a line feed)."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from birdedge.edge.formats.columns import EVENT_COLUMNS, number_text, path_text
+
+if TYPE_CHECKING:  # an Event loads numpy, which reading a configuration does not need
+    from birdedge.edge.event import Event
+
+SUFFIX = ".csv"
+
+
+def header() -> str:
+    """Return the line of column names."""
+    return _line(("file", *EVENT_COLUMNS))
+
+
+def event_lines(event: Event, file: str | Path, _number: int) -> str:
+    """Return one event of the recording `file` as a line."""
+    return _line((path_text(file), *(number_text(getattr(event, name), name) for name in EVENT_COLUMNS)))
+
+
+def _line(cells: Iterable[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    return line.getvalue()

@@ -1,0 +1,82 @@
+"""Selection tables of Raven (Cornell Lab of Ornithology): tab-separated text, one selection per event."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from birdedge.edge.formats.columns import number_text, path_text
+
+if TYPE_CHECKING:  # an Event loads numpy, which reading a configuration does not need
+    from birdedge.edge.event import Event
+
+SUFFIX = ".selections.txt"
+COLUMNS = (
+    "Selection",
+    "View",
+    "Channel",
+    "Begin Time (s)",
+    "End Time (s)",
+    "Low Freq (Hz)",
+    "High Freq (Hz)",
+    "Begin Path",
+    "File Offset (s)",
+    "Score",
+    "Peak Freq (Hz)",
+    "SNR (dB)",
+    "Area (Hz s)",
+)
+HEADER = "\t".join(COLUMNS) + "\n"
+
+
+def event_lines(event: Event, file: str | Path, selection: int, file_begin_s: float = 0.0) -> str:
+    """Return one event as a line of the table.
+
+    Args:
+        event: The event; its times count from the start of `file`.
+        file: The recording. Raven finds the audio by an absolute path.
+        selection: Number of the selection, from 1.
+        file_begin_s: Start of `file` within a sequence of files, in seconds.
+    """
+    cells = (
+        str(selection),
+        "Spectrogram 1",
+        "1",
+        number_text(file_begin_s + event.onset_s, "onset_s"),
+        number_text(file_begin_s + event.offset_s, "offset_s"),
+        number_text(event.low_hz, "low_hz"),
+        number_text(event.high_hz, "high_hz"),
+        _cell(path_text(file)),
+        number_text(event.onset_s, "onset_s"),
+        number_text(event.score, "score"),
+        number_text(event.peak_hz, "peak_hz"),
+        number_text(event.snr_db, "snr_db"),
+        number_text(event.area_hz_s, "area_hz_s"),
+    )
+    return "\t".join(cells) + "\n"
+
+
+def sequence_lines(recordings: Iterable[tuple[str | Path, float, Iterable[Event]]]) -> Iterator[str]:
+    """Yield the header and lines of one table for a file sequence; nothing if there are no recordings.
+
+    Begin and End Time are cumulative over the sequence. Begin Path and File Offset locate each event in its file.
+
+    Args:
+        recordings: Path, duration in seconds and events of each file, in the order in which Raven opens them.
+    """
+    selection = 0
+    file_begin_s = 0.0
+    for index, (file, duration_s, events) in enumerate(recordings):
+        if index == 0:
+            yield HEADER
+        for event in events:
+            selection += 1
+            yield event_lines(event, file, selection, file_begin_s)
+        file_begin_s += duration_s
+
+
+def _cell(text: str) -> str:
+    """Return `text` without tabs and line breaks, which the format cannot quote."""
+    return "".join(" " if unicodedata.category(char) in ("Cc", "Zl", "Zp") else char for char in text)

@@ -1,0 +1,67 @@
+"""A network with random weights and batch norms, and its exported files."""
+
+from __future__ import annotations
+
+from functools import cache, partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from birdedge.edge.grid import Grid
+from birdedge.edge.models.settings import InputScaling
+from birdedge.export.equality import hard_sequences
+from birdedge.export.export import export
+from birdedge.export.graph import to_onnx
+from birdedge.train.networks.unet import UNet
+from birdedge.train.training.checkpoint import save_checkpoint
+from birdedge.train.training.recipe import Recipe
+from tests.support.exports import FACTS, INT8_SETTINGS, Graphs
+
+
+@pytest.fixture(scope="session")
+def network() -> UNet:
+    """No weight or bias is zero, so that no term of the computation is hidden."""
+    torch.manual_seed(4)
+    network = UNet()
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            assert module.running_mean is not None
+            assert module.running_var is not None
+            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+            torch.nn.init.normal_(module.bias, 0.0, 0.3)
+            module.running_mean.normal_(0.0, 0.2)
+            module.running_var.uniform_(0.5, 2.0)
+    torch.nn.init.normal_(network.place)
+    return network.eval()
+
+
+@pytest.fixture(scope="session")
+def checkpoint(network: UNet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("checkpoint") / "random.safetensors"
+    save_checkpoint(path, network.state_dict(), Recipe(), FACTS)
+    return path
+
+
+@pytest.fixture(scope="session")
+def sequences() -> list[NDArray[np.float32]]:
+    """Network input `[2, frames, bins]` of difficult audio."""
+    return hard_sequences(Grid(), InputScaling())
+
+
+@pytest.fixture(scope="session")
+def graph(network: UNet) -> Graphs:
+    """A function of frames per call and channels last that writes each graph once."""
+    return cache(partial(to_onnx, network))
+
+
+@pytest.fixture(scope="session")
+def exported(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one network in int8, in int8 with longer calls, in s8, and in fp32."""
+    folder = tmp_path_factory.mktemp("exported")
+    exported = export(checkpoint, folder / "mine.onnx", INT8_SETTINGS, progress=lambda _: None)
+    assert exported.speed is not None
+    assert exported.speed.times_faster > 0
+    return folder

@@ -1,0 +1,58 @@
+"""The command, run as a user does."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from birdedge.edge.models.model import Model
+
+ROOT = Path(__file__).parents[2]
+
+
+def birdedge(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "birdedge", *arguments],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_shipped_weights_are_exported_with_the_settings_of_the_options(tmp_path: Path) -> None:
+    weights = ROOT / "train" / "weights" / "birdedge-small.safetensors"
+    options = ("--frames", "32", "--min-score", "0.9", "--max-loss", "1", "--report", "report.md")
+    done = birdedge("export", weights, *options, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    card = Model(tmp_path / "birdedge-small.onnx").card
+    assert (card.name, card.precision, card.chunk_frames, card.events.min_score) == (
+        "birdedge-small",
+        "fp32",
+        32,
+        0.9,
+    )
+    assert "birdedge-small (fp32)" in done.stdout
+    assert (tmp_path / "report.md").read_text(encoding="utf-8").startswith("# birdedge-small\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("none.safetensors",), "Error: there is no checkpoint none.safetensors"),
+        (("none.safetensors", "--frames", "6"), "Error: frames per call is 6; give a multiple of 4"),
+    ],
+)
+def test_an_error_is_one_line_with_exit_code_1(
+    tmp_path: Path, options: tuple[str, ...], message: str
+) -> None:
+    done = birdedge("export", *options, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith(message)
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,18 @@
+"""Settings and facts of test exports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import onnx
+
+from birdedge.export.settings import ExportSettings
+
+Graphs = Callable[[int, bool], onnx.ModelProto]  # frames per call, channels last
+
+TRAINING_DATA = {"kind": "birds", "tier": "open", "source": "generator", "licence": "CC0", "files": 3}
+FACTS = {"threshold": 0.4, "training_data": [TRAINING_DATA]}
+# Random weights may lose any amount of IoU. Each further graph takes torch seconds to write.
+INT8_SETTINGS = ExportSettings(
+    quantize=True, frames=(16, 64), activations=("u8", "s8"), max_loss=1.0, compared_frames=()
+)
