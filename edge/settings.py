@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import types
 from dataclasses import MISSING, fields, is_dataclass
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from birdedge.edge.errors import SettingsError
 
@@ -46,7 +46,7 @@ def from_table(cls: type[T], table: dict[str, Any], where: str) -> T:
 def _converted(value: Any, hint: Any, where: str) -> Any:
     """Return `value` as the type `hint`, or raise SettingsError."""
     origin, arguments = get_origin(hint), get_args(hint)
-    if origin is types.UnionType:
+    if origin in (types.UnionType, Union):
         if value is None and type(None) in arguments:
             return None
         return _converted(value, next(a for a in arguments if a is not type(None)), where)
