@@ -107,7 +107,7 @@ def test_a_rate_out_of_range_is_refused(rate_hz):
 @pytest.mark.parametrize("channel", [-1, 2])
 def test_a_channel_that_is_not_there_is_refused(channel):
     with pytest.raises(
-        SettingsError, match=f"channel {channel} was asked for, but the input has 2: choose 0 to 1"
+        SettingsError, match=f"channel {channel} was given, but the input has 2: choose 0 to 1"
     ):
         StreamResampler(48_000, channels=2, channel=channel)
 
