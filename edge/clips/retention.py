@@ -12,28 +12,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from birdedge.edge.clips.file import remove_clip
-from birdedge.edge.errors import SettingsError
+from birdedge.edge.clips.folder import remove_clip
+from birdedge.edge.clips.settings import RetentionSettings
 
 NEWEST_S = 3600.0  # clips of the newest hour stay, whatever is set
 DAY_S = 86_400.0
-
-
-@dataclass(frozen=True)
-class RetentionSettings:
-    """How long clips stay, and how many."""
-
-    max_age_days: float = 0.0  # older clips are deleted; 0 for none
-    max_gb: float = 0.0  # that clips take together; 0 for all the disk has
-    min_free_mb: float = 1000.0  # kept free on the disk: above the floor where clips stop
-    first: str = "oldest"  # to go where there are too many: oldest, or lowest score
-
-    def __post_init__(self) -> None:
-        for name in ("max_age_days", "max_gb", "min_free_mb"):
-            if not getattr(self, name) >= 0:
-                raise SettingsError(f"{name} is {getattr(self, name)}; it must not be negative")
-        if self.first not in ("oldest", "lowest"):
-            raise SettingsError(f"first is {self.first!r}; it must be 'oldest' or 'lowest'")
 
 
 @dataclass(frozen=True)
@@ -96,7 +79,7 @@ class Retention:
                 total_bytes -= clip.size_bytes
                 yield clip
         rest = [clip for clip in old_first if clip.utc_s >= oldest_s]
-        if settings.first == "lowest":
+        if settings.delete_first == "lowest_score":
             rest.sort(key=lambda clip: clip.score)
         for clip in rest:
             too_many = 0 < settings.max_gb * 1e9 < total_bytes

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from birdedge.edge.clips.file import Clip
+from birdedge.edge.clips.clip import Clip
 from birdedge.edge.database.run_log import ClockReading, RunLog
 from birdedge.edge.errors import DiskError, OutputError
 from birdedge.edge.event import Event

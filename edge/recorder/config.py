@@ -10,8 +10,7 @@ from pathlib import Path
 
 import click
 
-from birdedge.edge.clips.retention import RetentionSettings
-from birdedge.edge.clips.settings import ClipSettings
+from birdedge.edge.clips.settings import ClipSettings, RetentionSettings
 from birdedge.edge.errors import SettingsError
 from birdedge.edge.models.names import DEFAULT_MODEL
 from birdedge.edge.recorder.schedule import ScheduleSettings

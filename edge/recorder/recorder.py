@@ -12,7 +12,9 @@ from pathlib import Path
 from birdedge.edge.audio.devices import input_devices
 from birdedge.edge.audio.microphone import Microphone
 from birdedge.edge.audio.sources import limited
-from birdedge.edge.clips.file import Clip, clips_in, read_clip
+from birdedge.edge.clips.clip import Clip
+from birdedge.edge.clips.fields import read_clip
+from birdedge.edge.clips.folder import clips_in
 from birdedge.edge.clips.retention import KeptClip, Retention
 from birdedge.edge.clips.writer import ClipWriter
 from birdedge.edge.database.run_log import ClockReading

@@ -25,9 +25,12 @@ import soundfile
 from numpy.typing import NDArray
 from PIL import Image
 
-from birdedge.edge.clips.cutter import ClipCutter, ClipSettings
-from birdedge.edge.clips.file import Clip, CutClip, clips_in, companions, read_clip
+from birdedge.edge.clips.clip import Clip, CutClip
+from birdedge.edge.clips.cutter import ClipCutter
+from birdedge.edge.clips.fields import read_clip
+from birdedge.edge.clips.folder import clips_in, companions
 from birdedge.edge.clips.history import AudioHistory
+from birdedge.edge.clips.settings import ClipSettings
 from birdedge.edge.clips.writer import MAX_WAITING, ClipWriter
 from birdedge.edge.errors import SampleError, SettingsError
 from birdedge.edge.event import Event
@@ -609,7 +612,7 @@ def test_a_disk_under_its_floor_takes_no_clip_and_says_why(tmp_path: Path, card:
     assert (writer.written, writer.failed) == (0, 1)
     assert writer.paused is not None
     assert writer.paused == writer.last_error
-    assert writer.paused.endswith("MB are to stay: make room, or lower min_free_mb")
+    assert writer.paused.endswith("MB must stay free: free disk space, or lower min_free_mb")
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
@@ -744,7 +747,8 @@ WRITES_FOR_EVER = """
     from pathlib import Path
     import numpy as np
     from birdedge.edge.clips.writer import ClipWriter
-    from birdedge.edge.clips.cutter import ClipCutter, ClipSettings
+    from birdedge.edge.clips.cutter import ClipCutter
+    from birdedge.edge.clips.settings import ClipSettings
     from birdedge.edge.models.model import Model
 
     kind, max_bytes = sys.argv[2], int(sys.argv[3])
@@ -867,7 +871,7 @@ def test_what_is_no_number_or_too_loud_is_silence_or_clipped() -> None:
 def test_sound_that_is_not_held_is_refused(first: int, samples: int) -> None:
     history = AudioHistory(10, 1)
     history.push(np.zeros((15, 1), np.float32))
-    with pytest.raises(SampleError, match="of a stream was asked for, 5 to 15 is held"):
+    with pytest.raises(SampleError, match="of a stream were requested and 5 to 15 are held"):
         history.cut(first, samples)
 
 
@@ -889,14 +893,14 @@ def test_a_block_of_another_shape_is_refused() -> None:
         ({"min_free_mb": float("nan")}, "min_free_mb is nan; it must not be negative"),
         (
             {"min_duration_s": 70.0},
-            "min_duration_s 70.0 and max_duration_s 30.0 must lie in 0.1..600 s, the first not above the second",
+            "min_duration_s 70.0 and max_duration_s 30.0 must be in 0.1..600 s, and min_duration_s at most max_duration_s",
         ),
         (
             {"before_s": 40.0, "after_s": 30.0},
             "before_s 40.0 and after_s 30.0 leave no room for an event in max_duration_s 30.0; "
             "make them shorter, or max_duration_s longer",
         ),
-        ({"everything_s": 3600.0}, "everything_s is 3600.0; it must lie in 1..600 s"),
+        ({"everything_s": 3600.0}, "everything_s is 3600.0; it must be in 1..600 s"),
     ],
 )
 def test_a_setting_out_of_range_is_one_sentence(changes: dict[str, float | str], sentence: str) -> None:

@@ -7,8 +7,7 @@ import tomllib
 
 import pytest
 
-from birdedge.edge.clips.retention import RetentionSettings
-from birdedge.edge.clips.settings import ClipSettings
+from birdedge.edge.clips.settings import ClipSettings, RetentionSettings
 from birdedge.edge.errors import OutputError, SettingsError
 from birdedge.edge.models.names import DEFAULT_MODEL
 from birdedge.edge.recorder.config import (
