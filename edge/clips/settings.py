@@ -35,7 +35,7 @@ class ClipSettings:
         _require_not_negative(self, "before_s", "after_s", "max_per_hour", "min_free_mb")
         if not 0.1 <= self.min_duration_s <= self.max_duration_s <= MAX_CLIP_S:
             raise SettingsError(
-                f"min_duration_s {self.min_duration_s} and max_duration_s {self.max_duration_s} must be in "
+                f"min_duration_s {self.min_duration_s} and max_duration_s {self.max_duration_s} must lie in "
                 f"0.1..{MAX_CLIP_S:.0f} s, and min_duration_s at most max_duration_s"
             )
         if not self.before_s + self.after_s <= self.max_duration_s:
@@ -44,7 +44,7 @@ class ClipSettings:
                 f"{self.max_duration_s}; make them shorter, or max_duration_s longer"
             )
         if not 1 <= self.everything_s <= MAX_CLIP_S:
-            raise SettingsError(f"everything_s is {self.everything_s}; it must be in 1..{MAX_CLIP_S:.0f} s")
+            raise SettingsError(f"everything_s is {self.everything_s}; it must lie in 1..{MAX_CLIP_S:.0f} s")
 
 
 @dataclass(frozen=True)

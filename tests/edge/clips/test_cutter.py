@@ -893,14 +893,14 @@ def test_a_block_of_another_shape_is_refused() -> None:
         ({"min_free_mb": float("nan")}, "min_free_mb is nan; it must not be negative"),
         (
             {"min_duration_s": 70.0},
-            "min_duration_s 70.0 and max_duration_s 30.0 must be in 0.1..600 s, and min_duration_s at most max_duration_s",
+            "min_duration_s 70.0 and max_duration_s 30.0 must lie in 0.1..600 s, and min_duration_s at most max_duration_s",
         ),
         (
             {"before_s": 40.0, "after_s": 30.0},
             "before_s 40.0 and after_s 30.0 leave no room for an event in max_duration_s 30.0; "
             "make them shorter, or max_duration_s longer",
         ),
-        ({"everything_s": 3600.0}, "everything_s is 3600.0; it must be in 1..600 s"),
+        ({"everything_s": 3600.0}, "everything_s is 3600.0; it must lie in 1..600 s"),
     ],
 )
 def test_a_setting_out_of_range_is_one_sentence(changes: dict[str, float | str], sentence: str) -> None:
