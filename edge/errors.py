@@ -1,9 +1,9 @@
-"""Every error birdedge raises on purpose.
+"""The exceptions that birdedge raises on purpose.
 
     BirdedgeError
     ├── AudioError
     │   ├── AudioFileMissingError   (FileNotFoundError)
-    │   ├── AudioFileError          (ValueError)   not audio, empty, damaged
+    │   ├── AudioFileError          (ValueError)   not audio, empty or damaged
     │   ├── SampleError             (ValueError)   NaN, infinite, wrong shape or rate
     │   └── DeviceError
     │       ├── PortAudioMissingError (ImportError)
@@ -11,42 +11,42 @@
     │       └── DeviceLostError       (OSError)
     ├── ModelError
     │   ├── ModelMissingError       (FileNotFoundError)
-    │   └── ModelFileError          (ValueError)   not ONNX, no card, contradicts its graph
-    ├── SettingsError               (ValueError)   unknown key, value out of range
-    ├── OutputError                 (OSError)      cannot be written
-    │   ├── DiskError                              not now, as on a full disk: it may be well again
+    │   └── ModelFileError          (ValueError)   not ONNX, no card, or card and graph disagree
+    ├── SettingsError               (ValueError)   unknown key or value out of range
+    ├── OutputError                 (OSError)      a result cannot be written
+    │   ├── DiskError                              a retry may succeed, for example after a full disk
     │   └── StoreError                             the recorder's database
-    ├── ServiceError                (RuntimeError) systemd cannot be asked, or the unit not installed or removed
+    ├── ServiceError                (RuntimeError) systemd
     ├── DataError                   (ValueError)   training or evaluation data
     └── ExtraMissingError           (ImportError)  pip install 'birdedge[...]'
 
-Each carries one sentence: what was given, what is allowed, what to do. The command
-line prints that sentence and exits 1.
+Each message says what was given, what is allowed and what to do. The command line prints the message and
+exits with code 1.
 """
 
 
 class BirdedgeError(Exception):
-    """Base of every error birdedge raises on purpose."""
+    """The base of all exceptions that birdedge raises on purpose."""
 
 
 class AudioError(BirdedgeError):
-    """Sound that cannot be used."""
+    """Audio cannot be used."""
 
 
 class AudioFileMissingError(AudioError, FileNotFoundError):
-    """An audio file that is not there."""
+    """An audio file does not exist."""
 
 
 class AudioFileError(AudioError, ValueError):
-    """A file that is there but holds no usable sound."""
+    """A file exists but holds no usable audio."""
 
 
 class SampleError(AudioError, ValueError):
-    """Samples that are not finite, or not of the stated shape or rate."""
+    """Samples are not finite, or have the wrong shape or sample rate."""
 
 
 class DeviceError(AudioError):
-    """A microphone that cannot be used."""
+    """A microphone cannot be used."""
 
 
 class PortAudioMissingError(DeviceError, ImportError):
@@ -54,48 +54,48 @@ class PortAudioMissingError(DeviceError, ImportError):
 
 
 class DeviceNotFoundError(DeviceError, LookupError):
-    """No input device, or none of that name."""
+    """No input device matches the given name, or there is none at all."""
 
 
 class DeviceLostError(DeviceError, OSError):
-    """An input device that was there and stopped delivering."""
+    """An open input device stopped delivering samples."""
 
 
 class ModelError(BirdedgeError):
-    """A model file that cannot be used."""
+    """A model cannot be used."""
 
 
 class ModelMissingError(ModelError, FileNotFoundError):
-    """A model file that is not there."""
+    """A model file does not exist."""
 
 
 class ModelFileError(ModelError, ValueError):
-    """A file that is not a birdedge model, or one that contradicts itself."""
+    """A file is not a birdedge model, or its card and graph disagree."""
 
 
 class SettingsError(BirdedgeError, ValueError):
-    """A setting with an unknown name or a value that is not allowed."""
+    """A setting has an unknown name or a value that is not allowed."""
 
 
 class OutputError(BirdedgeError, OSError):
-    """A result that cannot be written."""
+    """A result cannot be written."""
 
 
 class DiskError(OutputError):
-    """A result that cannot be written now: the disk is full, read-only or fails, and may be well again."""
+    """A disk is full, read-only or failing; a retry may succeed."""
 
 
 class StoreError(OutputError):
-    """A recorder's database that cannot be opened or written."""
+    """The recorder's database cannot be opened or written."""
 
 
 class ServiceError(BirdedgeError, RuntimeError):
-    """A service that cannot be installed, asked or removed."""
+    """The systemd service cannot be installed, queried or removed."""
 
 
 class DataError(BirdedgeError, ValueError):
-    """Training or evaluation data that is missing or malformed."""
+    """Training or evaluation data is missing or malformed."""
 
 
 class ExtraMissingError(BirdedgeError, ImportError):
-    """A part of birdedge whose packages are not installed."""
+    """The packages of an optional part are not installed."""

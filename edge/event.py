@@ -10,19 +10,19 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class Event:
-    """One bird sound in time and frequency.
+    """A bird sound, bounded in time and frequency.
 
-    Times are seconds from the start of the stream, derived from sample counts, never read off a clock.
+    Times are seconds from the start of the stream. They are derived from sample counts, never read from a clock.
     """
 
     onset_s: float
     offset_s: float
     low_hz: float
     high_hz: float
-    peak_hz: float  # centre of the loudest bin inside the mask
-    score: float  # mean probability over the bins of the mask, 0..1
-    area_hz_s: float  # how much of the time-frequency plane the mask covers
-    snr_db: float  # mean level inside the mask over the background of its bins
+    peak_hz: float  # centre of the loudest bin in the region
+    score: float  # mean probability over the region, 0..1
+    area_hz_s: float  # area of the region in the time-frequency plane
+    snr_db: float  # mean level in the region above the noise floor of its bins
     first_frame: int  # frame of mask[0]
     first_bin: int  # bin of mask[:, 0]
     mask: NDArray[np.uint8]  # [frames, bins], round(255 * probability), 0 outside the region

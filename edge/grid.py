@@ -7,13 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Grid:
-    """The time-frequency grid on which spectrogram, mask and events lie."""
+    """The times and frequencies of spectrogram frames and bins.
+
+    Frame t covers the samples `[t * hop, t * hop + n_fft)`. Column b of a spectrogram or mask is FFT bin b + 1.
+    """
 
     sample_rate_hz: int = 32000
     n_fft: int = 512
-    hop: int = 256
+    hop: int = 256  # samples between frames
     bins: int = 256  # FFT bins 1..bins; bin 0 (DC) is left out
-    magnitude_floor: float = 1e-5  # added to |STFT| of full-scale-1 samples; 20 dB under 16-bit dither
+    magnitude_floor: float = 1e-5  # added to |STFT| of full-scale-1 samples; 20 dB below 16-bit dither
 
     @property
     def hop_s(self) -> float:
@@ -36,7 +39,7 @@ class Grid:
         return self.bin_hz
 
     def frames(self, samples: int) -> int:
-        """How many frames a stream of so many samples gives, the flushed tail included."""
+        """Return the number of frames of a stream of `samples` samples, including the padded last one."""
         if samples == 0:
             return 0
         return 1 + -(-max(samples - self.n_fft, 0) // self.hop)

@@ -12,7 +12,11 @@ from birdedge.edge.errors import DataError
 
 @dataclass(frozen=True, eq=False)
 class Mask:
-    """A mask file in memory; see `MaskFile` for what its fields mean."""
+    """The mask of a recording, with its time and frequency axes.
+
+    Frame t is centred `first_frame_s + t * hop_s` seconds after the start of the recording, and bin b at
+    `low_hz + b * bin_hz` hertz. A bin belongs to a bird if its probability reaches `threshold`.
+    """
 
     mask: NDArray[np.uint8]  # [frames, bins], round(255 * probability)
     hop_s: float
@@ -23,7 +27,7 @@ class Mask:
 
 
 def mask_bytes(probability: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Probabilities as bytes: round(255 * probability), halves to the even byte; same shape.
+    """Return `round(255 * probability)` as bytes of the same shape; halves round to even.
 
     Raises:
         DataError: A value is NaN or outside 0..1.

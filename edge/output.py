@@ -1,4 +1,4 @@
-"""What the pipeline gives for each push."""
+"""The output of the pipeline for one push."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Float32 = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Sound:
-    """A piece of a source, and how much was lost after it."""
+    """A piece of denoised audio, followed by a gap of `lost_samples`."""
 
     samples: Float32  # [samples, channels]
     sample_rate_hz: int
@@ -23,9 +23,9 @@ class Sound:
 
 @dataclass(frozen=True, eq=False)
 class PipelineOutput:
-    """What one push gave: consecutive frames of the stream, and the events that closed."""
+    """Consecutive frames of the stream, and the events that closed within them."""
 
     mask: NDArray[np.uint8]  # [frames, bins], round(255 * probability)
     level: Float32  # [frames, bins], natural logarithm of magnitude
     events: list[Event]
-    denoised: Sound | None = None  # the bird alone, which is late by the mask; None where nobody asked for it
+    denoised: Sound | None = None  # delayed as the mask is; None if denoising is off

@@ -1,11 +1,11 @@
-"""Settings from plain tables (TOML, JSON): frozen dataclasses, checked key by key."""
+"""Frozen dataclasses from plain tables (TOML, JSON), checked key by key."""
 
 from __future__ import annotations
 
 import difflib
 import types
 from dataclasses import MISSING, fields, is_dataclass
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from birdedge.edge.errors import SettingsError
 
@@ -13,51 +13,69 @@ T = TypeVar("T")
 
 
 def from_table(cls: type[T], table: dict[str, Any], where: str) -> T:
-    """An instance of the dataclass `cls` from `table`; `where` names the table in errors.
+    """Return an instance of the dataclass `cls` with the values of `table`.
 
-    Raises: SettingsError for an unknown key (naming the nearest valid one), a missing key, or a value of the
-    wrong kind.
+    Fields may be int, float, bool, str, dict, a `Literal`, a tuple of these, another dataclass, or one of these
+    or None. An int is accepted for a float.
+
+    Args:
+        cls: The dataclass.
+        table: Its values by field name; a nested dataclass is a nested table.
+        where: The name of the table in error messages.
+
+    Raises:
+        SettingsError: A key is unknown (the message names the nearest valid key) or missing, or a value has the
+            wrong type or is not allowed.
     """
     assert is_dataclass(cls)
     if not isinstance(table, dict):
         raise SettingsError(f"{where} must be a table, not {table!r}")
-    kinds = get_type_hints(cls)
+    hints = get_type_hints(cls)
     for key in table:
-        if key not in kinds:
-            near = difflib.get_close_matches(key, kinds, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"valid keys are {', '.join(kinds)}"
+        if key not in hints:
+            near = difflib.get_close_matches(key, hints, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"valid keys are {', '.join(hints)}"
             raise SettingsError(f"{where} has the unknown key {key!r}; {hint}")
     required = [f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING]
     missing = [key for key in required if key not in table]
     if missing:
         raise SettingsError(f"{where} lacks {', '.join(missing)}")
-    return cls(**{key: _checked(value, kinds[key], f"{where}: {key}") for key, value in table.items()})
+    return cls(**{key: _converted(value, hints[key], f"{where}: {key}") for key, value in table.items()})
 
 
-def _checked(value: Any, kind: Any, where: str) -> Any:
-    """`value` as `kind`: int, float, bool, str, tuple, dict, a dataclass, or one of these or None."""
-    if get_origin(kind) is types.UnionType:
-        options = get_args(kind)
-        if value is None and type(None) in options:
+def _converted(value: Any, hint: Any, where: str) -> Any:
+    """Return `value` as the type `hint`, or raise SettingsError."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (types.UnionType, Union):
+        if value is None and type(None) in arguments:
             return None
-        return _checked(value, next(o for o in options if o is not type(None)), where)
-    if get_origin(kind) is tuple and isinstance(value, list | tuple):
-        items = get_args(kind)
-        if items[-1] is Ellipsis:
-            items = items[:1] * len(value)
-        elif len(items) != len(value):
-            raise SettingsError(f"{where} needs {len(items)} values, not {len(value)}")
-        return tuple(_checked(v, item, where) for v, item in zip(value, items, strict=True))
-    if get_origin(kind) is dict and isinstance(value, dict):
-        return value
-    if is_dataclass(kind) and isinstance(value, dict):
-        return from_table(kind, value, where)  # type: ignore[arg-type]
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return _converted(value, next(a for a in arguments if a is not type(None)), where)
+    if origin is tuple and isinstance(value, list | tuple):
+        return _converted_items(value, arguments, where)
+    if is_dataclass(hint) and isinstance(value, dict):
+        return from_table(hint, value, where)  # type: ignore[arg-type]
+    if hint is float and type(value) is int:
         return float(value)
-    if not isinstance(kind, type):
-        wanted = str(kind)
-    elif isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
-        return value
+    if origin is Literal:
+        valid = (type(value), value) in [
+            (type(a), a) for a in arguments
+        ]  # True == 1, but is not allowed for it
+        allowed = f"one of {', '.join(map(str, arguments))}"
     else:
-        wanted = kind.__name__
-    raise SettingsError(f"{where} is {value!r}; it must be {wanted}")
+        wanted = origin or hint
+        valid = isinstance(value, wanted) and not (isinstance(value, bool) and wanted is not bool)
+        allowed = hint.__name__ if isinstance(hint, type) else str(hint)
+    if not valid:
+        raise SettingsError(f"{where} is {value!r}; it must be {allowed}")
+    return value
+
+
+def _converted_items(
+    values: list[Any] | tuple[Any, ...], hints: tuple[Any, ...], where: str
+) -> tuple[Any, ...]:
+    """Return `values` as a tuple whose items have the types `hints`."""
+    if hints[-1] is Ellipsis:
+        hints = hints[:1] * len(values)
+    elif len(hints) != len(values):
+        raise SettingsError(f"{where} needs {len(hints)} values, not {len(values)}")
+    return tuple(_converted(value, hint, where) for value, hint in zip(values, hints, strict=True))

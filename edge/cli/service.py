@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from birdedge.edge.recorder import systemd_service as systemd
+from birdedge.edge.recorder.systemd_unit import CONFIG, DATA_DIR, UNIT, unit_text
 from birdedge.edge.system.stdout import print_line
 
 unit_dir_option = click.option(
@@ -34,7 +35,7 @@ def service() -> None:
 @click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
-    default=systemd.CONFIG,
+    default=CONFIG,
     show_default=True,
     help="The configuration, in TOML; made if it is not there.",
 )
@@ -42,7 +43,7 @@ def service() -> None:
     "--out",
     "data_dir",
     type=click.Path(path_type=Path, file_okay=False),
-    default=systemd.DATA_DIR,
+    default=DATA_DIR,
     show_default=True,
     help="The folder for what is heard, the only one that the service may write.",
 )
@@ -69,11 +70,11 @@ def install(
     # Not resolve(): a link may be how the path stays the same when what it leads to is replaced.
     paths = ((executable or _this_executable()).absolute(), config.absolute(), data_dir.absolute())
     if only_print:
-        print_line(systemd.unit_text(*paths, user).rstrip("\n"))
+        print_line(unit_text(*paths, user).rstrip("\n"))
         return
     systemd.install(*paths, user, unit_dir)
-    print_line(f"{systemd.UNIT}: listens as user {user}, writes to {paths[2]}")
-    print_line(f"to follow it: journalctl -fu {systemd.UNIT}")
+    print_line(f"{UNIT}: listens as user {user}, writes to {paths[2]}")
+    print_line(f"to follow it: journalctl -fu {UNIT}")
     print_line(f"to read what it writes without sudo: sudo usermod -aG {user} NAME")
 
 
@@ -100,7 +101,7 @@ def remove(unit_dir: Path) -> None:
       sudo birdedge service remove
     """
     data_dir = systemd.remove(unit_dir)
-    print_line(f"{systemd.UNIT}: removed; the data stay in {data_dir}")
+    print_line(f"{UNIT}: removed; the data stay in {data_dir}")
 
 
 def _this_executable() -> Path:

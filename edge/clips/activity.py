@@ -1,4 +1,4 @@
-"""Since when sound has been going on that may still become an event."""
+"""Activity in the mask that may still become an event."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 
 
 class ActivityTracker:
-    """Runs of mask frames in which some bin is set, pauses up to `gap_frames` bridged as events bridge them.
+    """A tracker of runs of mask frames in which any bin is set, with pauses up to `gap_frames` bridged.
 
-    An event lies within one run; so none that is still open began before the run did.
+    The event tracker bridges pauses in the same way, so an event lies within one run, and an open event cannot have
+    started before the current run.
 
     Args:
-        threshold: byte from which a bin is set.
-        gap_frames: longest pause within a run.
+        threshold: The mask byte from which a bin is set.
+        gap_frames: The longest pause within a run.
     """
 
     def __init__(self, threshold: int, gap_frames: int) -> None:
@@ -24,7 +25,7 @@ class ActivityTracker:
         self._runs: deque[tuple[int, int]] = deque()  # [start, stop)
 
     def push(self, mask: NDArray[np.uint8]) -> None:
-        """Take the next frames `[frames, bins]`."""
+        """Append mask frames `[frames, bins]`."""
         active = np.flatnonzero((mask >= self._threshold).any(axis=1)) + self._frames
         for frame in active.tolist():
             near = self._runs and frame - self._runs[-1][1] <= self._gap_frames
@@ -33,7 +34,10 @@ class ActivityTracker:
         self._frames += len(mask)
 
     def since(self, frame: int) -> int:
-        """Where the run at that frame began, or the frame itself where there is none; asked in rising order."""
+        """Return the first frame of the run at `frame`, or `frame` itself if there is none.
+
+        Frames must be queried in ascending order.
+        """
         while self._runs and self._runs[0][1] + self._gap_frames < frame:
             self._runs.popleft()
         return min(frame, self._runs[0][0]) if self._runs else frame

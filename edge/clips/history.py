@@ -1,4 +1,4 @@
-"""The last seconds of a stream, kept so that a clip can begin before its event was known."""
+"""The latest rows of a stream, so that a clip can start before its event is detected."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ Int16 = NDArray[np.int16]
 
 
 class History:
-    """A preallocated ring of the latest rows of a stream, found by their number since its beginning.
+    """A preallocated ring of the latest rows of a stream, addressed by their number since its start.
+
+    Args:
+        capacity: Rows that are held.
+        width: Values per row.
+        dtype: Type of the values.
 
     Attributes:
-        first: the oldest row that is held.
-        end: rows until now, those skipped included.
+        end: Rows pushed or skipped so far.
     """
 
     def __init__(self, capacity: int, width: int, dtype: type[np.generic]) -> None:
@@ -27,30 +31,30 @@ class History:
 
     @property
     def first(self) -> int:
-        """The oldest row that is held."""
+        """Number of the oldest row that is held."""
         return max(0, self.end - len(self._rows))
 
     def push(self, rows: NDArray[Any]) -> None:
-        """Copy rows `[n, width]` over the oldest."""
+        """Append a copy of rows `[n, width]`, overwriting the oldest."""
         self.end += len(rows)
         self._put(rows[-len(self._rows) :])
 
     def skip(self, count: int) -> None:
-        """So many rows of zeros."""
+        """Append `count` rows of zeros."""
         self.end += count
         silence = np.zeros((1, 1), self._rows.dtype)
         self._put(np.broadcast_to(silence, (min(count, len(self._rows)), self._rows.shape[1])))
 
     def cut(self, first: int, count: int) -> NDArray[Any]:
-        """A copy of the rows `[first, first + count)`.
+        """Return a copy of the rows `[first, first + count)`.
 
         Raises:
-            SampleError: some of them are no longer held, or not yet there.
+            SampleError: Some of them are no longer held, or not pushed yet.
         """
         if count < 0 or not self.first <= first <= first + count <= self.end:
             raise SampleError(
-                f"{first} to {first + count} of a stream was asked for, {self.first} to {self.end} is held: "
-                "ask for less, or keep more"
+                f"rows {first} to {first + count} of a stream were requested and {self.first} to {self.end} are held: "
+                "request fewer, or hold more"
             )
         start = first % len(self._rows)
         head = self._rows[start : start + count]
@@ -64,35 +68,35 @@ class History:
 
 
 class AudioHistory:
-    """The last sound as it came from the microphone, in 16 bits; what 16 bits recorded comes back bit for bit.
+    """The latest audio of a source in 16 bits; audio recorded with 16 bits is kept bit for bit.
 
-    Positions are samples since the stream's beginning, gaps included; where a gap was is silence.
+    Positions are samples since the start of the stream, including gaps. Gaps are silence.
 
     Args:
-        capacity_samples: samples a channel that are held.
-        channels: values a sample.
+        capacity_samples: Samples per channel that are held.
+        channels: Channels of the source.
     """
 
     def __init__(self, capacity_samples: int, channels: int) -> None:
         self.channels = channels
-        self._sound = History(capacity_samples, channels, np.int16)
+        self._audio = History(capacity_samples, channels, np.int16)
         self._gaps: deque[tuple[int, int]] = deque()  # [start, stop)
 
     @property
     def first(self) -> int:
-        """The oldest sample that is held."""
-        return self._sound.first
+        """Number of the oldest sample that is held."""
+        return self._audio.first
 
     @property
     def end(self) -> int:
-        """Samples until now."""
-        return self._sound.end
+        """Samples so far, including gaps."""
+        return self._audio.end
 
     def push(self, block: NDArray[np.float32]) -> None:
-        """Take a block `[samples, channels]` of -1..1; what lies beyond is clipped, what is no number is silence.
+        """Append a block `[samples, channels]` of values in -1..1; values outside are clipped, NaN becomes 0.
 
         Raises:
-            SampleError: the block has another shape.
+            SampleError: The block has the wrong shape.
         """
         if block.ndim != 2 or block.shape[1] != self.channels:
             raise SampleError(f"a block of shape {block.shape} was given: use [samples, {self.channels}]")
@@ -100,25 +104,25 @@ class AudioHistory:
         scaled = np.minimum(np.maximum(scaled, np.float32(-32768)), np.float32(32767))
         if np.isnan(scaled.sum()):
             scaled[np.isnan(scaled)] = 0
-        self._sound.push(scaled.astype(np.int16))
+        self._audio.push(scaled.astype(np.int16))
 
     def gap(self, samples: int) -> None:
-        """So many samples were lost."""
+        """Append a gap of `samples` lost samples."""
         self._gaps.append((self.end, self.end + samples))
-        self._sound.skip(samples)
+        self._audio.skip(samples)
         while self._gaps and self._gaps[0][1] <= self.first:
             self._gaps.popleft()
 
     def cut(self, first_sample: int, samples: int) -> Int16:
-        """A copy of that sound, `[samples, channels]`.
+        """Return a copy of the given samples, `[samples, channels]`.
 
         Raises:
-            SampleError: some of it is no longer held, or not yet heard.
+            SampleError: Some of them are no longer held, or not pushed yet.
         """
-        return self._sound.cut(first_sample, samples)
+        return self._audio.cut(first_sample, samples)
 
     def lost(self, first_sample: int, samples: int) -> int:
-        """How many of those samples were lost."""
+        """Return how many of the given samples were lost."""
         end = first_sample + samples
         return sum(
             max(0, min(stop, end) - max(start, first_sample)) for start, stop in self._gaps if start < end

@@ -13,31 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from birdedge.edge.clips.file import remove_clip
-from birdedge.edge.errors import OutputError, SettingsError
+from birdedge.edge.clips.folder import remove_clip
+from birdedge.edge.clips.settings import RetentionSettings
+from birdedge.edge.errors import OutputError
 
 NEWEST_S = 3600.0  # clips of the newest hour stay, whatever is set
 DAY_S = 86_400.0
-DELETE_FIRST = ("oldest", "lowest_score")
-
-
-@dataclass(frozen=True)
-class RetentionSettings:
-    """How long clips stay, and how many."""
-
-    max_age_days: float = 0.0  # older clips are deleted; 0: never
-    max_gb: float = 0.0  # of all clips together; 0: no limit
-    min_free_mb: float = 1000.0  # kept free on the disk, above the limit where clips are no longer written
-    delete_first: Literal["oldest", "lowest_score"] = "oldest"  # where there are too many
-
-    def __post_init__(self) -> None:
-        for name in ("max_age_days", "max_gb", "min_free_mb"):
-            if not getattr(self, name) >= 0:
-                raise SettingsError(f"{name} is {getattr(self, name)}; it must not be negative")
-        if self.delete_first not in DELETE_FIRST:
-            raise SettingsError(
-                f"delete_first is {self.delete_first!r}; it must be one of {', '.join(DELETE_FIRST)}"
-            )
 
 
 @dataclass(frozen=True)

@@ -1,49 +1,72 @@
-"""The recorder's settings for clips."""
+"""Settings of clips: which audio is kept, in which form, and for how long."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from birdedge.edge.errors import SettingsError
 
-MAX_S = 600.0  # clips are held in memory until they are written
+MAX_CLIP_S = 600.0  # clips are held in memory until they are written
 
 
 @dataclass(frozen=True)
 class ClipSettings:
-    """Which clips are kept, and as what."""
+    """Which audio becomes a clip, and which files a clip has.
 
-    keep: str = "events"  # events, everything or none
-    format: str = "flac"  # flac or wav, 16 bits
-    before_s: float = 3.0  # sound before an event's onset
-    after_s: float = 3.0  # and after its offset
-    min_duration_s: float = 3.0  # a shorter clip is given more sound
-    max_duration_s: float = 30.0  # a longer one becomes several, one after another
-    max_per_hour: int = 0  # clips of events begun within any hour; 0 for no cap
-    denoised: bool = False  # beside the clip the bird alone
-    mask: bool = False  # beside it its mask file
-    picture: bool = False  # beside it its picture
-    everything_s: float = 60.0  # length of the files where everything is kept
-    min_free_mb: float = 500.0  # space that clips leave free on the disk
+    Raises:
+        SettingsError: A value is out of range.
+    """
+
+    keep: Literal["events", "everything", "none"] = "events"
+    format: Literal["flac", "wav"] = "flac"  # 16 bits
+    before_s: float = 3.0  # audio before the onset of an event
+    after_s: float = 3.0  # audio after the offset of an event
+    min_duration_s: float = 3.0  # shorter clips get more audio before and after
+    max_duration_s: float = 30.0  # longer clips are divided into consecutive clips
+    max_per_hour: int = 0  # limit on the clips of events in any hour; 0: no limit
+    denoised: bool = False  # also write the denoised audio
+    mask: bool = False  # also write the mask (.npz)
+    picture: bool = False  # also write a spectrogram picture (.png)
+    everything_s: float = 60.0  # length of the files with keep = "everything"
+    min_free_mb: float = 500.0  # no clip is written that would leave less free disk space
 
     def __post_init__(self) -> None:
-        for name, allowed in (("keep", ("events", "everything", "none")), ("format", ("flac", "wav"))):
-            if getattr(self, name) not in allowed:
-                raise SettingsError(
-                    f"{name} is {getattr(self, name)!r}; it must be one of {', '.join(allowed)}"
-                )
-        for name in ("before_s", "after_s", "max_per_hour", "min_free_mb"):
-            if not getattr(self, name) >= 0:
-                raise SettingsError(f"{name} is {getattr(self, name)}; it must not be negative")
-        if not 0.1 <= self.min_duration_s <= self.max_duration_s <= MAX_S:
+        _require_not_negative(self, "before_s", "after_s", "max_per_hour", "min_free_mb")
+        if not 0.1 <= self.min_duration_s <= self.max_duration_s <= MAX_CLIP_S:
             raise SettingsError(
                 f"min_duration_s {self.min_duration_s} and max_duration_s {self.max_duration_s} must lie in "
-                f"0.1..{MAX_S:.0f} s, the first not above the second"
+                f"0.1..{MAX_CLIP_S:.0f} s, and min_duration_s at most max_duration_s"
             )
         if not self.before_s + self.after_s <= self.max_duration_s:
             raise SettingsError(
                 f"before_s {self.before_s} and after_s {self.after_s} leave no room for an event in max_duration_s "
                 f"{self.max_duration_s}; make them shorter, or max_duration_s longer"
             )
-        if not 1 <= self.everything_s <= MAX_S:
-            raise SettingsError(f"everything_s is {self.everything_s}; it must lie in 1..{MAX_S:.0f} s")
+        if not 1 <= self.everything_s <= MAX_CLIP_S:
+            raise SettingsError(f"everything_s is {self.everything_s}; it must lie in 1..{MAX_CLIP_S:.0f} s")
+
+
+@dataclass(frozen=True)
+class RetentionSettings:
+    """When clips are deleted, and which ones first.
+
+    Raises:
+        SettingsError: A value is negative.
+    """
+
+    max_age_days: float = 0.0  # older clips are deleted; 0: no limit
+    max_gb: float = 0.0  # limit on the size of all clips; 0: no limit
+    min_free_mb: float = 1000.0  # clips are deleted until this much disk space is free
+    delete_first: Literal["oldest", "lowest_score"] = (
+        "oldest"  # which clips go to meet the two limits on size
+    )
+
+    def __post_init__(self) -> None:
+        _require_not_negative(self, "max_age_days", "max_gb", "min_free_mb")
+
+
+def _require_not_negative(settings: object, *names: str) -> None:
+    for name in names:
+        if not getattr(settings, name) >= 0:  # true for NaN as well
+            raise SettingsError(f"{name} is {getattr(settings, name)}; it must not be negative")

@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from birdedge.edge.clips.file import Clip, CutClip, remove_unfinished, write_clip
+from birdedge.edge.clips.clip import Clip, CutClip
+from birdedge.edge.clips.file import write_clip
+from birdedge.edge.clips.folder import remove_unfinished
 from birdedge.edge.clips.settings import ClipSettings
 
 MAX_WAITING = 4  # clips in memory: one minute at 48 kHz is 6 MB

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 from birdedge.edge.formats import audacity, csv, jsonl, raven
 
 if TYPE_CHECKING:  # an Event loads numpy, which reading a configuration does not need
     from birdedge.edge.event import Event
+
+TableName = Literal["raven", "audacity", "csv", "jsonl"]
+TABLE_NAMES: tuple[TableName, ...] = get_args(TableName)
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class TableFormat:
     event_lines: Callable[[Event, str | Path, int], str]  # event, recording, number of the event from 1
 
 
-FORMATS = {
+FORMATS: dict[TableName, TableFormat] = {
     "raven": TableFormat(raven.SUFFIX, raven.HEADER, raven.event_lines),
     "audacity": TableFormat(audacity.SUFFIX, "", audacity.event_lines),
     "csv": TableFormat(csv.SUFFIX, csv.header(), csv.event_lines),

@@ -1,10 +1,16 @@
-"""From mask frames to sound events, frame by frame.
+"""Streaming detection of sound events: connected regions of the mask.
 
-In each frame the bins at or above `low_threshold` form runs. A run joins every open region that has a run
-within `gap_s` before it and `gap_hz` beside it; regions that meet become one. A region that finds nothing for
-longer than `gap_s` closes, and is an event if its highest probability reached `high_threshold`, its mean
-probability (the event's score) reached what its area needs, and it is neither too short nor too small. Nothing
-depends on how the frames were divided into pushes.
+This is connected-component labelling in one pass (Rosenfeld and Pfaltz 1966, doi:10.1145/321356.321357) with
+hysteresis thresholds (Canny 1986, doi:10.1109/TPAMI.1986.4767851):
+
+1. In each frame, the bins with probability >= `low_threshold` form runs. Holes up to `gap_hz` are bridged.
+2. A run joins every open region with a run at most `gap_s` earlier and `gap_hz` away. Regions that meet are merged.
+3. A region closes when it has had no run for longer than `gap_s`, or has lasted `max_duration_s`.
+4. A closed region is an event if its maximum probability is at least `high_threshold`, its mean probability (the score
+   of the event) is at least `min_score_of(area)`, and its duration and area reach their minima.
+
+With both gaps 0 the regions are the 8-connected components of the mask. Frames are processed one by one, so every
+division of the stream into pushes gives the same events.
 """
 
 from __future__ import annotations
@@ -26,28 +32,35 @@ NEPER_DB = 20.0 / np.log(10.0)
 
 
 class _Run(NamedTuple):
-    """Neighbouring bins `[low, high)` of one frame, holes up to the gap among them."""
+    """Adjacent bins `[low, high)` of one frame, including bridged holes."""
 
     frame: int
     low: int
     high: int
     mask: Bytes  # 0 in the holes
     level: Float32
-    above: Float32  # level less floor
+    above: Float32  # level minus floor
 
 
 @dataclass(eq=False)
 class _Region:
+    """An open region: its runs, and the frames of its first and last run."""
+
     first_frame: int
     last_frame: int
     runs: list[_Run]
 
 
 class EventTracker:
-    """Push mask frames with their levels, get the events that closed.
+    """A streaming tracker of the regions of a mask.
 
-    Shape: `push(mask uint8 [frames, bins], level [frames, bins], floor [frames, bins])`; level and floor are
-    natural logarithms of magnitude. `first_frame` is the index of the first frame pushed.
+    Shape: `push(mask uint8 [frames, bins], level [frames, bins], floor [frames, bins]) -> events`; level and floor are
+    natural logarithms of magnitude.
+
+    Args:
+        settings: The thresholds and limits of events.
+        grid: The grid of the frames.
+        first_frame: The number of the first pushed frame.
     """
 
     def __init__(self, settings: EventSettings, grid: Grid, first_frame: int = 0) -> None:
@@ -59,18 +72,22 @@ class EventTracker:
         self._max_frames = round(settings.max_duration_s / grid.hop_s)
         self._frame = first_frame
         self._open: dict[int, _Region] = {}  # by number, oldest first
-        self._regions = 0  # numbers given out
-        # The region that last had a run over each bin, and when: within the gap no bin can have two.
+        self._regions = 0  # the last number given to a region
+        # The last region with a run over each bin, and the frame of that run. Two regions over one bin within the gap
+        # would have been merged.
         self._region_of_bin = np.zeros(grid.bins, np.int64)
         self._frame_of_bin = np.zeros(grid.bins, np.int64)
 
     def push(self, mask: Bytes, level: Float32, floor: Float32) -> list[Event]:
-        """The events that closed within these frames, in the order in which they closed."""
+        """Return the events that closed within these frames, in the order in which they closed."""
         kept = np.where(mask >= self._low_threshold, mask, np.uint8(0))
         if not self._open and not kept.any():
             self._frame += len(mask)
             return []
-        level, above = level.copy(), level - floor  # an open region outlives the caller's arrays
+        level, above = (
+            level.copy(),
+            level - floor,
+        )  # open regions keep parts after the caller reuses its arrays
         events: list[Event] = []
         for t, spans in enumerate(self._spans(kept)):
             for low, high in spans:
@@ -81,11 +98,11 @@ class EventTracker:
         return events
 
     def flush(self) -> list[Event]:
-        """Closes what is open."""
+        """Close all open regions, and return their events."""
         return self._close(lambda _: True)
 
     def _spans(self, kept: Bytes) -> list[list[tuple[int, int]]]:
-        """For each frame, `(low, high)` of neighbouring kept bins, holes up to the gap bridged."""
+        """Return the runs `(low, high)` of each frame, with holes up to the gap bridged."""
         padded = np.zeros((len(kept), kept.shape[1] + 2), np.int8)
         padded[:, 1:-1] = kept > 0
         edges = padded[:, 1:] - padded[:, :-1]
@@ -93,15 +110,15 @@ class EventTracker:
         highs = np.nonzero(edges == -1)[1]
         spans: list[list[tuple[int, int]]] = [[] for _ in kept]
         for t, low, high in zip(frames.tolist(), lows.tolist(), highs.tolist(), strict=True):
-            if spans[t] and low - spans[t][-1][1] <= self._gap_bins:
-                low = spans[t].pop()[0]
-            spans[t].append((low, high))
+            near = spans[t] and low - spans[t][-1][1] <= self._gap_bins
+            spans[t].append((spans[t].pop()[0] if near else low, high))
         return spans
 
     def _join(self, run: _Run) -> None:
-        beside = slice(max(0, run.low - self._gap_bins - 1), run.high + self._gap_bins + 1)
-        recent = self._frame_of_bin[beside] >= run.frame - self._gap_frames - 1
-        touching = sorted(self._open.keys() & set(self._region_of_bin[beside][recent].tolist()))
+        """Add a run to the regions that it touches, merged into one, or to a new region."""
+        reach = slice(max(0, run.low - self._gap_bins - 1), run.high + self._gap_bins + 1)
+        recent = self._frame_of_bin[reach] >= run.frame - self._gap_frames - 1
+        touching = sorted(self._open.keys() & set(self._region_of_bin[reach][recent].tolist()))
         if touching:
             number, *others = touching
             region = self._open[number]
@@ -129,6 +146,7 @@ class EventTracker:
         return [event for region in regions if (event := self._event(region)) is not None]
 
     def _event(self, region: _Region) -> Event | None:
+        """Return the event of a closed region, or None if the region is not an event."""
         grid, settings = self.grid, self.settings
         first, last = region.first_frame, region.last_frame
         low, high = min(r.low for r in region.runs), max(r.high for r in region.runs)
@@ -143,8 +161,8 @@ class EventTracker:
         area_hz_s = kept * grid.hop_s * grid.bin_hz
         too_short = (last - first + 1) * grid.hop_s < settings.min_duration_s
         score = float(mask[inside].mean(dtype=np.float64)) / 255.0
-        too_unsure = mask.max() < self._high_threshold or score < settings.min_score_of(area_hz_s)
-        if too_unsure or too_short or area_hz_s < settings.min_area_hz_s:
+        uncertain = mask.max() < self._high_threshold or score < settings.min_score_of(area_hz_s)
+        if uncertain or too_short or area_hz_s < settings.min_area_hz_s:
             return None
         loudest = int(np.where(inside, level, -np.inf).argmax())
         return Event(

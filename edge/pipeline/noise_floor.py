@@ -1,10 +1,19 @@
-"""A causal estimate of the background level of each bin, and the network's input made from it.
+"""A causal noise floor for each bin, and the network input computed from it.
 
-Microphones differ by 40 dB, forests by their hiss. What a bird adds is seen best as decibels above what the
-bin held before, so the network's input is the log magnitude less a floor that falls fast and rises slowly (it
-settles near the 10 % quantile of the level). The floor moves once a group of four frames, by a fixed rule on
-that group alone, so it is the same for any division of the stream. Per-channel energy normalization (Wang et
-al. 2017, doi:10.1109/ICASSP.2017.7953152) does the same with a symmetric average.
+Microphone levels differ by 40 dB, and habitats by their background noise. The network therefore sees log magnitudes
+relative to a floor. The floor F of a bin follows the mean level M of each group of four frames:
+
+    F[g] = F[g-1] + a (M[g] - F[g-1]),   a = group / rise_frames if M[g] > F[g-1], else group / fall_frames
+
+With the default constants (rise 3 s, fall 0.3 s) it falls ten times as fast as it rises, and settles near the 10 %
+quantile of the level. A young floor averages what it has seen: a is at least 1/g for the g-th group, so F[1] = M[1] and
+no start value is needed. Each group is processed by itself, so every division of the stream gives the same bits.
+
+Channel 0 of the input is the level above the floor, clipped to `min_np..max_np`; channel 1 is the shape of the floor,
+that is the floor less its mean over the bins. Both are independent of gain.
+
+Per-channel energy normalization (Wang et al. 2017, doi:10.1109/ICASSP.2017.7953152) is the same idea with a symmetric
+average. Minimum statistics (Martin 2001, doi:10.1109/89.928915) is the classic tracker of a lower envelope.
 """
 
 from __future__ import annotations
@@ -18,9 +27,10 @@ Float32 = NDArray[np.float32]
 
 
 class NetworkInput:
-    """Makes two channels of the frames: level above the floor, and the floor's shape over the bins.
+    """The streaming computation of the network input.
 
-    Works on whole groups: `frames` must be a multiple of `scaling.group_frames`. Any number of batch axes.
+    It works on whole groups: `frames` must be a multiple of `scaling.group_frames`. There may be any number of batch
+    axes.
     """
 
     def __init__(self, scaling: InputScaling | None = None) -> None:
@@ -28,29 +38,29 @@ class NetworkInput:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the floor: the next group sets it."""
+        """Start a new stream; the next group sets the floor."""
         self._floor: Float32 | None = None
         self._groups = 0
 
     def push(self, frames: Float32) -> tuple[Float32, Float32]:
-        """The network's input and the floor it was made with.
+        """Return the network input of these frames, and the floor of each group.
 
         Shape: `[..., frames, bins] -> [..., 2, frames, bins], [..., frames / group_frames, bins]`.
         """
         s = self.scaling
         grouped = frames.reshape(*frames.shape[:-2], -1, s.group_frames, frames.shape[-1])
-        # Sums, limits and so on are written out: of so few numbers mean() and clip() cost twice as much.
+        # For arrays this small, mean() and clip() cost twice as much as these.
         means = np.add.reduce(grouped, axis=-2) / np.float32(s.group_frames)  # [..., groups, bins]
         floors = np.empty_like(means)
         for group in range(means.shape[-2]):
             floors[..., group, :] = self._follow(means[..., group, :])
-        colour = floors - np.add.reduce(floors, axis=-1, keepdims=True) / np.float32(frames.shape[-1])
-        colour = np.minimum(np.maximum(colour, np.float32(-s.max_shape_np)), np.float32(s.max_shape_np))
+        shape = floors - np.add.reduce(floors, axis=-1, keepdims=True) / np.float32(frames.shape[-1])
+        shape = np.minimum(np.maximum(shape, np.float32(-s.max_shape_np)), np.float32(s.max_shape_np))
         pair = np.empty((*frames.shape[:-2], 2, *grouped.shape[-3:]), np.float32)
         above = np.subtract(grouped, floors[..., None, :], out=pair[..., 0, :, :, :])
         np.maximum(above, np.float32(s.min_np), out=above)
         np.minimum(above, np.float32(s.max_np), out=above)
-        pair[..., 1, :, :, :] = colour[..., None, :]
+        pair[..., 1, :, :, :] = shape[..., None, :]
         pair *= np.float32(s.gain)
         return pair.reshape(*frames.shape[:-2], 2, *frames.shape[-2:]), floors
 
@@ -60,11 +70,10 @@ class NetworkInput:
         if self._floor is None:
             self._floor = level.copy()
             return self._floor
-        # Young floors average what little they have seen; old ones fall fast and rise slowly.
-        youngest = 1.0 / self._groups
-        rise = np.float32(max(s.group_frames / s.rise_frames, youngest))
-        fall = np.float32(max(s.group_frames / s.fall_frames, youngest))
+        average = 1.0 / self._groups
+        rise = np.float32(max(s.group_frames / s.rise_frames, average))
+        fall = np.float32(max(s.group_frames / s.fall_frames, average))
         step = level - self._floor
-        # The smaller of both is the slow rise where the step is up, and the fast fall where it is down.
+        # The minimum is the slow rise if the step is up, and the fast fall if it is down.
         self._floor = self._floor + np.minimum(step * rise, step * fall)
         return self._floor

@@ -1,4 +1,8 @@
-"""Any sample rate and channel count in, mono at the model's rate out, a block at a time."""
+"""Streaming conversion of any sample rate and channel count to mono at the model's rate.
+
+The resampler is soxr's band-limited stream resampler at quality HQ, 20 bits (https://sourceforge.net/projects/soxr).
+Its filter is linear-phase, and soxr removes the delay of the filter.
+"""
 
 from __future__ import annotations
 
@@ -11,20 +15,25 @@ from birdedge.edge.sample_rates import MAX_RATE_HZ, MIN_RATE_HZ
 
 
 class StreamResampler:
-    """Mixes or picks a channel and resamples it with soxr's stream resampler, quality HQ.
+    """A streaming mixer and resampler.
 
-    The output does not depend on how the input is cut into blocks, and equals `soxr.resample` of the whole.
-    The filter's delay is taken off: output sample k stands at k / output_rate_hz seconds.
+    The output does not depend on how the input is divided into blocks, and equals `soxr.resample` of the whole
+    input. Output sample k is at `k / output_rate_hz` seconds.
+
+    Shape: `push(block [samples] or [samples, channels]) -> float32 [m]`.
 
     Args:
         input_rate_hz: 8000 to 384000.
-        output_rate_hz: 8000 to 384000; equal to the input rate, samples pass unchanged.
-        channels: channels of the input, at least 1.
-        channel: the channel to pick, from 0; None for the mean of all.
+        output_rate_hz: 8000 to 384000. If it equals the input rate, samples pass unchanged.
+        channels: Channels of the input, at least 1.
+        channel: The channel to use, from 0; None for the mean of all channels.
+
+    Attributes:
+        nonfinite_samples: Input samples that were NaN or infinite and were replaced by 0.
 
     Raises:
-        SampleError: a rate outside 8000 to 384000 Hz.
-        SettingsError: no channels, or a channel that is not there.
+        SampleError: A rate is outside 8000 to 384000 Hz.
+        SettingsError: There are no channels, or the channel does not exist.
     """
 
     def __init__(
@@ -36,10 +45,10 @@ class StreamResampler:
                     f"a sample rate of {rate_hz} Hz was given: use {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz"
                 )
         if channels < 1:
-            raise SettingsError(f"{channels} channels were given: sound has at least 1")
+            raise SettingsError(f"{channels} channels were given: audio has at least 1")
         if channel is not None and not 0 <= channel < channels:
             raise SettingsError(
-                f"channel {channel} was asked for, but the input has {channels}: choose 0 to {channels - 1}, "
+                f"channel {channel} was given, but the input has {channels}: choose 0 to {channels - 1}, "
                 "or none for the mean of all"
             )
         self.input_rate_hz = input_rate_hz
@@ -54,16 +63,12 @@ class StreamResampler:
             )
 
     def push(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Take a block and return the output samples it completes, mono [m].
+        """Return the output samples that a block completes, `[m]`.
 
-        Samples that are not finite after mixing become 0 and are counted in `nonfinite_samples`: in the
-        filter one of them would spoil its neighbours.
-
-        Args:
-            block: [samples] where there is one channel, or [samples, channels].
+        Samples that are NaN or infinite after mixing are replaced by 0, because the filter would spread them.
 
         Raises:
-            SampleError: the block has another shape.
+            SampleError: The block has the wrong shape.
         """
         mono = self._mono(block)
         finite = np.isfinite(mono)
@@ -73,7 +78,7 @@ class StreamResampler:
         return mono if self._stream is None else self._stream.resample_chunk(mono)
 
     def flush(self) -> NDArray[np.float32]:
-        """Return the samples still inside, [m], and start anew: the next push begins another stream."""
+        """Return the samples still in the filter, `[m]`; the next push starts a new stream."""
         rest = np.empty(0, dtype=np.float32)
         if self._stream is not None:
             rest = self._stream.resample_chunk(rest, last=True)
@@ -87,7 +92,7 @@ class StreamResampler:
         if self._channel is not None:
             return by_channel[:, self._channel].astype(np.float32)
         mono = by_channel[:, 0].astype(np.float32)
-        # Channel by channel: numpy's own mean may add in another order for another block size.
+        # Summed channel by channel: the order in which numpy's mean adds depends on the block size.
         with np.errstate(over="ignore", invalid="ignore"):
             for channel in range(1, self._channels):
                 mono += by_channel[:, channel]

@@ -1,4 +1,8 @@
-"""The network on a stream: frames in, mask out, its past kept between calls."""
+"""The streaming network: log-magnitude frames in, mask frames out.
+
+The convolutions of the network are causal. Each keeps its last input frames as an explicit state, which is an output
+of one call and an input of the next. The mask of a frame is available `lookahead_frames` later.
+"""
 
 from __future__ import annotations
 
@@ -16,26 +20,29 @@ Float32 = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class SegmenterOutput:
-    """Frames with their mask; row t of each is the same moment. All `[frames, bins]`."""
+    """Frames with their mask, all `[frames, bins]`; row t of each is the same frame."""
 
-    mask: Float32  # probability of bird, 0..1
+    mask: Float32  # probability of bird sound, 0..1
     level: Float32  # natural logarithm of magnitude
-    floor: Float32  # the background the level was compared with, likewise
+    floor: Float32  # the noise floor of `level`, in the same unit
 
     def __len__(self) -> int:
+        """Return the number of frames."""
         return len(self.mask)
 
 
 class Segmenter:
-    """Push log-magnitude frames, get their mask once the lookahead has passed.
+    """A stateful run of the network over one stream.
 
-    As many frames come out as went in, `flush` included. Any division into pushes gives the same bits, since
-    the network always runs on the same chunks.
+    The output has as many frames as the input, including `flush`. The network always runs on the same chunks, so every
+    division of the stream into pushes gives the same bits.
+
+    Shape: `push(frames [n, bins]) -> SegmenterOutput of m frames`.
 
     Attributes:
-        input: what the next `call` takes, `[1, 2, chunk_frames, bins]`.
-        nonfinite_chunks: chunks whose level or mask held values that are no numbers; their mask is 0, and
-            network and floor began anew after them.
+        input: The input of the next `call`, `[1, 2, chunk_frames, bins]`.
+        nonfinite_chunks: Chunks with NaN or infinite levels or mask values. Their mask is 0, and the states and the
+            noise floor are reset after them.
     """
 
     def __init__(self, model: Model) -> None:
@@ -44,29 +51,31 @@ class Segmenter:
         self._session = model.session
         self.input = np.zeros((1, 2, card.chunk_frames, card.grid.bins), np.float32)
         self._mask = np.zeros((1, card.chunk_frames, card.grid.bins), np.float32)
-        # Two sets of states: each call reads one and writes the other, so that nothing is copied.
+        # Each call reads one set of states and writes the other, so that no state is copied.
         self._states = [[np.zeros(s.shape, s.dtype) for s in card.states] for _ in range(2)]
         self._bindings = [self._bind(old, new) for old, new in (self._states, self._states[::-1])]
         self._network_input = NetworkInput(card.scaling)
         self.reset()
 
     def reset(self) -> None:
-        """Forget the past: the next frame is the first of a stream."""
+        """Start a new stream."""
         bins = self.card.grid.bins
         self._turn = 0
-        self._forget()
+        self._reset_states()
         self._waiting = np.zeros((0, bins), np.float32)  # frames that do not fill a chunk yet
-        self._levels = np.zeros((0, bins), np.float32)  # frames whose mask is still to come
+        self._levels = np.zeros((0, bins), np.float32)  # frames whose mask is not known yet
         self._floors = np.zeros((0, bins), np.float32)
-        self._early = self.card.lookahead_frames  # masks of the time before the stream, to be thrown away
+        self._early = (
+            self.card.lookahead_frames
+        )  # mask frames before the start of the stream, to be discarded
 
     @property
     def missing_frames(self) -> int:
-        """How many the next call of the network still needs, at least 1."""
+        """Frames that the next call of the network still needs, at least 1."""
         return self.card.chunk_frames - len(self._waiting)
 
     def push(self, frames: Float32) -> SegmenterOutput:
-        """Shape: `[n, bins]` -> m frames."""
+        """Return the frames whose mask these frames complete."""
         chunk = self.card.chunk_frames
         waiting = np.concatenate([self._waiting, frames])
         whole = len(waiting) // chunk * chunk
@@ -84,7 +93,7 @@ class Segmenter:
         return self._take(mask[early:])
 
     def flush(self) -> SegmenterOutput:
-        """The masks still to come, as if silence followed; then reset."""
+        """Return the remaining frames, as if silence followed, and start a new stream."""
         missing, bins = len(self._levels), self.card.grid.bins
         chunks = -(-(missing + self._early) // self.card.chunk_frames) if missing else 0
         silent_frames = chunks * self.card.chunk_frames - len(self._waiting)
@@ -93,23 +102,23 @@ class Segmenter:
         return SegmenterOutput(rest.mask[:missing], rest.level[:missing], rest.floor[:missing])
 
     def call(self) -> None:
-        """One call of the network on `input`: the mask and the states change places."""
+        """Run the network once on `input`, and swap the two sets of states."""
         self._session.run_with_iobinding(self._bindings[self._turn])
         self._turn = 1 - self._turn
 
     def _run(self, frames: Float32) -> tuple[Float32, Float32]:
-        """The mask and the floor of each group, of one chunk."""
+        """Return the mask of one chunk, and the noise floor of each of its groups."""
         network_input, floors = self._network_input.push(frames)
         self.input[0] = network_input
         self.call()
-        # An int8 network makes a number of anything, so its input is looked at too.
+        # Quantization turns NaN into a number, so the input of an int8 network is checked too.
         if np.isfinite(floors).all() and np.isfinite(self._mask).all():
             return self._mask[0].copy(), floors
         self.nonfinite_chunks += 1
-        self._forget()
+        self._reset_states()
         return np.zeros_like(self._mask[0]), floors
 
-    def _forget(self) -> None:
+    def _reset_states(self) -> None:
         for array, state in zip(self._states[self._turn], self.card.states, strict=True):
             array.fill(state.initial)
         self._network_input.reset()
@@ -121,7 +130,7 @@ class Segmenter:
         return taken
 
     def _bind(self, old: list[Float32], new: list[Float32]) -> onnxruntime.IOBinding:
-        """Arrays bound by address: onnxruntime reads and writes them in place."""
+        """Return a binding by address: onnxruntime reads and writes the arrays in place."""
         binding = self._session.io_binding()
         names = [s.name for s in self.card.states]
         for name, array in (("frames", self.input), *zip(names, old, strict=True)):

@@ -1,9 +1,15 @@
-"""Log-magnitude spectrogram, a block at a time.
+"""Streaming log-magnitude spectrogram.
 
-Frame t is the 512 samples [256 t, 256 t + 512) under a Hann window, so it is centred 8 ms + 8 ms * t after
-the first sample at 32 kHz. `flush` pads the tail with zeros until every sample has been in a frame. A frame
-is computed from its own samples alone, in one fixed order, so any division of the stream into blocks gives
-the same bits.
+With window length N = `n_fft` and hop H, frame t and bin k hold
+
+    L[t, k] = ln(|sum_n w[n] x[H t + n] exp(-2 pi i k n / N)| + floor),   w[n] = (1 - cos(2 pi n / N)) / 2
+
+that is, the short-time Fourier transform under a periodic Hann window (Harris 1978, doi:10.1109/PROC.1978.10837).
+On the default grid (N = 512, H = 256 at 32 kHz) frame t is centred 8 ms + 8 ms * t after the first sample. Samples
+are scaled to full scale 1; the floor bounds the logarithm in digital silence.
+
+A frame is computed from its own samples only, in a fixed order, so every division of the stream into blocks gives
+the same bits. `flush` pads the tail with zeros until every sample is in a frame.
 """
 
 from __future__ import annotations
@@ -14,11 +20,13 @@ from numpy.typing import NDArray
 from birdedge.edge.grid import Grid
 
 Float32 = NDArray[np.float32]
-PIECE_FRAMES = 32  # at once: larger arrays come fresh from the system each time, and cost three times as much
+PIECE_FRAMES = (
+    32  # frames per transform: larger arrays are newly mapped memory each time, at three times the cost
+)
 
 
 class Spectrogram:
-    """Streaming `log(|STFT| + floor)`: push samples, get frames.
+    """A streaming log-magnitude spectrogram.
 
     Shape: `push(samples [n]) -> float32 [frames, bins]`, natural logarithm.
     """
@@ -26,21 +34,21 @@ class Spectrogram:
     def __init__(self, grid: Grid | None = None) -> None:
         self.grid = grid or Grid()
         n = self.grid.n_fft
-        # Periodic Hann (as scipy's `get_window("hann", n)`).
+        # The periodic Hann window, as scipy's `get_window("hann", n)`.
         self._window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n) / n)).astype(np.float32)
         self.reset()
 
     def reset(self) -> None:
-        """Forget the past: the next sample is the first of a stream."""
+        """Start a new stream."""
         self._tail: Float32 = np.zeros(0, np.float32)
-        self._fresh = 0  # samples of the tail that no frame has covered yet
+        self._fresh = 0  # samples of the tail that no frame covers yet
 
     def missing_samples(self, frames: int) -> int:
-        """How many samples so many frames still need, at least 1."""
+        """Return the number of samples that the next `frames` frames still need, at least 1."""
         return self.grid.n_fft + (frames - 1) * self.grid.hop - len(self._tail)
 
     def push(self, samples: Float32) -> Float32:
-        """Frames completed by these samples."""
+        """Return the frames that these samples complete."""
         n_fft, hop = self.grid.n_fft, self.grid.hop
         self._fresh += len(samples)
         buffer = np.concatenate([self._tail, samples.astype(np.float32, copy=False)])
@@ -56,7 +64,7 @@ class Spectrogram:
         return level
 
     def flush(self) -> Float32:
-        """The last frame, padded with zeros, where samples are left that no frame has covered; then reset."""
+        """Return the zero-padded last frame if samples remain that no frame covers, and start a new stream."""
         tail, fresh = self._tail, self._fresh
         self.reset()
         if fresh <= 0:
@@ -65,12 +73,12 @@ class Spectrogram:
 
     def _log_magnitude(self, buffer: Float32, frames: int) -> Float32:
         grid = self.grid
-        # As sliding_window_view, which takes longer than the transform where a live block gives few frames.
+        # As sliding_window_view, which takes longer than the transform when a live block gives few frames.
         step = buffer.itemsize
         windows: Float32 = np.ndarray((frames, grid.n_fft), buffer.dtype, buffer, 0, (grid.hop * step, step))
         spectrum = np.fft.rfft(windows * self._window, axis=1)[:, 1 : grid.bins + 1]
-        # Written out, since abs() of a complex array (hypot) takes three times as long.
+        # abs() of a complex array (hypot) takes three times as long.
         power = spectrum.real**2 + spectrum.imag**2
         magnitude = np.sqrt(power) + np.float32(grid.magnitude_floor)
-        # In double precision and rounded, since the last bit of a float's logarithm differs between processors.
+        # In float64, then rounded: the last bit of a float32 logarithm differs between processors.
         return np.log(magnitude.astype(np.float64)).astype(np.float32)

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from birdedge.edge.formats.png import indexed_png
 from birdedge.edge.grid import Grid
-from birdedge.edge.pipeline.denoise import (
-    CHUNK_FRAMES,
-    at_frames_and_bins,
-    clip_hop,
-    places,
-    set_near,
-    windows,
+from birdedge.edge.pipeline.denoise import CHUNK_FRAMES
+from birdedge.edge.pipeline.mask_interpolation import (
+    binary_mask_near,
+    centred_windows,
+    frame_positions,
+    hop_samples,
+    interpolate,
 )
 from birdedge.edge.plots.figure import contrast_db
 
@@ -35,10 +35,10 @@ def clip_picture(
     threshold: float,
 ) -> bytes:
     """A PNG of the clip; see `denoise` for the arguments."""
-    hop = clip_hop(sample_rate_hz, grid)
+    hop = hop_samples(sample_rate_hz, grid)
     bins = slice(1, min(grid.bins, hop) + 1)
     hann = (0.5 - 0.5 * np.cos(np.pi * np.arange(2 * hop) / hop)).astype(np.float32)
-    channels = [windows(samples[:, channel], hop) for channel in range(samples.shape[1])]
+    channels = [centred_windows(samples[:, channel], hop) for channel in range(samples.shape[1])]
     scaled = hann / (32768 * len(channels))
     level_db = np.empty((len(channels[0]), bins.stop - 1), np.float32)
     inside = np.empty(level_db.shape, bool)
@@ -47,8 +47,10 @@ def clip_picture(
         mean = sum(channel[part] * scaled for channel in channels)
         level_db[part] = 20 * np.log10(np.abs(np.fft.rfft(mean, axis=1)[:, bins]) + grid.magnitude_floor)
         numbers = np.arange(at, at + len(level_db[part]))
-        shape, since = set_near(mask, places(numbers, sample_rate_hz, grid, first_frame_s), threshold)
-        values = at_frames_and_bins(shape.astype(np.float32), since, sample_rate_hz, grid)
+        shape, since = binary_mask_near(
+            mask, frame_positions(numbers, sample_rate_hz, grid, first_frame_s), threshold
+        )
+        values = interpolate(shape.astype(np.float32), since, sample_rate_hz, grid)
         inside[part] = values[:, bins] > 0.5
     darkest_db, brightest_db = contrast_db(level_db[::4])
     level_db -= darkest_db

@@ -8,7 +8,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
-from birdedge.edge.clips.file import Clip, clips_in, read_clip
+from birdedge.edge.clips.clip import Clip
+from birdedge.edge.clips.fields import read_clip
+from birdedge.edge.clips.folder import clips_in
 from birdedge.edge.clips.retention import KeptClip
 from birdedge.edge.database import queries
 from birdedge.edge.database.connection import reading

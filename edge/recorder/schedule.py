@@ -1,61 +1,49 @@
-"""When the recorder listens: always, in windows of the clock or the sun, or for a part of every so long.
+"""When the recorder listens: always, in windows relative to the clock or the sun, or in a duty cycle.
 
-A window runs from one moment of the day to another, into the next day where the second moment comes first at
-an equinox: `04:30..09:00`, `22:00..02:00`, `sunrise-1h..sunrise+3h`, `sunset..23:00`. The sun keeps the
-place's own day, whatever the clock says: `midnight` (the sun at its lowest), `dawn` (6 degrees below the
-horizon, rising), `sunrise`, `noon`, `sunset`, `dusk`, and the next `midnight`.
+A window runs from one moment of the day to another: `04:30..09:00`, `sunrise-1h..sunrise+3h`, `sunset..23:00`. If its
+second moment precedes its first at an equinox, it runs into the next day: `22:00..02:00`, `sunset..sunrise`. The
+moments of the sun are those of `sun.py`.
 
-A day's window exists if both its moments do and the second comes after the first. Where the sun does not
-rise, or does not set, windows from or until such a moment are therefore missing, however dark or light it is;
-`noon` and `midnight` come every day, as the hours of a clock do.
+The window of a day exists if both its moments occur and the second follows the first. Where the sun does not rise or
+does not set, windows that start or end at sunrise, sunset, dawn or dusk are therefore missing, however dark or light
+it is.
 
-A local hour that a change of the clock skips is counted as the clock ran before (02:30 is then 03:30), and of
-one that comes twice the first is meant (RFC 5545, section 3.3.5). Time zones end here: what is stored is UTC.
+A local time that a clock change skips is interpreted with the offset before the change (02:30 becomes 03:30), and a
+repeated local time means its first occurrence (RFC 5545, section 3.3.5). Everything that is stored is UTC.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
-from functools import lru_cache
-from typing import NamedTuple
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import NamedTuple, cast
 from zoneinfo import ZoneInfo
 
 from birdedge.edge.errors import SettingsError
+from birdedge.edge.recorder.sun import EQUINOX_S, SUN_EVENTS, SunEvent, sun_event_s
 
 DAY_S = 86_400
 MAX_CYCLE_S = 7 * DAY_S
 LOOK_AHEAD_DAYS = 400  # longer than any polar night
 
-# Solar time at an equinox, in the order of the day.
-EQUINOX_S = {
-    "midnight": 0,
-    "dawn": 19_800,
-    "sunrise": 21_600,
-    "noon": 43_200,
-    "sunset": 64_800,
-    "dusk": 66_600,
-}
-# Height of the sun's centre, without refraction: the convention of the almanacs.
-ALTITUDE_DEG = {"dawn": -6.0, "sunrise": -0.833, "sunset": -0.833, "dusk": -6.0}
-
 CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
-SUN = re.compile(rf"({'|'.join(EQUINOX_S)})(?:([+-])(?=\d)(?:(\d+)h)?(?:(\d+)m)?)?")
+SUN = re.compile(rf"({'|'.join(SUN_EVENTS)})(?:([+-])(?=\d)(?:(\d+)h)?(?:(\d+)m)?)?")
 MAX_OFFSET_S = 12 * 3600
 
 
 @dataclass(frozen=True)
 class ScheduleSettings:
-    """When to listen: in every window, and there for `listen_s` of every `every_s`.
+    """When to listen: in every window, and there for `listen_s` of every `every_s` seconds.
 
-    Raises: SettingsError for a window, a time zone or a duty cycle that means nothing.
+    Raises:
+        SettingsError: A window, the time zone or the duty cycle is not valid.
     """
 
-    windows: tuple[str, ...] = ()  # none: always
-    timezone: str = "UTC"  # of clock times in windows, an IANA name
+    windows: tuple[str, ...] = ()  # empty: always
+    timezone: str = "UTC"  # of the clock times in windows, an IANA name
     listen_s: float = 0.0  # whole seconds; both 0: all the time
-    every_s: float = 0.0  # counted from 1970-01-01 UTC, so that all recorders listen at once
+    every_s: float = 0.0  # counted from 1970-01-01 UTC, so that all recorders listen at the same time
 
     def __post_init__(self) -> None:
         for window in self.windows:
@@ -71,9 +59,15 @@ class ScheduleSettings:
 
 
 class Schedule:
-    """Tells whether to listen at a time, and when that changes.
+    """The times at which to listen at a place.
 
-    Raises: SettingsError if a window follows the sun and the place is missing or not on earth.
+    Args:
+        settings: The windows and the duty cycle.
+        latitude_deg: The latitude of the place; needed for windows relative to the sun.
+        longitude_deg: The longitude of the place, positive to the east; needed for the same windows.
+
+    Raises:
+        SettingsError: A window is relative to the sun, and the place is missing or out of range.
     """
 
     def __init__(
@@ -91,16 +85,16 @@ class Schedule:
                     f"the window {window!r} follows the sun and the place is latitude {latitude_deg}, longitude "
                     f"{longitude_deg}; give latitude_deg in -90..90 and longitude_deg in -180..180"
                 )
-        self._latitude_deg, self._longitude_deg = place or (0.0, 0.0)  # clocks do not ask
+        self._latitude_deg, self._longitude_deg = place or (0.0, 0.0)  # not used by clock windows
         self._windows = [self._in_order(*_moments(window)) for window in settings.windows]
 
     def is_open(self, utc_s: float) -> bool:
-        """Whether to listen at `utc_s`, seconds since 1970-01-01 UTC; from an opening on, until before a closing."""
+        """Return whether to listen at a time, in seconds since 1970-01-01 UTC; ends of windows are excluded."""
         s = self._settings
         return self._in_window(utc_s) and (s.every_s == 0 or utc_s % s.every_s < s.listen_s)
 
     def next_change_s(self, utc_s: float) -> float | None:
-        """The first whole second UTC after `utc_s` at which `is_open` changes; None if it does not within 400 days."""
+        """Return the first whole UTC second after `utc_s` at which `is_open` changes; None if none in 400 days."""
         is_open = self.is_open(utc_s)
         edge_s = self._next_edge_s(utc_s)
         while edge_s is not None and edge_s - utc_s <= LOOK_AHEAD_DAYS * DAY_S:
@@ -111,12 +105,12 @@ class Schedule:
 
     def _in_window(self, utc_s: float) -> bool:
         today = int(utc_s // DAY_S)
-        # Far longitudes, offsets and long windows together reach over three days, or two back.
+        # Far longitudes, offsets and long windows together extend up to three days ahead and two days back.
         spans = (self._span(window, day) for window in self._windows for day in range(today - 3, today + 3))
         return not self._windows or any(span and span[0] <= utc_s < span[1] for span in spans)
 
     def _next_edge_s(self, utc_s: float) -> float | None:
-        """The first start or end of a window, or turn of the duty cycle in one, after `utc_s`."""
+        """Return the first start or end of a window, or change of the duty cycle in a window, after `utc_s`."""
         s = self._settings
         today = int(utc_s // DAY_S)
         edges: list[float] = []
@@ -135,14 +129,17 @@ class Schedule:
         return _Window(start, end, 1 + (self._equinox_s(start) - self._equinox_s(end)) // DAY_S)
 
     def _equinox_s(self, moment: _Moment) -> int:
-        """Seconds UTC from a day's date to the moment, were that day an equinox (and give or take summer time)."""
+        """Return the seconds from 00:00 UTC of the date to the moment, for an equinox in standard time."""
         if moment.event is not None:
             return EQUINOX_S[moment.event] + moment.offset_s - round(self._longitude_deg * DAY_S / 360)
         ahead = datetime(2025, 1, 1, tzinfo=self._zone).utcoffset() or timedelta(0)
         return moment.offset_s - round(ahead.total_seconds())
 
     def _span(self, window: _Window, day: int) -> tuple[int, int] | None:
-        """The day's window, None if a moment of it does not come; it holds no time if its end comes first."""
+        """Return start and end of the window of a day, which is empty if the end precedes the start.
+
+        Returns None if one of its moments does not occur.
+        """
         start_s = self._utc_s(window.start, day)
         end_s = self._utc_s(window.end, day + window.days)
         return None if start_s is None or end_s is None else (start_s, end_s)
@@ -151,41 +148,44 @@ class Schedule:
         if moment.event is None:
             local = datetime(1970, 1, 1, tzinfo=self._zone) + timedelta(days=day, seconds=moment.offset_s)
             return int(local.timestamp())
-        sun_s = _sun_s(moment.event, day, self._latitude_deg, self._longitude_deg)
-        return None if sun_s is None else sun_s + moment.offset_s
+        event_s = sun_event_s(moment.event, day, self._latitude_deg, self._longitude_deg)
+        return None if event_s is None else event_s + moment.offset_s
 
 
 class _Moment(NamedTuple):
-    """Seconds after an event of the sun or, where that is None, after the start of the clock's day."""
+    """Seconds after an event of the sun or, if that is None, after the start of the local day."""
 
-    event: str | None
+    event: SunEvent | None
     offset_s: int
 
 
 class _Window(NamedTuple):
+    """Two moments, and the number of days from the date of the start to that of the end."""
+
     start: _Moment
     end: _Moment
-    days: int  # from the date of the start to that of the end
+    days: int
 
 
 def _zone(name: str) -> tzinfo:
     if name == "UTC":
-        return UTC  # needs no database of time zones
+        return UTC  # needs no time zone database
     try:
         return ZoneInfo(name)
     except (LookupError, ValueError, OSError):
         raise SettingsError(
-            f"the timezone {name!r} is not known here; give an IANA name such as 'Europe/Berlin' (which the "
-            "system's tzdata package brings), or 'UTC'"
+            f"the timezone {name!r} is not known on this system; give an IANA name such as 'Europe/Berlin' (which "
+            "the tzdata package of the system provides), or 'UTC'"
         ) from None
 
 
 def _moments(window: str) -> tuple[_Moment, _Moment]:
+    """Return the start and the end of a window as it is written in the settings."""
     moments = [_moment(text) for text in window.split("..")]
     if len(moments) != 2 or moments[0] is None or moments[1] is None:
         raise SettingsError(
-            f"the window {window!r} is not understood; give start..end, each a time such as 04:30 or one of "
-            f"{', '.join(EQUINOX_S)}, with up to 12 hours before or after it such as sunrise-1h or dusk+1h30m"
+            f"the window {window!r} is not valid; give start..end, each a time such as 04:30 or one of "
+            f"{', '.join(SUN_EVENTS)}, with up to 12 hours before or after it such as sunrise-1h or dusk+1h30m"
         )
     if moments[0] == moments[1]:
         raise SettingsError(f"the window {window!r} ends where it starts; give no windows to listen always")
@@ -198,40 +198,5 @@ def _moment(text: str) -> _Moment | None:
     if sun := SUN.fullmatch(text):
         offset_s = int(sun[3] or 0) * 3600 + int(sun[4] or 0) * 60
         if offset_s <= MAX_OFFSET_S:
-            return _Moment(sun[1], -offset_s if sun[2] == "-" else offset_s)
+            return _Moment(cast(SunEvent, sun[1]), -offset_s if sun[2] == "-" else offset_s)
     return None
-
-
-@lru_cache(maxsize=1024)
-def _sun_s(event: str, day: int, latitude_deg: float, longitude_deg: float) -> int | None:
-    """UTC second of an event on the place's solar day, `day` days after 1970-01-01; None if there is none.
-
-    Sought between the sun's lowest and highest point, because astral's own sunrise and sunset go by the date in
-    UTC: far from Greenwich and near the poles they miss some, or give those of another day.
-    """
-    from astral import Observer
-    from astral.sun import elevation, midnight, noon
-
-    place = Observer(latitude_deg, longitude_deg)
-    solar_date = date(1970, 1, 1) + timedelta(days=day)
-    if event == "midnight":
-        return int(midnight(place, solar_date).timestamp())
-    above_s = int(noon(place, solar_date).timestamp())
-    if event == "noon":
-        return above_s
-    falling = event in ("sunset", "dusk")
-    below_s = int(midnight(place, solar_date + timedelta(days=falling)).timestamp())
-
-    def is_above(utc_s: int) -> bool:
-        height_deg = elevation(place, datetime.fromtimestamp(utc_s, UTC), with_refraction=False)
-        return height_deg >= ALTITUDE_DEG[event]
-
-    if is_above(below_s) or not is_above(above_s):
-        return None
-    while abs(above_s - below_s) > 1:
-        middle_s = (above_s + below_s) // 2
-        if is_above(middle_s):
-            above_s = middle_s
-        else:
-            below_s = middle_s
-    return above_s

@@ -1,7 +1,7 @@
-"""A table becomes a checked dataclass, or a sentence that says what is wrong with it."""
+"""Tables become checked dataclasses, or an error that says what is wrong."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -23,6 +23,9 @@ class Outer:
     limit: float | None = None
     sizes: tuple[int, ...] = (1, 2)
     pair: tuple[str, int] = ("a", 1)
+    mode: Literal["fast", "slow"] = "fast"
+    bits: Literal[1, 16] | None = None
+    modes: tuple[Literal["fast", "slow"], ...] = ()
     inner: Inner = field(default_factory=Inner)
     extra: dict[str, Any] = field(default_factory=dict)
 
@@ -43,7 +46,13 @@ def test_nested_tables_and_lists_become_dataclasses_and_tuples():
     assert from_table(Outer, table, "[outer]") == Outer(1, sizes=(3, 4, 5), pair=("b", 2), inner=Inner(0.2))
 
 
-def test_a_whole_number_will_do_for_a_float_and_none_where_none_is_allowed():
+def test_a_literal_takes_each_of_its_values():
+    made = from_table(Outer, {"rate_hz": 1, "mode": "slow", "bits": 16, "modes": ["slow", "fast"]}, "[outer]")
+    assert (made.mode, made.bits, made.modes) == ("slow", 16, ("slow", "fast"))
+    assert from_table(Outer, {"rate_hz": 1, "bits": None}, "[outer]").bits is None
+
+
+def test_an_int_is_accepted_for_a_float_and_none_where_it_is_allowed():
     made = from_table(Outer, {"rate_hz": 1, "gain": 2, "limit": None}, "[outer]")
     assert (made.gain, type(made.gain), made.limit) == (2.0, float, None)
     assert from_table(Outer, {"rate_hz": 1, "limit": 3}, "[outer]").limit == 3.0
@@ -53,11 +62,11 @@ def test_an_unknown_key_is_refused_with_the_nearest_valid_one():
     assert refusal({"rate_hz": 1, "gian": 2.0}) == "[outer] has the unknown key 'gian'; did you mean 'gain'?"
     assert "did you mean 'gap_s'?" in refusal({"rate_hz": 1, "inner": {"gaps": 0.1}})
     assert refusal({"rate_hz": 1, "zzzz": 1}).endswith(
-        "valid keys are rate_hz, gain, loud, limit, sizes, pair, inner, extra"
+        "valid keys are rate_hz, gain, loud, limit, sizes, pair, mode, bits, modes, inner, extra"
     )
 
 
-def test_a_missing_key_is_named_and_those_with_a_default_are_not():
+def test_a_missing_key_without_a_default_is_named():
     assert refusal({"gain": 1.0}) == "[outer] lacks rate_hz"
 
 
@@ -74,14 +83,19 @@ def test_a_missing_key_is_named_and_those_with_a_default_are_not():
         ("sizes", 3, "[outer]: sizes is 3; it must be tuple[int, ...]"),
         ("pair", ["a"], "[outer]: pair needs 2 values, not 1"),
         ("pair", ["a", "b"], "[outer]: pair is 'b'; it must be int"),
+        ("mode", "medium", "[outer]: mode is 'medium'; it must be one of fast, slow"),
+        ("mode", ["fast"], "[outer]: mode is ['fast']; it must be one of fast, slow"),
+        ("bits", 8, "[outer]: bits is 8; it must be one of 1, 16"),
+        ("bits", True, "[outer]: bits is True; it must be one of 1, 16"),
+        ("modes", ["fast", "medium"], "[outer]: modes is 'medium'; it must be one of fast, slow"),
         ("inner", 3, "[outer]: inner is 3; it must be Inner"),
         ("extra", 3, "[outer]: extra is 3; it must be dict[str, typing.Any]"),
     ],
 )
-def test_a_value_of_the_wrong_kind_is_named_with_the_kind_it_must_be(key, value, sentence):
+def test_a_wrong_value_is_named_with_what_is_allowed(key, value, sentence):
     assert refusal({"rate_hz": 1, key: value}) == sentence
 
 
-def test_what_is_no_table_is_refused():
+def test_a_value_that_is_not_a_table_is_refused():
     with pytest.raises(SettingsError, match=r"\[outer\] must be a table, not 3"):
         from_table(Outer, 3, "[outer]")

@@ -87,7 +87,7 @@ def refusal(folder, config):
         ("clips = 3", "clips is 3; it must be ClipSettings"),
         ("commit_s = -1", "commit_s is -1.0; it must lie in"),
         ("channels = 0", "0 channels were given: sound has at least 1"),
-        ("channel = 3", "channel 3 was asked for, but the input has 1"),
+        ("channel = 3", "channel 3 was given, but the input has 1"),
         ("sample_rate_hz = -48000", "a sample rate of -48000 Hz was given"),
         ("site = 'oak\nmodel =", "is not valid TOML: "),
         ("\ufeff\x00", "is not valid TOML: "),

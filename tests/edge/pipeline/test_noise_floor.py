@@ -1,4 +1,4 @@
-"""The network's input: level above a causal floor, the same at any level and for any division."""
+"""The network input does not depend on gain or on the division of the stream."""
 
 import numpy as np
 import pytest
@@ -18,16 +18,16 @@ def steady(n, level_np=0.0):
     return np.full((n, BINS), level_np, np.float32)
 
 
-def test_the_first_channel_is_the_level_above_the_floor_and_the_second_the_colour_of_the_floor():
+def test_the_channels_are_the_level_above_the_floor_and_the_shape_of_the_floor():
     levels = frames(40)
-    made, floor = NetworkInput().push(levels)
-    assert made.shape == (2, 40, BINS)
+    network_input, floor = NetworkInput().push(levels)
+    assert network_input.shape == (2, 40, BINS)
     assert floor.shape == (10, BINS)
-    assert made.dtype == np.float32
+    assert network_input.dtype == np.float32
     every = np.repeat(floor, 4, axis=0)
-    np.testing.assert_allclose(made[0], 0.5 * np.clip(levels - every, -3, 7), atol=1e-6)
-    colour = np.clip(every - every.mean(axis=1, keepdims=True), -6, 6)
-    np.testing.assert_allclose(made[1], 0.5 * colour, atol=1e-6)
+    np.testing.assert_allclose(network_input[0], 0.5 * np.clip(levels - every, -3, 7), atol=1e-6)
+    shape = np.clip(every - every.mean(axis=1, keepdims=True), -6, 6)
+    np.testing.assert_allclose(network_input[1], 0.5 * shape, atol=1e-6)
 
 
 @pytest.mark.parametrize("pushed_frames", [4, 8, 12, 64, 400])
@@ -41,12 +41,12 @@ def test_any_division_into_groups_gives_the_same_bits(pushed_frames):
 
 
 def test_no_frames_give_no_input():
-    made, floor = NetworkInput().push(frames(0))
-    assert made.shape == (2, 0, BINS)
+    network_input, floor = NetworkInput().push(frames(0))
+    assert network_input.shape == (2, 0, BINS)
     assert floor.shape == (0, BINS)
 
 
-def test_a_batch_is_each_of_its_members():
+def test_a_batch_equals_its_members():
     batch = np.stack([frames(40, seed) for seed in range(3)])
     together = NetworkInput().push(batch)[0]
     assert together.shape == (3, 2, 40, BINS)
@@ -55,7 +55,7 @@ def test_a_batch_is_each_of_its_members():
 
 
 @pytest.mark.parametrize("gain_db", [-60.0, -40.0, -6.0, 6.0, 40.0])
-def test_a_change_of_level_changes_nothing(gain_db):
+def test_a_change_of_gain_changes_nothing(gain_db):
     levels = frames(800)
     louder = levels + np.float32(gain_db / 20 * np.log(10))
     np.testing.assert_allclose(NetworkInput().push(louder)[0], NetworkInput().push(levels)[0], atol=1e-4)
@@ -69,19 +69,19 @@ def test_the_first_group_sets_the_floor():
 @pytest.mark.parametrize(("step_np", "constant_frames"), [(2.0, 375.0), (-2.0, 37.5)])
 def test_the_floor_rises_slowly_and_falls_fast(step_np, constant_frames):
     follower = NetworkInput()
-    follower.push(steady(4000))  # an old floor, past the time in which it averages all it has seen
+    follower.push(steady(4000))  # old enough that it no longer averages everything it has seen
     floor = follower.push(steady(1600, step_np))[1][:, 0]
     groups = np.arange(1, len(floor) + 1)
     expected = step_np * (1 - (1 - 4 / constant_frames) ** groups)
     np.testing.assert_allclose(floor, expected, atol=1e-3)
-    # By its own time constant it has gone 1 - 1/e of the way.
+    # After one time constant it has covered 1 - 1/e of the step.
     assert floor[round(constant_frames / 4) - 1] / step_np == pytest.approx(1 - np.exp(-1), abs=0.03)
 
 
 def test_a_young_floor_averages_what_it_has_seen():
     levels = frames(36)
     floor = NetworkInput().push(levels)[1]
-    # Until a ninth group the share of the newest is at least that of a falling floor.
+    # For the first nine groups, 1/g is at least the constant of a falling floor.
     np.testing.assert_allclose(floor[-1], levels.mean(axis=0), atol=1e-5)
 
 
@@ -102,7 +102,7 @@ def test_the_future_never_changes_the_past():
     )
 
 
-def test_reset_forgets_the_floor():
+def test_reset_starts_a_new_stream():
     follower = NetworkInput()
     follower.push(frames(80, seed=2))
     follower.reset()

@@ -1,4 +1,4 @@
-"""Resampling a stream equals resampling the whole, bit for bit, and moves no sound in time."""
+"""Streaming resampling equals resampling of the whole recording bit for bit, and shifts no audio in time."""
 
 import numpy as np
 import pytest
@@ -21,12 +21,12 @@ def resampled(resampler, samples, block_samples):
 
 @pytest.mark.parametrize("rate_hz", RATES_HZ)
 @pytest.mark.parametrize("block_samples", [1, 17, 509, 44_100])
-def test_any_blocks_equal_soxr_on_the_whole_bit_for_bit(rate_hz, block_samples):
+def test_any_division_into_blocks_equals_soxr_bit_for_bit(rate_hz, block_samples):
     resampler = StreamResampler(rate_hz)
     for samples in (0, 1, 2, 99, 100, 101, 44_100):
         whole = noise(samples)
         reference = soxr.resample(whole, rate_hz, 32_000, quality="HQ")
-        # The same resampler again: flush leaves nothing behind.
+        # The same resampler is used for every length: flush must leave nothing behind.
         np.testing.assert_array_equal(resampled(resampler, whole, block_samples), reference)
 
 
@@ -71,7 +71,7 @@ def test_the_mean_does_not_depend_on_the_blocks(channels):
         np.testing.assert_array_equal(output, reference)
 
 
-def test_the_pushed_block_is_neither_changed_nor_kept():
+def test_the_pushed_block_is_neither_changed_nor_shared():
     block = noise(10)
     block[3] = np.nan
     before = block.copy()
@@ -82,7 +82,7 @@ def test_the_pushed_block_is_neither_changed_nor_kept():
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("rate_hz", [32_000, 48_000])
-def test_values_that_are_not_finite_count_and_sound_as_zeros(bad, rate_hz):
+def test_nan_and_infinity_are_counted_and_become_0(bad, rate_hz):
     spoiled, zeroed = noise(4800), noise(4800)
     spoiled[100:105], zeroed[100:105] = bad, 0
     resampler = StreamResampler(rate_hz)
@@ -91,7 +91,7 @@ def test_values_that_are_not_finite_count_and_sound_as_zeros(bad, rate_hz):
     np.testing.assert_array_equal(output, resampled(StreamResampler(rate_hz), zeroed, 509))
 
 
-def test_infinities_that_meet_in_the_mix_count_once():
+def test_infinities_in_several_channels_are_counted_once():
     resampler = StreamResampler(32_000, channels=2)
     output = resampler.push(np.array([[np.inf, -np.inf], [3e38, 3e38], [1, 3]], dtype=np.float32))
     assert output.tolist() == [0, 0, 2]
@@ -105,19 +105,19 @@ def test_a_rate_out_of_range_is_refused(rate_hz):
 
 
 @pytest.mark.parametrize("channel", [-1, 2])
-def test_a_channel_that_is_not_there_is_refused(channel):
+def test_a_missing_channel_is_refused(channel):
     with pytest.raises(
-        SettingsError, match=f"channel {channel} was asked for, but the input has 2: choose 0 to 1"
+        SettingsError, match=f"channel {channel} was given, but the input has 2: choose 0 to 1"
     ):
         StreamResampler(48_000, channels=2, channel=channel)
 
 
-def test_no_channels_are_refused():
+def test_zero_channels_are_refused():
     with pytest.raises(SettingsError, match="0 channels were given"):
         StreamResampler(48_000, channels=0)
 
 
 @pytest.mark.parametrize("shape", [(8,), (8, 1), (8, 3), (8, 2, 1)])
-def test_a_block_of_another_shape_is_refused(shape):
+def test_a_block_of_the_wrong_shape_is_refused(shape):
     with pytest.raises(SampleError, match=r"use \[samples, 2\]"):
         StreamResampler(48_000, channels=2).push(np.zeros(shape, dtype=np.float32))

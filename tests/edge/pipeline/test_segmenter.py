@@ -1,4 +1,6 @@
-"""The network on a stream: any division gives the same bits, and nothing the microphone sends ends the stream."""
+"""The streaming network gives the same bits for any division of the stream, and survives NaN."""
+
+import ctypes
 
 import numpy as np
 import pytest
@@ -19,7 +21,7 @@ def model(request):
 
 @pytest.fixture(scope="module")
 def frames():
-    """Some seconds with calls, as log-magnitude frames."""
+    """Log-magnitude frames of 10 s with calls."""
     spectrogram = Spectrogram()
     return np.concatenate([spectrogram.push(soundscape(10.0, seed=3).samples), spectrogram.flush()])
 
@@ -29,18 +31,34 @@ def masks(segmenter, frames, pushed):
     return np.concatenate([*pieces, segmenter.flush().mask])
 
 
-class Broken:
-    """A network whose mask, in its calls of the numbers given, holds no numbers."""
+class NanMask:
+    """A model whose mask has a NaN in some calls, given by their numbers."""
 
-    def __init__(self, segmenter, calls):
-        self._segmenter, self._calls, self._call = segmenter, calls, 0
-        self._session = segmenter._session
+    def __init__(self, model, calls):
+        self.card, self.session = model.card, self
+        self._session, self._calls, self._call = model.session, calls, 0
 
-    def run_with_iobinding(self, binding):
-        self._session.run_with_iobinding(binding)
+    def io_binding(self):
+        return WatchedBinding(self._session.io_binding())
+
+    def run_with_iobinding(self, watched):
+        self._session.run_with_iobinding(watched.binding)
         if self._call in self._calls:
-            self._segmenter._mask[0, 3, 5] = np.nan
+            watched.mask[0, 3, 5] = np.nan
         self._call += 1
+
+
+class WatchedBinding:
+    """An onnxruntime binding, and the array to which it writes the mask."""
+
+    def __init__(self, binding):
+        self.binding = binding
+        self.bind_input = binding.bind_input
+
+    def bind_output(self, name, device, device_id, dtype, shape, address):
+        self.binding.bind_output(name, device, device_id, dtype, shape, address)
+        if name == "mask":
+            self.mask = np.ctypeslib.as_array(ctypes.cast(address, ctypes.POINTER(ctypes.c_float)), shape)
 
 
 @pytest.mark.parametrize("pushed", PUSHES)
@@ -54,14 +72,14 @@ def test_any_division_into_pushes_gives_the_masks_of_one_push(model, frames, pus
         np.testing.assert_allclose(parts, whole, rtol=0, atol=1e-5)
 
 
-def test_probabilities_lie_within_0_and_1_and_calls_reach_high_ones(model, frames):
+def test_probabilities_are_in_0_to_1_and_calls_reach_high_ones(model, frames):
     mask = masks(Segmenter(model), frames, len(frames))
     assert mask.min() >= 0
     assert 0.5 < mask.max() <= 1
 
 
 @pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 15, 16, 17, 31, 32, 33])
-def test_as_many_frames_come_out_as_went_in(model, frames, count):
+def test_the_output_has_as_many_frames_as_the_input(model, frames, count):
     segmenter = Segmenter(model)
     pushed, flushed = segmenter.push(frames[:count]), segmenter.flush()
     assert len(pushed) + len(flushed) == count
@@ -70,7 +88,7 @@ def test_as_many_frames_come_out_as_went_in(model, frames, count):
     np.testing.assert_array_equal(np.concatenate([pushed.level, flushed.level]), frames[:count])
 
 
-def test_a_mask_comes_once_the_lookahead_and_the_rest_of_its_chunk_have_passed(model, frames):
+def test_a_mask_comes_out_after_the_lookahead_and_the_rest_of_its_chunk(model, frames):
     segmenter, card = Segmenter(model), model.card
     given = np.cumsum([len(segmenter.push(frames[t : t + 1])) for t in range(100)])
     heard = np.arange(1, 101)
@@ -86,7 +104,7 @@ def test_a_second_flush_gives_nothing(model, frames):
 
 
 @pytest.mark.parametrize("end", ["flush", "reset"])
-def test_after_flush_or_reset_a_stream_begins_anew(model, frames, end):
+def test_flush_and_reset_start_a_new_stream(model, frames, end):
     segmenter = Segmenter(model)
     first = masks(segmenter, frames, 100)
     segmenter.push(frames[:333])
@@ -94,7 +112,7 @@ def test_after_flush_or_reset_a_stream_begins_anew(model, frames, end):
     np.testing.assert_array_equal(masks(segmenter, frames, 100), first)
 
 
-def test_two_segmenters_of_one_model_do_not_disturb_each_other(model, frames):
+def test_two_segmenters_of_one_model_are_independent(model, frames):
     alone = masks(Segmenter(model), frames, 100)
     one, other = Segmenter(model), Segmenter(model)
     pieces = []
@@ -104,10 +122,9 @@ def test_two_segmenters_of_one_model_do_not_disturb_each_other(model, frames):
     np.testing.assert_array_equal(np.concatenate([*pieces, one.flush().mask]), alone)
 
 
-def test_a_network_that_gives_no_numbers_gives_an_empty_mask_is_counted_and_begins_anew(model, frames):
+def test_a_chunk_with_a_nan_mask_is_empty_and_resets_the_states(model, frames):
     chunk, lookahead = model.card.chunk_frames, model.card.lookahead_frames
-    segmenter = Segmenter(model)
-    segmenter._session = Broken(segmenter, {2})
+    segmenter = Segmenter(NanMask(model, {2}))
     mask = masks(segmenter, frames, 64)
     assert segmenter.nonfinite_chunks == 1
     assert len(mask) == len(frames)
@@ -115,20 +132,19 @@ def test_a_network_that_gives_no_numbers_gives_an_empty_mask_is_counted_and_begi
     broken = slice(2 * chunk - lookahead, 3 * chunk - lookahead)
     assert (mask[broken] == 0).all()
     np.testing.assert_array_equal(mask[: broken.start], masks(Segmenter(model), frames, 64)[: broken.start])
-    # What follows is a stream's beginning, whose first masks would be of the time before it.
-    anew = masks(Segmenter(model), frames[3 * chunk :], 64)
-    np.testing.assert_array_equal(mask[3 * chunk :], anew)
+    # The following chunk starts a new stream, whose first masks would be for frames before its start.
+    restarted = masks(Segmenter(model), frames[3 * chunk :], 64)
+    np.testing.assert_array_equal(mask[3 * chunk :], restarted)
 
 
-def test_every_broken_chunk_is_counted(model, frames):
-    segmenter = Segmenter(model)
-    segmenter._session = Broken(segmenter, {0, 1, 3})
+def test_every_chunk_with_a_nan_mask_is_counted(model, frames):
+    segmenter = Segmenter(NanMask(model, {0, 1, 3}))
     masks(segmenter, frames, 64)
     assert segmenter.nonfinite_chunks == 3
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_a_level_that_is_no_number_costs_its_chunk_and_not_the_stream(model, frames, value):
+def test_a_nan_or_infinite_level_costs_one_chunk_and_not_the_stream(model, frames, value):
     chunk = model.card.chunk_frames
     spoiled = frames.copy()
     spoiled[2 * chunk + 2, 100] = value

@@ -1,4 +1,4 @@
-"""The streaming spectrogram is the whole one cut up, and is what scipy's STFT says."""
+"""The streaming spectrogram equals that of the whole recording, and scipy's STFT."""
 
 import numpy as np
 import pytest
@@ -25,23 +25,23 @@ def tone(frequency_hz, samples=8192):
 
 
 @pytest.mark.parametrize("block_samples", [1, 17, 509, 255, 256, 257, 511, 512, 513])
-def test_any_blocks_give_the_bits_of_the_whole(block_samples):
+def test_any_division_into_blocks_gives_the_same_bits(block_samples):
     spectrogram = Spectrogram(GRID)
     for samples in LENGTHS:
         whole = noise(samples)
         reference = frames_of(Spectrogram(GRID), whole, max(samples, 1))
-        # The same object again: flush leaves nothing behind.
+        # The same object is used for every length: flush must leave nothing behind.
         np.testing.assert_array_equal(frames_of(spectrogram, whole, block_samples), reference)
 
 
 @pytest.mark.parametrize("samples", LENGTHS)
-def test_the_grid_foretells_the_number_of_frames(samples):
+def test_the_grid_predicts_the_number_of_frames(samples):
     frames = frames_of(Spectrogram(GRID), noise(samples), 509)
     assert frames.shape == (GRID.frames(samples), 256)
     assert frames.dtype == np.float32
 
 
-def test_every_sample_lies_in_a_frame_and_no_frame_is_empty():
+def test_every_sample_is_in_a_frame_and_no_frame_is_empty():
     for samples in range(1, 1600):
         frames = GRID.frames(samples)
         covered = (frames - 1) * GRID.hop + GRID.n_fft
@@ -56,7 +56,7 @@ def test_magnitudes_equal_those_of_scipy():
     )
     expected = np.abs(reference.T[:, 1:]) * scipy.signal.get_window("hann", 512).sum()
     found = np.exp(Spectrogram(GRID).push(samples).astype(np.float64)) - GRID.magnitude_floor
-    # The smallest bins of a frame carry the float32 rounding of the largest.
+    # The float32 rounding of the largest bins of a frame limits the precision of the smallest.
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6 * expected.max())
 
 
@@ -74,11 +74,11 @@ def test_a_full_scale_tone_at_a_bin_reaches_half_the_sum_of_the_window():
 
 
 @pytest.mark.parametrize(("at_sample", "frames"), [(100, {0}), (256, {0}), (300, {0, 1}), (1000, {2, 3})])
-def test_a_click_is_heard_in_the_frames_that_cover_it_alone(at_sample, frames):
+def test_a_click_is_only_in_the_frames_that_cover_it(at_sample, frames):
     click = np.zeros(4096, np.float32)
     click[at_sample] = 1.0
-    heard = Spectrogram(GRID).push(click).max(axis=1) > np.log(2 * GRID.magnitude_floor)
-    assert set(np.flatnonzero(heard)) == frames
+    audible = Spectrogram(GRID).push(click).max(axis=1) > np.log(2 * GRID.magnitude_floor)
+    assert set(np.flatnonzero(audible)) == frames
 
 
 def test_a_click_is_loudest_in_the_frame_whose_centre_is_nearest():
@@ -88,12 +88,12 @@ def test_a_click_is_loudest_in_the_frame_whose_centre_is_nearest():
     assert GRID.first_frame_s + 5 * GRID.hop_s == pytest.approx((5 * 256 + 256) / 32_000)
 
 
-def test_silence_is_the_floor():
+def test_silence_is_at_the_magnitude_floor():
     frames = Spectrogram(GRID).push(np.zeros(1024, np.float32))
     np.testing.assert_allclose(frames, np.log(1e-5), rtol=1e-6)
 
 
-def test_reset_forgets_what_was_pushed():
+def test_reset_starts_a_new_stream():
     spectrogram = Spectrogram(GRID)
     spectrogram.push(noise(700, seed=2))
     spectrogram.reset()

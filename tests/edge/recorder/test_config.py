@@ -1,35 +1,59 @@
-"""The configuration file: read with care, written without loss."""
+"""The configuration file is read strictly, and written without loss."""
 
 import dataclasses
 import os
 import re
+import subprocess
+import sys
 import tomllib
+from pathlib import Path
 
+import click
 import pytest
 
-from birdedge.edge.clips.retention import RetentionSettings
-from birdedge.edge.clips.settings import ClipSettings
+from birdedge.edge.clips.settings import ClipSettings, RetentionSettings
 from birdedge.edge.errors import OutputError, SettingsError
+from birdedge.edge.formats.tables import TABLE_NAMES
 from birdedge.edge.models.names import DEFAULT_MODEL
 from birdedge.edge.recorder.config import (
-    TEMPLATE,
     Config,
     default_config_path,
     read_config,
+    template,
+    user_config_dir,
     write_model,
     write_template,
 )
 from birdedge.edge.recorder.schedule import ScheduleSettings
+from birdedge.edge.sinks.table_file import FORMATS
 from birdedge.edge.system.atomic_file import replacing
 
 
-def test_without_a_configuration_all_is_default(tmp_path, monkeypatch):
+def test_without_a_configuration_file_everything_is_default(tmp_path, monkeypatch):
     monkeypatch.setenv("BIRDEDGE_CONFIG", str(tmp_path / "none.toml"))
     assert default_config_path() == tmp_path / "none.toml"
     assert read_config() == Config(model=DEFAULT_MODEL)
 
 
-def test_a_configuration_that_was_named_must_be_there(tmp_path):
+@pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
+@pytest.mark.parametrize("variables", [(), ("XDG_CONFIG_HOME", "APPDATA")])
+def test_the_configuration_folder_is_that_of_click(monkeypatch, tmp_path, platform, variables):
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr("click.utils.WIN", platform == "win32")
+    for name in ("XDG_CONFIG_HOME", "APPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    for name in variables:
+        monkeypatch.setenv(name, str(tmp_path / name))
+    assert user_config_dir() == Path(click.get_app_dir("birdedge"))
+
+
+def test_without_birdedge_config_the_file_is_in_the_configuration_folder(monkeypatch, tmp_path):
+    monkeypatch.delenv("BIRDEDGE_CONFIG", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert default_config_path() == tmp_path / "birdedge" / "config.toml"
+
+
+def test_a_named_configuration_must_exist(tmp_path):
     with pytest.raises(SettingsError, match="there is no configuration"):
         read_config(tmp_path / "none.toml")
 
@@ -43,7 +67,7 @@ def test_a_configuration_that_was_named_must_be_there(tmp_path):
         (b"\xff\xfe", "not valid TOML"),
     ],
 )
-def test_a_wrong_configuration_is_refused_in_a_sentence(tmp_path, text, sentence):
+def test_a_wrong_configuration_is_refused(tmp_path, text, sentence):
     path = tmp_path / "config.toml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(SettingsError, match=sentence):
@@ -63,7 +87,16 @@ def test_the_model_is_written_and_the_rest_kept(tmp_path, model):
     assert text.count("model =") == 1
 
 
-def test_a_configuration_that_is_wrong_is_not_written_over(tmp_path):
+def test_the_model_is_set_in_the_template_in_its_own_place(tmp_path):
+    path = tmp_path / "config.toml"
+    write_template(path)
+    write_model(path, "birdedge-fp32")
+    assert read_config(path) == Config(model="birdedge-fp32")
+    changed = zip(template().splitlines(), path.read_text(encoding="utf-8").splitlines(), strict=True)
+    assert [new for old, new in changed if new != old] == ['model = "birdedge-fp32"']
+
+
+def test_a_wrong_configuration_is_not_overwritten(tmp_path):
     path = tmp_path / "config.toml"
     path.write_text("other = 1\n", encoding="utf-8")
     with pytest.raises(SettingsError, match="unknown key"):
@@ -79,28 +112,37 @@ def test_a_device_is_not_replaced_by_a_file(tmp_path):
     assert pipe.is_fifo()
 
 
-def test_the_commented_configuration_shows_each_key_with_its_default(tmp_path):
+def test_the_template_changes_no_default_and_replaces_no_file(tmp_path):
     path = tmp_path / "config.toml"
     write_template(path)
     assert read_config(path) == Config()
-    with pytest.raises(SettingsError, match="is there already"):
+    with pytest.raises(SettingsError, match="exists already"):
         write_template(path)
-    # What is shown behind a # is a value the key may have.
-    text = re.sub(r"(?m)^# (?=\w+ = )", "", TEMPLATE)
+
+
+def test_the_template_shows_every_key_in_order_with_its_default_or_a_valid_example(tmp_path):
+    text = re.sub(r"(?m)^# (?=\w+ = )", "", template())
+    path = tmp_path / "config.toml"
     path.write_text(text, encoding="utf-8")
-    shown = read_config(path)
-    tables = tomllib.loads(text)
-    for cls, table in (
-        (Config, tables),
-        (ScheduleSettings, tables["schedule"]),
-        (ClipSettings, tables["clips"]),
-        (RetentionSettings, tables["retention"]),
-    ):
-        assert {f.name for f in dataclasses.fields(cls)} == set(table)
-    for name in ("schedule", "clips"):
-        assert getattr(shown, name) == getattr(Config(), name)
-    for name in ("site", "model", "tables", "commit_s", "gain_db", "channels"):
-        assert getattr(shown, name) == getattr(Config(), name)
+    shown, tables = read_config(path), tomllib.loads(text)
+    rows = (
+        (shown, Config(), tables),
+        (shown.schedule, ScheduleSettings(), tables["schedule"]),
+        (shown.clips, ClipSettings(), tables["clips"]),
+        (shown.retention, RetentionSettings(), tables["retention"]),
+    )
+    for values, defaults, table in rows:
+        names = [field.name for field in dataclasses.fields(defaults)]
+        assert list(table) == names
+        for name in names:
+            if name in table and not isinstance(table[name], dict):
+                default = getattr(defaults, name)
+                assert default is None or getattr(values, name) == default, name
+
+
+def test_the_tables_are_named_as_their_formats():
+    assert list(TABLE_NAMES) == list(FORMATS)
+    assert Config().tables == TABLE_NAMES
 
 
 @pytest.mark.parametrize(
@@ -109,14 +151,33 @@ def test_the_commented_configuration_shows_each_key_with_its_default(tmp_path):
         ("latitude_deg = 91.0", "latitude_deg is 91.0; it must lie in -90..90"),
         ("gain_db = 100.0", "gain_db is 100.0"),
         ("commit_s = 0.0", "commit_s is 0.0"),
-        ('tables = ["xls"]', "tables names 'xls'"),
+        ('denoised = "birds.mp3"', "denoised is 'birds.mp3'; give a .wav or .flac file"),
+        ('tables = ["xls"]', "tables is 'xls'; it must be one of raven, audacity, csv, jsonl"),
         ("[clips]\nkepe = 'events'", "did you mean 'keep'"),
+        ("[clips]\nkeep = 'all'", "clips: keep is 'all'; it must be one of events, everything, none"),
         ('[schedule]\nwindows = ["dawn"]', "'dawn'"),
+        (
+            "[retention]\ndelete_first = 'lowest'",
+            "delete_first is 'lowest'; it must be one of oldest, lowest_score",
+        ),
         ("min_score = 2.0", "min_score is 2.0"),
     ],
 )
-def test_a_value_out_of_range_is_refused_in_a_sentence(tmp_path, text, sentence):
+def test_a_value_that_is_not_allowed_is_named(tmp_path, text, sentence):
     path = tmp_path / "config.toml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(SettingsError, match=re.escape(sentence)):
         read_config(path)
+
+
+def test_a_configuration_is_checked_without_the_packages_for_audio():
+    modules = ("clips.settings", "recorder.config", "recorder.schedule", "recorder.systemd_service")
+    program = (
+        f"import sys, {', '.join(f'birdedge.edge.{module}' for module in modules)};"
+        "birdedge.edge.recorder.config.read_config();"
+        "print(*(name.partition('.')[0] for name in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "birdedge" in loaded
+    assert loaded & {"numpy", "onnxruntime", "soxr", "soundfile", "sounddevice", "astral", "click"} == set()

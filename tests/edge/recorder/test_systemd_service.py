@@ -1,10 +1,9 @@
-"""The unit as systemd reads it, and what install, status and remove ask of systemd."""
+"""Installation, state and removal of the service on a machine whose systemd records its calls."""
 
 import getpass
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -13,7 +12,8 @@ from click.testing import CliRunner
 
 from birdedge.edge.cli.service import service
 from birdedge.edge.errors import ServiceError, SettingsError
-from birdedge.edge.recorder.systemd_service import CONFIG, DATA_DIR, UNIT, unit_data_dir, unit_text
+from birdedge.edge.recorder.config import template
+from birdedge.edge.recorder.systemd_unit import DATA_DIR, UNIT, unit_data_dir, unit_text
 
 FAKE = """\
 #!/bin/sh
@@ -26,11 +26,10 @@ case "$call" in
     runuser*) shift 3; exec "$@";;
 esac
 """
-HARD_PATHS = ["/srv/birds", "/srv/my birds", "/srv/100% of $HOME", '/srv/a "b" \\c', "/srv/größte/;#'x'"]
 
 
 class Machine:
-    """systemctl, useradd and runuser that note how they are called; runuser runs its command as whoever tests."""
+    """Fake systemctl, useradd and runuser that record their calls; runuser runs its command as the current user."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -65,7 +64,7 @@ class Machine:
 
 
 def run(*arguments):
-    """What a command prints and its exit code; an error is raised."""
+    """Return the output and the exit code of a command; its errors are raised."""
     result = CliRunner().invoke(service, [str(a) for a in arguments])
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
@@ -74,76 +73,11 @@ def run(*arguments):
 
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
-    """A machine with systemd, and root at it."""
+    """A machine with systemd, on which the current user counts as root."""
     machine = Machine(tmp_path)
     monkeypatch.setenv("PATH", f"{machine.bin}:{os.environ['PATH']}")
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     return machine
-
-
-def analyzed(tmp_path, unit, *arguments):
-    """What systemd-analyze says of the unit, and its exit code."""
-    if shutil.which("systemd-analyze") is None:
-        pytest.skip("needs systemd-analyze: apt install systemd")
-    path = tmp_path / UNIT
-    path.write_text(unit, encoding="utf-8")
-    done = subprocess.run(
-        ["systemd-analyze", *arguments, path], capture_output=True, text=True, check=False, timeout=60
-    )
-    return done.stdout + done.stderr, done.returncode
-
-
-@pytest.fixture(params=["birdedge", "my $HOME 100% birds"])
-def text(request, tmp_path):
-    """A unit whose paths are plain, and one whose are not."""
-    executable = tmp_path / request.param.replace("$", "") / "birdedge"
-    executable.parent.mkdir()
-    executable.write_text("#!/bin/sh\n", encoding="utf-8")
-    executable.chmod(0o755)
-    return unit_text(executable, Path("/etc", request.param, "c.toml"), Path("/srv", request.param), "root")
-
-
-def test_systemd_finds_no_fault_in_the_unit(tmp_path, text):
-    said, code = analyzed(tmp_path, text, "verify", "--man=no")
-    assert (code, [line for line in said.splitlines() if UNIT in line]) == (0, [])
-
-
-def test_systemd_would_find_a_fault(tmp_path, text):
-    said, _ = analyzed(tmp_path, text.replace("WatchdogSec=", "WatchdogSecs="), "verify", "--man=no")
-    assert "WatchdogSecs" in said
-
-
-def test_systemd_rates_the_unit_as_little_exposed(tmp_path, text):
-    said, code = analyzed(tmp_path, text, "security", "--offline=yes", "--threshold=25", "--no-pager")
-    if "--offline" in said:
-        pytest.skip("needs systemd 250 or newer")
-    assert code == 0, said[-200:]
-
-
-@pytest.mark.parametrize("path", HARD_PATHS)
-def test_the_data_folder_is_read_back_from_the_unit(path):
-    unit = unit_text(Path(path, "birdedge"), Path(path, "c.toml"), Path(path), "birdedge")
-    assert unit_data_dir(unit) == Path(path)
-
-
-@pytest.mark.parametrize("path", ["birds", "/srv/a\nUser=root", "/srv/\0"])
-def test_a_path_that_is_not_whole_or_not_one_line_is_refused(path):
-    with pytest.raises(SettingsError, match="give a whole path"):
-        unit_text(Path("/opt/birdedge"), CONFIG, Path(path), "birdedge")
-
-
-def test_homes_are_seen_only_where_something_of_the_service_is_in_one():
-    opt, home = Path("/opt/birdedge"), Path("/home/pi/birdedge")
-    assert "ProtectHome=yes\n" in unit_text(opt, CONFIG, DATA_DIR, "birdedge")
-    for paths in ((home, CONFIG, DATA_DIR), (opt, home, DATA_DIR), (opt, CONFIG, home)):
-        assert "ProtectHome=read-only\n" in unit_text(*paths, "birdedge")
-
-
-def test_the_default_data_folder_is_systemds_to_make_and_another_may_be_absent():
-    assert "StateDirectory=birdedge\n" in unit_text(Path("/opt/birdedge"), CONFIG, DATA_DIR, "birdedge")
-    other = unit_text(Path("/opt/birdedge"), CONFIG, Path("/mnt/my birds"), "birdedge")
-    assert 'ReadWritePaths="-/mnt/my birds"\n' in other
-    assert "StateDirectory" not in other
 
 
 def test_print_prints_the_unit_and_changes_nothing(machine):
@@ -165,7 +99,7 @@ def test_install_writes_the_unit_and_starts_it(machine):
         f"systemctl enable {UNIT}",
         f"systemctl restart {UNIT}",
     ]
-    assert machine.config.read_text(encoding="utf-8").startswith("#")
+    assert machine.config.read_text(encoding="utf-8") == template()
     assert machine.data_dir.is_dir()
     assert machine.data_dir.stat().st_mode & 0o777 == 0o750
     assert not machine.calls("useradd")
@@ -182,25 +116,25 @@ def test_install_again_takes_new_options_and_keeps_configuration_and_data(machin
     assert machine.data_dir.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_user_who_is_not_there_is_made(machine):
+def test_a_missing_user_is_created(machine):
     run("install", *machine.options, "--out", DATA_DIR, "--user", "birdedge-not-there")
     (made,) = machine.calls("useradd")
     assert "--system" in made
     assert made.endswith("--shell /usr/sbin/nologin birdedge-not-there")
 
 
-def test_where_systemd_does_not_run_it_says_what_to_run_and_changes_nothing(machine, monkeypatch):
+def test_without_systemd_the_command_to_run_is_printed_and_nothing_changes(machine, monkeypatch):
     line = f"{machine.executable} listen --config {machine.config} --out {machine.data_dir}"
     machine.answers("offline")
-    with pytest.raises(ServiceError, match=f"systemd does not run here: .*{re.escape(line)}"):
+    with pytest.raises(ServiceError, match=f"systemd does not run on this machine: .*{re.escape(line)}"):
         machine.install()
     monkeypatch.setenv("PATH", str(machine.folder))
-    with pytest.raises(ServiceError, match=f"systemd does not run here: .*{re.escape(line)}"):
+    with pytest.raises(ServiceError, match=f"systemd does not run on this machine: .*{re.escape(line)}"):
         machine.install()
     assert not any(path.exists() for path in (machine.unit, machine.config, machine.data_dir))
 
 
-def test_who_is_not_root_is_told_the_line_with_sudo(machine, monkeypatch):
+def test_a_user_other_than_root_is_shown_the_command_with_sudo(machine, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     for command in (machine.install, lambda: run("remove", "--unit-dir", machine.folder)):
         with pytest.raises(ServiceError, match=r"only root .*: run sudo /"):
@@ -208,7 +142,7 @@ def test_who_is_not_root_is_told_the_line_with_sudo(machine, monkeypatch):
     assert not any(path.exists() for path in (machine.unit, machine.config, machine.data_dir))
 
 
-def test_a_wrong_configuration_is_refused_before_anything_is_changed(machine):
+def test_a_wrong_configuration_is_refused_before_anything_changes(machine):
     machine.config.write_text("modell = 'x'\n", encoding="utf-8")
     with pytest.raises(SettingsError, match="did you mean 'model'"):
         machine.install()
@@ -216,7 +150,7 @@ def test_a_wrong_configuration_is_refused_before_anything_is_changed(machine):
     assert machine.calls("systemctl", "useradd", "runuser") == ["systemctl is-system-running"]
 
 
-def test_what_the_user_may_not_do_is_said_before_the_unit_is_written(machine):
+def test_a_missing_permission_of_the_user_is_reported_before_the_unit_is_written(machine):
     for call, may_not in (("--version", "run it"), ("test -r", "read it"), ("test -w", "write to it")):
         command = f"{machine.executable} {call}" if call == "--version" else call
         machine.fails(f"runuser -u {getpass.getuser()} -- {command}")
@@ -225,7 +159,7 @@ def test_what_the_user_may_not_do_is_said_before_the_unit_is_written(machine):
     assert not machine.unit.exists()
 
 
-def test_an_executable_in_a_closed_home_is_found_out(machine, monkeypatch):
+def test_an_executable_in_a_private_home_is_reported(machine, monkeypatch):
     if os.getuid() != 0 or shutil.which("runuser", path="/usr/sbin:/sbin") is None:
         pytest.skip("needs root and runuser: only root can try what another user may do")
     (machine.bin / "runuser").unlink()
@@ -242,10 +176,10 @@ def test_an_executable_in_a_closed_home_is_found_out(machine, monkeypatch):
             run("install", *paths, "--user", "nobody", "--out", home)
 
 
-def test_a_service_that_does_not_start_is_told_and_tried_on(machine):
+def test_a_service_that_does_not_start_is_reported_and_restarted(machine):
     machine.fails("systemctl restart")
     with pytest.raises(
-        ServiceError, match=r"\(no luck\): it is tried again for ever.* journalctl -u birdedge"
+        ServiceError, match=r"\(no luck\): systemd keeps restarting it.* journalctl -u birdedge"
     ):
         machine.install()
     assert machine.unit.exists()
@@ -268,7 +202,7 @@ def test_a_service_that_does_not_start_is_told_and_tried_on(machine):
         ("not-found", "inactive", f"{UNIT}: not installed", 1),
     ],
 )
-def test_status_is_one_line_and_its_exit_code_0_only_where_it_runs(machine, load, active, line, code):
+def test_status_is_one_line_with_exit_code_0_only_if_the_service_runs(machine, load, active, line, code):
     shown = f"LoadState={load}\nActiveState={active}\nSubState=running\nNRestarts=2\nStatusText=heard\n"
     machine.answers("degraded", shown + "StateChangeTimestamp=Mon 2026-11-23 05:18:47 UTC\n")
     output, ended = run("status")
@@ -277,7 +211,7 @@ def test_status_is_one_line_and_its_exit_code_0_only_where_it_runs(machine, load
     assert ended == code
 
 
-def test_remove_stops_the_service_and_leaves_the_data(machine):
+def test_remove_stops_the_service_and_keeps_the_data(machine):
     machine.install()
     before = len(machine.calls("systemctl"))
     output, code = run("remove", "--unit-dir", machine.folder)
@@ -297,6 +231,6 @@ def test_a_service_that_cannot_be_stopped_stays_installed(machine):
     assert machine.unit.exists()
 
 
-def test_what_is_not_installed_is_not_removed(machine):
-    with pytest.raises(ServiceError, match="nothing is to be removed"):
+def test_a_service_that_is_not_installed_cannot_be_removed(machine):
+    with pytest.raises(ServiceError, match="the service is not installed"):
         run("remove", "--unit-dir", machine.folder)

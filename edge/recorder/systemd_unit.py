@@ -1,0 +1,126 @@
+"""The systemd unit of the recorder."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from birdedge.edge.errors import SettingsError
+
+UNIT = "birdedge.service"
+CONFIG = Path("/etc/birdedge/config.toml")
+DATA_DIR = Path("/var/lib/birdedge")
+HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
+
+# Some directives are left out on purpose:
+# - DynamicUser=: the recordings of years may be on a USB disk, and must belong to the same user after every start.
+#   People read them as members of the user's group.
+# - MemoryDenyWriteExecute=: libffi writes the code page of PortAudio's callback.
+# - ProtectClock=: it also forbids reading whether the clock is synchronized. Without capabilities the service cannot
+#   set the clock.
+# - ProcSubset=pid: /proc/asound and /proc/cpuinfo are needed.
+TEMPLATE = """\
+# Written by `birdedge service install`, which overwrites it. Make changes with `systemctl edit {unit}`.
+[Unit]
+Description=birdedge bird sound recorder
+After=sound.target
+# Restarts are not limited.
+StartLimitIntervalSec=0
+
+[Service]
+Type=notify
+NotifyAccess=main
+ExecStart={executable} listen --config {config} --out {out}
+ExecReload=/bin/kill -HUP $MAINPID
+Restart=always
+RestartSec=10
+# Only processed frames reset the watchdog. When it expires, the journal gets the traceback of each thread.
+WatchdogSec=60
+Environment=PYTHONFAULTHANDLER=1
+LimitCORE=0
+TimeoutStopSec=30
+# Events go to the data folder. The journal gets log messages only, which spares the memory card.
+StandardOutput=null
+StandardError=journal
+
+# Lost audio cannot be recovered, and the recorder needs little CPU time: it runs before other work.
+Nice=-5
+MemoryMax=300M
+TasksMax=64
+
+User={user}
+SupplementaryGroups=audio
+UMask=0027
+{writable}
+ProtectSystem=strict
+ProtectHome={protect_home}
+PrivateTmp=yes
+# ALSA by its major number: its name is unknown until the first sound card is connected.
+DevicePolicy=closed
+DeviceAllow=char-116 rw
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+SystemCallFilter=@system-service adjtimex clock_adjtime
+SystemCallErrorNumber=EPERM
+SystemCallArchitectures=native
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+ProtectProc=invisible
+LockPersonality=yes
+RemoveIPC=yes
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def unit_text(executable: Path, config: Path, data_dir: Path, user: str) -> str:
+    """Return the unit, which may write to `data_dir` only and sees little of the rest of the machine.
+
+    Args:
+        executable: The `birdedge` command.
+        config: The configuration file.
+        data_dir: The folder for results.
+        user: The user of the service.
+
+    Raises:
+        SettingsError: A path is not absolute, or has characters that a unit cannot hold.
+    """
+    paths = (executable, config, data_dir)
+    for path in paths:
+        if not path.is_absolute() or not str(path).isprintable():
+            raise SettingsError(f"{str(path)!r} must be an absolute path of printable characters")
+    at_home = any(path.is_relative_to(home) for path in paths for home in HOMES)
+    # The minus sign lets the service start without its disk.
+    writable = (
+        "StateDirectory=birdedge\nStateDirectoryMode=0750"
+        if data_dir == DATA_DIR
+        else f"ReadWritePaths={_quoted(f'-{data_dir}')}"
+    )
+    return TEMPLATE.format(
+        unit=UNIT,
+        executable=_quoted(str(executable)),
+        config=_quoted(str(config)).replace("$", "$$"),
+        out=_quoted(str(data_dir)).replace("$", "$$"),
+        user=user,
+        writable=writable,
+        protect_home="read-only" if at_home else "yes",
+    )
+
+
+def unit_data_dir(unit: str) -> Path:
+    """Return the data folder of a unit that `unit_text` returned."""
+    command = next(line for line in unit.splitlines() if line.startswith("ExecStart="))
+    return Path(shlex.split(command)[-1].replace("$$", "$").replace("%%", "%"))
+
+
+def _quoted(word: str) -> str:
+    """Return a word quoted as in systemd.syntax(7), with specifiers of systemd.unit(5) escaped."""
+    return '"' + word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%") + '"'
