@@ -27,7 +27,7 @@ from birdedge.edge.audio.sources import (
     microphone_source,
     raw_source,
 )
-from birdedge.edge.cli.options import channel_option, masks_option, stopped_by_signals
+from birdedge.edge.cli.options import DEMO_S, DEMO_SEED, channel_option, masks_option, stopped_by_signals
 from birdedge.edge.errors import AudioFileError, DeviceError, SettingsError
 from birdedge.edge.models.model import Model
 from birdedge.edge.pipeline.pipeline import Pipeline
@@ -39,8 +39,6 @@ from birdedge.edge.sinks.recording import OutputSettings, RecordingSink, Retryin
 from birdedge.edge.sinks.table_file import FORMATS
 from birdedge.edge.system.log import start_log
 from birdedge.edge.system.malloc import return_freed_memory
-
-DEMO_S, DEMO_SEED = 60.0, 20
 
 
 @click.command()

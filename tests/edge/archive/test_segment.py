@@ -11,7 +11,7 @@ import soundfile
 from click.testing import CliRunner
 
 from birdedge.edge.archive.segment import NO_MASK, Events, FileResult, segment_file, segment_files
-from birdedge.edge.cli.commands import segment
+from birdedge.edge.cli.segment import segment
 from birdedge.edge.errors import AudioFileError, ModelMissingError, OutputError
 from birdedge.edge.event import Event
 from birdedge.edge.formats.mask_npz import read_mask_file
