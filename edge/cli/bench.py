@@ -45,7 +45,8 @@ def bench(
 ) -> None:
     """Find the fastest model for this machine.
 
-    The fastest becomes the default of `birdedge listen`. Without MODEL, the default network is measured as int8 in two variants, whose results are identical, and as fp32.
+    The fastest becomes the default of `birdedge listen`. Without MODEL, the default network is measured as int8 in two
+    variants, whose results are identical, and as fp32.
 
     \b
     Example:

@@ -15,7 +15,8 @@ def verify(models: tuple[str, ...]) -> None:
     """Check that models behave as at export.
 
     The file must be complete, its stream must equal its offline form (int8 bit for bit), and its answer to a fixed
-    input must be the one of the machine that exported it. Without MODEL, all bundled models are checked. The exit code is 1 if a check fails.
+    input must be the one of the machine that exported it. Without MODEL, all bundled models are checked. The exit code
+    is 1 if a check fails.
 
     \b
     Example:
