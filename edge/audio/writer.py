@@ -1,7 +1,7 @@
 """Writes a stream as 16-bit audio: to a WAV or FLAC file that is valid at any moment, or as raw PCM to a pipe.
 
 Lost samples are replaced by silence of the same length, so that the audio keeps its time. A gap of more than a minute
-is left out and logged: the silence of a night would fill a disk and delay listeners.
+is left out and logged: hours of silence would fill a disk and delay listeners.
 """
 
 from __future__ import annotations
