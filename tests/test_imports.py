@@ -49,6 +49,11 @@ def test_config_loads_no_heavy_package(tmp_path: Path) -> None:
     assert loaded_packages("config", "check", "config.toml", cwd=tmp_path) & HEAVY == set()
 
 
+@pytest.mark.parametrize("command", ["models", "inspect"])
+def test_model_cards_are_shown_without_a_heavy_package(tmp_path: Path, command: str) -> None:
+    assert loaded_packages(command, cwd=tmp_path) & HEAVY == set()
+
+
 @pytest.mark.parametrize("arguments", [("install", "--print"), ("status",), ("remove",)])
 def test_service_loads_no_heavy_package(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     unit_dir = ("--unit-dir", tmp_path) if arguments != ("status",) else ()

@@ -53,11 +53,11 @@ def check(file: Path | None) -> None:
       birdedge config check
       birdedge config check /etc/birdedge/config.toml
     """
-    from birdedge.edge.models.model import Model
+    from birdedge.edge.models.checked_model import check_model
     from birdedge.edge.recorder.config import default_config_path, read_config
     from birdedge.edge.recorder.schedule import Schedule
 
     settings = read_config(file)
-    Model(settings.model)
+    check_model(settings.model)
     Schedule(settings.schedule, settings.latitude_deg, settings.longitude_deg)
     print_line(f"{file or default_config_path()}: OK")

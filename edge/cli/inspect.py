@@ -22,7 +22,7 @@ def inspect(model: str, as_json: bool) -> None:
       birdedge inspect mine.onnx --json
     """
     from birdedge.edge.models.card_text import card_page
-    from birdedge.edge.models.model import Model
+    from birdedge.edge.models.checked_model import check_model
 
-    opened = Model(model)
-    print_line(opened.card.to_json() if as_json else card_page(opened.card, opened.path))
+    checked = check_model(model)
+    print_line(checked.card.to_json() if as_json else card_page(checked.card, checked.path))

@@ -18,10 +18,10 @@ def models(as_json: bool) -> None:
     Example:
       birdedge models
     """
-    from birdedge.edge.models.model import Model
+    from birdedge.edge.models.checked_model import check_model
     from birdedge.edge.models.names import DEFAULT_MODEL, bundled_models
 
-    found = [Model(name) for name in sorted(bundled_models())]
+    found = [check_model(name) for name in sorted(bundled_models())]
     if as_json:
         print_line(json.dumps([json.loads(m.card.to_json()) for m in found], ensure_ascii=False))
         return

@@ -161,4 +161,4 @@ def test_of_an_archive_one_file_at_a_time_is_kept(tmp_path, monkeypatch, options
     monkeypatch.setattr("birdedge.edge.archive.segment.segment_files", segmented)
     ran = CliRunner().invoke(segment, ["a.wav", *options])
     assert ran.exit_code == 0, ran.output
-    assert "10 of 10 file(s), 1.0 s of sound, 10 event(s)" in ran.output
+    assert "10 of 10 file(s), 1.0 s of audio, 10 event(s)" in ran.output
