@@ -11,7 +11,7 @@ from birdedge.edge.cli.options import print_line
 file_argument = click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
 
 
-@click.group()
+@click.group(no_args_is_help=False)
 def config() -> None:
     """Write or check the recorder's configuration.
 

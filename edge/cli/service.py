@@ -19,7 +19,7 @@ unit_dir_option = click.option(
 )
 
 
-@click.group()
+@click.group(no_args_is_help=False)
 def service() -> None:
     """Run birdedge as a systemd service.
 

@@ -81,4 +81,4 @@ def _check_answer(model: Model) -> Check:
 
 
 def _finding(difference: float, limit: float) -> str:
-    return f"maximum difference {difference:.1e}, limit {limit:.0e}"
+    return f"maximum difference {difference:.1e}, limit {limit:g}"

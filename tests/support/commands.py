@@ -6,8 +6,11 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 ROOT = Path(__file__).parents[2]
 BIRDEDGE = (sys.executable, "-m", "birdedge")
@@ -40,6 +43,45 @@ def birdedge(
     done = run(*BIRDEDGE, *arguments, cwd=cwd, stdin=stdin, environment=environment)
     assert done.returncode == exit_code, done.stderr.decode()
     return done.stdout.decode(), done.stderr.decode()
+
+
+@dataclass(frozen=True)
+class Running:
+    """A command in a process of its own, with unbuffered pipes."""
+
+    process: subprocess.Popen[bytes]
+    stdin: IO[bytes]
+    stdout: IO[bytes]
+    stderr: IO[bytes]
+
+
+@contextmanager
+def running(*arguments: object, cwd: Path) -> Iterator[Running]:
+    """Start a command, and kill it at the end of the block if it is still running."""
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(
+        [*BIRDEDGE, *map(str, arguments)],
+        cwd=cwd,
+        env=ENVIRONMENT,
+        stdin=pipe,
+        stdout=pipe,
+        stderr=pipe,
+        bufsize=0,
+    )
+    with process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
+        try:
+            yield Running(process, process.stdin, process.stdout, process.stderr)
+        finally:
+            process.kill()
+
+
+def write_all(pipe: IO[bytes], data: bytes) -> None:
+    """Write to an unbuffered pipe, which may take less than it is given."""
+    while data:
+        data = data[pipe.write(data) :]
 
 
 def error_of(done: subprocess.CompletedProcess[bytes]) -> str:

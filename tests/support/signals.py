@@ -11,7 +11,8 @@ Float32 = NDArray[np.float32]
 def sine(frequency_hz: float, dbfs: float, seconds: float = 4.0, rate_hz: int = 48_000) -> Float32:
     """Return a sine with this root mean square in dB of full scale."""
     at_s = np.arange(round(seconds * rate_hz)) / rate_hz
-    return (10 ** (dbfs / 20) * np.sqrt(2) * np.sin(2 * np.pi * frequency_hz * at_s)).astype(np.float32)
+    amplitude = 10 ** (dbfs / 20) * np.sqrt(2)
+    return np.asarray(amplitude * np.sin(2 * np.pi * frequency_hz * at_s), np.float32)
 
 
 def noise(dbfs: float, seconds: float = 4.0, rate_hz: int = 48_000) -> Float32:

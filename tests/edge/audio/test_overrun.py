@@ -2,6 +2,7 @@
 
 import threading
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -163,7 +164,7 @@ def test_the_reader_wakes_for_its_minimum_block(stream):
 
 
 def test_a_device_that_stops_delivering_is_lost_after_a_last_block_below_the_minimum(stream):
-    found = []
+    found: list[Any] = []
     with Microphone(stall_s=0.5) as microphone:
         microphone.set_min_block(3 * BLOCK)
         stream.device.give(np.zeros((BLOCK, 1), np.float32))

@@ -17,7 +17,7 @@ def ramp(start, stop, channels=1):
 
 def test_reading_an_empty_ring_returns_an_empty_block():
     gap_samples, block = SampleRing(4, 2).read(10)
-    assert (gap_samples, block.shape, block.dtype) == (0, (0, 2), np.float32)
+    assert (gap_samples, block.shape, block.dtype) == (0, (0, 2), np.dtype(np.float32))
 
 
 def test_samples_are_read_in_order_across_the_wrap():

@@ -29,7 +29,7 @@ def noise(samples: int, channels: int = 1) -> Int16:
 
 
 def sound(samples: Int16, lost_samples: int = 0) -> Sound:
-    return Sound(samples.astype(np.float32) / 32768, RATE_HZ, lost_samples)
+    return Sound(samples.astype(np.float32) / np.float32(32768), RATE_HZ, lost_samples)
 
 
 def read(path: Path) -> Int16:

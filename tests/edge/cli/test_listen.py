@@ -1,6 +1,5 @@
 """`birdedge listen` finds the same events as `segment` and `Pipeline`, from a file, a pipe and the demo."""
 
-import subprocess
 import time
 
 import numpy as np
@@ -10,7 +9,7 @@ import soundfile
 from birdedge.edge.formats.mask_npz import read_mask_file
 from birdedge.edge.models.names import bundled_models
 from birdedge.edge.sinks.table_file import EVENT_COLUMNS, FORMATS
-from tests.support.commands import BIRDEDGE, ENVIRONMENT, birdedge, events, without_file
+from tests.support.commands import birdedge, events, running, without_file
 
 
 @pytest.fixture(scope="module", params=sorted(bundled_models()))
@@ -65,22 +64,15 @@ def test_the_demo_gives_the_events_of_its_file(tmp_path):
 
 def test_in_real_time_the_same_events_are_printed_when_they_end(demo, tmp_path):
     fast, _ = birdedge("listen", demo, "--fast", "--json", "--duration", 4, cwd=tmp_path)
-    process = subprocess.Popen(
-        [*BIRDEDGE, "listen", demo, "--json", "--duration", "4"],
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stderr.readline().startswith("birdedge: listening to")
-    start_s = time.monotonic()
-    lines, arrival_s = [], []
-    for line in process.stdout:
-        lines.append(line)
-        arrival_s.append(time.monotonic() - start_s)
-    process.stderr.close()
-    assert process.wait(timeout=20) == 0
-    assert "".join(lines) == fast
+    with running("listen", demo, "--json", "--duration", 4, cwd=tmp_path) as live:
+        assert live.stderr.readline().startswith(b"birdedge: listening to")
+        start_s = time.monotonic()
+        lines, arrival_s = [], []
+        for line in live.stdout:
+            lines.append(line)
+            arrival_s.append(time.monotonic() - start_s)
+        assert live.process.wait(timeout=20) == 0
+    assert b"".join(lines).decode() == fast
     assert len(lines) >= 1
     for event, at_s in zip(events(fast), arrival_s, strict=True):
         # 0.1 s: the line on standard error is read after the first block.

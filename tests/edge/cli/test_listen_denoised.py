@@ -1,6 +1,5 @@
 """`birdedge listen --denoised` writes what `denoise` returns for the whole recording."""
 
-import subprocess
 import time
 
 import numpy as np
@@ -10,7 +9,7 @@ import soundfile
 from birdedge.edge.formats.mask_npz import read_mask_file
 from birdedge.edge.models.model import Model
 from birdedge.edge.pipeline.denoise import denoise
-from tests.support.commands import BIRDEDGE, ENVIRONMENT, run
+from tests.support.commands import BIRDEDGE, run, running, write_all
 
 
 @pytest.mark.parametrize("kind", ["wav", "flac", "raw"])
@@ -35,20 +34,11 @@ def test_denoised_audio_is_written_to_a_file_or_to_standard_output(demo, tmp_pat
 
 def test_denoised_audio_of_a_pipe_is_in_the_file_at_once_and_survives_a_kill(demo, tmp_path):
     samples, rate_hz = soundfile.read(demo, dtype="int16")
-    process = subprocess.Popen(
-        [*BIRDEDGE, "listen", "-", "--rate", str(rate_hz), "--denoised", "alone.wav"],
-        cwd=tmp_path,
-        env=ENVIRONMENT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    process.stdin.write(samples[: 10 * rate_hz].astype("<i2").tobytes())
-    process.stdin.flush()
-    path, deadline_s = tmp_path / "alone.wav", time.monotonic() + 30
-    while not path.exists() or path.stat().st_size < 2 * 9 * rate_hz:
-        assert time.monotonic() < deadline_s
-        time.sleep(0.05)
-    process.kill()
-    process.communicate()
+    with running("listen", "-", "--rate", rate_hz, "--denoised", "alone.wav", cwd=tmp_path) as live:
+        write_all(live.stdin, samples[: 10 * rate_hz].astype("<i2").tobytes())
+        path, deadline_s = tmp_path / "alone.wav", time.monotonic() + 30
+        while not path.exists() or path.stat().st_size < 2 * 9 * rate_hz:
+            assert time.monotonic() < deadline_s
+            time.sleep(0.05)
+        live.process.kill()
     assert 9 <= len(soundfile.read(path)[0]) / rate_hz < 10

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from birdedge.edge.formats.mask_npz import read_mask_file
-from tests.support.commands import BIRDEDGE, ENVIRONMENT, error_of, run
+from tests.support.commands import BIRDEDGE, ENVIRONMENT, error_of, run, running
 
 
 def test_tables_are_written_if_standard_output_is_closed(good, tmp_path):
@@ -24,17 +24,10 @@ def test_a_full_standard_output_is_an_error(tmp_path):
 
 @pytest.mark.parametrize("command", [("listen", "--fast", "--json"), ("segment",)])
 def test_a_reader_that_stops_ends_the_command_without_an_error(demo, tmp_path, command):
-    process = subprocess.Popen(
-        [*BIRDEDGE, command[0], demo, *command[1:]],
-        cwd=tmp_path,
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    process.stdout.close()
-    stderr = process.stderr.read().decode()
-    process.stderr.close()
-    assert process.wait(timeout=30) == 0
+    with running(command[0], demo, *command[1:], cwd=tmp_path) as live:
+        live.stdout.close()
+        stderr = live.stderr.read().decode()
+        assert live.process.wait(timeout=30) == 0
     assert "Error" not in stderr
     assert "Traceback" not in stderr
 

@@ -47,7 +47,7 @@ def test_costs_are_compared_turn_by_turn(int8):
     assert second.macs_per_cpu_s == int8.card.macs_per_s / 3
 
 
-def test_the_fastest_is_chosen_and_among_equals_the_first(int8, fp32):
+def test_the_fastest_is_chosen_and_among_equals_the_first(int8: Model, fp32: Model) -> None:
     assert fastest_live_model([Cost(int8, (3.0,)), Cost(fp32, (2.0,))]) is fp32
     assert fastest_live_model([Cost(int8, (2.0,)), Cost(fp32, (2.0,))]) is int8
     assert fastest_live_model([Cost(int8, (2.02,)), Cost(fp32, (2.0,))]) is int8
