@@ -4,25 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
 import pytest
 
 from birdedge import __version__
 from birdedge.cli import COMMANDS
-from birdedge.cli import birdedge as group
-from tests.support.commands import ROOT, birdedge
-
-
-def command_words() -> list[tuple[str, ...]]:
-    """Return the words of each command, and of each command of a group."""
-    context = click.Context(group)
-    words: list[tuple[str, ...]] = []
-    for name in COMMANDS:
-        words.append((name,))
-        command = group.get_command(context, name)
-        if isinstance(command, click.Group):
-            words += [(name, part) for part in command.list_commands(context)]
-    return words
+from tests.support.commands import ROOT, birdedge, command_words
 
 
 def test_the_version_is_that_of_the_package(tmp_path: Path) -> None:

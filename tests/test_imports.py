@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.support.virtual_microphone import VirtualMicrophone
-from tests.support.commands import ENVIRONMENT, birdedge, run
-from tests.test_cli import command_words
+from tests.support.commands import ENVIRONMENT, birdedge, command_words, run
 
 HEAVY = {"matplotlib", "onnxruntime", "torch"}
 

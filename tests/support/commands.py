@@ -12,6 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import click
+
+from birdedge.cli import COMMANDS
+from birdedge.cli import birdedge as group
+
 ROOT = Path(__file__).parents[2]
 BIRDEDGE = (sys.executable, "-m", "birdedge")
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "BIRDEDGE_CONFIG": os.devnull}
@@ -82,6 +87,18 @@ def write_all(pipe: IO[bytes], data: bytes) -> None:
     """Write to an unbuffered pipe, which may take less than it is given."""
     while data:
         data = data[pipe.write(data) :]
+
+
+def command_words() -> list[tuple[str, ...]]:
+    """Return the words of each command, and of each command of a group."""
+    context = click.Context(group)
+    words: list[tuple[str, ...]] = []
+    for name in COMMANDS:
+        words.append((name,))
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            words += [(name, part) for part in command.list_commands(context)]
+    return words
 
 
 def error_of(done: subprocess.CompletedProcess[bytes]) -> str:
