@@ -10,7 +10,7 @@ import soundfile
 from birdedge.edge.diagnostics.audio_checks import NAMES as AUDIO_CHECKS
 from tests.support.commands import BIRDEDGE, run
 from tests.support.missing import without
-from tests.support.signals import noise, sine
+from tests.support.tones import noise, sine
 
 
 def doctor(folder, *arguments, environment=None, missing=()):

@@ -18,7 +18,7 @@ from birdedge.edge.diagnostics.audio_checks import (
     rate_check,
 )
 from birdedge.edge.diagnostics.microphone_test import MicrophoneRecording
-from tests.support.signals import noise, sine
+from tests.support.tones import noise, sine
 
 RATE_HZ = 48_000
 

@@ -1,4 +1,4 @@
-"""Test signals of a known level."""
+"""Sines and noise of a known level."""
 
 from __future__ import annotations
 
