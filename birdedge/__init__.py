@@ -1,3 +1,3 @@
-"""birdedge: a bird-sound segmenter for field recorders."""
+"""birdedge: a segmenter of bird sound for field recorders."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""`python -m birdedge` is `birdedge`."""
+"""Run `birdedge` as `python -m birdedge`."""
 
 from birdedge.cli import main
 

@@ -1,4 +1,4 @@
-"""The `birdedge` command: a group whose commands are loaded when they are asked for."""
+"""The `birdedge` command, a group that imports each command when it is used."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ import click
 from birdedge import __version__
 from birdedge.edge.errors import BirdedgeError
 
-COMMANDS = {  # command: its module, and the extra it needs to run (not to be listed)
+COMMANDS = {  # command: its module, and the extra that it needs to run
     "listen": ("birdedge.edge.cli.listen", ""),
-    "status": ("birdedge.edge.cli.recorder", ""),
-    "config": ("birdedge.edge.cli.recorder", ""),
+    "status": ("birdedge.edge.cli.status", ""),
+    "config": ("birdedge.edge.cli.config", ""),
     "service": ("birdedge.edge.cli.service", ""),
     "doctor": ("birdedge.edge.cli.doctor", ""),
-    "segment": ("birdedge.edge.cli.commands", ""),
-    "plot": ("birdedge.edge.cli.commands", ""),
-    "devices": ("birdedge.edge.cli.commands", ""),
-    "demo": ("birdedge.edge.cli.commands", ""),
+    "segment": ("birdedge.edge.cli.segment", ""),
+    "plot": ("birdedge.edge.cli.plot", ""),
+    "devices": ("birdedge.edge.cli.devices", ""),
+    "demo": ("birdedge.edge.cli.demo", ""),
     "models": ("birdedge.edge.cli.models", ""),
-    "inspect": ("birdedge.edge.cli.models", ""),
-    "verify": ("birdedge.edge.cli.models", ""),
-    "bench": ("birdedge.edge.cli.models", ""),
+    "inspect": ("birdedge.edge.cli.inspect", ""),
+    "verify": ("birdedge.edge.cli.verify", ""),
+    "bench": ("birdedge.edge.cli.bench", ""),
     "train": ("birdedge.train.cli", "train"),
     "evaluate": ("birdedge.train.evaluation.cli", "train"),
     "export": ("birdedge.export.cli", "export"),
@@ -33,12 +33,14 @@ COMMANDS = {  # command: its module, and the extra it needs to run (not to be li
 
 
 class Commands(click.Group):
-    """Knows its commands by name; their modules are light, and import what is heavy when they run."""
+    """A group that imports a command by name; the modules of commands import heavy packages only when run."""
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
         return list(COMMANDS)
 
     def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; an unknown name is an error that suggests the nearest one."""
         if cmd_name not in COMMANDS:
             near = difflib.get_close_matches(cmd_name, COMMANDS, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(COMMANDS)}"
@@ -54,14 +56,14 @@ class Commands(click.Group):
 @click.version_option(__version__, prog_name="birdedge")
 @click.pass_context
 def birdedge(ctx: click.Context) -> None:
-    """Marks which time-frequency bins of a microphone's spectrogram hold bird sound, live and on small computers."""
+    """Mark bird sound in the spectrogram of a microphone, live and on small computers."""
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
 
 
 def main() -> None:
-    """Entry point: an error is one sentence on standard error and exit code 1."""
-    # As Ctrl-C does, so that what is half-written is taken away.
+    """Run a command; an error is one sentence on standard error and exit code 1."""
+    # Like Ctrl-C, so that incomplete files are deleted.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     try:
         sys.exit(birdedge.main(standalone_mode=False))

@@ -1,4 +1,4 @@
-"""The inputs that PortAudio offers, by names that outlive a boot."""
+"""PortAudio input devices, under names that stay the same after a reboot."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from birdedge.edge.errors import DeviceNotFoundError, PortAudioMissingError
 
 @dataclass(frozen=True)
 class InputDevice:
-    """An input that PortAudio offers."""
+    """An input device of PortAudio."""
 
-    name: str  # without the card number, which changes from boot to boot; kept only to tell twins apart
+    name: str  # without the ALSA card number, which may change at boot, unless two devices share the name
     host_api: str
-    channels: int  # the most it can give
+    channels: int  # maximum
     default_rate_hz: int
     is_default: bool
-    index: int  # PortAudio's, valid in this process only
+    index: int  # PortAudio's index, valid in this process only
 
 
 def input_devices() -> list[InputDevice]:
-    """List the inputs PortAudio found when this process first asked.
+    """Return the input devices as of the first query in this process, or the last `forget_devices`.
 
     Raises:
-        PortAudioMissingError: the PortAudio library is not installed.
+        PortAudioMissingError: The PortAudio library is not installed.
     """
     sounddevice = portaudio()
     host_apis = sounddevice.query_hostapis()
     inputs = [device for device in sounddevice.query_devices() if device["max_input_channels"] > 0]
-    names = [(device["hostapi"], _stable_name(device["name"])) for device in inputs]
-    times_seen = Counter(names)
+    names = [(device["hostapi"], stable_name(device["name"])) for device in inputs]
+    uses = Counter(names)
     return [
         InputDevice(
-            name=name if times_seen[host_api, name] == 1 else device["name"],
+            name=name if uses[host_api, name] == 1 else device["name"],
             host_api=host_apis[host_api]["name"],
             channels=device["max_input_channels"],
             default_rate_hz=round(device["default_samplerate"]),
@@ -47,7 +47,7 @@ def input_devices() -> list[InputDevice]:
 
 
 def forget_devices() -> None:
-    """Let PortAudio look again at its next question: it knows the devices of the time it was first asked.
+    """Forget the device list, which PortAudio makes once, so that the next query makes a new one.
 
     No stream may be open.
     """
@@ -57,11 +57,14 @@ def forget_devices() -> None:
 
 
 def find_input_device(name: str | None) -> InputDevice:
-    """Find an input by its name, exactly or by a part that only one has, in any case; None for the default.
+    """Return the input device with a name.
+
+    Args:
+        name: The full name, or a part that only one device has, in upper or lower case; None for the default device.
 
     Raises:
-        PortAudioMissingError: the PortAudio library is not installed.
-        DeviceNotFoundError: no input, none of that name, or several.
+        PortAudioMissingError: The PortAudio library is not installed.
+        DeviceNotFoundError: There is no input device, none with that name, or several.
     """
     devices = input_devices()
     if not devices:
@@ -74,26 +77,26 @@ def find_input_device(name: str | None) -> InputDevice:
         if default is None:
             raise DeviceNotFoundError(f"no microphone is the default: choose one of {listed}")
         return default
-    wanted = name.casefold()
-    same = [device for device in devices if device.name.casefold() == wanted]
-    if same:
-        return same[0]  # several: the same microphone under another host API
-    alike = [device for device in devices if wanted in device.name.casefold()]
-    if len(alike) == 1:
-        return alike[0]
-    problem = f"{len(alike)} microphones match {name!r}" if alike else f"no microphone is called {name!r}"
+    folded = name.casefold()
+    exact = [device for device in devices if device.name.casefold() == folded]
+    if exact:
+        return exact[0]  # several are the same microphone under different host APIs
+    partial = [device for device in devices if folded in device.name.casefold()]
+    if len(partial) == 1:
+        return partial[0]
+    problem = f"{len(partial)} microphones match {name!r}" if partial else f"no microphone is called {name!r}"
     raise DeviceNotFoundError(f"{problem}: choose one of {listed}")
 
 
 def portaudio() -> ModuleType:
-    """The sounddevice module.
+    """Import and return the sounddevice module.
 
     Raises:
-        PortAudioMissingError: the PortAudio library is not installed.
+        PortAudioMissingError: The PortAudio library is not installed.
     """
     try:
         import sounddevice
-    except OSError as error:  # sounddevice loads the library as it is imported
+    except OSError as error:  # sounddevice loads the library on import
         raise PortAudioMissingError(
             "PortAudio is not installed, and a microphone needs it: run `sudo apt install libportaudio2`"
         ) from error
@@ -101,5 +104,6 @@ def portaudio() -> ModuleType:
     return module
 
 
-def _stable_name(portaudio_name: str) -> str:
+def stable_name(portaudio_name: str) -> str:
+    """Return a device name without ALSA's `(hw:card,device)`."""
     return re.sub(r"\s*\(hw:\d+,\d+\)$", "", portaudio_name)

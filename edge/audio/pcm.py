@@ -1,4 +1,4 @@
-"""Raw PCM from a pipe, such as `arecord -t raw` or `ffmpeg -f s16le -` write it."""
+"""Raw PCM from a pipe, such as `arecord -t raw` and `ffmpeg -f s16le -` write, and to one."""
 
 from __future__ import annotations
 
@@ -15,29 +15,44 @@ from birdedge.edge.sample_rates import MAX_RATE_HZ, MIN_RATE_HZ
 BYTES_PER_VALUE = {"s16le": 2, "s24le": 3, "s32le": 4, "f32le": 4}
 
 
+class PcmEncoder:
+    """Interleaved 16-bit little-endian samples without a header."""
+
+    def __init__(self, sample_rate_hz: int, channels: int) -> None:
+        pass
+
+    def encode(self, samples: NDArray[np.int16]) -> list[tuple[int, bytes]]:
+        """Return what to write for the next `samples` `[samples, channels]`: offset 0, and bytes."""
+        return [(0, samples.astype("<i2").tobytes())]
+
+    def close(self) -> list[tuple[int, bytes]]:
+        """Return what to write at the end: nothing."""
+        return []
+
+
 def raw_blocks(
     stream: BinaryIO, sample_rate_hz: int, channels: int, sample_format: str, block_samples: int = 4096
 ) -> Iterator[NDArray[np.float32]]:
-    """Yield float32 blocks [1..block_samples, channels] until the stream ends; integers are scaled to -1..1.
+    """Yield float32 blocks `[1..block_samples, channels]` until the stream ends; integers are scaled to -1..1.
 
-    Samples cut off at the end, with bytes or channels missing, are left out.
+    An incomplete sample at the end is discarded.
 
     Args:
-        stream: interleaved little-endian samples.
-        sample_rate_hz: 8000 to 384000; raw PCM does not say it, so it is checked here.
-        channels: at least 1.
+        stream: Interleaved little-endian samples.
+        sample_rate_hz: 8000 to 384000; checked here, because raw PCM has no header.
+        channels: At least 1.
         sample_format: s16le, s24le, s32le or f32le.
-        block_samples: samples read at once, at least 1.
+        block_samples: Maximum samples per block, at least 1.
 
     Raises:
-        SettingsError: at once, for a value that is not allowed.
-        SampleError: while reading, for a stream that ends without one whole sample.
+        SettingsError: Immediately, for a value that is not allowed.
+        SampleError: While reading, for a stream that ends before its first complete sample.
     """
     if sample_format not in BYTES_PER_VALUE:
         nearest = difflib.get_close_matches(sample_format.lower(), BYTES_PER_VALUE, n=1, cutoff=0)[0]
         raise SettingsError(
-            f"sample format {sample_format!r} is not known: did you mean {nearest!r}? "
-            f"({', '.join(BYTES_PER_VALUE)} are)"
+            f"unknown sample format {sample_format!r}: did you mean {nearest!r}? "
+            f"(use one of {', '.join(BYTES_PER_VALUE)})"
         )
     if not MIN_RATE_HZ <= sample_rate_hz <= MAX_RATE_HZ:
         raise SettingsError(
@@ -54,18 +69,18 @@ def _decoded_blocks(
     stream: BinaryIO, channels: int, sample_format: str, block_samples: int
 ) -> Iterator[NDArray[np.float32]]:
     sample_bytes = BYTES_PER_VALUE[sample_format] * channels
-    torn = b""
-    any_sample = False
-    while data := stream.read(block_samples * sample_bytes - len(torn)):
-        data = torn + data
-        whole_bytes = len(data) // sample_bytes * sample_bytes
-        torn = data[whole_bytes:]
-        if whole_bytes:
-            any_sample = True
-            yield _decode(data[:whole_bytes], sample_format).reshape(-1, channels)
-    if not any_sample:
+    rest = b""
+    is_empty = True
+    while data := stream.read(block_samples * sample_bytes - len(rest)):
+        data = rest + data
+        complete_bytes = len(data) // sample_bytes * sample_bytes
+        rest = data[complete_bytes:]
+        if complete_bytes:
+            is_empty = False
+            yield _decode(data[:complete_bytes], sample_format).reshape(-1, channels)
+    if is_empty:
         raise SampleError(
-            f"the raw stream ended after {len(torn)} bytes, before one whole sample of {sample_bytes}: "
+            f"raw PCM ended after {len(rest)} bytes, before its first complete sample of {sample_bytes} bytes: "
             "check the program that writes it"
         )
 

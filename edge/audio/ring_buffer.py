@@ -1,4 +1,4 @@
-"""The buffer behind the capture callback: it never waits, and remembers where it had to drop."""
+"""Buffer between the capture callback and the reader; never blocks, and keeps the position of dropped samples."""
 
 from __future__ import annotations
 
@@ -13,21 +13,24 @@ from birdedge.edge.errors import SampleError, SettingsError
 class SampleRing:
     """A preallocated ring of samples for one writing and one reading thread, without locks.
 
-    The writer alone moves `_written_samples`, the reader alone `_read_samples`; both only grow. A sample is
-    copied before the count that shows it to the other side moves.
+    Only the writer changes `_written_samples`, only the reader `_read_samples`; both only grow. A sample is copied
+    before the count that exposes it to the other thread is updated.
 
     Args:
-        capacity_samples: samples a channel it can hold, at least 1.
-        channels: values a sample, at least 1.
+        capacity_samples: Samples per channel that fit in, at least 1.
+        channels: Values per sample, at least 1.
+
+    Attributes:
+        dropped_samples: Samples lost so far, in the ring or before it.
 
     Raises:
-        SettingsError: capacity or channels below 1.
+        SettingsError: Capacity or channels below 1.
     """
 
     def __init__(self, capacity_samples: int, channels: int) -> None:
         if capacity_samples < 1 or channels < 1:
             raise SettingsError(
-                f"a ring of {capacity_samples} samples and {channels} channels was asked for: "
+                f"a ring of {capacity_samples} samples and {channels} channels is not possible: "
                 "give at least 1 of each"
             )
         self.capacity_samples = capacity_samples
@@ -37,33 +40,33 @@ class SampleRing:
         self._written_samples = 0
         self._read_samples = 0
         self._pending_gap_samples = 0
-        # (position among the written samples, length). Each is followed by a written sample, so there are
-        # never more of them than samples in the ring, however long nobody reads.
+        # (position among the written samples, length). Each gap is followed by a written sample, so there are
+        # never more gaps than samples in the ring, even if nothing is read.
         self._gaps: deque[tuple[int, int]] = deque()
 
     @property
     def available_samples(self) -> int:
-        """Samples that wait to be read."""
+        """Samples ready to be read."""
         return self._written_samples - self._read_samples
 
     @property
     def offered_samples(self) -> int:
-        """Samples that were heard: written, dropped, or lost before."""
+        """Length of the stream so far: samples written, dropped, or lost before the ring."""
         return self._written_samples + self.dropped_samples
 
     def lose(self, samples: int) -> None:
-        """So many were lost before the next block could be written."""
+        """Insert a gap before the next block: these samples were lost before they reached the ring."""
         self._pending_gap_samples += samples
         self.dropped_samples += samples
 
     def write(self, block: NDArray[np.float32]) -> int:
-        """Copy what fits and drop the rest; return how many samples were kept.
+        """Copy the samples that fit, drop the rest, and return how many were copied.
 
         Args:
-            block: [samples, channels].
+            block: Shape `[samples, channels]`.
 
         Raises:
-            SampleError: the block has another shape.
+            SampleError: The block has another shape.
         """
         if block.ndim != 2 or block.shape[1] != self.channels:
             raise SampleError(
@@ -83,13 +86,13 @@ class SampleRing:
         return kept_samples
 
     def read(self, max_samples: int) -> tuple[int, NDArray[np.float32]]:
-        """Take the oldest samples, up to the next gap.
+        """Remove and return the oldest samples, up to the next gap.
 
         Returns:
-            How many samples were dropped just before this block, and the block as a copy
-            [0..max_samples, channels]. Gaps and blocks, laid end to end, are the stream offered to `write`.
+            The samples lost directly before this block, and a copy of the block, `[0..max_samples, channels]`.
+            Gaps and blocks, concatenated, are the stream offered to `write`.
         """
-        available_samples = self.available_samples  # before the gaps: those up to here are then all listed
+        available_samples = self.available_samples  # read before the gaps, so that theirs are all listed
         if not available_samples or max_samples < 1:
             return 0, np.empty((0, self.channels), dtype=np.float32)
         gap_samples = 0

@@ -20,7 +20,7 @@ from birdedge.edge.audio.file import AudioFile
 from birdedge.edge.audio.microphone import Microphone
 from birdedge.edge.audio.sources import LimitedSource, demo_source, file_source, raw_source
 from birdedge.edge.block import Source
-from birdedge.edge.cli.options import channel_option, masks_option, stopped_by_signals
+from birdedge.edge.cli.options import DEMO_S, DEMO_SEED, channel_option, masks_option, stopped_by_signals
 from birdedge.edge.errors import AudioFileError, DeviceError, SettingsError
 from birdedge.edge.formats.tables import FORMATS
 from birdedge.edge.messages import Sink
@@ -36,8 +36,6 @@ from birdedge.edge.sinks.retrying import RetryingSink
 from birdedge.edge.sinks.sink import SinkGroup
 from birdedge.edge.system.log import start_log
 from birdedge.edge.system.malloc import return_freed_memory
-
-DEMO_S, DEMO_SEED = 60.0, 20
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""What the recorder's commands share: options, and signals that stop."""
+"""Options and signal handling that several commands share."""
 
 from __future__ import annotations
 
@@ -13,22 +13,24 @@ import click
 
 from birdedge.edge.models.names import ARCHIVE_MODEL
 
+DEMO_S, DEMO_SEED = 60.0, 20  # of `listen --demo` and `demo`
+
 archive_model_option = click.option(
-    "--model", default=ARCHIVE_MODEL, show_default=True, help="A bundled model's name, or a .onnx file."
+    "--model", default=ARCHIVE_MODEL, show_default=True, help="Name of a bundled model, or an .onnx file."
 )
 channel_option = click.option(
-    "--channel", type=int, default=None, help="The channel to listen to, from 0; the mean of all by default."
+    "--channel", type=int, default=None, help="Channel to use, from 0.  [default: the mean of all]"
 )
 masks_option = click.option(
     "--masks",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Write the mask of each recording (.npz) here.",
+    help="Write the mask of each recording (.npz) to this folder.",
 )
 
 
 @contextmanager
 def stopped_by_signals(stop: threading.Event) -> Iterator[None]:
-    """Ctrl-C and SIGTERM set `stop`; a second one ends the program at once."""
+    """Make SIGINT and SIGTERM set `stop`; a second signal exits immediately."""
 
     def handle(number: int, _frame: object) -> None:
         if stop.is_set():

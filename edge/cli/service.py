@@ -1,4 +1,4 @@
-"""`birdedge service`: install, status, remove."""
+"""`birdedge service`: run birdedge as a systemd service."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ unit_dir_option = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     default=systemd.UNIT_DIR,
     show_default=True,
-    help="Where systemd looks for units.",
+    help="Folder of the unit file.",
 )
 
 
-@click.group()
+@click.group(no_args_is_help=False)
 def service() -> None:
-    """Let systemd start birdedge at each boot, watch it, and start it again.
+    """Run birdedge as a systemd service.
+
+    The service starts at boot and is restarted if it fails or hangs.
 
     \b
     Example:
@@ -37,7 +39,7 @@ def service() -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     default=CONFIG,
     show_default=True,
-    help="The configuration, in TOML; made if it is not there.",
+    help="Configuration in TOML; created if missing.",
 )
 @click.option(
     "--out",
@@ -45,66 +47,66 @@ def service() -> None:
     type=click.Path(path_type=Path, file_okay=False),
     default=DATA_DIR,
     show_default=True,
-    help="The folder for what is heard, the only one that the service may write.",
+    help="Data folder, the only one that the service may write to.",
 )
 @click.option(
-    "--user", default="birdedge", show_default=True, help="Whom it runs as; made if it is not there."
+    "--user", default="birdedge", show_default=True, help="User of the service; created if missing."
 )
 @click.option(
     "--executable",
     type=click.Path(path_type=Path, dir_okay=False),
     help="The `birdedge` to run.  [default: this one]",
 )
-@click.option("--print", "only_print", is_flag=True, help="Print the unit, and change nothing.")
+@click.option("--print", "only_print", is_flag=True, help="Print the unit file and change nothing.")
 @unit_dir_option
 def install(
     config: Path, data_dir: Path, user: str, executable: Path | None, only_print: bool, unit_dir: Path
 ) -> None:
-    """Install the service and start it. Run again, it takes new options.
+    """Install and start the service. Run it again to change its options.
 
     \b
     Example:
       sudo birdedge service install --out /mnt/usb/birds
       birdedge service install --print > birdedge.service
     """
-    # Not resolve(): a link may be how the path stays the same when what it leads to is replaced.
+    # Not resolve(): a link keeps the path stable when its target is replaced.
     paths = ((executable or _this_executable()).absolute(), config.absolute(), data_dir.absolute())
     if only_print:
         print_line(unit_text(*paths, user).rstrip("\n"))
         return
     systemd.install(*paths, user, unit_dir)
-    print_line(f"{UNIT}: listens as user {user}, writes to {paths[2]}")
-    print_line(f"to follow it: journalctl -fu {UNIT}")
-    print_line(f"to read what it writes without sudo: sudo usermod -aG {user} NAME")
+    print_line(f"{UNIT}: runs as user {user} and writes to {paths[2]}")
+    print_line(f"to follow its log: journalctl -fu {UNIT}")
+    print_line(f"to read its data without sudo: sudo usermod -aG {user} NAME")
 
 
 @service.command()
 def status() -> None:
-    """Print the state in one line. The exit code is 0 only where it runs.
+    """Show the state of the service in one line. The exit code is 0 only if it is running.
 
     \b
     Example:
       birdedge service status
     """
-    runs, line = systemd.status()
+    is_running, line = systemd.status()
     print_line(line)
-    sys.exit(0 if runs else 1)
+    sys.exit(0 if is_running else 1)
 
 
 @service.command()
 @unit_dir_option
 def remove(unit_dir: Path) -> None:
-    """Stop the service and remove it. What it heard stays.
+    """Stop and remove the service. Its data are kept.
 
     \b
     Example:
       sudo birdedge service remove
     """
     data_dir = systemd.remove(unit_dir)
-    print_line(f"{UNIT}: removed; the data stay in {data_dir}")
+    print_line(f"{UNIT}: removed; the data in {data_dir} are kept")
 
 
 def _this_executable() -> Path:
-    """The command that runs, also where it runs as `python -m birdedge`."""
+    """Return the running command, also if it runs as `python -m birdedge`."""
     script = Path(sys.argv[0])
     return script if script.name == "birdedge" else Path(sys.executable).with_name("birdedge")

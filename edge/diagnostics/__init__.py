@@ -1,1 +1,1 @@
-"""Checks of the machine, the microphone and the model, and speed measurement."""
+"""Checks of this machine, its microphone and its models."""

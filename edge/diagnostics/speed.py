@@ -1,4 +1,4 @@
-"""What models cost on this machine: in turns, so that all meet the same disturbances; and where the time goes."""
+"""Measures the speed of models on this machine, and the time of each operator."""
 
 from __future__ import annotations
 
@@ -9,25 +9,27 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from birdedge.edge.models.card import ModelCard
 from birdedge.edge.models.model import Model
 from birdedge.edge.pipeline.segmenter import Segmenter
 
-MIN_S = 0.02  # of processor time a turn, so that its clock's steps do not matter
-MATRIX = 512
-LISTENING_DELAY_S = 0.25  # from a sound to its mask
-EQUAL = 0.03  # models whose cost differs by less are equally fast
+MIN_TURN_S = 0.02  # of CPU time, so that the resolution of its clock does not matter
+MATRIX_SIZE = 512
+MAX_LIVE_LATENCY_S = 0.25  # from a sound to its mask
+TIE = 0.03  # models whose cost differs by less are equally fast
 PROFILED_CALLS = 200
 
 _PEAK = f"""
 import time
 import numpy as np
-a = np.ones(({MATRIX}, {MATRIX}), np.float32)
+a = np.ones(({MATRIX_SIZE}, {MATRIX_SIZE}), np.float32)
 best_s = float("inf")
 for _ in range(20):
     begin = time.process_time()
@@ -40,107 +42,115 @@ print(best_s)
 
 @dataclass(frozen=True)
 class Cost:
-    """Processor seconds that a network takes a second of sound: each turn's."""
+    """CPU seconds of a network per second of audio, measured in several turns."""
 
     model: Model
     turns: tuple[float, ...]
 
     @property
     def median_s(self) -> float:
-        """Of the turns."""
+        """Median over the turns."""
         return statistics.median(self.turns)
+
+    @property
+    def macs_per_cpu_s(self) -> float:
+        """Multiply-accumulates per CPU second."""
+        return self.model.card.macs_per_s / self.median_s
+
+    def relative_to(self, other: Cost) -> float:
+        """Return the median ratio of simultaneous turns."""
+        return statistics.median(a / b for a, b in zip(self.turns, other.turns, strict=True))
 
 
 @dataclass(frozen=True)
-class NodeCost:
-    """A kind of operator in a graph: its share of the time, and the bytes it read and wrote a second of sound."""
+class OperatorCost:
+    """Cost of all nodes with the same operator: their share of the time, and their memory traffic."""
 
     operator: str
     share: float
     max_share: float  # of a single node
     nodes: int
-    bytes_per_s: int
+    bytes_per_s: int  # read and written per second of audio
 
 
 def measure(models: list[Model], duration_s: float) -> list[Cost]:
-    """The cost of each, in alternating turns that last `duration_s` together."""
+    """Measure models in alternating turns, so that disturbances affect all, for `duration_s` in total."""
     segmenters = [Segmenter(model) for model in models]
     turns: list[list[float]] = [[] for _ in models]
-    end = time.monotonic() + duration_s
-    while time.monotonic() < end or len(turns[0]) < 3:
+    end_s = time.monotonic() + duration_s
+    while time.monotonic() < end_s or len(turns[0]) < 3:
         for segmenter, values in zip(segmenters, turns, strict=True):
             values.append(network_seconds(segmenter))
     return [Cost(model, tuple(values)) for model, values in zip(models, turns, strict=True)]
 
 
 def network_seconds(segmenter: Segmenter) -> float:
-    """Processor seconds of the network alone a second of sound, from whole calls on states that change."""
+    """Return the CPU seconds of the network per second of audio, measured over complete calls."""
     segmenter.input[:] = np.random.default_rng(0).standard_normal(segmenter.input.shape, np.float32)
     segmenter.call()
-    calls, begin = 0, time.process_time()
-    while (spent_s := time.process_time() - begin) < MIN_S:
+    calls, start_s = 0, time.process_time()
+    while (cpu_s := time.process_time() - start_s) < MIN_TURN_S:
         segmenter.call()
         calls += 1
-    return spent_s / (calls * segmenter.card.chunk_frames * segmenter.card.grid.hop_s)
+    return cpu_s / (calls * segmenter.card.chunk_frames * segmenter.card.grid.hop_s)
 
 
-def choose(costs: list[Cost]) -> Model | None:
-    """The cheapest network that is soon enough to listen with; of equally fast ones, the first."""
-    in_time = [c for c in costs if _delay_s(c.model) <= LISTENING_DELAY_S]
-    if not in_time:
+def fastest_live_model(costs: Sequence[Cost]) -> Model | None:
+    """Return the fastest model with at most 0.25 s latency, the first among equals; None if there is none."""
+    live = [cost for cost in costs if latency_s(cost.model.card) <= MAX_LIVE_LATENCY_S]
+    if not live:
         return None
-    cheapest_s = min(c.median_s for c in in_time)
-    return next(c.model for c in in_time if c.median_s <= (1 + EQUAL) * cheapest_s)
+    min_s = min(cost.median_s for cost in live)
+    return next(cost.model for cost in live if cost.median_s <= (1 + TIE) * min_s)
+
+
+def latency_s(card: ModelCard) -> float:
+    """Return the time from a sound to its mask: chunk, lookahead and window, without computation."""
+    grid = card.grid
+    return (card.chunk_frames + card.lookahead_frames) * grid.hop_s + grid.n_fft / grid.sample_rate_hz
 
 
 def matrix_peak_macs_per_s() -> float:
-    """Multiply-accumulates a processor second in numpy's fp32 matrix product: what this machine can do at best.
+    """Return the multiply-accumulates per CPU second of numpy's fp32 matrix product, an upper bound for networks.
 
-    In a process of its own, since numpy's threads are numbered when it is loaded.
+    It runs in a new process, because the number of numpy's threads is set when it is imported.
     """
     one_thread = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     done = subprocess.run(
         [sys.executable, "-c", _PEAK], env={**os.environ, **one_thread}, capture_output=True, check=True
     )
-    return MATRIX**3 / float(done.stdout)
+    return MATRIX_SIZE**3 / float(done.stdout)
 
 
-def profile(path: Path) -> list[NodeCost]:
-    """The time of a model's nodes by kind, from onnxruntime's own profiler; the costliest first."""
+def profile(path: Path, calls: int = PROFILED_CALLS) -> list[OperatorCost]:
+    """Measure a model with the profiler of onnxruntime; return the operators by decreasing cost."""
     with TemporaryDirectory() as folder:
         model = Model(path, profile=Path(folder) / "profile")
         segmenter = Segmenter(model)
-        for _ in range(PROFILED_CALLS):
+        for _ in range(calls):
             segmenter.call()
         events = json.loads(Path(model.session.end_profiling()).read_text(encoding="utf-8"))
-    spent: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    moved: dict[str, int] = defaultdict(int)
+    node_us: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    moved_bytes: dict[str, int] = defaultdict(int)
     for event in events:
         if event.get("cat") == "Node" and event["name"].endswith("_kernel_time"):
             details = event["args"]
             operator = details["op_name"]
-            spent[operator][event["name"]] += event["dur"]
-            moved[operator] += sum(
+            node_us[operator][event["name"]] += event["dur"]
+            moved_bytes[operator] += sum(
                 int(details.get(f"{kind}_size", 0)) for kind in ("activation", "parameter", "output")
             )
-    total = sum(sum(nodes.values()) for nodes in spent.values())
-    # One call more, with which the file was tried.
-    sound_s = (PROFILED_CALLS + 1) * model.card.chunk_frames * model.card.grid.hop_s
-    rows = [
-        NodeCost(
+    total_us = sum(sum(nodes.values()) for nodes in node_us.values())
+    # One call more: `Model` makes one when it opens the file.
+    audio_s = (calls + 1) * model.card.chunk_frames * model.card.grid.hop_s
+    costs = [
+        OperatorCost(
             operator,
-            sum(nodes.values()) / total,
-            max(nodes.values()) / total,
+            sum(nodes.values()) / total_us,
+            max(nodes.values()) / total_us,
             len(nodes),
-            round(moved[operator] / sound_s),
+            round(moved_bytes[operator] / audio_s),
         )
-        for operator, nodes in spent.items()
+        for operator, nodes in node_us.items()
     ]
-    return sorted(rows, key=lambda row: -row.share)
-
-
-def _delay_s(model: Model) -> float:
-    card = model.card
-    return (
-        card.chunk_frames + card.lookahead_frames
-    ) * card.grid.hop_s + card.grid.n_fft / card.grid.sample_rate_hz
+    return sorted(costs, key=lambda cost: -cost.share)

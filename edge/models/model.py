@@ -9,10 +9,9 @@ import numpy as np
 import onnxruntime
 
 from birdedge.edge.errors import ModelFileError
-from birdedge.edge.models.card import ModelCard, card_from_metadata
-from birdedge.edge.models.names import DEFAULT_MODEL, find_model
-from birdedge.edge.models.validation import ModelFile, read_model_file
-from birdedge.edge.sample_rates import MAX_RATE_HZ, MIN_RATE_HZ
+from birdedge.edge.models.card import ModelCard
+from birdedge.edge.models.checked_model import check_model
+from birdedge.edge.models.names import DEFAULT_MODEL
 
 
 class Model:
@@ -33,12 +32,10 @@ class Model:
     """
 
     def __init__(self, name_or_path: str | Path = DEFAULT_MODEL, profile: Path | None = None) -> None:
-        self.path = find_model(name_or_path)
-        file = read_model_file(self.path)
-        self.card: ModelCard = card_from_metadata(file.metadata, str(self.path))
-        self._refuse_impossible_card()
-        self._compare_with_graph(file)
-        self.session = self._session(file.content, profile)
+        checked = check_model(name_or_path)
+        self.path = checked.path
+        self.card: ModelCard = checked.card
+        self.session = self._session(checked.content, profile)
 
     def _session(self, content: bytes, profile: Path | None) -> onnxruntime.InferenceSession:
         options = session_options()
@@ -58,38 +55,6 @@ class Model:
                 f"{self.path} is not a model that onnxruntime can run ({_first_line(error)}); "
                 "give a complete .onnx file that `birdedge export` wrote"
             ) from error
-
-    def _compare_with_graph(self, file: ModelFile) -> None:
-        card = self.card
-        bins, frames = card.grid.bins, card.chunk_frames
-        states = {s.name: (s.dtype, s.shape) for s in card.states}
-        inputs = {"frames": ("float32", (1, 2, frames, bins)), **states}
-        outputs = {"mask": ("float32", (1, frames, bins)), **{f"next_{n}": s for n, s in states.items()}}
-        for kind, by_card, in_graph in (("input", inputs, file.inputs), ("output", outputs, file.outputs)):
-            if by_card != in_graph:
-                name = sorted(set(by_card.items()) ^ set(in_graph.items()), key=str)[0][0]
-                raise ModelFileError(
-                    f"{self.path} has a card that contradicts its graph: {kind} {name!r} is "
-                    f"{by_card.get(name)} by the card and {in_graph.get(name)} in the graph; "
-                    "export the model again"
-                )
-
-    def _refuse_impossible_card(self) -> None:
-        card, grid = self.card, self.card.grid
-        frames, stride, group = card.chunk_frames, card.time_stride_frames, card.scaling.group_frames
-        if not (
-            min(frames, stride, group) >= 1
-            and frames % stride == frames % group == 0
-            and card.lookahead_frames >= 0
-            and 1 <= grid.hop <= grid.n_fft
-            and 1 <= grid.bins <= grid.n_fft // 2
-            and MIN_RATE_HZ <= grid.sample_rate_hz <= MAX_RATE_HZ
-        ):
-            raise ModelFileError(
-                f"{self.path} has a card that contradicts itself: {frames} frames per call with a time stride of "
-                f"{stride}, groups of {group} and a lookahead of {card.lookahead_frames} on {grid}; "
-                "export the model again"
-            )
 
 
 def session_options() -> onnxruntime.SessionOptions:

@@ -1,1 +1,1 @@
-"""Figures of spectrograms, masks and events."""
+"""Images of spectrograms, masks and events."""

@@ -1,6 +1,6 @@
-"""The picture beside a clip, made on the recorder, where there is no matplotlib: a spectrogram, the mask outlined.
+"""PNG image of a clip without matplotlib, which a recorder does not have: its spectrogram with the mask outlined.
 
-One pixel is one hop wide and one bin high; time runs to the right, frequency upwards from the first bin.
+A pixel is one hop wide and one bin high. Time runs to the right, frequency upwards from the first bin.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from birdedge.edge.pipeline.mask_interpolation import (
     hop_samples,
     interpolate,
 )
-from birdedge.edge.plots.figure import contrast_db
+from birdedge.edge.plots.contrast import contrast_db
 
 SHADES = 64
-OUTLINE = SHADES  # the colour after the shades
+OUTLINE = SHADES  # palette index after the shades
 OUTLINE_COLOUR = (79, 227, 255)
 DARK_TO_BRIGHT = ((0, 0, 4), (81, 18, 124), (183, 55, 121), (252, 137, 97), (252, 253, 191))
 
@@ -34,7 +34,16 @@ def clip_picture(
     first_frame_s: float,
     threshold: float,
 ) -> bytes:
-    """A PNG of the clip; see `denoise` for the arguments."""
+    """Return a PNG of a clip.
+
+    Args:
+        samples: Shape `[samples, channels]`; the spectrogram shows the mean of the channels.
+        sample_rate_hz: Sample rate of the clip, which may differ from that of the grid.
+        mask: 255 x probability, `[frames, bins]`.
+        grid: Times and frequencies of the mask's frames and bins.
+        first_frame_s: Centre of the mask's first frame, in seconds after the first sample.
+        threshold: Probability from which a bin counts as bird sound.
+    """
     hop = hop_samples(sample_rate_hz, grid)
     bins = slice(1, min(grid.bins, hop) + 1)
     hann = (0.5 - 0.5 * np.cos(np.pi * np.arange(2 * hop) / hop)).astype(np.float32)
@@ -61,7 +70,7 @@ def clip_picture(
 
 
 def _eroded(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """What has all four neighbours inside."""
+    """Return the pixels whose four neighbours are all inside."""
     around = np.pad(inside, 1)
     eroded: NDArray[np.bool_] = around[:-2, 1:-1] & around[2:, 1:-1] & around[1:-1, :-2] & around[1:-1, 2:]
     return eroded

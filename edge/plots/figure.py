@@ -1,4 +1,4 @@
-"""A picture of a recording: spectrogram, mask outline and events, in rows that stay readable."""
+"""Figure of a recording: spectrogram, mask outline and event boxes, wrapped into rows of 15 s."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ from numpy.typing import NDArray
 
 from birdedge.edge.errors import DataError, ExtraMissingError
 from birdedge.edge.event import Event
+from birdedge.edge.grid import Grid
+from birdedge.edge.plots.contrast import contrast_db
 from birdedge.edge.system.atomic_file import output_errors, replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 ROW_S = 15.0
 MAX_ROWS = 8
@@ -28,33 +31,30 @@ FOOT_IN = 0.55
 DOTS_PER_INCH = 120
 MASK_COLOUR = "#4fe3ff"
 EVENT_COLOUR = "#ffffff"
+DB_PER_NEPER = np.float32(20 / np.log(10))
 
 
 def draw(
     path: Path,
-    log_magnitude_db: NDArray[np.float32],
-    mask: NDArray[np.float32] | None,
+    level: NDArray[np.float32],
+    mask: NDArray[np.uint8] | None,
     events: Sequence[Event],
-    hop_s: float,
-    first_frame_s: float,
-    low_hz: float,
-    bin_hz: float,
-    title: str,
+    grid: Grid,
     threshold: float,
+    title: str,
+    first_frame: int = 0,
 ) -> None:
-    """Draw a recording as a PNG of one row for every 15 s, 8 rows at most; the title says what is left out.
+    """Draw a recording as a PNG with one row per 15 s and at most 8 rows; the title says if the rest is left out.
 
     Args:
-        path: The PNG; it takes its name when it is whole.
-        log_magnitude_db: Spectrogram in decibels. Shape `[frames, bins]`.
-        mask: Probabilities over the same frames and bins, outlined at `threshold`, or None.
-        events: Boxed, with their score.
-        hop_s: Seconds from frame to frame.
-        first_frame_s: Centre of frame 0, seconds from the recording's start.
-        low_hz: Centre of bin 0.
-        bin_hz: Hertz from bin to bin.
-        title: The recording's name.
+        path: The PNG, which is replaced atomically.
+        level: Natural logarithm of the magnitude, `[frames, bins]`.
+        mask: 255 x probability, `[frames, bins]`, outlined at `threshold`; None for no outline.
+        events: Events to draw as boxes with their scores.
+        grid: Times and frequencies of frames and bins.
         threshold: Probability from which a bin counts as bird sound.
+        title: Name of the recording.
+        first_frame: Number of the first frame, counted from the start of the recording.
 
     Raises:
         DataError: No frames, or a mask of another shape.
@@ -68,23 +68,26 @@ def draw(
         raise ExtraMissingError(
             "drawing needs matplotlib, which is not installed: pip install 'birdedge[plot]'"
         ) from error
-    frames, bins = log_magnitude_db.shape
+    frames, bins = level.shape
     if frames == 0:
-        raise DataError(f"{title} holds no frame to draw: give a recording of at least one frame")
+        raise DataError(f"{title} is too short to draw: give a recording of at least one frame")
     if mask is not None and mask.shape != (frames, bins):
         raise DataError(
             f"mask {mask.shape} and spectrogram {(frames, bins)} differ: give equal [frames, bins]"
         )
 
+    hop_s = grid.hop_s
     rows = min(MAX_ROWS, math.ceil(frames * hop_s / ROW_S))
     shown = min(frames, round(MAX_ROWS * ROW_S / hop_s))
     bounds = np.linspace(0, shown, rows + 1).round().astype(int)
-    start_s = first_frame_s - hop_s / 2
-    bottom_khz = (low_hz - bin_hz / 2) / 1000
-    top_khz = bottom_khz + bins * bin_hz / 1000
-    darkest_db, brightest_db = contrast_db(log_magnitude_db[:shown])
+    start_s = grid.first_frame_s + first_frame * hop_s - hop_s / 2
+    bottom_khz = (grid.low_hz - grid.bin_hz / 2) / 1000
+    top_khz = bottom_khz + bins * grid.bin_hz / 1000
+    level_db = level[:shown] * DB_PER_NEPER
+    darkest_db, brightest_db = contrast_db(level_db)
 
-    height_in = TITLE_IN + rows * ROW_IN + FOOT_IN
+    # Rounded to whole dots: matplotlib before 3.11.1 cuts off a fraction, and 743.99... dots become 743.
+    height_in = round(TITLE_IN + rows * ROW_IN + FOOT_IN, 2)
     figure = Figure(figsize=(WIDTH_IN, height_in), dpi=DOTS_PER_INCH)
     FigureCanvasAgg(figure)
     panels = figure.subplots(
@@ -101,17 +104,18 @@ def draw(
     )[:, 0]
     for panel, first, last in zip(panels, bounds[:-1], bounds[1:], strict=True):
         left_s, right_s = start_s + first * hop_s, start_s + last * hop_s
+        extent = (left_s, right_s, bottom_khz, top_khz)
         image = panel.imshow(
-            log_magnitude_db[first:last].T,
+            level_db[first:last].T,
             origin="lower",
             aspect="auto",
-            extent=(left_s, right_s, bottom_khz, top_khz),
+            extent=extent,
             cmap="magma",
             vmin=darkest_db,
             vmax=brightest_db,
         )
         if mask is not None:
-            _outline(panel, mask[first:last], (left_s, right_s, bottom_khz, top_khz), threshold)
+            _outline(panel, mask[first:last], extent, threshold)
         for event in events:
             if event.offset_s > left_s and event.onset_s < right_s:
                 _box(panel, event, left_s, right_s, top_khz)
@@ -134,32 +138,26 @@ def draw(
     caption = _caption(len(events), boxed, None if mask is None else threshold)
     figure.text(0.05, 1 - 0.63 / height_in, caption, fontsize=10, color="#555555")
 
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
     png = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing")  # a title in a script the font lacks
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # the title may use any script
         figure.savefig(png, format="png")
     with replacing(path) as file, output_errors(path):
         file.write(png.getbuffer())
 
 
-def contrast_db(shown_db: NDArray[np.float32]) -> tuple[float, float]:
-    """Decibels drawn darkest and brightest: the quiet background, and all but the loudest bins."""
-    finite = shown_db[np.isfinite(shown_db)]
-    if not finite.size:
-        return 0.0, 1.0
-    darkest, brightest = np.percentile(finite, (20, 99.9))
-    return float(darkest), float(
-        max(brightest, darkest + 20)
-    )  # 20 dB at least, or silence would look like a storm
-
-
 def _outline(
-    panel: Axes, mask: NDArray[np.float32], extent: tuple[float, float, float, float], threshold: float
+    panel: Axes, mask: NDArray[np.uint8], extent: tuple[float, float, float, float], threshold: float
 ) -> None:
-    if mask.min() >= threshold or mask.max() < threshold or min(mask.shape) < 2:
+    probability = mask.astype(np.float32) / np.float32(255)
+    if probability.min() >= threshold or probability.max() < threshold or min(mask.shape) < 2:
         return
     panel.contour(
-        mask.T, levels=[threshold], extent=extent, origin="lower", colors=MASK_COLOUR, linewidths=0.9
+        probability.T, levels=[threshold], extent=extent, origin="lower", colors=MASK_COLOUR, linewidths=0.9
     )
 
 
@@ -171,7 +169,7 @@ def _box(panel: Axes, event: Event, left_s: float, right_s: float, top_khz: floa
         color=EVENT_COLOUR,
         linewidth=0.8,
     )
-    if event.onset_s < left_s:  # its score stands in the row where it begins
+    if event.onset_s < left_s:  # the row of the onset shows the score
         return
     at_ceiling = high_khz > 0.9 * top_khz
     at_edge = event.onset_s > right_s - 0.04 * (right_s - left_s)
@@ -195,7 +193,7 @@ def _caption(events: int, boxed: int, threshold: float | None) -> str:
 
 
 def _length(length_s: float) -> str:
-    """`m:ss`, or `h:mm:ss` from one hour on."""
+    """Return `m:ss`, or `h:mm:ss` from one hour on."""
     minutes, seconds = divmod(round(length_s), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from birdedge.edge.event import Event
 from birdedge.edge.pipeline.event_tracker import NEPER_DB
-from birdedge.edge.plots.figure import EVENT_COLOUR, MASK_COLOUR, contrast_db
+from birdedge.edge.plots.contrast import contrast_db
+from birdedge.edge.plots.figure import EVENT_COLOUR, MASK_COLOUR
 from birdedge.train.data.labels import Float32
 from birdedge.train.data.sound_bank import GRID
 from birdedge.train.evaluation.calibration import ReliabilityRow

@@ -10,8 +10,10 @@ import pytest
 import soundfile
 from click.testing import CliRunner
 
-from birdedge.edge.archive.segment import NO_MASK, Events, FileResult, segment_file, segment_files
-from birdedge.edge.cli.commands import segment
+from birdedge.edge.archive.event_buffer import Events
+from birdedge.edge.archive.processes import segment_files
+from birdedge.edge.archive.segment import NO_MASK, FileResult, segment_file
+from birdedge.edge.cli.segment import segment
 from birdedge.edge.errors import AudioFileError, ModelMissingError, OutputError
 from birdedge.edge.event import Event
 from birdedge.edge.formats.mask_npz import read_mask_file
@@ -100,7 +102,7 @@ def test_a_file_that_cannot_be_read_is_reported_and_the_others_go_on(recordings,
     paths = [recordings[0], damaged, tmp_path / "missing.wav", recordings[2]]
     done = list(segment_files(DEFAULT_MODEL, paths, OutputSettings(out, ("csv",), out), jobs))
     assert [d.error is None for d in done] == [True, False, False, True]
-    assert "no finite number" in done[1].error
+    assert "NaN or infinity" in done[1].error
     assert "does not exist" in done[2].error
     assert {path.name for path in out.iterdir()} == {"site1.csv", "site1.npz", "site3.csv", "site3.npz"}
 
@@ -161,4 +163,4 @@ def test_of_an_archive_one_file_at_a_time_is_kept(tmp_path, monkeypatch, options
     monkeypatch.setattr("birdedge.edge.archive.segment.segment_files", segmented)
     ran = CliRunner().invoke(segment, ["a.wav", *options])
     assert ran.exit_code == 0, ran.output
-    assert "10 of 10 file(s), 1.0 s of sound, 10 event(s)" in ran.output
+    assert "10 of 10 file(s), 1.0 s of audio, 10 event(s)" in ran.output

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from birdedge.edge.audio.devices import _stable_name
+from birdedge.edge.audio.devices import stable_name
 from birdedge.edge.audio.microphone import Microphone
 from birdedge.edge.errors import SettingsError
 
@@ -291,7 +291,7 @@ except PortAudioMissingError as error:
     ],
 )
 def test_the_name_leaves_out_the_card_number(portaudio_name, stable):
-    assert _stable_name(portaudio_name) == stable
+    assert stable_name(portaudio_name) == stable
 
 
 @pytest.mark.parametrize(

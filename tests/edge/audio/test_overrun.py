@@ -1,7 +1,8 @@
-"""What was lost before it reached us is known by the clock, and becomes a gap at its place."""
+"""Samples lost before the callback are estimated from arrival times, and become a gap at their position."""
 
 import threading
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,70 +19,70 @@ BLOCK = 3072
 BLOCK_S = BLOCK / RATE_HZ
 
 
-def lost(arrivals_s, told=(), waited_s=BLOCK_S, rate_hz=RATE_HZ):
-    """What is found before each of the blocks that arrive at these times; those in `told` after an overflow."""
-    overruns = OverrunDetector(rate_hz)
-    return [overruns.lost_samples(BLOCK, at_s, waited_s, n in told) for n, at_s in enumerate(arrivals_s)]
+def lost(arrivals_s, overflowed=(), age_s=BLOCK_S, rate_hz=RATE_HZ):
+    """Return the loss detected before each block; an overflow is reported for the blocks in `overflowed`."""
+    detector = OverrunDetector(rate_hz)
+    return [detector.lost_samples(BLOCK, at_s, age_s, n in overflowed) for n, at_s in enumerate(arrivals_s)]
 
 
-def in_time(count, late_s=0.0, first=0):
+def on_time(count, late_s=0.0, first=0):
     return [1000.0 + late_s + (first + n + 1) * BLOCK_S for n in range(count)]
 
 
-def test_sound_that_comes_in_time_lost_nothing():
+def test_blocks_on_time_are_no_loss():
     random = np.random.default_rng(1)
     jitter_s = random.uniform(0, 0.04, 1000)
-    assert not any(lost(in_time(1000) + jitter_s))
+    assert not any(lost(on_time(1000) + jitter_s))
 
 
 @pytest.mark.parametrize("lost_s", [0.01, 0.192, 3.0, 3600.0])
-def test_what_a_device_says_it_lost_is_what_fits_between_two_blocks(lost_s):
-    found = lost([*in_time(20), *in_time(50, lost_s, 20)], told={20})
+def test_a_reported_loss_is_the_time_between_two_blocks(lost_s):
+    found = lost([*on_time(20), *on_time(50, lost_s, 20)], overflowed={20})
     assert found[20] == pytest.approx(lost_s * RATE_HZ, abs=1)
     assert sum(found) == found[20]
 
 
-def test_an_overflow_on_a_busy_machine_is_no_longer_than_it_was():
-    overruns = OverrunDetector(RATE_HZ)
-    for at_s in in_time(10):
-        overruns.lost_samples(BLOCK, at_s, BLOCK_S, False)
-    # Half a second was lost, and then the callback came 0.3 s late, of which the device knows.
-    at_s = in_time(1, 0.5 + 0.3, 10)[0]
-    assert overruns.lost_samples(BLOCK, at_s, BLOCK_S + 0.3, True) == pytest.approx(0.5 * RATE_HZ, abs=1)
+def test_a_late_callback_does_not_lengthen_a_reported_loss():
+    detector = OverrunDetector(RATE_HZ)
+    for at_s in on_time(10):
+        detector.lost_samples(BLOCK, at_s, BLOCK_S, False)
+    # Half a second was lost, then the callback was 0.3 s late, which the timestamp of the block includes.
+    at_s = on_time(1, 0.5 + 0.3, 10)[0]
+    assert detector.lost_samples(BLOCK, at_s, BLOCK_S + 0.3, True) == pytest.approx(0.5 * RATE_HZ, abs=1)
 
 
 @pytest.mark.parametrize("lost_s", [0.15, 3.6, 600.0])
-def test_what_a_sound_server_drops_in_silence_shows_within_a_second(lost_s):
-    found = lost([*in_time(20), *in_time(50, lost_s, 20)])
+def test_an_unreported_loss_is_detected_within_a_second(lost_s):
+    found = lost([*on_time(20), *on_time(50, lost_s, 20)])
     at = np.flatnonzero(found)
     assert len(at) == 1
     assert 20 < at[0] <= 20 + STEADY_S / BLOCK_S + 1
     assert found[at[0]] == pytest.approx(lost_s * RATE_HZ, abs=1)
 
 
-def test_sound_that_was_only_held_up_lost_nothing():
-    held_up = [1000.0 + 21 * BLOCK_S + 3.0 + 1e-4 * n for n in range(47)]  # 3 s in 5 ms
-    assert not any(lost([*in_time(20), *held_up, *in_time(50, first=67)]))
+def test_delayed_blocks_are_no_loss():
+    delayed = [1000.0 + 21 * BLOCK_S + 3.0 + 1e-4 * n for n in range(47)]  # 3 s in 5 ms
+    assert not any(lost([*on_time(20), *delayed, *on_time(50, first=67)]))
 
 
-def test_the_end_of_what_a_server_kept_is_told_from_what_it_dropped():
+def test_delayed_blocks_are_distinguished_from_dropped_ones():
     kept = [1000.0 + 20 * BLOCK_S + 10.0 + 1e-4 * n for n in range(100)]  # 6.4 s of 10
-    found = lost([*in_time(20), *kept, *in_time(50, 3.6, 120)])
+    found = lost([*on_time(20), *kept, *on_time(50, 3.6, 120)])
     assert sum(found) == pytest.approx(3.6 * RATE_HZ, abs=0.01 * RATE_HZ)
     assert not any(found[:120])
 
 
-def test_a_server_that_hands_over_two_seconds_at_a_time_lost_nothing():
+def test_blocks_that_arrive_in_bursts_of_two_seconds_are_no_loss():
     arrivals_s = [1000.0 + 2.0 * (1 + n * BLOCK_S // 2.0) for n in range(500)]
     assert not any(lost(arrivals_s))
 
 
-def test_neither_a_crystal_that_drifts_nor_a_false_rate_is_a_loss():
-    for off in (1e-4, 0.05):  # the second is told as a wrong rate
+def test_neither_clock_drift_nor_a_wrong_rate_is_a_loss():
+    for off in (1e-4, 0.05):  # the second is a wrong rate, which `doctor` reports
         assert not any(lost([1000.0 + (n + 1) * BLOCK_S * (1 + off) for n in range(20_000)]))
 
 
-def test_the_ring_tells_what_was_lost_before_it_at_its_place():
+def test_a_loss_before_the_ring_is_a_gap_at_its_position():
     ring = SampleRing(10, 1)
     ring.write(np.ones((3, 1), np.float32))
     ring.lose(7)
@@ -94,7 +95,7 @@ def test_the_ring_tells_what_was_lost_before_it_at_its_place():
 
 
 class FakeStream:
-    """A device whose callback a test calls; it runs over where the test says so."""
+    """A device whose callback the test calls, with a reported overflow or without."""
 
     latency, active = 0.192, True
 
@@ -113,7 +114,7 @@ class FakeStream:
 
 @pytest.fixture
 def stream(monkeypatch):
-    """A microphone on a fake stream: `stream.now_s` is its clock."""
+    """A fake stream for `Microphone`; `stream.now_s` is its clock."""
     given = SimpleNamespace(now_s=1000.0)
 
     def opened(**settings):
@@ -128,9 +129,9 @@ def stream(monkeypatch):
     return given
 
 
-def test_a_stream_that_overflows_gives_a_gap_of_that_length_before_the_next_block(stream):
+def test_a_reported_overflow_is_a_gap_before_the_next_block(stream):
     stop = threading.Event()
-    stop.set()  # gives what is there, and ends
+    stop.set()  # yields what has arrived, and ends
     with Microphone() as microphone:
         for n in range(10):
             stream.now_s += BLOCK_S + (0.75 if n == 6 else 0)
@@ -142,7 +143,7 @@ def test_a_stream_that_overflows_gives_a_gap_of_that_length_before_the_next_bloc
     assert microphone.delivered_samples == 10 * BLOCK + round(0.75 * RATE_HZ)
 
 
-def test_a_reader_is_woken_for_as_much_as_it_wants(stream):
+def test_the_reader_wakes_for_its_minimum_block(stream):
     stop, lengths = threading.Event(), []
     with Microphone() as microphone:
 
@@ -162,8 +163,8 @@ def test_a_reader_is_woken_for_as_much_as_it_wants(stream):
     assert all(length >= 3 * BLOCK for length in lengths[:-1])
 
 
-def test_a_device_that_falls_silent_is_lost_after_the_sound_for_which_nobody_was_woken(stream):
-    found = []
+def test_a_device_that_stops_delivering_is_lost_after_a_last_block_below_the_minimum(stream):
+    found: list[Any] = []
     with Microphone(stall_s=0.5) as microphone:
         microphone.set_min_block(3 * BLOCK)
         stream.device.give(np.zeros((BLOCK, 1), np.float32))

@@ -1,4 +1,4 @@
-"""Raw PCM decodes to what soundfile decodes, however the pipe cuts it."""
+"""Raw PCM decodes as in soundfile, however the pipe divides it."""
 
 import io
 
@@ -14,7 +14,7 @@ BYTES = {"s16le": 2, "s24le": 3, "s32le": 4, "f32le": 4}
 
 
 class DrippingPipe(io.RawIOBase):
-    """A pipe that hands over a few bytes at a time, as an unbuffered standard input does."""
+    """A pipe that returns a few bytes per read, as an unbuffered standard input may."""
 
     def __init__(self, data):
         self._data = io.BytesIO(data)
@@ -27,7 +27,7 @@ class DrippingPipe(io.RawIOBase):
 
 
 def pcm(samples, channels, sample_format):
-    """Loud noise that reaches both full scales, as bytes."""
+    """Return the bytes of noise that reaches full scale in both directions."""
     values = np.random.default_rng(3).uniform(-1, 1, (samples, channels))
     values[:2] = [[-1], [1]]
     file = io.BytesIO()
@@ -53,7 +53,7 @@ def decoded_by_soundfile(data, channels, sample_format):
 @pytest.mark.parametrize("sample_format", SUBTYPES)
 @pytest.mark.parametrize("channels", [1, 2, 3])
 @pytest.mark.parametrize("pipe", [io.BytesIO, DrippingPipe])
-def test_every_format_decodes_as_soundfile_does(sample_format, channels, pipe):
+def test_every_format_decodes_as_in_soundfile(sample_format, channels, pipe):
     data = pcm(200, channels, sample_format)
     blocks = list(raw_blocks(pipe(data), 48_000, channels, sample_format, block_samples=17))
     assert all(block.dtype == np.float32 and 1 <= len(block) <= 17 for block in blocks)
@@ -63,29 +63,31 @@ def test_every_format_decodes_as_soundfile_does(sample_format, channels, pipe):
 
 
 @pytest.mark.parametrize("sample_format", SUBTYPES)
-def test_a_torn_last_sample_is_left_out(sample_format):
+def test_an_incomplete_last_sample_is_discarded(sample_format):
     data = pcm(10, 2, sample_format)
-    for torn_bytes in range(1, 2 * BYTES[sample_format]):
-        output = np.concatenate(list(raw_blocks(io.BytesIO(data[:-torn_bytes]), 48_000, 2, sample_format)))
+    for missing_bytes in range(1, 2 * BYTES[sample_format]):
+        output = np.concatenate(list(raw_blocks(io.BytesIO(data[:-missing_bytes]), 48_000, 2, sample_format)))
         np.testing.assert_array_equal(output, decoded_by_soundfile(data, 2, sample_format)[:9])
 
 
 @pytest.mark.parametrize("data", [b"", b"\0", b"\0\0\0"])
-def test_a_stream_without_a_whole_sample_is_told(data):
-    with pytest.raises(SampleError, match=f"ended after {len(data)} bytes, before one whole sample of 4"):
+def test_a_stream_without_a_complete_sample_is_an_error(data):
+    with pytest.raises(
+        SampleError, match=f"ended after {len(data)} bytes, before its first complete sample of 4"
+    ):
         list(raw_blocks(io.BytesIO(data), 48_000, 2, "s16le"))
 
 
 @pytest.mark.parametrize(
     ("given", "nearest"), [("s16", "s16le"), ("S24LE", "s24le"), ("s32be", "s32le"), ("float", "f32le")]
 )
-def test_an_unknown_format_is_refused_with_the_nearest_one(given, nearest):
-    with pytest.raises(SettingsError, match=f"'{given}' is not known: did you mean '{nearest}'"):
+def test_an_unknown_format_is_an_error_that_names_the_nearest_one(given, nearest):
+    with pytest.raises(SettingsError, match=f"unknown sample format '{given}': did you mean '{nearest}'"):
         raw_blocks(io.BytesIO(), 48_000, 1, given)
 
 
 @pytest.mark.parametrize("settings", [(7_999, 1, 1), (384_001, 1, 1), (48_000, 0, 1), (48_000, 1, 0)])
-def test_impossible_settings_are_refused_before_reading(settings):
+def test_invalid_settings_are_an_error_before_reading(settings):
     rate_hz, channels, block_samples = settings
     with pytest.raises(SettingsError, match=r"use 8000 to 384000 Hz|give at least 1 of each"):
         raw_blocks(io.BytesIO(), rate_hz, channels, "s16le", block_samples)

@@ -1,4 +1,4 @@
-"""`verify` finds a model that does not do here what it did at export."""
+"""`verify_model` detects a model that behaves differently than at export."""
 
 import dataclasses
 
@@ -14,11 +14,11 @@ from birdedge.edge.pipeline.segmenter import Segmenter
 @pytest.mark.parametrize("name", sorted(bundled_models()))
 def test_a_bundled_model_passes(name):
     checks = verify_model(Model(name))
-    assert [check.name for check in checks] == ["stream equals offline", "answers as at export"]
-    assert all(check.passed for check in checks)
+    assert [check.name for check in checks] == ["stream equals offline", "answer equals export"]
+    assert all(check.state == "ok" for check in checks)
 
 
-def test_all_int8_forms_of_the_default_network_answer_with_the_same_bits():
+def test_all_int8_forms_of_the_default_network_give_the_same_answer():
     answers = {Model(name).card.answer for name in ("birdedge-int8", "birdedge-int8-s8", ARCHIVE_MODEL)}
     assert len(answers) == 1
     answer = np.array(answers.pop())
@@ -27,24 +27,27 @@ def test_all_int8_forms_of_the_default_network_answer_with_the_same_bits():
     assert answer.max() > 0.9
 
 
-def test_another_answer_and_none_fail():
+def test_a_different_answer_fails():
     model = Model("birdedge-int8")
     answer = list(known_answer(model))
     answer[7] += 1e-5
     model.card = dataclasses.replace(model.card, answer=tuple(answer))
-    assert not verify_model(model)[1].passed
+    assert verify_model(model)[1].state == "fail"
+
+
+def test_a_card_without_an_answer_fails():
+    model = Model("birdedge-int8")
     model.card = dataclasses.replace(model.card, answer=())
-    assert "holds no answer" in verify_model(model)[1].found
+    check = verify_model(model)[1]
+    assert check.state == "fail"
+    assert "contains no answer" in check.finding
 
 
-def test_a_stream_that_depends_on_its_pushes_fails(monkeypatch):
-    true = Segmenter.push
+def test_a_stream_that_depends_on_the_division_into_pushes_fails(monkeypatch):
+    true_push = Segmenter.push
 
-    def forgetful(segmenter, frames):
-        if len(frames) == 7:
-            segmenter._forget()
-        return true(segmenter, frames)
+    def push(segmenter, frames):
+        return true_push(segmenter, frames[::-1] if len(frames) == 7 else frames)
 
-    monkeypatch.setattr(Segmenter, "push", forgetful)
-    check = verify_model(Model("birdedge-int8"))[0]
-    assert not check.passed
+    monkeypatch.setattr(Segmenter, "push", push)
+    assert verify_model(Model("birdedge-int8"))[0].state == "fail"

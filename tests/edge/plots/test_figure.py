@@ -1,4 +1,4 @@
-"""The picture of a recording."""
+"""The figure of a recording shows its spectrogram, mask and events where they are."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 
 from birdedge.edge.errors import DataError, ExtraMissingError, OutputError
 from birdedge.edge.event import Event
+from birdedge.edge.grid import Grid
 from birdedge.edge.plots.figure import draw
 
-HOP_S = 0.008
+HOP_S = Grid().hop_s
+NEPERS_PER_DB = np.float32(np.log(10) / 20)
 
 
 @pytest.fixture(autouse=True)
@@ -31,11 +33,11 @@ def spectrogram(frames: int) -> NDArray[np.float32]:
 
 def picture(path: Path, db: NDArray[np.float32], **changed: Any) -> None:
     settings: dict[str, Any] = {"mask": None, "events": (), "title": "dawn.wav", "threshold": 0.5} | changed
-    draw(path, db, hop_s=HOP_S, first_frame_s=HOP_S, low_hz=62.5, bin_hz=62.5, **settings)
+    draw(path, db * NEPERS_PER_DB, grid=Grid(), **settings)
 
 
 def size(path: Path) -> tuple[int, int]:
-    """Width and height in the header of a PNG."""
+    """Return width and height from the header of a PNG."""
     data = path.read_bytes()
     assert data[:8] == b"\x89PNG\r\n\x1a\n"
     width, height = struct.unpack(">II", data[16:24])
@@ -43,7 +45,7 @@ def size(path: Path) -> tuple[int, int]:
 
 
 def pixels(path: Path) -> NDArray[np.float64]:
-    """Red, green and blue of a PNG, 0..1. Shape `[height, width, 3]`."""
+    """Return red, green and blue of a PNG, 0..1. Shape `[height, width, 3]`."""
     from matplotlib.image import imread
 
     return np.asarray(imread(path), dtype=np.float64)[:, :, :3]
@@ -55,7 +57,7 @@ def test_a_row_is_added_every_15_s_up_to_8(tmp_path: Path, length_s: float, rows
     assert size(tmp_path / "a.png") == (1680, round((0.85 + 2.4 * rows + 0.55) * 120))
 
 
-def test_a_picture_that_leaves_something_out_says_so_in_the_title(
+def test_the_title_says_how_much_of_a_long_recording_is_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from matplotlib.figure import Figure
@@ -70,15 +72,17 @@ def test_a_picture_that_leaves_something_out_says_so_in_the_title(
     monkeypatch.setattr(Figure, "text", listening)
     mask = np.zeros((1, 1), np.uint8)
     events = [Event(on, on + 1, 2000, 3000, 2500, 0.9, 1, 1, 0, 0, mask) for on in (5.0, 119.5, 130.0)]
-    db = np.broadcast_to(np.float32(-60), (round(3725 / HOP_S), 256))
-    picture(
+    frames = round(3725 / HOP_S)
+    draw(
         tmp_path / "long.png",
-        db,
-        events=events,
-        mask=np.broadcast_to(np.float32(0), db.shape),
-        title="da\twn.wav",
+        np.broadcast_to(np.float32(-60) * NEPERS_PER_DB, (frames, 256)),
+        np.broadcast_to(np.uint8(0), (frames, 256)),
+        events,
+        Grid(),
+        0.5,
+        "da\twn.wav",
     )
-    picture(tmp_path / "short.png", db[:100])
+    picture(tmp_path / "short.png", np.full((100, 256), -60, np.float32))
     assert texts == [
         "da wn.wav (first 2:00 of 1:02:05)",
         "2 of 3 events boxed with score, mask outlined at probability 0.5",
@@ -89,8 +93,8 @@ def test_a_picture_that_leaves_something_out_says_so_in_the_title(
 
 def test_the_mask_is_outlined_and_the_event_boxed_where_they_are(tmp_path: Path) -> None:
     db = np.full((1250, 256), -60, np.float32)  # 10 s: black throughout
-    mask = np.zeros_like(db)
-    mask[500:625, 64:96] = 1  # 4.0..5.0 s, 4..6 kHz
+    mask = np.zeros(db.shape, np.uint8)
+    mask[500:625, 64:96] = 255  # 4.0..5.0 s, 4..6 kHz
     event = Event(7.0, 8.0, 8000, 10000, 9000, 0.9, 1, 1, 0, 0, np.zeros((1, 1), np.uint8))
     picture(tmp_path / "a.png", db, mask=mask, events=[event])
     image = pixels(tmp_path / "a.png")
@@ -99,7 +103,7 @@ def test_the_mask_is_outlined_and_the_event_boxed_where_they_are(tmp_path: Path)
     axes_top, axes_bottom = 0.85 * 120, (0.85 + 2.4) * 120
 
     def box(colour: tuple[float, float, float]) -> list[float]:
-        """Seconds and kHz that the pixels near `colour` inside the axes span."""
+        """Return the range in seconds and kHz of the pixels near `colour` inside the axes."""
         inside = image[
             round(axes_top) + 3 : round(axes_bottom) - 3, round(axes_left) + 3 : round(axes_right) - 3
         ]
@@ -112,19 +116,19 @@ def test_the_mask_is_outlined_and_the_event_boxed_where_they_are(tmp_path: Path)
     assert box((0.31, 0.89, 1.0)) == pytest.approx([4.0, 5.0, 4.03, 6.03], abs=0.12)
     event_box = box((1.0, 1.0, 1.0))
     assert event_box[:3] == pytest.approx([7.0, 8.0, 8.0], abs=0.12)
-    assert event_box[3] == pytest.approx(10.8, abs=0.7)  # the score stands on the box
+    assert event_box[3] == pytest.approx(10.8, abs=0.7)  # the score is above the box
 
 
-def test_silence_odd_numbers_and_odd_titles_draw_without_a_warning(tmp_path: Path) -> None:
+def test_silence_single_frames_and_any_title_draw_without_a_warning(tmp_path: Path) -> None:
     db = np.full((200, 256), -np.inf, np.float32)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        picture(tmp_path / "silence.png", db, mask=np.ones_like(db), title="$x$ 鳥_{ \n.wav")
-        picture(tmp_path / "one.png", db[:1], mask=np.array([[1.0, 0.0] * 128], np.float32))
+        picture(tmp_path / "silence.png", db, mask=np.full(db.shape, 255, np.uint8), title="$x$ 鳥_{ \n.wav")
+        picture(tmp_path / "one.png", db[:1], mask=np.array([[255, 0] * 128], np.uint8))
     assert size(tmp_path / "silence.png") == size(tmp_path / "one.png")
 
 
-def test_drawing_leaves_matplotlib_as_it_was(tmp_path: Path) -> None:
+def test_drawing_does_not_change_matplotlib_settings(tmp_path: Path) -> None:
     import matplotlib
 
     before = dict(matplotlib.rcParams), "matplotlib.pyplot" in sys.modules
@@ -132,22 +136,24 @@ def test_drawing_leaves_matplotlib_as_it_was(tmp_path: Path) -> None:
     assert (dict(matplotlib.rcParams), "matplotlib.pyplot" in sys.modules) == before
 
 
-def test_without_matplotlib_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_matplotlib_the_error_names_the_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for module in [name for name in sys.modules if name.startswith("matplotlib")]:
         monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ExtraMissingError, match=r"pip install 'birdedge\[plot\]'"):
         picture(tmp_path / "a.png", spectrogram(10))
 
 
-def test_no_frame_or_a_mask_of_another_shape_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"dawn\.wav holds no frame to draw"):
+def test_no_frame_or_a_mask_of_another_shape_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"dawn\.wav is too short to draw"):
         picture(tmp_path / "a.png", spectrogram(0))
     with pytest.raises(DataError, match=r"mask \(9, 256\) and spectrogram \(10, 256\) differ"):
-        picture(tmp_path / "a.png", spectrogram(10), mask=np.zeros((9, 256), np.float32))
+        picture(tmp_path / "a.png", spectrogram(10), mask=np.zeros((9, 256), np.uint8))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_made_is_an_output_error(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_an_output_error(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file, not a folder")
     with pytest.raises(OutputError, match=r"a\.png cannot be written \(File exists\)"):
         picture(tmp_path / "out" / "a.png", spectrogram(10))

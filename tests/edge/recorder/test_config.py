@@ -13,7 +13,7 @@ import pytest
 
 from birdedge.edge.clips.settings import ClipSettings, RetentionSettings
 from birdedge.edge.errors import OutputError, SettingsError
-from birdedge.edge.formats.tables import TABLE_NAMES
+from birdedge.edge.formats.tables import FORMATS, TABLE_NAMES
 from birdedge.edge.models.names import DEFAULT_MODEL
 from birdedge.edge.recorder.config import (
     Config,
@@ -25,7 +25,6 @@ from birdedge.edge.recorder.config import (
     write_template,
 )
 from birdedge.edge.recorder.schedule import ScheduleSettings
-from birdedge.edge.sinks.table_file import FORMATS
 from birdedge.edge.system.atomic_file import replacing
 
 

@@ -1,0 +1,50 @@
+"""`birdedge plot`: draw a recording."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from birdedge.edge.cli.options import archive_model_option, channel_option
+from birdedge.edge.system.stdout import print_line
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="The PNG.  [default: name of FILE with .png]"
+)
+@click.option("--start", "start_s", type=float, default=0.0, show_default=True, help="Start in seconds.")
+@click.option(
+    "--duration", "duration_s", type=float, default=120.0, show_default=True, help="Length in seconds."
+)
+@channel_option
+@archive_model_option
+def plot(
+    file: Path, output: Path | None, start_s: float, duration_s: float, channel: int | None, model: str
+) -> None:
+    """Draw a recording with its mask and events.
+
+    \b
+    Example:
+      birdedge plot dawn.wav --start 60 --duration 30
+    """
+    from birdedge.edge.models.model import Model
+    from birdedge.edge.plots.excerpt import segment_excerpt
+    from birdedge.edge.plots.figure import draw
+
+    output = output or Path(f"{file.stem}.png")
+    opened = Model(model)
+    excerpt = segment_excerpt(opened, file, start_s, duration_s, channel)
+    draw(
+        output,
+        excerpt.level,
+        excerpt.mask,
+        excerpt.events,
+        opened.card.grid,
+        opened.card.threshold,
+        file.name,
+        excerpt.first_frame,
+    )
+    print_line(f"{output}: {len(excerpt.events)} event(s)")

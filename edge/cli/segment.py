@@ -1,0 +1,109 @@
+"""`birdedge segment`: segment recordings at full speed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from birdedge.edge.cli.options import archive_model_option, channel_option, masks_option
+from birdedge.edge.errors import SettingsError
+from birdedge.edge.formats.tables import FORMATS
+from birdedge.edge.system.stdout import print_line
+
+if TYPE_CHECKING:  # loads onnxruntime
+    from birdedge.edge.archive.segment import FileResult
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Write a table per file to this folder."
+)
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    type=click.Choice(list(FORMATS)),
+    help="Table format; may be repeated.  [default: csv]",
+)
+@masks_option
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Number of processes.")
+@channel_option
+@archive_model_option
+def segment(
+    files: tuple[Path, ...],
+    out: Path | None,
+    formats: tuple[str, ...],
+    masks: Path | None,
+    jobs: int,
+    channel: int | None,
+    model: str,
+) -> None:
+    """Segment recordings at full speed.
+
+    FILES are audio files, or folders to search for audio files. Events are written to tables in --out, together with
+    one Raven table of all files (all.selections.txt), or as JSON Lines to standard output. A file that cannot be read
+    is reported and does not stop the others; the exit code is then 1.
+
+    \b
+    Example:
+      birdedge segment dawn.wav
+      birdedge segment archive/ --out tables/ --format raven --format csv --jobs 4
+    """
+    from birdedge.edge.archive.files import find_recordings, total_duration_s
+    from birdedge.edge.archive.processes import segment_files
+    from birdedge.edge.audio.sources import file_name
+    from birdedge.edge.formats.jsonl import event_json
+    from birdedge.edge.sinks.recording import OutputSettings
+    from birdedge.edge.sinks.table_file import combined_raven
+
+    paths = find_recordings(files)
+    if out is not None and "raven" in formats and any(path.stem.casefold() == "all" for path in paths):
+        raise SettingsError("all.selections.txt is the table of all files; rename the recording 'all'")
+    settings = OutputSettings(out, formats or ("csv",), masks)
+    totals = _Totals()
+    total_ms = round(1000 * total_duration_s(paths))
+    with click.progressbar(length=total_ms, label=f"{len(paths)} file(s)", file=sys.stderr) as bar:
+        results = segment_files(model, paths, settings, jobs, channel, lambda s: bar.update(round(s * 1000)))
+        readable = _report(results, totals)
+        if out is not None:
+            rows = ((file_name(r.path), r.duration_s, r.events) for r in readable)
+            combined_raven(out / "all.selections.txt", rows)
+        else:
+            for result in readable:
+                lines = () if masks else (event_json(e, file_name(result.path)) for e in result.events)
+                if not all(print_line(line) for line in lines):
+                    return
+    click.echo(
+        f"{totals.files - totals.failed} of {totals.files} file(s), {totals.audio_s:.1f} s of audio, "
+        f"{totals.events} event(s)",
+        err=True,
+    )
+    if totals.failed:
+        sys.exit(1)
+
+
+@dataclass
+class _Totals:
+    files: int = 0
+    failed: int = 0
+    events: int = 0
+    audio_s: float = 0.0
+
+
+def _report(results: Iterator[FileResult], totals: _Totals) -> Iterator[FileResult]:
+    """Count the results, print the errors, and yield the other results one at a time."""
+    for result in results:
+        totals.files += 1
+        totals.events += len(result.events)
+        totals.audio_s += result.duration_s
+        if result.error:
+            totals.failed += 1
+            click.echo(f"\nError: {result.error}", err=True)
+        else:
+            yield result

@@ -1,0 +1,78 @@
+"""All checks of a machine that is to record, in the order of `birdedge doctor`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from birdedge.edge.diagnostics import audio_checks
+from birdedge.edge.diagnostics.check import Check
+from birdedge.edge.diagnostics.microphone_test import (
+    MicrophoneRecording,
+    MicrophoneSettings,
+    record_microphone,
+)
+from birdedge.edge.diagnostics.system_checks import (
+    clock_check,
+    folder_checks,
+    model_check,
+    permission_check,
+    portaudio_check,
+)
+from birdedge.edge.errors import AudioError, BirdedgeError, ExtraMissingError, SettingsError
+from birdedge.edge.models.model import Model
+
+Draw = Callable[[MicrophoneRecording, Model], str]
+
+
+def run_checks(
+    model_name: str,
+    microphone: MicrophoneSettings,
+    out: Path,
+    duration_s: float,
+    draw: Draw | None = None,
+) -> Iterator[Check]:
+    """Yield each check as it completes; a failed one does not end the others.
+
+    Args:
+        model_name: Name or path of the model, whose speed is checked.
+        microphone: The microphone to record from.
+        out: The data folder, whose disk is checked.
+        duration_s: Time to record for before the test under load.
+        draw: Draws the recording and returns a description of the image; None for no image.
+    """
+    try:
+        model = Model(model_name)
+        yield model_check(model)
+    except BirdedgeError as error:
+        yield Check("model speed", "fail", str(error), "list the models with `birdedge models`")
+        model = Model()
+    yield clock_check()
+    yield from folder_checks(out)
+    yield permission_check()
+    skipped = (*audio_checks.NAMES, *(["picture"] if draw else []))
+    portaudio = portaudio_check()
+    yield portaudio
+    if portaudio.state != "ok":
+        yield from (Check(name, "skip", "not tested: no PortAudio") for name in ("device", *skipped))
+        return
+    try:
+        recording = record_microphone(microphone, duration_s, model)
+    except (AudioError, SettingsError) as error:
+        yield Check("device", "fail", str(error), "list the microphones with `birdedge devices`")
+        yield from (Check(name, "skip", "not tested: no microphone") for name in skipped)
+        return
+    yield audio_checks.device_check(recording, model.card.grid.sample_rate_hz)
+    yield from audio_checks.audio_checks(recording)
+    if draw:
+        yield _picture_check(draw, recording, model)
+
+
+def _picture_check(draw: Draw, recording: MicrophoneRecording, model: Model) -> Check:
+    try:
+        return Check("picture", "ok", draw(recording, model))
+    except ExtraMissingError as error:
+        finding, _, fix = str(error).partition(": ")
+        return Check("picture", "warn", finding, fix)
+    except BirdedgeError as error:
+        return Check("picture", "fail", str(error), "give another folder with --out")

@@ -1,0 +1,105 @@
+"""Checks of the machine: model speed, clock, data folder, disk, permissions and PortAudio."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryFile
+
+from birdedge.edge.audio.devices import input_devices
+from birdedge.edge.diagnostics.check import Check, graded_check
+from birdedge.edge.diagnostics.speed import network_seconds
+from birdedge.edge.errors import PortAudioMissingError
+from birdedge.edge.models.model import Model
+from birdedge.edge.pipeline.segmenter import Segmenter
+from birdedge.edge.system.clock import clock_synchronized
+
+TEST_FILE_BYTES = 4_000_000
+
+
+def model_check(model: Model) -> Check:
+    """Check the share of a core that the network takes."""
+    segmenter = Segmenter(model)
+    share = statistics.median(network_seconds(segmenter) for _ in range(3))
+    finding = f"{model.card.name} takes {share:.1%} of a core"
+    fix = "run `birdedge bench` to choose the fastest model, and check power supply and cooling"
+    return graded_check("model speed", share, (0.5, 0.9), finding, fix)
+
+
+def clock_check() -> Check:
+    """Check that the system clock is synchronized, on which the times of events depend."""
+    now = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    synchronized = clock_synchronized()
+    if synchronized:
+        return Check("clock", "ok", f"{now}, synchronized")
+    if synchronized is None:
+        return Check("clock", "warn", f"{now}, synchronization unknown", "compare it with another clock")
+    fix = "run `sudo timedatectl set-ntp true`; without a network, install a clock module or GPS"
+    return Check("clock", "warn", f"{now}, not synchronized", fix)
+
+
+def folder_checks(out: Path) -> Iterator[Check]:
+    """Check permission, free space and write speed of a folder, or of its nearest existing parent."""
+    out = out.absolute()
+    folder = next(path for path in (out, *out.parents) if os.access(path, os.F_OK))
+    try:
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        fix = f"run `sudo chown $USER {folder}`, or give another folder with --out"
+        yield Check("folder", "fail", f"{folder} is not writable ({error.strerror})", fix)
+        yield Check("disk", "skip", "not tested: the folder is not writable")
+        return
+    yield Check("folder", "ok", f"{folder} is writable")
+    free_bytes = shutil.disk_usage(folder).free
+    fix = "delete files, or use a larger disk"
+    yield graded_check("disk space", -free_bytes, (-1e9, -1e8), f"{free_bytes / 1e9:.1f} GB free", fix)
+    fix = "use a faster card (A1 or better) or a USB disk"
+    try:
+        speed = write_bytes_per_s(folder)
+    except OSError as error:
+        finding = f"{TEST_FILE_BYTES} bytes could not be written ({error.strerror})"
+        yield Check("disk speed", "fail", finding, fix)
+        return
+    yield graded_check("disk speed", -speed, (-2e6, -2e5), f"{speed / 1e6:.1f} MB/s written and synced", fix)
+
+
+def write_bytes_per_s(folder: Path) -> float:
+    """Return the write speed, measured with an unnamed file that cannot be left behind.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    content = os.urandom(TEST_FILE_BYTES)
+    with TemporaryFile(dir=folder) as file:
+        start_s = time.monotonic()
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+        return TEST_FILE_BYTES / (time.monotonic() - start_s)
+
+
+def permission_check(devices: Path = Path("/dev/snd")) -> Check:
+    """Check that this user may open the ALSA devices, which belong to the group `audio`."""
+    if not devices.is_dir():
+        return Check("permission", "ok", f"there is no {devices}")
+    nodes = [path for path in devices.iterdir() if not path.is_dir()]
+    denied = sorted(path.name for path in nodes if not os.access(path, os.R_OK | os.W_OK))
+    if not denied:
+        return Check("permission", "ok", f"this user may use {devices}")
+    fix = "run `sudo usermod -aG audio $USER` and log in again"
+    return Check("permission", "fail", f"this user may not use {', '.join(denied)} in {devices}", fix)
+
+
+def portaudio_check() -> Check:
+    """Check that PortAudio is installed."""
+    try:
+        return Check("PortAudio", "ok", f"{len(input_devices())} microphone(s) found")
+    except PortAudioMissingError as error:
+        finding, _, fix = str(error).partition(": ")
+        return Check("PortAudio", "fail", finding, fix)

@@ -1,0 +1,69 @@
+"""A model file whose card agrees with itself and with the graph, checked without onnxruntime."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from birdedge.edge.errors import ModelFileError
+from birdedge.edge.models.card import ModelCard, card_from_metadata
+from birdedge.edge.models.names import find_model
+from birdedge.edge.models.validation import ModelFile, read_model_file
+from birdedge.edge.sample_rates import MAX_RATE_HZ, MIN_RATE_HZ
+
+
+@dataclass(frozen=True)
+class CheckedModel:
+    """The path, card and content of a model file that passed all checks."""
+
+    path: Path
+    card: ModelCard
+    content: bytes
+
+
+def check_model(name_or_path: str | Path) -> CheckedModel:
+    """Read and check a model by the name of a bundled model or the path of a model file.
+
+    Raises:
+        ModelMissingError: There is no such file and no such bundled model.
+        ModelFileError: The file is not a complete model, or its card is missing or contradicts the graph.
+    """
+    path = find_model(name_or_path)
+    file = read_model_file(path)
+    card = card_from_metadata(file.metadata, str(path))
+    _check_card(card, path)
+    _check_graph(card, file, path)
+    return CheckedModel(path, card, file.content)
+
+
+def _check_card(card: ModelCard, path: Path) -> None:
+    grid = card.grid
+    frames, stride, group = card.chunk_frames, card.time_stride_frames, card.scaling.group_frames
+    if not (
+        min(frames, stride, group) >= 1
+        and frames % stride == frames % group == 0
+        and card.lookahead_frames >= 0
+        and 1 <= grid.hop <= grid.n_fft
+        and 1 <= grid.bins <= grid.n_fft // 2
+        and MIN_RATE_HZ <= grid.sample_rate_hz <= MAX_RATE_HZ
+    ):
+        raise ModelFileError(
+            f"{path} has a card that contradicts itself: {frames} frames per call with a time stride of "
+            f"{stride}, groups of {group} and a lookahead of {card.lookahead_frames} on {grid}; "
+            "export the model again"
+        )
+
+
+def _check_graph(card: ModelCard, file: ModelFile, path: Path) -> None:
+    bins, frames = card.grid.bins, card.chunk_frames
+    states = {s.name: (s.dtype, s.shape) for s in card.states}
+    inputs = {"frames": ("float32", (1, 2, frames, bins)), **states}
+    outputs = {"mask": ("float32", (1, frames, bins)), **{f"next_{n}": s for n, s in states.items()}}
+    for kind, by_card, in_graph in (("input", inputs, file.inputs), ("output", outputs, file.outputs)):
+        if by_card != in_graph:
+            name = sorted(set(by_card.items()) ^ set(in_graph.items()), key=str)[0][0]
+            raise ModelFileError(
+                f"{path} has a card that contradicts its graph: {kind} {name!r} is "
+                f"{by_card.get(name)} by the card and {in_graph.get(name)} in the graph; "
+                "export the model again"
+            )

@@ -1,0 +1,76 @@
+"""Wrong options: one sentence on standard error, exit code 1, no traceback, no incomplete file."""
+
+import pytest
+
+from tests.support.commands import ROOT
+
+
+@pytest.mark.usefixtures("good")
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (("listen", "--quick"), "No such option '--quick'"),
+        (("segment",), "Missing argument 'FILES...'"),
+        (("lisen",), "there is no command 'lisen'; did you mean 'listen'?"),
+        (("frobnicate",), "there is no command 'frobnicate'; use one of listen, status"),
+        (("listen", "--demo", "file.wav"), "both --demo and 'file.wav'"),
+        (("listen", "good.wav", "--rate", 48000), "--rate 48000"),
+        (("listen", "good.wav", "--device", "USB"), "--device 'USB'"),
+        (("listen", "good.wav", "--fast", "--channel", 7), "channel 7"),
+        (("listen", "good.wav", "--fast", "--channel", -1), "channel -1"),
+        (("segment", "good.wav", "--channel", 7, "--out", "out"), "channel 7"),
+        (("segment", "good.wav", "--jobs", 0), "'--jobs': 0"),
+        (("segment", "good.wav", "--format", "excel"), "'excel' is not one of 'raven'"),
+        (("listen", "good.wav", "--fast", "--denoised", "-", "--json"), "cannot take both"),
+        (("listen", "good.wav", "--fast", "--denoised", "alone.mp3"), "name a .wav or .flac file, or -"),
+        (("listen", "good.wav", "--fast", "--denoised", "./good.wav"), "would write over 'good.wav' itself"),
+        (("listen", "good.wav", "--fast", "--denoised", "good.wav/alone.wav"), "cannot be written"),
+        (("listen", "good.wav", "--duration", 0), "--duration is 0"),
+        (("listen", "good.wav", "--duration", "nan"), "--duration is nan"),
+        (("listen", "good.wav", "--duration", "inf"), "--duration is inf"),
+        (("listen", "--demo", "--duration", -1), "--duration is -1"),
+        (("plot", "good.wav", "--start", 99), "is 3.0 s long"),
+        (("plot", "good.wav", "--start", -1), "start of -1.0 s"),
+        (("plot", "good.wav", "--start", "nan"), "start of nan s"),
+        (("plot", "good.wav", "--duration", 0), "duration of 0.0 s"),
+        (("plot", "good.wav", "--duration", "inf"), "duration of inf s"),
+        (("plot", "good.wav", "-o", "good.wav/x.png"), "cannot be written"),
+        (("demo", "demo.wav", "--duration", "nan"), "duration_s is nan"),
+        (("demo", "demo.wav", "--duration", -1), "duration_s is -1"),
+        (("demo", "demo.wav", "--calls", "inf"), "calls_per_minute is inf"),
+        (("demo", "demo.mp3"), "ends in .wav"),
+        (("demo", "good.wav/demo.wav", "--duration", 1), "cannot be written"),
+        (("config",), "Missing command"),
+        (("config", "bogus"), "No such command 'bogus'"),
+        (("config", "check", "."), "is a directory"),
+        (("config", "init", "good.wav"), "is there already"),
+        (("service",), "Missing command"),
+        (("status", "good.wav"), "is a file"),
+        (("doctor", "--record", 1), "'--record': 1.0 is not in the range"),
+        (("bench", "--seconds", 0), "'--seconds': 0.0 is not in the range"),
+        (("verify", "good.wav"), "is not an ONNX model"),
+        (("train", "no-such", "--data", "."), "no-such"),
+    ],
+)
+def test_a_wrong_option_is_an_error(failing, arguments, error):
+    assert error in failing(*arguments)
+
+
+@pytest.mark.parametrize("option", ["--out", "--masks"])
+@pytest.mark.parametrize("folder", ["good.wav", "good.wav/out", "/proc/out"])
+def test_a_folder_that_is_not_writable_is_an_error(failing, good, option, folder):
+    for command in (("listen", good, "--fast", "--json"), ("segment", good)):
+        assert folder in failing(*command, option, folder)
+
+
+def test_a_recording_whose_table_would_be_that_of_all_files_is_an_error(failing, good):
+    good.rename(good.with_name("All.wav"))
+    error = failing("segment", "All.wav", "--out", "out", "--format", "raven")
+    assert "all.selections.txt is the table of all files" in error
+
+
+def test_an_unknown_key_of_a_recipe_is_an_error_that_names_the_nearest(failing, tmp_path):
+    recipe = (ROOT / "train" / "recipes" / "compact.toml").read_text(encoding="utf-8")
+    assert "\nepochs = " in recipe
+    (tmp_path / "mine.toml").write_text(recipe.replace("\nepochs = ", "\nepoch = "), encoding="utf-8")
+    assert "did you mean 'epochs'" in failing("train", "mine.toml", "--data", ".")

@@ -1,0 +1,20 @@
+"""`birdedge status` shows a recorder, and fails for a folder without one."""
+
+import json
+
+from tests.support.commands import birdedge
+
+
+def test_status_shows_a_recorder_that_has_stopped(virtual_microphone, tmp_path):
+    birdedge(
+        "listen", "--out", "out", "--duration", 2, cwd=tmp_path, environment=virtual_microphone.environment
+    )
+    page, _ = birdedge("status", "out", cwd=tmp_path, exit_code=1)
+    assert page.startswith("stopped")
+    status = json.loads(birdedge("status", "out", "--json", cwd=tmp_path, exit_code=1)[0])
+    assert (status["state"], status["healthy"]) == ("stopped", False)
+    assert status["heard_s"] >= 2
+
+
+def test_status_of_a_folder_without_a_recorder_is_an_error(failing):
+    assert "birdedge listen --out" in failing("status", "missing")

@@ -1,0 +1,168 @@
+"""Text and names are plain engineering English: phrases and names of an earlier dialect do not come back.
+
+The text of a Python file is its strings, docstrings and comments. Its names are read as text too, with spaces for
+underscores, because those of tests are sentences.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = ("edge", "export", "train", "benchmarks", "tests", "examples")
+PAGES = ("*.md", "docs/**/*.md", "train/**/*.md", "benchmarks/**/*.md", ".github/**/*.md")
+
+UNIT = "second|minute|hour|day|night"
+PHRASES = (
+    r"anew",
+    r"for ever",
+    r"mend(?:s|ed|ing)?",
+    r"(?:is|are|be|was|were) well(?: again)?(?=\s*(?:[.,;:)\"'`]|$))",
+    r"ends? well",
+    r"set aside",
+    r"beside",
+    r"tells",
+    r"deaf",
+    r"whoever",
+    r"begun",
+    r"as (?:it|they) should",
+    r"no numbers|(?:is|are|was|were) no (?:finite )?number|that is no (?:finite )?number",
+    r"where nobody",
+    r"gives? back",
+    r"(?:is|are|was|were|be|been|being) asked for",
+    r"(?:is|are|was|were|be|been|being) told(?! apart)",
+    r"until then what",
+    r"(?:after|every|for|of|until) so (?:long|many|much)",
+    r"so (?:many|much) (?:are|is|of|was|were|wait)",
+    r"of these(?=\s*(?:[.,;:)\"'`]|$))",
+    r"how (?:a|an|it|that|the|this|they) (?:[a-z]+ )?do(?:es)?(?=\s*(?:[.,;:)\"'`]|$))",
+    rf"(?:{UNIT})s? of sound|s of sound",
+    rf"(?:audio|file|frames|recording|silence|sound) of (?:a|an|half an?|one) (?:{UNIT})",
+    # Rates: "per second", not "a second".
+    rf"(?:[A-Z]*MACs?|MB|accumulates|alarms|bytes|calls|clips|events|frames|ms|samples|seconds) an? (?:{UNIT})",
+    r"(?:bytes|frames|samples|seconds) a (?:bin|call|channel|frame|sample)",
+    r"--(?:largest|least|longest|lowest|most|shortest)-[a-z]+",
+)
+NAMES = (
+    r"_*(?:Book|Capture|Found|Ledger|Masker|Mode|OpenSound|Overload|Overruns|Page|PatientOutput|Printer|Reading)",
+    r"_*(?:RecordingOutput|Segmentation|Segmented|Song|SoundOutput|Wanted)",
+    r"MISTAKES|begun|deaf|free_floor_mb|keep_threshold|masters|set_aside|start_threshold|want|well",
+    r"_*(?:largest|least|longest|lowest|most(?!_common)|shortest)_\w+",
+)
+PHRASE = re.compile(r"(?<![\w-])(?:" + "|".join(PHRASES) + r")(?![\w-])", re.IGNORECASE)
+NAME = re.compile("|".join(NAMES))
+
+
+def python_files() -> list[Path]:
+    """Return all Python files but this one, relative to the checkout."""
+    files = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
+    files += (ROOT / "birdedge").glob("*.py")
+    return sorted(path.relative_to(ROOT) for path in files if path != Path(__file__))
+
+
+def pages() -> list[Path]:
+    """Return all Markdown files, relative to the checkout."""
+    return sorted({path.relative_to(ROOT) for pattern in PAGES for path in ROOT.glob(pattern)})
+
+
+def phrases_in(text: str) -> list[str]:
+    """Return the phrases in a text that are not allowed; a line break counts as a space."""
+    return [found[0] for found in PHRASE.finditer(re.sub(r"\s+(?:# )?", " ", text))]
+
+
+def dialect_in(source: str) -> Iterator[str]:
+    """Yield the phrases and names in Python source that are not allowed, with their lines."""
+    comment = ""
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        line = token.start[0]
+        if token.type == tokenize.COMMENT:
+            comment += token.string + "\n"
+        elif token.type != tokenize.NL and comment:
+            yield from (f"line {line - 1}: {phrase}" for phrase in phrases_in(comment))
+            comment = ""
+        if token.type == tokenize.NAME:
+            if NAME.fullmatch(token.string):
+                yield f"line {line}: {token.string}"
+            else:
+                words = token.string.replace("_", " ")
+                yield from (f"line {line}: {phrase} in {token.string}" for phrase in phrases_in(words))
+        elif token.type != tokenize.COMMENT:
+            yield from (f"line {line}: {phrase}" for phrase in phrases_in(token.string))
+
+
+@pytest.mark.parametrize("path", python_files(), ids=str)
+def test_a_python_file_is_in_plain_english(path: Path) -> None:
+    assert list(dialect_in((ROOT / path).read_text(encoding="utf-8"))) == []
+
+
+@pytest.mark.parametrize("path", pages(), ids=str)
+def test_a_page_is_in_plain_english(path: Path) -> None:
+    assert phrases_in((ROOT / path).read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "read the settings anew",
+        "It is tried again for ever.",
+        "what mends it",
+        "the disk is well again",
+        "a table beside the database",
+        "200 MMAC a second of sound",
+        "20.0 s of sound",
+        "false events an hour",
+        "frames a call",
+        "`birdedge listen` does as it should",
+        "samples that are no numbers",
+        "a value that is no finite number",
+        "Stop after so many seconds.",
+        "So many were lost.",
+        "the gap between two of these.",
+        "Print how the recorder does.",
+        "a missing file is\n    told",
+        "the sound of an hour",
+        "--largest-loss",
+    ],
+)
+def test_dialect_is_found(text: str) -> None:
+    assert phrases_in(text)
+    assert list(dialect_in(f'"""{text}"""\n'))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "class Wanted: ...",
+        "longest_s = 3",
+        "def test_a_missing_file_is_told(): ...",
+        "# The disk is\n# well.\nx = 1",
+        "x = 1  # anew",
+        "f'{x} of these'",
+    ],
+)
+def test_dialect_is_found_in_names_and_comments(source: str) -> None:
+    assert list(dialect_in(source))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a well-kept tool, which is well known; as well as others",
+        "besides, wait half a second or up to an hour",
+        "so much that it fails; so many samples that they fit; they cannot be told apart",
+        "of these models the first",
+        "call it once a second, twice a day",
+        "a farewell to mending-free amends",
+        "the number is written; no number of files",
+        "a Counter has most_common",
+    ],
+)
+def test_plain_english_is_allowed(text: str) -> None:
+    assert phrases_in(text) == []
+    assert list(dialect_in(f'"""{text}"""\nCounter().most_common(1)\n')) == []
