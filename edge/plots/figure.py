@@ -84,7 +84,8 @@ def draw(
     top_khz = bottom_khz + bins * bin_hz / 1000
     darkest_db, brightest_db = contrast_db(log_magnitude_db[:shown])
 
-    height_in = TITLE_IN + rows * ROW_IN + FOOT_IN
+    # Rounded to whole dots: matplotlib before 3.11.1 cuts off a fraction, and 743.99... dots become 743.
+    height_in = round(TITLE_IN + rows * ROW_IN + FOOT_IN, 2)
     figure = Figure(figsize=(WIDTH_IN, height_in), dpi=DOTS_PER_INCH)
     FigureCanvasAgg(figure)
     panels = figure.subplots(
