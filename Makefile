@@ -1,15 +1,15 @@
-# Set-up in one command on a fresh Debian or Raspberry Pi OS: `make listen` on a recorder, `make test` on a workstation.
-# Options: PYTHON=python3.12 chooses the interpreter, ARGS="..." is handed on to `birdedge listen`, pytest or the benchmark.
+# Set up with one command on a fresh Debian or Raspberry Pi OS: `make listen` on a recorder, `make test` on a workstation.
+# Options: PYTHON=python3.12 chooses the interpreter; ARGS="..." is passed to `birdedge listen`, pytest or the benchmark.
 
 PYTHON ?= python3
 ARGS ?=
 
-.PHONY: help listen test test-arm bench bench-quick lint clean
+.PHONY: help listen test test-arm test-wheel bench bench-quick lint clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s%s\n", $$1, $$2 }' Makefile
 
-listen: .venv-listen/installed ## install the recorder part only and listen to the microphone, or to the demo
+listen: .venv-listen/installed ## install only the recorder part and listen to the microphone, or to a demo without one
 	@.venv-listen/bin/birdedge listen --or-demo $(ARGS)
 
 test: .venv/installed ## install everything and run all tests
@@ -19,10 +19,13 @@ test-arm: .venv/installed ## run the tests on emulated ARM processors
 	PYTHON=.venv/bin/python bash tests/aarch64/setup.sh
 	.venv/bin/python -m pytest -rP tests/aarch64 $(ARGS)
 
-bench: .venv/installed ## measure everything and print benchmarks/RESULTS.md; ARGS="--data recordings/" scores too
+test-wheel: .venv/installed ## test the built wheel with the oldest and the newest versions of its dependencies
+	@PYTHON=.venv/bin/python bash tests/wheel.sh $(ARGS)
+
+bench: .venv/installed ## measure everything and write benchmarks/RESULTS.md; ARGS="--data recordings/" also scores
 	@.venv/bin/python -m benchmarks $(ARGS)
 
-bench-quick: .venv-listen/installed ## measure what needs no workstation, in three minutes: on a recorder too
+bench-quick: .venv-listen/installed ## measure in three minutes what a recorder can measure
 	@.venv-listen/bin/python -m benchmarks --quick $(ARGS)
 
 lint: .venv/installed ## check style and types
@@ -30,12 +33,12 @@ lint: .venv/installed ## check style and types
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 
-clean: ## remove the environments and everything built
+clean: ## remove the environments and all build outputs
 	rm -rf .venv .venv-listen .venv-peers build dist birdedge.egg-info .mypy_cache .pytest_cache .ruff_cache
 
 .venv/installed: extras := [dev]
 
-# Editable: a change of the source needs no second installation.
+# Editable, so that a change of the source needs no second installation.
 .venv/installed .venv-listen/installed: pyproject.toml constraints.txt
 	$(require_python)
 	"$(PYTHON)" -m venv $(@D)
@@ -43,12 +46,12 @@ clean: ## remove the environments and everything built
 	@touch $@
 
 define require_python
-@command -v "$(PYTHON)" > /dev/null || { echo 'There is no $(PYTHON); do: sudo apt install python3 python3-venv' >&2; exit 1; }
+@command -v "$(PYTHON)" > /dev/null || { echo 'There is no $(PYTHON); run: sudo apt install python3 python3-venv' >&2; exit 1; }
 @"$(PYTHON)" -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"$(PYTHON) is Python {v[0]}.{v[1]}, birdedge \
 needs 3.11 or newer: use Debian 12 or later, or name another interpreter, as in: make PYTHON=python3.12 $(MAKECMDGOALS)")'
 @"$(PYTHON)" -c 'import sys; sys.maxsize > 2**32 or sys.exit("$(PYTHON) is a 32-bit Python, for which there is no \
 onnxruntime: install the 64-bit Raspberry Pi OS")'
-@"$(PYTHON)" -c 'import ensurepip' 2> /dev/null || { echo '$(PYTHON) cannot make environments; do: sudo apt install python3-venv' >&2; exit 1; }
+@"$(PYTHON)" -c 'import ensurepip' 2> /dev/null || { echo '$(PYTHON) cannot make environments; run: sudo apt install python3-venv' >&2; exit 1; }
 endef
 
 .PHONY: docs

@@ -15,22 +15,24 @@ from benchmarks.support.virtual_microphone import (
     running_virtual_microphone,
 )
 
-# Before torch is there to read it: threads of small networks wait for one another where cores are shared.
+pytest_plugins = ["tests.support.skips"]
+
+# Set before torch reads it. On shared cores the threads of small networks wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# Nor is what `birdedge bench` chose on this machine the tests' business.
+# The tests do not use what `birdedge bench` chose on this machine.
 os.environ["BIRDEDGE_CONFIG"] = os.devnull
 
 
 @pytest.fixture(scope="session")
 def virtual_microphone() -> Iterator[VirtualMicrophone]:
-    """One virtual microphone for all tests; leave it as it was found."""
+    """Return the virtual microphone that all tests share. A test leaves it as it found it."""
     with _running_virtual_microphone() as microphone:
         yield microphone
 
 
 @pytest.fixture
 def breakable_microphone() -> Iterator[VirtualMicrophone]:
-    """A virtual microphone of its own for a test that breaks it."""
+    """Return a virtual microphone for one test that breaks it."""
     with _running_virtual_microphone() as microphone:
         yield microphone
 
@@ -38,15 +40,15 @@ def breakable_microphone() -> Iterator[VirtualMicrophone]:
 @contextmanager
 def _running_virtual_microphone() -> Iterator[VirtualMicrophone]:
     if missing := missing_packages():
-        pytest.skip(f"a virtual microphone needs more system packages: apt install {' '.join(missing)}")
+        pytest.skip(f"a virtual microphone needs system packages: apt install {' '.join(missing)}")
     with running_virtual_microphone() as microphone:
         yield microphone
 
 
 @pytest.fixture
 def shared_data() -> Path:
-    """The recordings to learn from, which are no part of the project."""
+    """Return the folder of recordings for training, which are not part of the project."""
     data = Path(__file__).resolve().parents[2] / "shared" / "data"
     if not data.is_dir():
-        pytest.skip("needs ../shared/data beside the checkout")
+        pytest.skip("needs ../shared/data next to the checkout")
     return data

@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Makes an aarch64 recorder that runs on this machine under emulation: bash tests/aarch64/setup.sh [FOLDER]
-# FOLDER (build/aarch64) gets root/, Python and its libraries from Debian's arm64 packages; packages/, birdedge's wheel with
-# what it asks for on aarch64; and python, which runs that Python on the processor that the variable QEMU_CPU names.
+# Make an aarch64 recorder that runs on this machine under emulation: bash tests/aarch64/setup.sh [FOLDER]
+# FOLDER (default build/aarch64) gets root/, with Python and its libraries from Debian's arm64 packages; packages/, with
+# birdedge's wheel and its dependencies for aarch64; and python, which runs that Python on the processor that the
+# variable QEMU_CPU names.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 folder=$(realpath --canonicalize-missing "${1:-${BIRDEDGE_AARCH64:-build/aarch64}}")
 python=${PYTHON:-python3}
-sources=(birdedge edge train export pyproject.toml)
-stamp=$(find "${sources[@]}" constraints.txt tests/aarch64/setup.sh -type f ! -name '*.pyc' -exec sha256sum {} + |
-    LC_ALL=C sort | sha256sum)
+stamp=$(find birdedge edge train export pyproject.toml constraints.txt tests/aarch64/setup.sh -type f ! -name '*.pyc' \
+    -exec sha256sum {} + | LC_ALL=C sort | sha256sum)
 
 if ! command -v qemu-aarch64-static > /dev/null; then
-    ((EUID == 0)) || { echo 'There is no qemu-aarch64-static; do: sudo apt install qemu-user-static' >&2; exit 1; }
+    ((EUID == 0)) || { echo 'There is no qemu-aarch64-static; run: sudo apt install qemu-user-static' >&2; exit 1; }
     apt-get update -qq
     DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends qemu-user-static
 fi
@@ -21,7 +21,7 @@ make_root() {
     local apt=$folder/apt package
     rm -rf "$folder/root"
     mkdir -p "$folder/root" "$apt/lists/partial" "$apt/archives/partial"
-    # An apt that takes this for an arm64 machine with nothing installed; the machine's own apt and dpkg stay as they are.
+    # This configuration describes an arm64 machine with nothing installed. The machine's own apt and dpkg do not change.
     touch "$apt/status"
     cat > "$apt/apt.conf" <<END
 APT::Architecture "arm64";
@@ -36,7 +36,7 @@ END
     for package in "$apt"/archives/*.deb; do
         dpkg-deb --extract "$package" "$folder/root"
     done
-    [[ -e $folder/root/lib ]] || ln -s usr/lib "$folder/root/lib"  # Debian 13 has its libraries there alone
+    [[ -e $folder/root/lib ]] || ln -s usr/lib "$folder/root/lib"  # Debian 13 has its libraries only in usr/lib
     rm -rf "$apt"
     touch "$folder/root/made"
 }
@@ -44,16 +44,13 @@ END
 make_packages() {
     local version
     version=$(readlink "$folder/root/usr/bin/python3")
-    rm -rf "$folder"/{packages,source,wheel}
-    # A copy, so that nothing an earlier build left in the checkout can slip in.
-    mkdir "$folder/source"
-    cp --archive "${sources[@]}" README.md LICENSE "$folder/source"
-    "$python" -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir "$folder/wheel" "$folder/source"
+    rm -rf "$folder"/{packages,wheel}
+    PYTHON=$python bash tests/support/build_wheel.sh "$folder/wheel"
     "$python" -m pip install --quiet --disable-pip-version-check --target "$folder/packages" --constraint constraints.txt \
         --implementation cp --python-version "${version#python}" --only-binary=:all: \
         --platform manylinux_2_28_aarch64 --platform manylinux_2_17_aarch64 --platform manylinux2014_aarch64 \
         "$folder"/wheel/*.whl
-    rm -rf "$folder"/{source,wheel}
+    rm -rf "$folder/wheel"
 }
 
 make_launcher() {
