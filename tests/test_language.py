@@ -55,7 +55,10 @@ NAMES = (
     r"MISTAKES|begun|deaf|free_floor_mb|keep_threshold|masters|set_aside|start_threshold|want|well",
     r"_*(?:largest|least|longest|lowest|most(?!_common)|shortest)_\w+",
 )
-PHRASE = re.compile(r"(?<![\w-])(?:" + "|".join(PHRASES) + r")(?![\w-])", re.IGNORECASE)
+# A line break, in a comment too, counts as a space.
+PHRASE = re.compile(
+    rf"(?<![\w-])(?:{'|'.join(PHRASES)})(?![\w-])".replace(" ", r"\s+(?:#\s+)?"), re.IGNORECASE
+)
 NAME = re.compile("|".join(NAMES))
 
 
@@ -71,29 +74,29 @@ def pages() -> list[Path]:
     return sorted({path.relative_to(ROOT) for pattern in PAGES for path in ROOT.glob(pattern)})
 
 
-def phrases_in(text: str) -> list[str]:
-    """Return the phrases in a text that are not allowed; a line break counts as a space."""
-    return [found[0] for found in PHRASE.finditer(re.sub(r"\s+(?:# )?", " ", text))]
+def phrases_in(text: str, first_line: int = 1) -> Iterator[str]:
+    """Yield the phrases in a text that are not allowed, with their lines."""
+    for found in PHRASE.finditer(text):
+        line = first_line + text.count("\n", 0, found.start())
+        yield f"line {line}: {' '.join(found[0].split())}"
 
 
 def dialect_in(source: str) -> Iterator[str]:
     """Yield the phrases and names in Python source that are not allowed, with their lines."""
-    comment = ""
+    comment, comment_line = "", 0
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         line = token.start[0]
         if token.type == tokenize.COMMENT:
-            comment += token.string + "\n"
-        elif token.type != tokenize.NL and comment:
-            yield from (f"line {line - 1}: {phrase}" for phrase in phrases_in(comment))
-            comment = ""
-        if token.type == tokenize.NAME:
-            if NAME.fullmatch(token.string):
+            comment, comment_line = comment + token.string + "\n", comment_line or line
+        elif token.type != tokenize.NL:
+            yield from phrases_in(comment, comment_line)
+            comment, comment_line = "", 0
+            if token.type != tokenize.NAME:
+                yield from phrases_in(token.string, line)
+            elif NAME.fullmatch(token.string):
                 yield f"line {line}: {token.string}"
             else:
-                words = token.string.replace("_", " ")
-                yield from (f"line {line}: {phrase} in {token.string}" for phrase in phrases_in(words))
-        elif token.type != tokenize.COMMENT:
-            yield from (f"line {line}: {phrase}" for phrase in phrases_in(token.string))
+                yield from phrases_in(token.string.replace("_", " "), line)
 
 
 @pytest.mark.parametrize("path", python_files(), ids=str)
@@ -103,7 +106,7 @@ def test_a_python_file_is_in_plain_english(path: Path) -> None:
 
 @pytest.mark.parametrize("path", pages(), ids=str)
 def test_a_page_is_in_plain_english(path: Path) -> None:
-    assert phrases_in((ROOT / path).read_text(encoding="utf-8")) == []
+    assert list(phrases_in((ROOT / path).read_text(encoding="utf-8"))) == []
 
 
 @pytest.mark.parametrize(
@@ -131,7 +134,7 @@ def test_a_page_is_in_plain_english(path: Path) -> None:
     ],
 )
 def test_dialect_is_found(text: str) -> None:
-    assert phrases_in(text)
+    assert list(phrases_in(text))
     assert list(dialect_in(f'"""{text}"""\n'))
 
 
@@ -164,5 +167,10 @@ def test_dialect_is_found_in_names_and_comments(source: str) -> None:
     ],
 )
 def test_plain_english_is_allowed(text: str) -> None:
-    assert phrases_in(text) == []
+    assert list(phrases_in(text)) == []
     assert list(dialect_in(f'"""{text}"""\nCounter().most_common(1)\n')) == []
+
+
+def test_the_line_of_a_phrase_is_reported() -> None:
+    source = 'x = 1\n"""First.\n\nIt is\ntold."""\n# Now\n# beside\ny = 2\n'
+    assert list(dialect_in(source)) == ["line 4: is told", "line 7: beside"]
