@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from birdedge.edge.gap import GapCause
 from birdedge.edge.times import ClockReading
 
+StopEvent = threading.Event  # set to end a stream
+
 
 @dataclass(frozen=True, eq=False)
 class Block:
@@ -42,7 +44,7 @@ class Source(Protocol):
     def channels(self) -> int:
         """Values per sample."""
 
-    def blocks(self, stop: threading.Event) -> Iterator[Block]:
+    def blocks(self, stop: StopEvent) -> Iterator[Block]:
         """Yield the audio until its end, or until `stop` is set."""
 
     def set_min_block(self, samples: int) -> None:

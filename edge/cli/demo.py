@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from birdedge.edge.cli.options import DEMO_S, DEMO_SEED
+from birdedge.edge.synthesis import DEMO_S, DEMO_SEED
 from birdedge.edge.system.stdout import print_line
 
 

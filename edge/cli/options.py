@@ -13,8 +13,6 @@ import click
 
 from birdedge.edge.models.names import ARCHIVE_MODEL
 
-DEMO_S, DEMO_SEED = 60.0, 20  # of `listen --demo` and `demo`
-
 archive_model_option = click.option(
     "--model", default=ARCHIVE_MODEL, show_default=True, help="Name of a bundled model, or an .onnx file."
 )

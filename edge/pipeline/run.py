@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-
 import numpy as np
 from numpy.typing import NDArray
 
-from birdedge.edge.block import Block, Source
+from birdedge.edge.block import Block, Source, StopEvent
 from birdedge.edge.gap import REOPENED
 from birdedge.edge.messages import (
     AudioHeard,
@@ -31,7 +29,7 @@ def run(
     source: Source,
     pipeline: Pipeline,
     sinks: Sink,
-    stop: threading.Event,
+    stop: StopEvent,
     timekeeper: Timekeeper | None = None,
 ) -> None:
     """Run a source through a new pipeline until its end, or until `stop` is set.

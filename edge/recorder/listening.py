@@ -1,0 +1,191 @@
+"""`birdedge listen` without its command line: choose source and sinks, then run, once or as a daemon."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from birdedge.edge.audio.file import AudioFile
+from birdedge.edge.audio.microphone import Microphone
+from birdedge.edge.audio.sources import LimitedSource, demo_source, file_source, raw_source
+from birdedge.edge.block import Source
+from birdedge.edge.errors import AudioFileError, DeviceError, SettingsError
+from birdedge.edge.formats.tables import FORMATS
+from birdedge.edge.messages import Sink
+from birdedge.edge.models.model import Model
+from birdedge.edge.pipeline.pipeline import Pipeline
+from birdedge.edge.pipeline.run import run
+from birdedge.edge.recorder.config import Config
+from birdedge.edge.recorder.recorder import Recorder
+from birdedge.edge.sinks.console import ConsoleSink, PipedSink, SummarySink
+from birdedge.edge.sinks.denoised import DenoisedSink
+from birdedge.edge.sinks.recording import OutputSettings, RecordingSink
+from birdedge.edge.sinks.retrying import RetryingSink
+from birdedge.edge.sinks.sink import SinkGroup
+from birdedge.edge.synthesis import DEMO_S, DEMO_SEED
+from birdedge.edge.system.log import start_log
+from birdedge.edge.system.malloc import return_freed_memory
+
+
+@dataclass(frozen=True)
+class ListenSettings:
+    """What to listen to, and where results go, as the command line says it."""
+
+    source: str | None = None  # audio file, or - for raw PCM on standard input; None for the microphone
+    demo: bool = False
+    or_demo: bool = False  # the demo if no microphone can be used
+    fast: bool = False
+    duration_s: float | None = None
+    sample_format: str = "s16le"  # of raw PCM
+    as_json: bool | None = None  # None: a table on a terminal
+    out: Path | None = None
+    masks: Path | None = None
+    denoised: str | None = None  # file, or - for standard output
+
+
+class Listener:
+    """Listens once, or with a microphone and a folder as the recorder.
+
+    Args:
+        settings: of the command line.
+        read_config: reads the configuration, overridden by the command line.
+        stop: ends listening.
+
+    Raises:
+        SettingsError: events and audio were both requested on standard output, or audio on a terminal.
+    """
+
+    def __init__(
+        self, settings: ListenSettings, read_config: Callable[[], Config], stop: threading.Event
+    ) -> None:
+        self._settings, self._read_config, self._stop = settings, read_config, stop
+        self._config = read_config()
+        self._hears_microphone = settings.source is None and not settings.demo
+        # What the configuration says about denoised audio is about the microphone.
+        self._denoised = self._config.denoised if self._hears_microphone else settings.denoised
+        self._is_recorder = settings.out is not None and self._hears_microphone and not settings.or_demo
+        self._console = self._console_sinks()
+
+    def run(self) -> None:
+        """Listen until the source ends or `stop` is set.
+
+        Raises:
+            BirdedgeError: the source, the model or an output cannot be used.
+        """
+        return_freed_memory()
+        if self._is_recorder and self._settings.out is not None:
+            self._record(self._settings.out)
+        else:
+            self._listen()
+
+    def _listen(self) -> None:
+        settings, config = self._settings, self._config
+        with ExitStack() as stack:
+            model = Model(config.model)
+            source = self._open_source(stack)
+            if settings.duration_s is not None:
+                source = LimitedSource(source, round(settings.duration_s * source.sample_rate_hz))
+            pipeline = Pipeline(
+                model, source.sample_rate_hz, source.channels, config.channel, self._denoised is not None
+            )
+            is_file = settings.source not in (None, "-")
+            stem = Path(source.name).stem if is_file else _now()
+            outputs = OutputSettings(settings.out, tuple(FORMATS), settings.masks)
+            sinks: list[Sink] = [
+                stack.enter_context(RecordingSink(outputs, stem, model.card, atomic=is_file)),
+                *self._console,
+            ]
+            if path := _audio_path(self._denoised):
+                sinks.append(stack.enter_context(DenoisedSink(path, replace=is_file)))
+            _say(
+                f"listening to {source.name}, {source.sample_rate_hz} Hz, {source.channels} channel(s), "
+                f"with {model.card.name} ({model.card.precision})"
+            )
+            try:
+                run(source, pipeline, SinkGroup(sinks), self._stop)
+            finally:
+                SinkGroup(self._console).close()
+
+    def _record(self, out: Path) -> None:
+        """Run the recorder: a microphone without end, with database and clips."""
+        start_log()
+        recorder = Recorder(self._config, out, self._read_config)
+        signal.signal(signal.SIGHUP, lambda *_: recorder.reload(self._stop))
+        outputs = OutputSettings(out, self._config.tables, self._settings.masks)
+        sinks: list[Sink] = [
+            RetryingSink(RecordingSink(outputs, _now(), recorder.card, atomic=False, file="microphone"))
+        ]
+        if path := _audio_path(self._denoised):  # perhaps on another disk
+            sinks.append(RetryingSink(DenoisedSink(path)))
+        sinks += self._console
+        try:
+            recorder.run(sinks, self._stop, self._settings.duration_s)
+        finally:
+            SinkGroup(sinks).close()
+
+    def _console_sinks(self) -> list[Sink]:
+        """Return the sinks of standard output and standard error."""
+        terminal = sys.stdout is not None and sys.stdout.isatty()
+        as_json = self._settings.as_json
+        if self._denoised != "-":
+            as_table = terminal if as_json is None else not as_json
+            name = "microphone" if self._is_recorder else None
+            return [ConsoleSink(as_table, self._stop, name), SummarySink()]
+        if as_json is not None:
+            raise SettingsError(
+                "standard output cannot take both events and the denoised audio; leave out --json and --table, or "
+                "give --denoised a .wav or .flac file"
+            )
+        if terminal or sys.stdout is None:
+            raise SettingsError(
+                "the denoised audio is for a program to read; pipe it there, or give --denoised a .wav or .flac file"
+            )
+        _say(
+            "standard output is the bird alone, raw 16-bit PCM at the rate and channels of the source; events are "
+            "not printed"
+        )
+        return [PipedSink(DenoisedSink(None), self._stop), SummarySink()]
+
+    def _open_source(self, stack: ExitStack) -> Source:
+        settings, config = self._settings, self._config
+        demo_s = max(DEMO_S, settings.duration_s or 0.0)
+        if settings.demo:
+            return demo_source(demo_s, DEMO_SEED, settings.fast)
+        if settings.source == "-":
+            if config.sample_rate_hz is None:
+                raise SettingsError("raw PCM does not state its sample rate; give it with --rate")
+            if sys.stdin is None:
+                raise AudioFileError("standard input is closed: pipe raw PCM into it")
+            # Unbuffered: a thread that still waits within sys.stdin would crash the exit of Python.
+            stdin = open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)  # noqa: SIM115
+            return raw_source(stdin, config.sample_rate_hz, config.channels, settings.sample_format)
+        if settings.source is not None:
+            return file_source(stack.enter_context(AudioFile(settings.source)), settings.fast)
+        try:
+            return stack.enter_context(
+                Microphone(config.device, channels=config.channels, sample_rate_hz=config.sample_rate_hz)
+            )
+        except DeviceError as error:
+            if not settings.or_demo:
+                raise
+            _say(f"{error}. Listening to the demo instead.")
+            return demo_source(demo_s, DEMO_SEED, settings.fast)
+
+
+def _audio_path(denoised: str | None) -> Path | None:
+    """Return the file that denoised audio goes to; None for standard output, or if it is not wanted."""
+    return None if denoised is None or denoised == "-" else Path(denoised)
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
+
+
+def _say(line: str) -> None:
+    print(f"birdedge: {line}", file=sys.stderr)
