@@ -15,8 +15,8 @@ T = TypeVar("T")
 def from_table(cls: type[T], table: dict[str, Any], where: str) -> T:
     """Return an instance of the dataclass `cls` with the values of `table`.
 
-    Fields may be int, float, bool, str, dict, a `Literal`, a tuple of these, another dataclass, or one of these
-    or None. An int is accepted for a float.
+    A field may be an int, float, bool, str or dict, a `Literal`, a tuple or another dataclass, each optionally with
+    None. An int is accepted for a float.
 
     Args:
         cls: The dataclass.
