@@ -57,14 +57,14 @@ def _converted(value: Any, hint: Any, where: str) -> Any:
     if hint is float and type(value) is int:
         return float(value)
     if origin is Literal:
-        valid = (type(value), value) in [
-            (type(a), a) for a in arguments
-        ]  # True == 1, but is not allowed for it
+        # The types are compared too, because True == 1.
+        valid = (type(value), value) in [(type(a), a) for a in arguments]
         allowed = f"one of {', '.join(map(str, arguments))}"
     else:
         wanted = origin or hint
         valid = isinstance(value, wanted) and not (isinstance(value, bool) and wanted is not bool)
-        allowed = hint.__name__ if isinstance(hint, type) else str(hint)
+        name = hint.__name__ if isinstance(hint, type) else str(hint)
+        allowed = "a table" if is_dataclass(hint) else name
     if not valid:
         raise SettingsError(f"{where} is {value!r}; it must be {allowed}")
     return value

@@ -79,11 +79,14 @@ def refusal(folder, config):
     ("config", "sentence"),
     [
         ("sight = 'oak'", "has the unknown key 'sight'; did you mean 'site'?"),
-        ("[clips]\nlongest = 10", "clips has the unknown key 'longest'; did you mean 'max_duration_s'?"),
+        (
+            "[clips]\nmax_duration = 10",
+            "clips has the unknown key 'max_duration'; did you mean 'max_duration_s'?",
+        ),
         ("commit_s = 'often'", "commit_s is 'often'; it must be float"),
-        ("clips = 3", "clips is 3; it must be ClipSettings"),
+        ("clips = 3", "clips is 3; it must be a table"),
         ("commit_s = -1", "commit_s is -1.0; it must lie in"),
-        ("channels = 0", "0 channels were given: sound has at least 1"),
+        ("channels = 0", "0 channels were given: audio has at least 1"),
         ("channel = 3", "channel 3 was given, but the input has 1"),
         ("sample_rate_hz = -48000", "a sample rate of -48000 Hz was given"),
         ("site = 'oak\nmodel =", "is not valid TOML: "),

@@ -147,7 +147,9 @@ import os, signal
 from {module} import {owner}
 {owner}.{method} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 """
-CLIPS = "[clips]\nbefore_s = 0.3\nafter_s = 0.3\nshortest_s = 0.5\nlongest_s = 2.0\nfree_floor_mb = 0.0\n"
+CLIPS = (
+    "[clips]\nbefore_s = 0.3\nafter_s = 0.3\nmin_duration_s = 0.5\nmax_duration_s = 2.0\nmin_free_mb = 0.0\n"
+)
 
 
 def killed_with_its_first_clip(microphone, song, folder, module, owner, method):
