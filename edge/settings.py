@@ -15,8 +15,8 @@ T = TypeVar("T")
 def from_table(cls: type[T], table: dict[str, Any], where: str) -> T:
     """Return an instance of the dataclass `cls` with the values of `table`.
 
-    Fields may be int, float, bool, str, dict, a `Literal`, a tuple of these, another dataclass, or one of these
-    or None. An int is accepted for a float.
+    A field may be an int, float, bool, str or dict, a `Literal`, a tuple or another dataclass, each optionally with
+    None. An int is accepted for a float.
 
     Args:
         cls: The dataclass.
@@ -57,14 +57,14 @@ def _converted(value: Any, hint: Any, where: str) -> Any:
     if hint is float and type(value) is int:
         return float(value)
     if origin is Literal:
-        valid = (type(value), value) in [
-            (type(a), a) for a in arguments
-        ]  # True == 1, but is not allowed for it
+        # The types are compared too, because True == 1.
+        valid = (type(value), value) in [(type(a), a) for a in arguments]
         allowed = f"one of {', '.join(map(str, arguments))}"
     else:
         wanted = origin or hint
         valid = isinstance(value, wanted) and not (isinstance(value, bool) and wanted is not bool)
-        allowed = hint.__name__ if isinstance(hint, type) else str(hint)
+        name = hint.__name__ if isinstance(hint, type) else str(hint)
+        allowed = "a table" if is_dataclass(hint) else name
     if not valid:
         raise SettingsError(f"{where} is {value!r}; it must be {allowed}")
     return value

@@ -63,7 +63,7 @@ class Config:
             raise SettingsError(f"min_score is {self.min_score}; it must lie in 0..1")
         if self.denoised not in (None, "-") and Path(self.denoised).suffix.lower() not in (".wav", ".flac"):
             raise SettingsError(
-                f"denoised is {self.denoised!r}; give a .wav or .flac file, or - for raw PCM on standard output"
+                f"denoised is {self.denoised!r}; name a .wav or .flac file, or - for raw PCM on standard output"
             )
         if not 0.1 <= self.commit_s <= MAX_COMMIT_S:
             raise SettingsError(f"commit_s is {self.commit_s}; it must lie in 0.1..{MAX_COMMIT_S:g}")

@@ -88,7 +88,7 @@ def test_a_missing_key_without_a_default_is_named():
         ("bits", 8, "[outer]: bits is 8; it must be one of 1, 16"),
         ("bits", True, "[outer]: bits is True; it must be one of 1, 16"),
         ("modes", ["fast", "medium"], "[outer]: modes is 'medium'; it must be one of fast, slow"),
-        ("inner", 3, "[outer]: inner is 3; it must be Inner"),
+        ("inner", 3, "[outer]: inner is 3; it must be a table"),
         ("extra", 3, "[outer]: extra is 3; it must be dict[str, typing.Any]"),
     ],
 )

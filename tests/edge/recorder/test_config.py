@@ -150,7 +150,7 @@ def test_the_tables_are_named_as_their_formats():
         ("latitude_deg = 91.0", "latitude_deg is 91.0; it must lie in -90..90"),
         ("gain_db = 100.0", "gain_db is 100.0"),
         ("commit_s = 0.0", "commit_s is 0.0"),
-        ('denoised = "birds.mp3"', "denoised is 'birds.mp3'; give a .wav or .flac file"),
+        ('denoised = "birds.mp3"', "denoised is 'birds.mp3'; name a .wav or .flac file"),
         ('tables = ["xls"]', "tables is 'xls'; it must be one of raven, audacity, csv, jsonl"),
         ("[clips]\nkepe = 'events'", "did you mean 'keep'"),
         ("[clips]\nkeep = 'all'", "clips: keep is 'all'; it must be one of events, everything, none"),
