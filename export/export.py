@@ -29,11 +29,11 @@ from birdedge.export.quality_gate import compare_accuracy, compare_speed, gate_c
 from birdedge.export.quantize import calibrate, quantize
 from birdedge.train.data.mixing import make_example
 from birdedge.train.data.recordings import read_index
-from birdedge.train.data.sound_bank import load_bank
+from birdedge.train.data.sound_bank import load_sound_bank
 from birdedge.train.evaluation.card_figures import card_figures
 from birdedge.train.evaluation.datasets import read_sets
-from birdedge.train.evaluation.detectors import log_spectrogram, model_masker
-from birdedge.train.evaluation.labelled import audio_files, read_sound
+from birdedge.train.evaluation.detectors import log_spectrogram, model_detector
+from birdedge.train.evaluation.labelled_audio import audio_files, read_audio
 from birdedge.train.evaluation.scoring import evaluate
 from birdedge.train.networks.unet import TIME_STRIDE, UNet, past_frames
 from birdedge.train.training.checkpoint import Checkpoint, load_checkpoint
@@ -159,7 +159,7 @@ def export(
             precision = model.card.precision
             if data is not None and precision not in figures:  # of any frames a call they are the same
                 say(f"measuring {path.name}")
-                figures[precision] = card_figures(evaluate(model_masker(model), read_sets(data)))
+                figures[precision] = card_figures(evaluate(model_detector(model), read_sets(data)))
             model.card = dataclasses.replace(
                 model.card,
                 figures=figures.get(precision, {}),
@@ -209,12 +209,12 @@ def _calibration(checkpoint: Checkpoint, data: Path | None, folder: Path | None)
             )
         sequences = []
         for path in sounds:
-            frames = log_spectrogram(*read_sound(path))[:CALIBRATION_FRAMES]
+            frames = log_spectrogram(*read_audio(path))[:CALIBRATION_FRAMES]
             sequences.append(checkpoint.recipe.network_input(frames))
         return sequences, f"{len(sounds)} recordings"
     if data is None:
         return [], "synthetic soundscapes"
-    bank = load_bank([r for r in read_index(data) if r.split == "validation"])
+    bank = load_sound_bank([r for r in read_index(data) if r.split == "validation"])
     mixing = checkpoint.recipe.mixing
     mixes = [make_example(bank, mixing, np.random.default_rng((2, i))) for i in range(CALIBRATION_MIXES)]
     return [mix.network_input() for mix in mixes], "mixes of validation recordings"

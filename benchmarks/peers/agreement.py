@@ -26,7 +26,8 @@ from birdedge.edge.event import Event
 from birdedge.edge.models.model import Model
 from birdedge.edge.pipeline.pipeline import Pipeline
 from birdedge.edge.pipeline.run import listen
-from birdedge.train.data.recordings import held_out_recordings, read_index
+from birdedge.train.data.recordings import read_index
+from birdedge.train.data.splits import held_out_recordings
 from birdedge.train.evaluation.intervals import interval
 
 SURE = 0.5

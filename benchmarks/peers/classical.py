@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from birdedge.train.data.sound_bank import GRID
+from birdedge.train.data.stft import GRID
 from birdedge.train.evaluation.classical import (
     ENERGY_RANGE_DB,
     MIN_MAGNITUDE,

@@ -32,7 +32,7 @@ from birdedge.export.quantize import calibrate, quantize, run_stream
 from birdedge.export.report import report_page
 from birdedge.train.evaluation.card_figures import card_figures
 from birdedge.train.evaluation.datasets import read_sets
-from birdedge.train.evaluation.detectors import model_masker
+from birdedge.train.evaluation.detectors import model_detector
 from birdedge.train.evaluation.scoring import evaluate
 from birdedge.train.networks.unet import UNet
 from birdedge.train.training.checkpoint import load_checkpoint, save_checkpoint
@@ -264,7 +264,7 @@ def test_with_recordings_the_card_tells_what_was_measured(
     wanted = ExportSettings(quantize=True, max_loss=1.0)
     cards = export(checkpoint, tmp_path / "model.onnx", wanted, data, say=lambda _: None).cards
     card = cards[tmp_path / "model.onnx"]
-    again = evaluate(model_masker(Model(tmp_path / "model.onnx")), read_sets(data, mixes=8))
+    again = evaluate(model_detector(Model(tmp_path / "model.onnx")), read_sets(data, mixes=8))
     assert card.figures == card_figures(again)
     assert 0 <= card.figures["mixes"]["iou"] <= 1
     assert card.figures["noise"]["hours"] > 0

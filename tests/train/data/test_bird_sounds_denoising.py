@@ -21,9 +21,9 @@ from birdedge.train.data.bird_sounds_denoising import (
     picture_examples,
     picture_recipe,
     read_clips,
-    score_bird_sounds_denoising,
 )
-from birdedge.train.data.pictures import draw_picture, on_picture, read_mask, read_picture
+from birdedge.train.data.pictures import draw_picture, read_mask, read_picture
+from birdedge.train.evaluation.bird_sounds_denoising import on_picture, score_bird_sounds_denoising
 from birdedge.train.evaluation.cli import evaluate as evaluate_command
 from birdedge.train.evaluation.detectors import Detector
 from birdedge.train.training.checkpoint import load_checkpoint

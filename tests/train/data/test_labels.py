@@ -6,7 +6,7 @@ from scipy import ndimage
 
 from birdedge.edge.synthesis.soundscape import soundscape
 from birdedge.train.data.labels import Paint, _close, focal_mask, isolated_mask, paint
-from birdedge.train.data.sound_bank import magnitude
+from birdedge.train.data.stft import magnitude
 
 NO_MARGIN = Paint(margin_frames=0, margin_bins=0)
 

@@ -8,7 +8,8 @@ import pytest
 from birdedge.edge.synthesis.soundscape import soundscape
 from birdedge.train.data.labels import PEAK_RANGE_DB, focal_mask, smooth_power
 from birdedge.train.data.mixing import SPOT, Mixing, _draw_bird, _draw_noise, _draw_wall, _mix, make_example
-from birdedge.train.data.sound_bank import GRID, Bank, Focal, IsolatedBird, magnitude, to_int16
+from birdedge.train.data.sound_bank import Bank, Focal, IsolatedBird, to_int16
+from birdedge.train.data.stft import GRID, magnitude
 
 MIXING = Mixing(frames=256)
 MIXED = replace(MIXING, as_recorded=0.0, empty=0.0)

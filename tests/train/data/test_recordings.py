@@ -5,15 +5,14 @@ from collections import defaultdict
 import pytest
 
 from birdedge.edge.errors import DataError
-from birdedge.train.data.recordings import (
-    COLUMNS,
+from birdedge.train.data.recordings import COLUMNS, read_index
+from birdedge.train.data.splits import (
     LEFT_OUT,
     SPLITS,
     assign_splits,
     family_marks,
     held_out_recordings,
     listed_splits,
-    read_index,
     session,
 )
 

@@ -8,9 +8,9 @@ import pytest
 
 from birdedge.edge.errors import ExtraMissingError
 from birdedge.edge.synthesis.soundscape import soundscape
-from birdedge.train.data.sound_bank import GRID
+from birdedge.train.data.stft import GRID
 from birdedge.train.evaluation.baselines import BASELINES, tuned_baseline
-from birdedge.train.evaluation.labelled import MaskedClip, centres
+from birdedge.train.evaluation.labelled_audio import MaskedClip, centres
 
 
 def a_clip(seed, duration_s=4.0):

@@ -10,7 +10,7 @@ import torch
 
 from birdedge.edge.models.model import Model
 from birdedge.edge.synthesis.soundscape import soundscape
-from birdedge.train.evaluation.detectors import checkpoint_masker, model_masker
+from birdedge.train.evaluation.detectors import checkpoint_detector, model_detector
 from birdedge.train.networks.unet import UNet, UNetConfig
 from birdedge.train.training.checkpoint import save_checkpoint
 from birdedge.train.training.recipe import Recipe
@@ -24,7 +24,7 @@ def scene():
 
 
 def test_the_bundled_fp32_model_and_its_weights_give_the_same_masks(scene):
-    model, checkpoint = model_masker(Model("birdedge-fp32")), checkpoint_masker(WEIGHTS)
+    model, checkpoint = model_detector(Model("birdedge-fp32")), checkpoint_detector(WEIGHTS)
     assert checkpoint.threshold == pytest.approx(model.threshold)
     masks, events = zip(*(m.run(scene.samples, 32000) for m in (model, checkpoint)), strict=True)
     assert masks[0].shape == masks[1].shape == scene.mask.shape
@@ -37,7 +37,7 @@ def test_the_bundled_fp32_model_and_its_weights_give_the_same_masks(scene):
 
 
 def test_a_checkpoint_hears_another_sample_rate_on_the_same_grid(scene):
-    masker = checkpoint_masker(WEIGHTS)
+    masker = checkpoint_detector(WEIGHTS)
     whole, _ = masker.run(scene.samples, 32000)
     up, _ = masker.run(soxr.resample(scene.samples, 32000, 48000), 48000)
     assert up.shape == whole.shape
@@ -51,5 +51,5 @@ def test_a_checkpoint_gives_a_row_for_each_frame_whatever_the_lookahead(tmp_path
     recipe = dataclasses.replace(Recipe(), network=UNetConfig(lookahead_frames=lookahead_frames))
     path = tmp_path / "c.safetensors"
     save_checkpoint(path, UNet(recipe.network).state_dict(), recipe, {"threshold": 0.5})
-    mask, _ = checkpoint_masker(path).run(np.zeros(samples, np.float32), 32000)
+    mask, _ = checkpoint_detector(path).run(np.zeros(samples, np.float32), 32000)
     assert mask.shape == (1 + max(0, -(-(samples - 512) // 256)), 256)

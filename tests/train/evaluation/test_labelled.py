@@ -7,10 +7,11 @@ from matplotlib.image import imsave
 
 from birdedge.edge.errors import AudioFileError, DataError
 from birdedge.train.data.recordings import read_index
-from birdedge.train.data.sound_bank import GRID, load_bank
+from birdedge.train.data.sound_bank import load_sound_bank
+from birdedge.train.data.stft import GRID
 from birdedge.train.evaluation.annotations import read_annotations, read_raven
 from birdedge.train.evaluation.datasets import read_sets
-from birdedge.train.evaluation.labelled import mixed_clips, painted_clips, resampled
+from birdedge.train.evaluation.labelled_audio import mixed_clips, painted_clips, resampled
 
 RAVEN = "Selection\tView\tChannel\tBegin Time (s)\tEnd Time (s)\tLow Freq (Hz)\tHigh Freq (Hz)\tNote\n"
 
@@ -49,7 +50,7 @@ def test_a_painted_picture_stands_for_seconds_and_hertz(tmp_path):
 
 
 def test_a_mix_is_the_same_each_time_and_does_not_depend_on_those_before_it(recordings):
-    bank = load_bank([r for r in read_index(recordings) if r.split == "test"])
+    bank = load_sound_bank([r for r in read_index(recordings) if r.split == "test"])
     three, again = mixed_clips(bank, 3), mixed_clips(bank, 3)
     for one, other in zip(three, again, strict=True):
         np.testing.assert_array_equal(one.samples, other.samples)

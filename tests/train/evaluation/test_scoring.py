@@ -15,12 +15,12 @@ from birdedge.edge.event import Event
 from birdedge.edge.models.model import Model
 from birdedge.edge.models.settings import EventSettings
 from birdedge.edge.synthesis.soundscape import soundscape
-from birdedge.train.data.sound_bank import GRID
+from birdedge.train.data.stft import GRID
 from birdedge.train.evaluation.card_figures import card_figures
 from birdedge.train.evaluation.datasets import EvaluationSets, read_sets
-from birdedge.train.evaluation.detectors import Detector, events_of, model_masker, run_model
+from birdedge.train.evaluation.detectors import Detector, events_of, model_detector, run_model
 from birdedge.train.evaluation.event_scores import Box
-from birdedge.train.evaluation.labelled import LabelledFile, MaskedClip, centres
+from birdedge.train.evaluation.labelled_audio import LabelledFile, MaskedClip, centres
 from birdedge.train.evaluation.level_robustness import level_sensitivity
 from birdedge.train.evaluation.scoring import evaluate
 from birdedge.train.evaluation.table import evaluation_table
@@ -167,7 +167,7 @@ def test_the_bundled_model_finds_clear_calls_and_little_else(model: Model) -> No
 def test_figures_cover_each_set_survive_json_and_are_the_same_each_time(
     model: Model, recordings: Path
 ) -> None:
-    masker, sets = model_masker(model), read_sets(recordings, "test", mixes=8)
+    masker, sets = model_detector(model), read_sets(recordings, "test", mixes=8)
     figures = evaluate(masker, sets)
     assert figures == evaluate(masker, read_sets(recordings, "test", mixes=8))
     assert figures == json.loads(json.dumps(figures, allow_nan=False))
@@ -191,7 +191,7 @@ def test_the_bundled_model_keeps_its_promise_on_the_real_recordings(model: Model
     """Painted >= 0.50 as the card says, and mixes of unseen recordings >= 0.45, measured again here."""
     sets = read_sets(shared_data, "test", mixes=12)
     masked = {name: sets.masked[name] for name in ("painted", "mixes")}
-    figures = evaluate(model_masker(model), dataclasses.replace(sets, masked=masked, positives={}))
+    figures = evaluate(model_detector(model), dataclasses.replace(sets, masked=masked, positives={}))
     print(evaluation_table([figures]))
     assert figures["painted"]["iou"] >= 0.50
     assert figures["painted"]["iou"] == pytest.approx(model.card.figures["painted"]["iou"], abs=0.01)

@@ -16,7 +16,7 @@ from birdedge.edge.errors import BirdedgeError, DataError, ModelMissingError, Se
 from birdedge.train.cli import train as train_command
 from birdedge.train.data.mixing import Mixing
 from birdedge.train.data.recordings import read_index
-from birdedge.train.data.sound_bank import load_bank
+from birdedge.train.data.sound_bank import load_sound_bank
 from birdedge.train.networks.baselines.segnet import SegNetConfig
 from birdedge.train.networks.registry import build_network
 from birdedge.train.networks.unet import UNet, UNetConfig
@@ -148,7 +148,7 @@ def test_what_nobody_labelled_is_read_only_where_it_is_asked_for(field: Path) ->
     counts = {kind: sum(r.kind == kind for r in files) for kind in ("soundscapes", "birds")}
     noisy = sum(r.kind == "birds" and r.snr_db < 25 for r in files)
     assert min(noisy, counts["soundscapes"]) > 0
-    plain, more = load_bank(files), load_bank(files, unlabelled=True)
+    plain, more = load_sound_bank(files), load_sound_bank(files, unlabelled=True)
     assert plain.unlabelled == []
     assert len(more.unlabelled) == counts["soundscapes"] + counts["birds"] - len(more.focals)
     assert len(more.unlabelled) >= counts["soundscapes"] + noisy
