@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.generated import write_recordings
+from tests.support.generated import write_bird_sounds_denoising, write_recordings
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +36,9 @@ def field_recordings(recordings: Path, tmp_path_factory: pytest.TempPathFactory)
         writer.writeheader()
         writer.writerows([*rows, *more])
     return folder
+
+
+@pytest.fixture(scope="session")
+def picture_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A synthetic set in the layout of BirdSoundsDenoising; read only."""
+    return write_bird_sounds_denoising(tmp_path_factory.mktemp("set") / "BirdSoundsDenoising")
