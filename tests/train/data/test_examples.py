@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+from collections.abc import Sized
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import torch
@@ -15,6 +17,7 @@ from birdedge.train.data.mixing import Mixing
 from birdedge.train.data.recordings import read_index
 from birdedge.train.training.recipe import Recipe, Training, read_recipe
 from tests.support.generated import write_recordings
+from tests.support.training import with_training
 
 SMALL = Recipe(
     name="small",
@@ -23,8 +26,8 @@ SMALL = Recipe(
 )
 
 
-def changed(recipe: Recipe = SMALL, **training: object) -> Recipe:
-    return dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, **training))
+def changed(**training: Any) -> Recipe:
+    return with_training(SMALL, **training)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +40,7 @@ def cache(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_cached_examples_are_those_of_the_first_epoch_of_a_run_without_cache(recordings: Path) -> None:
     new = mixed_examples(changed(cached_examples=0), recordings, None, None, lambda _: None).of_epoch(1)
     once = mixed_examples(SMALL, recordings, None, None, lambda _: None).of_epoch(1)
-    assert len(once) == len(new) == 6
+    assert len(cast(Sized, once)) == len(cast(Sized, new)) == 6
     targets = [once[i][1] for i in range(6)]
     for i in range(6):
         x, target, weight = new[i]

@@ -126,6 +126,7 @@ def test_a_band_limit_leaves_nothing_above_the_cutoff(sound_bank: SoundBank) -> 
     mixing = replace(MIXED, band_limit=1.0, level_low_db=-30.0, level_high_db=-30.0)
     for seed in range(8):
         cutoff_hz = draw_cutoff_hz(mixing, np.random.default_rng(seed))
+        assert cutoff_hz is not None
         made = example(sound_bank, mixing, seed)
         power = np.abs(np.fft.rfft(made.samples * np.hanning(len(made.samples)))) ** 2
         above = np.fft.rfftfreq(len(made.samples), 1 / 32_000) > 1.05 * cutoff_hz

@@ -34,5 +34,5 @@ def test_a_mask_may_store_bird_as_1_or_as_255(tmp_path: Path) -> None:
         Image.fromarray(shape * np.uint8(white)).save(tmp_path / f"{name}.png")
     masks = [read_mask(tmp_path / f"{name}.png") for name in ("one", "white")]
     assert masks[0].mean() == pytest.approx(shape.mean(), rel=0.05)
-    assert np.array_equal(*masks)
+    assert np.array_equal(masks[0], masks[1])
     assert read_picture(tmp_path / "white.png").shape == (256, 256)

@@ -183,7 +183,7 @@ def test_the_shared_recordings_lie_as_listed_and_share_no_mark_with_training(sha
             sessions[session(r)].add(r.split)
     assert [name for name, splits in sessions.items() if len(splits) > 1] == []
     # The same, from the columns alone.
-    sides = defaultdict(set)
+    sides: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)
     for r in recordings:
         if r.split == LEFT_OUT:
             continue

@@ -52,8 +52,9 @@ def test_a_checkpoint_gives_a_row_per_frame_for_any_lookahead(
     tmp_path: Path, lookahead_frames: int, samples: int
 ) -> None:
     torch.manual_seed(1)
-    recipe = dataclasses.replace(Recipe(), network=UNetConfig(lookahead_frames=lookahead_frames))
+    config = UNetConfig(lookahead_frames=lookahead_frames)
+    recipe = dataclasses.replace(Recipe(), network=config)
     path = tmp_path / "c.safetensors"
-    save_checkpoint(path, UNet(recipe.network).state_dict(), recipe, {"threshold": 0.5})
+    save_checkpoint(path, UNet(config).state_dict(), recipe, {"threshold": 0.5})
     mask, _ = checkpoint_detector(path).run(np.zeros(samples, np.float32), 32000)
     assert mask.shape == (1 + max(0, -(-(samples - 512) // 256)), 256)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from birdedge.train.evaluation.event_scores import Box, box_iou, boxes_of_mask, count_covered, count_events
+from birdedge.train.evaluation.labelled_audio import centres
 
 
 def test_the_iou_of_boxes_is_that_of_their_areas() -> None:
@@ -51,7 +52,7 @@ def test_no_event_or_no_label_gives_no_match(found: list[Box], true: list[Box]) 
 
 
 def test_the_boxes_of_a_mask_are_the_events_a_recorder_would_make_of_it() -> None:
-    times_s, frequencies_hz = 0.5 + 0.016 * np.arange(100), 31.25 * np.arange(256)
+    times_s, frequencies_hz = centres(0.5, 0.016, 100), centres(0.0, 31.25, 256)
     mask = np.zeros((100, 256), bool)
     mask[10:20, 40:60] = True
     mask[23:30, 40:60] = True  # 48 ms later: the same event

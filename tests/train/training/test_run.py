@@ -11,6 +11,7 @@ import torch
 
 from birdedge.edge.errors import DataError, SettingsError
 from birdedge.train.networks.registry import build_network
+from birdedge.train.networks.unet import UNetConfig
 from birdedge.train.training.checkpoint import save_checkpoint
 from birdedge.train.training.recipe import read_recipe
 from tests.support.training import SMALL, train_quietly
@@ -43,7 +44,7 @@ def test_a_folder_without_pictures_has_no_images(tmp_path: Path) -> None:
 
 def test_the_initial_weights_of_another_network_are_refused(recordings: Path, tmp_path: Path) -> None:
     torch.manual_seed(1)
-    other = dataclasses.replace(SMALL, network=dataclasses.replace(SMALL.network, dilations=(1, 2)))
+    other = dataclasses.replace(SMALL, network=UNetConfig(dilations=(1, 2)))
     path = tmp_path / "other.safetensors"
     save_checkpoint(path, build_network(other.network).state_dict(), other, {"threshold": 0.5})
     with pytest.raises(DataError, match="holds another network than recipe small; leave out --from, or"):
