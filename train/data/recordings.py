@@ -55,7 +55,7 @@ def read_index(data: Path, tier: str | None = None) -> list[Recording]:
     """
     index = data / "index.tsv"
     if not index.is_file():
-        raise DataError(f"{data} has no index.tsv; give the folder that contains it with --data")
+        raise DataError(f"{data} holds no index.tsv; give the folder that contains it with --data")
     with index.open(encoding="utf-8", newline="") as lines:
         rows = csv.DictReader(lines, delimiter="\t")
         missing = [c for c in COLUMNS if c not in (rows.fieldnames or ())]

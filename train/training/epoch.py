@@ -33,9 +33,9 @@ class Epoch:
 class EpochScores:
     """Losses and histograms of probabilities, counted batch by batch on the device of the tensors."""
 
-    def __init__(self, device: torch.device | str = "cpu") -> None:
+    def __init__(self) -> None:
         self._losses: list[Tensor] = []
-        self._counts = torch.zeros(2, STEPS, dtype=torch.int64, device=device)
+        self._counts = torch.zeros(2, STEPS, dtype=torch.int64)
 
     def add(self, loss: Tensor, logits: Tensor, target: Tensor, weight: Tensor) -> None:
         """Count a batch, except bins of weight 0.
@@ -47,7 +47,8 @@ class EpochScores:
         step = torch.round(torch.sigmoid(logits.detach()) * (STEPS - 1)).long()
         of_class = step + STEPS * target[:, :frames].bool()
         counted = of_class[weight[:, :frames].bool()]
-        self._counts += torch.bincount(counted, minlength=2 * STEPS).view(2, STEPS)
+        histograms = torch.bincount(counted, minlength=2 * STEPS).view(2, STEPS)
+        self._counts = self._counts.to(histograms.device) + histograms
 
     def mean_loss(self, last: int | None = None) -> float:
         """Return the mean loss of the `last` batches, or of all."""

@@ -79,7 +79,7 @@ def train(run: TrainingRun) -> Path:
 
 
 def _train_epoch(learner: Learner, loader: Any, epoch: int, recipe: Recipe) -> EpochScores:
-    scores = EpochScores(loader.device)
+    scores = EpochScores()
     torch.manual_seed(recipe.training.seed + epoch)  # dropout is the same after a pause
     learner.train_mode()
     progress = tqdm(loader, desc=f"epoch {epoch}/{recipe.training.epochs}")
@@ -96,7 +96,7 @@ def _train_epoch(learner: Learner, loader: Any, epoch: int, recipe: Recipe) -> E
 
 @torch.no_grad()
 def _validate(network: nn.Module, loader: Any, recipe: Recipe) -> EpochScores:
-    scores = EpochScores(loader.device)
+    scores = EpochScores()
     network.eval()
     for batch in loader:
         _, target, weight = batch

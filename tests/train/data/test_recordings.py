@@ -34,7 +34,7 @@ def test_the_xeno_canto_number_is_taken_from_the_original_name(
 
 
 def test_a_folder_without_an_index_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"has no index\.tsv; give the folder that contains it with --data"):
+    with pytest.raises(DataError, match=r"holds no index\.tsv; give the folder that contains it with --data"):
         read_index(tmp_path)
 
 

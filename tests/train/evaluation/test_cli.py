@@ -50,7 +50,7 @@ def test_a_folder_without_index_is_scored_with_baselines_tuned_elsewhere(recordi
     output = run("median-threshold", "--data", recordings / "noise", "--tune", recordings, "--json")
     (figures,) = json.loads(output)
     assert figures["noise"]["recordings"] == 24
-    with pytest.raises(DataError, match=r"has no index\.tsv"):
+    with pytest.raises(DataError, match=r"holds no index\.tsv"):
         run("median-threshold", "--data", recordings / "noise")
 
 

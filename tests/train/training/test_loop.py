@@ -111,6 +111,6 @@ def test_rotated_examples_are_trained_on_and_validation_is_not_rotated(
 
 
 def test_a_folder_without_an_index_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"has no index\.tsv"):
+    with pytest.raises(DataError, match=r"holds no index\.tsv"):
         train_quietly(SMALL, tmp_path, tmp_path / "out")
     assert not (tmp_path / "out").exists()
