@@ -1,6 +1,6 @@
 """Training examples: a log-magnitude spectrogram, its mask, and the weight of each bin.
 
-They are mixed for every epoch, or mixed once and cached.
+They are mixed for each epoch, or mixed once and cached.
 """
 
 from __future__ import annotations
@@ -92,21 +92,21 @@ def mixed_examples(
     """Return examples mixed from a folder of recordings.
 
     Args:
-        recipe: With `recipe.training.cached_examples`, examples are mixed once instead of for every epoch.
+        recipe: With `recipe.training.cached_examples`, examples are mixed once instead of for each epoch.
         data: Folder with an index.tsv.
         tier: "open" uses openly licensed recordings only.
         cache: File that shares the examples mixed once between runs.
         say: Receives progress messages.
 
     Raises:
-        SettingsError: `cache` is given and the recipe mixes for every epoch.
+        SettingsError: `cache` is given and the recipe mixes for each epoch.
         DataError: Recordings or cache cannot be used.
         OutputError: The cache cannot be written.
     """
     settings, unlabelled = recipe.training, recipe.mixing.unlabelled > 0
     if cache is not None and not settings.cached_examples:
         raise SettingsError(
-            f"recipe {recipe.name} mixes new examples for every epoch; leave out --cache, or set cached_examples"
+            f"recipe {recipe.name} mixes new examples for each epoch; leave out --cache, or set cached_examples"
         )
     recordings = read_index(data, tier)
     splits = {name: [r for r in recordings if r.split == name] for name in ("train", "validation")}

@@ -26,7 +26,7 @@ RATE_HZ = GRID.sample_rate_hz
 # The eye sees a spot that stands out, and a fainter texture that continues: Gaussian sigma in frames and bins.
 SPOT = (1.0, 0.6)
 TEXTURE = (8.0, 1.2)
-MIN_VISIBLE_BINS = 16  # nobody paints a smaller patch in noise
+MIN_VISIBLE_BINS = 16  # in noise, smaller patches are not painted
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,20 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
 @click.command()
-@click.argument("what", nargs=-1)
+@click.argument("detector", nargs=-1)
 @click.option(
     "--data",
     required=True,
     type=FOLDER,
     help="Folder of recordings with an index.tsv, or any folder of painted, boxed or bird-free audio.",
 )
-@click.option("--split", type=click.Choice(["validation", "test"]), default="test", show_default=True)
+@click.option(
+    "--split",
+    type=click.Choice(["validation", "test"]),
+    default="test",
+    show_default=True,
+    help="Split of a folder with an index to score.",
+)
 @click.option(
     "--mixes", type=click.IntRange(1), default=200, show_default=True, help="Number of mixes to score."
 )
@@ -40,7 +46,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
     help="Write an HTML page with the figures and pictures of the best, median and worst clips.",
 )
 def evaluate(
-    what: tuple[str, ...],
+    detector: tuple[str, ...],
     data: Path,
     split: str,
     mixes: int,
@@ -52,7 +58,7 @@ def evaluate(
 ) -> None:
     """Score models on held-out recordings: masks, events, false events per hour, calibration.
 
-    WHAT is a model file, the name of a bundled model, a checkpoint (.safetensors), or a classical baseline:
+    DETECTOR is a model file, the name of a bundled model, a checkpoint (.safetensors), or a classical baseline:
     energy-threshold, median-threshold, scikit-maad or noisereduce (extra `evaluate`). Several are scored on the same
     sets, side by side.
 
@@ -79,7 +85,7 @@ def evaluate(
     from birdedge.train.evaluation.scoring import figures_of, score_sets
     from birdedge.train.evaluation.table import evaluation_table
 
-    names = list(dict.fromkeys([*(what or (DEFAULT_MODEL,)), *(BASELINES if baselines else ())]))
+    names = list(dict.fromkeys([*(detector or (DEFAULT_MODEL,)), *(BASELINES if baselines else ())]))
     figures: list[Figures]
     if is_bird_sounds_denoising(data):
         if page is not None:
@@ -94,10 +100,8 @@ def evaluate(
             raise SettingsError(f"{data} is not BirdSoundsDenoising and has no pictures; leave out --images")
         detectors = open_detectors(names, tune or data)
         sets = read_sets(data, split, mixes)
-        scored = [score_sets(detector, sets) for detector in detectors]
-        evaluated = [
-            figures_of(detector, sets, clips) for detector, clips in zip(detectors, scored, strict=True)
-        ]
+        scored = [score_sets(one, sets) for one in detectors]
+        evaluated = [figures_of(one, sets, clips) for one, clips in zip(detectors, scored, strict=True)]
         if page is not None:
             evaluation_page(page, evaluated, detectors, scored)
         figures = [*evaluated]

@@ -18,7 +18,7 @@ def evaluation_table(figures: Sequence[Figures]) -> str:
 
 
 def table_rows(figures: Sequence[Figures]) -> list[list[str]]:
-    """Return `[name, value of each detector]` for every figure of any detector, in order of appearance."""
+    """Return `[name, value of each detector]` for each figure of any detector, in order of appearance."""
     cells = [dict(_cells(f.to_dict(), "")) for f in figures]
     names = dict.fromkeys(name for found in cells for name in found)
     return [[name, *(found.get(name, "") for found in cells)] for name in names]

@@ -1,4 +1,4 @@
-"""Examples are mixed for every epoch, or once and shared between runs."""
+"""Examples are mixed for each epoch, or once and shared between runs."""
 
 from __future__ import annotations
 
@@ -114,6 +114,6 @@ def test_a_cache_that_cannot_be_written_is_refused(recordings: Path, tmp_path: P
 
 def test_a_recipe_that_mixes_for_every_epoch_refuses_a_cache(recordings: Path, tmp_path: Path) -> None:
     with pytest.raises(
-        SettingsError, match="recipe small mixes new examples for every epoch; leave out --cache"
+        SettingsError, match="recipe small mixes new examples for each epoch; leave out --cache"
     ):
         mixed_examples(changed(cached_examples=0), recordings, None, tmp_path / "c", lambda _: None)
