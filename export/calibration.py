@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from birdedge.edge.errors import DataError
 from birdedge.train.data.mixing import make_example
 from birdedge.train.data.recordings import read_index
-from birdedge.train.data.sound_bank import load_bank
+from birdedge.train.data.sound_bank import load_sound_bank
 from birdedge.train.evaluation.detectors import log_spectrogram
-from birdedge.train.evaluation.labelled import audio_files, read_sound
+from birdedge.train.evaluation.labelled_audio import audio_files, read_audio
 from birdedge.train.training.checkpoint import Checkpoint
 
 Float32 = NDArray[np.float32]
@@ -42,12 +42,12 @@ def calibration_sequences(
             )
         sequences = []
         for path in paths:
-            frames = log_spectrogram(*read_sound(path))[:FRAMES_PER_FILE]
+            frames = log_spectrogram(*read_audio(path))[:FRAMES_PER_FILE]
             sequences.append(checkpoint.recipe.network_input(frames))
         return sequences, f"{len(paths)} recordings"
     if data is None:
         return [], "synthetic soundscapes"
-    bank = load_bank([r for r in read_index(data) if r.split == "validation"])
+    bank = load_sound_bank([r for r in read_index(data) if r.split == "validation"])
     mixing = checkpoint.recipe.mixing
     mixes = [make_example(bank, mixing, np.random.default_rng((2, i))) for i in range(MIXES)]
     return [mix.network_input() for mix in mixes], "mixes of validation recordings"

@@ -36,7 +36,7 @@ from birdedge.export.quantize import calibrate, quantize
 from birdedge.export.settings import ExportSettings, FileForm, fp32_path, model_files
 from birdedge.train.evaluation.card_figures import card_figures
 from birdedge.train.evaluation.datasets import read_sets
-from birdedge.train.evaluation.detectors import model_masker
+from birdedge.train.evaluation.detectors import model_detector
 from birdedge.train.evaluation.scoring import evaluate
 from birdedge.train.networks.unet import UNet
 from birdedge.train.training.checkpoint import Checkpoint, load_checkpoint
@@ -206,7 +206,7 @@ def _complete_cards(
         precision = model.card.precision
         if data is not None and precision not in figures:  # they are equal for all frames per call
             progress(f"measuring {path.name}")
-            figures[precision] = card_figures(evaluate(model_masker(model), read_sets(data)))
+            figures[precision] = card_figures(evaluate(model_detector(model), read_sets(data)))
         cards[path] = dataclasses.replace(
             model.card,
             figures=figures.get(precision, {}),

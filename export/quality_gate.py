@@ -16,10 +16,10 @@ from birdedge.edge.models.model import Model
 from birdedge.edge.synthesis.soundscape import soundscape
 from birdedge.export.errors import ExportError
 from birdedge.train.evaluation.datasets import validation_mixes
-from birdedge.train.evaluation.detectors import model_masker
+from birdedge.train.evaluation.detectors import model_detector
 from birdedge.train.evaluation.event_scores import MIN_IOUS
 from birdedge.train.evaluation.intervals import interval
-from birdedge.train.evaluation.labelled import MaskedClip, centres
+from birdedge.train.evaluation.labelled_audio import MaskedClip, centres
 from birdedge.train.evaluation.scoring import ClipScore, score_clip
 from birdedge.train.training.metrics import STEPS, iou_curve, step_of
 
@@ -65,7 +65,8 @@ def gate_clips(data: Path | None) -> list[MaskedClip]:
 def compare_accuracy(fp32: Model, int8: Model, clips: list[MaskedClip]) -> dict[str, Any]:
     """Return IoU and event F1 of both, and their differences (int8 minus fp32) with 95 % paired bootstrap intervals."""
     scored = {
-        name: [score_clip(model_masker(m), c) for c in clips] for name, m in (("fp32", fp32), ("int8", int8))
+        name: [score_clip(model_detector(m), c) for c in clips]
+        for name, m in (("fp32", fp32), ("int8", int8))
     }
     step = step_of(fp32.card.threshold)
     pairs = list(zip(scored["fp32"], scored["int8"], strict=True))

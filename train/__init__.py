@@ -1,1 +1,1 @@
-"""The workstation: data, network, training loop and metrics."""
+"""Training and evaluation on a workstation: data, networks, training runs and scores."""

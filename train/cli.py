@@ -1,4 +1,4 @@
-"""The workstation's commands. What is heavy is imported when a command runs."""
+"""The `train` command. Heavy modules are imported when it runs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import click
+
+CHECKPOINT = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command()
@@ -20,37 +22,32 @@ import click
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the run.  [default: runs/RECIPE]",
+    help="Folder of the results.  [default: runs/RECIPE]",
 )
-@click.option("--resume", is_flag=True, help="Go on with the run in --out.")
-@click.option(
-    "--from",
-    "start",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="A checkpoint whose weights to begin with.",
-)
+@click.option("--resume", is_flag=True, help="Continue the run in --out.")
+@click.option("--from", "initial", type=CHECKPOINT, help="Start from the weights of this checkpoint.")
 @click.option(
     "--teacher",
     "teachers",
     multiple=True,
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="A checkpoint to learn from beside the labels, for a recipe like distilled; give any number.",
+    type=CHECKPOINT,
+    help="A checkpoint to learn from in addition to the labels, for a recipe like distilled; may be repeated.",
 )
-@click.option("--tier", type=click.Choice(["open"]), help="Learn from openly licensed recordings alone.")
+@click.option("--tier", type=click.Choice(["open"]), help="Train on openly licensed recordings only.")
 @click.option(
     "--cache",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="File for the examples of a recipe that mixes them once: made by the first run, read by all others.",
+    help="File with the examples of a recipe that mixes them once: written by the first run, read by later runs.",
 )
-@click.option("--images", is_flag=True, help="BirdSoundsDenoising: its Images instead of its Raw_audios.")
-@click.option("--epochs", type=click.IntRange(1), help="Instead of the recipe's.")
-@click.option("--seed", type=click.IntRange(0), help="Instead of the recipe's.")
+@click.option("--images", is_flag=True, help="BirdSoundsDenoising: use its Images instead of its Raw_audios.")
+@click.option("--epochs", type=click.IntRange(1), help="Replace the recipe's number of epochs.")
+@click.option("--seed", type=click.IntRange(0), help="Replace the recipe's seed.")
 def train(
     recipe: str,
     data: Path,
     out: Path | None,
     resume: bool,
-    start: Path | None,
+    initial: Path | None,
     teachers: tuple[Path, ...],
     tier: str | None,
     cache: Path | None,
@@ -58,9 +55,9 @@ def train(
     epochs: int | None,
     seed: int | None,
 ) -> None:
-    """Train a network by a recipe: a .toml file, or the name of one of birdedge's own.
+    """Train a network by a recipe: a .toml file, or the name of a bundled recipe.
 
-    Writes best.safetensors, history.json, curves.png and TensorBoard's files into --out.
+    Writes best.safetensors, history.json, curves.png and TensorBoard's files to --out.
 
     \b
     Example:
@@ -69,12 +66,25 @@ def train(
       birdedge train distilled --teacher wide.safetensors --teacher deeplab.safetensors --data recordings/
       tensorboard --logdir runs
     """
-    from birdedge.train.training.loop import train as run
+    from birdedge.train.training import loop
     from birdedge.train.training.recipe import read_recipe
+    from birdedge.train.training.run import TrainingRun
 
-    settings = read_recipe(recipe)
+    chosen = read_recipe(recipe)
     changes: dict[str, Any] = {k: v for k, v in (("epochs", epochs), ("seed", seed)) if v is not None}
-    settings = dataclasses.replace(settings, training=dataclasses.replace(settings.training, **changes))
-    folder = out or Path("runs") / settings.name
-    best = run(settings, data, folder, tier, resume, start, click.echo, cache, images, teachers)
-    click.echo(f"{best}: now `birdedge evaluate {best} --data {data}`")
+    chosen = dataclasses.replace(chosen, training=dataclasses.replace(chosen.training, **changes))
+    best = loop.train(
+        TrainingRun(
+            recipe=chosen,
+            data=data,
+            folder=out or Path("runs") / chosen.name,
+            tier=tier,
+            cache=cache,
+            from_images=images,
+            teachers=teachers,
+            initial=initial,
+            resume=resume,
+            say=click.echo,
+        )
+    )
+    click.echo(f"best checkpoint: {best}; to score it, run `birdedge evaluate {best} --data {data}`")

@@ -28,7 +28,8 @@ from birdedge.edge.models.model import Model
 from birdedge.edge.pipeline.collector import Collector
 from birdedge.edge.pipeline.pipeline import Pipeline
 from birdedge.edge.pipeline.run import run
-from birdedge.train.data.recordings import held_out_recordings, read_index
+from birdedge.train.data.recordings import read_index
+from birdedge.train.data.splits import held_out_recordings
 from birdedge.train.evaluation.intervals import interval
 
 MIN_SCORE = 0.5  # of a BirdNET detection

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from birdedge.train.data.sound_bank import GRID
+from birdedge.train.data.stft import GRID
 from birdedge.train.evaluation.classical import (
     ENERGY_RANGE_DB,
     MIN_MAGNITUDE,
@@ -22,7 +22,7 @@ Float32 = NDArray[np.float32]
 
 def librosa_energy(samples: Float32) -> Float32:
     """Return the mask of `energy_threshold`, which is scored, as librosa itself computes it, `[frames, bins]`."""
-    import librosa  # type: ignore[import-not-found]
+    import librosa
 
     magnitude = np.abs(librosa.stft(samples, n_fft=GRID.n_fft, hop_length=GRID.hop, center=False))[1:]
     level_db = librosa.amplitude_to_db(magnitude, ref=np.max, amin=MIN_MAGNITUDE, top_db=ENERGY_RANGE_DB)

@@ -10,7 +10,7 @@ from birdedge.edge.models.model import Model
 from birdedge.edge.models.names import DEFAULT_MODEL
 from birdedge.train.evaluation.baselines import BASELINES, tuned_baseline
 from birdedge.train.evaluation.datasets import EvaluationSets, read_sets, validation_mixes
-from birdedge.train.evaluation.detectors import Detector, model_masker
+from birdedge.train.evaluation.detectors import Detector, model_detector
 from birdedge.train.evaluation.open_detector import TUNING_MIXES
 from birdedge.train.evaluation.scoring import mask_figures, score_sets
 
@@ -25,7 +25,7 @@ def measure_masks(data: Path) -> dict[str, dict[str, Any]]:
     """
     clips = validation_mixes(data, TUNING_MIXES)
     sets = read_sets(data)
-    figures = {DEFAULT_MODEL: _figures(model_masker(Model()), sets)}
+    figures = {DEFAULT_MODEL: _figures(model_detector(Model()), sets)}
     for name in BASELINES:
         try:
             figures[name] = _figures(tuned_baseline(name, clips), sets)
@@ -42,7 +42,9 @@ def _figures(detector: Detector, sets: EvaluationSets) -> dict[str, Any]:
         "setting": dict(detector.setting),
         "sets": {
             name: {
-                key: value for key, value in mask_figures(clips, detector.threshold).items() if key in kept
+                key: value
+                for key, value in mask_figures(clips, detector.threshold).to_dict().items()
+                if key in kept
             }
             for name, clips in scored.items()
         },

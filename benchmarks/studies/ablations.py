@@ -20,6 +20,7 @@ from benchmarks.report.markdown import markdown_table
 from birdedge.edge.errors import BirdedgeError
 from birdedge.train.training.loop import train
 from birdedge.train.training.recipe import Recipe, read_recipe
+from birdedge.train.training.run import TrainingRun
 
 LOG = Path(__file__).parents[2] / "train" / "EXPERIMENTS.md"
 BUDGET = "compact-budget"
@@ -80,7 +81,8 @@ def main(data: Path, runs: Path, epochs: int | None) -> None:
         for number, (name, change) in enumerate(CHANGES.items()):
             out = runs / (f"ablation-{number}" if number else BUDGET)
             if not (out / "best.safetensors").exists():
-                train(change(base), data, out, cache=runs / "examples.safetensors", say=click.echo)
+                cache = runs / "examples.safetensors"
+                train(TrainingRun(change(base), data, out, cache=cache, say=click.echo))
             history = json.loads((out / "history.json").read_text(encoding="utf-8"))
             rows[name] = max(row["validation_iou"] for row in history)
     except BirdedgeError as error:

@@ -24,9 +24,9 @@ from benchmarks.report.markdown import markdown_table
 from birdedge.edge.errors import BirdedgeError
 from birdedge.edge.models.model import Model
 from birdedge.edge.models.names import DEFAULT_MODEL
-from birdedge.train.data.sound_bank import GRID
+from birdedge.train.data.stft import GRID
 from birdedge.train.evaluation.datasets import EvaluationSets, read_sets
-from birdedge.train.evaluation.detectors import Detector, checkpoint_masker, model_masker
+from birdedge.train.evaluation.detectors import Detector, checkpoint_detector, model_detector
 from birdedge.train.evaluation.scoring import mask_figures, score_clip
 from birdedge.train.networks.registry import Network
 from birdedge.train.networks.unet import UNet
@@ -149,7 +149,7 @@ def checkpoint_row(title: str, path: Path, sets: EvaluationSets) -> Row:
         sum(p.numel() for p in network.parameters()),
         macs_per_s(network),
         isinstance(network, UNet),
-        scores(checkpoint_masker(path), sets),
+        scores(checkpoint_detector(path), sets),
         f"{training.cached_examples:,} examples mixed once, seed {training.seed}, {training.epochs} epochs",
     )
 
@@ -158,13 +158,17 @@ def model_row(name: str, sets: EvaluationSets) -> Row:
     """Score a model file, with the cost from its card."""
     model = Model(name)
     card = model.card
-    return Row(f"{name}, bundled", card.parameters, card.macs_per_s, True, scores(model_masker(model), sets))
+    return Row(
+        f"{name}, bundled", card.parameters, card.macs_per_s, True, scores(model_detector(model), sets)
+    )
 
 
 def scores(detector: Detector, sets: EvaluationSets) -> dict[str, dict[str, Any]]:
     """Return the mask figures by set, at the detector's own threshold, which was chosen on validation mixes."""
     return {
-        name: mask_figures([score_clip(detector, clip) for clip in sets.masked[name]], detector.threshold)
+        name: mask_figures(
+            [score_clip(detector, clip) for clip in sets.masked[name]], detector.threshold
+        ).to_dict()
         for name in SETS
     }
 

@@ -6,6 +6,7 @@ import math
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -93,7 +94,7 @@ def listen(
         )
     if source and denoised not in (None, "-") and Path(denoised or "").resolve() == Path(source).resolve():
         raise SettingsError(f"--denoised would overwrite {source!r}; give another name")
-    options = {
+    options: dict[str, Any] = {
         "device": device,
         "sample_rate_hz": rate_hz,
         "channels": channels,

@@ -19,7 +19,7 @@ from birdedge.export.quantize import calibrate
 from birdedge.export.settings import ExportSettings
 from birdedge.train.evaluation.card_figures import card_figures
 from birdedge.train.evaluation.datasets import read_sets
-from birdedge.train.evaluation.detectors import model_masker
+from birdedge.train.evaluation.detectors import model_detector
 from birdedge.train.evaluation.scoring import evaluate
 from birdedge.train.networks.registry import build_network
 from birdedge.train.networks.unet import UNet
@@ -115,7 +115,7 @@ def test_with_recordings_the_card_has_the_figures_that_evaluate_measures(
     settings = ExportSettings(quantize=True, max_loss=1.0, compared_frames=(64,))
     path = tmp_path / "model.onnx"
     card = export(checkpoint, path, settings, data, progress=lambda _: None).cards[path]
-    again = evaluate(model_masker(Model(path)), read_sets(data, mixes=8))
+    again = evaluate(model_detector(Model(path)), read_sets(data, mixes=8))
     assert card.figures == card_figures(again)
     assert 0 <= card.figures["mixes"]["iou"] <= 1
     assert card.figures["noise"]["hours"] > 0

@@ -1,4 +1,4 @@
-"""Folders of recordings made by the generator, in the layouts that training reads."""
+"""Folders of synthetic recordings, in the layouts that training reads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RATE_HZ = 32000
 
 
 def write_recordings(folder: Path, files: int = 16, duration_s: float = 6.0) -> Path:
-    """`files` bird recordings and as many noises of open licence, and one painted soundscape; returns `folder`."""
+    """Write `files` bird and `files` noise recordings, openly licensed, and a painted soundscape; return `folder`."""
     rows = [COLUMNS]
     for kind in ("birds", "noise", "painted"):
         (folder / kind).mkdir(parents=True)
@@ -30,6 +30,13 @@ def write_recordings(folder: Path, files: int = 16, duration_s: float = 6.0) -> 
     _write_painted(folder / "painted" / "painted-0001", duration_s)
     (folder / "index.tsv").write_text("\n".join("\t".join(row) for row in rows) + "\n", encoding="utf-8")
     return folder
+
+
+def write_noise(path: Path, duration_s: float = 1.0, rate_hz: int = 16000) -> Path:
+    """Write a recording of white noise; return its path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, np.random.default_rng(1).normal(0, 0.1, int(duration_s * rate_hz)), rate_hz)
+    return path
 
 
 def _write_painted(stem: Path, duration_s: float) -> None:
@@ -45,9 +52,9 @@ def _write_painted(stem: Path, duration_s: float) -> None:
 
 
 def write_bird_sounds_denoising(folder: Path, clips: int = 4, duration_s: float = 2.0) -> Path:
-    """The layout of BirdSoundsDenoising, `clips` pictures a split; returns `folder`.
+    """Write a set in the layout of BirdSoundsDenoising with `clips` pictures per split; return `folder`.
 
-    In each split clip 0 is MP3 inside its .wav; in train the last two are the channels of one recording.
+    Clip 0 of each split is MP3 inside its .wav; the last two of train are the channels of one recording.
     """
     number = 100000
     for split in ("train", "valid", "test"):
@@ -64,7 +71,7 @@ def write_bird_sounds_denoising(folder: Path, clips: int = 4, duration_s: float 
             sound = folder / split / "Raw_audios" / f"{stem}.wav"
             if i == 0:
                 soundfile.write(sound, scene.samples, RATE_HZ, format="MP3", subtype="MPEG_LAYER_III")
-            elif twin:  # stereo, this channel's sound beside silence
+            elif twin:  # stereo, the other channel is silent
                 channels = [scene.samples, np.zeros_like(scene.samples)]
                 soundfile.write(sound, np.stack(channels[:: 1 if i == clips - 2 else -1], axis=1), RATE_HZ)
             else:
@@ -78,7 +85,7 @@ def write_bird_sounds_denoising(folder: Path, clips: int = 4, duration_s: float 
 
 
 def two_sided_magnitude(samples: NDArray[np.float32]) -> NDArray[np.float64]:
-    """`[1024, frames]`, row 511 at 0 Hz, by the full Fourier transform of each frame."""
+    """Return `[1024, frames]`, row 511 at 0 Hz, by the full Fourier transform of each frame."""
     columns = [
         np.fft.fft(samples[at : at + 128] * np.hamming(128), 1024) for at in range(0, len(samples) - 127, 64)
     ]
@@ -86,7 +93,7 @@ def two_sided_magnitude(samples: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def mirrored_mask(mask: NDArray[np.bool_], columns: int) -> NDArray[np.bool_]:
-    """A mask of the recorder's grid at 32 kHz as one of the picture `[1024, columns]`."""
+    """Return a mask of the recorder's grid at 32 kHz as one of the picture `[1024, columns]`."""
     frames = np.round(((64 * np.arange(columns) + 64) / RATE_HZ - 0.008) / 0.008).astype(int)
     hertz = np.abs(np.arange(1024) - 511.5) * RATE_HZ / 1024
     bins = np.clip(np.round(hertz / 62.5).astype(int) - 1, 0, 255)

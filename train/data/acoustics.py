@@ -1,4 +1,4 @@
-"""What distance, echo, microphone and codec do to a sound."""
+"""The effects of distance, reverberation, microphone and codec on a sound."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ import numpy as np
 import scipy.fft
 
 from birdedge.train.data.labels import Float32
-from birdedge.train.data.sound_bank import GRID
+from birdedge.train.data.stft import GRID
 
 RATE_HZ = GRID.sample_rate_hz
 
 
 @dataclass(frozen=True, eq=False)
 class Bird:
-    """A bird at the microphone, samples `[n]`: what came straight, and what was heard with all echoes."""
+    """A bird at the microphone: the direct sound, and the sound with all echoes. Shape: both `[samples]`."""
 
     direct: Float32
     heard: Float32
 
 
 def from_afar(bird: Float32, far: bool, echoing: bool, rng: np.random.Generator) -> Bird:
-    """What distance does to `bird [n]`: treble lost to the air, and the forest's reverberation."""
+    """Return `bird [samples]` at a distance: treble absorbed by the air (`far`), reverberation (`echoing`)."""
     if not (far or echoing):
         return Bird(bird, bird)
     n, tail = len(bird), RATE_HZ // 2
@@ -43,18 +43,21 @@ def from_afar(bird: Float32, far: bool, echoing: bool, rng: np.random.Generator)
     return Bird(direct, heard.astype(np.float32, copy=False))
 
 
-def coloured(samples: Float32, wall_hz: float | None, rng: np.random.Generator) -> Float32:
-    """A microphone's own frequency response, drawn anew, and the wall of its sample rate or codec, if any."""
+def through_microphone(samples: Float32, cutoff_hz: float | None, rng: np.random.Generator) -> Float32:
+    """Return samples filtered by a random microphone response, and low-passed at `cutoff_hz` unless it is None.
+
+    The cutoff stands for a low sample rate or a codec.
+    """
     size = scipy.fft.next_fast_len(len(samples), real=True)
     spectrum = scipy.fft.rfft(samples, size)
     hz = np.arange(len(spectrum), dtype=np.float32) * (RATE_HZ / size)
     knots_db = rng.normal(0.0, 4.0, 9).astype(np.float32)
     response_db = np.interp(hz, np.linspace(0, RATE_HZ / 2, 9), knots_db)
     if rng.random() < 0.3:  # high-pass against wind
-        cut_hz = rng.uniform(60.0, 500.0)
-        response_db += -10.0 * np.log10(1.0 + (cut_hz / np.maximum(hz, 1.0)) ** 4)
+        high_pass_hz = rng.uniform(60.0, 500.0)
+        response_db += -10.0 * np.log10(1.0 + (high_pass_hz / np.maximum(hz, 1.0)) ** 4)
     response = 10 ** (response_db / 20)
-    if wall_hz is not None:
-        response *= 1.0 / (1.0 + np.exp(np.clip((hz - 0.98 * wall_hz) / (0.008 * wall_hz), -50, 50)))
+    if cutoff_hz is not None:
+        response *= 1.0 / (1.0 + np.exp(np.clip((hz - 0.98 * cutoff_hz) / (0.008 * cutoff_hz), -50, 50)))
     out: Float32 = scipy.fft.irfft(spectrum * response.astype(np.float32), size)[: len(samples)]
     return out.astype(np.float32)

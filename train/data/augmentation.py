@@ -1,4 +1,4 @@
-"""Rotation and scaling of a spectrogram and its mask together, as pictures are augmented."""
+"""Rotation and scaling of a spectrogram together with its mask, as in image augmentation."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import math
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 from birdedge.edge.errors import SettingsError
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far an example is turned and stretched, drawn evenly; 0 leaves it as it is."""
+    """Ranges of the random rotation and scaling of an example, drawn uniformly; 0 leaves it unchanged."""
 
     rotation_degrees: float = 0.0  # -rotation_degrees..rotation_degrees
-    scaling: float = 0.0  # the size is 1 - scaling..1 + scaling of what it was
+    scaling: float = 0.0  # the size is multiplied by 1 - scaling..1 + scaling
 
     def __post_init__(self) -> None:
         if not 0 <= self.rotation_degrees <= 180:
@@ -27,10 +27,11 @@ class Augmentation:
 
 
 def augment(batch: tuple[Tensor, Tensor, Tensor], settings: Augmentation) -> tuple[Tensor, Tensor, Tensor]:
-    """Turns and stretches each example about its middle; what comes in from outside has weight 0.
+    """Return the batch with each example rotated and scaled about its centre; bins from outside get weight 0.
 
-    Shape: input `[batch, channels, frames, bins]`, target and weight `[batch, frames, bins]`. Draws from torch's own
-    random numbers.
+    Draws from torch's global random generator.
+
+    Shape: input `[batch, channels, frames, bins]`, target and weight `[batch, frames, bins]`.
     """
     if settings == Augmentation():
         return batch
@@ -40,11 +41,11 @@ def augment(batch: tuple[Tensor, Tensor, Tensor], settings: Augmentation) -> tup
     size = 1 + (2 * torch.rand(examples) - 1) * settings.scaling
     cos, sin = torch.cos(angle) / size, torch.sin(angle) / size
     none = torch.zeros(examples)
-    # The grid runs from -1 to 1 along either side, so an angle is one of pixels only with the sides' ratio.
+    # The sampling grid runs from -1 to 1 along both sides: the aspect ratio makes the angle one of pixels.
     rows = [cos, -sin * frames / bins, none], [sin * bins / frames, cos, none]
     affine = torch.stack([torch.stack(row, dim=1) for row in rows], dim=1).to(x.device)
-    places = F.affine_grid(affine, [examples, 1, frames, bins], align_corners=False)
-    turned = F.grid_sample(x, places, padding_mode="border", align_corners=False)
+    grid = functional.affine_grid(affine, [examples, 1, frames, bins], align_corners=False)
+    moved = functional.grid_sample(x, grid, padding_mode="border", align_corners=False)
     labels = torch.stack([target, weight], dim=1)
-    labels = F.grid_sample(labels, places, mode="nearest", padding_mode="zeros", align_corners=False)
-    return turned, labels[:, 0], labels[:, 1]
+    labels = functional.grid_sample(labels, grid, mode="nearest", padding_mode="zeros", align_corners=False)
+    return moved, labels[:, 0], labels[:, 1]

@@ -1,6 +1,6 @@
-"""Examples to learn from: a log-magnitude spectrogram, its mask, and which bins count.
+"""Training examples: a log-magnitude spectrogram, its mask, and the weight of each bin.
 
-Mixed anew for every epoch, or once and kept.
+They are mixed for each epoch, or mixed once and cached.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from tqdm import tqdm
 from birdedge.edge.errors import DataError, OutputError, SettingsError
 from birdedge.train.data.mixing import Mixing, make_example
 from birdedge.train.data.recordings import Recording, read_index
-from birdedge.train.data.sound_bank import GRID, UNLABELLED, Bank, load_bank
+from birdedge.train.data.sound_bank import UNLABELLED_KINDS, SoundBank, load_sound_bank
+from birdedge.train.data.stft import GRID
 from birdedge.train.training.recipe import Recipe
 
 # Network input [channels, frames, bins], target and weight [frames, bins]; with a batch axis from a loader.
@@ -32,7 +33,7 @@ Batch = tuple[Tensor, Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Examples:
-    """What a run learns from: a data set for each epoch, one to validate on, and what to say of them in a card."""
+    """The data of a training run: a data set per epoch, one for validation, and their sources for the model card."""
 
     of_epoch: Callable[[int], Dataset[Batch]]
     validation: Dataset[Batch]
@@ -40,26 +41,26 @@ class Examples:
 
 
 class Mixes(Dataset[Batch]):
-    """Log spectrogram, target and weight, all `[frames, bins]`.
+    """Log spectrogram, target and weight of random mixes, all `[frames, bins]`.
 
-    Example i is drawn from (*seed, i) alone: any number of workers gives the same.
+    Example i is drawn from (*seed, i) alone: the number of workers does not matter.
     """
 
-    def __init__(self, bank: Bank, mixing: Mixing, seed: tuple[int, ...], length: int) -> None:
-        self.bank, self.mixing, self.seed, self.length = bank, mixing, seed, length
+    def __init__(self, sound_bank: SoundBank, mixing: Mixing, seed: tuple[int, ...], length: int) -> None:
+        self.sound_bank, self.mixing, self.seed, self.length = sound_bank, mixing, seed, length
 
     def __len__(self) -> int:
         return self.length
 
     def __getitem__(self, index: int) -> Batch:
-        example = make_example(self.bank, self.mixing, np.random.default_rng((*self.seed, index)))
+        example = make_example(self.sound_bank, self.mixing, np.random.default_rng((*self.seed, index)))
         arrays = (example.log_spectrogram(), example.target, example.weight)
         level, target, weight = (torch.from_numpy(a) for a in arrays)
         return level, target, weight
 
 
-class KeptMixes(Dataset[Batch]):
-    """Mixes made once: the spectrogram as float16, which is finer than 0.1 dB, target and weight as bool."""
+class CachedMixes(Dataset[Batch]):
+    """Mixes made once: the spectrogram as float16, which resolves 0.1 dB, target and weight as bool."""
 
     def __init__(self, level: Tensor, target: Tensor, weight: Tensor) -> None:
         self.level, self.target, self.weight = level, target, weight
@@ -71,69 +72,80 @@ class KeptMixes(Dataset[Batch]):
         return self.level[index].float(), self.target[index], self.weight[index]
 
 
-class AsInput(Dataset[Batch]):
-    """Examples with the network's input in place of the spectrogram, target and weight as numbers."""
+class NetworkInputs(Dataset[Batch]):
+    """Mixes with the recipe's network input in place of the spectrogram, target and weight as float32."""
 
-    def __init__(self, examples: Mixes | KeptMixes, recipe: Recipe) -> None:
-        self.examples, self.recipe = examples, recipe
+    def __init__(self, mixes: Mixes | CachedMixes, recipe: Recipe) -> None:
+        self.mixes, self.recipe = mixes, recipe
 
     def __len__(self) -> int:
-        return len(self.examples)
+        return len(self.mixes)
 
     def __getitem__(self, index: int) -> Batch:
-        level, target, weight = self.examples[index]
+        level, target, weight = self.mixes[index]
         return torch.from_numpy(self.recipe.network_input(level.numpy())), target.float(), weight.float()
 
 
 def mixed_examples(
     recipe: Recipe, data: Path, tier: str | None, cache: Path | None, say: Callable[[str], None]
 ) -> Examples:
-    """Mixes of a folder of recordings.
+    """Return examples mixed from a folder of recordings.
 
-    With `recipe.training.cached_examples`, they are mixed once; `cache` is the file that keeps them for other runs.
+    Args:
+        recipe: With `recipe.training.cached_examples`, examples are mixed once instead of for each epoch.
+        data: Folder with an index.tsv.
+        tier: "open" uses openly licensed recordings only.
+        cache: File that shares the examples mixed once between runs.
+        say: Receives progress messages.
+
+    Raises:
+        SettingsError: `cache` is given and the recipe mixes for each epoch.
+        DataError: Recordings or cache cannot be used.
+        OutputError: The cache cannot be written.
     """
     settings, unlabelled = recipe.training, recipe.mixing.unlabelled > 0
     if cache is not None and not settings.cached_examples:
         raise SettingsError(
-            f"recipe {recipe.name} mixes anew for every epoch; leave out --cache, or set cached_examples"
+            f"recipe {recipe.name} mixes new examples for each epoch; leave out --cache, or set cached_examples"
         )
     recordings = read_index(data, tier)
     splits = {name: [r for r in recordings if r.split == name] for name in ("train", "validation")}
     say(f"{len(splits['train'])} recordings to train on, {len(splits['validation'])} to validate on")
 
-    def bank(split: str, unlabelled: bool = False) -> Bank:
-        return load_bank(tqdm(splits[split], desc=split, leave=False), unlabelled)
+    def load(split: str, unlabelled: bool) -> SoundBank:
+        return load_sound_bank(tqdm(splits[split], desc=split, leave=False), unlabelled)
 
-    def bank_to_train_on() -> Bank:
-        loaded = bank("train", unlabelled)
+    def load_training() -> SoundBank:
+        sound_bank = load("train", unlabelled)
         if unlabelled:
-            say(f"{len(loaded.unlabelled)} recordings that nobody labelled, for the teachers to tell of")
-        return loaded
+            say(f"{len(sound_bank.unlabelled)} unlabelled recordings for the teachers")
+        return sound_bank
 
-    def mixes(bank: Bank, epoch: int, length: int) -> Mixes:
-        return Mixes(bank, recipe.mixing, (settings.seed, epoch), length)
+    def mixes(sound_bank: SoundBank, epoch: int, length: int) -> Mixes:
+        return Mixes(sound_bank, recipe.mixing, (settings.seed, epoch), length)
 
-    validation = AsInput(mixes(bank("validation"), 0, settings.validation_examples), recipe)
+    validation_bank = load("validation", unlabelled=False)
+    validation = NetworkInputs(mixes(validation_bank, 0, settings.validation_examples), recipe)
+    sources = training_data(splits["train"], unlabelled)
     if not settings.cached_examples:
-        train_bank = bank_to_train_on()
+        training_bank = load_training()
 
         def of_epoch(epoch: int) -> Dataset[Batch]:
-            return AsInput(mixes(train_bank, epoch, settings.examples_per_epoch), recipe)
+            return NetworkInputs(mixes(training_bank, epoch, settings.examples_per_epoch), recipe)
 
-        return Examples(of_epoch, validation, training_data(splits["train"], unlabelled))
+        return Examples(of_epoch, validation, sources)
     key = _cache_key(recipe, splits["train"])
-    kept = _read_cache(cache, key, recipe) if cache is not None and cache.exists() else None
-    if kept is None:
+    cached = _read_cache(cache, key, recipe) if cache is not None and cache.exists() else None
+    if cached is None:
         say(f"mixing {settings.cached_examples} examples once")
-        kept = _mix_once(mixes(bank_to_train_on(), 1, settings.cached_examples), settings.workers)
+        cached = _mix_once(mixes(load_training(), 1, settings.cached_examples), settings.workers)
         if cache is not None:
-            _write_cache(cache, kept, key)
-    again = shuffled(AsInput(kept, recipe), len(kept), settings.seed)
-    return Examples(again, validation, training_data(splits["train"], unlabelled))
+            _write_cache(cache, cached, key)
+    return Examples(shuffled(NetworkInputs(cached, recipe), len(cached), settings.seed), validation, sources)
 
 
 def shuffled(examples: Dataset[Batch], count: int, seed: int) -> Callable[[int], Dataset[Batch]]:
-    """The same `count` examples for every epoch, each time in another order, which the seed and the epoch decide."""
+    """Return a function of the epoch that gives all `count` examples in an order set by seed and epoch."""
 
     def of_epoch(epoch: int) -> Dataset[Batch]:
         order = np.random.default_rng((seed, epoch)).permutation(count)
@@ -143,8 +155,8 @@ def shuffled(examples: Dataset[Batch], count: int, seed: int) -> Callable[[int],
 
 
 def training_data(recordings: list[Recording], unlabelled: bool = False) -> list[dict[str, Any]]:
-    """What a model was trained on, for its card: files by kind, tier, source and licence."""
-    kinds = ("birds", "lasso", "notes", "noise", *(UNLABELLED if unlabelled else ()))
+    """Return the number of files by kind, tier, source and licence, as the model card lists them."""
+    kinds = ("birds", "lasso", "notes", "noise", *(UNLABELLED_KINDS if unlabelled else ()))
     counts: dict[tuple[str, str, str, str], int] = {}
     for r in recordings:
         if r.kind in kinds:
@@ -154,18 +166,18 @@ def training_data(recordings: list[Recording], unlabelled: bool = False) -> list
     return [dict(zip(names, (*key, count), strict=True)) for key, count in sorted(counts.items())]
 
 
-def _mix_once(mixes: Mixes, workers: int) -> KeptMixes:
+def _mix_once(mixes: Mixes, workers: int) -> CachedMixes:
     shape = (len(mixes), mixes.mixing.frames, GRID.bins)
     level = torch.empty(shape, dtype=torch.float16)
     target, weight = (torch.empty(shape, dtype=torch.bool) for _ in range(2))
     loader = DataLoader(mixes, batch_size=None, num_workers=workers)
     for i, example in enumerate(tqdm(loader, desc="mixing", leave=False)):
         level[i], target[i], weight[i] = example
-    return KeptMixes(level, target, weight)
+    return CachedMixes(level, target, weight)
 
 
 def _cache_key(recipe: Recipe, recordings: list[Recording]) -> str:
-    """Two runs with the same key learn from the same examples."""
+    """Return what determines the examples: runs with the same key can share them."""
     names = sorted(f"{r.kind}/{r.path.name}" for r in recordings)
     return json.dumps(
         {
@@ -177,25 +189,25 @@ def _cache_key(recipe: Recipe, recordings: list[Recording]) -> str:
     )
 
 
-def _read_cache(path: Path, key: str, recipe: Recipe) -> KeptMixes:
+def _read_cache(path: Path, key: str, recipe: Recipe) -> CachedMixes:
     try:
         with safe_open(path, "pt") as file:
             found = (file.metadata() or {}).get("examples")
             if found == key:
-                return KeptMixes(*(file.get_tensor(name) for name in ("level", "target", "weight")))
+                return CachedMixes(*(file.get_tensor(name) for name in ("level", "target", "weight")))
     except (SafetensorError, OSError) as error:
-        raise DataError(f"{path} cannot be read as a cache of examples: {error}; take it away") from error
+        raise DataError(f"{path} cannot be read as a cache of examples ({error}); delete it") from error
     raise DataError(
-        f"{path} holds examples of other recordings, another seed or another [mixing] than recipe {recipe.name} asks "
-        "for; give another --cache"
+        f"{path} holds examples of other recordings, another seed or another [mixing] than recipe {recipe.name}; "
+        "give another --cache"
     )
 
 
-def _write_cache(path: Path, kept: KeptMixes, key: str) -> None:
+def _write_cache(path: Path, cached: CachedMixes, key: str) -> None:
     temporary = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(vars(kept), temporary, {"examples": key})
+        save_file(vars(cached), temporary, {"examples": key})
         temporary.replace(path)
     except (SafetensorError, OSError) as error:
         raise OutputError(f"the cache {path} cannot be written: {error}") from error

@@ -1,4 +1,4 @@
-"""Where the bird is: masks from energy, and the shape a careful person would paint around them.
+"""Bird masks: from the energy of clean recordings, and as the closed shapes a person paints around them.
 
 All arrays are `[frames, bins]` on the recorder's grid; magnitudes are linear unless a name ends in `_db`.
 """
@@ -14,12 +14,12 @@ from scipy import ndimage
 Float32 = NDArray[np.float32]
 Bool = NDArray[np.bool_]
 
-PEAK_RANGE_DB = 35.0  # how far under its loudest bin a call is still seen
+PEAK_RANGE_DB = 35.0  # a call is visible down to this far below its loudest bin
 
 
 @dataclass(frozen=True)
 class Paint:
-    """The painted convention: gaps a person would fill, and how far outside the energy the line runs."""
+    """The painted convention: the gaps a person fills, and the margin between the energy and the painted line."""
 
     gap_frames: int = 6
     gap_bins: int = 5
@@ -28,23 +28,23 @@ class Paint:
 
 
 def paint(tight: Bool, style: Paint | None = None) -> Bool:
-    """Closed shapes around a tight mask, as a person paints them."""
+    """Return closed shapes around a tight mask, as a person paints them."""
     style = style or Paint()
     if not tight.any():
         return tight
     frames, bins = style.margin_frames, style.margin_bins
-    # Along time, then along frequency: a box would join notes that only come near each other at a corner.
-    closed = _close(_close(tight, style.gap_frames, 0), style.gap_bins, 1)
-    # Two boxes make a rounded margin.
+    # Time first, then frequency: a box would join notes that only come near each other at a corner.
+    closed = close_gaps(close_gaps(tight, style.gap_frames, 0), style.gap_bins, 1)
+    # The union of two boxes has rounded corners.
     return _spread(closed, frames, bins // 2) | _spread(closed, frames // 2, bins)
 
 
-def _close(mask: Bool, gap: int, axis: int) -> Bool:
-    """Fills gaps of up to `gap` along one axis."""
+def close_gaps(mask: Bool, gap: int, axis: int) -> Bool:
+    """Return the mask with gaps of up to `gap` filled along one axis."""
     padding = [(0, 0), (0, 0)]
     padding[axis] = (gap, gap)
     grown = ndimage.maximum_filter1d(np.pad(mask, padding).view(np.uint8), gap + 1, axis)
-    # The same window, its even size centred the other way, so that the ends come back where they were.
+    # The same window, its even size centred the other way, so that the ends return to their place.
     shrunk = ndimage.minimum_filter1d(grown, gap + 1, axis, origin=0 if gap % 2 == 0 else -1)
     inner = slice(gap, gap + mask.shape[axis])
     closed: Bool = (shrunk[inner] if axis == 0 else shrunk[:, inner]).view(bool)
@@ -58,15 +58,15 @@ def _spread(mask: Bool, frames: int, bins: int) -> Bool:
 
 
 def smooth_power(magnitude: Float32, frames: float, bins: float) -> Float32:
-    """Power averaged over a Gaussian of so many frames and bins (standard deviation)."""
+    """Return the power smoothed by a Gaussian; `frames` and `bins` are its standard deviations."""
     power: Float32 = ndimage.gaussian_filter(magnitude * magnitude, (frames, bins), truncate=2.5)
     return power
 
 
 def isolated_mask(magnitude: Float32, floor_percentile: float = 5.0, range_db: float = PEAK_RANGE_DB) -> Bool:
-    """Tight mask of a call that stands alone (the rest erased or gated away).
+    """Return the tight mask of an isolated call, everything else erased or gated away.
 
-    A bin counts within `range_db` of the peak, and 12 dB above the `floor_percentile` level, which is the
+    A bin counts if it lies within `range_db` of the peak and 12 dB above the `floor_percentile` level, which is the
     dither of an erased file.
     """
     power_db = 10 * np.log10(smooth_power(magnitude, 0.6, 0.6) + 1e-12)
@@ -77,11 +77,13 @@ def isolated_mask(magnitude: Float32, floor_percentile: float = 5.0, range_db: f
 
 
 def focal_mask(magnitude: Float32, low_bin: int = 6) -> tuple[Bool, Bool]:
-    """Tight mask of the birds in a loud, clean recording, and the bins of which that cannot be told.
+    """Return the tight mask of the birds in a loud, clean recording, and the doubtful bins.
 
-    A region counts where it stands 8 dB above its bin's own background, its core 18 dB, within 38 dB of the
-    loudest sound near it (under that lies what the codec adds), and is no hum or hiss by its length. Returns
-    `(tight, doubtful)`.
+    A region counts if it lies 8 dB above the background of its bins, its core 18 dB, within 38 dB of the loudest sound
+    nearby (codec artefacts lie below), and is too short for hum or hiss.
+
+    Returns:
+        `(tight, doubtful)`. Bins in neither are background.
     """
     power_db = 10 * np.log10(smooth_power(magnitude, 1.0, 0.8) + 1e-12)
     background_db = ndimage.gaussian_filter1d(np.percentile(power_db, 25, axis=0), 2.0)
@@ -100,7 +102,7 @@ def focal_mask(magnitude: Float32, low_bin: int = 6) -> tuple[Bool, Bool]:
     area = ndimage.sum_labels(candidate, regions, numbers)
     length = np.array([s[0].stop - s[0].start for s in ndimage.find_objects(regions)])
     top_bin = np.array([s[1].stop for s in ndimage.find_objects(regions)])
-    longest = np.where(top_bin < 20, 250, 625)  # longer than 2 s under 1.25 kHz is a hum, than 5 s a hiss
-    sure = np.concatenate([[False], (height > 18.0) & (area >= 12) & (length <= longest)])
+    max_length = np.where(top_bin < 20, 250, 625)  # hum: over 2 s below 1.25 kHz; hiss: over 5 s
+    sure = np.concatenate([[False], (height > 18.0) & (area >= 12) & (length <= max_length)])
     tight = sure[regions]
     return tight, (doubtful | candidate) & ~tight

@@ -1,8 +1,8 @@
-"""Examples made on the fly: birds set into noise, with the mask that a careful person would paint.
+"""Examples mixed on the fly: birds added to noise, with the mask that a careful person would paint.
 
-Because every bird is mixed in by us, its mask follows from its own energy and that of all else: a bin is bird
-where the bird lies within 35 dB of its peak and stands out of the noise. What is there but can hardly be seen,
-and echo, is left out of the loss.
+Since each bird is added to known noise, its mask follows from the energies of both: a bin is bird where the bird lies
+within 35 dB of its peak and stands out of the noise. Barely visible parts and echoes get weight 0: the loss ignores
+them.
 """
 
 from __future__ import annotations
@@ -17,37 +17,39 @@ from birdedge.edge.pipeline.noise_floor import NetworkInput
 from birdedge.edge.pipeline.spectrogram import Spectrogram
 from birdedge.edge.synthesis.calls import synthesize_call
 from birdedge.edge.synthesis.weather import insects, rain, wind
-from birdedge.train.data.acoustics import Bird, coloured, from_afar
+from birdedge.train.data.acoustics import Bird, from_afar, through_microphone
 from birdedge.train.data.labels import PEAK_RANGE_DB, Bool, Float32, Paint, paint, smooth_power
-from birdedge.train.data.sound_bank import GRID, Bank, magnitude
+from birdedge.train.data.sound_bank import Int16, SoundBank
+from birdedge.train.data.stft import GRID, magnitude
 
 RATE_HZ = GRID.sample_rate_hz
-# An eye sees a spot that stands out, and a fainter texture that goes on: smoothed over frames and bins (sigma).
+# The eye sees a spot that stands out, and a fainter texture that continues: Gaussian sigma in frames and bins.
 SPOT = (1.0, 0.6)
 TEXTURE = (8.0, 1.2)
+MIN_VISIBLE_BINS = 16  # in noise, smaller patches are not painted
 
 
 @dataclass(frozen=True)
 class Mixing:
-    """How examples are drawn; probabilities are 0..1, SNR is bird power over noise power inside its mask."""
+    """How examples are drawn. Probabilities are 0..1; SNR is the power of bird over noise inside the bird's mask."""
 
     frames: int = 512
     snr_low_db: float = -10.0
     snr_high_db: float = 25.0
-    level_low_db: float = -65.0  # rms of the mix, full scale = 0 dB
+    level_low_db: float = -65.0  # rms of the mix, 0 dB is full scale
     level_high_db: float = -12.0
-    empty: float = 0.25
-    as_recorded: float = 0.25
-    unlabelled: float = 0.0  # crops that nobody labelled, of which teachers alone tell
+    empty: float = 0.25  # probability of a mix without birds
+    as_recorded: float = 0.25  # probability of a crop of a focal recording instead of a mix
+    unlabelled: float = 0.0  # probability of a crop of an unlabelled recording, for teachers
     synthetic_bird: float = 0.1
     synthetic_noise: float = 0.25
     reverb: float = 0.45
     distance: float = 0.5
     band_limit: float = 0.35
     pitch_octaves: float = 0.35
-    visible_db: float = 2.0  # bird over noise, from which a spot is seen
+    visible_db: float = 2.0  # bird over noise from which a spot is visible
     visible_texture_db: float = -5.0  # the same for a patch of many frames
-    doubt_db: float = 5.0  # so far under what is seen it cannot be told
+    doubt_db: float = 5.0  # down to this far below visible, a bin is doubtful
     gap_frames: int = 6
     gap_bins: int = 5
     margin_frames: int = 2
@@ -55,7 +57,7 @@ class Mixing:
 
     @property
     def samples(self) -> int:
-        """Samples whose frames are `frames`, none padded."""
+        """Number of samples in `frames` frames without padding."""
         return (self.frames - 1) * GRID.hop + GRID.n_fft
 
     @property
@@ -66,49 +68,52 @@ class Mixing:
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """`samples [n]`, `target` and `weight` `[frames, bins]` (weight 0: not told, left out of the loss)."""
+    """Audio with its target. The loss ignores bins of weight 0.
+
+    Shape: `samples [n]`, `target` and `weight` `[frames, bins]`.
+    """
 
     samples: Float32
     target: Bool
     weight: Bool
-    snr_db: float  # of the loudest bird; +inf as recorded, -inf with none, NaN where nobody labelled it
+    snr_db: float  # of the loudest bird; inf: as recorded, -inf: no bird, NaN: unlabelled
 
     def log_spectrogram(self) -> Float32:
-        """Log magnitude `[frames, bins]`, as the recorder computes it."""
+        """Return the log magnitude `[frames, bins]` as the recorder computes it."""
         return Spectrogram(GRID).push(self.samples)[: len(self.target)]
 
     def network_input(self) -> Float32:
-        """Shape `[2, frames, bins]`, as the recorder computes it."""
+        """Return the network input `[2, frames, bins]` as the recorder computes it."""
         return NetworkInput().push(self.log_spectrogram())[0]
 
 
-def make_example(bank: Bank, mixing: Mixing, rng: np.random.Generator) -> Example:
-    """One example; the same `rng` state gives the same example."""
+def make_example(sound_bank: SoundBank, mixing: Mixing, rng: np.random.Generator) -> Example:
+    """Return one example; the same state of `rng` gives the same example."""
     n = mixing.samples
-    wall_hz = _draw_wall(mixing, rng)
-    # Without this share nothing is drawn for it, so that the mixes of a seed stay what they were.
-    labelled = not (mixing.unlabelled and bank.unlabelled and rng.random() < mixing.unlabelled)
+    cutoff_hz = draw_cutoff_hz(mixing, rng)
+    # No draw for a share of 0: the mixes of a seed do not depend on unlabelled recordings.
+    labelled = not (mixing.unlabelled and sound_bank.unlabelled and rng.random() < mixing.unlabelled)
     if not labelled:
-        samples = _crop(bank.unlabelled[rng.integers(len(bank.unlabelled))], n, rng)
+        samples = _crop(sound_bank.unlabelled[rng.integers(len(sound_bank.unlabelled))], n, rng)
         target, weight = (np.zeros((mixing.frames, GRID.bins), bool) for _ in range(2))
         snr_db = np.nan
-    elif bank.focals and rng.random() < mixing.as_recorded:
-        samples, target, weight = _as_recorded(bank, mixing, rng)
+    elif sound_bank.focal_recordings and rng.random() < mixing.as_recorded:
+        samples, target, weight = _draw_focal(sound_bank, mixing, rng)
         snr_db = np.inf
     else:
-        noise = _draw_noise(bank, mixing, rng)
+        noise = draw_noise(sound_bank, mixing, rng)
         samples, target = noise.copy(), np.zeros((mixing.frames, GRID.bins), bool)
         weight = np.ones_like(target)
         snr_db = -np.inf
         if rng.random() >= mixing.empty:
             count = int(rng.choice([1, 2, 3, 4], p=[0.45, 0.3, 0.17, 0.08]))
-            birds = [_draw_bird(bank, mixing, rng) for _ in range(count)]
-            samples, target, weight, snr_db = _mix(noise, birds, mixing, rng)
-    samples = coloured(samples, wall_hz, rng)
-    if wall_hz is not None and labelled:
-        wall_bin = int(wall_hz / GRID.bin_hz)
-        weight[:, max(0, wall_bin - 4) :] |= True
-        target[:, wall_bin:] = False
+            birds = [draw_bird(sound_bank, mixing, rng) for _ in range(count)]
+            samples, target, weight, snr_db = mix_birds(noise, birds, mixing, rng)
+    samples = through_microphone(samples, cutoff_hz, rng)
+    if cutoff_hz is not None and labelled:
+        cutoff_bin = int(cutoff_hz / GRID.bin_hz)
+        weight[:, max(0, cutoff_bin - 4) :] |= True
+        target[:, cutoff_bin:] = False
     rms = float(np.sqrt(np.mean(samples**2))) + 1e-9
     samples = samples * np.float32(10 ** (rng.uniform(mixing.level_low_db, mixing.level_high_db) / 20) / rms)
     samples = np.clip(samples, -1.0, 1.0).astype(np.float32)
@@ -117,13 +122,14 @@ def make_example(bank: Bank, mixing: Mixing, rng: np.random.Generator) -> Exampl
     return Example(samples[:n], target, weight, float(snr_db))
 
 
-def _mix(
+def mix_birds(
     noise: Float32, birds: list[Bird], mixing: Mixing, rng: np.random.Generator
 ) -> tuple[Float32, Bool, Bool, float]:
+    """Return the mix of noise and birds at random SNRs, its target and weight, and the highest SNR in dB."""
     noise_power = smooth_power(magnitude(noise)[: mixing.frames], 4.0, 3.0)
     heard = np.zeros_like(noise)
-    seen = np.zeros((mixing.frames, GRID.bins), bool)
-    faint = np.zeros_like(seen)
+    visible = np.zeros((mixing.frames, GRID.bins), bool)
+    faint = np.zeros_like(visible)
     best_snr_db = -np.inf
     for bird in birds:
         level = magnitude(bird.direct)[: mixing.frames]
@@ -136,47 +142,83 @@ def _mix(
         spot = power * (gain * _ratio(-mixing.visible_db))
         texture = smooth_power(level, *TEXTURE) * (gain * _ratio(-mixing.visible_texture_db))
         contrast = np.maximum(spot, texture) / noise_power
-        seen |= core & (contrast > 1.0)
+        visible |= core & (contrast > 1.0)
         faint |= core & (contrast > _ratio(-mixing.doubt_db))
         heard += bird.heard * np.sqrt(gain)
         best_snr_db = max(best_snr_db, snr_db)
-    target = _without_specks(paint(seen, mixing.style), seen)
-    # Echoes that ring on after a call are neither bird nor background: no two people paint them alike.
+    target = _without_specks(paint(visible, mixing.style), visible)
+    # The echo after a call is neither bird nor background: no two people paint it alike.
     echo = smooth_power(magnitude(heard)[: mixing.frames], *SPOT)
     doubtful = faint | (echo > noise_power * _ratio(mixing.visible_texture_db))
     return noise + heard, target, target | ~paint(doubtful, mixing.style), best_snr_db
 
 
-def _ratio(db: float) -> np.float32:
-    return np.float32(10 ** (db / 10))
-
-
-def _without_specks(shape: Bool, seen: Bool) -> Bool:
-    """The parts of a painted shape with 16 or more seen bins: fewer that stick out of the noise nobody would paint."""
-    parts, count = ndimage.label(shape)
-    bins = ndimage.sum_labels(seen, parts, np.arange(count + 1))
-    return np.asarray((bins >= 16)[parts] & shape)
-
-
-def _draw_noise(bank: Bank, mixing: Mixing, rng: np.random.Generator) -> Float32:
+def draw_noise(sound_bank: SoundBank, mixing: Mixing, rng: np.random.Generator) -> Float32:
+    """Return `mixing.samples` of recorded or synthetic noise with the hiss of a recorder, at an rms near 1."""
     n = mixing.samples
     if rng.random() < mixing.synthetic_noise:
         noise = _draw_weather(n, rng)
     else:
-        noise = _crop(bank.noises[rng.integers(len(bank.noises))], n, rng)
+        noise = _crop(sound_bank.noises[rng.integers(len(sound_bank.noises))], n, rng)
         if rng.random() < 0.3:
-            other = _crop(bank.noises[rng.integers(len(bank.noises))], n, rng)
+            other = _crop(sound_bank.noises[rng.integers(len(sound_bank.noises))], n, rng)
             noise = _unit(noise) + _unit(other) * np.float32(10 ** (rng.uniform(-15, 5) / 20))
     noise = _unit(noise)
-    # No recorder is silent between sounds: hiss of its own, whiter or pinker.
+    # A recorder is never silent: it adds white or pinkish hiss of its own.
     hiss = rng.standard_normal(n).astype(np.float32)
     if rng.random() < 0.5:
         hiss = np.cumsum(hiss - hiss.mean(), dtype=np.float64).astype(np.float32) * 0.02 + hiss * 0.3
     return noise + _unit(hiss) * np.float32(10 ** (rng.uniform(-45, -12) / 20))
 
 
+def draw_bird(sound_bank: SoundBank, mixing: Mixing, rng: np.random.Generator) -> Bird:
+    """Return a phrase of an isolated bird or a synthetic call, pitched, placed in time and at some distance."""
+    n = mixing.samples
+    if rng.random() < mixing.synthetic_bird:
+        phrase = synthesize_call(rng).samples
+    else:
+        isolated = sound_bank.isolated_birds[rng.integers(len(sound_bank.isolated_birds))]
+        start, stop = isolated.phrases[rng.integers(len(isolated.phrases))]
+        stop = min(max(stop, start + int(rng.uniform(0.3, 4.0) * RATE_HZ)), start + n, len(isolated.samples))
+        phrase = isolated.samples[start:stop].astype(np.float32)
+        octaves = rng.uniform(-mixing.pitch_octaves, mixing.pitch_octaves)
+        if rng.random() < 0.6:
+            phrase = soxr.resample(phrase, RATE_HZ * 2.0**octaves, RATE_HZ, quality="LQ")
+    phrase = phrase[:n]
+    bird = np.zeros(n, np.float32)
+    at = int(rng.integers(-min(len(phrase), n) // 4, n - min(len(phrase), n) // 2))
+    first, stop = max(0, at), min(n, at + len(phrase))
+    bird[first:stop] = phrase[first - at : stop - at]
+    return from_afar(bird, rng.random() < mixing.distance, rng.random() < mixing.reverb, rng)
+
+
+def draw_cutoff_hz(mixing: Mixing, rng: np.random.Generator) -> float | None:
+    """Return the highest frequency that a low sample rate or a codec leaves, None for no limit."""
+    if rng.random() >= mixing.band_limit:
+        return None
+    return float(rng.choice([8000.0, 11025.0, 12000.0, rng.uniform(6000.0, 15500.0)]))
+
+
+def _draw_focal(
+    sound_bank: SoundBank, mixing: Mixing, rng: np.random.Generator
+) -> tuple[Float32, Bool, Bool]:
+    """Return samples, target and weight of a crop of a focal recording, padded with silence."""
+    focal = sound_bank.focal_recordings[rng.integers(len(sound_bank.focal_recordings))]
+    first = int(rng.integers(max(1, len(focal.tight) - mixing.frames)))
+    samples = focal.samples[first * GRID.hop :][: mixing.samples].astype(np.float32)
+    tight, doubtful = (m[first : first + mixing.frames] for m in (focal.tight, focal.doubtful))
+    missing = mixing.frames - len(tight)
+    tight, doubtful = (np.pad(m, ((0, missing), (0, 0))) for m in (tight, doubtful))
+    samples = np.pad(samples, (0, mixing.samples - len(samples)))
+    target = paint(tight, mixing.style)
+    return samples, target, target | ~paint(doubtful, mixing.style)
+
+
 def _draw_weather(n: int, rng: np.random.Generator) -> Float32:
-    """Rain often, since its drops ring like the shortest calls; and hiss, since in a quiet forest that is all."""
+    """Return rain, wind and insects, or hiss.
+
+    Rain is frequent because its drops resemble the shortest calls, hiss because a quiet forest has nothing else.
+    """
     kinds = ["rain", "wind and rain", "wind", "insects", "all three", "hiss"]
     kind = str(rng.choice(kinds, p=[0.15, 0.15, 0.05, 0.15, 0.25, 0.25]))
     if kind == "hiss":
@@ -189,48 +231,15 @@ def _draw_weather(n: int, rng: np.random.Generator) -> Float32:
     return noise
 
 
-def _draw_bird(bank: Bank, mixing: Mixing, rng: np.random.Generator) -> Bird:
-    n = mixing.samples
-    if rng.random() < mixing.synthetic_bird:
-        piece = synthesize_call(rng).samples
-    else:
-        song = bank.songs[rng.integers(len(bank.songs))]
-        start, stop = song.phrases[rng.integers(len(song.phrases))]
-        stop = min(max(stop, start + int(rng.uniform(0.3, 4.0) * RATE_HZ)), start + n, len(song.samples))
-        piece = song.samples[start:stop].astype(np.float32)
-        octaves = rng.uniform(-mixing.pitch_octaves, mixing.pitch_octaves)
-        if rng.random() < 0.6:
-            piece = soxr.resample(piece, RATE_HZ * 2.0**octaves, RATE_HZ, quality="LQ")
-    piece = piece[:n]
-    bird = np.zeros(n, np.float32)
-    at = int(rng.integers(-min(len(piece), n) // 4, n - min(len(piece), n) // 2))
-    begin, end = max(0, at), min(n, at + len(piece))
-    bird[begin:end] = piece[begin - at : end - at]
-    return from_afar(bird, rng.random() < mixing.distance, rng.random() < mixing.reverb, rng)
+def _without_specks(painted: Bool, visible: Bool) -> Bool:
+    """Return the painted patches with at least MIN_VISIBLE_BINS visible bins."""
+    patches, count = ndimage.label(painted)
+    bins = ndimage.sum_labels(visible, patches, np.arange(count + 1))
+    return np.asarray((bins >= MIN_VISIBLE_BINS)[patches] & painted)
 
 
-def _as_recorded(bank: Bank, mixing: Mixing, rng: np.random.Generator) -> tuple[Float32, Bool, Bool]:
-    focal = bank.focals[rng.integers(len(bank.focals))]
-    first = int(rng.integers(max(1, len(focal.tight) - mixing.frames)))
-    samples = focal.samples[first * GRID.hop :][: mixing.samples].astype(np.float32)
-    tight, doubtful = (m[first : first + mixing.frames] for m in (focal.tight, focal.doubtful))
-    short = mixing.frames - len(tight)
-    if short > 0:
-        tight, doubtful = (np.pad(m, ((0, short), (0, 0))) for m in (tight, doubtful))
-        samples = np.pad(samples, (0, mixing.samples - len(samples)))
-    samples = np.pad(samples, (0, mixing.samples - len(samples)))
-    target = paint(tight, mixing.style)
-    return samples, target, target | ~paint(doubtful, mixing.style)
-
-
-def _draw_wall(mixing: Mixing, rng: np.random.Generator) -> float | None:
-    """Where a low sample rate or a codec cuts the spectrum off, if it does."""
-    if rng.random() >= mixing.band_limit:
-        return None
-    return float(rng.choice([8000.0, 11025.0, 12000.0, rng.uniform(6000.0, 15500.0)]))
-
-
-def _crop(samples: np.ndarray, n: int, rng: np.random.Generator) -> Float32:
+def _crop(samples: Int16, n: int, rng: np.random.Generator) -> Float32:
+    """Return `n` samples from a random start, repeated if there are fewer."""
     if len(samples) < n:
         samples = np.tile(samples, -(-n // len(samples)))
     start = int(rng.integers(len(samples) - n + 1))
@@ -239,3 +248,7 @@ def _crop(samples: np.ndarray, n: int, rng: np.random.Generator) -> Float32:
 
 def _unit(samples: Float32) -> Float32:
     return samples / np.float32(np.sqrt(np.mean(samples**2)) + 1e-6)
+
+
+def _ratio(db: float) -> np.float32:
+    return np.float32(10 ** (db / 10))

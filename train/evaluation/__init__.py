@@ -1,1 +1,1 @@
-"""How well anything that marks birds does, on sound it has not learned from."""
+"""Scores of models, checkpoints and baselines on held-out recordings."""

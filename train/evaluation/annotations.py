@@ -1,4 +1,4 @@
-"""Labelled boxes from tables: annotations.tsv, and Raven selection tables."""
+"""Labelled boxes from annotations.tsv and from Raven selection tables."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ RAVEN_COLUMNS = ("Begin Time (s)", "End Time (s)", "Low Freq (Hz)", "High Freq (
 
 
 def read_annotations(table: Path) -> dict[Path, tuple[Box, ...]]:
-    """Boxes by file: columns `file`, beside the table, and COLUMNS; an empty low_hz or high_hz is no band.
+    """Return the boxes by file of a table with the column `file`, relative to the table, and COLUMNS.
 
-    Raises: DataError naming the column or line.
+    A box without low_hz or high_hz has no band.
+
+    Raises:
+        DataError: A column is missing or a line cannot be used; names it.
     """
     boxes = defaultdict(list)
     for row, where in _rows(table, ("file", *COLUMNS)):
@@ -26,23 +29,27 @@ def read_annotations(table: Path) -> dict[Path, tuple[Box, ...]]:
 
 
 def read_raven(table: Path) -> tuple[Box, ...]:
-    """The boxes of a Raven selection table of one file (Begin Path and File Offset are not needed).
+    """Return the boxes of a Raven selection table of one file; Begin Path and File Offset are ignored.
 
-    A selection shown in two views (waveform and spectrogram) is one box. Raises: DataError.
+    A selection listed in two views (waveform and spectrogram) is one box.
+
+    Raises:
+        DataError: A column is missing or a line cannot be used; names it.
     """
     rows = list(_rows(table, RAVEN_COLUMNS))
     boxes = {(row.get("Selection") or where): _box(row, RAVEN_COLUMNS, where) for row, where in rows}
     return tuple(boxes.values())
 
 
-def raven_table_of(sound: Path) -> Path | None:
-    """The selection table beside a recording: its stem, anything, `.txt`."""
-    prefix = sound.stem + "."
-    tables = sorted(p for p in sound.parent.glob("*.txt") if p.name.startswith(prefix))
+def raven_table_of(recording: Path) -> Path | None:
+    """Return the selection table next to a recording: its stem, anything, `.txt`."""
+    prefix = recording.stem + "."
+    tables = sorted(p for p in recording.parent.glob("*.txt") if p.name.startswith(prefix))
     return tables[0] if tables else None
 
 
 def _rows(table: Path, columns: tuple[str, ...]) -> list[tuple[dict[str, str | None], str]]:
+    """Return the rows of a table, each with its place for error messages."""
     try:
         lines = table.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -58,7 +65,7 @@ def _box(row: dict[str, str | None], columns: tuple[str, ...], where: str) -> Bo
     values = []
     for column in columns:
         if row[column] is None:
-            raise DataError(f"{where} ends before {column}; give it all of {', '.join(columns)}")
+            raise DataError(f"{where} ends before {column}; give all of {', '.join(columns)}")
         try:
             values.append(float(row[column] or "nan"))
         except ValueError:

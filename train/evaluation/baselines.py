@@ -1,7 +1,7 @@
-"""Classical masks to be measured against: no learning but a threshold chosen on validation mixes.
+"""Classical baselines: masks without a trained network, with settings chosen on validation mixes.
 
-Each looks at a whole recording, which no recorder can. Each has a few settings, tried out in the way its own
-documentation shows; the setting and the threshold with the highest pooled IoU on the validation mixes are taken.
+Each sees a whole recording, which no recorder can. Each has a few settings, used as in its documentation; the setting
+and the threshold with the highest pooled IoU on the validation mixes are chosen.
 """
 
 from __future__ import annotations
@@ -19,19 +19,22 @@ from birdedge.edge.event import Event
 from birdedge.edge.models.settings import EventSettings
 from birdedge.edge.pipeline.event_tracker import NEPER_DB
 from birdedge.train.data.labels import Float32
-from birdedge.train.data.sound_bank import GRID
+from birdedge.train.data.stft import GRID
 from birdedge.train.evaluation.classical import energy_threshold, noisereduce_gate, scikit_maad
 from birdedge.train.evaluation.detectors import Detector, events_of, log_spectrogram
-from birdedge.train.evaluation.labelled import MaskedClip, resampled
+from birdedge.train.evaluation.labelled_audio import MaskedClip, resampled
 from birdedge.train.training.metrics import STEPS, MaskScores
 
-TOP_DB = 40.0  # above the median; more is certainly heard
+TOP_DB = 40.0  # above the median: certainly a sound
 MIN_SAMPLES = 4096  # the packages need several of their own windows
 Setting = dict[str, Any]
 
 
 def median_threshold(samples: Float32, smoothing: tuple[float, float]) -> Float32:
-    """Decibels above each bin's median, averaged over a Gaussian of so many frames and bins; TOP_DB is 1."""
+    """Return decibels above the median of each bin, scaled so that TOP_DB is 1, as `[frames, bins]`.
+
+    `smoothing` is the standard deviation of a Gaussian in frames and bins.
+    """
     level_db = log_spectrogram(samples, GRID.sample_rate_hz) * np.float32(NEPER_DB)
     above = ndimage.gaussian_filter(level_db - np.median(level_db, axis=0), smoothing)
     return np.asarray(np.clip(above / TOP_DB, 0.0, 1.0), np.float32)
@@ -66,24 +69,25 @@ BASELINES: dict[str, tuple[Callable[..., Float32], list[Setting]]] = {
 
 
 def tuned_baseline(name: str, clips: Sequence[MaskedClip]) -> Detector:
-    """A baseline of BASELINES with the setting and threshold that suit `clips` best.
+    """Return a baseline of BASELINES with the setting and threshold that fit `clips` best.
 
-    Events are the regions at the threshold, however faint: it has no probability to choose them by.
+    All regions at the threshold are events: without a probability there is nothing to select them by.
 
-    Raises: ExtraMissingError where its package is not installed.
+    Raises:
+        ExtraMissingError: The package of the baseline is not installed.
     """
     function, settings = BASELINES[name]
     tried = ((_scores(function, setting, clips), setting) for setting in settings)
     scores, setting = max(tried, key=lambda one: one[0].iou(one[0].best_threshold()))
     curve = scores.iou_curve()[1:]
-    # The middle of the thresholds that do equally well: a mask of zeros and ones has 255 of them.
+    # The middle of the equally good thresholds: a mask of zeros and ones has 255.
     threshold = int(np.median(np.flatnonzero(curve == curve.max()) + 1)) / (STEPS - 1)
     events = EventSettings(low_threshold=threshold, high_threshold=threshold, min_score=0.0)
 
     def run(samples: Float32, sample_rate_hz: int) -> tuple[Float32, list[Event]]:
         if sample_rate_hz != GRID.sample_rate_hz:
             samples = soxr.resample(samples, sample_rate_hz, GRID.sample_rate_hz)
-        mask = _values(function, samples, setting)
+        mask = _mask(function, samples, setting)
         level = log_spectrogram(samples, GRID.sample_rate_hz)
         floor = np.broadcast_to(np.median(level, axis=0), level.shape)
         return mask, events_of(mask, level, floor, events)
@@ -94,19 +98,19 @@ def tuned_baseline(name: str, clips: Sequence[MaskedClip]) -> Detector:
 def _scores(function: Callable[..., Float32], setting: Setting, clips: Sequence[MaskedClip]) -> MaskScores:
     scores = MaskScores()
     for clip in clips:
-        mask = _values(function, clip.samples, setting)
+        mask = _mask(function, clip.samples, setting)
         scores.add(resampled(mask, clip.times_s, clip.frequencies_hz), clip.target, clip.weight)
     return scores
 
 
-def _values(function: Callable[..., Float32], samples: Float32, setting: Setting) -> Float32:
+def _mask(function: Callable[..., Float32], samples: Float32, setting: Setting) -> Float32:
     frames = GRID.frames(len(samples))
     if not samples.any():
-        return np.zeros((frames, GRID.bins), np.float32)  # the packages divide by what they hear
+        return np.zeros((frames, GRID.bins), np.float32)  # the packages divide by the level
     longer = np.pad(samples, (0, max(0, MIN_SAMPLES - len(samples))))
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # theirs, about bins without sound
+            warnings.simplefilter("ignore")  # the packages warn of silent bins
             return function(longer, **setting)[:frames]
     except ModuleNotFoundError as error:
         raise ExtraMissingError(

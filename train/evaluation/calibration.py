@@ -1,4 +1,4 @@
-"""Whether a probability means what it says: of the bins marked 0.8, are eight in ten bird?"""
+"""Calibration of probabilities: of the bins with probability 0.8, eight in ten should be bird."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from birdedge.train.evaluation.figures import CalibrationFigures
 from birdedge.train.training.metrics import STEPS, MaskScores
 
-BINS = 10
+TENTHS = 10
 
 
 @dataclass(frozen=True)
 class ReliabilityRow:
-    """Bins whose probability lies in one tenth of 0..1; means are NaN where there is none."""
+    """Bins with a probability in one tenth of 0..1; the means are NaN if there are none."""
 
     mean_probability: float
     bird_share: float
@@ -21,12 +22,15 @@ class ReliabilityRow:
 
 
 def reliability(scores: MaskScores) -> list[ReliabilityRow]:
-    """Ten rows, from the least to the most probable (reliability diagram, Niculescu-Mizil & Caruana 2005)."""
+    """Return ten rows from the lowest to the highest probability.
+
+    This is the table of a reliability diagram (Niculescu-Mizil & Caruana 2005).
+    """
     steps = np.arange(STEPS)
-    tenth = np.minimum(steps * BINS // (STEPS - 1), BINS - 1)
+    tenth = np.minimum(steps * TENTHS // (STEPS - 1), TENTHS - 1)
     count = scores.bird + scores.background
     total, bird, mass = (
-        np.bincount(tenth, weights, BINS) for weights in (count, scores.bird, count * steps / (STEPS - 1))
+        np.bincount(tenth, weights, TENTHS) for weights in (count, scores.bird, count * steps / (STEPS - 1))
     )
     return [
         ReliabilityRow(m / n if n else float("nan"), b / n if n else float("nan"), int(n))
@@ -35,7 +39,19 @@ def reliability(scores: MaskScores) -> list[ReliabilityRow]:
 
 
 def calibration_error(rows: list[ReliabilityRow]) -> float:
-    """Expected calibration error (Guo et al. 2017, arXiv 1706.04599): mean gap, each bin counted once."""
+    """Return the expected calibration error: the mean gap over all bins (Guo et al. 2017, arXiv 1706.04599)."""
     total = sum(row.count for row in rows)
     gaps = (row.count * abs(row.mean_probability - row.bird_share) for row in rows if row.count)
     return sum(gaps) / total if total else float("nan")
+
+
+def calibration_figures(scores: MaskScores) -> CalibrationFigures:
+    """Return the calibration error and the reliability table, rounded."""
+    rows = reliability(scores)
+    return CalibrationFigures(
+        error=round(calibration_error(rows), 4),
+        tenths=tuple(
+            (round(r.mean_probability, 4), round(r.bird_share, 4), r.count) if r.count else (None, None, 0)
+            for r in rows
+        ),
+    )

@@ -1,7 +1,7 @@
-"""Masks that need no learning, as numpy, scikit-maad and noisereduce make them of a whole recording.
+"""Masks by numpy, scikit-maad and noisereduce, from a whole recording and without training.
 
-A value is 0..1 but no probability. Nothing here needs torch, so that each can also run in an environment that holds
-its own package alone (benchmarks/peers).
+Values are 0..1 but no probabilities. Nothing here imports torch: each also runs in an environment with its own package
+only (benchmarks/peers).
 """
 
 from __future__ import annotations
@@ -11,28 +11,29 @@ from typing import Any
 import numpy as np
 
 from birdedge.train.data.labels import Float32
-from birdedge.train.data.sound_bank import GRID, magnitude
+from birdedge.train.data.stft import GRID, magnitude
 
-ENERGY_RANGE_DB = 80.0  # librosa's own
-MIN_MAGNITUDE = 1e-5  # likewise
+ENERGY_RANGE_DB = 80.0  # librosa's default
+MIN_MAGNITUDE = 1e-5  # librosa's default
 
 
 def energy_threshold(samples: Float32) -> Float32:
-    """Decibels under the loudest bin, as librosa's `amplitude_to_db(..., ref=np.max)`; 1 is none, 0 is 80 dB."""
+    """Return decibels below the loudest bin, as librosa's `amplitude_to_db(..., ref=np.max)`: 1 is 0 dB, 0 is 80 dB."""
     level_db = 20 * np.log10(np.maximum(magnitude(samples), MIN_MAGNITUDE))
     return np.asarray(np.clip(1 + (level_db - level_db.max()) / ENERGY_RANGE_DB, 0.0, 1.0), np.float32)
 
 
 def scikit_maad(samples: Float32, background: str, bin_std: float, bin_per: float) -> Float32:
-    """ROI mask of scikit-maad as its documentation makes it: background away, smoothed, a relative double threshold.
+    """Return the ROI mask of scikit-maad, made as in its documentation; a bin is 0 or 1.
 
-    Ulloa et al. 2021, doi:10.1111/2041-210X.13711. A bin is 0 or 1.
+    The background is removed and the spectrogram smoothed before a relative double threshold (Ulloa et al. 2021,
+    doi:10.1111/2041-210X.13711).
     """
     from maad import rois, sound, util
 
-    whole = np.pad(samples, (0, -(len(samples) - GRID.n_fft) % GRID.hop))
+    padded = np.pad(samples, (0, -(len(samples) - GRID.n_fft) % GRID.hop))
     power, *_ = sound.spectrogram(
-        whole, GRID.sample_rate_hz, nperseg=GRID.n_fft, noverlap=GRID.n_fft - GRID.hop
+        padded, GRID.sample_rate_hz, nperseg=GRID.n_fft, noverlap=GRID.n_fft - GRID.hop
     )
     if background == "median_equalizer":
         clean_db = util.power2dB(sound.median_equalizer(power))
@@ -44,7 +45,7 @@ def scikit_maad(samples: Float32, background: str, bin_std: float, bin_per: floa
 
 
 def noisereduce_gate(samples: Float32, **setting: Any) -> Float32:
-    """What the spectral gate of noisereduce leaves of each bin's magnitude, 0..1.
+    """Return the share of each bin's magnitude that the spectral gate of noisereduce keeps.
 
     Sainburg et al. 2020, doi:10.1371/journal.pcbi.1008228.
     """
@@ -52,5 +53,5 @@ def noisereduce_gate(samples: Float32, **setting: Any) -> Float32:
 
     gated = reduce_noise(y=samples, sr=GRID.sample_rate_hz, **setting)
     before, after = magnitude(samples), magnitude(np.asarray(gated, np.float32))
-    left = np.divide(after, before, out=np.zeros_like(before), where=before > 0)
-    return np.asarray(np.clip(np.nan_to_num(left), 0.0, 1.0), np.float32)
+    kept = np.divide(after, before, out=np.zeros_like(before), where=before > 0)
+    return np.asarray(np.clip(np.nan_to_num(kept), 0.0, 1.0), np.float32)

@@ -1,4 +1,4 @@
-"""What a folder holds to score on: our own layout with its index, or any labelled folder by itself."""
+"""The labelled sets in a folder: those of a data folder with an index, or of any labelled folder."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from birdedge.edge.errors import DataError
-from birdedge.train.data.recordings import Recording, held_out_recordings, read_index
-from birdedge.train.data.sound_bank import load_bank
+from birdedge.train.data.recordings import Recording, read_index
+from birdedge.train.data.sound_bank import load_sound_bank
+from birdedge.train.data.splits import held_out_recordings
 from birdedge.train.evaluation.annotations import raven_table_of, read_annotations, read_raven
 from birdedge.train.evaluation.event_scores import Box
-from birdedge.train.evaluation.labelled import (
+from birdedge.train.evaluation.labelled_audio import (
     FOCAL_MIXING,
     FOCAL_SEED,
     LabelledFile,
@@ -22,12 +23,12 @@ from birdedge.train.evaluation.labelled import (
 )
 from birdedge.train.evaluation.noise_kinds import noise_kind
 
-FOCAL_CLIPS = 60
+MAX_FOCAL_CLIPS = 60
 
 
 @dataclass(frozen=True, eq=False)
 class EvaluationSets:
-    """`masked` is scored bin by bin, `positives` by recall alone, `noise` by false events; by name of the set."""
+    """Labelled sets by name: `masked` for mask scores, `positives` for recall, and `noise` for false events."""
 
     split: str
     masked: dict[str, list[MaskedClip]]
@@ -36,59 +37,71 @@ class EvaluationSets:
 
 
 def read_sets(folder: Path, split: str = "test", mixes: int = 200) -> EvaluationSets:
-    """All that can be scored in `folder`.
+    """Return all sets of a folder that can be scored.
 
     With an index.tsv: `painted` (never trained on), and of the split `mixes`, `focal` (birds as recorded, labelled
-    by themselves), `boxes`, `notes` and noise. Without: PNG beside sound is painted; annotations.tsv in the folder
-    or the one above, or Raven tables beside the sound, are boxes or, without frequencies, notes; a folder of
-    sound without any label is taken to hold no birds.
+    by their energy), `boxes`, `notes` and noise. Without: PNG files next to audio are `painted`; annotations.tsv in the
+    folder or its parent, or Raven tables next to the audio, give `boxes`, or `notes` if they lack frequencies; a folder
+    of audio without any label counts as noise.
 
-    Raises: DataError where nothing can be scored.
+    Args:
+        folder: Folder of audio files and their labels.
+        split: "validation" or "test", for a folder with an index.
+        mixes: Number of mixes.
+
+    Raises:
+        DataError: There is nothing to score.
     """
     if (folder / "index.tsv").is_file():
         return _indexed(folder, split, mixes)
     painted = painted_clips(folder)
-    sounds = audio_files(folder)
-    positives = _labelled(_boxes_of(folder, sounds))
+    files = audio_files(folder)
+    positives = _labelled(_boxes_of(folder, files))
     noise = []
     if not painted and not positives:
-        noise = [LabelledFile(path, noise=noise_kind(_unknown(path, folder))) for path in sounds]
+        noise = [LabelledFile(path, noise=noise_kind(_without_index(path, folder))) for path in files]
     if not (painted or positives or noise):
         raise DataError(
-            f"{folder} holds nothing to score on; give a folder with index.tsv, painted PNGs beside their sound, "
+            f"{folder} holds nothing to score on; give a folder with index.tsv, painted PNGs next to their audio, "
             "annotations.tsv, Raven selection tables, or recordings without birds"
         )
     return EvaluationSets(split, {"painted": painted} if painted else {}, positives, noise)
 
 
 def validation_mixes(folder: Path, count: int) -> list[MaskedClip]:
-    """Mixes of the validation split, to choose thresholds on. Raises: DataError where there is no index."""
-    return mixed_clips(load_bank(held_out_recordings(read_index(folder), "validation")), count)
+    """Return mixes of the validation split, to choose thresholds on.
+
+    Raises:
+        DataError: The folder has no index.
+    """
+    return mixed_clips(load_sound_bank(held_out_recordings(read_index(folder), "validation")), count)
 
 
 def _indexed(folder: Path, split: str, mixes: int) -> EvaluationSets:
     recordings = held_out_recordings(read_index(folder), split)
-    bank = load_bank(recordings)
-    masked = {"painted": painted_clips(folder / "painted"), "mixes": mixed_clips(bank, mixes)}
-    if bank.focals:
-        count = min(FOCAL_CLIPS, mixes)
-        masked["focal"] = mixed_clips(bank, count, FOCAL_MIXING, FOCAL_SEED)
+    sound_bank = load_sound_bank(recordings)
+    masked = {"painted": painted_clips(folder / "painted"), "mixes": mixed_clips(sound_bank, mixes)}
+    if sound_bank.focal_recordings:
+        count = min(MAX_FOCAL_CLIPS, mixes)
+        masked["focal"] = mixed_clips(sound_bank, count, FOCAL_MIXING, FOCAL_SEED)
     table = folder / "annotations.tsv"
     boxes = read_annotations(table) if table.is_file() else {}
-    kept = {r.path: boxes[r.path] for r in recordings if r.kind in ("boxes", "notes") and r.path in boxes}
+    in_split = {r.path: boxes[r.path] for r in recordings if r.kind in ("boxes", "notes") and r.path in boxes}
     noise = [LabelledFile(r.path, noise=noise_kind(r)) for r in recordings if r.kind == "noise"]
-    return EvaluationSets(split, {k: v for k, v in masked.items() if v}, _labelled(kept), noise)
+    return EvaluationSets(
+        split, {name: clips for name, clips in masked.items() if clips}, _labelled(in_split), noise
+    )
 
 
-def _boxes_of(folder: Path, sounds: list[Path]) -> dict[Path, tuple[Box, ...]]:
+def _boxes_of(folder: Path, files: list[Path]) -> dict[Path, tuple[Box, ...]]:
     table = next(
         (t for t in (folder / "annotations.tsv", folder.parent / "annotations.tsv") if t.is_file()), None
     )
     if table is not None:
         listed = read_annotations(table)
-        return {path: listed[path] for path in sounds if path in listed}
-    ravens = {path: raven_table_of(path) for path in sounds}
-    return {path: read_raven(table) for path, table in ravens.items() if table is not None}
+        return {path: listed[path] for path in files if path in listed}
+    raven_tables = {path: raven_table_of(path) for path in files}
+    return {path: read_raven(table) for path, table in raven_tables.items() if table is not None}
 
 
 def _labelled(boxes: dict[Path, tuple[Box, ...]]) -> dict[str, list[LabelledFile]]:
@@ -99,6 +112,6 @@ def _labelled(boxes: dict[Path, tuple[Box, ...]]) -> dict[str, list[LabelledFile
     return sets
 
 
-def _unknown(path: Path, folder: Path) -> Recording:
-    """A recording of which its name alone is known."""
+def _without_index(path: Path, folder: Path) -> Recording:
+    """Return a noise recording of which only the name is known."""
     return Recording(path, "noise", "", "", folder.name, str(path.relative_to(folder)), "", "", math.nan)

@@ -1,7 +1,8 @@
-"""What is scored: anything that makes a mask and events of samples."""
+"""Detectors to score: anything that turns samples into a mask and events."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,17 +12,19 @@ import numpy as np
 import soxr
 import torch
 
+from birdedge.edge.audio.sources import array_source
 from birdedge.edge.event import Event
 from birdedge.edge.mask import mask_bytes
 from birdedge.edge.models.model import Model
 from birdedge.edge.models.settings import EventSettings
+from birdedge.edge.pipeline.collector import Collector
 from birdedge.edge.pipeline.event_tracker import EventTracker
 from birdedge.edge.pipeline.noise_floor import NetworkInput
 from birdedge.edge.pipeline.pipeline import Pipeline
-from birdedge.edge.pipeline.run import listen
+from birdedge.edge.pipeline.run import run
 from birdedge.edge.pipeline.spectrogram import Spectrogram
 from birdedge.train.data.labels import Float32
-from birdedge.train.data.sound_bank import GRID
+from birdedge.train.data.stft import GRID
 from birdedge.train.networks.unet import TIME_STRIDE
 from birdedge.train.training.checkpoint import load_checkpoint
 
@@ -31,7 +34,7 @@ Run = Callable[[Float32, int], tuple[Float32, list[Event]]]
 
 @dataclass(frozen=True)
 class Detector:
-    """`run` and the threshold from which a bin counts as bird; of a baseline, the setting that was chosen."""
+    """A named `run` with the threshold from which a bin counts as bird, and for a baseline its chosen setting."""
 
     name: str
     threshold: float
@@ -40,37 +43,42 @@ class Detector:
 
 
 def run_model(model: Model, samples: Float32, sample_rate_hz: int) -> tuple[Float32, list[Event]]:
-    """Mask `[frames, bins]` as probabilities, and events, by the recorder's own pipeline."""
+    """Return the probabilities `[frames, bins]` and the events of the recorder's own pipeline."""
     pipeline = Pipeline(model, sample_rate_hz, 1)
-    found = list(listen(pipeline, iter([(0, samples[:, np.newaxis])])))
-    mask = np.concatenate([f.mask for f in found]).astype(np.float32) / np.float32(255)
-    return mask, [event for f in found for event in f.events]
+    collector = Collector()
+    run(array_source(samples, sample_rate_hz), pipeline, collector, threading.Event())
+    output = collector.output()
+    return output.mask.astype(np.float32) / np.float32(255), output.events
 
 
-def model_masker(model: Model, name: str | None = None) -> Detector:
-    """A model file, as the recorder runs it."""
+def model_detector(model: Model, name: str | None = None) -> Detector:
+    """Return a detector that runs a model file as the recorder does."""
     return Detector(name or model.card.name, model.card.threshold, lambda s, rate: run_model(model, s, rate))
 
 
-def checkpoint_masker(path: Path) -> Detector:
-    """A checkpoint of any recipe: the whole recording at once, events by the settings an export would give it.
+def checkpoint_detector(path: Path) -> Detector:
+    """Return a detector that runs the network of a checkpoint, of any recipe, on a whole recording.
 
-    Raises: ModelMissingError, ModelFileError.
+    Events are made with the settings that an export of the checkpoint has.
+
+    Raises:
+        ModelMissingError: There is no such file.
+        ModelFileError: The file is not a checkpoint.
     """
     checkpoint = load_checkpoint(path)
     threshold = float(checkpoint.facts["threshold"])
     settings = EventSettings(low_threshold=threshold, high_threshold=(1 + threshold) / 2)
-    late = checkpoint.network.config.lookahead_frames
+    lookahead = checkpoint.network.config.lookahead_frames
 
     @torch.no_grad()
     def run(samples: Float32, sample_rate_hz: int) -> tuple[Float32, list[Event]]:
         log = log_spectrogram(samples, sample_rate_hz)
         frames = len(log)
-        silent = late + -(frames + late) % TIME_STRIDE
+        silent = lookahead + -(frames + lookahead) % TIME_STRIDE
         padded = np.pad(log, ((0, silent), (0, 0)), constant_values=np.log(GRID.magnitude_floor))
         x = torch.from_numpy(checkpoint.recipe.network_input(padded))
         logits, _ = checkpoint.network(x[None])
-        mask: Float32 = torch.sigmoid(logits[0, late : late + frames].float()).numpy()
+        mask: Float32 = torch.sigmoid(logits[0, lookahead : lookahead + frames].float()).numpy()
         floors = NetworkInput().push(padded)[1]
         floor = np.repeat(floors, len(padded) // len(floors), axis=0)[:frames]
         return mask, events_of(mask, log, floor, settings)
@@ -79,7 +87,7 @@ def checkpoint_masker(path: Path) -> Detector:
 
 
 def log_spectrogram(samples: Float32, sample_rate_hz: int) -> Float32:
-    """The recorder's log-magnitude frames `[frames, bins]` of a whole recording."""
+    """Return the recorder's log-magnitude frames `[frames, bins]` of a whole recording."""
     if sample_rate_hz != GRID.sample_rate_hz:
         samples = soxr.resample(samples, sample_rate_hz, GRID.sample_rate_hz)
     spectrogram = Spectrogram(GRID)
@@ -87,6 +95,9 @@ def log_spectrogram(samples: Float32, sample_rate_hz: int) -> Float32:
 
 
 def events_of(mask: Float32, level: Float32, floor: Float32, settings: EventSettings) -> list[Event]:
-    """The events of a whole mask; level and floor as natural logarithms, all `[frames, bins]`."""
+    """Return the events of a whole mask; level and floor are natural logarithms.
+
+    Shape: all `[frames, bins]`.
+    """
     tracker = EventTracker(settings, GRID)
     return [*tracker.push(mask_bytes(mask), level, floor), *tracker.flush()]

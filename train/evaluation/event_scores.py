@@ -1,4 +1,4 @@
-"""Events against labelled boxes: one found event stands for at most one label."""
+"""Scores of events against labelled boxes: one event matches at most one label."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from scipy.optimize import linear_sum_assignment
 from birdedge.edge.event import Event
 from birdedge.edge.models.settings import EventSettings
 from birdedge.train.data.labels import Bool
-from birdedge.train.data.sound_bank import GRID
+from birdedge.train.data.stft import GRID
 from birdedge.train.evaluation.detectors import events_of
 
 Float64 = NDArray[np.float64]
@@ -23,7 +23,7 @@ MIN_IOUS = (0.3, 0.5)
 
 @dataclass(frozen=True)
 class Box:
-    """A labelled sound; `low_hz` and `high_hz` are NaN where only its time is known."""
+    """A labelled sound; `low_hz` and `high_hz` are NaN if only its time is known."""
 
     onset_s: float
     offset_s: float
@@ -33,7 +33,7 @@ class Box:
 
 @dataclass(frozen=True)
 class EventCounts:
-    """Of one recording: labels, events found, and how many of both belong together at each of MIN_IOUS."""
+    """The number of labels, of events and of matched pairs in a recording; pairs at each of MIN_IOUS."""
 
     true: int
     found: int
@@ -41,10 +41,14 @@ class EventCounts:
 
 
 def boxes_of_mask(mask: Bool, times_s: Float64, frequencies_hz: Float64) -> list[Box]:
-    """The boxes of the events that a recorder would make of this mask `[frames, bins]`, were it its own.
+    """Return the boxes of the events that the recorder makes of a mask.
 
-    So notes that it would join are one, and a perfect mask scores 1. `times_s` and `frequencies_hz` are the centres
-    of the mask's evenly spaced frames and bins.
+    Notes that the recorder joins are one box, so a perfect mask scores 1.
+
+    Args:
+        mask: `[frames, bins]`.
+        times_s: Centres of the evenly spaced frames.
+        frequencies_hz: Centres of the evenly spaced bins.
     """
     if min(mask.shape) < 2:
         return []
@@ -59,65 +63,70 @@ def boxes_of_mask(mask: Bool, times_s: Float64, frequencies_hz: Float64) -> list
 
 
 def _nearest(centres: Float64, wanted: NDArray[Any]) -> NDArray[np.int64]:
-    """The index of the centre nearest to each wanted place, -1 or `len(centres)` outside of all."""
+    """Return the index of the centre nearest to each wanted place, -1 or `len(centres)` outside."""
     index: NDArray[np.int64] = np.round((wanted - centres[0]) / (centres[1] - centres[0])).astype(np.int64)
     return np.clip(index, -1, len(centres))
 
 
 def box_iou(found: Sequence[Event | Box], true: Sequence[Box]) -> Float64:
-    """Intersection over union in time and frequency, `[found, true]`; in time alone where a label has no band."""
+    """Return the intersection over union in time and frequency, in time alone for a label without a band.
+
+    Shape: `[found, true]`.
+    """
     a, b = _corners(found)[:, None, :], _corners(true)[None, :, :]
     seconds = np.clip(np.minimum(a[..., 1], b[..., 1]) - np.maximum(a[..., 0], b[..., 0]), 0, None)
     hertz = np.clip(np.minimum(a[..., 3], b[..., 3]) - np.maximum(a[..., 2], b[..., 2]), 0, None)
     area_a, area_b = ((c[..., 1] - c[..., 0]) * (c[..., 3] - c[..., 2]) for c in (a, b))
-    bands = _ratio(seconds * hertz, area_a + area_b - seconds * hertz)
+    areas = _ratio(seconds * hertz, area_a + area_b - seconds * hertz)
     times = _ratio(seconds, (a[..., 1] - a[..., 0]) + (b[..., 1] - b[..., 0]) - seconds)
-    return np.where(np.isnan(b[..., 2]), times, bands)
+    return np.where(np.isnan(b[..., 2]), times, areas)
 
 
 def count_events(
     found: Sequence[Event | Box], true: Sequence[Box], doubtful: Sequence[bool] | None = None
 ) -> EventCounts:
-    """One-to-one matching with as many pairs as the least IoU allows (Hungarian method).
+    """Return the counts of a one-to-one matching with as many pairs as the IoU allows (Hungarian method).
 
-    `doubtful` marks events where the truth is not told: such an event counts only if it matches a label.
+    Args:
+        found: Events.
+        true: Labels.
+        doubtful: Marks events in unlabelled bins, which count only if they match a label.
     """
     doubt = np.zeros(len(found), bool) if doubtful is None else np.asarray(doubtful, bool)
     iou = box_iou(found, true)
     matched = []
     counted = ~doubt
-    for least in MIN_IOUS:
-        near = iou >= least
+    for min_iou in MIN_IOUS:
+        near = iou >= min_iou
         pairs = linear_sum_assignment(near, maximize=True)
         matched.append(int(near[pairs].sum()))
         counted[pairs[0][near[pairs]]] = True
     return EventCounts(len(true), int(counted.sum()), tuple(matched))
 
 
-def covered(found: Sequence[Event], true: Sequence[Box]) -> int:
-    """How many labels have at least half their time inside events that share their band."""
+def count_covered(found: Sequence[Event | Box], true: Sequence[Box]) -> int:
+    """Return how many labels have at least half their time inside events that overlap their band."""
     count = 0
     for box in true:
-        free = np.isnan(box.low_hz)
+        any_band = np.isnan(box.low_hz)
         spans = sorted(
             (max(e.onset_s, box.onset_s), min(e.offset_s, box.offset_s))
             for e in found
             if e.onset_s < box.offset_s
             and e.offset_s > box.onset_s
-            and (free or (e.low_hz < box.high_hz and e.high_hz > box.low_hz))
+            and (any_band or (e.low_hz < box.high_hz and e.high_hz > box.low_hz))
         )
-        heard_s, until_s = 0.0, box.onset_s
+        covered_s, end_s = 0.0, box.onset_s
         for onset_s, offset_s in spans:
-            heard_s += max(0.0, offset_s - max(onset_s, until_s))
-            until_s = max(until_s, offset_s)
-        count += heard_s >= 0.5 * (box.offset_s - box.onset_s)
+            covered_s += max(0.0, offset_s - max(onset_s, end_s))
+            end_s = max(end_s, offset_s)
+        count += covered_s >= 0.5 * (box.offset_s - box.onset_s)
     return count
 
 
 def _corners(boxes: Sequence[Event | Box]) -> Float64:
-    return np.array([(b.onset_s, b.offset_s, b.low_hz, b.high_hz) for b in boxes], dtype=np.float64).reshape(
-        -1, 4
-    )
+    corners = [(b.onset_s, b.offset_s, b.low_hz, b.high_hz) for b in boxes]
+    return np.array(corners, dtype=np.float64).reshape(-1, 4)
 
 
 def _ratio(part: Float64, whole: Float64) -> Float64:

@@ -1,7 +1,7 @@
-"""95 % bootstrap intervals: recordings drawn again with replacement, figures made of their summed counts.
+"""95 % bootstrap intervals over recordings.
 
-The percentile bootstrap of Efron & Tibshirani 1993, An Introduction to the Bootstrap, chapter 13. The
-recording is what is drawn, not the bin or the event, because sounds of one recording resemble each other.
+The percentile bootstrap of Efron & Tibshirani 1993, An Introduction to the Bootstrap, chapter 13. Recordings are
+drawn, not bins or events, because the sounds of one recording resemble each other.
 """
 
 from __future__ import annotations
@@ -18,9 +18,13 @@ SEED = 95
 
 
 def interval(counts: ArrayLike, figure: Callable[[Float64], Any]) -> list[float] | None:
-    """`[low, high]` of `figure(sums [draws, k])`, from `counts [recordings, k]`; None under two recordings.
+    """Return the 95 % interval `[low, high]` of a figure, None for fewer than two recordings.
 
-    Draws for which the figure does not exist (NaN) are left out.
+    Draws with an undefined figure (NaN) are left out.
+
+    Args:
+        counts: `[recordings, k]`.
+        figure: Maps sums of counts over recordings, `[draws, k]`, to the figure of each draw.
     """
     table = np.asarray(counts, np.float64)
     recordings = len(table)

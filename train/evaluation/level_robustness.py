@@ -1,4 +1,4 @@
-"""Whether the same sound gets the same mask at any recording level."""
+"""Whether masks depend on the recording level."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from collections.abc import Sequence
 import numpy as np
 
 from birdedge.train.evaluation.detectors import Detector
-from birdedge.train.evaluation.labelled import MaskedClip, resampled
+from birdedge.train.evaluation.figures import LevelFigures
+from birdedge.train.evaluation.labelled_audio import MaskedClip, resampled
 from birdedge.train.training.metrics import MaskScores
 
 LEVELS_DB = (-30, -20, -10, 0, 10, 20)
-PEAK_DB = -20.0  # of each clip at 0 dB, so that at +20 dB it just fills the scale and nothing clips
+PEAK_DB = -20.0  # of each clip at 0 dB: at +20 dB it reaches full scale without clipping
 
 
-def level_sensitivity(masker: Detector, clips: Sequence[MaskedClip]) -> dict[str, float]:
-    """Pooled IoU at the masker's threshold by level in dB, and `max_change`, the highest less the lowest.
+def level_figures(detector: Detector, clips: Sequence[MaskedClip]) -> LevelFigures:
+    """Return the pooled IoU at the detector's threshold by level.
 
-    Each clip is brought to a peak of PEAK_DB, then scaled by each of LEVELS_DB; samples stay float32, so that
-    level alone changes, not what 16 bits would leave of it.
+    Each clip is scaled to a peak of PEAK_DB, then by each of LEVELS_DB. Samples stay float32: the level changes, the
+    resolution does not.
     """
-    figures = {}
+    iou = {}
     for level_db in LEVELS_DB:
         scores = MaskScores()
         for clip in clips:
             peak = max(float(np.abs(clip.samples).max(initial=0.0)), 1e-9)
             gain = np.float32(10 ** ((PEAK_DB + level_db) / 20) / peak)
-            mask, _ = masker.run(np.clip(clip.samples * gain, -1.0, 1.0), clip.sample_rate_hz)
+            mask, _ = detector.run(np.clip(clip.samples * gain, -1.0, 1.0), clip.sample_rate_hz)
             scores.add(resampled(mask, clip.times_s, clip.frequencies_hz), clip.target, clip.weight)
-        figures[f"{level_db:+d}" if level_db else "0"] = round(scores.iou(masker.threshold), 4)
-    figures["max_change"] = round(max(figures.values()) - min(figures.values()), 4)
-    return figures
+        iou[level_db] = round(scores.iou(detector.threshold), 4)
+    return LevelFigures(iou)

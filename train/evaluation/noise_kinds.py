@@ -1,7 +1,7 @@
-"""What makes the noise in a bird-free recording, told from its species column, its name and its source.
+"""The kind of noise in a recording without birds, from its species column, its name and its source.
 
-The first kind that fits is taken, in the order of KINDS; ESC-50 category names are among the words. "quiet"
-is all that is left: rooms, nights, and whatever its name does not tell.
+The first kind that matches counts, in the order of KINDS. The patterns include the category names of ESC-50. OTHER is
+the rest: rooms, nights, and recordings with names that say nothing.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ KINDS = {
     "water": r"water|sea\b|wave|ocean|beach|stream|river|brook|geyser|spring|pool|vent\b|fumarole|paint pot|dragon",
 }
 OTHER = "quiet or other"
-SPLIT_FOLDERS = re.compile(r"\b(train|valid|validation|test)/")  # not the railway
+SPLIT_FOLDERS = re.compile(r"\b(train|valid|validation|test)/")  # a folder train/ is no railway
 
 
 def noise_kind(recording: Recording) -> str:
-    """One of KINDS, or "quiet or other"."""
+    """Return the kind of noise: one of KINDS, or OTHER."""
     name = SPLIT_FOLDERS.sub("", recording.original)
     for text in (recording.species, name, recording.source):
         words = re.sub(r"[^a-z0-9]+", " ", text.lower())

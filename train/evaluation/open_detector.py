@@ -1,4 +1,4 @@
-"""From a name on the command line to what is scored."""
+"""From a name on the command line to a detector."""
 
 from __future__ import annotations
 
@@ -9,27 +9,34 @@ from pathlib import Path
 from birdedge.edge.models.model import Model
 from birdedge.train.evaluation.baselines import BASELINES, tuned_baseline
 from birdedge.train.evaluation.datasets import validation_mixes
-from birdedge.train.evaluation.detectors import Detector, checkpoint_masker, model_masker
-from birdedge.train.evaluation.labelled import MaskedClip
+from birdedge.train.evaluation.detectors import Detector, checkpoint_detector, model_detector
+from birdedge.train.evaluation.labelled_audio import MaskedClip
 
 TUNING_MIXES = 40
 
 
-def open_maskers(names: Iterable[str], tune: Path) -> list[Detector]:
-    """Each once: a baseline, tuned on the validation mixes of the folder `tune`, a checkpoint or a model.
+def open_detectors(names: Iterable[str], tuning_data: Path) -> list[Detector]:
+    """Return the detector of each name once: a baseline, a checkpoint or a model.
 
-    Raises: ModelError, DataError where `tune` has no index, ExtraMissingError.
+    Args:
+        names: A baseline of BASELINES, the path of a .safetensors file, or the path or name of a model.
+        tuning_data: Folder with an index.tsv. Baselines are tuned on its validation mixes.
+
+    Raises:
+        ModelError: A model or checkpoint cannot be read.
+        DataError: A baseline is named and `tuning_data` has no index.
+        ExtraMissingError: The package of a baseline is not installed.
     """
 
     @cache
     def mixes() -> list[MaskedClip]:
-        return validation_mixes(tune, TUNING_MIXES)
+        return validation_mixes(tuning_data, TUNING_MIXES)
 
-    return [
-        tuned_baseline(name, mixes())
-        if name in BASELINES
-        else checkpoint_masker(Path(name))
-        if name.endswith(".safetensors")
-        else model_masker(Model(name), name)
-        for name in dict.fromkeys(names)
-    ]
+    def open_one(name: str) -> Detector:
+        if name in BASELINES:
+            return tuned_baseline(name, mixes())
+        if name.endswith(".safetensors"):
+            return checkpoint_detector(Path(name))
+        return model_detector(Model(name), name)
+
+    return [open_one(name) for name in dict.fromkeys(names)]

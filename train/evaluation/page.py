@@ -1,16 +1,16 @@
-"""The figures as one HTML page that needs nothing beside it: table, reliability, best, median and worst clips."""
+"""The figures as one self-contained HTML page: table, reliability, best, median and worst clips."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
 
 from birdedge.edge.system.atomic_file import replacing
 from birdedge.train.evaluation.calibration import reliability
 from birdedge.train.evaluation.detectors import Detector
+from birdedge.train.evaluation.figures import EvaluationFigures
 from birdedge.train.evaluation.plots import draw_clip, draw_reliability
 from birdedge.train.evaluation.scoring import ClipScore, pooled
 from birdedge.train.evaluation.table import table_rows
@@ -22,22 +22,23 @@ table { border-collapse: collapse } td, th { padding: .15rem .8rem .15rem 0; tex
 tr:nth-child(even) { background: #f4f4f4 } img { max-width: 100%; display: block; margin: .5rem 0 }
 """
 LEGEND = (
-    "Green: the true mask. Blue: the mask that was found, at its threshold. White: events. Darkened: not told, "
-    "left out of the figures. At most the first 15 s of a clip are shown."
+    "Green: the true mask. Blue: the detected mask, at the threshold. White: events. Darkened: unlabelled, left out of "
+    "the figures. At most the first 15 s of a clip are shown."
 )
 
 
 def evaluation_page(
     path: Path,
-    figures: Sequence[dict[str, Any]],
-    maskers: Sequence[Detector],
-    scored: Sequence[dict[str, list[ClipScore]]],
+    figures: Sequence[EvaluationFigures],
+    detectors: Sequence[Detector],
+    scored: Sequence[Mapping[str, Sequence[ClipScore]]],
 ) -> None:
-    """Writes the page; figures, maskers and their scored sets in the same order.
+    """Write the page; figures, detectors and their scored sets are in the same order.
 
-    Raises: OutputError.
+    Raises:
+        OutputError: The file cannot be written.
     """
-    head = "".join(f"<th>{escape(f['name'])}</th>" for f in figures)
+    head = "".join(f"<th>{escape(f.name)}</th>" for f in figures)
     rows = "".join(
         "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>\n"
         for row in table_rows(figures)
@@ -45,17 +46,17 @@ def evaluation_page(
     parts = [
         "<!doctype html><html lang=en><meta charset=utf-8><title>birdedge evaluate</title>",
         f"<style>{STYLE}</style><h1>birdedge evaluate</h1>",
-        f"<p>Split: {escape(figures[0]['split'])}. In brackets: 95 % bootstrap intervals over recordings.</p>",
+        f"<p>Split: {escape(figures[0].split)}. In brackets: 95 % bootstrap intervals over recordings.</p>",
         f"<table><tr><th></th>{head}</tr>\n{rows}</table>",
     ]
-    for masker, sets in zip(maskers, scored, strict=True):
-        parts += _section(masker, sets)
+    for detector, sets in zip(detectors, scored, strict=True):
+        parts += _section(detector, sets)
     with replacing(path) as file:
         file.write("\n".join(parts).encode())
 
 
 def best_median_worst(clips: Sequence[ClipScore], threshold: float) -> dict[str, ClipScore]:
-    """Three clips by IoU at the threshold, of those that hold birds; fewer where they are the same clip."""
+    """Return the best, median and worst clip by IoU among those with birds; each clip once."""
     ranked = sorted(
         (c for c in clips if c.scores.bird.any()), key=lambda c: c.scores.iou(threshold), reverse=True
     )
@@ -67,24 +68,24 @@ def best_median_worst(clips: Sequence[ClipScore], threshold: float) -> dict[str,
     return chosen
 
 
-def _section(masker: Detector, sets: dict[str, list[ClipScore]]) -> Iterator[str]:
-    yield f"<h2>{escape(masker.name)}</h2>"
+def _section(detector: Detector, sets: Mapping[str, Sequence[ClipScore]]) -> Iterator[str]:
+    yield f"<h2>{escape(detector.name)}</h2>"
     if not sets:
         return
-    yield "<h3>Is a probability what it says?</h3>"
+    yield "<h3>Reliability</h3>"
     tables = {name: reliability(pooled(clips)) for name, clips in sets.items()}
-    yield _image(draw_reliability(tables, masker.name), "reliability diagram")
+    yield _image(draw_reliability(tables, detector.name), "reliability diagram")
     for name in PICTURED_SETS:
-        chosen = best_median_worst(sets.get(name, ()), masker.threshold)
+        chosen = best_median_worst(sets.get(name, ()), detector.threshold)
         if chosen:
             yield f"<h3>{name}</h3><p>{LEGEND}</p>"
         for rank, scored in chosen.items():
             clip = scored.clip
-            mask, events = masker.run(clip.samples, clip.sample_rate_hz)
-            title = f"{rank}: {clip.name}, IoU {scored.scores.iou(masker.threshold):.2f}"
+            mask, events = detector.run(clip.samples, clip.sample_rate_hz)
+            title = f"{rank}: {clip.name}, IoU {scored.scores.iou(detector.threshold):.2f}"
             if name == "mixes":
                 title += f", {clip.snr_db:.0f} dB"
-            yield _image(draw_clip(clip, mask, events, masker.threshold, title), title)
+            yield _image(draw_clip(clip, mask, events, detector.threshold, title), title)
 
 
 def _image(png: bytes, alternative: str) -> str:

@@ -1,4 +1,4 @@
-"""Pictures for the evaluation page: a clip with its true mask and the one that was found, and reliability."""
+"""Plots for the evaluation page: a clip with its true and its detected mask, and a reliability diagram."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from birdedge.edge.pipeline.event_tracker import NEPER_DB
 from birdedge.edge.plots.contrast import contrast_db
 from birdedge.edge.plots.figure import EVENT_COLOUR, MASK_COLOUR
 from birdedge.train.data.labels import Float32
-from birdedge.train.data.sound_bank import GRID
+from birdedge.train.data.stft import GRID
 from birdedge.train.evaluation.calibration import ReliabilityRow
 from birdedge.train.evaluation.detectors import log_spectrogram
-from birdedge.train.evaluation.labelled import MaskedClip, centres
+from birdedge.train.evaluation.labelled_audio import MaskedClip, centres
 
 TRUTH_COLOUR = "#7CFC00"
 SHOWN_S = 15.0
 
 
 def draw_clip(clip: MaskedClip, mask: Float32, events: list[Event], threshold: float, title: str) -> bytes:
-    """PNG of the first 15 s: spectrogram, truth and mask outlined, events boxed; what is not told is darkened."""
+    """Return a PNG of the first 15 s: spectrogram, both masks outlined, events boxed, unlabelled bins darkened."""
     level_db = log_spectrogram(clip.samples, clip.sample_rate_hz) * NEPER_DB
     figure = Figure(figsize=(11, 3.4), layout="constrained")
     FigureCanvasAgg(figure)
@@ -65,14 +65,16 @@ def draw_clip(clip: MaskedClip, mask: Float32, events: list[Event], threshold: f
 
 
 def draw_reliability(tables: dict[str, list[ReliabilityRow]], title: str) -> bytes:
-    """PNG of the share of bird bins over the mean probability; on the diagonal a probability means what it says."""
+    """Return a PNG of the share of bird bins over the mean probability; the diagonal is perfect calibration."""
     figure = Figure(figsize=(5, 4), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.plot((0, 1), (0, 1), color="#999999", linewidth=0.8)
     for name, rows in tables.items():
-        held = [row for row in rows if row.count]
-        axes.plot([r.mean_probability for r in held], [r.bird_share for r in held], marker="o", label=name)
+        filled = [row for row in rows if row.count]
+        axes.plot(
+            [r.mean_probability for r in filled], [r.bird_share for r in filled], marker="o", label=name
+        )
     axes.set(xlabel="mean probability", ylabel="share of bird bins", xlim=(0, 1), ylim=(0, 1))
     axes.set_title(title, loc="left", fontsize=10, parse_math=False)
     axes.legend()

@@ -1,1 +1,1 @@
-"""The compact U-Net and the networks it is compared with."""
+"""The compact U-Net and the networks that it is compared with."""

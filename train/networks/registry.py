@@ -1,4 +1,4 @@
-"""The networks a recipe can ask for, by the name that stands under `system`."""
+"""The networks of recipes, by the name in the key `system`."""
 
 from __future__ import annotations
 
@@ -36,9 +36,10 @@ SYSTEMS: dict[str, type[NetworkConfig]] = {
 
 
 def config_from_table(table: dict[str, Any], where: str) -> NetworkConfig:
-    """Sizes of the network that `table["system"]` names, the compact one where it names none.
+    """Return the sizes of the network `table["system"]`, by default the compact one.
 
-    Raises: SettingsError for an unknown system or key.
+    Raises:
+        SettingsError: The system or a key is unknown.
     """
     if not isinstance(table, dict):
         raise SettingsError(f"{where} must be a table, not {table!r}")
@@ -50,11 +51,15 @@ def config_from_table(table: dict[str, Any], where: str) -> NetworkConfig:
 
 
 def config_as_table(config: NetworkConfig) -> dict[str, Any]:
-    """What `config_from_table` reads."""
+    """Return the table that `config_from_table` reads."""
     system = next(name for name, kind in SYSTEMS.items() if kind is type(config))
     return {"system": system, **dataclasses.asdict(config)}
 
 
 def build_network(config: NetworkConfig) -> Network:
-    """Fresh weights. Raises: ExtraMissingError where the network's package is not installed."""
+    """Return a network with random weights.
+
+    Raises:
+        ExtraMissingError: The package of the network is not installed.
+    """
     return UNet(config) if isinstance(config, UNetConfig) else OfflineNetwork(config)

@@ -1,8 +1,8 @@
-"""The network: a compact U-Net, causal in time, that keeps its past in explicit states.
+"""The network: a compact U-Net, causal in time, with explicit states.
 
-Each convolution sees the frames it needs from the past through a state tensor that goes in and comes out;
-there is no padding in time. A whole sequence and a stream of chunks are therefore the same computation, cut
-differently. Frequency is padded with zeros. Shapes are `[batch, channels, frames, bins]` throughout.
+Each convolution gets its past frames from a state tensor, which is passed in and out; time is not padded. A whole
+sequence and a stream of chunks are the same computation, divided differently. Frequency is padded with zeros. Shapes
+are `[batch, channels, frames, bins]` throughout.
 
     input   2 x T   x 256
     stem   16 x T/2 x 128 ------------ delay ------------- + dec1 - head: 4 x T/2 x 128 = T x 256
@@ -10,8 +10,8 @@ differently. Frequency is padded with zeros. Shapes are `[batch, channels, frame
     down2  48 x T/4 x  32 ------------------ + dec3
     down3  64 x T/4 x  16 - dilated blocks -
 
-The mask of frame t is given out at frame t + lookahead: the fine skip waits until the deep, later branch has
-caught up (branch alignment as in Caillon & Esling 2022, arXiv 2204.07064).
+The mask of frame t is the output at frame t + lookahead: the fine skip is delayed to match the deep branch (branch
+alignment as in Caillon & Esling 2022, arXiv 2204.07064).
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from typing import cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
-TIME_STRIDE = 4  # frames that the deepest level moves in one step
+TIME_STRIDE = 4  # frames per step of the deepest level
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ class UNetConfig:
 
 
 class CausalConv(nn.Module):
-    """Convolution, batch norm, ReLU; not padded in time, zero-padded in frequency.
+    """Convolution, batch norm and ReLU; not padded in time, zero-padded in frequency.
 
-    `past` is the shape `(channels, frames, bins)` of the input it must be given again before the next chunk.
+    `past` is the shape `(channels, frames, bins)` of the input that must precede the next chunk.
     """
 
     def __init__(
@@ -61,11 +61,12 @@ class CausalConv(nn.Module):
         self.norm = nn.BatchNorm2d(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.norm(self.conv(x)))
+        """Return the output for x, which starts with its past."""
+        return functional.relu(self.norm(self.conv(x)))
 
 
 class DilatedBlock(nn.Module):
-    """Looks back over `2 * dilation` steps and adds what it saw."""
+    """A residual block that looks back over `2 * dilation` steps."""
 
     def __init__(self, channels: int, squeezed: int, bins: int, dilation: int, dropout: float) -> None:
         super().__init__()
@@ -74,12 +75,13 @@ class DilatedBlock(nn.Module):
         self.norm = nn.BatchNorm2d(channels)
         self.dropout = nn.Dropout2d(dropout)
 
-    def forward(self, x: Tensor, seen: Tensor) -> Tensor:
-        return F.relu(x + self.dropout(self.norm(self.widen(self.look(seen)))))
+    def forward(self, x: Tensor, with_past: Tensor) -> Tensor:
+        """Return x plus what the convolution finds in x with its past."""
+        return functional.relu(x + self.dropout(self.norm(self.widen(self.look(with_past)))))
 
 
 class Up(nn.Module):
-    """Takes a deep map to its skip's channels and grid, and adds the skip."""
+    """Upsampling of a deep map to the channels and grid of a skip, plus the skip."""
 
     def __init__(self, inputs: int, outputs: int, factor: tuple[int, int]) -> None:
         super().__init__()
@@ -88,15 +90,13 @@ class Up(nn.Module):
         self.factor = factor
 
     def forward(self, deep: Tensor, skip: Tensor) -> Tensor:
-        return F.interpolate(self.norm(self.match(deep)), scale_factor=self.factor, mode="nearest") + skip
+        """Return the sum at the size of the skip."""
+        matched = self.norm(self.match(deep))
+        return functional.interpolate(matched, scale_factor=self.factor, mode="nearest") + skip
 
 
 class UNet(nn.Module):
-    """`forward(x, states) -> (logits, states)`.
-
-    Shape: x `[batch, 2, frames, bins]` with frames a multiple of 4; logits `[batch, frames, bins]`, where row
-    t is the mask of frame t - lookahead. States start as zeros (`initial_states`).
-    """
+    """The compact network, `forward(x, states) -> (logits, states)`."""
 
     def __init__(self, config: UNetConfig | None = None) -> None:
         super().__init__()
@@ -104,7 +104,7 @@ class UNet(nn.Module):
         c1, c2, c3, c4 = config.channels
         b1, b2, b3, b4 = (config.bins // n for n in (2, 4, 8, 16))
         self.stem = CausalConv(config.input_channels, c1, config.bins, (4, 4), (2, 2))
-        # Where in the spectrum a sound lies tells wind from song; a convolution alone cannot know it.
+        # The position in the spectrum separates wind from song; a convolution alone cannot see it.
         self.place = nn.Parameter(torch.zeros(1, c1, 1, b1))
         self.enc1 = CausalConv(c1, c1, b1)
         self.down1 = CausalConv(c1, c2, b1, (3, 4), (2, 2))
@@ -120,11 +120,11 @@ class UNet(nn.Module):
         self.up2, self.dec2 = Up(c3, c2, (1, 2)), CausalConv(c2, c2, b2)
         self.up1, self.dec1 = Up(c2, c1, (2, 2)), CausalConv(c1, c1, b1)
         self.head = nn.Conv2d(c1, 4, 1)
-        # The fine branch looks around a centre 4 frames back by itself; the rest of the lookahead it waits.
+        # The fine branch is centred 4 frames back by itself; a delay adds the rest of the lookahead.
         self.delay = (c1, max(0, config.lookahead_frames - 4) // 2, b1)
 
     def state_shapes(self) -> list[tuple[int, int, int]]:
-        """`(channels, frames, bins)` of each state, in the order `forward` takes them."""
+        """Return `(channels, frames, bins)` of each state, in the order of `forward`."""
         looks = [cast(DilatedBlock, block).look for block in self.blocks]
         encoder = [self.stem, self.enc1, self.down1, self.enc2, self.enc3, *looks]
         decoder = [self.dec3, self.dec2, self.dec1]
@@ -132,15 +132,21 @@ class UNet(nn.Module):
         return [*(m.past for m in encoder), *(m.past for m in decoder[:2]), *delay, decoder[2].past]
 
     def initial_states(self, batch: int = 1) -> list[Tensor]:
-        """Zeros: a stream begins in silence."""
+        """Return zeros: a stream starts in silence."""
         place = self.place
         return [torch.zeros(batch, *s, dtype=place.dtype, device=place.device) for s in self.state_shapes()]
 
     def forward(self, x: Tensor, states: Sequence[Tensor] | None = None) -> tuple[Tensor, list[Tensor]]:
+        """Return logits and the states for the next chunk; without states, x starts in silence.
+
+        Row t of the logits is the mask of frame t - lookahead.
+
+        Shape: x `[batch, 2, frames, bins]`, frames a multiple of 4; logits `[batch, frames, bins]`.
+        """
         past, kept = iter(self.initial_states(len(x)) if states is None else states), list[Tensor]()
 
         def recall(new: Tensor) -> Tensor:
-            """Put the past before `new`, and keep the end of both for the next chunk."""
+            """Return `new` after its past, and keep the end of both for the next chunk."""
             old = next(past)
             both = torch.cat([old, new], dim=2)
             kept.append(both[:, :, both.shape[2] - old.shape[2] :])
@@ -157,11 +163,11 @@ class UNet(nn.Module):
         middle = self.dec2(recall(self.up2(coarse, middle)))
         late = recall(fine)[:, :, : fine.shape[2]] if self.delay[1] else fine
         fine = self.dec1(recall(self.up1(middle, late)))
-        return F.pixel_shuffle(self.head(fine), 2).squeeze(1), kept
+        return functional.pixel_shuffle(self.head(fine), 2).squeeze(1), kept
 
 
 def past_frames(network: UNet) -> int:
-    """How many frames before the newest one a mask can depend on: the receptive field of the layers."""
+    """Return how many frames before the newest one a mask depends on: the receptive field of the layers."""
     looks = [cast(DilatedBlock, block).look for block in network.blocks]
     fine = [network.enc1, network.down1, network.dec1]
     coarse = [network.enc2, network.enc3, *looks, network.dec3, network.dec2]

@@ -1,4 +1,4 @@
-"""Checkpoints: the weights as safetensors, with all that is needed to build the network again beside them."""
+"""Checkpoints: weights as safetensors, with the recipe that rebuilds the network in the metadata."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from birdedge.train.training.recipe import Recipe, recipe_from_table
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A network ready to run, its recipe, and what its training says of it."""
+    """A network ready to run, its recipe, and the results of its training."""
 
     network: Network
     recipe: Recipe
@@ -28,9 +28,10 @@ class Checkpoint:
 def save_checkpoint(
     path: Path, weights: dict[str, torch.Tensor], recipe: Recipe, facts: dict[str, Any]
 ) -> None:
-    """Writes whole or not at all.
+    """Write a checkpoint, completely or not at all.
 
-    Raises: OutputError.
+    Raises:
+        OutputError: The file cannot be written.
     """
     tables = {"recipe": json.dumps(recipe.as_table()), "facts": json.dumps(facts)}
     temporary = path.with_name(path.name + ".part")
@@ -46,9 +47,12 @@ def save_checkpoint(
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """The network in evaluation mode.
+    """Return a checkpoint with its network in evaluation mode.
 
-    Raises: ModelMissingError, ModelFileError, ExtraMissingError.
+    Raises:
+        ModelMissingError: There is no such file.
+        ModelFileError: The file is not a checkpoint, or is damaged.
+        ExtraMissingError: The package of the network is not installed.
     """
     if not path.is_file():
         raise ModelMissingError(

@@ -1,4 +1,4 @@
-"""Teachers: trained networks whose probabilities another learns, beside the labels."""
+"""Teachers: trained networks with probabilities that another network learns, in addition to the labels."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from birdedge.train.training.recipe import Recipe
 
 
 def load_teachers(paths: Sequence[Path], recipe: Recipe) -> list[Checkpoint]:
-    """The checkpoints that `recipe` is to learn from: none where its `teacher_share` is 0.
+    """Return the teachers of a recipe: none if its `teacher_share` is 0.
 
-    Raises: SettingsError where the recipe wants teachers and none is given, or the reverse; DataError for a teacher
-    of another input; what `load_checkpoint` raises.
+    Raises:
+        SettingsError: The recipe needs teachers and none is given, or the reverse.
+        DataError: A teacher takes another input.
+        ModelError: A checkpoint cannot be read.
     """
-    share, given = recipe.training.teacher_share, recipe.training.input
+    share, own_input = recipe.training.teacher_share, recipe.training.input
     if share and not paths:
         raise SettingsError(
             f"recipe {recipe.name} learns from teachers (teacher_share {share}); give a checkpoint with --teacher"
@@ -32,24 +34,25 @@ def load_teachers(paths: Sequence[Path], recipe: Recipe) -> list[Checkpoint]:
         )
     teachers = [load_checkpoint(path) for path in paths]
     for path, teacher in zip(paths, teachers, strict=True):
-        if teacher.recipe.training.input != given:
+        if teacher.recipe.training.input != own_input:
             raise DataError(
-                f"the teacher {path} takes input {teacher.recipe.training.input!r} and recipe {recipe.name} gives "
-                f"{given!r}; give a teacher trained on {given!r}"
+                f"the teacher {path} takes input {teacher.recipe.training.input!r} and recipe {recipe.name} has "
+                f"{own_input!r}; give a teacher trained on {own_input!r}"
             )
     return teachers
 
 
 @torch.no_grad()
 def mean_probability(networks: Sequence[Any], x: Tensor) -> Tensor:
-    """What the teachers hold each bin for, from the first frame on, as far as the one that looks ahead farthest.
+    """Return the mean probability of the teachers, from the first frame up to the last that all of them see.
 
-    Row t of an output is the mask of frame t - lookahead. Shape: `[batch, channels, frames, bins] ->
-    [batch, frames - longest lookahead, bins]`.
+    Row t of a network's output is the mask of frame t - lookahead.
+
+    Shape: `[batch, channels, frames, bins] -> [batch, frames - longest lookahead, bins]`.
     """
-    told = []
+    probabilities = []
     for network in networks:
         logits, _ = network(x.to(memory_format=torch.channels_last))
-        told.append(torch.sigmoid(logits[:, network.config.lookahead_frames :].float()))
-    kept = min(probability.shape[1] for probability in told)
-    return torch.stack([probability[:, :kept] for probability in told]).mean(dim=0)
+        probabilities.append(torch.sigmoid(logits[:, network.config.lookahead_frames :].float()))
+    frames = min(probability.shape[1] for probability in probabilities)
+    return torch.stack([probability[:, :frames] for probability in probabilities]).mean(dim=0)

@@ -1,4 +1,4 @@
-"""What this machine computes fastest: the precision of the numbers, and compiled steps."""
+"""Settings for the speed of this machine: numeric precision and compiled steps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from birdedge.train.data.examples import Batch
 
 
 def fastest_precision() -> str:
-    """bf16 where the hardware computes it; a processor that only emulates it takes ten times as long as in fp32."""
+    """Return bf16 if the hardware computes it, else fp32: emulated bf16 takes ten times as long."""
     if torch.cuda.is_available():
         native = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
@@ -20,18 +20,18 @@ def fastest_precision() -> str:
     return "bf16-mixed" if native else "32-true"
 
 
-def compiled(fabric: Fabric, model: Any, batch: Batch, say: Callable[[str], None]) -> Any:
-    """`model` compiled for steps on such batches, or as it is where that fails; its weights stay as they are."""
+def compile_model(fabric: Fabric, model: Any, batch: Batch, say: Callable[[str], None]) -> Any:
+    """Return `model` compiled for training steps, or unchanged if that fails; its weights do not change."""
     before = {name: value.clone() for name, value in model.state_dict().items()}
     model.train()
-    faster: Any = torch.compile(model)
+    compiled: Any = torch.compile(model)
     try:
-        logits, _ = faster(batch[0].to(memory_format=torch.channels_last))
+        logits, _ = compiled(batch[0].to(memory_format=torch.channels_last))
         fabric.backward(logits.float().mean())
-    except Exception as error:  # each stage of the compiler has its own
+    except Exception as error:  # each stage of the compiler has its own class
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        say(f"torch.compile failed ({reason}); going on without it, at the plain speed")
-        faster = model
+        say(f"torch.compile failed ({reason}); continuing without it at normal speed")
+        compiled = model
     model.zero_grad(set_to_none=True)
     model.load_state_dict(before)
-    return faster
+    return compiled

@@ -1,19 +1,24 @@
-"""Losses over bins; `weight` 0 leaves a bin out."""
+"""Losses over bins; a bin of weight 0 is ignored."""
 
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 
 def mask_loss(name: str, logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Shape: three `[batch, frames, bins]` -> scalar. Names as in `recipe.LOSSES`."""
+    """Return the loss of a name in `recipe.LOSSES`.
+
+    Shape: three `[batch, frames, bins]` -> scalar.
+    """
     total = torch.zeros((), device=logits.device)
     if "cross-entropy" in name:
-        total = total + _mean(F.binary_cross_entropy_with_logits(logits, target, reduction="none"), weight)
+        total = total + _mean(
+            functional.binary_cross_entropy_with_logits(logits, target, reduction="none"), weight
+        )
     if name == "focal":  # Lin et al. 2017, arXiv 1708.02002, gamma 2
-        entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+        entropy = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
         total = total + _mean((1 - torch.exp(-entropy)) ** 2 * entropy, weight)
     if "dice" in name:  # Milletari et al. 2016, arXiv 1606.04797, over the whole batch
         probability = torch.sigmoid(logits) * weight
@@ -23,14 +28,15 @@ def mask_loss(name: str, logits: Tensor, target: Tensor, weight: Tensor) -> Tens
 
 
 def teacher_loss(logits: Tensor, taught: Tensor, weight: Tensor) -> Tensor:
-    """Cross-entropy against teachers' probabilities; a bin of weight 0, which the labels leave out, counts half.
+    """Return the cross-entropy against the probabilities of teachers; a bin without a label (weight 0) counts half.
 
-    Hinton et al. 2015, arXiv 1503.02531. Shape: three `[batch, frames, bins]` from one first frame on, cut to the
-    shortest -> scalar.
+    Hinton et al. 2015, arXiv 1503.02531.
+
+    Shape: three `[batch, frames, bins]` with a common first frame, cut to the shortest -> scalar.
     """
     kept = min(a.shape[1] for a in (logits, taught, weight))
     logits, taught, weight = (a[:, :kept] for a in (logits, taught, weight))
-    entropy = F.binary_cross_entropy_with_logits(logits, taught, reduction="none")
+    entropy = functional.binary_cross_entropy_with_logits(logits, taught, reduction="none")
     return (entropy * (0.5 + 0.5 * weight)).mean()
 
 

@@ -1,4 +1,4 @@
-"""How the weights move: the optimizer, its learning rate over the run, and the average of the weights."""
+"""The optimizer, its learning rate over a run, and the average of the weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from birdedge.train.training.recipe import Training
 
 
 def make_optimizer(settings: Training, network: nn.Module) -> torch.optim.Optimizer:
-    """The recipe's optimizer over all weights."""
+    """Return the recipe's optimizer over all weights of a network."""
     rate, decay = settings.learning_rate, settings.weight_decay
     if settings.optimizer == "sgd":
         return torch.optim.SGD(network.parameters(), rate, momentum=0.9, weight_decay=decay)
@@ -23,7 +23,7 @@ def make_optimizer(settings: Training, network: nn.Module) -> torch.optim.Optimi
 
 
 def learning_rate(settings: Training, epoch: float) -> float:
-    """Linear warm-up, then half a cosine down to nothing; `epoch` counts from 0, with fractions."""
+    """Return the learning rate: linear warm-up, then half a cosine down to 0; `epoch` counts from 0, with fractions."""
     if epoch < settings.warmup_epochs:
         return settings.learning_rate * (epoch + 0.01) / settings.warmup_epochs
     share = (epoch - settings.warmup_epochs) / max(settings.epochs - settings.warmup_epochs, 1e-9)
@@ -31,7 +31,7 @@ def learning_rate(settings: Training, epoch: float) -> float:
 
 
 def averaging(decay: float) -> Callable[..., None]:
-    """Exponential moving average that forgets faster while young, so that the first weights do not linger."""
+    """Return an exponential moving average with a shorter memory at the start, which drops the first weights soon."""
 
     def update(averages: list[Tensor], values: list[Tensor], updates: Tensor | int) -> None:
         seen = float(updates)

@@ -1,4 +1,4 @@
-"""A training run's settings: one TOML file, four tables, no unknown keys."""
+"""The recipe of a training run: one TOML file with four tables and no unknown keys."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from birdedge.train.networks.registry import NetworkConfig, config_as_table, con
 from birdedge.train.networks.unet import UNetConfig
 
 Float32 = NDArray[np.float32]
-INPUTS = {"floor": 2, "unit": 1, "picture": 1}  # what a network is given: its channels
+INPUTS = {"floor": 2, "unit": 1, "picture": 1}  # channels by the kind of network input
 LOSSES = ("cross-entropy", "dice", "cross-entropy+dice", "focal")
 OPTIMIZERS = ("adam", "adamw", "sgd")
 
 
 @dataclass(frozen=True)
 class Training:
-    """How long, how fast, towards what."""
+    """Schedule, optimizer, loss and input of a run."""
 
     seed: int = 20
     epochs: int = 20
@@ -41,16 +41,16 @@ class Training:
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
     warmup_epochs: float = 0.5
-    teacher_share: float = 0.0  # of the loss, against teachers' probabilities; the rest is against the labels
-    average_decay: float = 0.998  # exponential moving average of the weights; 0 is none
-    patience: int = 10  # epochs without a better validation IoU
-    workers: int = 2
-    precision: str = "auto"  # bf16-mixed where the hardware computes it, or Fabric's name of another
-    input: str = "floor"  # see `Recipe.network_input`
-    compile: bool = False  # by torch.compile: faster steps where there is a C++ compiler
-    cached_examples: int = (
-        0  # mixed once, and an epoch is all of them; 0 mixes examples_per_epoch anew each time
+    teacher_share: float = (
+        0.0  # share of the loss against the probabilities of teachers; the rest is against labels
     )
+    average_decay: float = 0.998  # exponential moving average of the weights; 0 is off
+    patience: int = 10  # epochs without a better validation IoU before the run stops
+    workers: int = 2
+    precision: str = "auto"  # bf16-mixed if the hardware computes it, or a precision of Lightning Fabric
+    input: str = "floor"  # see `Recipe.network_input`
+    compile: bool = False  # torch.compile: faster steps, needs a C++ compiler
+    cached_examples: int = 0  # examples mixed once, all in each epoch; 0 mixes examples_per_epoch new ones
 
     def __post_init__(self) -> None:
         for name, allowed in (("loss", LOSSES), ("optimizer", OPTIMIZERS), ("input", tuple(INPUTS))):
@@ -68,7 +68,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything a run depends on but the data."""
+    """All settings of a run except the data."""
 
     name: str = "compact"
     network: NetworkConfig = field(default_factory=UNetConfig)
@@ -79,15 +79,15 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.mixing.unlabelled and not self.training.teacher_share:
             raise SettingsError(
-                f"recipe {self.name} asks for unlabelled crops, of which teachers alone tell, and has teacher_share 0; "
-                "set teacher_share in [training], or unlabelled = 0 in [mixing]"
+                f"recipe {self.name} uses unlabelled recordings, which need teachers, and has teacher_share 0; set "
+                "teacher_share in [training], or unlabelled = 0 in [mixing]"
             )
 
     def network_input(self, log_spectrogram: Float32) -> Float32:
-        """What the network is given of a log-magnitude spectrogram from its first frame on.
+        """Return the network input of a log-magnitude spectrogram that starts a recording.
 
-        `floor`: as the recorder computes it. `unit`: the level scaled to 0..1, from the spectrogram's own floor to a
-        full-scale tone. `picture`: the magnitude clipped to 0..1, as BirdSoundsDenoising draws it.
+        `floor`: as the recorder computes it. `unit`: the level scaled to 0..1, from the floor of the spectrogram to a
+        full-scale tone. `picture`: the magnitude clipped to 0..1, as in the pictures of BirdSoundsDenoising.
 
         Shape: `[frames, bins] -> [channels, frames, bins]`.
         """
@@ -101,39 +101,47 @@ class Recipe:
             return np.clip(np.exp(log_spectrogram), 0, 1)[np.newaxis]
         floor = NetworkInput()
         missing = -len(log_spectrogram) % floor.scaling.group_frames
-        whole = np.pad(log_spectrogram, ((0, missing), (0, 0)), constant_values=min_np)
-        return floor.push(whole)[0][:, : len(log_spectrogram)]
+        padded = np.pad(log_spectrogram, ((0, missing), (0, 0)), constant_values=min_np)
+        return floor.push(padded)[0][:, : len(log_spectrogram)]
 
     def as_table(self) -> dict[str, Any]:
-        """Plain values, as they stand in TOML."""
+        """Return the recipe as plain values, as in TOML."""
         return {**dataclasses.asdict(self), "network": config_as_table(self.network)}
 
 
 def recipe_from_table(table: dict[str, Any], where: str) -> Recipe:
-    """Raises: SettingsError naming the nearest valid key."""
+    """Return the recipe of a table; `where` starts each error message.
+
+    Raises:
+        SettingsError: A key is unknown (names the nearest one), or a value is not allowed.
+    """
     parts: dict[str, type[Any]] = {"mixing": Mixing, "augmentation": Augmentation, "training": Training}
     filled = {key: from_table(cls, table.get(key, {}), f"{where}, [{key}]") for key, cls in parts.items()}
     network = config_from_table(table.get("network", {}), f"{where}, [network]")
-    given = INPUTS[filled["training"].input]
-    if network.input_channels != given:
+    channels = INPUTS[filled["training"].input]
+    if network.input_channels != channels:
         raise SettingsError(
             f"{where}: the network takes {network.input_channels} channels and input {filled['training'].input!r} "
-            f"has {given}; set input_channels = {given} in [network], or another input in [training]"
+            f"has {channels}; set input_channels = {channels} in [network], or another input in [training]"
         )
     rest = {key: value for key, value in table.items() if key != "network"}
     return dataclasses.replace(from_table(Recipe, {**rest, **filled}, where), network=network)
 
 
 def read_recipe(name_or_path: str) -> Recipe:
-    """A recipe file, or one of birdedge's own by name (`compact`)."""
+    """Return the recipe of a TOML file, or a bundled recipe by its name, such as `compact`.
+
+    Raises:
+        SettingsError: There is no such recipe, or it is not valid.
+    """
     path = Path(name_or_path)
-    own = resources.files("birdedge.train") / "recipes"
+    bundled = resources.files("birdedge.train") / "recipes"
     if path.is_file():
         text = path.read_text(encoding="utf-8")
-    elif (own / f"{name_or_path}.toml").is_file():
-        text = (own / f"{name_or_path}.toml").read_text(encoding="utf-8")
+    elif (bundled / f"{name_or_path}.toml").is_file():
+        text = (bundled / f"{name_or_path}.toml").read_text(encoding="utf-8")
     else:
-        names = sorted(p.name.removesuffix(".toml") for p in own.iterdir() if p.name.endswith(".toml"))
+        names = sorted(p.name.removesuffix(".toml") for p in bundled.iterdir() if p.name.endswith(".toml"))
         raise SettingsError(
             f"there is no recipe {name_or_path!r}; give a .toml file or one of {', '.join(names)}"
         )

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from birdedge.edge.formats.columns import EVENT_COLUMNS
 from birdedge.edge.formats.mask_npz import read_mask_file
 from birdedge.edge.formats.tables import FORMATS
 from birdedge.edge.models.names import bundled_models
-from birdedge.edge.formats.columns import EVENT_COLUMNS
 from tests.support.commands import birdedge, events, running, without_file
 
 

@@ -1,9 +1,12 @@
-"""Examples mixed anew, or mixed once, kept in a file and shared by runs."""
+"""Examples are mixed for each epoch, or once and shared between runs."""
 
 from __future__ import annotations
 
 import dataclasses
+import shutil
+from collections.abc import Sized
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import torch
@@ -11,8 +14,10 @@ import torch
 from birdedge.edge.errors import DataError, OutputError, SettingsError
 from birdedge.train.data.examples import mixed_examples
 from birdedge.train.data.mixing import Mixing
+from birdedge.train.data.recordings import read_index
 from birdedge.train.training.recipe import Recipe, Training, read_recipe
 from tests.support.generated import write_recordings
+from tests.support.training import with_training
 
 SMALL = Recipe(
     name="small",
@@ -21,13 +26,8 @@ SMALL = Recipe(
 )
 
 
-def changed(recipe: Recipe = SMALL, **training: object) -> Recipe:
-    return dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, **training))
-
-
-@pytest.fixture(scope="module")
-def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_recordings(tmp_path_factory.mktemp("recordings"))
+def changed(**training: Any) -> Recipe:
+    return with_training(SMALL, **training)
 
 
 @pytest.fixture(scope="module")
@@ -37,20 +37,20 @@ def cache(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_cached_examples_are_those_of_the_first_epoch_mixed_anew(recordings: Path) -> None:
-    anew = mixed_examples(changed(cached_examples=0), recordings, None, None, lambda _: None).of_epoch(1)
+def test_cached_examples_are_those_of_the_first_epoch_of_a_run_without_cache(recordings: Path) -> None:
+    new = mixed_examples(changed(cached_examples=0), recordings, None, None, lambda _: None).of_epoch(1)
     once = mixed_examples(SMALL, recordings, None, None, lambda _: None).of_epoch(1)
-    assert len(once) == len(anew) == 6
+    assert len(cast(Sized, once)) == len(cast(Sized, new)) == 6
     targets = [once[i][1] for i in range(6)]
     for i in range(6):
-        x, target, weight = anew[i]
+        x, target, weight = new[i]
         (j,) = (j for j, other in enumerate(targets) if torch.equal(other, target))
         assert torch.equal(once[j][2], weight)
-        # Half precision of the level: 0.004 Np, 0.03 dB, of which the input is a half.
+        # The level has half precision: 0.004 Np, 0.03 dB; the input is half of it.
         assert (once[j][0] - x).abs().max() < 0.01
 
 
-def test_each_epoch_has_all_of_them_in_its_own_order(recordings: Path, cache: Path) -> None:
+def test_each_epoch_has_all_cached_examples_in_its_own_order(recordings: Path, cache: Path) -> None:
     examples = mixed_examples(SMALL, recordings, None, cache, lambda _: None)
     sums = [[float(examples.of_epoch(epoch)[i][0].sum()) for i in range(6)] for epoch in (1, 2, 1)]
     assert sums[0] != sums[1]
@@ -59,17 +59,21 @@ def test_each_epoch_has_all_of_them_in_its_own_order(recordings: Path, cache: Pa
     assert len(set(sums[0])) == 6
 
 
-def test_runs_with_other_networks_and_inputs_share_a_cache_and_mix_nothing(
-    recordings: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+def test_runs_with_other_networks_and_inputs_share_a_cache_without_training_recordings(
+    recordings: Path, cache: Path, tmp_path: Path
 ) -> None:
     paper = read_recipe("paper")
     other = dataclasses.replace(
         paper, mixing=SMALL.mixing, training=dataclasses.replace(SMALL.training, input="unit")
     )
-    monkeypatch.setattr("birdedge.train.data.examples._mix_once", None)
+    emptied = tmp_path / "recordings"
+    shutil.copytree(recordings, emptied)
+    for recording in read_index(emptied):
+        if recording.split == "train":
+            recording.path.unlink()
     said: list[str] = []
-    shared = mixed_examples(other, recordings, None, cache, said.append).of_epoch(1)
-    own = mixed_examples(SMALL, recordings, None, cache, said.append).of_epoch(1)
+    shared = mixed_examples(other, emptied, None, cache, said.append).of_epoch(1)
+    own = mixed_examples(SMALL, emptied, None, cache, said.append).of_epoch(1)
     assert not [line for line in said if "mixing" in line]
     assert (shared[0][0].shape, own[0][0].shape) == ((1, 64, 256), (2, 64, 256))
     assert torch.equal(shared[0][1], own[0][1])
@@ -97,7 +101,7 @@ def test_a_damaged_cache_is_refused(recordings: Path, cache: Path, tmp_path: Pat
     broken = tmp_path / "broken.safetensors"
     broken.write_bytes(cache.read_bytes()[:1000])
     with pytest.raises(
-        DataError, match=r"broken.safetensors cannot be read as a cache of examples: .*take it away"
+        DataError, match=r"broken.safetensors cannot be read as a cache of examples \(.*\); delete it"
     ):
         mixed_examples(SMALL, recordings, None, broken, lambda _: None)
 
@@ -108,6 +112,8 @@ def test_a_cache_that_cannot_be_written_is_refused(recordings: Path, tmp_path: P
         mixed_examples(SMALL, recordings, None, tmp_path / "file" / "examples.safetensors", lambda _: None)
 
 
-def test_a_recipe_that_mixes_anew_has_no_use_for_a_cache(recordings: Path, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="recipe small mixes anew for every epoch; leave out --cache"):
+def test_a_recipe_that_mixes_for_every_epoch_refuses_a_cache(recordings: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        SettingsError, match="recipe small mixes new examples for each epoch; leave out --cache"
+    ):
         mixed_examples(changed(cached_examples=0), recordings, None, tmp_path / "c", lambda _: None)

@@ -1,4 +1,6 @@
-"""Examples are drawn from a seed, and their targets say what is in them."""
+"""Examples depend on the seed alone, and their targets mark the birds in them."""
+
+from __future__ import annotations
 
 from dataclasses import replace
 
@@ -7,44 +9,56 @@ import pytest
 
 from birdedge.edge.synthesis.soundscape import soundscape
 from birdedge.train.data.labels import PEAK_RANGE_DB, focal_mask, smooth_power
-from birdedge.train.data.mixing import SPOT, Mixing, _draw_bird, _draw_noise, _draw_wall, _mix, make_example
-from birdedge.train.data.sound_bank import GRID, Bank, Focal, IsolatedBird, magnitude, to_int16
+from birdedge.train.data.mixing import (
+    SPOT,
+    Example,
+    Mixing,
+    draw_bird,
+    draw_cutoff_hz,
+    draw_noise,
+    make_example,
+    mix_birds,
+)
+from birdedge.train.data.sound_bank import FocalRecording, IsolatedBird, SoundBank, to_int16
+from birdedge.train.data.stft import GRID, magnitude
 
 MIXING = Mixing(frames=256)
 MIXED = replace(MIXING, as_recorded=0.0, empty=0.0)
 
 
 @pytest.fixture(scope="module")
-def bank():
-    """Calls alone, calls as recorded, and noises, all made."""
-    bank = Bank()
+def sound_bank() -> SoundBank:
+    """Isolated calls, calls as recorded, and noises, all synthetic."""
+    bank = SoundBank()
     for seed in range(4):
         scene = soundscape(4.0, seed, 15, (28.0, 32.0), wind_db=None, insects_db=None)
         (truth,) = scene.truths
         phrase = int(truth.onset_s * 32_000), int(truth.offset_s * 32_000)
-        bank.songs.append(IsolatedBird(to_int16(scene.calls_alone), [phrase]))
-        bank.focals.append(Focal(to_int16(scene.samples), *focal_mask(magnitude(scene.samples))))
+        bank.isolated_birds.append(IsolatedBird(to_int16(scene.calls_alone), [phrase]))
+        bank.focal_recordings.append(
+            FocalRecording(to_int16(scene.samples), *focal_mask(magnitude(scene.samples)))
+        )
         bank.noises.append(to_int16(soundscape(4.0, seed + 10, 0).noise_alone))
     return bank
 
 
-def example(bank, mixing, seed):
+def example(bank: SoundBank, mixing: Mixing, seed: int) -> Example:
     return make_example(bank, mixing, np.random.default_rng(seed))
 
 
-def test_the_same_seed_gives_the_same_example_and_another_seed_another(bank):
+def test_the_same_seed_gives_the_same_example_and_another_seed_another(sound_bank: SoundBank) -> None:
     for seed in range(6):
-        a, b = example(bank, MIXING, seed), example(bank, MIXING, seed)
+        a, b = example(sound_bank, MIXING, seed), example(sound_bank, MIXING, seed)
         np.testing.assert_array_equal(a.samples, b.samples)
         np.testing.assert_array_equal(a.target, b.target)
         np.testing.assert_array_equal(a.weight, b.weight)
-        assert not np.array_equal(a.samples, example(bank, MIXING, seed + 100).samples)
+        assert not np.array_equal(a.samples, example(sound_bank, MIXING, seed + 100).samples)
 
 
 @pytest.mark.parametrize("frames", [64, 256])
-def test_samples_target_weight_and_input_lie_on_one_grid(bank, frames):
+def test_samples_target_weight_and_input_lie_on_one_grid(sound_bank: SoundBank, frames: int) -> None:
     for seed in range(8):
-        made = example(bank, replace(MIXING, frames=frames), seed)
+        made = example(sound_bank, replace(MIXING, frames=frames), seed)
         assert made.samples.shape == ((frames - 1) * 256 + 512,)
         assert made.samples.dtype == np.float32
         assert np.abs(made.samples).max() <= 1.0
@@ -54,77 +68,80 @@ def test_samples_target_weight_and_input_lie_on_one_grid(bank, frames):
         assert np.isfinite(made.network_input()).all()
 
 
-def test_every_bird_bin_counts_in_the_loss(bank):
+def test_every_bird_bin_counts_in_the_loss(sound_bank: SoundBank) -> None:
     for seed in range(12):
-        made = example(bank, MIXING, seed)
+        made = example(sound_bank, MIXING, seed)
         assert made.weight[made.target].all()
 
 
 @pytest.mark.parametrize("snr_db", [-5.0, 0.0, 15.0])
-def test_the_bird_has_the_stated_power_over_the_noise_inside_its_own_mask(bank, snr_db):
+def test_the_bird_has_the_stated_power_over_the_noise_inside_its_own_mask(
+    sound_bank: SoundBank, snr_db: float
+) -> None:
     mixing = replace(MIXED, snr_low_db=snr_db, snr_high_db=snr_db, reverb=0.0)
     for seed in range(6):
         rng = np.random.default_rng(seed)
-        noise, bird = _draw_noise(bank, mixing, rng), _draw_bird(bank, mixing, rng)
-        total, _, _, stated_db = _mix(noise, [bird], mixing, rng)
+        noise, bird = draw_noise(sound_bank, mixing, rng), draw_bird(sound_bank, mixing, rng)
+        total, _, _, stated_db = mix_birds(noise, [bird], mixing, rng)
         assert stated_db == snr_db
         power = smooth_power(magnitude(total - noise), *SPOT)
         core = power > power.max() * 10 ** (-PEAK_RANGE_DB / 10)
-        # Smoothed over 50 ms, as an ear would take the noise.
-        beside = smooth_power(magnitude(noise), 4.0, 3.0)
-        assert 10 * np.log10(power[core].mean() / beside[core].mean()) == pytest.approx(snr_db, abs=0.1)
+        # The noise is smoothed over 50 ms.
+        background = smooth_power(magnitude(noise), 4.0, 3.0)
+        assert 10 * np.log10(power[core].mean() / background[core].mean()) == pytest.approx(snr_db, abs=0.1)
 
 
-def test_the_louder_the_bird_the_more_of_it_is_told(bank):
-    def share(snr_db):
+def test_the_louder_the_bird_the_larger_its_target(sound_bank: SoundBank) -> None:
+    def share(snr_db: float) -> float:
         mixing = replace(MIXED, snr_low_db=snr_db, snr_high_db=snr_db)
-        return np.mean([example(bank, mixing, seed).target.mean() for seed in range(8)])
+        return float(np.mean([example(sound_bank, mixing, seed).target.mean() for seed in range(8)]))
 
     assert share(20.0) > 1.3 * share(-5.0) > 0
 
 
-def test_the_mix_has_the_drawn_level(bank):
+def test_the_mix_has_the_drawn_level(sound_bank: SoundBank) -> None:
     mixing = replace(MIXED, level_low_db=-40.0, level_high_db=-40.0)
     for seed in range(6):
-        rms = np.sqrt(np.mean(example(bank, mixing, seed).samples ** 2))
+        rms = np.sqrt(np.mean(example(sound_bank, mixing, seed).samples ** 2))
         assert 20 * np.log10(rms) == pytest.approx(-40.0, abs=0.1)
 
 
-def test_without_birds_nothing_is_target_and_every_bin_counts(bank):
+def test_without_birds_nothing_is_target_and_every_bin_counts(sound_bank: SoundBank) -> None:
     for seed in range(8):
-        made = example(bank, replace(MIXING, as_recorded=0.0, empty=1.0), seed)
+        made = example(sound_bank, replace(MIXING, as_recorded=0.0, empty=1.0), seed)
         assert not made.target.any()
         assert made.weight.all()
         assert made.snr_db == -np.inf
 
 
-def test_as_recorded_the_doubtful_bins_are_left_out(bank):
+def test_as_recorded_the_doubtful_bins_are_left_out(sound_bank: SoundBank) -> None:
     mixing = replace(MIXING, as_recorded=1.0, band_limit=0.0)
-    made = [example(bank, mixing, seed) for seed in range(8)]
+    made = [example(sound_bank, mixing, seed) for seed in range(8)]
     assert all(m.snr_db == np.inf for m in made)
     assert any(m.target.any() for m in made)
     assert any(not m.weight.all() for m in made)
 
 
-def test_a_band_limit_leaves_nothing_above_the_wall(bank):
+def test_a_band_limit_leaves_nothing_above_the_cutoff(sound_bank: SoundBank) -> None:
     mixing = replace(MIXED, band_limit=1.0, level_low_db=-30.0, level_high_db=-30.0)
     for seed in range(8):
-        wall_hz = _draw_wall(mixing, np.random.default_rng(seed))
-        made = example(bank, mixing, seed)
+        cutoff_hz = draw_cutoff_hz(mixing, np.random.default_rng(seed))
+        assert cutoff_hz is not None
+        made = example(sound_bank, mixing, seed)
         power = np.abs(np.fft.rfft(made.samples * np.hanning(len(made.samples)))) ** 2
-        above = np.fft.rfftfreq(len(made.samples), 1 / 32_000) > 1.05 * wall_hz
-        # What is left is the rounding to 16 bits, 71 dB under the mix.
+        above = np.fft.rfftfreq(len(made.samples), 1 / 32_000) > 1.05 * cutoff_hz
+        # The rest is the rounding to 16 bits, 71 dB under the mix.
         assert power[above].sum() < 10**-7.1 * power.sum()
-        wall_bin = int(wall_hz / GRID.bin_hz)
-        assert not made.target[:, wall_bin:].any()
-        assert made.weight[:, wall_bin:].all()
+        cutoff_bin = int(cutoff_hz / GRID.bin_hz)
+        assert not made.target[:, cutoff_bin:].any()
+        assert made.weight[:, cutoff_bin:].all()
 
 
-def test_what_nobody_labelled_is_a_crop_of_its_recording_of_which_no_bin_counts(bank):
+def test_an_unlabelled_example_is_a_crop_in_which_no_bin_counts(sound_bank: SoundBank) -> None:
     tone = to_int16(np.sin(2 * np.pi * 3000 / 32_000 * np.arange(96_000)).astype(np.float32))
-    heard = replace(bank, unlabelled=[tone])
+    extended = replace(sound_bank, unlabelled=[tone])
     for seed in range(6):
-        made = example(heard, replace(MIXING, unlabelled=1.0, band_limit=1.0), seed)
+        made = example(extended, replace(MIXING, unlabelled=1.0, band_limit=1.0), seed)
         assert np.isnan(made.snr_db)
         assert not made.target.any()
         assert not made.weight.any()
@@ -132,17 +149,20 @@ def test_what_nobody_labelled_is_a_crop_of_its_recording_of_which_no_bin_counts(
         assert level.argmax() == round(3000 / GRID.bin_hz) - 1
 
 
-def test_the_mixes_of_a_seed_are_the_same_with_and_without_recordings_that_nobody_labelled(bank):
-    heard = replace(bank, unlabelled=bank.noises)
+def test_the_mixes_of_a_seed_do_not_depend_on_unlabelled_recordings(sound_bank: SoundBank) -> None:
+    extended = replace(sound_bank, unlabelled=sound_bank.noises)
     for seed in range(12):
-        made = [example(heard, MIXING, seed), example(bank, MIXING, seed)]
-        made.append(example(bank, replace(MIXING, unlabelled=0.5), seed))  # nothing to draw it from
+        made = [example(extended, MIXING, seed), example(sound_bank, MIXING, seed)]
+        made.append(example(sound_bank, replace(MIXING, unlabelled=0.5), seed))  # there are none
         for other in made[1:]:
             for name in ("samples", "target", "weight"):
                 np.testing.assert_array_equal(getattr(other, name), getattr(made[0], name))
 
 
-def test_as_many_are_unlabelled_as_the_recipe_says(bank):
-    heard, mixing = replace(bank, unlabelled=bank.noises), replace(MIXING, frames=16, unlabelled=0.25)
-    share = np.mean([np.isnan(example(heard, mixing, seed).snr_db) for seed in range(200)])
+def test_the_recipe_sets_the_share_of_unlabelled_examples(sound_bank: SoundBank) -> None:
+    extended, mixing = (
+        replace(sound_bank, unlabelled=sound_bank.noises),
+        replace(MIXING, frames=16, unlabelled=0.25),
+    )
+    share = np.mean([np.isnan(example(extended, mixing, seed).snr_db) for seed in range(200)])
     assert share == pytest.approx(0.25, abs=0.08)

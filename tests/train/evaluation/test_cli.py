@@ -1,23 +1,28 @@
-"""The command as a person runs it: several maskers side by side, as a table, as JSON, as a page."""
+"""`birdedge evaluate`: several detectors side by side, as a table, as JSON, as a page."""
+
+from __future__ import annotations
 
 import base64
 import json
 import re
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from birdedge.edge.errors import DataError, ModelMissingError
+from birdedge.edge.errors import DataError, ModelMissingError, SettingsError
 from birdedge.train.evaluation.cli import evaluate
 
 
-def run(*arguments):
+def run(*arguments: str | int | Path) -> str:
     done = CliRunner(catch_exceptions=False).invoke(evaluate, [str(a) for a in arguments])
     assert done.exit_code == 0, done.output
     return done.stdout
 
 
-def test_a_model_and_a_baseline_stand_side_by_side_in_json_and_on_a_page(recordings, tmp_path):
+def test_a_model_and_a_baseline_stand_side_by_side_in_json_and_on_a_page(
+    recordings: Path, tmp_path: Path
+) -> None:
     page = tmp_path / "pages" / "evaluation.html"
     output = run(
         "birdedge-int8", "median-threshold", "--data", recordings, "--mixes", 4, "--json", "--page", page
@@ -26,22 +31,22 @@ def test_a_model_and_a_baseline_stand_side_by_side_in_json_and_on_a_page(recordi
     assert [f["name"] for f in figures] == ["birdedge-int8", "median-threshold"]
     assert all(0 <= f["mixes"]["iou"] <= 1 and f["mixes"]["recordings"] == 4 for f in figures)
     text = page.read_text(encoding="utf-8")
-    assert re.findall(r"(?:src|href)=\"(?!data:)", text) == []  # nothing beside it is needed
+    assert re.findall(r"(?:src|href)=\"(?!data:)", text) == []  # the page is self-contained
     assert f"{figures[1]['mixes']['iou']:.3f}" in text
     pictures = [base64.b64decode(p) for p in re.findall(r"base64,([^\"]+)", text)]
-    # For each: reliability, one painted clip, and the best, median and worst mix.
+    # Per detector: reliability, one painted clip, and the best, median and worst mix.
     assert len(pictures) == 2 * 5
     assert all(p.startswith(b"\x89PNG") for p in pictures)
 
 
-def test_without_a_name_the_bundled_model_is_scored_as_a_table(recordings):
+def test_without_a_name_the_bundled_model_is_scored_as_a_table(recordings: Path) -> None:
     lines = run("--data", recordings / "painted").splitlines()
     assert lines[0].split() == ["birdedge-int8"]
     assert any(line.startswith("painted iou ") for line in lines)
     assert not any(line.startswith("noise") for line in lines)
 
 
-def test_a_folder_by_itself_is_scored_with_baselines_tuned_elsewhere(recordings):
+def test_a_folder_without_index_is_scored_with_baselines_tuned_elsewhere(recordings: Path) -> None:
     output = run("median-threshold", "--data", recordings / "noise", "--tune", recordings, "--json")
     (figures,) = json.loads(output)
     assert figures["noise"]["recordings"] == 24
@@ -49,8 +54,22 @@ def test_a_folder_by_itself_is_scored_with_baselines_tuned_elsewhere(recordings)
         run("median-threshold", "--data", recordings / "noise")
 
 
-def test_what_is_not_there_is_refused_by_its_kind(recordings):
+def test_a_missing_model_or_checkpoint_is_named(recordings: Path) -> None:
     with pytest.raises(ModelMissingError, match="there is no model 'no-such'"):
         run("no-such", "--data", recordings)
     with pytest.raises(ModelMissingError, match=r"there is no checkpoint none\.safetensors"):
         run("none.safetensors", "--data", recordings)
+
+
+def test_bird_sounds_denoising_is_scored_in_four_ways_and_has_no_page(picture_set: Path) -> None:
+    (figures,) = json.loads(run("--data", picture_set, "--json"))
+    assert figures["set"] == "BirdSoundsDenoising"
+    assert figures["pictures"] == 4
+    assert 0.0 <= figures["iou_pooled"] <= 1.0
+    with pytest.raises(SettingsError, match="which has no page; leave out --page"):
+        run("--data", picture_set, "--page", "x.html")
+
+
+def test_images_of_a_folder_of_recordings_are_refused(recordings: Path) -> None:
+    with pytest.raises(SettingsError, match="has no pictures; leave out --images"):
+        run("--data", recordings, "--images")

@@ -1,4 +1,6 @@
-"""A model file and the checkpoint it was made of are the same masker."""
+"""A model file and the checkpoint that it was exported from are the same detector."""
+
+from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
@@ -9,8 +11,8 @@ import soxr
 import torch
 
 from birdedge.edge.models.model import Model
-from birdedge.edge.synthesis.soundscape import soundscape
-from birdedge.train.evaluation.detectors import checkpoint_masker, model_masker
+from birdedge.edge.synthesis.soundscape import Soundscape, soundscape
+from birdedge.train.evaluation.detectors import checkpoint_detector, model_detector
 from birdedge.train.networks.unet import UNet, UNetConfig
 from birdedge.train.training.checkpoint import save_checkpoint
 from birdedge.train.training.recipe import Recipe
@@ -19,12 +21,12 @@ WEIGHTS = Path(__file__).parents[3] / "train" / "weights" / "birdedge.safetensor
 
 
 @pytest.fixture(scope="module")
-def scene():
+def scene() -> Soundscape:
     return soundscape(6.0, seed=31, calls_per_minute=60, snr_db=(18.0, 25.0))
 
 
-def test_the_bundled_fp32_model_and_its_weights_give_the_same_masks(scene):
-    model, checkpoint = model_masker(Model("birdedge-fp32")), checkpoint_masker(WEIGHTS)
+def test_the_bundled_fp32_model_and_its_weights_give_the_same_masks(scene: Soundscape) -> None:
+    model, checkpoint = model_detector(Model("birdedge-fp32")), checkpoint_detector(WEIGHTS)
     assert checkpoint.threshold == pytest.approx(model.threshold)
     masks, events = zip(*(m.run(scene.samples, 32000) for m in (model, checkpoint)), strict=True)
     assert masks[0].shape == masks[1].shape == scene.mask.shape
@@ -36,20 +38,23 @@ def test_the_bundled_fp32_model_and_its_weights_give_the_same_masks(scene):
         assert (one.onset_s, one.low_hz) == pytest.approx((other.onset_s, other.low_hz), abs=0.02)
 
 
-def test_a_checkpoint_hears_another_sample_rate_on_the_same_grid(scene):
-    masker = checkpoint_masker(WEIGHTS)
-    whole, _ = masker.run(scene.samples, 32000)
-    up, _ = masker.run(soxr.resample(scene.samples, 32000, 48000), 48000)
+def test_a_checkpoint_puts_another_sample_rate_on_the_same_grid(scene: Soundscape) -> None:
+    detector = checkpoint_detector(WEIGHTS)
+    whole, _ = detector.run(scene.samples, 32000)
+    up, _ = detector.run(soxr.resample(scene.samples, 32000, 48000), 48000)
     assert up.shape == whole.shape
     assert np.abs(up - whole).mean() < 0.01
 
 
 @pytest.mark.parametrize("lookahead_frames", [0, 16])
 @pytest.mark.parametrize("samples", [1, 511, 512, 513, 5000])
-def test_a_checkpoint_gives_a_row_for_each_frame_whatever_the_lookahead(tmp_path, lookahead_frames, samples):
+def test_a_checkpoint_gives_a_row_per_frame_for_any_lookahead(
+    tmp_path: Path, lookahead_frames: int, samples: int
+) -> None:
     torch.manual_seed(1)
-    recipe = dataclasses.replace(Recipe(), network=UNetConfig(lookahead_frames=lookahead_frames))
+    config = UNetConfig(lookahead_frames=lookahead_frames)
+    recipe = dataclasses.replace(Recipe(), network=config)
     path = tmp_path / "c.safetensors"
-    save_checkpoint(path, UNet(recipe.network).state_dict(), recipe, {"threshold": 0.5})
-    mask, _ = checkpoint_masker(path).run(np.zeros(samples, np.float32), 32000)
+    save_checkpoint(path, UNet(config).state_dict(), recipe, {"threshold": 0.5})
+    mask, _ = checkpoint_detector(path).run(np.zeros(samples, np.float32), 32000)
     assert mask.shape == (1 + max(0, -(-(samples - 512) // 256)), 256)

@@ -1,55 +1,58 @@
 """Events are matched with labels one to one, by their boxes."""
 
+from __future__ import annotations
+
 import numpy as np
 import pytest
 
-from birdedge.train.evaluation.event_scores import Box, box_iou, boxes_of_mask, count_events, covered
+from birdedge.train.evaluation.event_scores import Box, box_iou, boxes_of_mask, count_covered, count_events
+from birdedge.train.evaluation.labelled_audio import centres
 
 
-def test_the_iou_of_boxes_is_that_of_their_areas():
+def test_the_iou_of_boxes_is_that_of_their_areas() -> None:
     one, other = Box(0.0, 2.0, 1000.0, 3000.0), Box(1.0, 3.0, 2000.0, 4000.0)
     # They share 1 s x 1 kHz of 4 + 4 - 1.
     assert box_iou([one], [other, one, Box(5.0, 6.0, 1000.0, 3000.0)])[0] == pytest.approx([1 / 7, 1.0, 0.0])
 
 
-def test_a_label_without_a_band_is_compared_in_time_alone():
+def test_a_label_without_a_band_is_compared_in_time_alone() -> None:
     found = Box(0.0, 2.0, 1000.0, 3000.0)
     assert box_iou([found], [Box(1.0, 3.0), Box(0.0, 2.0)])[0] == pytest.approx([1 / 3, 1.0])
 
 
-def test_one_event_over_two_notes_is_one_match_and_the_other_note_is_missed():
+def test_one_event_over_two_notes_is_one_match_and_the_other_note_is_missed() -> None:
     notes = [Box(0.0, 1.0), Box(1.0, 2.0)]
     counts = count_events([Box(0.0, 2.0, 1.0, 2.0)], notes)
     assert (counts.true, counts.found, counts.matched) == (2, 1, (1, 1))
 
 
-def test_as_many_pairs_are_made_as_can_be():
-    """The greedy choice (the first event takes the first label, its nearest) would leave one event alone."""
+def test_the_number_of_pairs_is_maximal() -> None:
+    """A greedy choice, in which the first event takes its nearest label, would leave one event unmatched."""
     labels = [Box(0.0, 10.0), Box(4.0, 14.0)]
     events = [Box(1.0, 11.0, 1.0, 2.0), Box(0.0, 7.0, 1.0, 2.0)]
     assert box_iou(events, labels)[0].argmax() == 0
     assert count_events(events, labels).matched == (2, 2)
 
 
-def test_a_higher_least_iou_matches_fewer():
+def test_a_higher_least_iou_matches_fewer() -> None:
     label, event = Box(0.0, 10.0, 0.0, 1000.0), Box(0.0, 4.0, 0.0, 1000.0)
     assert count_events([event], [label]).matched == (1, 0)
 
 
-def test_an_event_where_nothing_is_told_counts_only_if_it_matches():
+def test_an_event_in_unlabelled_bins_counts_only_if_it_matches() -> None:
     label, elsewhere = Box(0.0, 1.0, 0.0, 1000.0), Box(5.0, 6.0, 0.0, 1000.0)
     assert count_events([label, elsewhere], [label], [True, True]).found == 1
     assert count_events([label, elsewhere], [label], [False, False]).found == 2
 
 
 @pytest.mark.parametrize(("found", "true"), [([], []), ([], [Box(0, 1)]), ([Box(0, 1, 0, 1)], [])])
-def test_nothing_matches_nothing(found, true):
+def test_no_event_or_no_label_gives_no_match(found: list[Box], true: list[Box]) -> None:
     counts = count_events(found, true)
     assert (counts.true, counts.found, counts.matched) == (len(true), len(found), (0, 0))
 
 
-def test_the_boxes_of_a_mask_are_the_events_a_recorder_would_make_of_it():
-    times_s, frequencies_hz = 0.5 + 0.016 * np.arange(100), 31.25 * np.arange(256)
+def test_the_boxes_of_a_mask_are_the_events_a_recorder_would_make_of_it() -> None:
+    times_s, frequencies_hz = centres(0.5, 0.016, 100), centres(0.0, 31.25, 256)
     mask = np.zeros((100, 256), bool)
     mask[10:20, 40:60] = True
     mask[23:30, 40:60] = True  # 48 ms later: the same event
@@ -66,12 +69,12 @@ def test_the_boxes_of_a_mask_are_the_events_a_recorder_would_make_of_it():
     ]
 
 
-def test_a_label_is_covered_by_events_of_its_band_that_hold_half_its_time():
+def test_a_label_is_covered_by_events_of_its_band_with_half_its_time() -> None:
     label = Box(0.0, 1.0, 1000.0, 2000.0)
     halves = [Box(0.0, 0.3, 1500.0, 1600.0), Box(0.2, 0.5, 500.0, 1100.0)]
-    assert covered(halves, [label]) == 1
-    assert covered(halves[:1], [label]) == 0
-    assert covered([Box(0.0, 1.0, 3000.0, 4000.0)], [label]) == 0
-    assert covered([Box(0.0, 1.0, 3000.0, 4000.0)], [Box(0.0, 1.0)]) == 1
-    # The same half second twice is not a whole one.
-    assert covered([Box(0.0, 0.4, 1000.0, 2000.0)] * 2, [label]) == 0
+    assert count_covered(halves, [label]) == 1
+    assert count_covered(halves[:1], [label]) == 0
+    assert count_covered([Box(0.0, 1.0, 3000.0, 4000.0)], [label]) == 0
+    assert count_covered([Box(0.0, 1.0, 3000.0, 4000.0)], [Box(0.0, 1.0)]) == 1
+    # The same part twice counts once.
+    assert count_covered([Box(0.0, 0.4, 1000.0, 2000.0)] * 2, [label]) == 0

@@ -1,4 +1,6 @@
-"""The kind of noise is told from a recording's columns."""
+"""The kind of noise follows from the columns of a recording."""
+
+from __future__ import annotations
 
 import math
 from collections import Counter
@@ -26,16 +28,16 @@ from birdedge.train.evaluation.noise_kinds import KINDS, OTHER, noise_kind
         ("", "audio/5703-47212-0000.hq.ogg", "s", "speech"),
         ("", "Meerkat/test/VALP007_AL_6.wav", "s", "mammals"),
         ("", "noise/20240905_192122_01.WAV", "s", OTHER),
-        # What is said of the sound itself weighs more than where it was found.
+        # The species column comes before the name of the file.
         ("dog", "rain/1.wav", "s", "mammals"),
     ],
 )
-def test_a_recording_has_the_kind_that_its_names_tell(species, original, source, kind):
+def test_a_recording_has_the_kind_in_its_names(species: str, original: str, source: str, kind: str) -> None:
     recording = Recording(Path("a.wav"), "noise", "open", "", source, original, "", species, math.nan)
     assert noise_kind(recording) == kind
 
 
-def test_every_kind_is_among_the_shared_recordings(shared_data):
+def test_every_kind_is_among_the_shared_recordings(shared_data: Path) -> None:
     kinds = Counter(noise_kind(r) for r in read_index(shared_data) if r.kind == "noise")
     assert set(kinds) == {*KINDS, OTHER}
     assert kinds[OTHER] < 0.15 * kinds.total()

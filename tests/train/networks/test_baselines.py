@@ -1,4 +1,4 @@
-"""The systems to compare with: any length in, a mask of that length out, rebuilt from a checkpoint alone."""
+"""Offline networks take any length, return a mask of that length, and are rebuilt from a checkpoint alone."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
-import torch.nn.functional as F
+from torch.nn import functional
 
 from birdedge.edge.errors import ExtraMissingError, SettingsError
 from birdedge.train.networks.baselines.monai_networks import ViTConfig
+from birdedge.train.networks.baselines.offline import OfflineNetwork
+from birdedge.train.networks.baselines.segnet import SegNetConfig
 from birdedge.train.networks.registry import (
     SYSTEMS,
     Network,
@@ -39,7 +41,7 @@ def test_every_system_has_a_recipe() -> None:
 @torch.no_grad()
 @pytest.mark.parametrize("recipe", RECIPES)
 @pytest.mark.parametrize("frames", [1, 100, 257])
-def test_any_number_of_frames_gives_as_many(recipe: str, frames: int) -> None:
+def test_the_mask_has_as_many_frames_as_the_input(recipe: str, frames: int) -> None:
     network = seeded(recipe)
     logits, states = network(torch.randn(2, network.config.input_channels, frames, 256))
     assert logits.shape == (2, frames, 256)
@@ -49,18 +51,19 @@ def test_any_number_of_frames_gives_as_many(recipe: str, frames: int) -> None:
 
 @torch.no_grad()
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_silence_after_the_end_is_as_if_it_were_padded(recipe: str) -> None:
+def test_padding_with_silence_changes_no_mask(recipe: str) -> None:
     network = seeded(recipe)
     x = torch.randn(1, network.config.input_channels, 200, 256)
-    longer = F.pad(x, (0, 0, 0, -200 % network.config.multiple_frames))
+    assert isinstance(network, OfflineNetwork)
+    longer = functional.pad(x, (0, 0, 0, -200 % network.config.multiple_frames))
     assert longer.shape[2] > 200
     torch.testing.assert_close(network(x)[0], network(longer)[0][:, :200])
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_an_offline_system_looks_ahead_and_so_cannot_stream(recipe: str) -> None:
-    """Unlike the compact network, whose mask of a frame knows of no frame after its lookahead."""
+def test_an_offline_network_looks_ahead_and_cannot_stream(recipe: str) -> None:
+    """The mask of the compact network depends on no frame after its lookahead."""
     offline, compact = seeded(recipe), UNet().eval()
     ahead = {}
     for network in (offline, compact):
@@ -69,22 +72,22 @@ def test_an_offline_system_looks_ahead_and_so_cannot_stream(recipe: str) -> None
         changed[:, :, 128:] = 0
         difference = (network(x)[0] - network(changed)[0]).abs().amax(dim=2)[0]
         ahead[network] = 128 - int(torch.nonzero(difference)[0])
-    assert ahead[compact] == 0  # of the rows as they come, each `lookahead_frames` late
+    assert ahead[compact] == 0  # in rows of the output, each `lookahead_frames` late
     assert ahead[offline] >= 4
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_a_few_steps_bring_the_loss_down(recipe: str) -> None:
+def test_a_few_steps_reduce_the_loss(recipe: str) -> None:
     network = seeded(recipe).train()
     torch.manual_seed(2)
     x = torch.randn(2, network.config.input_channels, 64, 256)
-    target = (F.avg_pool2d(x[:, 0], 9, 1, 4) > 0.1).float()
+    target = (functional.avg_pool2d(x[:, 0], 9, 1, 4) > 0.1).float()
     optimizer = torch.optim.AdamW(network.parameters(), 3e-3)
     losses = []
     for _ in range(12):
-        loss = F.binary_cross_entropy_with_logits(network(x)[0], target)
+        loss = functional.binary_cross_entropy_with_logits(network(x)[0], target)
         optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.9 * losses[0]
@@ -92,7 +95,7 @@ def test_a_few_steps_bring_the_loss_down(recipe: str) -> None:
 
 @torch.no_grad()
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_a_checkpoint_alone_rebuilds_it(recipe: str, tmp_path: Path) -> None:
+def test_a_checkpoint_alone_rebuilds_the_network(recipe: str, tmp_path: Path) -> None:
     network, settings = seeded(recipe), read_recipe(recipe)
     save_checkpoint(tmp_path / "best.safetensors", network.state_dict(), settings, {"threshold": 0.5})
     loaded = load_checkpoint(tmp_path / "best.safetensors")
@@ -112,14 +115,15 @@ def test_the_vision_transformer_sees_windows_of_its_own_length() -> None:
 
 def test_a_fold_of_one_sees_every_bin_and_of_two_costs_a_quarter() -> None:
     config = read_recipe("segnet").network
-    weights = [
-        build_network(dataclasses.replace(config, fold=fold)).body.encoders[0][0][0].weight for fold in (1, 2)
-    ]
-    assert [w.shape[1] for w in weights] == [2, 8]
+    assert isinstance(config, SegNetConfig)
+    for fold, channels in ((1, 2), (2, 8)):
+        network = build_network(dataclasses.replace(config, fold=fold))
+        first = next(module for module in network.modules() if isinstance(module, torch.nn.Conv2d))
+        assert first.in_channels == channels
 
 
 def test_without_monai_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "monai.networks.nets", None)
+    monkeypatch.setitem(sys.modules, "monai.networks", None)
     with pytest.raises(
         ExtraMissingError, match=r"needs monai.*not installed: pip install 'birdedge\[systems\]'"
     ):
@@ -136,7 +140,7 @@ def test_without_monai_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> No
         (3, "must be a table, not 3"),
     ],
 )
-def test_a_network_that_cannot_be_is_refused(table: object, sentence: str) -> None:
+def test_an_invalid_network_is_refused(table: object, sentence: str) -> None:
     with pytest.raises(SettingsError) as refusal:
         config_from_table(table, "mine.toml, [network]")  # type: ignore[arg-type]
     assert sentence in str(refusal.value)

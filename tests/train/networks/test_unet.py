@@ -1,23 +1,28 @@
-"""The network steps as it trains, never looks past its lookahead, and stays compact."""
+"""The network streams as it trains, never looks past its lookahead, and stays compact."""
+
+from __future__ import annotations
 
 import dataclasses
 
 import pytest
 import torch
+from torch import Tensor
 
 from birdedge.train.networks.unet import TIME_STRIDE, UNet, UNetConfig, past_frames
 
 FRAMES = 192
 
 
-def a_network(lookahead_frames=8, seed=1):
-    """Random weights, and batch-norm statistics as training would leave them: far from 0 and 1."""
+def a_network(lookahead_frames: int = 8, seed: int = 1) -> UNet:
+    """A network with random weights and, as after training, batch-norm statistics far from 0 and 1."""
     torch.manual_seed(seed)
     network = UNet(UNetConfig(lookahead_frames=lookahead_frames)).eval()
     for module in network.modules():
         if isinstance(module, torch.nn.Conv2d):
             torch.nn.init.kaiming_normal_(module.weight)
         if isinstance(module, torch.nn.BatchNorm2d):
+            assert module.running_mean is not None
+            assert module.running_var is not None
             module.running_mean.normal_(0.0, 0.3)
             module.running_var.uniform_(0.3, 3.0)
             torch.nn.init.uniform_(module.weight, 0.5, 1.5)
@@ -27,19 +32,20 @@ def a_network(lookahead_frames=8, seed=1):
     return network
 
 
-def an_input(frames=FRAMES, batch=1, seed=2):
+def an_input(frames: int = FRAMES, batch: int = 1, seed: int = 2) -> Tensor:
     return torch.randn(batch, 2, frames, 256, generator=torch.Generator().manual_seed(seed))
 
 
 @torch.no_grad()
-def logits_of(network, x):
-    return network(x)[0]
+def logits_of(network: UNet, x: Tensor) -> Tensor:
+    logits: Tensor = network(x)[0]
+    return logits
 
 
 @pytest.mark.parametrize("lookahead_frames", [0, 8, 16])
 @pytest.mark.parametrize("chunk_frames", [4, 8, 16, 64])
 @torch.no_grad()
-def test_stepping_equals_the_whole_sequence(lookahead_frames, chunk_frames):
+def test_a_stream_of_chunks_equals_the_whole_sequence(lookahead_frames: int, chunk_frames: int) -> None:
     network, x = a_network(lookahead_frames), an_input()
     states, parts = network.initial_states(), []
     for i in range(0, FRAMES, chunk_frames):
@@ -51,7 +57,7 @@ def test_stepping_equals_the_whole_sequence(lookahead_frames, chunk_frames):
 
 
 @pytest.mark.parametrize("lookahead_frames", [0, 8, 16])
-def test_states_have_the_stated_shapes_in_order_before_and_after_a_step(lookahead_frames):
+def test_states_have_the_stated_shapes_in_order_before_and_after_a_step(lookahead_frames: int) -> None:
     network = a_network(lookahead_frames)
     before = network.initial_states(batch=3)
     _, after = network(an_input(8, batch=3), before)
@@ -61,7 +67,7 @@ def test_states_have_the_stated_shapes_in_order_before_and_after_a_step(lookahea
     assert all(not s.any() for s in before)
 
 
-def test_the_states_of_the_default_network_are_these():
+def test_the_states_of_the_default_network_are_these() -> None:
     assert UNet().state_shapes() == [
         (2, 2, 256),
         (16, 2, 128),
@@ -81,7 +87,9 @@ def test_the_states_of_the_default_network_are_these():
 
 @pytest.mark.parametrize("lookahead_frames", [0, 8, 16])
 @pytest.mark.parametrize("last_frame", [95, 96, 97, 98, 99])
-def test_what_comes_after_the_lookahead_and_the_stride_changes_no_mask(lookahead_frames, last_frame):
+def test_frames_after_the_lookahead_and_the_stride_change_no_mask(
+    lookahead_frames: int, last_frame: int
+) -> None:
     """Row r, the mask of frame r - lookahead, needs the input up to the end of its group of four."""
     network, x = a_network(lookahead_frames), an_input()
     changed = x.clone()
@@ -94,24 +102,25 @@ def test_what_comes_after_the_lookahead_and_the_stride_changes_no_mask(lookahead
 
 
 @pytest.mark.parametrize("lookahead_frames", [0, 8, 16])
-def test_the_receptive_field_is_as_long_as_its_kernels_make_it(lookahead_frames):
+def test_the_receptive_field_is_that_of_the_kernels(lookahead_frames: int) -> None:
     network = a_network(lookahead_frames)
     with torch.no_grad():
         for parameter in network.parameters():
-            parameter.abs_()  # nothing cancels, so that every frame that can be seen is
+            parameter.abs_()  # nothing cancels: every frame in reach has an effect
     x = an_input(320).abs().requires_grad_()
     row = 300  # first of its group of four
     network(x)[0][0, row : row + TIME_STRIDE].sum().backward()
+    assert x.grad is not None
     seen = torch.nonzero(x.grad.abs().sum(dim=(0, 1, 3))).flatten()
     assert past_frames(network) == 167  # 1.3 s
     assert seen.tolist() == list(range(row - 164, row + TIME_STRIDE))
 
 
-def test_it_has_fewer_than_250_thousand_parameters():
+def test_it_has_fewer_than_250_thousand_parameters() -> None:
     assert 100_000 < sum(p.numel() for p in UNet().parameters()) <= 250_000
 
 
-def test_a_batch_is_each_of_its_members():
+def test_the_members_of_a_batch_are_independent() -> None:
     network, x = a_network(), an_input(64, batch=3)
     together = logits_of(network, x)
     assert together.shape == (3, 64, 256)
@@ -119,14 +128,14 @@ def test_a_batch_is_each_of_its_members():
         torch.testing.assert_close(together[i : i + 1], logits_of(network, x[i : i + 1]), rtol=0, atol=1e-5)
 
 
-def test_dropout_acts_in_training_only():
+def test_dropout_acts_in_training_only() -> None:
     network, x = a_network(), an_input(64)
     assert torch.equal(logits_of(network, x), logits_of(network, x))
     network.blocks.train()
     assert not torch.equal(logits_of(network, x), logits_of(network, x))
 
 
-def test_every_weight_learns():
+def test_every_weight_learns() -> None:
     network = UNet(dataclasses.replace(UNetConfig(), dropout=0.0)).train()
     network(an_input(64, batch=2))[0].square().mean().backward()
     assert [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()] == []

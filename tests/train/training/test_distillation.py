@@ -1,12 +1,11 @@
-"""Teachers are asked for where a recipe wants them, set on one frame, and learned from."""
+"""Teachers are required by recipes that use them, aligned by frame, and learned from."""
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import json
-import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,15 +14,13 @@ from click.testing import CliRunner
 from birdedge.edge.errors import BirdedgeError, DataError, ModelMissingError, SettingsError
 from birdedge.train.cli import train as train_command
 from birdedge.train.data.mixing import Mixing
-from birdedge.train.data.recordings import read_index
-from birdedge.train.data.sound_bank import load_bank
 from birdedge.train.networks.baselines.segnet import SegNetConfig
-from birdedge.train.networks.registry import build_network
+from birdedge.train.networks.registry import NetworkConfig, build_network
 from birdedge.train.networks.unet import UNet, UNetConfig
 from birdedge.train.training.checkpoint import load_checkpoint, save_checkpoint
 from birdedge.train.training.distillation import load_teachers, mean_probability
-from birdedge.train.training.loop import train
 from birdedge.train.training.recipe import Recipe, Training, read_recipe
+from tests.support.training import train_quietly
 
 TINY = UNetConfig(channels=(4, 4, 8, 8), squeezed_channels=4, dilations=(1,), lookahead_frames=4)
 LABELS = Recipe(
@@ -42,51 +39,32 @@ TAUGHT = dataclasses.replace(
 )
 WIDE = dataclasses.replace(TINY, lookahead_frames=12)
 SEGNET = SegNetConfig(channels=(8, 8, 12, 16))
-FACTS = {"threshold": 0.5, "training_data": [{"kind": "birds", "source": "the teacher's own", "files": 3}]}
+TEACHERS: dict[str, NetworkConfig] = {"wide": WIDE, "segnet": SEGNET}
 
 
-def quiet(_: str) -> None:
-    pass
-
-
-@pytest.fixture(scope="module")
-def field(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The generated recordings, a copy of each noise as a soundscape that nobody labelled, and one noisy bird."""
-    folder = tmp_path_factory.mktemp("field") / "recordings"
-    shutil.copytree(recordings, folder)
-    index = folder / "index.tsv"
-    with index.open(encoding="utf-8", newline="") as lines:
-        rows = list(csv.DictReader(lines, delimiter="\t"))
-    more = [
-        {**row, "kind": "soundscapes", "original": f"field {i}", "species": f"field {i}"}
-        for i, row in enumerate(r for r in rows if r["kind"] == "noise")
-    ]
-    birds = [row for row in rows if row["kind"] == "birds"]
-    more += [{**row, "original": f"noisy {i}", "snr90_db": "5"} for i, row in enumerate(birds)]
-    with index.open("w", encoding="utf-8", newline="") as lines:
-        writer = csv.DictWriter(lines, list(rows[0]), delimiter="\t")
-        writer.writeheader()
-        writer.writerows([*rows, *more])
-    return folder
+def facts_of(name: str) -> dict[str, Any]:
+    return {"threshold": 0.5, "training_data": [{"kind": "birds", "source": f"data of {name}", "files": 3}]}
 
 
 @pytest.fixture(scope="module")
 def teachers(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """One that looks 12 frames ahead and takes nearly all for birds, and one that sees a sound whole."""
-    folder, paths = tmp_path_factory.mktemp("teachers"), []
-    for name, network in (("wide", WIDE), ("segnet", SEGNET)):
+    """A network with 12 frames of lookahead that takes nearly every bin for bird, and an offline network."""
+    folder = tmp_path_factory.mktemp("teachers")
+    paths: list[Path] = []
+    for name, network in TEACHERS.items():
         torch.manual_seed(len(paths))
         paths.append(folder / f"{name}.safetensors")
         recipe = dataclasses.replace(LABELS, name=name, network=network)
         built = build_network(network)
         if isinstance(built, UNet):
+            assert built.head.bias is not None
             torch.nn.init.constant_(built.head.bias, 2.0)
-        save_checkpoint(paths[-1], built.state_dict(), recipe, FACTS)
+        save_checkpoint(paths[-1], built.state_dict(), recipe, facts_of(name))
     return paths
 
 
 class Echo(torch.nn.Module):
-    """Says of frame t the logit that stands in its input, a lookahead late."""
+    """A network whose logit of a frame is the input of that frame, a lookahead late."""
 
     def __init__(self, lookahead_frames: int) -> None:
         super().__init__()
@@ -97,13 +75,13 @@ class Echo(torch.nn.Module):
         return torch.cat([torch.full_like(x[:, 0, :late], 99.0), x[:, 0]], dim=1)[:, : x.shape[2]], []
 
 
-def test_teachers_of_other_lookaheads_speak_of_the_same_frame() -> None:
+def test_teachers_with_different_lookaheads_are_aligned_by_frame() -> None:
     x = torch.randn(2, 2, 20, 256)
-    told = mean_probability([Echo(0), Echo(3), Echo(8)], x)
-    torch.testing.assert_close(told, torch.sigmoid(x[:, 0, :12]))
+    mean = mean_probability([Echo(0), Echo(3), Echo(8)], x)
+    torch.testing.assert_close(mean, torch.sigmoid(x[:, 0, :12]))
 
 
-def test_teachers_are_heard_alike(teachers: list[Path]) -> None:
+def test_teachers_have_equal_weight(teachers: list[Path]) -> None:
     networks = [t.network for t in load_teachers(teachers, TAUGHT)]
     x = torch.randn(2, 2, 64, 256)
     each = [mean_probability([n], x) for n in networks]
@@ -111,7 +89,7 @@ def test_teachers_are_heard_alike(teachers: list[Path]) -> None:
     torch.testing.assert_close(mean_probability(networks, x), (each[0] + each[1][:, :52]) / 2)
 
 
-def test_a_recipe_without_a_use_for_teachers_has_none_and_one_that_wants_them_says_so(
+def test_teachers_are_required_by_a_teacher_share_and_refused_without_it(
     teachers: list[Path],
 ) -> None:
     assert load_teachers([], LABELS) == []
@@ -125,51 +103,43 @@ def test_a_recipe_without_a_use_for_teachers_has_none_and_one_that_wants_them_sa
         load_teachers(teachers, LABELS)
 
 
-def test_a_teacher_that_cannot_be_is_refused_before_a_run_begins(tmp_path: Path, recordings: Path) -> None:
+def test_an_unusable_teacher_is_refused_before_the_run_starts(tmp_path: Path, recordings: Path) -> None:
     paper = read_recipe("paper")
     unit = dataclasses.replace(
         LABELS,
         network=dataclasses.replace(SEGNET, input_channels=1),
         training=dataclasses.replace(paper.training, input="unit"),
     )
-    save_checkpoint(tmp_path / "unit.safetensors", build_network(unit.network).state_dict(), unit, FACTS)
+    save_checkpoint(
+        tmp_path / "unit.safetensors", build_network(unit.network).state_dict(), unit, facts_of("unit")
+    )
     refusals: dict[str, tuple[type[BirdedgeError], str]] = {
-        "unit.safetensors": (DataError, r"takes input 'unit' and recipe taught gives 'floor'"),
+        "unit.safetensors": (DataError, r"takes input 'unit' and recipe taught has 'floor'"),
         "none.safetensors": (ModelMissingError, "there is no checkpoint"),
     }
     for name, (error, sentence) in refusals.items():
         with pytest.raises(error, match=sentence):
-            train(TAUGHT, recordings, tmp_path / "out", say=quiet, teachers=[tmp_path / name])
+            train_quietly(TAUGHT, recordings, tmp_path / "out", teachers=(tmp_path / name,))
     assert not (tmp_path / "out").exists()
 
 
-def test_what_nobody_labelled_is_read_only_where_it_is_asked_for(field: Path) -> None:
-    files = [r for r in read_index(field) if r.split == "train"]
-    counts = {kind: sum(r.kind == kind for r in files) for kind in ("soundscapes", "birds")}
-    noisy = sum(r.kind == "birds" and r.snr_db < 25 for r in files)
-    assert min(noisy, counts["soundscapes"]) > 0
-    plain, more = load_bank(files), load_bank(files, unlabelled=True)
-    assert plain.unlabelled == []
-    assert len(more.unlabelled) == counts["soundscapes"] + counts["birds"] - len(more.focals)
-    assert len(more.unlabelled) >= counts["soundscapes"] + noisy
-    assert (len(more.songs), len(more.noises)) == (len(plain.songs), len(plain.noises))
-
-
-def test_a_student_learns_from_two_teachers_and_names_the_data_of_all(
-    field: Path, teachers: list[Path], tmp_path: Path
+def test_a_student_learns_from_two_teachers_and_lists_the_data_of_all(
+    field_recordings: Path, teachers: list[Path], tmp_path: Path
 ) -> None:
     said: list[str] = []
-    best = train(TAUGHT, field, tmp_path / "taught", say=said.append, teachers=teachers)
-    assert any(line.endswith("recordings that nobody labelled, for the teachers to tell of") for line in said)
+    best = train_quietly(
+        TAUGHT, field_recordings, tmp_path / "taught", say=said.append, teachers=tuple(teachers)
+    )
+    assert any(line.endswith(" unlabelled recordings for the teachers") for line in said)
     student = load_checkpoint(best)
     assert student.recipe == TAUGHT
     data = student.facts["training_data"]
-    assert data[0] == FACTS["training_data"][0]
-    assert {d["kind"] for d in data[1:]} == {"birds", "noise", "soundscapes"}
+    assert data[:2] == [entry for name in TEACHERS for entry in facts_of(name)["training_data"]]
+    assert {d["kind"] for d in data[2:]} == {"birds", "noise", "soundscapes"}
     assert len({json.dumps(d) for d in data}) == len(data)
 
 
-def test_at_a_share_of_one_the_teacher_is_followed_and_the_labels_say_nothing(
+def test_at_a_share_of_one_only_the_teacher_counts(
     recordings: Path, teachers: list[Path], tmp_path: Path
 ) -> None:
     settings = dataclasses.replace(
@@ -178,24 +148,42 @@ def test_at_a_share_of_one_the_teacher_is_followed_and_the_labels_say_nothing(
     students = []
     for loss in ("cross-entropy", "dice"):
         recipe = dataclasses.replace(LABELS, training=dataclasses.replace(settings, loss=loss))
-        best = train(recipe, recordings, tmp_path / loss, say=quiet, teachers=teachers[:1])
+        best = train_quietly(recipe, recordings, tmp_path / loss, teachers=(teachers[0],))
         students.append(load_checkpoint(best).network)
     for (name, a), b in zip(students[0].state_dict().items(), students[1].state_dict().values(), strict=True):
         assert torch.equal(a, b), name
     torch.manual_seed(settings.seed)
     x = torch.randn(2, 2, 64, 256)
     before, after = (mean_probability([n], x).mean() for n in (build_network(TINY).eval(), students[0]))
-    assert after > before + 0.05  # the teacher takes nearly all for birds
+    assert after > before + 0.05  # the teacher takes nearly every bin for bird
 
 
-def test_the_command_takes_any_number_of_teachers(
-    field: Path, teachers: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_command_takes_several_teachers(
+    field_recordings: Path, teachers: list[Path], tmp_path: Path
 ) -> None:
-    asked: list[object] = []
-    monkeypatch.setattr(
-        "birdedge.train.training.loop.train", lambda *args: asked.append(args[-1]) or tmp_path
+    recipe = tmp_path / "taught.toml"
+    recipe.write_text(
+        "[network]\nchannels = [4, 4, 8, 8]\nsqueezed_channels = 4\ndilations = [1]\nlookahead_frames = 4\n"
+        "[mixing]\nframes = 64\n"
+        "[training]\nepochs = 1\nexamples_per_epoch = 4\nvalidation_examples = 2\nbatch = 4\nworkers = 0\n"
+        'precision = "32-true"\nteacher_share = 0.5\n'
     )
     options = [word for path in teachers for word in ("--teacher", str(path))]
-    result = CliRunner().invoke(train_command, ["distilled", *options, "--data", str(field)])
+    options += [
+        "--data",
+        str(field_recordings),
+        "--out",
+        str(tmp_path / "run"),
+        "--epochs",
+        "2",
+        "--seed",
+        "7",
+    ]
+    result = CliRunner(catch_exceptions=False).invoke(train_command, [str(recipe), *options])
     assert result.exit_code == 0, result.output
-    assert asked == [tuple(teachers)]
+    best = tmp_path / "run" / "best.safetensors"
+    assert f"best checkpoint: {best}; to score it, run `birdedge evaluate {best} --data" in result.output
+    student = load_checkpoint(best)
+    assert (student.recipe.training.epochs, student.recipe.training.seed) == (2, 7)
+    sources = [entry["source"] for entry in student.facts["training_data"]]
+    assert sources[:2] == [f"data of {name}" for name in TEACHERS]

@@ -1,9 +1,12 @@
-"""A run's settings are one TOML file with no unknown keys."""
+"""A recipe is one TOML file without unknown keys."""
+
+from __future__ import annotations
 
 import json
 import tomllib
 from dataclasses import replace
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,13 +17,13 @@ from birdedge.edge.pipeline.spectrogram import Spectrogram
 from birdedge.train.training.recipe import Recipe, read_recipe, recipe_from_table
 
 
-def written(folder, text):
+def written(folder: Path, text: str) -> str:
     path = folder / "mine.toml"
     path.write_text(text, encoding="utf-8")
     return str(path)
 
 
-def test_the_own_recipe_is_found_by_name_and_holds_what_its_file_says():
+def test_a_bundled_recipe_is_found_by_name_and_has_the_values_of_its_file() -> None:
     recipe = read_recipe("compact")
     assert recipe.name == "compact"
     file = resources.files("birdedge.train") / "recipes" / "compact.toml"
@@ -30,7 +33,7 @@ def test_the_own_recipe_is_found_by_name_and_holds_what_its_file_says():
     assert all(made[name][key] == value for name in tables for key, value in tables[name].items())
 
 
-def test_a_file_gives_its_own_name_and_what_it_leaves_out_is_the_default(tmp_path):
+def test_a_recipe_has_the_name_of_its_file_and_defaults_for_missing_keys(tmp_path: Path) -> None:
     recipe = read_recipe(written(tmp_path, "[training]\nseed = 7\nlearning_rate = 1\n"))
     assert recipe.name == "mine"
     assert (recipe.training.seed, recipe.training.learning_rate) == (7, 1.0)
@@ -38,12 +41,12 @@ def test_a_file_gives_its_own_name_and_what_it_leaves_out_is_the_default(tmp_pat
 
 
 @pytest.mark.parametrize("name", ["compact", "paper", "swin", "teacher-deeplab", "distilled"])
-def test_a_recipe_survives_json(name):
+def test_a_recipe_survives_json(name: str) -> None:
     recipe = read_recipe(name)
     assert recipe_from_table(json.loads(json.dumps(recipe.as_table())), "again") == recipe
 
 
-def test_the_papers_recipe_is_the_papers():
+def test_the_paper_recipe_has_the_settings_of_the_paper() -> None:
     recipe = read_recipe("paper")
     training = recipe.training
     assert (training.optimizer, training.loss, training.input) == ("adam", "cross-entropy", "unit")
@@ -53,7 +56,7 @@ def test_the_papers_recipe_is_the_papers():
     assert recipe.network.dropout > 0
 
 
-def test_the_floor_input_is_the_recorders_for_any_number_of_frames():
+def test_the_floor_input_is_the_recorders_for_any_number_of_frames() -> None:
     frames = Spectrogram().push(np.random.default_rng(4).normal(0, 0.1, 512 + 256 * 41).astype(np.float32))
     assert len(frames) == 42
     given = Recipe().network_input(frames)
@@ -61,7 +64,7 @@ def test_the_floor_input_is_the_recorders_for_any_number_of_frames():
     assert np.array_equal(given[:, :40], NetworkInput().push(frames[:40])[0])
 
 
-def test_the_unit_input_runs_from_the_floor_to_a_full_scale_tone():
+def test_the_unit_input_runs_from_the_floor_to_a_full_scale_tone() -> None:
     tone = np.cos(2 * np.pi * 4000 / 32000 * np.arange(32000)).astype(np.float32)
     recipe = read_recipe("paper")
     quiet, faint, full = (recipe.network_input(Spectrogram().push(tone * g)) for g in (0.0, 1e-2, 1.0))
@@ -87,7 +90,7 @@ def test_the_unit_input_runs_from_the_floor_to_a_full_scale_tone():
         ("[training]\nteacher_share = 1.5\n", r"teacher_share is 1.5; it must lie in 0..1"),
         (
             "[mixing]\nunlabelled = 0.1\n",
-            r"recipe mine asks for unlabelled crops, of which teachers alone tell, and has teacher_share 0",
+            r"recipe mine uses unlabelled recordings, which need teachers, and has teacher_share 0; set",
         ),
         ("[augmentation]\nrotation = 3\n", r"'rotation'; did you mean 'rotation_degrees'\?"),
         ("[network]\nsystem = 'fc'\n", r"\[network\]: system is 'fc'; it must be one of compact, unet-paper"),
@@ -99,19 +102,19 @@ def test_the_unit_input_runs_from_the_floor_to_a_full_scale_tone():
         ("[training\n", r"mine.toml is not valid TOML"),
     ],
 )
-def test_a_recipe_that_cannot_be_is_refused_in_a_sentence(tmp_path, text, sentence):
+def test_an_invalid_recipe_is_refused(tmp_path: Path, text: str, sentence: str) -> None:
     with pytest.raises(SettingsError, match=sentence):
         read_recipe(written(tmp_path, text))
 
 
-def test_an_unknown_recipe_is_refused_with_those_there_are():
+def test_an_unknown_recipe_is_refused_with_the_names_of_the_bundled_ones() -> None:
     with pytest.raises(
         SettingsError, match=r"there is no recipe 'huge'; give a .toml file or one of .*compact"
     ):
         read_recipe("huge")
 
 
-def test_the_distilled_recipe_is_compacts_but_for_its_teachers():
+def test_the_distilled_recipe_is_the_compact_one_with_teachers() -> None:
     compact, distilled, small = (read_recipe(name) for name in ("compact", "distilled", "small"))
     assert distilled.network == compact.network
     assert distilled.mixing == small.mixing == replace(compact.mixing, unlabelled=0.1)

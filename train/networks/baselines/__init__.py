@@ -1,1 +1,1 @@
-"""The segmenters that the compact network is compared with: they see a recording whole, and cannot stream."""
+"""Networks to compare the compact one with. They process whole recordings and cannot stream."""

@@ -6,26 +6,30 @@ from dataclasses import dataclass
 from typing import cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from birdedge.train.networks.baselines.offline import OfflineConfig, conv_block
 
 
 @dataclass(frozen=True)
 class DeepLabConfig(OfflineConfig):
-    """`channels` at full size, 1/2, 1/4 and again 1/4; `rates` of the pyramid's 3x3 convolutions there."""
+    """`channels` at full size, 1/2, 1/4 and 1/4; `rates` are the dilations of the 3x3 convolutions in the pyramid."""
 
     channels: tuple[int, int, int, int] = (16, 32, 64, 96)
     pyramid_channels: int = 48
     rates: tuple[int, ...] = (3, 6, 12)
 
     def body(self, inputs: int, outputs: int) -> nn.Module:
+        """Return DeepLabV3+."""
         return DeepLab(self, inputs, outputs)
 
 
 class DeepLab(nn.Module):
-    """Shape: `[batch, inputs, frames, bins] -> [batch, outputs, frames, bins]`, both sizes multiples of 4."""
+    """DeepLabV3+.
+
+    Shape: `[batch, inputs, frames, bins] -> [batch, outputs, frames, bins]`, both sizes multiples of 4.
+    """
 
     def __init__(self, config: DeepLabConfig, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -42,7 +46,7 @@ class DeepLab(nn.Module):
         self.branches = nn.ModuleList(
             [conv_block(c4, pyramid, kernel=1), *(conv_block(c4, pyramid, dilation=r) for r in config.rates)]
         )
-        # No batch norm: at one value a channel there is nothing to normalize over.
+        # No batch norm: one value per channel leaves nothing to normalize over.
         self.whole = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(c4, pyramid, 1), nn.ReLU())
         self.join = conv_block(pyramid * (2 + len(config.rates)), pyramid, kernel=1)
         self.dropout = nn.Dropout2d(config.dropout)
@@ -50,11 +54,12 @@ class DeepLab(nn.Module):
         self.head = nn.Conv2d(c1, outputs, 1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return logits at the size of x."""
         fine = self.fine(x)
         deep = self.deep(fine)
         whole = self.whole(deep).expand(-1, -1, *deep.shape[2:])
         joined = self.join(torch.cat([*(branch(deep) for branch in self.branches), whole], dim=1))
         size = cast(tuple[int, int], tuple(fine.shape[2:]))
-        large = F.interpolate(self.dropout(joined), size, mode="bilinear", align_corners=False)
+        large = functional.interpolate(self.dropout(joined), size, mode="bilinear", align_corners=False)
         out: Tensor = self.head(self.refine(torch.cat([large, fine], dim=1)))
         return out

@@ -1,4 +1,4 @@
-"""FCN-8s: scores at 1/8, 1/16 and 1/32 of the size, added up (Long et al. 2015, arXiv 1411.4038)."""
+"""FCN-8s: the sum of scores at 1/8, 1/16 and 1/32 of the size (Long et al. 2015, arXiv 1411.4038)."""
 
 from __future__ import annotations
 
@@ -6,24 +6,28 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import cast
 
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from birdedge.train.networks.baselines.offline import OfflineConfig, conv_block
 
 
 @dataclass(frozen=True)
 class FCNConfig(OfflineConfig):
-    """`channels` of the five stages, each half the size of the one before."""
+    """`channels` of the five stages, each half the size of the previous one."""
 
     channels: tuple[int, int, int, int, int] = (24, 32, 64, 96, 128)
 
     def body(self, inputs: int, outputs: int) -> nn.Module:
+        """Return FCN-8s."""
         return FCN(self, inputs, outputs)
 
 
 class FCN(nn.Module):
-    """Shape: `[batch, inputs, frames, bins] -> [batch, outputs, frames, bins]`, both sizes multiples of 32."""
+    """FCN-8s.
+
+    Shape: `[batch, inputs, frames, bins] -> [batch, outputs, frames, bins]`, both sizes multiples of 32.
+    """
 
     def __init__(self, config: FCNConfig, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -35,6 +39,7 @@ class FCN(nn.Module):
         self.scores = nn.ModuleList(nn.Conv2d(width, outputs, 1) for width in config.channels[2:])
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return logits at the size of x."""
         size = cast(tuple[int, int], tuple(x.shape[2:]))
         maps = []
         for stage in self.stages:
@@ -43,8 +48,8 @@ class FCN(nn.Module):
         eighth, sixteenth, last = (s(self.dropout(m)) for s, m in zip(self.scores, maps[2:], strict=True))
         total = sixteenth + _enlarge(last, 2)
         total = eighth + _enlarge(total, 2)
-        return F.interpolate(total, size, mode="bilinear", align_corners=False)
+        return functional.interpolate(total, size, mode="bilinear", align_corners=False)
 
 
 def _enlarge(x: Tensor, factor: int) -> Tensor:
-    return F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
+    return functional.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)

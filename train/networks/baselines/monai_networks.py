@@ -1,4 +1,4 @@
-"""Systems as MONAI keeps them: U-Net, attention U-Net, UNETR (a vision transformer) and Swin UNETR."""
+"""Networks from MONAI: U-Net, attention U-Net, UNETR (a vision transformer) and Swin UNETR."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from birdedge.train.networks.baselines.offline import OfflineConfig
 
 def _networks() -> Any:
     try:
-        import einops  # noqa: F401  (MONAI's transformers ask for it only when they are built)
+        import einops  # noqa: F401  (MONAI's transformers import it when they are built)
         from monai.networks import nets
     except ImportError as error:
         raise ExtraMissingError(
@@ -24,12 +24,13 @@ def _networks() -> Any:
 
 @dataclass(frozen=True)
 class PaperUNetConfig(OfflineConfig):
-    """U-Net (Ronneberger et al. 2015, arXiv 1505.04597) with batch norm and dropout; each level halves the size."""
+    """U-Net with batch norm and dropout; each level halves the size (Ronneberger et al. 2015, arXiv 1505.04597)."""
 
     channels: tuple[int, ...] = (16, 32, 64, 128, 192)
     residual_units: int = 0
 
     def body(self, inputs: int, outputs: int) -> nn.Module:
+        """Return a U-Net from MONAI."""
         network: nn.Module = _networks().UNet(
             spatial_dims=2,
             in_channels=inputs,
@@ -46,11 +47,12 @@ class PaperUNetConfig(OfflineConfig):
 
 @dataclass(frozen=True)
 class AttentionUNetConfig(OfflineConfig):
-    """U-Net whose skips are weighed by what lies below them (Oktay et al. 2018, arXiv 1804.03999)."""
+    """U-Net with skips gated by the level below (Oktay et al. 2018, arXiv 1804.03999)."""
 
     channels: tuple[int, ...] = (16, 32, 64, 128)
 
     def body(self, inputs: int, outputs: int) -> nn.Module:
+        """Return an attention U-Net from MONAI."""
         network: nn.Module = _networks().AttentionUnet(
             spatial_dims=2,
             in_channels=inputs,
@@ -66,7 +68,7 @@ class AttentionUNetConfig(OfflineConfig):
 class ViTConfig(OfflineConfig):
     """UNETR: a vision transformer over patches, then a convolutional decoder.
 
-    Hatamizadeh et al. 2022, arXiv 2103.10504. Its position embedding is of one size: longer sounds are cut into
+    Hatamizadeh et al. 2022, arXiv 2103.10504. Its position embedding has one size: longer inputs are divided into
     windows.
     """
 
@@ -79,9 +81,11 @@ class ViTConfig(OfflineConfig):
 
     @property
     def multiple_frames(self) -> int:
+        """The length of a window: the input is divided into windows."""
         return self.window_frames
 
     def body(self, inputs: int, outputs: int) -> nn.Module:
+        """Return UNETR, run on windows, from MONAI."""
         size = (self.window_frames // self.fold, self.bins // self.fold)
         network: nn.Module = _networks().UNETR(
             in_channels=inputs,
@@ -99,13 +103,14 @@ class ViTConfig(OfflineConfig):
 
 
 class _Windows(nn.Module):
-    """Runs a network on windows of `frames` that lie side by side."""
+    """A network that runs on adjacent windows of `frames`."""
 
     def __init__(self, network: nn.Module, frames: int) -> None:
         super().__init__()
         self.network, self.frames = network, frames
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return logits at the size of x."""
         batch, channels, frames, bins = x.shape
         windows = x.reshape(batch, channels, -1, self.frames, bins).transpose(1, 2).flatten(0, 1)
         out: Tensor = self.network(windows)  # [batch * windows, outputs, frames of a window, bins]
@@ -121,6 +126,7 @@ class SwinConfig(OfflineConfig):
     heads: tuple[int, int, int, int] = (1, 2, 4, 8)
 
     def body(self, inputs: int, outputs: int) -> nn.Module:
+        """Return Swin UNETR from MONAI."""
         network: nn.Module = _networks().SwinUNETR(
             in_channels=inputs,
             out_channels=outputs,

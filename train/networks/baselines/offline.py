@@ -1,17 +1,17 @@
-"""What all offline systems share: they take a spectrogram of any length, as a picture, and give its mask."""
+"""The interface of offline networks: from a spectrogram of any length, as a picture, to its mask."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 @dataclass(frozen=True)
 class OfflineConfig(ABC):
-    """Sizes of an offline network. `fold` joins fold x fold bins into channels, as the compact network's stem does."""
+    """Sizes of an offline network. `fold` moves fold x fold bins into channels, like the compact network's stem."""
 
     input_channels: int = 2
     fold: int = 2
@@ -19,24 +19,21 @@ class OfflineConfig(ABC):
 
     @property
     def lookahead_frames(self) -> int:
-        """0: row t of the output is frame t, since the whole sound is there at once."""
+        """0: row t of the output is frame t."""
         return 0
 
     @property
     def multiple_frames(self) -> int:
-        """Lengths that the network can take are multiples of this; others are padded."""
+        """The length of the network's input is a multiple of this; others are padded."""
         return 32 * self.fold
 
     @abstractmethod
     def body(self, inputs: int, outputs: int) -> nn.Module:
-        """A network `[batch, inputs, frames, bins] -> [batch, outputs, frames, bins]`."""
+        """Return a network `[batch, inputs, frames, bins] -> [batch, outputs, frames, bins]`."""
 
 
 class OfflineNetwork(nn.Module):
-    """`forward(x) -> (logits, [])`, as the compact network is called.
-
-    Shape: x `[batch, channels, frames, 256]` of any number of frames; logits `[batch, frames, 256]`.
-    """
+    """An offline network with the call of the compact one: `forward(x) -> (logits, [])`."""
 
     def __init__(self, config: OfflineConfig) -> None:
         super().__init__()
@@ -44,16 +41,20 @@ class OfflineNetwork(nn.Module):
         self.body = config.body(config.input_channels * config.fold**2, config.fold**2)
 
     def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return the logits of each frame, and no states.
+
+        Shape: x `[batch, channels, frames, 256]`, any number of frames; logits `[batch, frames, 256]`.
+        """
         frames, fold = x.shape[2], self.config.fold
-        x = F.pad(x, (0, 0, 0, -frames % self.config.multiple_frames))
-        logits = F.pixel_shuffle(self.body(F.pixel_unshuffle(x, fold)), fold)
+        x = functional.pad(x, (0, 0, 0, -frames % self.config.multiple_frames))
+        logits = functional.pixel_shuffle(self.body(functional.pixel_unshuffle(x, fold)), fold)
         return logits[:, 0, :frames], []
 
 
 def conv_block(
     inputs: int, outputs: int, kernel: int = 3, stride: int = 1, dilation: int = 1
 ) -> nn.Sequential:
-    """Convolution that keeps the size (but for the stride), batch norm, ReLU."""
+    """Return a convolution that keeps the size (except for the stride), batch norm and ReLU."""
     padding = dilation * (kernel // 2)
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, kernel, stride, padding, dilation, bias=False),

@@ -1,4 +1,4 @@
-"""SegNet: the decoder puts each value back where the encoder's pooling took it from.
+"""SegNet: the decoder unpools each value to the place that the encoder pooled it from.
 
 Badrinarayanan et al. 2017, arXiv 1511.00561.
 """
@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from birdedge.train.networks.baselines.offline import OfflineConfig, conv_block
 
@@ -21,11 +21,15 @@ class SegNetConfig(OfflineConfig):
     channels: tuple[int, int, int, int] = (16, 32, 64, 96)
 
     def body(self, inputs: int, outputs: int) -> nn.Module:
+        """Return SegNet."""
         return SegNet(self, inputs, outputs)
 
 
 class SegNet(nn.Module):
-    """Shape: `[batch, inputs, frames, bins] -> [batch, outputs, frames, bins]`, both sizes multiples of 16."""
+    """SegNet.
+
+    Shape: `[batch, inputs, frames, bins] -> [batch, outputs, frames, bins]`, both sizes multiples of 16.
+    """
 
     def __init__(self, config: SegNetConfig, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -39,12 +43,13 @@ class SegNet(nn.Module):
         self.head = nn.Conv2d(widths[1], outputs, 1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return logits at the size of x."""
         places = []
         for encoder in self.encoders:
-            x, place = F.max_pool2d(encoder(x), 2, return_indices=True)
+            x, place = functional.max_pool2d(encoder(x), 2, return_indices=True)
             places.append(place)
         x = self.dropout(x)
         for decoder, place in zip(self.decoders, reversed(places), strict=True):
-            x = decoder(F.max_unpool2d(x, place, [2, 2]))
+            x = decoder(functional.max_unpool2d(x, place, [2, 2]))
         out: Tensor = self.head(x)
         return out

@@ -1,8 +1,7 @@
-"""Labelled sound to score a masker on: clips with masks, and files with boxes or with no birds."""
+"""Labelled audio to score detectors on: clips with masks, and files with boxes or without birds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,12 +14,13 @@ from birdedge.edge.audio.file import AudioFile
 from birdedge.edge.errors import DataError
 from birdedge.train.data.labels import Bool, Float32
 from birdedge.train.data.mixing import Mixing, make_example
-from birdedge.train.data.sound_bank import GRID, Bank
+from birdedge.train.data.sound_bank import SoundBank
+from birdedge.train.data.stft import GRID
 from birdedge.train.evaluation.event_scores import Box, boxes_of_mask
 
 Float64 = NDArray[np.float64]
 AUDIO_SUFFIXES = (".flac", ".wav", ".ogg", ".mp3")
-# Birds set into noise as they are found, nothing synthetic; all else is the label convention's and stays open.
+# Recorded birds in recorded noise, nothing synthetic; the label convention keeps its defaults.
 TEST_MIXING = Mixing(empty=0.0, as_recorded=0.0, synthetic_bird=0.0, synthetic_noise=0.0)
 FOCAL_MIXING = Mixing(as_recorded=1.0)
 MIX_SEED, FOCAL_SEED = 1, 3
@@ -28,10 +28,12 @@ MIX_SEED, FOCAL_SEED = 1, 3
 
 @dataclass(frozen=True, eq=False)
 class MaskedClip:
-    """Sound whose bird bins are known.
+    """Audio with known bird bins.
 
-    Shapes: `samples [n]` mono; `target` (bird) and `weight` (told at all; None is everywhere)
-    `[len(times_s), len(frequencies_hz)]`, whose evenly spaced centres these are.
+    Bins of weight 0 are unlabelled; without a weight, all are labelled. `times_s` and `frequencies_hz` are the centres
+    of evenly spaced frames and bins.
+
+    Shape: `samples [n]`; `target` and `weight` `[len(times_s), len(frequencies_hz)]`.
     """
 
     name: str
@@ -45,30 +47,38 @@ class MaskedClip:
 
     @cached_property
     def boxes(self) -> list[Box]:
-        """The events that the target would make."""
+        """The boxes of the events that the target makes."""
         return boxes_of_mask(self.target, self.times_s, self.frequencies_hz)
 
 
 @dataclass(frozen=True)
 class LabelledFile:
-    """A recording with its labelled sounds (others may go unlabelled), or one without birds and its kind of noise."""
+    """A recording with labelled sounds, possibly among unlabelled ones, or one without birds and its kind of noise."""
 
     path: Path
     boxes: tuple[Box, ...] = ()
     noise: str = ""
 
 
-def read_sound(path: Path) -> tuple[Float32, int]:
-    """Mono samples at the file's own rate. Raises: AudioFileError, AudioFileMissingError."""
+def read_audio(path: Path) -> tuple[Float32, int]:
+    """Return mono samples at the file's own rate, and the rate.
+
+    Raises:
+        AudioFileError: The file is not audio.
+        AudioFileMissingError: There is no such file.
+    """
     with AudioFile(path) as file:
         blocks = [block.mean(axis=1) for block in file.blocks()]
         return np.nan_to_num(np.concatenate(blocks)), file.sample_rate_hz
 
 
 def painted_clips(folder: Path) -> list[MaskedClip]:
-    """Clips painted by hand: PNG beside the sound, row r at 31.25 r Hz, column t at (t + 1) * 16 ms, white is bird.
+    """Return the hand-painted clips of a folder: a PNG next to each audio file, white is bird.
 
-    Raises: DataError for a picture that cannot be read or has no sound beside it.
+    Row r of the picture is 31.25 r Hz, column t is (t + 1) * 16 ms.
+
+    Raises:
+        DataError: A picture cannot be read or has no audio file.
     """
     from matplotlib.image import imread
 
@@ -76,26 +86,26 @@ def painted_clips(folder: Path) -> list[MaskedClip]:
     for picture in sorted(folder.glob("*.png")):
         try:
             pixels = np.asarray(imread(picture))
-        except (OSError, SyntaxError) as error:  # SyntaxError: a PNG damaged inside
+        except (OSError, SyntaxError) as error:  # SyntaxError: a damaged PNG
             raise DataError(
-                f"{picture} cannot be read as a picture ({error}); give the painted mask as a whole PNG"
+                f"{picture} cannot be read as a picture ({error}); give the painted mask as a complete PNG"
             ) from error
         target = (pixels if pixels.ndim == 2 else pixels[..., 0]).T > 0.5
-        samples, rate_hz = read_sound(_sound_beside(picture))
+        samples, rate_hz = read_audio(_audio_of(picture))
         times_s, frequencies_hz = centres(0.016, 0.016, len(target)), centres(0.0, 31.25, target.shape[1])
         clips.append(MaskedClip(picture.stem, samples, rate_hz, target, None, times_s, frequencies_hz))
     return clips
 
 
 def mixed_clips(
-    bank: Bank, count: int, mixing: Mixing = TEST_MIXING, seed: int = MIX_SEED
+    sound_bank: SoundBank, count: int, mixing: Mixing = TEST_MIXING, seed: int = MIX_SEED
 ) -> list[MaskedClip]:
-    """The fixed list of mixes: clip i is drawn from (seed, i) alone."""
+    """Return a fixed list of mixes: clip i depends on the sound bank and (seed, i) alone."""
     times_s = centres(GRID.first_frame_s, GRID.hop_s, mixing.frames)
     frequencies_hz = centres(GRID.low_hz, GRID.bin_hz, GRID.bins)
     clips = []
     for index in tqdm(range(count), desc="mixing", leave=False):
-        example = make_example(bank, mixing, np.random.default_rng((seed, index)))
+        example = make_example(sound_bank, mixing, np.random.default_rng((seed, index)))
         clips.append(
             MaskedClip(
                 f"{seed}-{index:03}",
@@ -112,17 +122,17 @@ def mixed_clips(
 
 
 def centres(first: float, step: float, count: int) -> Float64:
-    """Of evenly spaced frames or bins."""
+    """Return the centres of `count` evenly spaced frames or bins."""
     return np.asarray(first + step * np.arange(count), np.float64)
 
 
 def audio_files(folder: Path) -> list[Path]:
-    """All audio under a folder, in order."""
+    """Return all audio files below a folder, in order."""
     return sorted(p for p in folder.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES and p.is_file())
 
 
 def resampled(mask: Float32, times_s: Float64, frequencies_hz: Float64) -> Float32:
-    """A mask of the recorder's grid at other times and frequencies, linear between its own bins."""
+    """Return a mask of the recorder's grid at other times and frequencies, by linear interpolation."""
     frame = np.clip((times_s - GRID.first_frame_s) / GRID.hop_s, 0, len(mask) - 1)
     bin_ = np.clip((frequencies_hz - GRID.low_hz) / GRID.bin_hz, 0, GRID.bins - 1)
     t, b = np.floor(frame).astype(int), np.floor(bin_).astype(int)
@@ -133,9 +143,11 @@ def resampled(mask: Float32, times_s: Float64, frequencies_hz: Float64) -> Float
     return np.asarray(top * (1 - wt) + bottom * wt, np.float32)
 
 
-def _sound_beside(picture: Path) -> Path:
-    beside: Iterable[Path] = (picture.with_suffix(suffix) for suffix in AUDIO_SUFFIXES)
-    found = next((path for path in beside if path.is_file()), None)
+def _audio_of(picture: Path) -> Path:
+    candidates = (picture.with_suffix(suffix) for suffix in AUDIO_SUFFIXES)
+    found = next((path for path in candidates if path.is_file()), None)
     if found is None:
-        raise DataError(f"{picture} has no sound beside it; give {picture.stem}.flac, .wav, .ogg or .mp3")
+        raise DataError(
+            f"{picture} has no audio file next to it; give {picture.stem}.flac, .wav, .ogg or .mp3"
+        )
     return found

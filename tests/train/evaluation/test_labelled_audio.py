@@ -1,0 +1,68 @@
+"""Labelled clips lie on their grid of seconds and hertz, and unreadable files are refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.image import imsave
+
+from birdedge.edge.errors import AudioFileError, DataError
+from birdedge.train.data.recordings import read_index
+from birdedge.train.data.sound_bank import load_sound_bank
+from birdedge.train.data.stft import GRID
+from birdedge.train.evaluation.labelled_audio import centres, mixed_clips, painted_clips, resampled
+from tests.support.generated import write_noise
+
+
+def test_a_mask_resampled_to_its_own_grid_is_unchanged() -> None:
+    mask = np.random.default_rng(1).random((40, 256), np.float32)
+    times_s = centres(GRID.first_frame_s, GRID.hop_s, 40)
+    frequencies_hz = centres(GRID.low_hz, GRID.bin_hz, 256)
+    assert np.abs(resampled(mask, times_s, frequencies_hz) - mask).max() < 1e-5
+
+
+def test_between_frames_and_bins_a_mask_is_linear() -> None:
+    mask = np.zeros((2, 256), np.float32)
+    mask[1, 10] = 1.0
+    halfway_s = np.array([GRID.first_frame_s + 0.5 * GRID.hop_s])
+    value = resampled(mask, halfway_s, np.array([GRID.low_hz + 10.5 * GRID.bin_hz]))
+    assert value.item() == pytest.approx(0.25)
+
+
+def test_a_painted_picture_stands_for_seconds_and_hertz(tmp_path: Path) -> None:
+    """Row 64 is 2 kHz, column 10 is 176 ms."""
+    picture = np.zeros((256, 60))
+    picture[64, 10] = 1.0
+    imsave(tmp_path / "clip.png", picture, cmap="gray")
+    write_noise(tmp_path / "clip.flac")
+    (clip,) = painted_clips(tmp_path)
+    assert clip.target.shape == (60, 256)
+    ((column, row),) = np.argwhere(clip.target)
+    assert (clip.times_s[column], clip.frequencies_hz[row]) == pytest.approx((0.176, 2000.0))
+
+
+def test_a_mix_depends_on_its_number_alone(recordings: Path) -> None:
+    sound_bank = load_sound_bank([r for r in read_index(recordings) if r.split == "test"])
+    three, again = mixed_clips(sound_bank, 3), mixed_clips(sound_bank, 3)
+    for one, other in zip(three, again, strict=True):
+        np.testing.assert_array_equal(one.samples, other.samples)
+        np.testing.assert_array_equal(one.target, other.target)
+    np.testing.assert_array_equal(mixed_clips(sound_bank, 1)[0].samples, three[0].samples)
+    assert all(np.isfinite(clip.snr_db) for clip in three)
+
+
+def test_a_picture_without_audio_or_damaged_is_refused(tmp_path: Path) -> None:
+    imsave(tmp_path / "clip.png", np.zeros((4, 4)), cmap="gray")
+    with pytest.raises(DataError, match=r"clip.png has no audio file next to it; give clip.flac"):
+        painted_clips(tmp_path)
+    write_noise(tmp_path / "clip.wav")
+    for damaged in (b"\x89PNG\r\n\x1a\n", b"no picture"):
+        (tmp_path / "clip.png").write_bytes(damaged)
+        with pytest.raises(DataError, match="cannot be read as a picture"):
+            painted_clips(tmp_path)
+    imsave(tmp_path / "clip.png", np.zeros((4, 4)), cmap="gray")
+    (tmp_path / "clip.wav").write_bytes(b"RIFF")
+    with pytest.raises(AudioFileError):
+        painted_clips(tmp_path)

@@ -1,0 +1,52 @@
+"""Options that do not fit the data or the recipe of a run are refused before it starts."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from birdedge.edge.errors import DataError, SettingsError
+from birdedge.train.networks.registry import build_network
+from birdedge.train.networks.unet import UNetConfig
+from birdedge.train.training.checkpoint import save_checkpoint
+from birdedge.train.training.recipe import read_recipe
+from tests.support.training import SMALL, train_quietly
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (
+            {"tier": "open"},
+            r"is BirdSoundsDenoising, which has no tiers and is not mixed; leave out --tier and --cache",
+        ),
+        ({"cache": Path("kept")}, r"leave out --tier and --cache"),
+    ],
+)
+def test_options_of_mixes_are_refused_for_pictures(
+    picture_set: Path, tmp_path: Path, options: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(SettingsError, match=sentence):
+        train_quietly(read_recipe("paper"), picture_set, tmp_path / "run", **options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_without_pictures_has_no_images(tmp_path: Path) -> None:
+    with pytest.raises(
+        SettingsError, match="is not BirdSoundsDenoising and has no pictures; leave out --images"
+    ):
+        train_quietly(read_recipe("paper"), tmp_path, tmp_path / "run", from_images=True)
+
+
+def test_the_initial_weights_of_another_network_are_refused(recordings: Path, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    other = dataclasses.replace(SMALL, network=UNetConfig(dilations=(1, 2)))
+    path = tmp_path / "other.safetensors"
+    save_checkpoint(path, build_network(other.network).state_dict(), other, {"threshold": 0.5})
+    with pytest.raises(DataError, match="holds another network than recipe small; leave out --from, or"):
+        train_quietly(SMALL, recordings, tmp_path / "run", initial=path)
+    assert not (tmp_path / "run").exists()

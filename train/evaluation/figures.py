@@ -1,0 +1,201 @@
+"""The figures of an evaluation, as dataclasses, and their form in JSON.
+
+Values are rounded as they are reported. `to_dict` gives plain values for JSON, tables and model cards: a figure is a
+key, its 95 % interval the key `<figure>_interval`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure with its 95 % interval: None where it does not exist, as for an empty set."""
+
+    value: float | None
+    interval: tuple[float, float] | None = None
+
+    def to_dict(self, name: str) -> dict[str, Any]:
+        """Return the figure under its name, and its interval if it has one."""
+        bounds = {} if self.interval is None else {f"{name}_interval": list(self.interval)}
+        return {name: self.value, **bounds}
+
+
+@dataclass(frozen=True)
+class MaskFigures:
+    """How well masks match the labels of a set, at the detector's threshold.
+
+    `iou`, `dice` and `pr_auc` are pooled over all bins. `per_recording` is the mean IoU of recordings with birds.
+    `event_f1` is by the least IoU of the boxes of an event and a label. `each` has the IoU of each recording, for small
+    sets.
+    """
+
+    recordings: int
+    iou: Figure
+    dice: Figure
+    pr_auc: Figure
+    best_iou: float
+    best_threshold: float
+    per_recording: Figure | None
+    event_f1: Mapping[float, Figure]
+    each: Mapping[str, float] | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        table: dict[str, Any] = {"recordings": self.recordings}
+        table |= self.iou.to_dict("iou") | self.dice.to_dict("dice") | self.pr_auc.to_dict("pr_auc")
+        table |= {"best_iou": self.best_iou, "at": self.best_threshold}
+        if self.per_recording is not None:
+            table |= self.per_recording.to_dict("per_recording")
+        for min_iou, figure in self.event_f1.items():
+            table |= figure.to_dict(f"event_f1_at_{min_iou}")
+        if self.each is not None:
+            table["each"] = dict(self.each)
+        return table
+
+
+@dataclass(frozen=True)
+class RecallFigures:
+    """How many labelled sounds are found, in recordings where other birds may be unlabelled.
+
+    `covered` is the share of labels with half their time inside events of their band, `recall` the share with an event
+    of their own, by the least IoU of the boxes.
+    """
+
+    recordings: int
+    labels: int
+    covered: Figure
+    recall: Mapping[float, Figure]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        table = {"recordings": self.recordings, "labels": self.labels, **self.covered.to_dict("covered")}
+        for min_iou, figure in self.recall.items():
+            table |= figure.to_dict(f"recall_at_{min_iou}")
+        return table
+
+
+@dataclass(frozen=True)
+class NoiseKindFigures:
+    """False events in one kind of noise."""
+
+    per_hour: float
+    false_events: int
+    minutes: float
+
+
+@dataclass(frozen=True)
+class NoiseFigures:
+    """False events in recordings without birds."""
+
+    recordings: int
+    false_events: int
+    hours: float
+    per_hour: Figure
+    kinds: Mapping[str, NoiseKindFigures]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {
+            "recordings": self.recordings,
+            "false_events": self.false_events,
+            "hours": self.hours,
+            **self.per_hour.to_dict("per_hour"),
+            "kinds": {kind: dataclasses.asdict(figures) for kind, figures in self.kinds.items()},
+        }
+
+
+@dataclass(frozen=True)
+class LevelFigures:
+    """Pooled IoU of the same audio by its level in dB."""
+
+    iou: Mapping[int, float]
+
+    @property
+    def max_change(self) -> float:
+        """The highest IoU minus the lowest."""
+        return round(max(self.iou.values()) - min(self.iou.values()), 4)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        levels = {f"{level_db:+d}" if level_db else "0": iou for level_db, iou in self.iou.items()}
+        return {**levels, "max_change": self.max_change}
+
+
+@dataclass(frozen=True)
+class CalibrationFigures:
+    """The expected calibration error, and `(mean probability, share of bird bins, bins)` per tenth of 0..1."""
+
+    error: float
+    tenths: tuple[tuple[float | None, float | None, int], ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {"error": self.error, "mean_probability_bird_share_bins": [list(row) for row in self.tenths]}
+
+
+@dataclass(frozen=True)
+class EvaluationFigures:
+    """All figures of one detector, by the name of the set."""
+
+    name: str
+    threshold: float
+    split: str
+    masks: Mapping[str, MaskFigures]
+    recall: Mapping[str, RecallFigures]
+    noise: NoiseFigures | None
+    levels: Mapping[str, LevelFigures]
+    calibration: Mapping[str, CalibrationFigures]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, with the sets next to each other."""
+        table: dict[str, Any] = {"name": self.name, "threshold": self.threshold, "split": self.split}
+        table |= {name: masks.to_dict() for name, masks in self.masks.items()}
+        table |= {name: recall.to_dict() for name, recall in self.recall.items()}
+        if self.noise is not None:
+            table["noise"] = self.noise.to_dict()
+        if self.masks:
+            table["levels"] = {name: figures.to_dict() for name, figures in self.levels.items()}
+            table["calibration"] = {name: figures.to_dict() for name, figures in self.calibration.items()}
+        return table
+
+
+@dataclass(frozen=True)
+class PictureFigures:
+    """Foreground IoU on pictures of BirdSoundsDenoising, counted in the four ways of the published figures."""
+
+    name: str
+    split: str
+    source: str  # Images or Raw_audios
+    threshold: float
+    pictures: int
+    recordings: int
+    iou_batches_of_16: float
+    iou_per_picture: float
+    iou_pooled: Figure
+    iou_bird_and_background_batches_of_8: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        interval = self.iou_pooled.interval
+        return {
+            "name": self.name,
+            "set": "BirdSoundsDenoising",
+            "split": self.split,
+            "from": self.source,
+            "threshold": self.threshold,
+            "pictures": self.pictures,
+            "recordings": self.recordings,
+            "iou_batches_of_16": self.iou_batches_of_16,
+            "iou_per_picture": self.iou_per_picture,
+            "iou_pooled": self.iou_pooled.value,
+            "iou_pooled_interval": None if interval is None else list(interval),
+            "iou_bird_and_background_batches_of_8": self.iou_bird_and_background_batches_of_8,
+        }
+
+
+Figures = EvaluationFigures | PictureFigures

@@ -1,0 +1,98 @@
+"""One training run: what to train, on which data, and where to put the results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from birdedge.edge.errors import DataError, SettingsError
+from birdedge.train.data.bird_sounds_denoising import (
+    is_bird_sounds_denoising,
+    picture_examples,
+    picture_recipe,
+)
+from birdedge.train.data.examples import Examples, mixed_examples
+from birdedge.train.training.checkpoint import Checkpoint, load_checkpoint
+from birdedge.train.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """The arguments of a training run.
+
+    Attributes:
+        recipe: What to train.
+        data: Folder of recordings with an index.tsv, or of BirdSoundsDenoising.
+        folder: Folder of the results.
+        tier: "open" trains on openly licensed recordings only.
+        cache: File that shares examples mixed once between runs.
+        from_images: BirdSoundsDenoising: use its Images instead of its Raw_audios.
+        teachers: Checkpoints that a recipe with a `teacher_share` learns from.
+        initial: A checkpoint to start from; its training data is listed with the new one's.
+        resume: Continue the run in `folder`.
+        say: Receives progress messages.
+    """
+
+    recipe: Recipe
+    data: Path
+    folder: Path
+    tier: str | None = None
+    cache: Path | None = None
+    from_images: bool = False
+    teachers: tuple[Path, ...] = ()
+    initial: Path | None = None
+    resume: bool = False
+    say: Callable[[str], None] = print
+
+    @property
+    def best(self) -> Path:
+        """The best checkpoint of the run."""
+        return self.folder / "best.safetensors"
+
+    @property
+    def last(self) -> Path:
+        """The state after the last epoch, to resume from."""
+        return self.folder / "last.pt"
+
+
+def adapted_to_data(run: TrainingRun) -> TrainingRun:
+    """Return the run with pictures as the input of its recipe, if its data is BirdSoundsDenoising.
+
+    Raises:
+        SettingsError: An option does not apply to the data, or the network takes no pictures.
+    """
+    pictures = is_bird_sounds_denoising(run.data)
+    if pictures:
+        run = replace(run, recipe=picture_recipe(run.recipe))
+    if pictures and (run.tier or run.cache):
+        raise SettingsError(
+            f"{run.data} is BirdSoundsDenoising, which has no tiers and is not mixed; leave out --tier and --cache"
+        )
+    if run.from_images and not pictures:
+        raise SettingsError(f"{run.data} is not BirdSoundsDenoising and has no pictures; leave out --images")
+    return run
+
+
+def load_initial(run: TrainingRun) -> Checkpoint | None:
+    """Return the checkpoint that the run starts from, if any.
+
+    Raises:
+        DataError: It holds another network.
+        ModelError: It cannot be read.
+    """
+    if run.initial is None:
+        return None
+    checkpoint = load_checkpoint(run.initial)
+    if checkpoint.recipe.network != run.recipe.network:
+        raise DataError(
+            f"{run.initial} holds another network than recipe {run.recipe.name}; leave out --from, or change [network]"
+        )
+    return checkpoint
+
+
+def load_examples(run: TrainingRun) -> Examples:
+    """Return the examples of the run: pictures of BirdSoundsDenoising, or mixes of recordings."""
+    if is_bird_sounds_denoising(run.data):
+        return picture_examples(run.recipe, run.data, run.from_images, run.say)
+    return mixed_examples(run.recipe, run.data, run.tier, run.cache, run.say)
