@@ -1,189 +1,175 @@
-"""The recorder's database: durable, checked, never silently replaced."""
+"""The database file is opened, refused, or quarantined; it is never replaced silently."""
 
+from __future__ import annotations
+
+import logging
 import os
-import resource
-import signal
 import sqlite3
-import subprocess
-import sys
 import tempfile
-import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
-from birdedge.edge.database.connection import FILE_NAME, SCHEMA_VERSION
-from birdedge.edge.database.store import Stamp, Store
+from birdedge.edge.database import queries
+from birdedge.edge.database.connection import open_to_write, reading
+from birdedge.edge.database.run_log import RunLog
+from birdedge.edge.database.schema import FILE_NAME, SCHEMA_VERSION
 from birdedge.edge.errors import DiskError, StoreError
-from birdedge.edge.event import Event
+from tests.support.disks import no_room, read_only, small_disk
+from tests.support.streams import Clocks, MessageStream, connection_of, end, started
 
-# Commits a heard second after another, and says so once it is committed.
-WRITER = """
-import sys
-from pathlib import Path
-from birdedge.edge.database.store import Store
-store = Store(Path(sys.argv[1]))
-boot = store.begin_boot("boot", 0.0, True)
-stream = store.begin_stream(store.begin_run(boot, 0.0, "1", "m", ""), "mic", 48000, 1, 0.0)
-heard = store.begin_heard(stream, 0, 0.0)
-store.commit()
-second = 0
-while True:
-    second += 1
-    store.set_heard(heard, 48000 * second)
-    store.add_clip(f"{second}.flac", stream, 48000 * second, 48000, 1, 0.9)
-    store.commit()
-    print(second, flush=True)
-"""
+NOBODY = 65_534
 
 
-def stream_of(store):
-    boot = store.begin_boot("boot", 5.0, False)
-    run = store.begin_run(boot, 1.0, "1", "model", "site")
-    return boot, store.begin_stream(run, "mic", 32_000, 1, 1.0)
+def recorded(folder: Path, events: int = 1) -> None:
+    """Write a database as a recorder leaves it."""
+    clocks = Clocks()
+    run_log = started(folder, clocks)
+    stream = MessageStream(run_log.apply, clocks)
+    stream.hear(5)
+    for index in range(events):
+        stream.detect(float(index))
+    end(run_log, clocks)
 
 
-def event(onset_s):
-    return Event(onset_s, onset_s + 0.5, 2000.0, 3000.0, 2500.0, 0.97, 100.0, 12.0, 0, 0, None)
+@contextmanager
+def another_user() -> Iterator[None]:
+    """Act as a user who owns nothing here."""
+    if os.geteuid():
+        pytest.skip("only root may become another user")
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
 
 
-def test_what_was_committed_is_there_when_it_is_opened_again(tmp_path):
-    store = Store(tmp_path)
-    _, stream = stream_of(store)
-    store.add_event(stream, event(2.0), 32_000, Stamp(3.0, 8.0, 0.2))
-    store.close()
-    again = Store(tmp_path)
-    assert again.quarantined is None
-    assert again.rows(
-        "SELECT onset_sample, offset_sample, onset_s, utc_s, uncertainty_s, corrected FROM events"
-    ) == [(64_000, 80_000, 3.0, 8.0, 0.2, 0)]
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder into which every user may look: one of pytest is private."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        folder = Path(name) / "data"
+        folder.mkdir()
+        yield folder
 
 
-def test_when_the_clock_is_known_all_events_of_the_boot_are_mended_and_no_others(tmp_path):
-    store = Store(tmp_path)
-    boot, stream = stream_of(store)
-    store.add_event(stream, event(2.0), 32_000, Stamp(3.0, 8.0, None))
-    other = store.begin_boot("other", 7.0, True)
-    other_run = store.begin_run(other, 0.0, "1", "model", "site")
-    other_stream = store.begin_stream(other_run, "mic", 32_000, 1, 0.0)
-    store.add_event(other_stream, event(2.0), 32_000, Stamp(2.0, 9.0, 0.2))
-    assert store.set_offset(boot, 1e9, 0.3) == 1
-    assert store.rows("SELECT utc_s, uncertainty_s, corrected FROM events ORDER BY id") == [
-        (1e9 + 3.0, 0.3, 1),
-        (9.0, 0.2, 0),
-    ]
-
-
-def test_a_clip_without_a_row_belongs_to_the_stream_of_its_time_and_rate(tmp_path):
-    store = Store(tmp_path)
-    boot, stream = stream_of(store)
-    store.begin_stream(1, "mic", 48_000, 1, 1.0)
-    store.begin_stream(1, "mic", 32_000, 1, 61.0)
-    store.add_found_clip("before.flac", 5.0 + 1.0 + 10.0, 32_000, 320_000, 64_000, 1, 0.9)
-    store.set_offset(boot, 1e9, 0.1)  # what it said before it was right counts too
-    store.add_found_clip("between.flac", 5.0 + 1.0 + 20.0, 32_000, 640_000, 64_000, 1, 0.9)
-    store.add_found_clip("after.flac", 1e9 + 1.0 + 30.0, 32_000, 960_000, 64_000, 1, 0.9)
-    assert store.rows("SELECT stream FROM clips") == [(stream,)] * 3
-
-
-def test_clips_of_a_lost_database_keep_their_own_time(tmp_path):
-    store = Store(tmp_path)
-    boot, stream = stream_of(store)
-    for number in range(3):
-        at_s = 10.0 * number
-        store.add_found_clip(f"{number}.wav", 7e8 + at_s, 32_000, round(32_000 * at_s), 64_000, 1, 0.9)
-    store.set_offset(boot, 1e9, 0.1)
-    rows = """SELECT path, run, stream_began_s + first_sample * 1.0 / sample_rate_hz + offset_s
-        FROM clips JOIN boot_of_stream USING (stream)"""
-    assert store.rows(rows) == [(f"{number}.wav", 0, 7e8 + 10.0 * number) for number in range(3)]
-    assert store.rows("SELECT count(*) FROM streams WHERE run = 0") == [(1,)]
-    assert store.begin_run(boot, 2.0, "1", "model", "site") > 1
-    store.add_clip("0.wav", stream, 0, 64_000, 1, 0.8)
-    store.add_found_clip("0.wav", 7e8, 32_000, 0, 64_000, 1, 0.9)  # which has its row by now
-    assert store.rows("SELECT stream, score FROM clips WHERE path = '0.wav'") == [(stream, 0.8)]
+def test_committed_rows_are_there_when_the_database_is_opened_again(tmp_path: Path) -> None:
+    recorded(tmp_path)
+    db, quarantined = open_to_write(tmp_path)
+    with closing(db):
+        assert quarantined is None
+        (event,) = queries.events(db)
+    assert (event.onset_sample, event.offset_sample, event.onset_s) == (0, 16_000, 100.0)
+    assert (event.utc_s, event.corrected) == (1_000_000.0, False)
+    assert event.uncertainty_s == pytest.approx(0.2)
 
 
 @pytest.mark.parametrize("damage", ["middle", "header", "not a database"])
-def test_a_damaged_file_is_set_aside_and_kept(tmp_path, damage):
-    store = Store(tmp_path)
-    _, stream = stream_of(store)
-    for index in range(2000):
-        store.add_event(stream, event(float(index)), 32_000, Stamp(0.0, 0.0, None))
-    store.close()
+def test_a_damaged_file_is_quarantined_whole(
+    tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorded(tmp_path, events=2000)
     path = tmp_path / FILE_NAME
     content = bytearray(path.read_bytes())
     if damage == "middle":
-        for at in range(4096, len(content) - 200, 4096):  # each page's own header
+        for at in range(4096, len(content) - 200, 4096):  # the header of each page
             content[at : at + 200] = os.urandom(200)
     elif damage == "header":
         content[:100] = bytes(100)
     else:
         content = bytearray(b"birds, mostly\n" * 1000)
     path.write_bytes(content)
-    again = Store(tmp_path)
-    assert again.quarantined == tmp_path / "birdedge.damaged-1.sqlite"
-    assert again.quarantined.read_bytes() == bytes(content)
-    assert again.rows("SELECT count(*) FROM events") == [(0,)]
-    again.close()
-    assert Store(tmp_path).quarantined is None
-
-
-def test_a_file_of_a_newer_birdedge_is_refused_and_left_as_it_is(tmp_path):
-    Store(tmp_path).close()
-    db = sqlite3.connect(tmp_path / FILE_NAME)
-    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    with caplog.at_level(logging.ERROR):
+        run_log = RunLog(tmp_path, "boot", Clocks()(), "model", "")
+        run_log.begin()
+    moved = tmp_path / "birdedge.damaged-1.sqlite"
+    assert moved.read_bytes() == bytes(content)
+    assert caplog.messages == [
+        f"the database was damaged; it was moved to {moved}, and a new one was created"
+    ]
+    assert list(queries.events(run_log.db)) == []
+    run_log.close()
+    db, quarantined = open_to_write(tmp_path)
     db.close()
-    with pytest.raises(StoreError, match="newer birdedge"):
-        Store(tmp_path)
-    assert (tmp_path / FILE_NAME).exists()
+    assert quarantined is None
 
 
-def test_a_folder_within_a_file_is_refused_in_a_sentence(tmp_path):
+def test_a_second_damaged_file_gets_the_next_number(tmp_path: Path) -> None:
+    for number in (1, 2):
+        (tmp_path / FILE_NAME).write_bytes(b"birds, mostly\n" * 1000)
+        db, quarantined = open_to_write(tmp_path)
+        db.close()
+        assert quarantined == tmp_path / f"birdedge.damaged-{number}.sqlite"
+
+
+@pytest.mark.parametrize(
+    ("version", "age"), [(SCHEMA_VERSION + 1, "a newer"), (SCHEMA_VERSION - 1, "an older")]
+)
+def test_a_database_of_another_version_is_refused_and_left_alone(
+    tmp_path: Path, version: int, age: str
+) -> None:
+    recorded(tmp_path)
+    with closing(connection_of(tmp_path)) as db:
+        db.execute(f"PRAGMA user_version = {version}")
+    before = (tmp_path / FILE_NAME).read_bytes()
+    with pytest.raises(StoreError) as caught:
+        open_to_write(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path / FILE_NAME} was written by {age} birdedge (schema {version}, this one uses {SCHEMA_VERSION}): "
+        "use that version, or name another folder"
+    )
+    assert (tmp_path / FILE_NAME).read_bytes() == before
+    with reading(tmp_path) as db:
+        assert queries.count_events(db) == 1
+
+
+def test_a_folder_within_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match="name a folder that can be written to"):
-        Store(tmp_path / "file" / "data")
+        open_to_write(tmp_path / "file" / "data")
 
 
-@pytest.mark.parametrize("there", [True, False])
-def test_a_folder_that_another_user_owns_is_refused_in_a_sentence(there):
-    if os.geteuid():
-        pytest.skip("only root may become another user")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name) / "data"
-        folder.mkdir()
-        if there:
-            Store(folder).close()
-        Path(name).chmod(0o755)
-        os.seteuid(65_534)  # nobody
-        try:
-            with pytest.raises(StoreError, match="name a folder that can be written to"):
-                Store(folder)
-        finally:
-            os.seteuid(0)
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_folder_of_another_user_is_refused(open_folder: Path, exists: bool) -> None:
+    if exists:
+        recorded(open_folder)
+    with another_user(), pytest.raises(StoreError, match="name a folder that can be written to"):
+        open_to_write(open_folder)
 
 
-def test_a_disk_without_room_is_no_mistake(tmp_path):
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    try:
-        with pytest.raises(DiskError, match="cannot be opened"):
-            Store(tmp_path / "data")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    Store(tmp_path / "data").close()
+def test_a_disk_without_room_can_be_used_later(tmp_path: Path) -> None:
+    with no_room(after_bytes=1000), pytest.raises(DiskError, match="cannot be opened"):
+        open_to_write(tmp_path / "data")
+    db, quarantined = open_to_write(tmp_path / "data")
+    db.close()
+    assert quarantined is None
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_killed_at_any_moment_it_is_intact_and_holds_all_that_was_committed(tmp_path, seed):
-    writer = subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, env={**os.environ}, text=True
-    )
-    writer.stdout.readline()
-    time.sleep(0.05 + 0.037 * seed)
-    writer.send_signal(signal.SIGKILL)
-    committed = [int(line) for line in writer.communicate()[0].split()]
-    store = Store(tmp_path)
-    assert store.quarantined is None
-    (samples,) = store.rows("SELECT samples FROM heard")[0]
-    assert max(committed, default=1) <= samples // 48_000 <= max(committed, default=1) + 1
-    assert store.rows("SELECT count(*) FROM clips") == [(samples // 48_000,)]
+def test_reading_a_folder_without_a_database_names_the_option(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="name the folder of `birdedge listen --out`"), reading(tmp_path):
+        pass
+
+
+def test_a_database_on_a_read_only_disk_is_read(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "card") as card:
+        recorded(card)
+        with read_only(card), reading(card) as db:
+            assert queries.count_events(db) == 1
+
+
+def test_reading_changes_nothing(tmp_path: Path) -> None:
+    recorded(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with reading(tmp_path) as db, pytest.raises(sqlite3.OperationalError, match="readonly"):
+        db.execute("DELETE FROM events")
+    after = {path.name: path.read_bytes() for path in tmp_path.iterdir() if not path.name.endswith("-shm")}
+    assert {name: after[name] for name in before} == before
+
+
+def test_a_damaged_database_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).write_bytes(b"birds, mostly\n" * 1000)
+    with pytest.raises(DiskError, match="that it is the database of a recorder"), reading(tmp_path) as db:
+        queries.latest_run(db)
