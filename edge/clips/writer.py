@@ -35,7 +35,6 @@ class ClipWriter:
         written: clips on disk.
         dropped: clips given up because too many waited for the disk.
         failed: clips that could not be written.
-        problem: why the latest clip could not be written; None if it could.
     """
 
     def __init__(
@@ -47,12 +46,18 @@ class ClipWriter:
         tidy: Callable[[], object] = lambda: None,
     ) -> None:
         self.written = self.dropped = self.failed = 0
-        self.problem: str | None = None
+        self._write_problem: str | None = None
+        self._tidy_problem: str | None = None
         self._folder, self._settings, self._fields = folder, settings, fields or {}
         self._on_written, self._tidy = on_written, tidy
         self._waiting: queue.Queue[CutClip | None] = queue.Queue(MAX_WAITING)
         self._thread = threading.Thread(target=self._run, name="clips", daemon=True)
         self._thread.start()
+
+    @property
+    def problem(self) -> str | None:
+        """Why the latest clip could not be written, or the folder could not be tidied; None if both could."""
+        return self._write_problem or self._tidy_problem
 
     def put(self, clip: CutClip) -> None:
         """Queue a clip; return at once."""
@@ -77,15 +82,19 @@ class ClipWriter:
             try:
                 clip = write_clip(cut, self._folder, self._settings, self._fields)
                 self.written += 1
-                self.problem = None
+                self._write_problem = None
                 self._on_written(clip)
             except Exception as error:  # whatever it was, the next clip is tried
                 self.failed += 1
-                self.problem = f"a clip was not written: {error}"
+                self._write_problem = f"a clip was not written: {error}"
             del cut  # megabytes, which would otherwise be held until the next one
 
     def _next(self) -> CutClip | None:
         while True:
-            self._tidy()
+            try:
+                self._tidy()
+                self._tidy_problem = None
+            except Exception as error:  # clips are written all the same
+                self._tidy_problem = f"the folder of clips was not tidied: {error}"
             with suppress(queue.Empty):
                 return self._waiting.get(timeout=TIDY_S)

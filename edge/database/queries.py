@@ -159,8 +159,8 @@ def events(db: sqlite3.Connection) -> Iterator[EventRow]:
 
 
 def latest_health(db: sqlite3.Connection) -> dict[str, Any]:
-    """Return the latest report of the recorder as it was stored; empty before there was any."""
-    text = _scalar(db, "SELECT json FROM health")
+    """Return the latest report of the latest run as it was stored; empty before there was any."""
+    text = _scalar(db, "SELECT json FROM health WHERE run = (SELECT max(id) FROM runs)")
     return {} if text is None else dict(json.loads(text))
 
 

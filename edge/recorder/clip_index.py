@@ -32,6 +32,7 @@ class DatabaseClipIndex:
     def __init__(self, folder: Path, submit: Callable[[Message], None]) -> None:
         self._folder, self._submit = folder, submit
         self._unchecked: Iterator[Path] = clips_in(folder / "clips")
+        self._next: list[Path] = []  # kept until the database could be read
 
     def totals(self) -> tuple[int, float]:
         """See `ClipIndex`."""
@@ -60,11 +61,12 @@ class DatabaseClipIndex:
 
         Power was lost between the clip and its row, or the database was.
         """
-        paths = list(islice(self._unchecked, CHECKED_AT_ONCE))
-        if not paths:
+        self._next = self._next or list(islice(self._unchecked, CHECKED_AT_ONCE))
+        if not self._next:
             return
         with reading(self._folder) as db:
-            missing = [path for path in paths if not queries.has_clip(db, self._relative(path))]
+            missing = [path for path in self._next if not queries.has_clip(db, self._relative(path))]
+        self._next = []
         for clip in filter(None, map(read_clip, missing)):
             self._submit(
                 ClipFound(

@@ -9,15 +9,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import numpy as np
-
 from birdedge.edge.formats.mask_npz import MaskFile
 from birdedge.edge.messages import EventDetected, FramesReady, Message, StreamStarted
 from birdedge.edge.models.card import ModelCard
 from birdedge.edge.sinks.elapsed import ElapsedTime
 from birdedge.edge.sinks.table_file import Table
-
-SILENT_FRAMES = 1250  # written at once where nothing was heard between two streams
 
 
 @dataclass(frozen=True)
@@ -93,16 +89,13 @@ class RecordingSink:
             self.close()
 
     def _start(self, stream: StreamStarted) -> None:
-        """Open the files; where an earlier stream ended, its mask goes on with empty frames until now."""
+        """Open the files; where an earlier stream ended, the mask continues with empty frames until now."""
         self._file = self._file or stream.source
-        hop_s = self._card.grid.hop_s
-        missing = max(0, round(self._elapsed.start(stream) / hop_s) - self._frames)
+        missing = max(0, round(self._elapsed.start(stream) / self._card.grid.hop_s) - self._frames)
+        self._frames += missing
+        if self._masks is not None:
+            self._masks.frames += missing  # frames that were never pushed are empty
         self._open_files(self._frames)
-        while missing and self._masks is not None:
-            piece = min(missing, SILENT_FRAMES)
-            missing -= piece
-            self._frames += piece
-            self._masks.push(np.zeros((piece, self._card.grid.bins), np.uint8))
 
     def _open_files(self, first_frame: int) -> None:
         if self._open is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from birdedge.edge.clips.writer import ClipWriter
 from birdedge.edge.event import Event
 from birdedge.edge.grid import Grid
 from birdedge.edge.models.card import ModelCard
+from birdedge.edge.times import Stamp
 
 RATE_HZ = 8000
 BLOCK_S = 0.1
@@ -45,9 +46,10 @@ def noise(seconds: float, channels: int = 1, rate_hz: int = RATE_HZ) -> Audio:
     return (values / 32768).astype(np.float32)
 
 
-def utc_of(sample: int, rate_hz: int = RATE_HZ) -> datetime:
-    """Return the UTC of a sample of the stream."""
-    return STREAM_START + timedelta(seconds=sample / rate_hz)
+def stamp_of(sample: int, rate_hz: int = RATE_HZ) -> Stamp:
+    """Return the stamp of a sample of the stream."""
+    elapsed_s = sample / rate_hz
+    return Stamp(sample, elapsed_s, elapsed_s, STREAM_START.timestamp() + elapsed_s, 0.2, True)
 
 
 class PacedWriter(ClipWriter):
@@ -82,9 +84,9 @@ class ClipStream:
         self.seen_only: list[Event] = []
         self._on_clip = on_clip
         self.writer = PacedWriter(folder, clip_settings, self._written, {"Loc Position": "47.1 -8.5"})
-        utc = partial(utc_of, rate_hz=rate_hz)
-        self.cutter = ClipCutter(clip_settings, self.writer, card, rate_hz, channels, utc, "USB Audio")
-        self._rate_hz = rate_hz
+        stamp = partial(stamp_of, rate_hz=rate_hz)
+        self.cutter = ClipCutter(clip_settings, self.writer, card, rate_hz, channels, stamp, "USB Audio")
+        self.channels, self._rate_hz = channels, rate_hz
         self._samples = self._frames = 0
         self._pushed: list[Event] = []
 
@@ -107,9 +109,11 @@ class ClipStream:
     def end(self, events: list[Event]) -> list[Clip]:
         """End the stream, and return its clips; no clip may have failed."""
         now_s = self._samples / self._rate_hz
-        self.cutter.flush(self._mask(now_s, events), self._closed(events, now_s))
+        rest = np.zeros((0, self.channels), np.float32)
+        self.cutter.push(rest, self._mask(now_s, events), self._closed(events, now_s))
+        self.cutter.end()
         self.writer.close()
-        assert self.writer.last_error is None
+        assert self.writer.problem is None
         return self.clips
 
     def _written(self, clip: Clip) -> None:
@@ -143,7 +147,7 @@ def written_once(folder: Path, card: ModelCard, clip_settings: ClipSettings) -> 
     """Play a stream with one event from 3 to 4 s, and return its writer, which may have failed."""
     stream = ClipStream(folder, card, clip_settings)
     stream.play(noise(10), [event(3, 4)])
-    stream.cutter.flush(np.zeros((0, GRID.bins), np.uint8), [])
+    stream.cutter.end()
     stream.writer.close()
     return stream.writer
 

@@ -1,75 +1,83 @@
-"""The writer never blocks the recorder, and continues after a disk error."""
+"""Writing clips never delays the audio, and continues after any fault."""
 
 from __future__ import annotations
 
 import errno
 import os
-import resource
 import shutil
-import subprocess
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import soundfile
-from numpy.typing import NDArray
 
-from birdedge.edge.clips.clip import Clip, CutClip
-from birdedge.edge.clips.cutter import ClipCutter
+from birdedge.edge.clips.clip import Clip
 from birdedge.edge.clips.writer import MAX_WAITING, ClipWriter
+from birdedge.edge.formats.guano import read_guano
 from birdedge.edge.models.card import ModelCard
-from tests.support.clips import (
-    RATE_HZ,
-    STREAM_START,
-    ClipStream,
-    event,
-    noise,
-    settings,
-    utc_of,
-    written_once,
-)
+from birdedge.edge.models.model import Model
+from tests.support.cut_clips import WAV, cut_clip
+from tests.support.disks import full, no_room, read_only, small_disk
 from tests.support.waiting import wait_until
 
-
-def one_second(card: ModelCard, samples: NDArray[np.int16]) -> CutClip:
-    return CutClip(STREAM_START, RATE_HZ, 0, samples, 0, {}, "", card, np.zeros((0, 256), np.uint8), 0.0)
+ALL_FILES = replace(WAV, denoised=True, mask=True, picture=True)
 
 
-def test_a_hanging_disk_never_blocks_the_cutter(tmp_path: Path, card: ModelCard) -> None:
+@pytest.fixture(scope="module")
+def card() -> ModelCard:
+    return Model("birdedge-int8").card
+
+
+def files_in(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def ignore(_: Clip) -> None:
+    """Take a clip."""
+
+
+def test_clips_are_written_in_order_with_the_fields_of_all_clips(tmp_path: Path, card: ModelCard) -> None:
+    clips: list[Clip] = []
+    writer = ClipWriter(tmp_path, WAV, clips.append, {"Loc Position": "47.1 -8.5"})
+    for at_s in (0.0, 10.0, 20.0):
+        writer.put(cut_clip(card, at_s))
+    writer.close()
+    assert [clip.first_sample for clip in clips] == [0, 80_000, 160_000]
+    assert (writer.written, writer.dropped, writer.failed, writer.problem) == (3, 0, 0, None)
+    assert all(read_guano(clip.path)["Loc Position"] == "47.1 -8.5" for clip in clips)
+    assert clips[1].stamp == cut_clip(card, 10.0).stamp
+
+
+def test_a_hanging_disk_never_delays_the_audio(tmp_path: Path, card: ModelCard) -> None:
     released = threading.Event()
-    written: list[Clip] = []
+    clips: list[Clip] = []
 
     def hang(clip: Clip) -> None:
-        written.append(clip)
+        clips.append(clip)
         released.wait(60)
 
-    chosen = settings(before_s=0.0, after_s=0.0)
-    writer = ClipWriter(tmp_path, chosen, hang)
-    cutter = ClipCutter(chosen, writer, card, RATE_HZ, 1, utc_of)
+    writer = ClipWriter(tmp_path, WAV, hang)
     started_s = time.monotonic()
     for number in range(12):
-        at_s = 10.0 * number
-        cutter.push(noise(10), np.zeros((1250, 256), np.uint8), [event(at_s + 1, at_s + 2)])
+        writer.put(cut_clip(card, 10.0 * number))
         if number == 0:
-            wait_until(lambda: written)
-    cutter.flush(np.zeros((0, 256), np.uint8), [])
+            wait_until(lambda: clips)
     assert time.monotonic() - started_s < 10
     assert writer.dropped == 12 - 1 - MAX_WAITING
     released.set()
     writer.close()
-    assert (writer.written, len(written), writer.failed) == (1 + MAX_WAITING, 1 + MAX_WAITING, 0)
+    assert (writer.written, len(clips), writer.failed) == (1 + MAX_WAITING, 1 + MAX_WAITING, 0)
 
 
 def test_a_written_clip_is_released_from_memory(tmp_path: Path, card: ModelCard) -> None:
-    writer = ClipWriter(tmp_path, settings(), lambda _: None)
-    samples = np.zeros((RATE_HZ, 1), np.int16)
-    held = weakref.ref(samples)
-    writer.put(one_second(card, samples))
-    del samples
+    writer = ClipWriter(tmp_path, WAV, ignore)
+    cut = cut_clip(card)
+    held = weakref.ref(cut.samples)
+    writer.put(cut)
+    del cut
     wait_until(lambda: held() is None)
     assert writer.written == 1
     writer.close()
@@ -82,8 +90,8 @@ def test_close_gives_up_on_a_hanging_disk(tmp_path: Path, card: ModelCard) -> No
         hanging.set()
         released.wait(60)
 
-    writer = ClipWriter(tmp_path, settings(), hang)
-    writer.put(one_second(card, np.zeros((RATE_HZ, 1), np.int16)))
+    writer = ClipWriter(tmp_path, WAV, hang)
+    writer.put(cut_clip(card))
     assert hanging.wait(10)
     started_s = time.monotonic()
     writer.close(0.2)
@@ -93,123 +101,121 @@ def test_close_gives_up_on_a_hanging_disk(tmp_path: Path, card: ModelCard) -> No
 
 def test_a_disk_with_less_than_min_free_mb_gets_no_clip(tmp_path: Path, card: ModelCard) -> None:
     free_mb = shutil.disk_usage(tmp_path).free / 1e6
-    writer = written_once(tmp_path, card, settings(min_free_mb=free_mb + 1e6, mask=True, picture=True))
+    writer = ClipWriter(tmp_path, replace(ALL_FILES, min_free_mb=free_mb + 1e6), ignore)
+    writer.put(cut_clip(card))
+    writer.close()
     assert (writer.written, writer.failed) == (0, 1)
-    assert writer.paused is not None
-    assert writer.paused == writer.last_error
-    assert writer.paused.endswith("MB must stay free: free disk space, or lower min_free_mb")
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert writer.problem is not None
+    assert writer.problem.startswith("a clip was not written: ")
+    assert writer.problem.endswith("or lower min_free_mb")
+    assert files_in(tmp_path) == []
 
 
-def test_clips_pause_until_the_folder_can_be_written(tmp_path: Path, card: ModelCard) -> None:
+def test_clips_are_written_again_as_soon_as_the_folder_can_be(tmp_path: Path, card: ModelCard) -> None:
     folder = tmp_path / "clips"
     folder.write_text("not a folder")
-    stream = ClipStream(folder, card, settings())
-    events = [event(3, 4), event(15, 16)]
-    stream.play(noise(12), events)
-    wait_until(lambda: stream.writer.paused)
-    assert "cannot be written" in str(stream.writer.paused)
+    clips: list[Clip] = []
+    writer = ClipWriter(folder, WAV, clips.append)
+    writer.put(cut_clip(card, 0.0))
+    wait_until(lambda: writer.problem)
+    assert "cannot be written" in str(writer.problem)
+    assert (writer.written, writer.failed) == (0, 1)
     folder.unlink()
-    stream.play(noise(12), events)
-    stream.cutter.flush(np.zeros((0, 256), np.uint8), [])
-    stream.writer.close()
-    assert (stream.writer.written, stream.writer.failed, stream.writer.paused) == (1, 1, None)
-    assert [clip.events for clip in stream.clips] == [(1,)]
+    writer.put(cut_clip(card, 10.0))
+    writer.close()
+    assert (writer.written, writer.failed, writer.problem) == (1, 1, None)
+    assert [clip.first_sample for clip in clips] == [80_000]
 
 
 def test_a_failed_clip_leaves_no_file(tmp_path: Path, card: ModelCard) -> None:
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
-    try:
-        writer = written_once(tmp_path, card, settings(mask=True, picture=True))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    writer = ClipWriter(tmp_path, ALL_FILES, ignore)
+    with no_room(after_bytes=50_000):
+        writer.put(cut_clip(card, seconds=10.0))
+        writer.close()
     assert writer.failed == 1
-    assert writer.paused is not None
-    assert f"({os.strerror(errno.EFBIG)})" in writer.paused
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    assert f"({os.strerror(errno.EFBIG)})" in str(writer.problem)
+    assert files_in(tmp_path) == []
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A separate disk of 2 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder]
-    if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("a small disk is a tmpfs, which only root may mount")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", folder], check=True)
+def test_a_full_disk_stops_clips_until_there_is_room(tmp_path: Path, card: ModelCard) -> None:
+    with small_disk(tmp_path / "disk") as disk:
+        clips: list[Clip] = []
+        writer = ClipWriter(disk / "clips", WAV, clips.append)
+        with full(disk):
+            writer.put(cut_clip(card, 0.0))
+            wait_until(lambda: writer.problem)
+        writer.put(cut_clip(card, 10.0))
+        writer.close()
+        assert (writer.written, writer.failed, writer.problem) == (1, 1, None)
+        assert len(soundfile.read(clips[0].path)[0]) == clips[0].samples
 
 
-def test_clips_pause_while_the_disk_is_full(small_disk: Path, card: ModelCard) -> None:
-    ballast = small_disk / "ballast"
-    with pytest.raises(OSError, match="No space left"):
-        ballast.write_bytes(bytes(4 << 20))
-    stream = ClipStream(small_disk / "clips", card, settings())
-    events = [event(3, 4), event(15, 16)]
-    stream.play(noise(12), events)
-    wait_until(lambda: stream.writer.paused)
-    ballast.unlink()
-    stream.play(noise(12), events)
-    stream.cutter.flush(np.zeros((0, 256), np.uint8), [])
-    stream.writer.close()
-    assert (stream.writer.written, stream.writer.paused) == (1, None)
-    assert len(soundfile.read(stream.clips[0].path)[0]) == stream.clips[0].samples
+def test_a_disk_without_room_for_all_files_of_a_clip_keeps_none(tmp_path: Path, card: ModelCard) -> None:
+    with small_disk(tmp_path / "disk", size_mb=2) as disk:
+        (disk / "ballast").write_bytes(bytes(1_900_000))
+        writer = ClipWriter(disk, ALL_FILES, ignore)
+        writer.put(cut_clip(card, seconds=10.0))
+        writer.close()
+        assert writer.failed == 1
+        assert [path.name for path in files_in(disk)] == ["ballast"]
 
 
-def test_a_disk_without_room_for_all_companions_keeps_no_file_of_the_clip(
-    small_disk: Path, card: ModelCard
-) -> None:
-    (small_disk / "ballast").write_bytes(bytes(1_900_000))
-    writer = written_once(small_disk, card, settings(denoised=True, mask=True, picture=True))
-    assert writer.failed == 1
-    assert [path.name for path in small_disk.rglob("*") if path.is_file()] == ["ballast"]
-
-
-def test_clips_pause_while_the_disk_is_read_only(small_disk: Path, card: ModelCard) -> None:
-    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
-    writer = written_once(small_disk, card, settings())
-    assert writer.paused is not None
-    assert "(Read-only file system)" in writer.paused
-    subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
-    writer = written_once(small_disk, card, settings())
-    assert (writer.written, writer.paused) == (1, None)
+def test_a_read_only_disk_stops_clips_until_it_can_be_written(tmp_path: Path, card: ModelCard) -> None:
+    with small_disk(tmp_path / "disk") as disk:
+        writer = ClipWriter(disk, WAV, ignore)
+        with read_only(disk):
+            writer.put(cut_clip(card, 0.0))
+            wait_until(lambda: writer.problem)
+            assert "(Read-only file system)" in str(writer.problem)
+        writer.put(cut_clip(card, 10.0))
+        writer.close()
+        assert (writer.written, writer.problem) == (1, None)
 
 
 def test_a_failing_callback_does_not_stop_the_next_clip(tmp_path: Path, card: ModelCard) -> None:
+    clips: list[Clip] = []
+
     def fail_on_the_first(clip: Clip) -> None:
-        if clip.events == (0,):
+        clips.append(clip)
+        if len(clips) == 1:
             raise RuntimeError("the index is locked")
 
-    chosen = settings(before_s=0.0, after_s=0.0)
-    stream = ClipStream(tmp_path, card, chosen, on_clip=fail_on_the_first)
-    events = [event(3, 4), event(10, 11)]
-    stream.play(noise(20), events)
-    stream.writer.close()
-    assert (stream.writer.written, stream.writer.failed, stream.writer.paused) == (2, 1, None)
-    assert [clip.events for clip in stream.clips] == [(0,), (1,)]
-    assert stream.writer.last_error == "the index is locked"
-
-
-def test_tidy_runs_between_clips_and_its_failure_stops_none(tmp_path: Path, card: ModelCard) -> None:
-    threads = []
-
-    def tidy() -> None:
-        threads.append(threading.current_thread())
-        raise RuntimeError("cannot tidy")
-
-    chosen = settings()
-    writer = ClipWriter(tmp_path, chosen, lambda _: None, tidy=tidy)
-    cutter = ClipCutter(chosen, writer, card, RATE_HZ, 1, lambda _: STREAM_START)
-    cutter.push(noise(10), np.zeros((1250, 256), np.uint8), [event(3, 4)])
-    cutter.flush(np.zeros((0, 256), np.uint8), [])
+    writer = ClipWriter(tmp_path, WAV, fail_on_the_first)
+    writer.put(cut_clip(card, 0.0))
+    wait_until(lambda: writer.failed)
+    assert "the index is locked" in str(writer.problem)
+    writer.put(cut_clip(card, 10.0))
     writer.close()
-    assert (writer.written, writer.failed, writer.last_error) == (1, 0, "cannot tidy")
+    assert (writer.written, writer.failed, writer.problem) == (2, 1, None)
+
+
+def test_tidy_runs_between_clips_in_the_thread_of_the_writer(tmp_path: Path, card: ModelCard) -> None:
+    threads: list[threading.Thread] = []
+    writer = ClipWriter(tmp_path, WAV, ignore, tidy=lambda: threads.append(threading.current_thread()))
+    writer.put(cut_clip(card))
+    writer.close()
     assert len(threads) == 2
     assert threading.main_thread() not in threads
+
+
+def test_a_failing_tidy_stops_no_clip_and_is_a_problem(tmp_path: Path, card: ModelCard) -> None:
+    error: list[Exception] = [RuntimeError("cannot tidy")]
+
+    def tidy() -> None:
+        for each in error:
+            raise each
+
+    writer = ClipWriter(tmp_path, WAV, ignore, tidy=tidy)
+    for at_s in (0.0, 10.0):
+        writer.put(cut_clip(card, at_s))
+    wait_until(lambda: writer.written == 2)
+    assert writer.failed == 0
+    wait_until(lambda: writer.problem and "cannot tidy" in writer.problem)
+    error.clear()
+    writer.put(cut_clip(card, 20.0))
+    wait_until(lambda: writer.problem is None)
+    writer.close()
+    assert (writer.written, writer.failed, writer.problem) == (3, 0, None)
 
 
 def test_unfinished_files_of_a_power_cut_are_removed_at_the_start(tmp_path: Path, card: ModelCard) -> None:
@@ -218,6 +224,8 @@ def test_unfinished_files_of_a_power_cut_are_removed_at_the_start(tmp_path: Path
     torn.write_bytes(b"half a clip")
     other = tmp_path / "2026-11-22" / "notes.part"
     other.write_text("mine")
-    written_once(tmp_path, card, settings())
+    writer = ClipWriter(tmp_path, WAV, ignore)
+    writer.put(cut_clip(card))
+    writer.close()
     assert not torn.exists()
     assert other.exists()

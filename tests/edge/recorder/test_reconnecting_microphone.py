@@ -1,76 +1,246 @@
-"""A microphone that lies about its rate is lost; one whose sound was held up is not."""
+"""A microphone that is lost is opened again, and what it missed is a gap of a known length and cause."""
 
-import threading
-from types import SimpleNamespace
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
-from birdedge.edge.recorder import reconnecting_microphone as capture_module
-from birdedge.edge.recorder.reconnecting_microphone import RATE_S, WRONG_S, ReconnectingMicrophone
-from birdedge.edge.recorder.schedule import Schedule, ScheduleSettings
-
-RATE_HZ = 8_000
-BLOCK_S = 0.5
-
-
-class FakeMicrophone:
-    """Each item of `script` is by how many seconds the clock goes on, and how many seconds of sound it counts then."""
-
-    device, sample_rate_hz, channels = SimpleNamespace(name="fake"), RATE_HZ, 1
-
-    def __init__(self, clock, script):
-        self._clock, self._script, self.opened, self.delivered_samples = clock, script, 0, 0
-
-    def open(self):
-        self.opened += 1
-        self.delivered_samples = 0
-
-    def close(self):
-        pass
-
-    def blocks(self, stop):
-        for passed_s, counted_s in self._script if self.opened == 1 else []:
-            self._clock.now_s += passed_s
-            self.delivered_samples += round(counted_s * RATE_HZ)
-            yield 0, np.linspace(0, 1, round(BLOCK_S * RATE_HZ), dtype=np.float32)[:, np.newaxis]
-        stop.set()
+from birdedge.edge.block import Block
+from birdedge.edge.errors import DeviceError, DeviceNotFoundError
+from birdedge.edge.recorder import reconnecting_microphone
+from birdedge.edge.recorder.reconnecting_microphone import (
+    FLAT_S,
+    MAX_WAIT_S,
+    RATE_S,
+    STEADY_S,
+    WRONG_RATE_S,
+)
+from birdedge.edge.recorder.schedule import ScheduleSettings
+from tests.support.microphones import (
+    BLOCK_S,
+    NOISE,
+    RATE_HZ,
+    START_S,
+    Bench,
+    FakeMicrophone,
+    Opening,
+    gaps_of,
+    in_time,
+    then_lost,
+)
 
 
-@pytest.fixture
-def losses(monkeypatch):
-    """How often the device was lost by such a script."""
-
-    def run(script):
-        clock = SimpleNamespace(now_s=1000.0)
-        monkeypatch.setattr(capture_module, "monotonic_s", lambda: clock.now_s)
-        monkeypatch.setattr(capture_module, "forget_devices", lambda: None)
-        monkeypatch.setattr(capture_module, "FIRST_WAIT_S", 0.0)
-        always = Schedule(ScheduleSettings(), None, None)
-        capture = ReconnectingMicrophone(FakeMicrophone(clock, script), always, lambda: None, lambda: None)
-        stop = threading.Event()
-        assert capture.open(stop)
-        for _ in capture.blocks(stop):
-            pass
-        return capture.losses
-
-    return run
+@pytest.fixture(autouse=True)
+def forgotten(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """PortAudio is not touched; each time it would look for devices again is listed."""
+    calls: list[str] = []
+    monkeypatch.setattr(reconnecting_microphone, "forget_devices", lambda: calls.append("forgot"))
+    return calls
 
 
-def in_time(seconds):
-    return [(BLOCK_S, BLOCK_S)] * round(seconds / BLOCK_S)
+def test_a_right_rate_is_no_loss() -> None:
+    assert Bench([in_time(60)]).losses() == 0
 
 
-def test_a_rate_that_is_right_is_no_loss(losses):
-    assert losses(in_time(60)) == 0
+@pytest.mark.parametrize(
+    ("seconds", "losses"), [(RATE_S + WRONG_RATE_S - 1, 0), (RATE_S + WRONG_RATE_S + 1, 1)]
+)
+@pytest.mark.parametrize("share", [0.95, 1.05])
+def test_a_wrong_rate_is_a_loss_some_seconds_after_it_is_certain(
+    seconds: float, losses: int, share: float
+) -> None:
+    wrong = Bench([lambda m: m.deliver(seconds, counted_s=share * BLOCK_S)])
+    assert wrong.losses() == losses
 
 
-def test_a_rate_that_is_wrong_is_a_loss_some_seconds_after_it_is_sure(losses):
-    slow = [(BLOCK_S, 0.95 * BLOCK_S)]
-    assert losses(slow * round((RATE_S + WRONG_S - 1) / BLOCK_S)) == 0
-    assert losses(slow * round((RATE_S + WRONG_S + 1) / BLOCK_S)) == 1
+def test_a_wrong_rate_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    Bench([lambda m: m.deliver(60, counted_s=0.9 * BLOCK_S)]).losses()
+    expected = (
+        "'fake' delivered 7200 samples per second instead of 8000; trying again until it delivers audio"
+    )
+    assert expected in caplog.messages
 
 
-def test_sound_that_was_held_up_for_longer_is_no_wrong_rate(losses):
-    held_up = [(5 + BLOCK_S, BLOCK_S), *[(0.0, BLOCK_S)] * 10]
-    assert losses([*in_time(30), *held_up, *in_time(30)]) == 0
+def test_audio_that_was_delayed_is_no_wrong_rate() -> None:
+    def delayed(microphone: FakeMicrophone) -> Iterator[Block]:
+        yield from microphone.deliver(30)
+        yield from microphone.deliver(BLOCK_S, passed_s=5 + BLOCK_S)
+        yield from microphone.deliver(5, passed_s=0.0)
+        yield from microphone.deliver(30)
+
+    assert Bench([delayed]).losses() == 0
+
+
+def test_a_loss_is_marked_at_once_and_its_length_is_that_of_the_boot_clock(
+    caplog: pytest.LogCaptureFixture, forgotten: list[str]
+) -> None:
+    bench = Bench([then_lost(10), in_time(5)])
+    assert bench.reconnecting.open(bench.stop)
+    blocks = bench.reconnecting.blocks(bench.stop)
+    before = [next(blocks) for _ in range(20)]
+    assert gaps_of(before) == []
+    marker = next(blocks)
+    assert (len(marker.samples), marker.gap_samples, marker.gap_cause) == (0, 0, "device lost")
+    assert bench.microphone.is_open  # the marker comes before anything that may take time
+    bench.clocks.advance(20.0)
+    bench.clocks.utc_s += 3600.0  # a step of the clock changes nothing
+    with caplog.at_level(logging.INFO):
+        first, *rest = blocks
+    assert (first.gap_cause, first.gap_samples) == ("device lost", 20 * RATE_HZ)
+    assert first.samples is NOISE
+    assert gaps_of(rest) == []
+    assert bench.reconnecting.losses == 1
+    assert forgotten
+    assert bench.gaps == []  # the blocks say it
+    assert "listening to 'fake' again after 20.0 s" in caplog.messages
+
+
+def test_what_overran_before_the_first_block_is_part_of_the_gap() -> None:
+    def overrun(microphone: FakeMicrophone) -> Iterator[Block]:
+        microphone.clocks.advance(9.5)
+        for block in microphone.deliver(BLOCK_S):
+            yield Block(block.samples, 123, "overrun", block.arrived)
+        yield from microphone.deliver(BLOCK_S)
+
+    blocks = Bench([then_lost(10), overrun]).blocks()
+    assert gaps_of(blocks) == [("device lost", 9.5)]
+
+
+def test_an_overrun_of_an_open_device_passes() -> None:
+    def overrun(microphone: FakeMicrophone) -> Iterator[Block]:
+        for block in microphone.deliver(BLOCK_S):
+            yield Block(block.samples, RATE_HZ, "overrun", block.arrived)
+
+    assert gaps_of(Bench([overrun]).blocks()) == [("overrun", 1.0)]
+
+
+def test_a_gap_has_at_least_one_sample() -> None:
+    blocks = Bench([then_lost(10), lambda m: m.deliver(5, passed_s=0.0)]).blocks()
+    assert [(b.gap_cause, b.gap_samples) for b in blocks if b.gap_samples] == [("device lost", 1)]
+
+
+def test_a_device_that_is_missing_is_tried_until_it_is_there_and_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    missing = [DeviceNotFoundError("no microphone was found") for _ in range(3)]
+    bench = Bench([then_lost(10), *missing, DeviceError("busy"), in_time(5)], first_wait_s=1.0)
+    blocks = bench.blocks()
+    assert gaps_of(blocks) == [("device lost", 1.0 + 2 + 4 + 8 + 16)]
+    warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert warnings == [
+        "'fake' stopped: check that it is still plugged in; trying again until it delivers audio",
+        "no microphone was found; trying again until it is available",
+        "busy; trying again until it is available",
+    ]
+    assert bench.gaps == []
+
+
+def test_waits_double_up_to_half_a_minute_and_begin_again_after_steady_audio() -> None:
+    missing: list[Opening] = [DeviceError("busy") for _ in range(7)]
+    bench = Bench(
+        [*missing, then_lost(STEADY_S - 10), then_lost(STEADY_S + 10), in_time(5)], first_wait_s=0.5
+    )
+    bench.blocks()
+    assert bench.stop.waits_s == [0.5, 1, 2, 4, 8, 16, MAX_WAIT_S, MAX_WAIT_S, 0.5]
+
+
+def test_before_the_first_stream_a_missing_device_is_reported_as_a_gap() -> None:
+    bench = Bench([DeviceError("none"), DeviceError("none"), in_time(5)], first_wait_s=1.0)
+    assert bench.reconnecting.open(bench.stop)
+    assert bench.gaps == [("device lost", START_S)]
+    assert bench.microphone.is_open
+
+
+def test_a_stop_ends_the_wait_for_a_device() -> None:
+    bench = Bench([DeviceError("none") for _ in range(100)], first_wait_s=1.0)
+    bench.stop.at = bench.clocks.utc_s + 60.0
+    assert not bench.reconnecting.open(bench.stop)
+    assert bench.clocks.utc_s <= START_S + 60.0 + MAX_WAIT_S
+
+
+def test_a_stop_during_a_loss_ends_the_stream_quietly() -> None:
+    bench = Bench([then_lost(10), *(DeviceError("none") for _ in range(100))], first_wait_s=1.0)
+    bench.stop.at = bench.clocks.utc_s + 100.0
+    *_, last = bench.blocks()
+    assert (last.gap_cause, len(last.samples)) == ("device lost", 0)
+
+
+def test_outside_its_schedule_the_microphone_is_closed_and_the_pause_is_a_gap(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bench = Bench([in_time(100), in_time(100)], ScheduleSettings(listen_s=6, every_s=12))
+    with caplog.at_level(logging.INFO):
+        blocks = bench.blocks()
+    assert gaps_of(blocks) == [("paused by schedule", 6.0)]
+    markers = [block.gap_cause for block in blocks if not len(block.samples)]
+    assert markers == ["paused by schedule"] * 2  # the second pause lasts until the stop
+    assert sum(len(block.samples) for block in blocks) == 2 * 6 * RATE_HZ
+    assert bench.reconnecting.losses == 0
+    assert bench.gaps == []
+    assert caplog.messages.count("paused by schedule") == 2
+    assert [s - START_S for s in bench.paused_s[:6]] == [6, 7, 8, 9, 10, 11]
+
+
+def test_a_schedule_that_is_closed_at_the_start_is_waited_for_and_reported() -> None:
+    bench = Bench([in_time(1)], ScheduleSettings(listen_s=6, every_s=12))
+    bench.clocks.advance(8.0)
+    assert bench.reconnecting.open(bench.stop)
+    assert bench.gaps == [("paused by schedule", START_S + 8)]
+    assert bench.clocks.utc_s == START_S + 12
+    assert len(bench.paused_s) == 4
+
+
+def test_a_stop_ends_a_pause_within_a_second() -> None:
+    bench = Bench([in_time(100)], ScheduleSettings(listen_s=6, every_s=600))
+    bench.stop.at = bench.clocks.utc_s + 60.0
+    bench.blocks()
+    assert bench.clocks.utc_s <= START_S + 61.0
+
+
+@pytest.mark.parametrize("value", [0.0, 0.25, np.nan, np.inf])
+def test_one_constant_value_for_half_a_minute_is_a_loss(
+    value: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    flat = np.full((len(NOISE), 1), value, np.float32)
+    bench = Bench([lambda m: m.deliver(FLAT_S + 5, samples=flat), in_time(5)])
+    blocks = bench.blocks()
+    assert bench.reconnecting.losses == 1
+    flat_blocks = [block for block in blocks if block.samples is flat]
+    assert sum(len(block.samples) for block in flat_blocks) == FLAT_S * RATE_HZ
+    assert caplog.messages[0].startswith("'fake' delivered one constant value for 30 s; trying again")
+
+
+def test_silence_with_a_sound_now_and_then_is_no_loss() -> None:
+    flat = np.zeros((len(NOISE), 1), np.float32)
+
+    def mostly_silent(microphone: FakeMicrophone) -> Iterator[Block]:
+        for _ in range(5):
+            yield from microphone.deliver(FLAT_S - 1, samples=flat)
+            yield from microphone.deliver(BLOCK_S)
+
+    assert Bench([mostly_silent]).losses() == 0
+
+
+def test_a_device_that_comes_back_with_another_rate_ends_the_stream() -> None:
+    bench = Bench([then_lost(10), in_time(5)])
+    assert bench.reconnecting.open(bench.stop)
+    blocks = bench.reconnecting.blocks(bench.stop)
+    for block in blocks:
+        if block.gap_cause:
+            break
+    bench.microphone.sample_rate_hz = 44_100
+    with pytest.raises(
+        DeviceError, match="'fake' came back with 44100 Hz instead of 8000: start birdedge again"
+    ):
+        next(blocks)
+
+
+def test_it_shows_the_open_microphone_and_passes_on_how_much_to_wait_for() -> None:
+    bench = Bench([in_time(1)])
+    source = bench.reconnecting
+    assert (source.name, source.sample_rate_hz, source.channels) == ("fake", RATE_HZ, 1)
+    source.set_min_block(99)
+    assert bench.microphone.min_block_samples == 99

@@ -1,0 +1,180 @@
+"""An archive is segmented in one process or several, with the same results, and ends at once when it is interrupted."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from click.testing import CliRunner
+
+from birdedge.cli import birdedge
+from birdedge.edge.archive.event_buffer import NO_MASK, EventBuffer
+from birdedge.edge.archive.processes import segment_files
+from birdedge.edge.archive.segment import FileResult
+from birdedge.edge.errors import ModelMissingError, OutputError, SettingsError
+from birdedge.edge.event import Event
+from birdedge.edge.models.names import DEFAULT_MODEL
+from birdedge.edge.sinks.recording import OutputSettings
+from birdedge.edge.synthesis.soundscape import soundscape
+from tests.support.waiting import wait_until
+
+ROOT = Path(__file__).parents[3]
+FORMATS = ("raven", "audacity", "csv", "jsonl")
+EVENT = Event(0.1, 0.4, 2000.0, 3000.0, 2500.0, 0.97, 200.0, 9.0, 12, 32, NO_MASK)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def group_is_gone(number: int) -> bool:
+    try:
+        os.killpg(number, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> list[Path]:
+    """Ten files of a tenth of a second."""
+    paths = [tmp_path / "tiny" / f"{number}.wav" for number in range(10)]
+    (tmp_path / "tiny").mkdir()
+    for path in paths:
+        soundfile.write(path, np.zeros(800), 8000)
+    return paths
+
+
+def test_two_processes_write_the_bytes_that_one_writes(recordings: list[Path], tmp_path: Path) -> None:
+    for jobs in (1, 2):
+        outputs = OutputSettings(tmp_path / f"{jobs}", FORMATS, tmp_path / f"{jobs}")
+        results = list(segment_files(DEFAULT_MODEL, recordings, outputs, jobs))
+        assert [result.path for result in results] == recordings
+        assert all(len(result.events) and result.mask is None for result in results)
+    assert contents(tmp_path / "1") == contents(tmp_path / "2")
+    assert len(contents(tmp_path / "1")) == len(recordings) * (len(FORMATS) + 1)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_file_that_cannot_be_read_is_reported_and_the_others_are_done(
+    recordings: list[Path], damaged: Path, tmp_path: Path, jobs: int
+) -> None:
+    out = tmp_path / "out"
+    paths = [recordings[0], damaged, tmp_path / "missing.wav", recordings[2]]
+    results = list(segment_files(DEFAULT_MODEL, paths, OutputSettings(out, ("csv",), out), jobs))
+    assert [result.path for result in results] == paths
+    assert [result.error is None for result in results] == [True, False, False, True]
+    assert str(damaged) in str(results[1].error)
+    assert "does not exist" in str(results[2].error)
+    assert {path.name for path in out.iterdir()} == {"site1.csv", "site1.npz", "site3.csv", "site3.npz"}
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_an_error_that_every_file_would_have_ends_all(
+    recordings: list[Path], tmp_path: Path, jobs: int
+) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    outputs = OutputSettings(tmp_path / "file" / "out", ("csv",))
+    with pytest.raises(OutputError, match="cannot be written"):
+        list(segment_files(DEFAULT_MODEL, recordings, outputs, jobs))
+    with pytest.raises(ModelMissingError):
+        list(segment_files("no-such", recordings, OutputSettings(), jobs))
+
+
+def test_recordings_that_would_share_a_name_are_refused_before_anything_is_done(
+    recordings: list[Path], tmp_path: Path
+) -> None:
+    names = [tmp_path / "dawn.wav", tmp_path / "Dawn.wav"]
+    with pytest.raises(SettingsError, match="would both be written"):
+        next(segment_files(DEFAULT_MODEL, [*recordings, *names], OutputSettings(tmp_path / "out", ("csv",))))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_progress_adds_up_to_the_length_of_all(recordings: list[Path], jobs: int) -> None:
+    done_s: list[float] = []
+    list(segment_files(DEFAULT_MODEL, recordings, OutputSettings(), jobs, progress=done_s.append))
+    assert sum(done_s) == pytest.approx(6.0 + 9.0 + 4.0, abs=0.001)
+    if jobs == 2:
+        assert done_s == pytest.approx([6.0, 9.0, 4.0])
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_results_that_were_yielded_are_not_kept(tiny: list[Path], jobs: int) -> None:
+    earlier: list[weakref.ref[FileResult]] = []
+    for result in segment_files(DEFAULT_MODEL, tiny, OutputSettings(), jobs):
+        earlier.append(weakref.ref(result))
+        del result
+        assert sum(reference() is not None for reference in earlier) <= 1
+    assert len(earlier) == len(tiny)
+
+
+@pytest.mark.parametrize("options", [[], ["--out", "tables"]])
+def test_the_command_keeps_the_events_of_one_file_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
+    """Otherwise twenty terabytes of recordings would fill the memory with their events."""
+    monkeypatch.chdir(tmp_path)
+    soundfile.write("a.wav", np.zeros(800), 8000)
+    earlier: list[weakref.ref[FileResult]] = []
+
+    def segmented(*_arguments: Any) -> Iterator[FileResult]:
+        for _ in range(10):
+            result = FileResult(Path("a.wav"), 0.1, EventBuffer([EVENT]))
+            earlier.append(weakref.ref(result))
+            yield result
+            del result
+            assert sum(reference() is not None for reference in earlier) <= 1
+
+    monkeypatch.setattr("birdedge.edge.archive.processes.segment_files", segmented)
+    done = CliRunner().invoke(birdedge, ["segment", "a.wav", *options])
+    assert done.exit_code == 0, done.output
+    assert re.search(r"10 of 10 file\(s\), 1\.0 s of \w+, 10 event\(s\)", done.output)
+
+
+def test_an_archive_that_is_given_up_leaves_no_process(tiny: list[Path]) -> None:
+    results = segment_files(DEFAULT_MODEL, tiny, OutputSettings(), jobs=2)
+    next(results)
+    assert multiprocessing.active_children()
+    results.close()  # type: ignore[attr-defined]
+    assert multiprocessing.active_children() == []
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_ctrl_c_ends_the_command_and_leaves_whole_files_only(tmp_path: Path, jobs: int) -> None:
+    samples = soundscape(20.0, 1, 60.0).samples
+    for number in range(40):
+        soundfile.write(tmp_path / f"{number:02}.flac", samples, 32_000)
+    out = tmp_path / "out"
+    command = ["segment", *sorted(tmp_path.glob("*.flac")), "--out", out, "--masks", out, "--jobs", jobs]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "birdedge", *map(str, command)],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    wait_until((out / "00.npz").exists, timeout_s=60.0)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all processes
+    started_s = time.monotonic()
+    _, stderr = process.communicate(timeout=30)
+    assert time.monotonic() - started_s < 15
+    assert process.returncode != 0
+    assert "Traceback" not in stderr, stderr
+    wait_until(lambda: group_is_gone(process.pid))
+    names = {path.name for path in out.iterdir()}
+    assert not [name for name in names if name.endswith(".part")]
+    assert len(names) < 40 * 2

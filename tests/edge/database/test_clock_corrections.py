@@ -1,0 +1,139 @@
+"""Times that were written before the clock was synchronized become right once it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from birdedge.edge.database import queries
+from birdedge.edge.database.connection import reading
+from birdedge.edge.database.queries import EventRow
+from tests.support.streams import Clocks, MessageStream, coverage_of, end, gaps_of, kill, started
+
+
+def events_of(folder: Path) -> list[EventRow]:
+    with reading(folder) as db:
+        return list(queries.events(db))
+
+
+@pytest.mark.parametrize("step_s", [3600.0, -3600.0, 20 * 365.25 * 86_400])
+def test_events_from_before_the_synchronization_get_their_true_time(tmp_path: Path, step_s: float) -> None:
+    clocks = Clocks(synchronized=False)
+    run_log = started(tmp_path, clocks)
+    stream = MessageStream(run_log.apply, clocks)
+    stream.hear(10)
+    stream.detect(4.0)
+    run_log.commit()
+    (unsure,) = events_of(tmp_path)
+    assert unsure.utc_s == pytest.approx(1_000_004.0)
+    assert (unsure.uncertainty_s, unsure.corrected) == (None, False)
+    clocks.utc_s += step_s
+    clocks.synchronized = True
+    run_log.follow_clock(clocks())
+    stream.hear(5)
+    stream.detect(12.0)
+    end(run_log, clocks)
+    early, late = sorted(events_of(tmp_path), key=lambda event: event.onset_s)
+    assert early.utc_s == pytest.approx(1_000_004.0 + step_s)
+    assert early.uncertainty_s == pytest.approx(0.2, abs=0.1)
+    assert early.corrected
+    assert late.utc_s == pytest.approx(1_000_012.0 + step_s)
+    assert late.uncertainty_s is not None
+    assert late.uncertainty_s < 0.5
+    assert not late.corrected
+    found = coverage_of(tmp_path)
+    assert found.gaps == ()
+    assert found.heard_s == pytest.approx(15)
+
+
+def test_a_step_of_a_clock_that_is_not_synchronized_changes_no_time(tmp_path: Path) -> None:
+    clocks = Clocks(synchronized=False)
+    run_log = started(tmp_path, clocks)
+    stream = MessageStream(run_log.apply, clocks)
+    stream.hear(5)
+    stream.detect(1.0)
+    clocks.utc_s += 3600
+    run_log.follow_clock(clocks())
+    stream.hear(5)
+    stream.detect(6.0)
+    end(run_log, clocks)
+    first, second = events_of(tmp_path)
+    assert second.utc_s - first.utc_s == pytest.approx(5.0)
+
+
+@pytest.mark.parametrize(("step_s", "corrected"), [(0.04, False), (0.06, True), (-0.06, True)])
+def test_a_synchronized_clock_corrects_again_by_more_than_50_ms(
+    tmp_path: Path, step_s: float, corrected: bool
+) -> None:
+    clocks = Clocks()
+    run_log = started(tmp_path, clocks)
+    stream = MessageStream(run_log.apply, clocks)
+    stream.hear(5)
+    stream.detect(1.0)
+    clocks.utc_s += step_s
+    run_log.follow_clock(clocks())
+    end(run_log, clocks)
+    (event,) = events_of(tmp_path)
+    assert event.utc_s == pytest.approx(1_000_001.0 + corrected * step_s, abs=1e-4)
+    assert event.corrected is corrected
+
+
+def test_events_of_another_boot_stay_as_they_are(tmp_path: Path) -> None:
+    clocks = Clocks(synchronized=False)
+    earlier = started(tmp_path, clocks)
+    stream = MessageStream(earlier.apply, clocks)
+    stream.hear(5)
+    stream.detect(1.0)
+    kill(earlier)
+    later = Clocks(boot_s=20.0, utc_s=2_000_000.0, synchronized=False)
+    run_log = started(tmp_path, later, "next boot")
+    stream = MessageStream(run_log.apply, later)
+    stream.hear(5)
+    stream.detect(1.0)
+    later.utc_s += 3600.0
+    later.synchronized = True
+    run_log.follow_clock(later())
+    end(run_log, later)
+    first, second = events_of(tmp_path)
+    assert [first.utc_s, second.utc_s] == pytest.approx([1_000_001.0, 2_003_601.0])
+    assert (first.uncertainty_s, first.corrected, second.corrected) == (None, False, True)
+
+
+def test_the_length_of_a_power_cut_is_corrected_when_the_clock_is_set(tmp_path: Path) -> None:
+    clocks = Clocks()
+    run_log = started(tmp_path, clocks)
+    MessageStream(run_log.apply, clocks).hear(10)
+    kill(run_log)
+    off = Clocks(boot_s=20.0, utc_s=500_000.0, synchronized=False)  # no clock chip: it starts in the past
+    again = started(tmp_path, off, "next boot")
+    stream = MessageStream(again.apply, off)
+    stream.hear(5)
+    again.commit()
+    assert gaps_of(tmp_path) == [("power lost", 0.0)]
+    off.utc_s = 1_000_000.0 + 10 + 600 + 5
+    off.synchronized = True
+    again.follow_clock(off())
+    stream.hear(5)
+    end(again, off)
+    assert gaps_of(tmp_path) == [("power lost", 600.0)]
+
+
+def test_a_later_run_of_the_same_boot_keeps_the_corrected_clock(tmp_path: Path) -> None:
+    clocks = Clocks(synchronized=False)
+    run_log = started(tmp_path, clocks)
+    clocks.utc_s += 3600.0
+    clocks.synchronized = True
+    run_log.follow_clock(clocks())
+    end(run_log, clocks)
+    clocks.utc_s -= 1800.0  # what the clock shows now is known to be wrong
+    clocks.synchronized = False
+    again = started(tmp_path, clocks)
+    assert again.utc.offset_s == pytest.approx(999_900.0 + 3600.0)
+    assert again.utc.synchronized
+    stream = MessageStream(again.apply, clocks)
+    stream.hear(5)
+    stream.detect(1.0)
+    end(again, clocks)
+    (event,) = events_of(tmp_path)
+    assert event.utc_s == pytest.approx(1_000_001.0 + 3600.0)

@@ -1,0 +1,151 @@
+"""The supervisor feeds the watchdog, sheds load, and reports the health of every part."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from birdedge.edge.database import queries
+from birdedge.edge.database.connection import reading
+from birdedge.edge.health import Health
+from birdedge.edge.models.names import ARCHIVE_MODEL, SMALL_MODEL
+from birdedge.edge.recorder.load_shedding import FIRST_TRIAL_S
+from birdedge.edge.recorder.supervisor import HEALTH_EVERY_S
+from tests.support.frames import frames, stream_ended, stream_started
+from tests.support.supervised import RATE_HZ, Supervised
+from tests.support.waiting import wait_until
+
+
+@pytest.fixture
+def supervised(tmp_path: Path) -> Iterator[Supervised]:
+    parts = Supervised(tmp_path)
+    yield parts
+    parts.close()
+
+
+def stored_health(folder: Path) -> Health:
+    with reading(folder) as db:
+        return Health.from_json(queries.latest_health(db))
+
+
+def test_only_analysed_audio_feeds_the_watchdog(supervised: Supervised) -> None:
+    for message in (stream_started(), frames(10), stream_ended(1.0)):
+        supervised.supervisor.write(message)
+    assert supervised.alive == 0
+    supervised.hear(3.0)
+    assert supervised.alive == 6
+    supervised.supervisor.close()
+
+
+def test_health_is_reported_with_the_first_audio_and_every_five_seconds(
+    supervised: Supervised, tmp_path: Path
+) -> None:
+    supervised.hear(0.5)
+    wait_until(lambda: stored_health(tmp_path).device == "USB Audio")
+    supervised.microphone.overflows = 1
+    supervised.hear(HEALTH_EVERY_S - 0.5)
+    supervised.database.submit(stream_started())  # whose row shows that what was before it is written
+    with reading(tmp_path) as db:
+        wait_until(lambda: queries.last_heard_s(db, 1) == pytest.approx(105.0))
+    assert stored_health(tmp_path).overflows == 0
+    supervised.hear(0.5)
+    wait_until(lambda: stored_health(tmp_path).overflows == 1)
+
+
+def test_health_shows_each_part(supervised: Supervised) -> None:
+    supervised.microphone.waiting_samples = RATE_HZ // 4
+    supervised.microphone.overflows, supervised.losses = 3, 2
+    health = supervised.supervisor.health()
+    assert (health.device, health.backlog_s, health.load_level) == ("USB Audio", 0.25, "all audio")
+    assert (health.overflows, health.device_losses) == (3, 2)
+    assert (health.clips_written, health.clips_dropped, health.clips_failed, health.clips_capped) == (
+        0,
+        0,
+        0,
+        0,
+    )
+    assert health.dropped_messages == 0
+    assert health.free_mb is not None
+    assert health.free_mb > 0
+    assert {name for name in health.problems if name != "throttled"} == set()
+
+
+def test_a_backlog_lightens_the_load_and_its_end_restores_it(
+    supervised: Supervised, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    supervised.microphone.waiting_samples = 2 * RATE_HZ
+    supervised.hear(8.0)
+    assert supervised.models == [ARCHIVE_MODEL, SMALL_MODEL]
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
+        "overloaded: analysing all audio in longer calls",
+        "overloaded: analysing all audio with the smaller model",
+    ]
+    supervised.hear(3.5)  # the next level has the same model
+    assert supervised.models == [ARCHIVE_MODEL, SMALL_MODEL]
+    assert supervised.supervisor.health().load_level == "50 % of the audio"
+    supervised.microphone.waiting_samples = 0
+    supervised.hear(3 * (FIRST_TRIAL_S + 1))
+    assert supervised.models == [ARCHIVE_MODEL, SMALL_MODEL, ARCHIVE_MODEL, None]
+    assert caplog.messages[-1] == "analysing all audio again"
+    supervised.database.close()
+    with reading(tmp_path) as db:
+        levels = queries.load_levels(db)
+    assert [name for _, name in levels] == [
+        "all audio in longer calls",
+        "all audio with the smaller model",
+        "50 % of the audio",
+        "all audio with the smaller model",
+        "all audio in longer calls",
+        "all audio",
+    ]
+    assert levels[0][0] == pytest.approx(100.0 + 3.5)
+
+
+def test_a_model_that_the_user_chose_is_not_changed(tmp_path: Path) -> None:
+    supervised = Supervised(tmp_path, may_change_model=False)
+    supervised.microphone.waiting_samples = 2 * RATE_HZ
+    supervised.hear(12.0)
+    assert supervised.models == []
+    assert supervised.supervisor.health().load_level == "50 % of the audio"
+    supervised.close()
+
+
+def test_a_problem_is_logged_once_and_its_end_once(
+    supervised: Supervised, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        supervised.hear(30.0)
+        assert caplog.messages == []
+        supervised.retention.problem = "clips cannot be deleted in clips: check the disk"
+        supervised.hear(30.0)
+        assert caplog.messages == ["clips cannot be deleted in clips: check the disk"]
+        assert caplog.records[0].levelname == "WARNING"
+        supervised.retention.problem = None
+        supervised.hear(30.0)
+        assert len(caplog.messages) == 2
+        assert caplog.records[1].levelname == "INFO"
+        supervised.retention.problem = "clips cannot be deleted in clips: check the disk"
+        supervised.hear(30.0)
+        assert caplog.messages[2:] == ["clips cannot be deleted in clips: check the disk"]
+
+
+def test_two_problems_are_logged_apart(supervised: Supervised, caplog: pytest.LogCaptureFixture) -> None:
+    supervised.retention.problem = "clips cannot be deleted"
+    supervised.hear(6.0)
+    supervised.database.dropped_messages = 5
+    supervised.hear(6.0)
+    assert caplog.messages == [
+        "clips cannot be deleted",
+        "5 message(s) never reached the database: check its disk",
+    ]
+
+
+def test_capped_clips_are_logged_once(supervised: Supervised, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        for capped in (1, 2, 3):
+            supervised.cutter.capped = capped
+            supervised.hear(6.0)
+    assert caplog.messages == ["clips are left out from now on where their hour has had max_per_hour of them"]
