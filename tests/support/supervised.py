@@ -10,8 +10,7 @@ from typing import cast
 from birdedge.edge.audio.microphone import Microphone
 from birdedge.edge.clips.cutter import ClipCutter
 from birdedge.edge.clips.retention import Retention
-from birdedge.edge.clips.settings import RetentionSettings
-from birdedge.edge.clips.settings import ClipSettings
+from birdedge.edge.clips.settings import ClipSettings, RetentionSettings
 from birdedge.edge.clips.writer import ClipWriter
 from birdedge.edge.database.writer import DatabaseWriter
 from birdedge.edge.health import Health

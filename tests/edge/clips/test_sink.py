@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from birdedge.edge.block import Block
-from birdedge.edge.clips.cutter import ClipCutter
 from birdedge.edge.clips.clip import Clip
+from birdedge.edge.clips.cutter import ClipCutter
 from birdedge.edge.clips.settings import ClipSettings
 from birdedge.edge.clips.sink import ClipSink
 from birdedge.edge.clips.writer import ClipWriter
