@@ -48,6 +48,7 @@ class Listening:
             stderr=subprocess.PIPE,
             text=True,
         )
+        assert self._process.stderr is not None
         self.greeting = self._process.stderr.readline()
         assert self.greeting.startswith("birdedge: listening to "), self.greeting
 
@@ -103,7 +104,7 @@ def heard_by_a_microphone(sound, rate_hz, live):
     product = np.fft.rfft(live / 255, size, axis=0) * np.fft.rfft(alone / 255, size, axis=0).conj()
     lag_frames = int(np.fft.irfft(product.sum(axis=1), size)[: len(live)].argmax())
     best, step = round(lag_frames * HOP_S * rate_hz), 128
-    tried = {}
+    tried: dict[int, int] = {}
     while step:
         for before in range(max(0, best - 3 * step), best + 3 * step + 1, step):
             tried.setdefault(before, difference(before))
@@ -208,6 +209,7 @@ def test_without_a_folder_a_lost_microphone_ends_listening_in_a_sentence(
         stderr=subprocess.PIPE,
         text=True,
     )
+    assert listening.stderr is not None
     assert listening.stderr.readline().startswith("birdedge: listening to ")
     with subprocess.Popen(["paplay", demo], env=breakable_microphone.environment, stderr=subprocess.DEVNULL):
         time.sleep(5)

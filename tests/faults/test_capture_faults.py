@@ -265,6 +265,7 @@ def test_outside_its_schedule_it_is_paused_and_says_so(breakable_microphone, tmp
             capture_output=True,
             text=True,
             env=ENVIRONMENT,
+            check=False,
         )
         daemon.wait_for("again after", timeout_s=20)
         time.sleep(2)

@@ -67,6 +67,7 @@ def refusal(folder, config):
         capture_output=True,
         text=True,
         timeout=60,
+        check=False,
     )
     assert done.returncode == 1, done.stderr
     assert done.stderr.startswith("Error: ")

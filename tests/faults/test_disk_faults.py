@@ -49,7 +49,7 @@ def small_disk(tmp_path):
     if (
         os.geteuid()
         or subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", folder], capture_output=True
+            ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", folder], capture_output=True, check=False
         ).returncode
     ):
         pytest.skip("a small disk is a tmpfs, which only root may mount")
@@ -60,7 +60,12 @@ def small_disk(tmp_path):
 def status(daemon):
     """Exit code and page of `birdedge status`."""
     done = subprocess.run(
-        [*BIRDEDGE, "status", daemon.out], env=ENVIRONMENT, capture_output=True, text=True, timeout=30
+        [*BIRDEDGE, "status", daemon.out],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
     )
     assert not done.stderr
     return done.returncode, done.stdout
@@ -68,7 +73,9 @@ def status(daemon):
 
 def no_status(daemon):
     """What `birdedge status` says where it finds no book."""
-    done = subprocess.run([*BIRDEDGE, "status", daemon.out], env=ENVIRONMENT, capture_output=True, text=True)
+    done = subprocess.run(
+        [*BIRDEDGE, "status", daemon.out], env=ENVIRONMENT, capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stdout) == (1, "")
     return done.stderr
 
@@ -120,8 +127,10 @@ def read_only(disk):
 
 @contextmanager
 def turned_read_only(disk, process):
-    """What a file system that went read-only of its own does, and no mount of a disk in use can: it refuses new files
-    (here a mount over the folder does), and what is written to open ones (here a limit of the process does).
+    """Make a disk in use read-only, as a file system does after an error, which no mount can do.
+
+    It refuses new files (here because of a mount over the folder) and writes to open ones (here because of a limit
+    of the process).
     """
     subprocess.run(["mount", "--bind", "-o", "ro", disk, disk], check=True)
     before = resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
@@ -230,6 +239,7 @@ def test_a_folder_that_is_within_a_file_is_one_sentence_at_the_start(virtual_mic
         capture_output=True,
         text=True,
         timeout=30,
+        check=False,
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("Error: ")

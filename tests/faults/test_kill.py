@@ -110,6 +110,8 @@ def killed_again_and_again(folder, seed):
         env=ENVIRONMENT,
         text=True,
     ) as recorders:
+        assert recorders.stdin is not None
+        assert recorders.stdout is not None
         assert recorders.stdout.readline() == "ready\n"
         for _ in range(KILLS):
             print(folder, file=recorders.stdin, flush=True)

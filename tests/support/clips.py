@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,9 +29,9 @@ STREAM_START = datetime(2026, 11, 23, 4, 15, 0, 250_000, UTC)
 Audio = NDArray[np.float32]
 
 
-def settings(**changes: float | str | bool) -> ClipSettings:
+def settings(**changes: Any) -> ClipSettings:
     """Return settings for WAV files that do not depend on the free disk space of the test machine."""
-    return ClipSettings(**{"format": "wav", "min_free_mb": 0.0} | changes)
+    return replace(ClipSettings(format="wav", min_free_mb=0.0), **changes)
 
 
 def event(onset_s: float, offset_s: float, score: float = 0.9) -> Event:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from birdedge.edge.block import Block
 from birdedge.edge.messages import Message
+
+Kind = TypeVar("Kind")
 
 
 @dataclass
@@ -45,6 +48,6 @@ class MessageLog:
     def close(self) -> None:
         self.closed += 1
 
-    def of(self, kind: type) -> list:
+    def of(self, kind: type[Kind]) -> list[Kind]:
         """Return the messages of a type."""
         return [message for message in self.messages if isinstance(message, kind)]

@@ -20,13 +20,13 @@ from birdedge.edge.pipeline.pipeline import Pipeline
 from birdedge.edge.synthesis.soundscape import soundscape
 from tests.support.clips import (
     RATE_HZ,
-    STREAM_START,
     ClipStream,
     event,
     noise,
     played,
     settings,
     spans,
+    stamp_of,
 )
 from tests.support.waiting import wait_until
 
@@ -168,7 +168,8 @@ def test_the_clips_do_not_depend_on_the_blocks(tmp_path: Path, model: Model, kee
             stream.cutter.push(piece, output.mask, output.events)
             events += output.events
         output = pipeline.flush()
-        stream.cutter.flush(output.mask, output.events)
+        stream.cutter.push(audio[:0], output.mask, output.events)
+        stream.cutter.end()
         events += output.events
         stream.writer.close()
         assert stream.writer.failed == stream.writer.dropped == 0
@@ -192,7 +193,7 @@ def test_the_clips_do_not_depend_on_the_blocks(tmp_path: Path, model: Model, kee
 
 def test_more_channels_than_flac_holds_are_refused(tmp_path: Path, card: ModelCard) -> None:
     writer = ClipWriter(tmp_path, settings(), lambda _: None)
-    ClipCutter(settings(format="wav"), writer, card, RATE_HZ, 9, lambda _: STREAM_START)
+    ClipCutter(settings(format="wav"), writer, card, RATE_HZ, 9, stamp_of)
     with pytest.raises(SettingsError, match="FLAC holds 8 channels and 9 are recorded; set format to wav"):
-        ClipCutter(settings(format="flac"), writer, card, RATE_HZ, 9, lambda _: STREAM_START)
+        ClipCutter(settings(format="flac"), writer, card, RATE_HZ, 9, stamp_of)
     writer.close()

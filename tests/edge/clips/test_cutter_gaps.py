@@ -33,9 +33,9 @@ def test_a_short_gap_is_silence_in_the_clip_and_is_counted(
     start_s, end_s, numbers = spans([clip])[0]
     assert (start_s, end_s, numbers) == ((5.0, 16.0, (0, 1)) if keep == "events" else (0.0, 31.5, (0, 1)))
     gap = np.zeros((round(1.5 * RATE_HZ), 1), np.float32)
-    stream = np.concatenate([audio[: 10 * RATE_HZ], gap, audio[10 * RATE_HZ :]])
+    heard = np.concatenate([audio[: 10 * RATE_HZ], gap, audio[10 * RATE_HZ :]])
     saved = soundfile.read(clip.path, dtype="float32", always_2d=True)[0]
-    assert np.array_equal(saved, stream[round(start_s * RATE_HZ) : round(end_s * RATE_HZ)])
+    assert np.array_equal(saved, heard[round(start_s * RATE_HZ) : round(end_s * RATE_HZ)])
     assert clip.lost_samples == len(gap)
     assert read_guano(clip.path)["birdedge|Lost Samples"] == str(len(gap))
 

@@ -22,7 +22,7 @@ def test_the_history_equals_the_end_of_the_whole_stream(seed: int) -> None:
             stream, lost = np.pad(stream, ((0, size), (0, 0))), np.pad(lost, (0, size), constant_values=True)
         else:
             block = draw.integers(-32768, 32768, (size, 2)).astype(np.int16)
-            history.push(block.astype(np.float32) / 32768)
+            history.push(block.astype(np.float32) / np.float32(32768))
             stream, lost = np.concatenate([stream, block]), np.pad(lost, (0, size))
         assert (history.first, history.end) == (max(0, len(stream) - 1000), len(stream))
         first = int(draw.integers(history.first, history.end + 1))

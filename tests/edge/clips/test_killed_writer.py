@@ -20,21 +20,24 @@ from birdedge.edge.formats.mask_npz import read_mask_file
 
 ENDLESS_WRITER = """
     import resource, signal, sys
-    from datetime import UTC, datetime
     from pathlib import Path
     import numpy as np
     from birdedge.edge.clips.writer import ClipWriter
     from birdedge.edge.clips.cutter import ClipCutter
     from birdedge.edge.clips.settings import ClipSettings
     from birdedge.edge.models.model import Model
+    from birdedge.edge.times import Stamp
 
     kind, max_bytes = sys.argv[2], int(sys.argv[3])
     chosen = ClipSettings(
         keep="everything", format=kind, everything_s=5.0, min_free_mb=0, mask=True, picture=True, denoised=True
     )
+    def stamp(sample):
+        return Stamp(sample, 0.0, 0.0, 1.8e9, 0.2, True)
+
     writer = ClipWriter(Path(sys.argv[1]), chosen, lambda clip: print(clip.path, flush=True))
     card = Model("birdedge-int8").card
-    cutter = ClipCutter(chosen, writer, card, 8000, 2, lambda _: datetime(2026, 11, 23, tzinfo=UTC))
+    cutter = ClipCutter(chosen, writer, card, 8000, 2, stamp)
     random = np.random.default_rng(1)
     audio = random.uniform(-1, 1, (8000, 2)).astype(np.float32)
     mask = random.integers(0, 256, (125, 256)).astype(np.uint8)
@@ -51,7 +54,7 @@ def endless_writer(tmp_path: Path, kind: str, max_bytes: int) -> subprocess.Pope
     """Start a process that writes clips of 160 kB; the kernel kills it when a file grows beyond the limit."""
     program = tmp_path / "writes.py"
     program.write_text(textwrap.dedent(ENDLESS_WRITER))
-    command = [sys.executable, program, tmp_path / "clips", kind, str(max_bytes)]
+    command = [sys.executable, str(program), str(tmp_path / "clips"), kind, str(max_bytes)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 

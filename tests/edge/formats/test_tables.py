@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from birdedge.edge.formats.tables import FORMATS
+from birdedge.edge.formats.tables import FORMATS, TABLE_NAMES, TableName
 from tests.support.tables import FIRST, RECORDING, SECOND, TABLE_TEXTS
 
 
@@ -16,8 +16,8 @@ def test_there_is_an_expected_text_for_every_format() -> None:
     assert list(TABLE_TEXTS) == list(FORMATS)
 
 
-@pytest.mark.parametrize("name", TABLE_TEXTS)
-def test_each_format_has_its_exact_suffix_header_and_lines(name: str) -> None:
+@pytest.mark.parametrize("name", TABLE_NAMES)
+def test_each_format_has_its_exact_suffix_header_and_lines(name: TableName) -> None:
     format = FORMATS[name]
     lines = format.event_lines(FIRST, RECORDING, 1) + format.event_lines(SECOND, RECORDING, 2)
     assert (format.suffix, format.header, lines) == TABLE_TEXTS[name]

@@ -24,9 +24,10 @@ def plainly_smoothed(shape: NDArray[np.bool_]) -> NDArray[np.float64]:
     weights /= weights.sum()
     padded = np.pad(shape.astype(float), 3, mode="symmetric")
     rows, columns = shape.shape
-    return sum(
+    smoothed: NDArray[np.float64] = sum(
         weights[i] * weights[j] * padded[i : i + rows, j : j + columns] for i in range(7) for j in range(7)
     )
+    return smoothed
 
 
 @pytest.mark.parametrize("rate_hz", [8_000, 16_000, 32_000, 44_100, 48_000, 96_000])

@@ -313,7 +313,8 @@ def test_across_a_gap_the_bird_alone_keeps_its_time_and_tells_what_was_lost(int8
 
 def test_with_another_form_of_the_network_the_bird_alone_goes_on(int8, calls):
     pipeline = Pipeline(int8, 32_000, 1, denoised=True)
-    found = [*pushed(pipeline, calls[:100_077], 4096), pipeline.change(Model("birdedge-fp32"))]
+    found = list(pushed(pipeline, calls[:100_077], 4096))
+    pipeline.change(Model("birdedge-fp32"))
     found += [*pushed(pipeline, calls[100_077:], 4096), pipeline.flush()]
     assert sum(f.denoised.lost_samples for f in found) == 0
     assert len(alone(found)) == len(calls)

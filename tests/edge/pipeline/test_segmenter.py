@@ -1,6 +1,7 @@
 """The streaming network gives the same bits for any division of the stream, and survives NaN."""
 
 import ctypes
+from typing import cast
 
 import numpy as np
 import pytest
@@ -124,7 +125,7 @@ def test_two_segmenters_of_one_model_are_independent(model, frames):
 
 def test_a_chunk_with_a_nan_mask_is_empty_and_resets_the_states(model, frames):
     chunk, lookahead = model.card.chunk_frames, model.card.lookahead_frames
-    segmenter = Segmenter(NanMask(model, {2}))
+    segmenter = Segmenter(cast(Model, NanMask(model, {2})))
     mask = masks(segmenter, frames, 64)
     assert segmenter.nonfinite_chunks == 1
     assert len(mask) == len(frames)
@@ -138,7 +139,7 @@ def test_a_chunk_with_a_nan_mask_is_empty_and_resets_the_states(model, frames):
 
 
 def test_every_chunk_with_a_nan_mask_is_counted(model, frames):
-    segmenter = Segmenter(NanMask(model, {0, 1, 3}))
+    segmenter = Segmenter(cast(Model, NanMask(model, {0, 1, 3})))
     masks(segmenter, frames, 64)
     assert segmenter.nonfinite_chunks == 3
 
