@@ -62,7 +62,7 @@ print(json.dumps({
 """
 
 
-class Capture:
+class CaptureProcess:
     """A process that captures until its seconds are over or the device is lost."""
 
     def __init__(self, microphone: VirtualMicrophone, folder: Path, **settings: Any) -> None:
@@ -116,7 +116,7 @@ def test_a_played_chirp_is_captured_sample_for_sample(
     at_s = np.arange(2 * rate_hz) / rate_hz
     chirp = (0.5 * np.sin(2 * np.pi * (500 * at_s + 2000 * at_s**2))).astype(np.float32)  # 500 to 8500 Hz
     soundfile.write(tmp_path / "chirp.wav", chirp, rate_hz, subtype="FLOAT")
-    capture = Capture(virtual_microphone, tmp_path, seconds=4, sample_rate_hz=rate_hz)
+    capture = CaptureProcess(virtual_microphone, tmp_path, seconds=4, sample_rate_hz=rate_hz)
     virtual_microphone.play(tmp_path / "chirp.wav")
     samples, report = capture.result()
     assert (report["error"], report["gaps"], report["dropped_samples"], report["overflows"]) == (
@@ -140,7 +140,7 @@ def test_without_a_rate_the_device_chooses_and_a_tone_keeps_its_frequency(
     rate_hz = virtual_microphone.sample_rate_hz
     tone = 0.5 * np.sin(2 * np.pi * 3000 * np.arange(2 * rate_hz) / rate_hz)
     soundfile.write(tmp_path / "tone.wav", tone, rate_hz)
-    capture = Capture(virtual_microphone, tmp_path, seconds=3, channels=2, device_name="DEFAULT")
+    capture = CaptureProcess(virtual_microphone, tmp_path, seconds=3, channels=2, device_name="DEFAULT")
     virtual_microphone.play(tmp_path / "tone.wav")
     samples, report = capture.result()
     assert (report["error"], report["dropped_samples"], report["device"]) == (None, 0, "default")
@@ -154,7 +154,9 @@ def test_a_slow_reader_gets_the_position_and_length_of_what_it_missed(
     virtual_microphone: VirtualMicrophone, tmp_path: Path
 ) -> None:
     rate_hz = virtual_microphone.sample_rate_hz
-    capture = Capture(virtual_microphone, tmp_path, seconds=4, sample_rate_hz=rate_hz, ring_s=2, away_s=3)
+    capture = CaptureProcess(
+        virtual_microphone, tmp_path, seconds=4, sample_rate_hz=rate_hz, ring_s=2, away_s=3
+    )
     samples, report = capture.result()
     assert report["error"] is None  # a slow reader is not a lost device
     [[position, gap_samples, cause]] = report["gaps"]
@@ -168,7 +170,7 @@ def test_a_slow_reader_gets_the_position_and_length_of_what_it_missed(
 def test_an_unplugged_device_is_lost_within_a_second(
     breakable_microphone: VirtualMicrophone, tmp_path: Path
 ) -> None:
-    capture = Capture(breakable_microphone, tmp_path, seconds=8)
+    capture = CaptureProcess(breakable_microphone, tmp_path, seconds=8)
     breakable_microphone.control("unload-module", "module-null-sink")
     started_s = time.monotonic()
     _, report = capture.result()
@@ -179,7 +181,7 @@ def test_an_unplugged_device_is_lost_within_a_second(
 def test_a_sound_server_that_dies_is_a_lost_device(
     breakable_microphone: VirtualMicrophone, tmp_path: Path
 ) -> None:
-    capture = Capture(breakable_microphone, tmp_path, seconds=8)
+    capture = CaptureProcess(breakable_microphone, tmp_path, seconds=8)
     breakable_microphone.kill()
     started_s = time.monotonic()
     _, report = capture.result()
@@ -190,7 +192,7 @@ def test_a_sound_server_that_dies_is_a_lost_device(
 def test_a_device_that_stays_but_delivers_nothing_is_lost(
     breakable_microphone: VirtualMicrophone, tmp_path: Path
 ) -> None:
-    capture = Capture(breakable_microphone, tmp_path, seconds=8, stall_s=1.0)
+    capture = CaptureProcess(breakable_microphone, tmp_path, seconds=8, stall_s=1.0)
     breakable_microphone.control("suspend-sink", "birdedge", "1")
     started_s = time.monotonic()
     _, report = capture.result()

@@ -133,6 +133,21 @@ def test_a_later_correction_of_the_span_leaves_earlier_gaps_alone(tmp_path: Path
     assert gaps_of(tmp_path) == [("device lost", 5.0), ("device lost", 7.0)]
 
 
+def test_a_new_stream_without_a_gap_leaves_earlier_gaps_alone(tmp_path: Path) -> None:
+    clocks = Clocks()
+    run_log = started(tmp_path, clocks)
+    stream = MessageStream(run_log.apply, clocks)
+    stream.hear(10)
+    stream.break_off()
+    clocks.advance(5.0)
+    stream.resume()
+    stream.hear(5)
+    stream.end()
+    MessageStream(run_log.apply, clocks, stream.timekeeper, late_s=0.4).hear(5)
+    end(run_log, clocks)
+    assert gaps_of(tmp_path) == [("device lost", 5.0)]
+
+
 def test_the_first_cause_of_a_gap_counts(tmp_path: Path) -> None:
     clocks = Clocks()
     run_log = started(tmp_path, clocks)
