@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from birdedge.edge.errors import SettingsError
+from birdedge.edge.recorder.schedule import Schedule
 from tests.support.schedules import (
     ATLANTA,
     BERLIN,
@@ -60,7 +61,7 @@ def test_events_of_the_sun_are_at_the_published_times(place, event, published):
 
 def test_offsets_shift_an_event_of_the_sun_by_exact_seconds():
     at = utc_s("2026-05-01T00:00")
-    sunrise_s = schedule("sunrise..noon", place=BERLIN).next_change_s(at)
+    sunrise_s = next_change_s(schedule("sunrise..noon", place=BERLIN), at)
     made = schedule("sunrise-1h..sunrise+3h30m", place=BERLIN)
     assert next_change_s(made, at) == sunrise_s - 3600
     assert next_change_s(made, sunrise_s) == sunrise_s + 3.5 * 3600
