@@ -76,11 +76,11 @@ class ClipCutter:
         self._min_duration = self._samples(settings.min_duration_s)
         self._max_duration = self._samples(settings.max_duration_s)
         self._everything = self._samples(settings.everything_s)
-        longest_s = max(settings.max_duration_s, card.events.max_duration_s)
+        longest = max(settings.max_duration_s, card.events.max_duration_s)
         held_s = MAX_EVENT_DELAY_S + (
             settings.everything_s
             if settings.keep == "everything"
-            else longest_s + 2 * settings.before_s + settings.after_s
+            else longest + 2 * settings.before_s + settings.after_s
         )
         self._audio = AudioHistory(self._samples(held_s), channels)
         self._holds_masks = settings.denoised or settings.mask or settings.picture

@@ -1,7 +1,7 @@
 """Tables become checked dataclasses, or an error that says what is wrong."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import pytest
 
@@ -98,4 +98,4 @@ def test_a_wrong_value_is_named_with_what_is_allowed(key, value, sentence):
 
 def test_a_value_that_is_not_a_table_is_refused():
     with pytest.raises(SettingsError, match=r"\[outer\] must be a table, not 3"):
-        from_table(Outer, 3, "[outer]")
+        from_table(Outer, cast(dict[str, Any], 3), "[outer]")
