@@ -13,7 +13,7 @@ Float32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
-class Sound:
+class DenoisedAudio:
     """A piece of denoised audio, followed by a gap of `lost_samples`."""
 
     samples: Float32  # [samples, channels]
@@ -28,4 +28,4 @@ class PipelineOutput:
     mask: NDArray[np.uint8]  # [frames, bins], round(255 * probability)
     level: Float32  # [frames, bins], natural logarithm of magnitude
     events: list[Event]
-    denoised: Sound | None = None  # delayed as the mask is; None if denoising is off
+    denoised: DenoisedAudio | None = None  # delayed as the mask is; None if denoising is off

@@ -19,7 +19,7 @@ from birdedge.edge.audio.flac import FlacEncoder
 from birdedge.edge.audio.pcm import PcmEncoder
 from birdedge.edge.audio.wav import WavEncoder
 from birdedge.edge.errors import OutputError
-from birdedge.edge.output import Sound
+from birdedge.edge.output import DenoisedAudio
 from birdedge.edge.system.atomic_file import output_errors
 
 MAX_SILENCE_S = 60.0
@@ -64,7 +64,7 @@ class AudioWriter:
                 self.path = path.with_name(f"{path.stem}-{number}{path.suffix}")
             self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
 
-    def write(self, sound: Sound) -> None:
+    def write(self, sound: DenoisedAudio) -> None:
         """Append a block, followed by its lost samples."""
         scaled = np.rint(sound.samples * np.float32(32768)).clip(-32768, 32767)
         unwritten = len(scaled)

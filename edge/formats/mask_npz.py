@@ -37,6 +37,10 @@ class MaskFile:
         threshold: Probability from which a bin counts as bird sound.
         bins: Bins per frame.
 
+    Attributes:
+        hop_s: May be changed until `close`, when the true rate of a live stream is known.
+        frames: Frames pushed so far.
+
     Raises:
         OutputError: The file cannot be written. Also raised by `push` and `close`.
     """
@@ -52,10 +56,10 @@ class MaskFile:
         bins: int = 256,
     ) -> None:
         self.path = path
+        self.hop_s = hop_s
         self.frames = 0
         self._bins = bins
         self._scalars = {
-            "hop_s": hop_s,
             "first_frame_s": first_frame_s,
             "low_hz": low_hz,
             "bin_hz": bin_hz,
@@ -104,7 +108,7 @@ class MaskFile:
                         member, {"descr": "|u1", "fortran_order": False, "shape": (self.frames, self._bins)}
                     )
                     shutil.copyfileobj(self._spool, member, COPY_BYTES)
-                for name, value in self._scalars.items():
+                for name, value in {"hop_s": self.hop_s, **self._scalars}.items():
                     with npz.open(f"{name}.npy", "w") as member:
                         np.lib.format.write_array(member, np.asarray(value, dtype=np.float64))
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from birdedge.edge.mask import mask_bytes
 from birdedge.edge.models.model import Model
-from birdedge.edge.output import PipelineOutput, Sound
+from birdedge.edge.output import DenoisedAudio, PipelineOutput
 from birdedge.edge.pipeline.denoise import Denoiser
 from birdedge.edge.pipeline.event_tracker import EventTracker
 from birdedge.edge.pipeline.resample import StreamResampler
@@ -90,7 +90,7 @@ class Pipeline:
         samples = self._aligned(self._resampler.push(block))
         output = self._follow(self._segmenter.push(self._spectrogram.push(samples)))
         if self._denoiser is not None:
-            denoised = Sound(self._denoiser.push(block, output.mask), self.sample_rate_hz)
+            denoised = DenoisedAudio(self._denoiser.push(block, output.mask), self.sample_rate_hz)
             output = replace(output, denoised=denoised)
         return output if replaced is None else _joined(replaced, output)
 
@@ -129,7 +129,7 @@ class Pipeline:
                 self._denoiser.push(np.zeros((0, self._channels), np.float32), mask),
                 self._denoiser.flush(),
             )
-            denoised = Sound(np.concatenate(rest), self.sample_rate_hz)
+            denoised = DenoisedAudio(np.concatenate(rest), self.sample_rate_hz)
         return PipelineOutput(mask, level, events, denoised)
 
     def _replace_model(self) -> PipelineOutput:

@@ -10,7 +10,7 @@ import numpy as np
 
 from birdedge.edge.audio.writer import AudioWriter
 from birdedge.edge.messages import FramesReady, Message, StreamEnded, StreamStarted
-from birdedge.edge.output import Sound
+from birdedge.edge.output import DenoisedAudio
 
 
 class DenoisedSink:
@@ -39,7 +39,7 @@ class DenoisedSink:
                 self._ended is not None and self._writer is not None
             ):
                 lost_samples = max(0, round((stamp.boot_s - self._ended.stamp.boot_s) * rate_hz))
-                self._writer.write(Sound(np.zeros((0, channels), np.float32), rate_hz, lost_samples))
+                self._writer.write(DenoisedAudio(np.zeros((0, channels), np.float32), rate_hz, lost_samples))
             case StreamEnded():
                 self._ended = message
             case FramesReady(output=output) if output.denoised is not None:

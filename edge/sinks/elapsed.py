@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from birdedge.edge.event import Event
 from birdedge.edge.messages import EventDetected, StreamStarted
+from birdedge.edge.times import Stamp
 
 
 class ElapsedTime:
@@ -22,6 +23,11 @@ class ElapsedTime:
         self._sample_rate_hz = stream.sample_rate_hz
         self._stream_s = stream.stamp.boot_s - self._first.stamp.boot_s
         return self._stream_s
+
+    def stretch(self, now: Stamp) -> float:
+        """Return the elapsed time per second of the nominal rate, until now; exactly 1 for a recording."""
+        nominal_s = self._stream_s + now.sample / self._sample_rate_hz
+        return (self._stream_s + now.elapsed_s) / nominal_s if nominal_s else 1.0
 
     def event(self, message: EventDetected) -> Event:
         """Return the event with onset and offset in elapsed seconds."""

@@ -59,11 +59,13 @@ class RecordingSink:
         match message:
             case StreamStarted():
                 self._start(message)
-            case FramesReady(output=output):
+            case FramesReady(stamp, output=output):
                 frames, self._frames = self._frames, self._frames + len(output.mask)
                 self._open_files(frames)
                 if self._masks is not None:
                     self._masks.push(output.mask)
+                    # So that frame and event of one sound have one time, however far the crystal is off.
+                    self._masks.hop_s = self._card.grid.hop_s * self._elapsed.stretch(stamp)
             case EventDetected():
                 self._open_files(self._frames)
                 event = self._elapsed.event(message)

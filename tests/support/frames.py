@@ -6,7 +6,7 @@ import numpy as np
 
 from birdedge.edge.event import Event
 from birdedge.edge.messages import EventDetected, FramesReady, StreamEnded, StreamStarted
-from birdedge.edge.output import PipelineOutput, Sound
+from birdedge.edge.output import DenoisedAudio, PipelineOutput
 from birdedge.edge.times import Stamp
 from tests.support.streams import event
 
@@ -40,7 +40,7 @@ def stream_ended(
 
 
 def frames(
-    count: int, value: int = 0, denoised: Sound | None = None, events: tuple[Event, ...] = ()
+    count: int, value: int = 0, denoised: DenoisedAudio | None = None, events: tuple[Event, ...] = ()
 ) -> FramesReady:
     """Return frames whose mask is `value` everywhere."""
     mask = np.full((count, BINS), value, np.uint8)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from birdedge.edge.audio.writer import MAX_SILENCE_S, AudioWriter
 from birdedge.edge.errors import DiskError, OutputError, SettingsError
-from birdedge.edge.output import Sound
+from birdedge.edge.output import DenoisedAudio
 
 RATE_HZ = 8_000
 KINDS = ("wav", "flac")
@@ -28,8 +28,8 @@ def noise(samples: int, channels: int = 1) -> Int16:
     return np.random.default_rng(2).integers(-32768, 32768, (samples, channels)).astype(np.int16)
 
 
-def sound(samples: Int16, lost_samples: int = 0) -> Sound:
-    return Sound(samples.astype(np.float32) / np.float32(32768), RATE_HZ, lost_samples)
+def sound(samples: Int16, lost_samples: int = 0) -> DenoisedAudio:
+    return DenoisedAudio(samples.astype(np.float32) / np.float32(32768), RATE_HZ, lost_samples)
 
 
 def read(path: Path) -> Int16:
@@ -148,7 +148,7 @@ def test_a_changed_sample_rate_ends_the_file_with_an_error(tmp_path: Path) -> No
     with closing(AudioWriter(tmp_path / "a.wav")) as output:
         output.write(sound(noise(100)))
         with pytest.raises(OutputError, match=r"has 8000 Hz and 1 channel\(s\) and ends here"):
-            output.write(Sound(np.zeros((10, 1), np.float32), 16_000))
+            output.write(DenoisedAudio(np.zeros((10, 1), np.float32), 16_000))
     assert len(read(tmp_path / "a.wav")) == 100
 
 

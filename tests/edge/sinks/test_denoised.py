@@ -10,15 +10,15 @@ import soundfile
 from numpy.typing import NDArray
 
 from birdedge.edge.errors import DiskError, OutputError, SettingsError
-from birdedge.edge.output import Sound
+from birdedge.edge.output import DenoisedAudio
 from birdedge.edge.sinks.denoised import DenoisedSink
 from tests.support.disks import no_room
 from tests.support.frames import RATE_HZ, frames, stream_ended, stream_started
 
 
-def audio(value: float, seconds: float = 1.0, lost_s: float = 0.0, channels: int = 1) -> Sound:
+def audio(value: float, seconds: float = 1.0, lost_s: float = 0.0, channels: int = 1) -> DenoisedAudio:
     samples = np.full((round(seconds * RATE_HZ), channels), value, np.float32)
-    return Sound(samples, RATE_HZ, round(lost_s * RATE_HZ))
+    return DenoisedAudio(samples, RATE_HZ, round(lost_s * RATE_HZ))
 
 
 def seconds_of(path: Path) -> list[float]:

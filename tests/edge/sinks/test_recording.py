@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from birdedge.edge.mask import Mask
 from birdedge.edge.models.card import ModelCard
 from birdedge.edge.sinks.recording import OutputSettings, RecordingSink
 from tests.support.disks import no_room
-from tests.support.frames import detected, frames, stream_ended, stream_started
+from tests.support.frames import detected, frames, stamp, stream_ended, stream_started
 
 HOP_S = 0.008
 SUFFIXES = {"raven": ".selections.txt", "audacity": ".labels.txt", "csv": ".csv", "jsonl": ".jsonl"}
@@ -225,3 +226,19 @@ def test_a_folder_within_a_file_is_refused(tmp_path: Path, card: ModelCard) -> N
     with pytest.raises(OutputError, match="cannot be written") as caught:
         sink_in(tmp_path / "file" / "out", card, atomic=False).write(stream_started())
     assert not isinstance(caught.value, DiskError)
+
+
+@pytest.mark.parametrize("drift", [100e-6, -100e-6, 0.0])
+def test_frame_and_event_of_a_live_stream_have_one_time(
+    tmp_path: Path, card: ModelCard, drift: float
+) -> None:
+    sink = RecordingSink(OutputSettings(tmp_path, ("jsonl",), tmp_path), "live", card, atomic=False)
+    day_s, hop_s = 86_400.0, card.grid.hop_s
+    sink.write(stream_started(1000.0))
+    sink.write(detected(day_s, 1000.0, drift))
+    sink.write(replace(frames(1), stamp=stamp(day_s, 1000.0, drift)))
+    sink.close()
+    event = json.loads((tmp_path / "live.jsonl").read_text(encoding="utf-8"))
+    mask = read_mask_file(tmp_path / "live.npz")
+    assert mask.hop_s == pytest.approx(hop_s * (1 - drift), rel=1e-9)
+    assert day_s / hop_s * mask.hop_s == pytest.approx(event["onset_s"], abs=1e-3)
