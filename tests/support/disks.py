@@ -33,7 +33,8 @@ def small_disk(folder: Path, size_mb: int = 4) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        subprocess.run(["umount", folder], check=True)
+        # Lazily, because a test that failed may have left a file open.
+        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 @contextmanager

@@ -76,7 +76,8 @@ def test_a_file_that_cannot_be_read_is_reported_and_the_others_are_done(
     results = list(segment_files(DEFAULT_MODEL, paths, OutputSettings(out, ("csv",), out), jobs))
     assert [result.path for result in results] == paths
     assert [result.error is None for result in results] == [True, False, False, True]
-    assert str(damaged) in str(results[1].error)
+    assert f"{damaged} " in str(results[1].error)
+    assert " at 5.997 s: export " in str(results[1].error)
     assert "does not exist" in str(results[2].error)
     assert {path.name for path in out.iterdir()} == {"site1.csv", "site1.npz", "site3.csv", "site3.npz"}
 
