@@ -14,7 +14,7 @@ from birdedge.edge.clips.writer import ClipWriter
 from birdedge.edge.database.writer import DatabaseWriter
 from birdedge.edge.health import Health
 from birdedge.edge.messages import AudioHeard, HealthReported, LoadLevelChanged, Message
-from birdedge.edge.recorder.load_shedding import LoadShedder
+from birdedge.edge.recorder.load_shedding import LEVELS, LoadShedder
 from birdedge.edge.sinks.retrying import RetryingSink
 from birdedge.edge.system import board_health
 from birdedge.edge.system.clock import monotonic_s
@@ -108,7 +108,8 @@ class Supervisor:
         if not self.shedder.update(self._backlog_s(), self.now_s()):
             return
         level = self.shedder.level
-        log.warning("overloaded: analysing %s" if level.model else "analysing %s again", level.name)
+        is_lighter = LEVELS.index(level) > LEVELS.index(before)
+        log.warning("overloaded: analysing %s" if is_lighter else "analysing %s again", level.name)
         self.database.submit(LoadLevelChanged(heard.stamp, level.name))
         if level.model != before.model and self.may_change_model:
             self.change_model(level.model)
