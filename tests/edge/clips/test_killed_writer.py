@@ -8,6 +8,8 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -33,7 +35,7 @@ ENDLESS_WRITER = """
         keep="everything", format=kind, everything_s=5.0, min_free_mb=0, mask=True, picture=True, denoised=True
     )
     def stamp(sample):
-        return Stamp(sample, 0.0, 0.0, 1.8e9, 0.2, True)
+        return Stamp(sample, 0.0, 0.0, 1795392000.0, 0.2, True)  # 2026-11-23
 
     writer = ClipWriter(Path(sys.argv[1]), chosen, lambda clip: print(clip.path, flush=True))
     card = Model("birdedge-int8").card
@@ -50,12 +52,17 @@ ENDLESS_WRITER = """
 """
 
 
-def endless_writer(tmp_path: Path, kind: str, max_bytes: int) -> subprocess.Popen[str]:
+@contextmanager
+def endless_writer(tmp_path: Path, kind: str, max_bytes: int) -> Iterator[subprocess.Popen[str]]:
     """Start a process that writes clips of 160 kB; the kernel kills it when a file grows beyond the limit."""
     program = tmp_path / "writes.py"
     program.write_text(textwrap.dedent(ENDLESS_WRITER))
     command = [sys.executable, str(program), str(tmp_path / "clips"), kind, str(max_bytes)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def complete_clips(folder: Path, kind: str) -> int:
@@ -81,8 +88,8 @@ def complete_clips(folder: Path, kind: str) -> int:
 def test_a_process_killed_within_a_file_leaves_no_file_under_its_final_name(
     tmp_path: Path, kind: str, max_bytes: int
 ) -> None:
-    process = endless_writer(tmp_path, kind, max_bytes)
-    process.communicate(timeout=60)
+    with endless_writer(tmp_path, kind, max_bytes) as process:
+        process.communicate(timeout=60)
     assert process.returncode == -signal.SIGXFSZ
     folder = tmp_path / "clips" / "2026-11-23"
     assert complete_clips(folder, kind) == 0
@@ -93,10 +100,10 @@ def test_a_process_killed_at_any_moment_leaves_only_complete_clips(tmp_path: Pat
     print("seed 8")
     wait = random.Random(8)
     for number in range(5):
-        process = endless_writer(tmp_path, "wav", 0)
-        assert process.stdout is not None
-        process.stdout.readline()
-        time.sleep(wait.uniform(0, 0.1))
-        process.send_signal(signal.SIGKILL)
-        process.communicate(timeout=60)
+        with endless_writer(tmp_path, "wav", 0) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            time.sleep(wait.uniform(0, 0.1))
+            process.send_signal(signal.SIGKILL)
+            process.communicate(timeout=60)
         assert complete_clips(tmp_path / "clips" / "2026-11-23", "wav") > number
