@@ -28,8 +28,3 @@ def test_each_command_has_help_with_an_example_of_itself(tmp_path: Path, words: 
     assert f"birdedge {' '.join(words)}" in example
     options = [line for line in output.splitlines() if line.startswith(("  --", "  -"))]
     assert all(len(line.split()) > 1 for line in options)
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_each_command_is_in_the_readme(command: str) -> None:
-    assert f"birdedge {command}" in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -57,7 +57,7 @@ def train(
 ) -> None:
     """Train a network by a recipe: a .toml file, or the name of a bundled recipe.
 
-    Writes best.safetensors, history.json, curves.png and TensorBoard's files to --out.
+    Writes best.safetensors, history.json, curves.png and files for TensorBoard to the folder --out.
 
     \b
     Example:

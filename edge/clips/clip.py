@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -64,4 +64,5 @@ class Clip:
     events: tuple[int, ...]  # numbers of its events
     size_bytes: int  # of all its files
     score: float  # highest score of its events
-    stamp: Stamp | None = None  # of the first sample; None if the clip was read from disk
+    # Of the first sample; None if the clip was read from disk.
+    stamp: Stamp | None = field(default=None, compare=False)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from birdedge.edge.errors import OutputError
 from birdedge.edge.formats import text_table
@@ -59,16 +61,22 @@ class PipedSink:
 
     def write(self, message: Message) -> None:
         """Write the message."""
-        try:
+        with self._reader_may_leave():
             self._sink.write(message)
+
+    def close(self) -> None:
+        """Close the sink."""
+        with self._reader_may_leave():
+            self._sink.close()
+
+    @contextmanager
+    def _reader_may_leave(self) -> Iterator[None]:
+        try:
+            yield
         except OutputError as error:
             if not isinstance(error.__cause__, BrokenPipeError):
                 raise
             self._stop.set()
-
-    def close(self) -> None:
-        """Close the sink."""
-        self._sink.close()
 
 
 class SummarySink:

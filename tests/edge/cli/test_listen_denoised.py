@@ -29,7 +29,7 @@ def test_denoised_audio_is_written_to_a_file_or_to_standard_output(demo, tmp_pat
         assert len(done.stdout.splitlines()) >= 3
     np.testing.assert_array_equal(written, np.rint(32768 * whole[:, 0]))
     assert np.abs(written).max() > 100
-    assert "event(s) in 20.0 s of sound" in stderr
+    assert "event(s) in 20.0 s of audio" in stderr
 
 
 def test_denoised_audio_of_a_pipe_is_in_the_file_at_once_and_survives_a_kill(demo, tmp_path):
