@@ -8,7 +8,7 @@ import pytest
 
 from birdedge import __version__
 from birdedge.cli import COMMANDS
-from tests.support.commands import ROOT, birdedge, command_words
+from tests.support.commands import birdedge, command_words
 
 
 def test_the_version_is_that_of_the_package(tmp_path: Path) -> None:

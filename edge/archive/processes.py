@@ -7,6 +7,7 @@ import signal
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 from birdedge.edge.archive.names import unique_stems
@@ -42,9 +43,10 @@ def segment_files(
     # Spawned, not forked: threads of the libraries of this process do not survive a fork.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(jobs, context, _Worker.start, (model,)) as pool:
-        tasks = deque(
-            pool.submit(_Worker.segment, path, stem, outputs, channel) for path, stem in stems.items()
-        )
+        with _interrupts_blocked():  # workers inherit this: Ctrl-C is for the parent, which ends them
+            tasks = deque(
+                pool.submit(_Worker.segment, path, stem, outputs, channel) for path, stem in stems.items()
+            )
         try:
             while tasks:
                 result = tasks.popleft().result()  # which keeps nothing of what is done
@@ -54,6 +56,16 @@ def segment_files(
             pool.shutdown(cancel_futures=True)
 
 
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Let Ctrl-C wait until the end of the block."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class _Worker:
     """What a worker process keeps between files."""
 
@@ -61,7 +73,6 @@ class _Worker:
 
     @classmethod
     def start(cls, name_or_path: str | Path) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends the workers
         cls.model = Model(name_or_path)
 
     @classmethod
