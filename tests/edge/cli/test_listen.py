@@ -96,4 +96,4 @@ def test_the_table_on_a_terminal_has_a_row_per_event(listened, demo, tmp_path):
     output, stderr = birdedge("listen", demo, "--fast", "--table", "--model", listened[0], cwd=tmp_path)
     assert len(output.splitlines()) == 1 + len(listened[1])
     assert output.splitlines()[0].split() == ["onset", "length", "band", "peak", "score", "SNR"]
-    assert f"{len(listened[1])} event(s) in 20.0 s of sound" in stderr
+    assert f"{len(listened[1])} event(s) in 20.0 s of audio" in stderr
