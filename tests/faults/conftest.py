@@ -1,21 +1,17 @@
-"""Sound for the daemon."""
+"""A recording to play to the daemon."""
 
-import subprocess
+from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 
-from tests.support.daemon import BIRDEDGE, ENVIRONMENT
+from tests.support.commands import birdedge
 
 
 @pytest.fixture(scope="session")
-def song(tmp_path_factory):
-    """Six seconds with a call every second, as the demo has them."""
-    path = tmp_path_factory.mktemp("song") / "song.wav"
-    subprocess.run(
-        [*BIRDEDGE, "demo", path, "--duration", "6", "--calls", "50", "--seed", "7"],
-        env=ENVIRONMENT,
-        check=True,
-        capture_output=True,
-        timeout=60,
-    )
-    return path
+def song(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """6 s of the demo, with a call about every second."""
+    folder = tmp_path_factory.mktemp("song")
+    birdedge("demo", "song.wav", "--duration", 6, "--calls", 50, "--seed", 7, cwd=folder)
+    return folder / "song.wav"

@@ -1,79 +1,81 @@
-"""What is damaged while the recorder is down: a book is set aside and a new one begun; all else is one sentence."""
+"""Files that were damaged while the recorder was down: a database is renamed, and all else is a one-line error."""
+
+from __future__ import annotations
 
 import os
 import random
 import shutil
 import sqlite3
-import subprocess
+from collections.abc import Callable
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
+from benchmarks.support.virtual_microphone import VirtualMicrophone
 from birdedge.edge.database.schema import FILE_NAME
 from birdedge.edge.models.names import DEFAULT_MODEL, bundled_models
-from tests.support.daemon import BIRDEDGE, ENVIRONMENT, Daemon
+from tests.support.commands import BIRDEDGE, run
+from tests.support.daemon import Daemon
 
 SEED = 11
 PAGE_BYTES = 4096
 
 
-def overwritten_at_the_start(path):
+def overwrite_first_page(path: Path) -> None:
+    """Overwrite the first page of SQLite, which identifies the file."""
     with path.open("r+b") as file:
         file.write(random.Random(SEED).randbytes(PAGE_BYTES))
 
 
-def overwritten_in_the_middle(path):
-    """Pages that a dying card gives back as something else: not the first, which says what the file is."""
+def overwrite_other_pages(path: Path) -> None:
+    """Overwrite all pages but the first, as a failing card returns them."""
     with path.open("r+b") as file:
         file.seek(PAGE_BYTES)
         file.write(random.Random(SEED).randbytes(path.stat().st_size - PAGE_BYTES))
 
 
-def cut_short(path):
+def cut_in_half(path: Path) -> None:
     os.truncate(path, path.stat().st_size // 2)
 
 
-DAMAGES = (overwritten_at_the_start, overwritten_in_the_middle, cut_short)
+DAMAGES = (overwrite_first_page, overwrite_other_pages, cut_in_half)
 
 
-def test_a_damaged_database_is_set_aside_and_a_new_one_begins(virtual_microphone, song, tmp_path):
+def test_a_damaged_database_is_renamed_and_a_new_one_is_created(
+    virtual_microphone: VirtualMicrophone, song: Path, tmp_path: Path
+) -> None:
     print(f"seed {SEED}")
     with Daemon(virtual_microphone, tmp_path) as daemon:
         daemon.wait_for("listening to")
-        book = daemon.out / FILE_NAME
+        database = daemon.out / FILE_NAME
         for number, damage in enumerate(DAMAGES, 1):
             daemon.stop()
-            damage(book)
-            damaged = book.read_bytes()
+            damage(database)
+            damaged = database.read_bytes()
             daemon.start()
-            aside = daemon.out / f"birdedge.damaged-{number}.sqlite"
-            daemon.wait_for(f"the database was damaged; it was moved to {aside}, and a new one was created")
+            moved = daemon.out / f"birdedge.damaged-{number}.sqlite"
+            daemon.wait_for(f"the database was damaged; it was moved to {moved}, and a new one was created")
             daemon.wait_for("listening to", times=1 + number)
-            assert aside.read_bytes() == damaged
+            assert moved.read_bytes() == damaged
         virtual_microphone.play(song)
         daemon.stop()
-    assert len(daemon.events()) == len(daemon.printed()) >= 1
-    with closing(sqlite3.connect(book)) as db:
+    assert len(daemon.onsets_utc_s()) == len(daemon.printed_events()) >= 1
+    with closing(sqlite3.connect(database)) as db:
         assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
-def refusal(folder, config):
-    """The sentence with which the daemon refuses a configuration; there is nothing in the folder for its results."""
+def error_at_the_start(folder: Path, config: str) -> str:
+    """Require that a configuration is refused in one line before anything is written, and return the line."""
     path, out = folder / "config.toml", folder / "out"
     path.write_text(config, encoding="utf-8")
-    done = subprocess.run(
-        [*BIRDEDGE, "listen", "--config", path, "--out", out],
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 1, done.stderr
-    assert done.stderr.startswith("Error: ")
-    assert len(done.stderr.splitlines()) == 1, done.stderr
+    done = run(*BIRDEDGE, "listen", "--config", path, "--out", out, cwd=folder)
+    error = done.stderr.decode()
+    assert done.returncode == 1, error
+    assert error.startswith("Error: ")
+    assert len(error.splitlines()) == 1, error
     assert not out.exists()
-    return done.stderr
+    return error
 
 
 @pytest.mark.parametrize(
@@ -95,15 +97,17 @@ def refusal(folder, config):
         ("model = 'birdedge-int9'", "there is no model 'birdedge-int9'"),
     ],
 )
-def test_a_wrong_configuration_is_refused_in_one_sentence_before_anything_is_written(
-    tmp_path, config, sentence
-):
-    assert sentence in refusal(tmp_path, config)
+def test_a_wrong_configuration_is_an_error_before_anything_is_written(
+    tmp_path: Path, config: str, sentence: str
+) -> None:
+    assert sentence in error_at_the_start(tmp_path, config)
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_model_is_refused_in_one_sentence_before_anything_is_written(tmp_path, damage):
+def test_a_damaged_model_is_an_error_before_anything_is_written(
+    tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
     print(f"seed {SEED}")
-    model = shutil.copy(bundled_models()[DEFAULT_MODEL], tmp_path / "mine.onnx")
+    model = Path(shutil.copy(bundled_models()[DEFAULT_MODEL], tmp_path / "mine.onnx"))
     damage(model)
-    assert f"{model} " in refusal(tmp_path, f"model = '{model}'")
+    assert f"{model} " in error_at_the_start(tmp_path, f"model = '{model}'")

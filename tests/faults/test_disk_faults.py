@@ -1,29 +1,25 @@
-"""What breaks disks: clips stop, listening and the events it prints do not, and afterwards the book has all of it.
+"""A disk that fails stops clips only: listening and printed events go on, and later the database has all events.
 
-The faults are real, but for the disk that takes two seconds a commit: there the daemon sleeps.
+The faults are real. Only the disk that takes two seconds per commit is a sleep inside the daemon.
 """
 
-import os
+from __future__ import annotations
+
 import resource
 import subprocess
 import time
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
 
 import pytest
 
-from tests.support.daemon import BIRDEDGE, ENVIRONMENT, Daemon
+from benchmarks.support.virtual_microphone import VirtualMicrophone
+from tests.support.commands import BIRDEDGE, error_of, run
+from tests.support.daemon import SHORT_CLIPS, Daemon
+from tests.support.disks import full, read_only, small_disk
 
-SHORT_CLIPS = """
-[clips]
-before_s = 0.3
-after_s = 0.3
-min_duration_s = 0.5
-max_duration_s = 2.0
-min_free_mb = 0.0
-[retention]
-min_free_mb = 0.0
-"""
-# The daemon's words go through a pipe: its files are then those on the disk alone.
+# The log goes through a pipe, so that the daemon's open files are those on the failing disk only.
 THROUGH_A_PIPE = ("bash", "-c", 'exec "$@" > >(exec cat) 2>&1', "bash")
 SLOW_DISK = """
 import os, sys, time
@@ -38,99 +34,21 @@ def slow(function):
 RunLog.commit, os.fsync = slow(RunLog.commit), slow(os.fsync)
 print("this disk is slow", file=sys.stderr)
 """
-FLAT_BYTES = 30_000_000  # what memory may grow by
+MAX_GROWTH_BYTES = 30_000_000  # of memory, while results are buffered
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    """A disk of 8 MB where the daemon writes."""
-    folder = tmp_path / "out"
-    folder.mkdir()
-    if (
-        os.geteuid()
-        or subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", folder], capture_output=True, check=False
-        ).returncode
-    ):
-        pytest.skip("a small disk is a tmpfs, which only root may mount")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
-
-
-def status(daemon):
-    """Exit code and page of `birdedge status`."""
-    done = subprocess.run(
-        [*BIRDEDGE, "status", daemon.out],
-        env=ENVIRONMENT,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    assert not done.stderr
-    return done.returncode, done.stdout
-
-
-def no_status(daemon):
-    """What `birdedge status` says where it finds no book."""
-    done = subprocess.run(
-        [*BIRDEDGE, "status", daemon.out], env=ENVIRONMENT, capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stdout) == (1, "")
-    return done.stderr
-
-
-def wait_until_well(daemon, timeout_s=20.0):
-    """Until `birdedge status` finds nothing that needs a person."""
-    until_s = time.monotonic() + timeout_s
-    while (found := status(daemon))[0]:
-        assert time.monotonic() < until_s, found[1]
-        time.sleep(0.5)
-
-
-def hear(daemon, microphone, song):
-    """Play the song; events were printed meanwhile."""
-    before = len(daemon.printed())
-    microphone.play(song)
-    until_s = time.monotonic() + 10.0
-    while len(daemon.printed()) == before:
-        assert time.monotonic() < until_s, daemon.said()
-        time.sleep(0.1)
-
-
-def clips(daemon):
-    """Those on the disk."""
-    return set(daemon.out.rglob("*.flac"))
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """Return a disk of 8 MB, mounted where the daemon writes."""
+    with small_disk(tmp_path / "out", size_mb=8) as folder:
+        yield folder
 
 
 @contextmanager
-def full(disk):
-    """No room on a disk."""
-    ballast = disk / "ballast"
-    with pytest.raises(OSError, match="No space left"):
-        ballast.write_bytes(bytes(16 << 20))
-    try:
-        yield
-    finally:
-        ballast.unlink()
+def read_only_while_open(disk: Path, process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Make a disk read-only while files on it are open, as a file system does after an error; no mount can.
 
-
-@contextmanager
-def read_only(disk):
-    """A disk that nobody has in use, mounted read-only."""
-    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
-
-
-@contextmanager
-def turned_read_only(disk, process):
-    """Make a disk in use read-only, as a file system does after an error, which no mount can do.
-
-    It refuses new files (here because of a mount over the folder) and writes to open ones (here because of a limit
-    of the process).
+    A bind mount over the folder refuses new files, and a limit of the process refuses writes to open files.
     """
     subprocess.run(["mount", "--bind", "-o", "ro", disk, disk], check=True)
     before = resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
@@ -141,122 +59,141 @@ def turned_read_only(disk, process):
         subprocess.run(["umount", disk], check=True)
 
 
-def goes_on_without_clips_and_recovers(daemon, microphone, song, trouble, problem, sentences):
-    """It hears before, in and after the trouble with its disk; clips stop and come back, the book has all."""
+def unhealthy_page(daemon: Daemon) -> str:
+    """Require that `birdedge status` exits with code 1, and return its page."""
+    done = daemon.status()
+    assert (done.returncode, done.stderr) == (1, "")
+    return done.stdout
+
+
+def status_error(daemon: Daemon) -> str:
+    """Require that `birdedge status` has no page to print, and return its error."""
+    done = daemon.status()
+    assert (done.returncode, done.stdout) == (1, "")
+    return done.stderr
+
+
+def assert_only_clips_pause(
+    daemon: Daemon,
+    song: Path,
+    fault: AbstractContextManager[None],
+    problem: str,
+    log_lines: tuple[str, ...],
+) -> None:
+    """Play the song before, during and after a fault of the disk, and check clips, status and database."""
     daemon.wait_for("listening to")
-    hear(daemon, microphone, song)
-    wait_until_well(daemon)
-    memory_bytes, before = daemon.resident_bytes(), clips(daemon)
-    with trouble:
-        hear(daemon, microphone, song)
-        for sentence in sentences:
-            daemon.wait_for(sentence)
-        assert clips(daemon) == before
-        code, page = status(daemon)
-        assert code == 1
-        assert f"! the disk of {daemon.out} is {problem}" in page
-    hear(daemon, microphone, song)
+    daemon.hear(song)
+    daemon.wait_until_healthy()
+    memory_bytes, before = daemon.resident_bytes(), daemon.clips()
+    with fault:
+        daemon.hear(song)
+        for line in log_lines:
+            daemon.wait_for(line)
+        assert daemon.clips() == before
+        assert f"! the disk of {daemon.out} is {problem}" in unhealthy_page(daemon)
+    daemon.hear(song)
     daemon.wait_for("clips are written again")
-    wait_until_well(daemon)
-    assert clips(daemon) > before
-    assert daemon.resident_bytes() < memory_bytes + FLAT_BYTES
+    daemon.wait_until_healthy()
+    assert daemon.clips() > before
+    assert daemon.resident_bytes() < memory_bytes + MAX_GROWTH_BYTES
     daemon.stop()
-    assert len(daemon.events()) == len(daemon.printed())
+    assert len(daemon.onsets_utc_s()) == len(daemon.printed_events())
     assert daemon.gaps() == []
 
 
-def test_a_full_disk_stops_clips_but_neither_listening_nor_events_until_there_is_room(
-    virtual_microphone, song, small_disk
-):
-    sentences = "cannot be read or written (database or disk is full)", "flac would leave 0 MB free"
-    with Daemon(virtual_microphone, small_disk.parent, SHORT_CLIPS) as daemon:
-        trouble = full(small_disk)
-        goes_on_without_clips_and_recovers(daemon, virtual_microphone, song, trouble, "full", sentences)
+def test_while_the_disk_is_full_only_clips_pause(
+    virtual_microphone: VirtualMicrophone, song: Path, disk: Path
+) -> None:
+    log_lines = "cannot be read or written (database or disk is full)", "flac would leave 0 MB free"
+    with Daemon(virtual_microphone, disk.parent, SHORT_CLIPS) as daemon:
+        assert_only_clips_pause(daemon, song, full(disk), "full", log_lines)
 
 
-def test_a_disk_that_turns_read_only_stops_clips_but_neither_listening_nor_events_until_it_can_be_written(
-    virtual_microphone, song, small_disk
-):
-    sentences = "cannot be read or written (disk I/O error)", "cannot be written (Read-only file system)"
-    with Daemon(virtual_microphone, small_disk.parent, SHORT_CLIPS, THROUGH_A_PIPE) as daemon:
-        trouble = turned_read_only(small_disk, daemon.process)
-        goes_on_without_clips_and_recovers(daemon, virtual_microphone, song, trouble, "read-only", sentences)
+def test_while_the_disk_is_read_only_only_clips_pause(
+    virtual_microphone: VirtualMicrophone, song: Path, disk: Path
+) -> None:
+    log_lines = "cannot be read or written (disk I/O error)", "cannot be written (Read-only file system)"
+    with Daemon(virtual_microphone, disk.parent, SHORT_CLIPS, THROUGH_A_PIPE) as daemon:
+        fault = read_only_while_open(disk, daemon.process)
+        assert_only_clips_pause(daemon, song, fault, "read-only", log_lines)
 
 
-@pytest.mark.parametrize(("trouble", "problem"), [(full, "full"), (read_only, "read-only")])
-def test_a_disk_that_cannot_be_written_at_the_start_costs_clips_alone_and_is_used_once_it_can(
-    virtual_microphone, song, small_disk, trouble, problem
-):
+@pytest.mark.parametrize(("fault", "problem"), [(full, "full"), (read_only, "read-only")])
+def test_a_disk_that_cannot_be_written_at_the_start_is_used_as_soon_as_it_can(
+    virtual_microphone: VirtualMicrophone,
+    song: Path,
+    disk: Path,
+    fault: Callable[[Path], AbstractContextManager[None]],
+    problem: str,
+) -> None:
     with ExitStack() as stack:
-        stack.enter_context(trouble(small_disk))
-        with Daemon(virtual_microphone, small_disk.parent, SHORT_CLIPS) as daemon:
+        stack.enter_context(fault(disk))
+        with Daemon(virtual_microphone, disk.parent, SHORT_CLIPS) as daemon:
             daemon.wait_for("results are buffered until the disk is writable")
             daemon.wait_for("listening to")
-            hear(daemon, virtual_microphone, song)
-            assert "until then the status of the recorder cannot be read" in no_status(daemon)
-            assert f"the disk of {daemon.out} is {problem}" in no_status(daemon)
+            daemon.hear(song)
+            assert "until then the status of the recorder cannot be read" in status_error(daemon)
+            assert f"the disk of {daemon.out} is {problem}" in status_error(daemon)
             stack.close()
             daemon.wait_for("birdedge.sqlite is written again")
-            hear(daemon, virtual_microphone, song)
-            wait_until_well(daemon)
+            daemon.hear(song)
+            daemon.wait_until_healthy()
             daemon.stop()
-    assert len(daemon.events()) == len(daemon.printed())
+    assert len(daemon.onsets_utc_s()) == len(daemon.printed_events())
     assert daemon.gaps() == []
-    assert clips(daemon)
-    assert daemon.said().count("results are buffered") == 1
+    assert daemon.clips()
+    assert daemon.log_text().count("results are buffered") == 1
 
 
-def test_a_disk_that_is_read_only_at_the_start_is_used_from_its_book_on_once_it_can_be_written(
-    virtual_microphone, song, small_disk
-):
-    with Daemon(virtual_microphone, small_disk.parent, SHORT_CLIPS) as daemon:
+def test_a_database_on_a_disk_that_is_read_only_at_a_restart_is_continued(
+    virtual_microphone: VirtualMicrophone, song: Path, disk: Path
+) -> None:
+    with Daemon(virtual_microphone, disk.parent, SHORT_CLIPS) as daemon:
         daemon.wait_for("listening to")
         daemon.stop()
-        with read_only(small_disk):
+        with read_only(disk):
             daemon.start()
             daemon.wait_for("listening to", times=2)
-            again_s = time.time()
-            hear(daemon, virtual_microphone, song)
-            code, page = status(daemon)
-            assert code == 1
+            listening_s = time.time()
+            daemon.hear(song)
+            page = unhealthy_page(daemon)
             assert page.startswith("stopped")
             assert f"! the disk of {daemon.out} is read-only" in page
             assert "buffers new results in memory until then, and this page is old" in page
-        hear(daemon, virtual_microphone, song)
-        wait_until_well(daemon)
+        daemon.hear(song)
+        daemon.wait_until_healthy()
         daemon.stop()
-    assert len(daemon.events()) == len(daemon.printed())
-    (gap,) = daemon.coverage().gaps
+    assert len(daemon.onsets_utc_s()) == len(daemon.printed_events())
+    (gap,) = daemon.gaps()
     assert gap.cause == "stopped"
-    assert gap.utc_s + gap.length_s <= again_s
+    assert gap.utc_s + gap.length_s <= listening_s
 
 
-def test_a_folder_that_is_within_a_file_is_one_sentence_at_the_start(virtual_microphone, tmp_path):
+def test_a_folder_inside_a_file_is_an_error_at_the_start(
+    virtual_microphone: VirtualMicrophone, tmp_path: Path
+) -> None:
     (tmp_path / "out").touch()
-    done = subprocess.run(
-        [*BIRDEDGE, "listen", "--out", tmp_path / "out" / "birds"],
-        env={**ENVIRONMENT, **virtual_microphone.environment},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
+    done = run(
+        *BIRDEDGE, "listen", "--out", "out/birds", cwd=tmp_path, environment=virtual_microphone.environment
     )
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("Error: ")
-    assert "cannot be opened ([Errno 20] Not a directory" in done.stderr
-    assert done.stderr.endswith("name a folder that can be written to and has room\n")
+    error = error_of(done)
+    assert done.stderr.decode().startswith("Error: ")
+    assert "cannot be opened ([Errno 20] Not a directory" in error
+    assert done.stderr.endswith(b"name a folder that can be written to and has room\n")
 
 
-def test_a_disk_that_takes_two_seconds_for_each_commit_costs_no_sound(virtual_microphone, song, tmp_path):
+def test_a_disk_that_takes_two_seconds_per_commit_loses_no_audio(
+    virtual_microphone: VirtualMicrophone, song: Path, tmp_path: Path
+) -> None:
     (tmp_path / "sitecustomize.py").write_text(SLOW_DISK, encoding="utf-8")
     with Daemon(virtual_microphone, tmp_path, SHORT_CLIPS, path=tmp_path) as daemon:
         daemon.wait_for("this disk is slow")
         daemon.wait_for("listening to")
-        began_s = time.monotonic()
-        hear(daemon, virtual_microphone, song)
-        lasted_s = time.monotonic() - began_s
+        start_s = time.monotonic()
+        daemon.hear(song)
+        duration_s = time.monotonic() - start_s
         daemon.stop()
     assert daemon.gaps() == []
-    assert daemon.coverage().heard_s >= lasted_s - 0.5  # what the sound server still held
-    assert len(daemon.events()) == len(daemon.printed())
-    assert clips(daemon)
+    assert daemon.coverage().heard_s >= duration_s - 0.5  # the rest is still in the sound server
+    assert len(daemon.onsets_utc_s()) == len(daemon.printed_events())
+    assert daemon.clips()

@@ -14,7 +14,7 @@ from tests.support.commands import BIRDEDGE, run, running, write_all
 
 @pytest.mark.parametrize("kind", ["wav", "flac", "raw"])
 def test_denoised_audio_is_written_to_a_file_or_to_standard_output(demo, tmp_path, kind):
-    target = "-" if kind == "raw" else f"alone.{kind}"
+    target = "-" if kind == "raw" else f"denoised.{kind}"
     done = run(*BIRDEDGE, "listen", demo, "--fast", "--denoised", target, "--masks", "masks", cwd=tmp_path)
     stderr = done.stderr.decode()
     assert done.returncode == 0, stderr
@@ -34,9 +34,9 @@ def test_denoised_audio_is_written_to_a_file_or_to_standard_output(demo, tmp_pat
 
 def test_denoised_audio_of_a_pipe_is_in_the_file_at_once_and_survives_a_kill(demo, tmp_path):
     samples, rate_hz = soundfile.read(demo, dtype="int16")
-    with running("listen", "-", "--rate", rate_hz, "--denoised", "alone.wav", cwd=tmp_path) as live:
+    with running("listen", "-", "--rate", rate_hz, "--denoised", "denoised.wav", cwd=tmp_path) as live:
         write_all(live.stdin, samples[: 10 * rate_hz].astype("<i2").tobytes())
-        path, deadline_s = tmp_path / "alone.wav", time.monotonic() + 30
+        path, deadline_s = tmp_path / "denoised.wav", time.monotonic() + 30
         while not path.exists() or path.stat().st_size < 2 * 9 * rate_hz:
             assert time.monotonic() < deadline_s
             time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""One loop: whatever a source delivers becomes messages, in order, and nothing is lost where it ends."""
+"""`run` turns what a source delivers into messages, in order, and loses nothing at the end of the stream."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def model() -> Model:
 
 
 @pytest.fixture(scope="module")
-def sound() -> np.ndarray:
+def audio() -> np.ndarray:
     return soundscape(12.0, seed=20, calls_per_minute=60).samples[:, np.newaxis]
 
 
@@ -49,11 +49,11 @@ def clock(boot_s: float) -> ClockReading:
     return ClockReading(boot_s, UTC_S + boot_s - BOOT_S, True)
 
 
-def live(sound: np.ndarray, step: int, began_s: float = BOOT_S) -> list[Block]:
-    """The sound in blocks that arrive as it is heard."""
+def live(audio: np.ndarray, step: int, start_s: float = BOOT_S) -> list[Block]:
+    """Return audio in blocks, each of which arrives when its last sample was recorded."""
     return [
-        Block(sound[at : at + step], arrived=clock(began_s + min(at + step, len(sound)) / RATE_HZ))
-        for at in range(0, len(sound), step)
+        Block(audio[at : at + step], arrived=clock(start_s + min(at + step, len(audio)) / RATE_HZ))
+        for at in range(0, len(audio), step)
     ]
 
 
@@ -66,18 +66,18 @@ def messages(
 
 
 @pytest.mark.parametrize("step", [1000, 4096, 31_999, 10**9])
-def test_frames_and_events_are_those_of_the_pipeline_alone(
-    model: Model, sound: np.ndarray, step: int
+def test_frames_and_events_are_those_of_a_pipeline_without_messages(
+    model: Model, audio: np.ndarray, step: int
 ) -> None:
     pipeline = Pipeline(model, RATE_HZ, 1)
-    outputs = [pipeline.push(sound), pipeline.flush()]
-    log = messages(model, live(sound, step))
+    outputs = [pipeline.push(audio), pipeline.flush()]
+    log = messages(model, live(audio, step))
     frames = log.of(FramesReady)
     np.testing.assert_array_equal(
         np.concatenate([message.output.mask for message in frames]),
         np.concatenate([output.mask for output in outputs]),
     )
-    np.testing.assert_array_equal(np.concatenate([message.audio for message in frames]), sound)
+    np.testing.assert_array_equal(np.concatenate([message.audio for message in frames]), audio)
     starts = np.cumsum([0, *(len(message.output.mask) for message in frames)])
     assert [message.first_frame for message in frames] == starts[:-1].tolist()
     expected = [event.onset_s for output in outputs for event in output.events]
@@ -90,49 +90,51 @@ def test_frames_and_events_are_those_of_the_pipeline_alone(
         assert message.offset.boot_s == pytest.approx(BOOT_S + message.event.offset_s, abs=1e-6)
 
 
-def test_a_stream_begins_with_its_source_and_ends_with_its_totals(model: Model, sound: np.ndarray) -> None:
-    log = messages(model, live(sound, 4000))
+def test_a_stream_starts_with_its_source_and_ends_with_its_totals(model: Model, audio: np.ndarray) -> None:
+    log = messages(model, live(audio, 4000))
     first, last = log.messages[0], log.messages[-1]
     assert isinstance(first, StreamStarted)
     assert (first.source, first.sample_rate_hz, first.channels) == ("script", RATE_HZ, 1)
     assert first.stamp.sample == 0
     assert first.stamp.boot_s == pytest.approx(BOOT_S)
     assert isinstance(last, StreamEnded)
-    assert (last.heard_samples, last.lost_samples, last.gaps) == (len(sound), 0, 0)
-    assert last.stamp.sample == len(sound)
+    assert (last.heard_samples, last.lost_samples, last.gaps) == (len(audio), 0, 0)
+    assert last.stamp.sample == len(audio)
     assert log.closed == 0
 
 
-def test_audio_is_reported_twice_per_second(model: Model, sound: np.ndarray) -> None:
-    heard = messages(model, live(sound, 1600)).of(AudioHeard)
-    assert [message.stamp.sample for message in heard] == list(range(16_000, len(sound) + 1, 16_000))
+def test_audio_is_reported_twice_per_second(model: Model, audio: np.ndarray) -> None:
+    heard = messages(model, live(audio, 1600)).of(AudioHeard)
+    assert [message.stamp.sample for message in heard] == list(range(16_000, len(audio) + 1, 16_000))
     assert all(message.span.sample == 0 and message.reading is not None for message in heard)
 
 
-def test_lost_samples_are_a_gap_and_audio_goes_on(model: Model, sound: np.ndarray) -> None:
-    before, after = live(sound, 4000), live(sound, 4000, BOOT_S + 12.5)
+def test_lost_samples_are_a_gap_and_the_stream_continues(model: Model, audio: np.ndarray) -> None:
+    before, after = live(audio, 4000), live(audio, 4000, BOOT_S + 12.5)
     after[0] = Block(after[0].samples, RATE_HZ // 2, "overrun", after[0].arrived)
     log = messages(model, [*before, *after])
     (lost,) = log.of(SamplesLost)
-    assert (lost.stamp.sample, lost.until.sample) == (len(sound), len(sound) + RATE_HZ // 2)
+    assert (lost.stamp.sample, lost.until.sample) == (len(audio), len(audio) + RATE_HZ // 2)
     assert lost.until.boot_s - lost.stamp.boot_s == pytest.approx(0.5)
     assert lost.cause == "overrun"
     assert [m.lost_samples for m in log.of(FramesReady) if m.lost_samples] == [RATE_HZ // 2]
     end = log.messages[-1]
     assert isinstance(end, StreamEnded)
-    assert (end.heard_samples, end.lost_samples, end.gaps) == (2 * len(sound), RATE_HZ // 2, 1)
+    assert (end.heard_samples, end.lost_samples, end.gaps) == (2 * len(audio), RATE_HZ // 2, 1)
     assert log.of(AudioHeard)[-1].span == lost.until
 
 
-def test_a_lost_device_is_a_gap_of_the_length_that_the_clock_says(model: Model, sound: np.ndarray) -> None:
-    nothing = sound[:0]
-    after = live(sound, 4000, BOOT_S + 12.0 + 20.0)
+def test_the_gap_of_a_lost_device_has_the_length_that_the_clock_gives(
+    model: Model, audio: np.ndarray
+) -> None:
+    nothing = audio[:0]
+    after = live(audio, 4000, BOOT_S + 12.0 + 20.0)
     after[0] = Block(after[0].samples, 19 * RATE_HZ, "device lost", after[0].arrived)  # a wrong guess
-    log = messages(model, [*live(sound, 4000), Block(nothing, gap_cause="device lost"), *after])
+    log = messages(model, [*live(audio, 4000), Block(nothing, gap_cause="device lost"), *after])
     kinds = [type(m) for m in log.messages if isinstance(m, GapStarted | GapEnded)]
     assert kinds == [GapStarted, GapEnded]
     (started,), (ended,) = log.of(GapStarted), log.of(GapEnded)
-    assert (started.stamp.sample, started.cause, ended.cause) == (len(sound), "device lost", "device lost")
+    assert (started.stamp.sample, started.cause, ended.cause) == (len(audio), "device lost", "device lost")
     assert ended.stamp.boot_s - started.stamp.boot_s == pytest.approx(20.0, abs=1e-3)
     assert ended.stamp.sample - started.stamp.sample == 19 * RATE_HZ
     last = log.of(EventDetected)[-1]
@@ -140,28 +142,26 @@ def test_a_lost_device_is_a_gap_of_the_length_that_the_clock_says(model: Model, 
     assert last.onset.utc_s == pytest.approx(UTC_S + 12.0 + 20.0 + since_s, abs=1e-3)
 
 
-def test_what_was_heard_before_a_fault_is_analysed_and_the_fault_is_raised(
-    model: Model, sound: np.ndarray
-) -> None:
-    log, whole = MessageLog(), messages(model, live(sound, 4000))
-    source = ScriptedSource([*live(sound, 4000), DeviceLostError("unplugged")])
+def test_audio_before_an_error_is_analysed_and_the_error_is_raised(model: Model, audio: np.ndarray) -> None:
+    log, whole = MessageLog(), messages(model, live(audio, 4000))
+    source = ScriptedSource([*live(audio, 4000), DeviceLostError("unplugged")])
     with pytest.raises(DeviceLostError, match="unplugged"):
         run(source, Pipeline(model, RATE_HZ, 1), log, threading.Event())
     assert [type(message) for message in log.messages] == [type(message) for message in whole.messages]
 
 
-def test_a_source_that_fails_at_once_leaves_the_sinks_alone(model: Model) -> None:
+def test_a_source_that_fails_at_once_sends_no_message(model: Model) -> None:
     log = MessageLog()
     with pytest.raises(DeviceLostError):
         run(ScriptedSource([DeviceLostError("gone")]), Pipeline(model, RATE_HZ, 1), log, threading.Event())
     assert log.messages == []
 
 
-def test_a_source_without_audio_is_a_stream_without_audio(model: Model) -> None:
+def test_a_source_without_audio_gives_a_stream_without_audio(model: Model) -> None:
     assert [type(m) for m in messages(model, []).messages] == [StreamStarted, FramesReady, StreamEnded]
 
 
-def test_an_error_of_a_sink_ends_the_run(model: Model, sound: np.ndarray) -> None:
+def test_an_error_of_a_sink_ends_the_run(model: Model, audio: np.ndarray) -> None:
     class Full(MessageLog):
         def write(self, message: Message) -> None:
             super().write(message)
@@ -170,11 +170,11 @@ def test_an_error_of_a_sink_ends_the_run(model: Model, sound: np.ndarray) -> Non
 
     log = Full()
     with pytest.raises(OutputError, match="disk full"):
-        run(ScriptedSource(live(sound, 4000)), Pipeline(model, RATE_HZ, 1), log, threading.Event())
+        run(ScriptedSource(live(audio, 4000)), Pipeline(model, RATE_HZ, 1), log, threading.Event())
     assert len(log.of(FramesReady)) == 1
 
 
-def test_a_stop_ends_the_stream_and_closes_what_is_open(model: Model, sound: np.ndarray) -> None:
+def test_stop_ends_the_stream_with_its_totals(model: Model, audio: np.ndarray) -> None:
     stop, log = threading.Event(), MessageLog()
 
     class StopsAfterTwoSeconds(MessageLog):
@@ -183,29 +183,31 @@ def test_a_stop_ends_the_stream_and_closes_what_is_open(model: Model, sound: np.
             if isinstance(message, AudioHeard) and message.stamp.elapsed_s >= 2.0:
                 stop.set()
 
-    run(ScriptedSource(live(sound, 1600)), Pipeline(model, RATE_HZ, 1), StopsAfterTwoSeconds(), stop)
+    run(ScriptedSource(live(audio, 1600)), Pipeline(model, RATE_HZ, 1), StopsAfterTwoSeconds(), stop)
     end = log.messages[-1]
     assert isinstance(end, StreamEnded)
     assert end.heard_samples == 2 * RATE_HZ
 
 
-def test_a_live_source_is_told_how_much_the_network_waits_for(model: Model, sound: np.ndarray) -> None:
-    source = ScriptedSource(live(sound, 1600))
+def test_a_live_source_gets_the_block_length_that_the_network_waits_for(
+    model: Model, audio: np.ndarray
+) -> None:
+    source = ScriptedSource(live(audio, 1600))
     run(source, Pipeline(model, RATE_HZ, 1), MessageLog(), threading.Event())
-    assert len(source.min_blocks) == len(live(sound, 1600))
+    assert len(source.min_blocks) == len(live(audio, 1600))
     assert 1 <= min(source.min_blocks) < max(source.min_blocks) <= 0.15 * RATE_HZ
 
 
-def test_a_recording_has_the_nominal_time_exactly(model: Model, sound: np.ndarray) -> None:
+def test_a_recording_has_the_nominal_time_exactly(model: Model, audio: np.ndarray) -> None:
     log = MessageLog()
-    run(array_source(sound, RATE_HZ), Pipeline(model, RATE_HZ, 1), log, threading.Event())
+    run(array_source(audio, RATE_HZ), Pipeline(model, RATE_HZ, 1), log, threading.Event())
     for message in log.of(EventDetected):
         assert message.onset.elapsed_s == message.onset.sample / RATE_HZ
         assert message.onset.utc_s is None
 
 
-def test_a_collector_keeps_what_the_messages_said(model: Model, sound: np.ndarray) -> None:
-    log, collector = messages(model, live(sound, 4000)), Collector()
+def test_a_collector_returns_the_output_of_all_messages(model: Model, audio: np.ndarray) -> None:
+    log, collector = messages(model, live(audio, 4000)), Collector()
     for message in log.messages:
         collector.write(message)
     output = collector.output()

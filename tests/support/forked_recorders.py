@@ -1,0 +1,99 @@
+"""Recorders that start at once, to be killed: `python -m tests.support.forked_recorders`.
+
+Python, model and audio are loaded once. For each folder on standard input a recorder is forked, which hears about
+thirty seconds of audio per second. Standard output has a line "ready", then for each recorder its process number, a
+line of JSON for each event (seconds of the monotonic clock, sample of the onset, lowest frequency in Hz), and "killed".
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from birdedge.edge.block import Block
+from birdedge.edge.clips.cutter import ClipCutter
+from birdedge.edge.clips.settings import ClipSettings
+from birdedge.edge.clips.sink import ClipSink
+from birdedge.edge.clips.writer import ClipWriter
+from birdedge.edge.database.writer import DatabaseWriter
+from birdedge.edge.messages import EventDetected, Message
+from birdedge.edge.models.model import Model
+from birdedge.edge.pipeline.pipeline import Pipeline
+from birdedge.edge.pipeline.run import run
+from birdedge.edge.pipeline.timekeeper import Timekeeper
+from birdedge.edge.recorder.clip_index import DatabaseClipIndex
+from birdedge.edge.sinks.sink import SinkGroup
+from birdedge.edge.synthesis.soundscape import Soundscape, soundscape
+from birdedge.edge.system.clock import read_clocks
+
+BLOCK_SAMPLES, BLOCK_PAUSE_S = 3200, 1 / 300
+SETTINGS = ClipSettings(
+    before_s=0.2, after_s=0.2, min_duration_s=0.5, max_duration_s=5.0, mask=True, min_free_mb=0.0
+)
+
+
+class RepeatedScene:
+    """A live source that repeats a soundscape faster than real time."""
+
+    name, channels = "microphone", 1
+
+    def __init__(self, scene: Soundscape) -> None:
+        self.sample_rate_hz = scene.sample_rate_hz
+        self._samples = scene.samples
+
+    def blocks(self, stop: threading.Event) -> Iterator[Block]:
+        sample = 0
+        while not stop.is_set():
+            at = sample % len(self._samples)
+            block = self._samples[at : at + BLOCK_SAMPLES, None]
+            sample += len(block)
+            yield Block(block, arrived=read_clocks())
+            time.sleep(BLOCK_PAUSE_S)
+
+    def set_min_block(self, samples: int) -> None:
+        """Ignore it: blocks have one length."""
+
+
+class EventPrinter:
+    """Prints each event with the time at which it was printed."""
+
+    def write(self, message: Message) -> None:
+        if isinstance(message, EventDetected):
+            event = [message.onset.sample, message.event.low_hz]
+            print(json.dumps([time.monotonic(), *event]), flush=True)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def record(folder: Path, model: Model, scene: Soundscape) -> None:
+    """Record until this process is killed."""
+    source = RepeatedScene(scene)
+    rate_hz, channels = source.sample_rate_hz, source.channels
+    database = DatabaseWriter(folder, "boot", model.card.name, site=str(os.getpid()), commit_s=0.2)
+    timekeeper = Timekeeper(read_clocks(), database.utc)
+    writer = ClipWriter(folder / "clips", SETTINGS, DatabaseClipIndex(folder, database.submit).written)
+    cutter = ClipCutter(SETTINGS, writer, model.card, rate_hz, channels, timekeeper.stamp)
+    sinks = SinkGroup([database, ClipSink(cutter), EventPrinter()])
+    run(source, Pipeline(model, rate_hz, channels), sinks, threading.Event(), timekeeper)
+
+
+def main() -> None:
+    """Fork a recorder for each line on standard input, and wait until it is killed."""
+    model, scene = Model("birdedge-int8"), soundscape(20.0, seed=7, calls_per_minute=60)
+    print("ready", flush=True)
+    for line in sys.stdin:
+        if os.fork() == 0:
+            print(os.getpid(), flush=True)
+            record(Path(line.strip()), model, scene)
+        os.wait()
+        print("killed", flush=True)
+
+
+if __name__ == "__main__":
+    main()
