@@ -37,11 +37,11 @@ def synthesize_call(
     if kind is None:
         kind = KINDS[rng.integers(len(KINDS))]
     if kind not in _SYNTHESIZERS:
-        raise SettingsError(f"Call kind {kind!r} is unknown; use one of {', '.join(KINDS)}.")
+        raise SettingsError(f"call kind {kind!r} is unknown; use one of {', '.join(KINDS)}")
     if sample_rate_hz < MIN_SAMPLE_RATE_HZ:
         raise SettingsError(
-            f"Calls cannot be synthesized at {sample_rate_hz} Hz, since their partials reach 14 kHz; "
-            f"use {MIN_SAMPLE_RATE_HZ} Hz or more and resample."
+            f"calls cannot be synthesized at {sample_rate_hz} Hz, since their partials reach 14 kHz; "
+            f"use {MIN_SAMPLE_RATE_HZ} Hz or more and resample"
         )
     samples = _SYNTHESIZERS[kind](rng, sample_rate_hz)
     return Call((samples / np.abs(samples).max()).astype(np.float32), kind)

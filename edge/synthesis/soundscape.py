@@ -175,16 +175,14 @@ def _check(
 ) -> None:
     for name, value in (("duration_s", duration_s), ("seed", seed), ("calls_per_minute", calls_per_minute)):
         if not (math.isfinite(value) and value >= 0):
-            raise SettingsError(f"The soundscape's {name} is {value}; give a number of 0 or more.")
+            raise SettingsError(f"{name} is {value}; give a number of 0 or more")
     if not (math.isfinite(snr_db[0]) and math.isfinite(snr_db[1]) and snr_db[0] <= snr_db[1]):
-        raise SettingsError(
-            f"The soundscape's snr_db is {snr_db}; give a finite minimum and maximum, in that order."
-        )
+        raise SettingsError(f"snr_db is {snr_db}; give a finite minimum and maximum, in that order")
     for level_db in levels_db:
         if level_db is not None and not -150 <= level_db <= 0:
-            raise SettingsError(f"A noise level is {level_db} dB; give -150 to 0, or None for no noise.")
+            raise SettingsError(f"a noise level is {level_db} dB; give -150 to 0, or None for no noise")
     if sample_rate_hz < MIN_SAMPLE_RATE_HZ or sample_rate_hz % _FRAMES_PER_S:
         raise SettingsError(
-            f"A soundscape cannot be synthesized at {sample_rate_hz} Hz, since its mask has 125 frames per second "
-            f"up to 16 kHz; use {MIN_SAMPLE_RATE_HZ} or a higher multiple of {_FRAMES_PER_S}, and resample."
+            f"a soundscape cannot be synthesized at {sample_rate_hz} Hz, since its mask has 125 frames per second "
+            f"up to 16 kHz; use {MIN_SAMPLE_RATE_HZ} or a higher multiple of {_FRAMES_PER_S}, and resample"
         )
