@@ -1,4 +1,4 @@
-"""On ARM birdedge does what it does on x86: emulated, so of its speed nothing is said here."""
+"""birdedge gives the same results on ARM as on x86. ARM is emulated, so speed is not measured."""
 
 from __future__ import annotations
 
@@ -50,48 +50,48 @@ def on_arm(cpu: str, sound: Path, tmp_path_factory: pytest.TempPathFactory) -> O
 
 
 @emulated
-def test_masks_are_those_of_x86_bit_for_bit(on_arm: Outputs, on_x86: Outputs) -> None:
+def test_masks_equal_those_of_x86_bit_for_bit(on_arm: Outputs, on_x86: Outputs) -> None:
     assert compare_masks(on_arm.mask, on_x86.mask).max_difference == 0
     assert on_x86.mask.max() > 200
 
 
 @emulated
-def test_events_are_those_of_x86(on_arm: Outputs, on_x86: Outputs) -> None:
+def test_events_equal_those_of_x86(on_arm: Outputs, on_x86: Outputs) -> None:
     assert len(on_x86.listened) >= 3
     assert on_arm.listened == on_arm.segmented == on_x86.listened
 
 
 @emulated
-def test_the_networks_stream_as_offline_and_answer_as_on_x86(cpu: str, tmp_path: Path) -> None:
+def test_the_networks_stream_as_offline_and_give_the_outputs_of_x86(cpu: str, tmp_path: Path) -> None:
     printed = tmp_path / "verify"
     with printed.open("wb") as file:
         run(cpu, "-m", "birdedge", "verify", "birdedge-int8", "birdedge-int8-s8", stdout=file)
     lines = printed.read_text(encoding="utf-8").splitlines()
     assert len(lines) == 4
-    # Not a bit differs, between uint8 and int8 activations neither: both answer as the one network did at export.
+    # No bit differs, with uint8 or int8 activations: both models give the outputs recorded at export.
     assert all(line.startswith("ok") and "maximum difference 0.0e+00" in line for line in lines), lines
 
 
 @emulated
-def test_listening_stays_under_110_mb_resident_without_the_emulators_own(on_arm: Outputs) -> None:
+def test_listening_stays_under_110_mb_resident_without_the_emulator(on_arm: Outputs) -> None:
     peak = on_arm.resident
     print(f"{peak.program_bytes / 1e6:.0f} MB, with the emulator {peak.whole_bytes / 1e6:.0f} MB")
     assert 30e6 < peak.program_bytes < LISTEN_LIMIT_BYTES
 
 
 @emulated
-def test_memory_that_a_program_takes_is_counted_and_the_emulators_is_not() -> None:
+def test_memory_of_the_program_is_counted_and_that_of_the_emulator_is_not() -> None:
     empty, full = (
         run(BOARDS[0].cpu, "-c", f"x = b'1' * {size}; import time; time.sleep(0.5)")
         for size in (1, 50_000_000)
     )
     assert full.program_bytes - empty.program_bytes == pytest.approx(50e6, abs=1e6)
-    # An empty Python takes some 11 MB on a machine of its own.
+    # Python without a program takes about 11 MB on real hardware.
     assert 5e6 < empty.program_bytes < 20e6 < empty.whole_bytes
 
 
 @emulated
-def test_a_recorders_packages_take_at_most_200_mb() -> None:
+def test_the_packages_of_a_recorder_take_at_most_200_mb() -> None:
     print(f"{install_bytes() / 1e6:.0f} MB")
     assert 50e6 < install_bytes() <= INSTALL_LIMIT_BYTES
 
@@ -102,7 +102,7 @@ def test_a_command_that_fails_under_emulation_is_an_error() -> None:
         run(BOARDS[0].cpu, "-c", "raise SystemExit(3)")
 
 
-def test_the_comparison_of_masks_counts_bins_and_steps_in_both_directions() -> None:
+def test_comparing_masks_counts_bins_and_steps_in_both_directions() -> None:
     a, b = np.full((2, 10, 256), 100, np.uint8)
     b[3, 4], b[7, 8] = 99, 255
     assert compare_masks(a, a).share == compare_masks(a, a).max_difference == 0
@@ -111,10 +111,10 @@ def test_the_comparison_of_masks_counts_bins_and_steps_in_both_directions() -> N
     assert compare_masks(a, b).max_difference == 155
 
 
-def test_what_the_emulator_takes_for_itself_is_not_the_programs() -> None:
+def test_mappings_of_the_emulator_are_not_counted_as_the_programs() -> None:
     mappings = {
         "00400000-00500000 r--p 00000000 fe:00 1    /root/usr/bin/python3.11": 1,
-        "00a5f000-02140000 rw-p 00000000 00:00 0 ": 10,  # grew, and so is listed again
+        "00a5f000-02140000 rw-p 00000000 00:00 0 ": 10,  # it grew, so it is listed twice
         "00a5f000-02150000 rw-p 00000000 00:00 0 ": 100,
         "555550000000-555551000000 rw-p 00000000 00:00 0    [heap]": 1000,
         "7f0000000000-7f0001000000 rwxp 00000000 00:00 0 ": 10_000,
@@ -126,9 +126,9 @@ def test_what_the_emulator_takes_for_itself_is_not_the_programs() -> None:
     assert found.program_bytes == 1024 * 101
 
 
-def test_the_estimate_of_speed_is_a_range_that_shrinks_with_clock_and_peak() -> None:
+def test_the_estimated_time_is_a_range_that_shrinks_with_clock_and_peak() -> None:
     ranges = [network_s_per_s(Model().card.macs_per_s, board, 1.0) for board in BOARDS]
     assert all(0 < fast_s < slow_s for fast_s, slow_s in ranges)
     assert ranges == sorted(ranges, reverse=True)
-    # 192 million at 2.4 GHz times 32, of which a half; and at 2.4 GHz times 16, of which a quarter.
+    # 192 million MACs: at 2.4 GHz and half of 32 per cycle, and at 2.4 GHz and a quarter of 16 per cycle.
     assert network_s_per_s(192e6, BOARDS[-1], 1.0) == pytest.approx((0.005, 0.020))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-EDGE = Path(__file__).parents[3] / "edge"
+EDGE = Path(__file__).parents[1] / "edge"
 DATABASE = EDGE / "database"
 SQL = re.compile(
     r"\b(?:SELECT\s.*\bFROM|SELECT\s+\S+|INSERT\s+(?:OR\s|INTO\s)|UPDATE\s+\w+\s+SET|DELETE\s+FROM|REPLACE\s+INTO"
