@@ -39,6 +39,8 @@ from birdedge.edge.times import ClockReading, Stamp
 
 log = logging.getLogger(__name__)
 ANCHOR_S = 60.0
+# A number beyond 64 bits, a file name that is not UTF-8, a missing value.
+UNSTORABLE = (OverflowError, UnicodeError, sqlite3.DataError, sqlite3.IntegrityError, sqlite3.InterfaceError)
 
 
 @dataclass
@@ -144,9 +146,16 @@ class RunLog:
                 rows.end_gap(self.db, gap, self._began.boot_s + offset_s - last_utc_s)
 
     def apply(self, message: Message) -> None:
-        """Write what a message says."""
+        """Write what a message says.
+
+        Raises:
+            ValueError: the message holds a value that SQLite cannot store; no other attempt will succeed.
+        """
         with database_errors(self.path):
-            self._apply(message)
+            try:
+                self._apply(message)
+            except UNSTORABLE as error:
+                raise ValueError(f"{message} cannot be stored ({error})") from error
 
     def _apply(self, message: Message) -> None:  # noqa: PLR0912  a case per message
         rows_open = self._open

@@ -38,7 +38,7 @@ class DatabaseWriter:
 
     Attributes:
         problem: why nothing can be written at present; None while it can.
-        dropped_messages: how many found the buffer full.
+        dropped_messages: how many found the buffer full, or could not be stored.
 
     Raises:
         StoreError: the database cannot be opened, and waiting would not help; see `open_to_write`.
@@ -55,6 +55,7 @@ class DatabaseWriter:
     ) -> None:
         self.problem: str | None = None
         self.dropped_messages = 0
+        self._is_full = False  # and this was logged
         self._read, self._commit_s = read, commit_s
         began = read()
         self._heard_s = began.boot_s
@@ -79,7 +80,8 @@ class DatabaseWriter:
         if isinstance(message, FramesReady) or self._may_skip(message):
             return
         if len(self._messages) >= MAX_WAITING:
-            if not self.dropped_messages:
+            if not self._is_full:
+                self._is_full = True
                 log.error("too many messages wait for the database; new ones are dropped and counted")
             self.dropped_messages += 1
             return
@@ -120,13 +122,18 @@ class DatabaseWriter:
                 return
 
     def _commit(self) -> None:
-        waiting = len(self._messages)
+        waiting, index = len(self._messages), 0
         try:
             self._run_log.begin()
             self._run_log.follow_clock(self._read())
             for index in range(waiting):
                 self._run_log.apply(self._messages[index])
             self._run_log.commit()
+        except ValueError as error:  # left out, so that the others are stored
+            log.error("%s; it is left out", error)
+            self._run_log.undo()
+            self.dropped_messages += 1
+            del self._messages[index]
         except OutputError as error:
             if self.problem is None:
                 log.error("%s; results are buffered until the disk is writable", error)
