@@ -31,7 +31,8 @@ class DatabaseClipIndex:
 
     def __init__(self, folder: Path, submit: Callable[[Message], None]) -> None:
         self._folder, self._submit = folder, submit
-        self._unchecked: Iterator[Path] = clips_in(folder / "clips")
+        # birdedge names its clips in ASCII, and SQLite stores no name that is not UTF-8.
+        self._unchecked: Iterator[Path] = filter(_is_named_in_utf8, clips_in(folder / "clips"))
         self._next: list[Path] = []  # kept until the database could be read
 
     def totals(self) -> tuple[int, float]:
@@ -83,3 +84,11 @@ class DatabaseClipIndex:
 
     def _relative(self, path: Path) -> str:
         return path.relative_to(self._folder).as_posix()
+
+
+def _is_named_in_utf8(path: Path) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -151,6 +152,15 @@ def test_files_that_are_no_clips_get_no_row(recorder: Recorder, card: ModelCard)
     (folder / "damaged.wav").write_bytes(clip.path.read_bytes()[:100])
     (folder / "notes.txt").write_text("mine")
     shutil.copy(clip.path, folder / f"{clip.path.stem}.denoised.wav")
+    recorder.index.add_missing()
+    assert [row[0] for row in recorder.rows()] == [name_of(recorder, clip)]
+
+
+def test_a_file_whose_name_is_not_utf8_keeps_no_clip_from_its_row(
+    recorder: Recorder, card: ModelCard
+) -> None:
+    clip = written(recorder.folder / "clips", card, 10.0)
+    shutil.copy(clip.path, clip.path.with_name(os.fsdecode(b"\xff.wav")))
     recorder.index.add_missing()
     assert [row[0] for row in recorder.rows()] == [name_of(recorder, clip)]
 
