@@ -12,6 +12,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,20 +34,28 @@ MAX_LOSS_S = 1.0  # of events
 Event = tuple[int, float]  # sample of the onset, lowest frequency in Hz
 
 
+@dataclass
+class Kills:
+    """The kills in one folder.
+
+    Attributes:
+        printed: by process number, the events that each recorder had printed more than `MAX_LOSS_S` before its kill.
+        within_files: how many kills left a file that was half written.
+    """
+
+    printed: dict[int, list[Event]] = field(default_factory=dict)
+    within_files: int = 0
+
+
 def rows(folder: Path, query: str) -> list[tuple[Any, ...]]:
     with closing(sqlite3.connect(folder / FILE_NAME)) as db:
         return db.execute(query).fetchall()
 
 
-def kill_recorders(folder: Path, seed: int) -> dict[int, list[Event]]:
-    """Kill one recorder after another in a folder.
-
-    Returns:
-        By process number, the events that each had printed more than `MAX_LOSS_S` before it was killed.
-    """
+def kill_recorders(folder: Path, seed: int) -> Kills:
+    """Kill one recorder after another in a folder."""
     folder.mkdir()
-    rng = random.Random(seed)
-    printed = {}
+    rng, kills = random.Random(seed), Kills()
     with subprocess.Popen(
         [sys.executable, "-m", "tests.support.forked_recorders"],
         stdin=subprocess.PIPE,
@@ -64,14 +73,17 @@ def kill_recorders(folder: Path, seed: int) -> dict[int, list[Event]]:
             killed_s = time.monotonic()
             os.kill(number, signal.SIGKILL)
             events = [json.loads(line) for line in iter(recorders.stdout.readline, "killed\n")]
-            printed[number] = [
+            kills.printed[number] = [
                 (onset_sample, low_hz)
                 for printed_s, onset_sample, low_hz in events
                 if printed_s < killed_s - MAX_LOSS_S
             ]
             assert rows(folder, "PRAGMA integrity_check") == [("ok",)]
+            partial_files = len(list(folder.rglob("*.part")))
+            assert partial_files <= 1, "partial files are not removed"
+            kills.within_files += partial_files
         recorders.stdin.close()
-    return printed
+    return kills
 
 
 def test_fifty_kills_damage_no_database_and_no_clip_and_lose_at_most_a_second_of_events(
@@ -80,18 +92,17 @@ def test_fifty_kills_damage_no_database_and_no_clip_and_lose_at_most_a_second_of
     print(f"seed {SEED}")
     folders = [tmp_path / str(number) for number in range(FOLDERS)]
     with ThreadPoolExecutor(FOLDERS) as pool:
-        printed_by_folder = list(pool.map(kill_recorders, folders, range(SEED, SEED + FOLDERS)))
+        kills_by_folder = list(pool.map(kill_recorders, folders, range(SEED, SEED + FOLDERS)))
     checked_events = checked_clips = 0
-    for folder, printed in zip(folders, printed_by_folder, strict=True):
+    for folder, kills in zip(folders, kills_by_folder, strict=True):
         stored = rows(
             folder,
             """SELECT CAST(runs.site AS INTEGER), onset_sample, low_hz FROM events
             JOIN streams ON streams.id = events.stream JOIN runs ON runs.id = streams.run""",
         )
         assert len(stored) == len(set(stored)), "an event is stored twice"
-        expected = {(number, *event) for number, events in printed.items() for event in events}
+        expected = {(number, *event) for number, events in kills.printed.items() for event in events}
         assert expected <= set(stored)
-        assert len(list(folder.rglob("*.part"))) <= 2, "partial files are not removed"
         for path in folder.glob("clips/**/*.flac"):
             samples, rate_hz = soundfile.read(path)
             assert round(len(samples) / rate_hz, 3) == float(read_guano(path)["Length"])
@@ -100,9 +111,11 @@ def test_fifty_kills_damage_no_database_and_no_clip_and_lose_at_most_a_second_of
         for name, sample_count in rows(folder, "SELECT path, samples FROM clips"):
             assert soundfile.info(folder / name).frames == sample_count
         checked_events += len(expected)
-    print(f"{checked_events} events, {checked_clips} clips")
+    within_files = sum(kills.within_files for kills in kills_by_folder)
+    print(f"{checked_events} events, {checked_clips} clips, {within_files} kills within a file")
     assert checked_events >= KILLS
     assert checked_clips >= KILLS
+    assert within_files >= KILLS
 
 
 @pytest.mark.parametrize("seed", range(3))

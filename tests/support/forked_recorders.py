@@ -3,10 +3,13 @@
 Python, model and audio are loaded once. For each folder on standard input a recorder is forked, which hears about
 thirty seconds of audio per second. Standard output has a line "ready", then for each recorder its process number, a
 line of JSON for each event (seconds of the monotonic clock, sample of the onset, lowest frequency in Hz), and "killed".
+
+Files are written slowly, so that many kills hit a file that is half written.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -14,6 +17,8 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, Any
+from unittest.mock import patch
 
 from birdedge.edge.block import Block
 from birdedge.edge.clips.cutter import ClipCutter
@@ -32,9 +37,29 @@ from birdedge.edge.synthesis.soundscape import Soundscape, soundscape
 from birdedge.edge.system.clock import read_clocks
 
 BLOCK_SAMPLES, BLOCK_PAUSE_S = 3200, 1 / 300
+PIECE_BYTES, PIECE_PAUSE_S = 4096, 1 / 500  # of a file
 SETTINGS = ClipSettings(
     before_s=0.2, after_s=0.2, min_duration_s=0.5, max_duration_s=5.0, mask=True, min_free_mb=0.0
 )
+
+
+class SlowFile(io.FileIO):
+    """A file that takes a few milliseconds per page."""
+
+    def write(self, data: Any) -> int:
+        """Write all data, piece by piece."""
+        with memoryview(data).cast("B") as view:
+            for at in range(0, len(view), PIECE_BYTES):
+                super().write(view[at : at + PIECE_BYTES])
+                time.sleep(PIECE_PAUSE_S)
+            return len(view)
+
+
+def open_slowly(path: Path, mode: str = "r", *arguments: Any, **options: Any) -> IO[Any] | io.FileIO:
+    """Stand in for `Path.open`."""
+    if mode in {"wb", "xb"}:
+        return SlowFile(path, mode)
+    return open(path, mode, *arguments, **options)  # noqa: PTH123  Path.open is this function
 
 
 class RepeatedScene:
@@ -96,4 +121,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with patch.object(Path, "open", open_slowly):
+        main()
