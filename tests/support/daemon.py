@@ -140,7 +140,7 @@ class Daemon:
 
     def clips(self) -> set[Path]:
         """Return the clips on the disk."""
-        return set(self.out.rglob("*.flac"))
+        return set((self.out / "clips").rglob("*.flac"))
 
     def coverage(self) -> Coverage:
         """Return the coverage that the database shows."""
