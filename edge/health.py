@@ -16,6 +16,7 @@ class Health:
     device: str = ""
     backlog_s: float = 0.0  # audio captured and not yet analysed
     load_level: str = ""
+    left_out_s: float = 0.0  # the longest time without audio at this load level
     device_losses: int = 0
     overflows: int = 0  # reported by PortAudio
     clips_written: int = 0

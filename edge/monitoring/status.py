@@ -84,12 +84,13 @@ def _status(db: sqlite3.Connection, folder: Path, now_utc_s: float, disk_problem
     until_utc_s = now_s + run.offset_s
     last_s = queries.last_heard_s(db, run.run)
     gap_cause = queries.open_gap_cause(db)
+    health = Health.from_json(queries.latest_health(db))
     state: State = "listening"
     if run.ended_s is not None:
         state = "stopped"
     elif gap_cause is not None:
         state = "paused" if gap_cause == PAUSED else "no_device"
-    elif now_s - (run.began_s if last_s is None else last_s) > STALE_S:
+    elif now_s - (run.began_s if last_s is None else last_s) > STALE_S + health.left_out_s:
         state = "stalled"
     today_s = until_utc_s // DAY_S * DAY_S
     today, always = coverage(db, today_s, until_utc_s), coverage(db, 0.0, until_utc_s)
@@ -106,7 +107,7 @@ def _status(db: sqlite3.Connection, folder: Path, now_utc_s: float, disk_problem
         queries.count_events(db),
         bool(run.synchronized),
         disk_problem,
-        Health.from_json(queries.latest_health(db)),
+        health,
     )
 
 

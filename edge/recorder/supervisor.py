@@ -85,6 +85,7 @@ class Supervisor:
             device=microphone.name,
             backlog_s=round(self._backlog_s(), 3),
             load_level=self.shedder.level.name,
+            left_out_s=self.shedder.level.every_s - self.shedder.level.listen_s,
             device_losses=self.device_losses(),
             overflows=microphone.overflows,
             clips_written=clips.written,

@@ -90,6 +90,14 @@ def test_a_recorder_that_reports_no_audio_is_stalled(
     assert status.last_audio_s == pytest.approx(later_s)
 
 
+@pytest.mark.parametrize(("later_s", "state"), [(STALE_S + 39, "listening"), (STALE_S + 41, "stalled")])
+def test_audio_that_an_overloaded_recorder_leaves_out_is_no_stall(
+    recording: Recording, later_s: float, state: str
+) -> None:
+    recording.report(load_level="20 % of the audio", left_out_s=40.0)
+    assert recording.status(later_s).state == state
+
+
 def test_a_recorder_without_any_audio_is_stalled_some_time_after_its_start(tmp_path: Path) -> None:
     clocks = Clocks()
     kill(started(tmp_path, clocks))

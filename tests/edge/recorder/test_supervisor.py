@@ -85,7 +85,8 @@ def test_a_backlog_lightens_the_load_and_its_end_restores_it(
     ]
     supervised.hear(3.5)  # the next level has the same model
     assert supervised.models == [ARCHIVE_MODEL, SMALL_MODEL]
-    assert supervised.supervisor.health().load_level == "50 % of the audio"
+    health = supervised.supervisor.health()
+    assert (health.load_level, health.left_out_s) == ("50 % of the audio", 10.0)
     supervised.microphone.waiting_samples = 0
     supervised.hear(3 * (FIRST_TRIAL_S + 1))
     assert supervised.models == [ARCHIVE_MODEL, SMALL_MODEL, ARCHIVE_MODEL, None]
