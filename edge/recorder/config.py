@@ -40,7 +40,7 @@ class Config:
     sample_rate_hz: int | None = None  # None: the microphone's own
     channels: int = 1
     channel: int | None = None  # None: the mean of all
-    gain_db: float = 0.0  # of clips and pictures; the network does not depend on it
+    gain_db: float = 0.0  # of all audio; detection does not depend on it
     model: str = DEFAULT_MODEL
     min_score: float | None = None  # None: the model's own
     tables: tuple[TableName, ...] = TABLE_NAMES  # written next to the database

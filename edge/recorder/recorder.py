@@ -111,7 +111,7 @@ class Recorder:
         schedule = Schedule(config.schedule, config.latitude_deg, config.longitude_deg)
         microphone = Microphone(config.device, channels=config.channels, sample_rate_hz=config.sample_rate_hz)
         self._config, self._model, self._device = config, model, microphone
-        # Paused by its schedule, the recorder does what it should: the watchdog is fed as if by audio.
+        # While the schedule pauses the recorder, the watchdog is fed as it is by audio.
         self._microphone = ReconnectingMicrophone(microphone, schedule, self._start_gap, self._notifier.alive)
 
     def _reconfigure(self) -> None:
