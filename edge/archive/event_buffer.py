@@ -12,7 +12,7 @@ from birdedge.edge.event import Event
 
 NO_MASK = np.zeros((0, 0), np.uint8)
 _COLUMNS = tuple(field.name for field in fields(Event) if field.name != "mask")
-_ROW = struct.Struct("8d2q")  # of these columns
+_ROW = struct.Struct("8d2q")  # of the columns
 
 
 class EventBuffer:

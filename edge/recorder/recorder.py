@@ -32,7 +32,7 @@ from birdedge.edge.recorder.config import Config
 from birdedge.edge.recorder.load_shedding import LoadShedder
 from birdedge.edge.recorder.reconnecting_microphone import ReconnectingMicrophone
 from birdedge.edge.recorder.schedule import Schedule
-from birdedge.edge.recorder.stream import SheddingSource
+from birdedge.edge.recorder.shedding_source import SheddingSource
 from birdedge.edge.recorder.supervisor import Supervisor
 from birdedge.edge.sinks.retrying import RetryingSink
 from birdedge.edge.sinks.sink import SinkGroup

@@ -17,7 +17,7 @@ from birdedge.edge.pipeline.pipeline import Pipeline
 from birdedge.edge.pipeline.run import run
 from birdedge.edge.pipeline.timekeeper import Timekeeper
 from birdedge.edge.recorder.load_shedding import LoadLevel, LoadShedder
-from birdedge.edge.recorder.stream import SheddingSource
+from birdedge.edge.recorder.shedding_source import SheddingSource
 from tests.support.sources import ScriptedSource
 from tests.support.streams import Clocks, coverage_of
 
