@@ -91,7 +91,7 @@ def test_the_first_clips_are_listed_as_retention_needs_them(recorder: Recorder, 
 def test_retention_deletes_by_the_real_index(recorder: Recorder, card: ModelCard) -> None:
     clips = [recorder.written(card, at_s) for at_s in (10.0, 20.0)]
     recorder.clocks.advance(2 * 3600.0)
-    recorder.shedding_source.hear(10)
+    recorder.stream.hear(10)
     newest = recorder.written(card, 2 * 3600.0 + 60.0)
     settings = RetentionSettings(max_gb=1e-9, min_free_mb=0.0)
     retention = Retention(settings, recorder.folder, recorder.index, lambda: recorder.clocks.utc_s)
