@@ -90,7 +90,10 @@ class EventPrinter:
     def write(self, message: Message) -> None:
         if isinstance(message, EventDetected):
             event = [message.onset.sample, message.event.low_hz]
-            print(json.dumps([time.monotonic(), *event]), flush=True)
+            line = json.dumps([time.monotonic(), *event]) + "\n"
+            os.write(
+                sys.stdout.fileno(), line.encode()
+            )  # at once: a kill between line and line end would join two
 
     def close(self) -> None:
         """Nothing is open."""
