@@ -60,18 +60,20 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise OutputError(f"{path} is a device or pipe, not a file; give another name")
     part = path.with_name(f".birdedge-{secrets.token_hex(8)}.part")
-    with output_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = part.open("xb")
     try:
-        yield file
         with output_errors(path):
-            file.flush()
-            os.fsync(file.fileno())  # otherwise a power cut can leave the new name on an empty file
-            file.close()
-            part.replace(path)
-    finally:
-        with suppress(OSError):
-            file.close()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = part.open("xb")
+        try:
+            yield file
+            with output_errors(path):
+                file.flush()
+                os.fsync(file.fileno())  # otherwise a power cut can leave the new name on an empty file
+                file.close()
+                part.replace(path)
+        finally:
+            with suppress(OSError):
+                file.close()
+    finally:  # also when Ctrl-C comes as soon as the file exists
         with suppress(OSError):
             part.unlink(missing_ok=True)

@@ -36,6 +36,19 @@ def test_an_error_of_the_block_passes_and_leaves_the_earlier_file(tmp_path: Path
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_an_interrupt_while_the_file_is_created_leaves_no_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(path: Path, _mode: str) -> None:
+        path.touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "open", interrupted)
+    with pytest.raises(KeyboardInterrupt), replacing(tmp_path / "result.txt"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_pipe_is_not_replaced(tmp_path: Path) -> None:
     path = tmp_path / "pipe"
     os.mkfifo(path)
