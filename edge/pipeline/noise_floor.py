@@ -43,7 +43,7 @@ class NetworkInput:
         self._groups = 0
 
     def push(self, frames: Float32) -> tuple[Float32, Float32]:
-        """Return the network input of these frames, and the floor of each group.
+        """Return the network input of these frames and the floor of each group.
 
         Shape: `[..., frames, bins] -> [..., 2, frames, bins], [..., frames / group_frames, bins]`.
         """

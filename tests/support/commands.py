@@ -50,6 +50,22 @@ def birdedge(
     return done.stdout.decode(), done.stderr.decode()
 
 
+def run_python(code: str, environment: dict[str, str], stdin: str = "") -> str:
+    """Run Python code in exactly this environment, require that it succeeds, and return its standard output."""
+    process = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment,
+        cwd=ROOT,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    return process.stdout
+
+
 @dataclass(frozen=True)
 class Running:
     """A command in a process of its own, with unbuffered pipes."""

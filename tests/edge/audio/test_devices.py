@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,22 +14,7 @@ import pytest
 
 from benchmarks.support.virtual_microphone import VirtualMicrophone
 from birdedge.edge.audio.devices import input_devices
-
-ROOT = Path(__file__).parents[3]
-
-
-def run_python(code: str, environment: dict[str, str]) -> str:
-    process = subprocess.run(
-        [sys.executable, "-c", code],
-        env=environment,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
-    assert process.returncode == 0, process.stderr
-    return process.stdout
+from tests.support.commands import run_python
 
 
 def portaudio(*names: str) -> Any:

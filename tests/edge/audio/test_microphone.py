@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from benchmarks.support.virtual_microphone import VirtualMicrophone
 from birdedge.edge.audio.microphone import Microphone
 from birdedge.edge.errors import SettingsError
+from tests.support.commands import ROOT, run_python
 
-ROOT = Path(__file__).parents[3]
 CAPTURE = """
 import json, sys, threading, time
 import numpy as np
@@ -83,21 +83,6 @@ class CaptureProcess:
         output, _ = self._process.communicate(timeout=20)
         assert self._process.returncode == 0
         return np.load(self._samples), json.loads(output)
-
-
-def run_python(code: str, environment: dict[str, str], stdin: str = "") -> str:
-    process = subprocess.run(
-        [sys.executable, "-c", code],
-        env=environment,
-        cwd=ROOT,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=20,
-        check=False,
-    )
-    assert process.returncode == 0, process.stderr
-    return process.stdout
 
 
 def lag_and_correlation(captured: NDArray[np.float32], played: NDArray[np.float32]) -> tuple[int, float]:
