@@ -48,7 +48,7 @@ def compare_with_torch(network: UNet, model: onnx.ModelProto, sequences: Sequenc
     worst = 0.0
     for sequence in sequences:
         with torch.no_grad():
-            logits, _ = network(torch.from_numpy(sequence[None]))
+            logits, _, _ = network(torch.from_numpy(sequence[None]))
         worst = max(worst, _difference(torch.sigmoid(logits)[0].numpy(), run_stream(model, sequence)))
     if not worst <= TORCH_LIMIT:
         raise ExportError(

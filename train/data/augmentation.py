@@ -6,10 +6,11 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 from torch.nn import functional
 
 from birdedge.edge.errors import SettingsError
+from birdedge.train.data.batch import Batch
+from birdedge.train.data.mixing import UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -26,16 +27,14 @@ class Augmentation:
             raise SettingsError(f"scaling is {self.scaling}; it must be at least 0 and less than 1")
 
 
-def augment(batch: tuple[Tensor, Tensor, Tensor], settings: Augmentation) -> tuple[Tensor, Tensor, Tensor]:
+def augment(batch: Batch, settings: Augmentation) -> Batch:
     """Return the batch with each example rotated and scaled about its centre; bins from outside get weight 0.
 
-    Draws from torch's global random generator.
-
-    Shape: input `[batch, channels, frames, bins]`, target and weight `[batch, frames, bins]`.
+    The classes of sound become unknown. Draws from torch's global random generator.
     """
     if settings == Augmentation():
         return batch
-    x, target, weight = batch
+    x, target, weight, sounds = batch
     examples, _, frames, bins = x.shape
     angle = (2 * torch.rand(examples) - 1) * math.radians(settings.rotation_degrees)
     size = 1 + (2 * torch.rand(examples) - 1) * settings.scaling
@@ -48,4 +47,4 @@ def augment(batch: tuple[Tensor, Tensor, Tensor], settings: Augmentation) -> tup
     moved = functional.grid_sample(x, grid, padding_mode="border", align_corners=False)
     labels = torch.stack([target, weight], dim=1)
     labels = functional.grid_sample(labels, grid, mode="nearest", padding_mode="zeros", align_corners=False)
-    return moved, labels[:, 0], labels[:, 1]
+    return Batch(moved, labels[:, 0], labels[:, 1], torch.full_like(sounds, UNKNOWN))

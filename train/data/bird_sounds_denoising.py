@@ -18,8 +18,10 @@ from tqdm import tqdm
 
 from birdedge.edge.audio.file import AudioFile
 from birdedge.edge.errors import DataError, SettingsError
-from birdedge.train.data.examples import Batch, Examples, shuffled
+from birdedge.train.data.batch import Batch
+from birdedge.train.data.examples import Examples, shuffled
 from birdedge.train.data.labels import Float32
+from birdedge.train.data.mixing import CELL_BINS, CELL_FRAMES, UNKNOWN
 from birdedge.train.data.pictures import SIDE, Bytes, draw_picture, read_mask, read_picture
 from birdedge.train.training.recipe import INPUTS, Recipe
 
@@ -97,7 +99,9 @@ class Pictures(Dataset[Batch]):
 
     def __getitem__(self, index: int) -> Batch:
         target = torch.from_numpy(self.masks[index].astype(np.float32))
-        return torch.from_numpy(picture_input(self.levels[index])), target, torch.ones_like(target)
+        sounds = torch.full((SIDE // CELL_FRAMES, SIDE // CELL_BINS), UNKNOWN, dtype=torch.int8)
+        x = torch.from_numpy(picture_input(self.levels[index]))
+        return Batch(x, target, torch.ones_like(target), sounds)
 
 
 def picture_input(levels: Bytes) -> Float32:

@@ -1,4 +1,4 @@
-"""Training examples: a log-magnitude spectrogram, its mask, and the weight of each bin.
+"""Training examples: a log-magnitude spectrogram, its mask, the weight of each bin, and the classes of sound.
 
 They are mixed for each epoch, or mixed once and cached.
 """
@@ -21,14 +21,13 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from tqdm import tqdm
 
 from birdedge.edge.errors import DataError, OutputError, SettingsError
-from birdedge.train.data.mixing import Mixing, make_example
+from birdedge.train.data.annotations import read_annotations
+from birdedge.train.data.batch import Batch
+from birdedge.train.data.mixing import CELL_BINS, CELL_FRAMES, Mixing, make_example
 from birdedge.train.data.recordings import Recording, read_index
 from birdedge.train.data.sound_bank import UNLABELLED_KINDS, SoundBank, load_sound_bank
 from birdedge.train.data.stft import GRID
 from birdedge.train.training.recipe import Recipe
-
-# Network input [channels, frames, bins], target and weight [frames, bins]; with a batch axis from a loader.
-Batch = tuple[Tensor, Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class Examples:
 
 
 class Mixes(Dataset[Batch]):
-    """Log spectrogram, target and weight of random mixes, all `[frames, bins]`.
+    """Random mixes, with the log spectrogram in place of the network input.
 
     Example i is drawn from (*seed, i) alone: the number of workers does not matter.
     """
@@ -54,22 +53,21 @@ class Mixes(Dataset[Batch]):
 
     def __getitem__(self, index: int) -> Batch:
         example = make_example(self.sound_bank, self.mixing, np.random.default_rng((*self.seed, index)))
-        arrays = (example.log_spectrogram(), example.target, example.weight)
-        level, target, weight = (torch.from_numpy(a) for a in arrays)
-        return level, target, weight
+        arrays = (example.log_spectrogram(), example.target, example.weight, example.sounds)
+        return Batch(*(torch.from_numpy(a) for a in arrays))
 
 
 class CachedMixes(Dataset[Batch]):
     """Mixes made once: the spectrogram as float16, which resolves 0.1 dB, target and weight as bool."""
 
-    def __init__(self, level: Tensor, target: Tensor, weight: Tensor) -> None:
-        self.level, self.target, self.weight = level, target, weight
+    def __init__(self, level: Tensor, target: Tensor, weight: Tensor, sounds: Tensor) -> None:
+        self.level, self.target, self.weight, self.sounds = level, target, weight, sounds
 
     def __len__(self) -> int:
         return len(self.level)
 
     def __getitem__(self, index: int) -> Batch:
-        return self.level[index].float(), self.target[index], self.weight[index]
+        return Batch(self.level[index].float(), self.target[index], self.weight[index], self.sounds[index])
 
 
 class NetworkInputs(Dataset[Batch]):
@@ -82,8 +80,9 @@ class NetworkInputs(Dataset[Batch]):
         return len(self.mixes)
 
     def __getitem__(self, index: int) -> Batch:
-        level, target, weight = self.mixes[index]
-        return torch.from_numpy(self.recipe.network_input(level.numpy())), target.float(), weight.float()
+        level, target, weight, sounds = self.mixes[index]
+        x = torch.from_numpy(self.recipe.network_input(level.numpy()))
+        return Batch(x, target.float(), weight.float(), sounds)
 
 
 def mixed_examples(
@@ -109,11 +108,13 @@ def mixed_examples(
             f"recipe {recipe.name} mixes new examples for each epoch; leave out --cache, or set cached_examples"
         )
     recordings = read_index(data, tier)
+    annotations = data / "annotations.tsv"
+    boxes = read_annotations(annotations) if annotations.is_file() else {}
     splits = {name: [r for r in recordings if r.split == name] for name in ("train", "validation")}
     say(f"{len(splits['train'])} recordings to train on, {len(splits['validation'])} to validate on")
 
     def load(split: str, unlabelled: bool) -> SoundBank:
-        return load_sound_bank(tqdm(splits[split], desc=split, leave=False), unlabelled)
+        return load_sound_bank(tqdm(splits[split], desc=split, leave=False), unlabelled, boxes)
 
     def load_training() -> SoundBank:
         sound_bank = load("train", unlabelled)
@@ -156,7 +157,7 @@ def shuffled(examples: Dataset[Batch], count: int, seed: int) -> Callable[[int],
 
 def training_data(recordings: list[Recording], unlabelled: bool = False) -> list[dict[str, Any]]:
     """Return the number of files by kind, tier, source and licence, as the model card lists them."""
-    kinds = ("birds", "lasso", "notes", "noise", *(UNLABELLED_KINDS if unlabelled else ()))
+    kinds = ("birds", "lasso", "notes", "noise", "boxes", *(UNLABELLED_KINDS if unlabelled else ()))
     counts: dict[tuple[str, str, str, str], int] = {}
     for r in recordings:
         if r.kind in kinds:
@@ -170,10 +171,11 @@ def _mix_once(mixes: Mixes, workers: int) -> CachedMixes:
     shape = (len(mixes), mixes.mixing.frames, GRID.bins)
     level = torch.empty(shape, dtype=torch.float16)
     target, weight = (torch.empty(shape, dtype=torch.bool) for _ in range(2))
+    sounds = torch.empty((len(mixes), shape[1] // CELL_FRAMES, shape[2] // CELL_BINS), dtype=torch.int8)
     loader = DataLoader(mixes, batch_size=None, num_workers=workers)
     for i, example in enumerate(tqdm(loader, desc="mixing", leave=False)):
-        level[i], target[i], weight[i] = example
-    return CachedMixes(level, target, weight)
+        level[i], target[i], weight[i], sounds[i] = example
+    return CachedMixes(level, target, weight, sounds)
 
 
 def _cache_key(recipe: Recipe, recordings: list[Recording]) -> str:
@@ -194,7 +196,9 @@ def _read_cache(path: Path, key: str, recipe: Recipe) -> CachedMixes:
         with safe_open(path, "pt") as file:
             found = (file.metadata() or {}).get("examples")
             if found == key:
-                return CachedMixes(*(file.get_tensor(name) for name in ("level", "target", "weight")))
+                return CachedMixes(
+                    *(file.get_tensor(name) for name in ("level", "target", "weight", "sounds"))
+                )
     except (SafetensorError, OSError) as error:
         raise DataError(f"{path} cannot be read as a cache of examples ({error}); delete it") from error
     raise DataError(

@@ -2,7 +2,7 @@
 
 Since each bird is added to known noise, its mask follows from the energies of both: a bin is bird where the bird lies
 within 35 dB of its peak and stands out of the noise. Barely visible parts and echoes get weight 0: the loss ignores
-them.
+them. Each cell of 4 frames and 4 bins also has a class of sound: the bird's, or that of the noise.
 """
 
 from __future__ import annotations
@@ -11,21 +11,27 @@ from dataclasses import dataclass
 
 import numpy as np
 import soxr
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from birdedge.edge.pipeline.noise_floor import NetworkInput
 from birdedge.edge.pipeline.spectrogram import Spectrogram
+from birdedge.edge.sound_classes import SOUND_CLASSES
 from birdedge.edge.synthesis.calls import synthesize_call
 from birdedge.edge.synthesis.weather import insects, rain, wind
 from birdedge.train.data.acoustics import Bird, from_afar, through_microphone
 from birdedge.train.data.labels import PEAK_RANGE_DB, Bool, Float32, Paint, paint, smooth_power
-from birdedge.train.data.sound_bank import Int16, SoundBank
+from birdedge.train.data.sound_bank import BoxedRecording, Int16, Noise, SoundBank
 from birdedge.train.data.stft import GRID, magnitude
 
+Int8 = NDArray[np.int8]
 RATE_HZ = GRID.sample_rate_hz
 # The eye sees a spot that stands out, and a fainter texture that continues: Gaussian sigma in frames and bins.
 SPOT = (1.0, 0.6)
 TEXTURE = (8.0, 1.2)
+CELL_FRAMES, CELL_BINS = 4, 4  # of the plane of classes
+BIRD, UNKNOWN, NOT_BIRD = 0, -1, -2  # classes of a cell; the others are numbers of SOUND_CLASSES
+DEEP_OCTAVES = (-1.6, -0.6)
 MIN_VISIBLE_BINS = 16  # in noise, smaller patches are not painted
 
 
@@ -40,6 +46,7 @@ class Mixing:
     level_high_db: float = -12.0
     empty: float = 0.25  # probability of a mix without birds
     as_recorded: float = 0.25  # probability of a crop of a focal recording instead of a mix
+    boxed: float = 0.0  # probability of a crop with boxes, which has classes and no mask
     unlabelled: float = 0.0  # probability of a crop of an unlabelled recording, for teachers
     synthetic_bird: float = 0.1
     synthetic_noise: float = 0.25
@@ -47,6 +54,9 @@ class Mixing:
     distance: float = 0.5
     band_limit: float = 0.35
     pitch_octaves: float = 0.35
+    deep: float = (
+        0.0  # probability that a bird is pitched down by 0.6 to 1.6 octaves, to that of owls and bitterns
+    )
     visible_db: float = 2.0  # bird over noise from which a spot is visible
     visible_texture_db: float = -5.0  # the same for a patch of many frames
     doubt_db: float = 5.0  # down to this far below visible, a bin is doubtful
@@ -70,12 +80,13 @@ class Mixing:
 class Example:
     """Audio with its target. The loss ignores bins of weight 0.
 
-    Shape: `samples [n]`, `target` and `weight` `[frames, bins]`.
+    Shape: `samples [n]`, `target` and `weight` `[frames, bins]`, `sounds` `[frames / 4, bins / 4]`.
     """
 
     samples: Float32
     target: Bool
     weight: Bool
+    sounds: Int8  # BIRD, another class, UNKNOWN or NOT_BIRD
     snr_db: float  # of the loudest bird; inf: as recorded, -inf: no bird, NaN: unlabelled
 
     def log_spectrogram(self) -> Float32:
@@ -96,12 +107,22 @@ def make_example(sound_bank: SoundBank, mixing: Mixing, rng: np.random.Generator
     if not labelled:
         samples = _crop(sound_bank.unlabelled[rng.integers(len(sound_bank.unlabelled))], n, rng)
         target, weight = (np.zeros((mixing.frames, GRID.bins), bool) for _ in range(2))
-        snr_db = np.nan
+        sounds, snr_db = _cells(mixing, UNKNOWN), np.nan
+    elif sound_bank.boxed_recordings and mixing.boxed and rng.random() < mixing.boxed:
+        boxed = sound_bank.boxed_recordings[rng.integers(len(sound_bank.boxed_recordings))]
+        samples, sounds = _draw_boxed(boxed, mixing, rng)
+        target, weight = (np.zeros((mixing.frames, GRID.bins), bool) for _ in range(2))
+        labelled, snr_db = False, np.inf
     elif sound_bank.focal_recordings and rng.random() < mixing.as_recorded:
         samples, target, weight = _draw_focal(sound_bank, mixing, rng)
-        snr_db = np.inf
+        # A focal recording would teach what kind of clip holds birds, not what a bird is.
+        sounds, snr_db = _cells(mixing, UNKNOWN), np.inf
     else:
-        noise = draw_noise(sound_bank, mixing, rng)
+        noise, sound_class, noise_cutoff_hz = draw_noise(sound_bank, mixing, rng)
+        if (
+            noise_cutoff_hz is not None
+        ):  # birds are limited as the noise is, or the limit would give them away
+            cutoff_hz = min(noise_cutoff_hz, cutoff_hz or noise_cutoff_hz)
         samples, target = noise.copy(), np.zeros((mixing.frames, GRID.bins), bool)
         weight = np.ones_like(target)
         snr_db = -np.inf
@@ -109,6 +130,7 @@ def make_example(sound_bank: SoundBank, mixing: Mixing, rng: np.random.Generator
             count = int(rng.choice([1, 2, 3, 4], p=[0.45, 0.3, 0.17, 0.08]))
             birds = [draw_bird(sound_bank, mixing, rng) for _ in range(count)]
             samples, target, weight, snr_db = mix_birds(noise, birds, mixing, rng)
+        sounds = _classified(target, weight, sound_class)
     samples = through_microphone(samples, cutoff_hz, rng)
     if cutoff_hz is not None and labelled:
         cutoff_bin = int(cutoff_hz / GRID.bin_hz)
@@ -119,7 +141,7 @@ def make_example(sound_bank: SoundBank, mixing: Mixing, rng: np.random.Generator
     samples = np.clip(samples, -1.0, 1.0).astype(np.float32)
     if rng.random() < 0.5:  # most recorders store 16 bits
         samples = np.round(samples * 32767.0).astype(np.float32) / np.float32(32767.0)
-    return Example(samples[:n], target, weight, float(snr_db))
+    return Example(samples[:n], target, weight, sounds, float(snr_db))
 
 
 def mix_birds(
@@ -153,22 +175,32 @@ def mix_birds(
     return noise + heard, target, target | ~paint(doubtful, mixing.style), best_snr_db
 
 
-def draw_noise(sound_bank: SoundBank, mixing: Mixing, rng: np.random.Generator) -> Float32:
-    """Return `mixing.samples` of recorded or synthetic noise with the hiss of a recorder, at an rms near 1."""
-    n = mixing.samples
+def draw_noise(
+    sound_bank: SoundBank, mixing: Mixing, rng: np.random.Generator
+) -> tuple[Float32, int, float | None]:
+    """Return `mixing.samples` of recorded or synthetic noise with the hiss of a recorder, at an rms near 1.
+
+    Returns:
+        The noise, the class of its sounds, and the highest frequency that its sample rate leaves, None for no limit.
+    """
+    n, cutoff_hz = mixing.samples, None
     if rng.random() < mixing.synthetic_noise:
-        noise = _draw_weather(n, rng)
+        noise, name = _draw_weather(n, rng)
     else:
-        noise = _crop(sound_bank.noises[rng.integers(len(sound_bank.noises))], n, rng)
+        recorded = _draw_recorded(sound_bank, rng)
+        noise, name, cutoff_hz = _crop(recorded.samples, n, rng), recorded.sound_class, recorded.cutoff_hz
         if rng.random() < 0.3:
-            other = _crop(sound_bank.noises[rng.integers(len(sound_bank.noises))], n, rng)
-            noise = _unit(noise) + _unit(other) * np.float32(10 ** (rng.uniform(-15, 5) / 20))
+            other = _draw_recorded(sound_bank, rng)
+            added = _unit(_crop(other.samples, n, rng)) * np.float32(10 ** (rng.uniform(-15, 5) / 20))
+            noise = _unit(noise) + added
+            name = name if other.sound_class == name else None
     noise = _unit(noise)
     # A recorder is never silent: it adds white or pinkish hiss of its own.
     hiss = rng.standard_normal(n).astype(np.float32)
     if rng.random() < 0.5:
         hiss = np.cumsum(hiss - hiss.mean(), dtype=np.float64).astype(np.float32) * 0.02 + hiss * 0.3
-    return noise + _unit(hiss) * np.float32(10 ** (rng.uniform(-45, -12) / 20))
+    noise = noise + _unit(hiss) * np.float32(10 ** (rng.uniform(-45, -12) / 20))
+    return noise, NOT_BIRD if name is None else SOUND_CLASSES.index(name), cutoff_hz
 
 
 def draw_bird(sound_bank: SoundBank, mixing: Mixing, rng: np.random.Generator) -> Bird:
@@ -182,7 +214,10 @@ def draw_bird(sound_bank: SoundBank, mixing: Mixing, rng: np.random.Generator) -
         stop = min(max(stop, start + int(rng.uniform(0.3, 4.0) * RATE_HZ)), start + n, len(isolated.samples))
         phrase = isolated.samples[start:stop].astype(np.float32)
         octaves = rng.uniform(-mixing.pitch_octaves, mixing.pitch_octaves)
-        if rng.random() < 0.6:
+        if mixing.deep and rng.random() < mixing.deep:
+            octaves = rng.uniform(*DEEP_OCTAVES)
+            phrase = soxr.resample(phrase, RATE_HZ * 2.0**octaves, RATE_HZ, quality="LQ")
+        elif rng.random() < 0.6:
             phrase = soxr.resample(phrase, RATE_HZ * 2.0**octaves, RATE_HZ, quality="LQ")
     phrase = phrase[:n]
     bird = np.zeros(n, np.float32)
@@ -214,21 +249,58 @@ def _draw_focal(
     return samples, target, target | ~paint(doubtful, mixing.style)
 
 
-def _draw_weather(n: int, rng: np.random.Generator) -> Float32:
-    """Return rain, wind and insects, or hiss.
+def _draw_boxed(boxed: BoxedRecording, mixing: Mixing, rng: np.random.Generator) -> tuple[Float32, Int8]:
+    """Return samples and classes of a crop around a random box, padded with silence; outside boxes all is unknown."""
+    samples, sounds = np.zeros(mixing.samples, np.float32), _cells(mixing, UNKNOWN)
+    box = boxed.boxes[rng.integers(len(boxed.boxes))]
+    length_s = mixing.samples / RATE_HZ
+    start_s = max(0.0, rng.uniform(box.offset_s - length_s, box.onset_s))
+    crop = boxed.samples[int(start_s * RATE_HZ) :][: mixing.samples]
+    samples[: len(crop)] = crop
+    cell_s, cell_hz = CELL_FRAMES * GRID.hop_s, CELL_BINS * GRID.bin_hz
+    for one in boxed.boxes:
+        rows = slice(*(max(0, round((t - start_s) / cell_s)) for t in (one.onset_s, one.offset_s)))
+        columns = slice(int(one.low_hz / cell_hz), int(one.high_hz / cell_hz) + 1)
+        sounds[rows, columns] = BIRD
+    return samples, sounds
+
+
+def _cells(mixing: Mixing, value: int) -> Int8:
+    """Return a plane of one class."""
+    return np.full((mixing.frames // CELL_FRAMES, GRID.bins // CELL_BINS), value, np.int8)
+
+
+def _classified(target: Bool, weight: Bool, sound_class: int) -> Int8:
+    """Return BIRD where a cell touches the target, UNKNOWN where a bin has no weight, and elsewhere the class."""
+    rows, columns = (n // size for n, size in zip(target.shape, (CELL_FRAMES, CELL_BINS), strict=True))
+    shape = rows, CELL_FRAMES, columns, CELL_BINS
+    known = np.where(weight.reshape(shape).all(axis=(1, 3)), sound_class, UNKNOWN)
+    return np.where(target.reshape(shape).any(axis=(1, 3)), BIRD, known).astype(np.int8)
+
+
+def _draw_recorded(sound_bank: SoundBank, rng: np.random.Generator) -> Noise:
+    """Return a noise of a random kind: a kind with four times the recordings is drawn twice as often."""
+    kinds = list(sound_bank.noises.values())
+    share = np.sqrt([len(kind) for kind in kinds])
+    kind = kinds[rng.choice(len(kinds), p=share / share.sum())]
+    return kind[rng.integers(len(kind))]
+
+
+def _draw_weather(n: int, rng: np.random.Generator) -> tuple[Float32, str | None]:
+    """Return rain, wind and insects, or hiss, and their class, None if they are of several classes.
 
     Rain is frequent because its drops resemble the shortest calls, hiss because a quiet forest has nothing else.
     """
     kinds = ["rain", "wind and rain", "wind", "insects", "all three", "hiss"]
     kind = str(rng.choice(kinds, p=[0.15, 0.15, 0.05, 0.15, 0.25, 0.25]))
     if kind == "hiss":
-        return rng.standard_normal(n, np.float32)
+        return rng.standard_normal(n, np.float32), "weather"
     parts = {"wind": wind, "rain": rain, "insects": insects}
     noise = np.zeros(n, np.float32)
     for name, make in parts.items():
         if name in kind or kind == "all three":
             noise += _unit(make(rng, n)) * np.float32(10 ** (rng.uniform(-20, 0) / 20))
-    return noise
+    return noise, {"insects": "insect", "all three": None}.get(kind, "weather")
 
 
 def _without_specks(painted: Bool, visible: Bool) -> Bool:

@@ -14,10 +14,8 @@ from pathlib import Path
 from birdedge.edge.errors import DataError
 from birdedge.train.data.splits import assign_splits
 
-COLUMNS = ("file", "kind", "tier", "licence", "source", "original", "xc", "species", "snr90_db")
-# Second part of the recordings, younger than test_sets.tsv. It is skipped until the list names its share of the test
-# recordings: otherwise a hash would choose them, and families of the first part would change their split.
-SECOND_PART = re.compile(r"(?:bird2|box2|noise2|noise3|scape2)-(?:open|restricted)-\d{4}\.")
+COLUMNS = ("file", "kind", "tier", "licence", "source", "original", "native_hz", "xc", "species", "snr90_db")
+NO_BIRD_HEARD = "field: hasbird=0"  # the species column of field clips in which people heard no bird
 WEATHER = ("wind", "rain", "sticks", "thunder")
 BIRDS_IN_NOISE = (  # originals of noise recordings that hold birds, seen in their spectrograms
     "assets/audio/background_music/menu.mp3",
@@ -37,6 +35,7 @@ class Recording:
     licence: str
     source: str
     original: str
+    native_hz: float  # sample rate of the original, NaN if unknown
     xc: str  # xeno-canto number, "" if unknown
     species: str
     snr_db: float
@@ -69,12 +68,12 @@ def read_index(data: Path, tier: str | None = None) -> list[Recording]:
                 licence=row["licence"],
                 source=row["source"],
                 original=row["original"],
+                native_hz=_number(row["native_hz"], f"{index}, line {rows.line_num}: native_hz"),
                 xc=row["xc"] or _xeno_canto_number(row["original"]),
                 species=row["species"],
                 snr_db=_number(row["snr90_db"], f"{index}, line {rows.line_num}: snr90_db"),
             )
             for row in rows
-            if not SECOND_PART.match(Path(row["file"]).name)
         ]
     return [
         replace(recording, split=split)
@@ -87,9 +86,9 @@ def _noise_with_birds(recording: Recording) -> bool:
     """Return whether a noise recording holds birds, judged by its spectrogram or its name.
 
     A recording with a xeno-canto number is of a bird. Files in "negative" folders are calls other than those of one
-    target species: unless labelled as weather, most are other birds.
+    target species: unless labelled as weather, most are other birds. Where a person heard no bird, that counts.
     """
-    if recording.kind != "noise":
+    if recording.kind != "noise" or recording.species == NO_BIRD_HEARD:
         return False
     other_call = "/negative/" in recording.original and recording.species not in WEATHER
     return bool(recording.xc) or other_call or recording.original in BIRDS_IN_NOISE

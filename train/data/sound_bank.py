@@ -1,9 +1,11 @@
-"""Audio to mix examples from, held in memory: isolated birds, birds as recorded, and noise."""
+"""Audio to mix examples from, held in memory: isolated birds, birds as recorded, boxes of birds, and noise."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import soundfile
@@ -12,7 +14,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from birdedge.edge.errors import DataError
+from birdedge.train.data.annotations import Box
 from birdedge.train.data.labels import Bool, Float32, focal_mask, isolated_mask, paint
+from birdedge.train.data.noise_kinds import noise_class, noise_kind
 from birdedge.train.data.recordings import Recording
 from birdedge.train.data.stft import GRID, gate, magnitude
 
@@ -43,21 +47,44 @@ class FocalRecording:
     doubtful: Bool
 
 
+@dataclass(frozen=True, eq=False)
+class BoxedRecording:
+    """A recording in which some birds are boxed. Nothing is known of the rest."""
+
+    samples: Int16
+    boxes: tuple[Box, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Noise:
+    """A recording without birds, the class of its sounds, and the highest frequency that its sample rate leaves."""
+
+    samples: Int16
+    sound_class: str | None  # None: not a bird, otherwise unknown
+    cutoff_hz: float | None  # None: as high as the grid
+
+
 @dataclass
 class SoundBank:
-    """The audio that `mixing` draws from."""
+    """The audio that `mixing` draws from. `noises` are grouped by kind of noise."""
 
     isolated_birds: list[IsolatedBird] = field(default_factory=list)
     focal_recordings: list[FocalRecording] = field(default_factory=list)
-    noises: list[Int16] = field(default_factory=list)
+    boxed_recordings: list[BoxedRecording] = field(default_factory=list)
+    noises: dict[str, list[Noise]] = field(default_factory=lambda: defaultdict(list))
     unlabelled: list[Int16] = field(default_factory=list)
 
 
-def load_sound_bank(recordings: Iterable[Recording], unlabelled: bool = False) -> SoundBank:
-    """Return a sound bank of the lasso, birds, notes and noise recordings; other kinds are skipped.
+def load_sound_bank(
+    recordings: Iterable[Recording],
+    unlabelled: bool = False,
+    boxes: Mapping[Path, tuple[Box, ...]] | None = None,
+) -> SoundBank:
+    """Return a sound bank of the lasso, birds, notes, boxes and noise recordings; other kinds are skipped.
 
     Args:
         recordings: Recordings to read.
+        boxes: The boxes of birds by file.
         unlabelled: Also read the kinds of `UNLABELLED_KINDS`, and the birds whose energy gives no mask.
 
     Raises:
@@ -71,14 +98,20 @@ def load_sound_bank(recordings: Iterable[Recording], unlabelled: bool = False) -
             without_mask = len(sound_bank.focal_recordings) == focal_recordings
             if unlabelled and recording.kind == "birds" and without_mask:
                 _add_unlabelled(sound_bank, samples)
-        elif unlabelled and recording.kind in UNLABELLED_KINDS:
-            _add_unlabelled(sound_bank, read_mono(recording))
         elif recording.kind == "noise" and len(samples := read_mono(recording)) >= GRID.n_fft:
-            sound_bank.noises.append(to_int16(samples))
+            half_hz = recording.native_hz / 2
+            cutoff_hz = half_hz if half_hz < GRID.sample_rate_hz / 2 else None
+            noise = Noise(to_int16(samples), noise_class(recording), cutoff_hz)
+            sound_bank.noises[noise_kind(recording)].append(noise)
+        elif recording.kind == "boxes" and boxes and recording.path in boxes:
+            samples = read_mono(recording)
+            sound_bank.boxed_recordings.append(BoxedRecording(to_int16(samples), boxes[recording.path]))
+        if unlabelled and recording.kind in UNLABELLED_KINDS:
+            _add_unlabelled(sound_bank, read_mono(recording))
     if not sound_bank.isolated_birds or not sound_bank.noises:
         raise DataError(
-            f"the recordings give {len(sound_bank.isolated_birds)} usable bird sounds and {len(sound_bank.noises)} "
-            "noises; give at least one of each"
+            f"the recordings give {len(sound_bank.isolated_birds)} usable bird sounds and "
+            f"{sum(map(len, sound_bank.noises.values()))} noises; give at least one of each"
         )
     return sound_bank
 

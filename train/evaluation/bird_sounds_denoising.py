@@ -128,7 +128,7 @@ def _segmenter(
 
             @torch.no_grad()
             def from_picture(clip: PictureClip) -> Float32:
-                logits, _ = checkpoint.network(
+                logits, _, _ = checkpoint.network(
                     torch.from_numpy(picture_input(clip.picture(from_image)))[None]
                 )
                 probability: Float32 = torch.sigmoid(logits[0]).numpy()

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from birdedge.edge.errors import DataError
+from birdedge.train.data.annotations import raven_table_of, read_annotations, read_raven
+from birdedge.train.data.noise_kinds import noise_kind
 from birdedge.train.data.recordings import Recording, read_index
 from birdedge.train.data.sound_bank import load_sound_bank
 from birdedge.train.data.splits import held_out_recordings
-from birdedge.train.evaluation.annotations import raven_table_of, read_annotations, read_raven
 from birdedge.train.evaluation.event_scores import Box
 from birdedge.train.evaluation.labelled_audio import (
     FOCAL_MIXING,
@@ -21,7 +22,6 @@ from birdedge.train.evaluation.labelled_audio import (
     mixed_clips,
     painted_clips,
 )
-from birdedge.train.evaluation.noise_kinds import noise_kind
 
 MAX_FOCAL_CLIPS = 60
 
@@ -114,4 +114,6 @@ def _labelled(boxes: dict[Path, tuple[Box, ...]]) -> dict[str, list[LabelledFile
 
 def _without_index(path: Path, folder: Path) -> Recording:
     """Return a noise recording of which only the name is known."""
-    return Recording(path, "noise", "", "", folder.name, str(path.relative_to(folder)), "", "", math.nan)
+    return Recording(
+        path, "noise", "", "", folder.name, str(path.relative_to(folder)), math.nan, "", "", math.nan
+    )

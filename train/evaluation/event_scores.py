@@ -13,22 +13,13 @@ from scipy.optimize import linear_sum_assignment
 
 from birdedge.edge.event import Event
 from birdedge.edge.models.settings import EventSettings
+from birdedge.train.data.annotations import Box
 from birdedge.train.data.labels import Bool
 from birdedge.train.data.stft import GRID
 from birdedge.train.evaluation.detectors import events_of
 
 Float64 = NDArray[np.float64]
 MIN_IOUS = (0.3, 0.5)
-
-
-@dataclass(frozen=True)
-class Box:
-    """A labelled sound; `low_hz` and `high_hz` are NaN if only its time is known."""
-
-    onset_s: float
-    offset_s: float
-    low_hz: float = float("nan")
-    high_hz: float = float("nan")
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from birdedge.train.networks.baselines.offline import OfflineConfig, OfflineNetw
 from birdedge.train.networks.baselines.segnet import SegNetConfig
 from birdedge.train.networks.unet import UNet, UNetConfig
 
-# Both are called as `network(x [batch, channels, frames, bins]) -> (logits [batch, frames, bins], states)`.
+# Both are called as `network(x [batch, channels, frames, bins]) -> (logits [batch, frames, bins], class logits or None,
+# states)`.
 Network = UNet | OfflineNetwork
 NetworkConfig = UNetConfig | OfflineConfig
 

@@ -10,6 +10,10 @@ are `[batch, channels, frames, bins]` throughout.
     down2  48 x T/4 x  32 ------------------ + dec3
     down3  64 x T/4 x  16 - dilated blocks -
 
+A second head adds linear maps of the deepest level and of dec2: the log odds of each class of sound, 8 x T/4 x 64. They
+are meant to be averaged over a region of the mask; the mean of a linear map is the map of the mean, so the average
+over any region is a linear classifier of the mean activations of that region.
+
 The mask of frame t is the output at frame t + lookahead: the fine skip is delayed to match the deep branch (branch
 alignment as in Caillon & Esling 2022, arXiv 2204.07064).
 """
@@ -24,7 +28,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-TIME_STRIDE = 4  # frames per step of the deepest level
+from birdedge.edge.sound_classes import SOUND_CLASSES
+
+TIME_STRIDE = 4  # frames per step of the deepest level, and of the class map
+CLASS_BINS = 4  # bins per column of the class map
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,7 @@ class UNetConfig:
     dilations: tuple[int, ...] = (1, 2, 4, 8)
     lookahead_frames: int = 8
     dropout: float = 0.1
+    classes: tuple[str, ...] = SOUND_CLASSES  # of the class map; the first is the target of the mask
 
 
 class CausalConv(nn.Module):
@@ -96,7 +104,7 @@ class Up(nn.Module):
 
 
 class UNet(nn.Module):
-    """The compact network, `forward(x, states) -> (logits, states)`."""
+    """The compact network, `forward(x, states) -> (logits, class_logits, states)`."""
 
     def __init__(self, config: UNetConfig | None = None) -> None:
         super().__init__()
@@ -120,6 +128,8 @@ class UNet(nn.Module):
         self.up2, self.dec2 = Up(c3, c2, (1, 2)), CausalConv(c2, c2, b2)
         self.up1, self.dec1 = Up(c2, c1, (2, 2)), CausalConv(c1, c1, b1)
         self.head = nn.Conv2d(c1, 4, 1)
+        self.class_head = nn.Conv2d(c2, len(config.classes), 1)
+        self.up_class = Up(c4, len(config.classes), (1, 4))
         # The fine branch is centred 4 frames back by itself; a delay adds the rest of the lookahead.
         self.delay = (c1, max(0, config.lookahead_frames - 4) // 2, b1)
 
@@ -136,12 +146,16 @@ class UNet(nn.Module):
         place = self.place
         return [torch.zeros(batch, *s, dtype=place.dtype, device=place.device) for s in self.state_shapes()]
 
-    def forward(self, x: Tensor, states: Sequence[Tensor] | None = None) -> tuple[Tensor, list[Tensor]]:
-        """Return logits and the states for the next chunk; without states, x starts in silence.
+    def forward(
+        self, x: Tensor, states: Sequence[Tensor] | None = None
+    ) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """Return logits, class logits and the states for the next chunk; without states, x starts in silence.
 
-        Row t of the logits is the mask of frame t - lookahead.
+        Row t of the logits is the mask of frame t - lookahead. Row g of the class logits stands for the rows 4 g to
+        4 g + 3 of the logits, column c for the bins 4 c to 4 c + 3.
 
-        Shape: x `[batch, 2, frames, bins]`, frames a multiple of 4; logits `[batch, frames, bins]`.
+        Shape: x `[batch, 2, frames, bins]`, frames a multiple of 4; logits `[batch, frames, bins]`; class logits
+        `[batch, classes, frames / 4, bins / 4]`.
         """
         past, kept = iter(self.initial_states(len(x)) if states is None else states), list[Tensor]()
 
@@ -161,9 +175,10 @@ class UNet(nn.Module):
             deep = block(deep, recall(deep))
         coarse = self.dec3(recall(self.up3(deep, coarse)))
         middle = self.dec2(recall(self.up2(coarse, middle)))
+        class_logits = self.up_class(deep, self.class_head(middle))
         late = recall(fine)[:, :, : fine.shape[2]] if self.delay[1] else fine
         fine = self.dec1(recall(self.up1(middle, late)))
-        return functional.pixel_shuffle(self.head(fine), 2).squeeze(1), kept
+        return functional.pixel_shuffle(self.head(fine), 2).squeeze(1), class_logits, kept
 
 
 def past_frames(network: UNet) -> int:

@@ -52,7 +52,7 @@ def mean_probability(networks: Sequence[Any], x: Tensor) -> Tensor:
     """
     probabilities = []
     for network in networks:
-        logits, _ = network(x.to(memory_format=torch.channels_last))
+        logits, _, _ = network(x.to(memory_format=torch.channels_last))
         probabilities.append(torch.sigmoid(logits[:, network.config.lookahead_frames :].float()))
     frames = min(probability.shape[1] for probability in probabilities)
     return torch.stack([probability[:, :frames] for probability in probabilities]).mean(dim=0)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from birdedge.train.training.metrics import STEPS, MaskScores
+from birdedge.train.training.regions import RegionScores
 
 
 @dataclass(frozen=True)
@@ -20,13 +21,20 @@ class Epoch:
     train_iou: float
     validation_loss: float
     validation_iou: float
+    validation_auc: float  # of the regions' probability of a bird
     threshold: float  # for the model, chosen on validation data
     learning_rate: float
+
+    @property
+    def score(self) -> float:
+        """The figure by which epochs are compared: the mean of IoU and AUC on validation data."""
+        return (self.validation_iou + self.validation_auc) / 2
 
     def __str__(self) -> str:
         return (
             f"epoch {self.epoch}: train loss {self.train_loss:.3f} IoU {self.train_iou:.3f}, "
-            f"validation loss {self.validation_loss:.3f} IoU {self.validation_iou:.3f}, threshold {self.threshold:.2f}"
+            f"validation loss {self.validation_loss:.3f} IoU {self.validation_iou:.3f}, "
+            f"AUC of regions {self.validation_auc:.3f}, threshold {self.threshold:.2f}"
         )
 
 
@@ -36,6 +44,7 @@ class EpochScores:
     def __init__(self) -> None:
         self._losses: list[Tensor] = []
         self._counts = torch.zeros(2, STEPS, dtype=torch.int64)
+        self.regions = RegionScores()
 
     def add(self, loss: Tensor, logits: Tensor, target: Tensor, weight: Tensor) -> None:
         """Count a batch, except bins of weight 0.

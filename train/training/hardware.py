@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 
-from birdedge.train.data.examples import Batch
+from birdedge.train.data.batch import Batch
 
 
 def fastest_precision() -> str:
@@ -26,7 +26,7 @@ def compile_model(fabric: Fabric, model: Any, batch: Batch, say: Callable[[str],
     model.train()
     compiled: Any = torch.compile(model)
     try:
-        logits, _ = compiled(batch[0].to(memory_format=torch.channels_last))
+        logits, _, _ = compiled(batch[0].to(memory_format=torch.channels_last))
         fabric.backward(logits.float().mean())
     except Exception as error:  # each stage of the compiler has its own class
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]

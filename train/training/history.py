@@ -30,12 +30,12 @@ class History:
 
     @property
     def best(self) -> Epoch:
-        """The epoch with the highest validation IoU, the earliest of equals."""
-        return max(self.epochs, key=lambda epoch: epoch.validation_iou)
+        """The epoch with the highest score, the earliest of equals."""
+        return max(self.epochs, key=lambda epoch: epoch.score)
 
     @property
     def epochs_since_best(self) -> int:
-        """The number of epochs without a better validation IoU."""
+        """The number of epochs without a better score."""
         return self.epochs[-1].epoch - self.best.epoch
 
     def append(self, epoch: Epoch) -> None:
@@ -44,6 +44,7 @@ class History:
         for name in ("loss", "iou"):
             values = {split: getattr(epoch, f"{split}_{name}") for split in ("train", "validation")}
             self._writer.add_scalars(name, values, epoch.epoch)
+        self._writer.add_scalar("auc", epoch.validation_auc, epoch.epoch)
         self._writer.add_scalar("learning_rate", epoch.learning_rate, epoch.epoch)
         self._writer.flush()
         rows = [asdict(e) for e in self.epochs]

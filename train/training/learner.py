@@ -10,7 +10,8 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from birdedge.train.data.examples import Batch
+from birdedge.train.data.batch import Batch
+from birdedge.train.data.mixing import CELL_FRAMES
 from birdedge.train.networks.registry import build_network
 from birdedge.train.training.checkpoint import Checkpoint
 from birdedge.train.training.distillation import mean_probability
@@ -18,6 +19,13 @@ from birdedge.train.training.hardware import compile_model
 from birdedge.train.training.losses import mask_loss, teacher_loss
 from birdedge.train.training.optimization import averaging, make_optimizer
 from birdedge.train.training.recipe import Recipe
+from birdedge.train.training.regions import (
+    HIGH_THRESHOLD,
+    LOW_THRESHOLD,
+    Regions,
+    find_regions,
+    region_loss,
+)
 
 MAX_GRADIENT_NORM = 5.0
 
@@ -61,14 +69,17 @@ class Learner:
 
     def step(self, batch: Batch, learning_rate: float) -> tuple[Tensor, Tensor]:
         """Take one optimizer step, update the average, and return logits and loss."""
-        x, _, weight = batch
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate
-        logits, loss = logits_and_loss(self._called, batch, self._recipe)
+        threshold = float(torch.empty(1).uniform_(LOW_THRESHOLD, HIGH_THRESHOLD))
+        closed = bool(torch.rand(1) < 0.5)
+        logits, regions, loss = run_batch(self._called, batch, self._recipe, threshold, closed)
         if self._teachers:
             share = self._recipe.training.teacher_share
-            taught = teacher_loss(logits, mean_probability(self._teachers, x), weight)
+            taught = teacher_loss(logits, mean_probability(self._teachers, batch.x), batch.weight)
             loss = (1 - share) * loss + share * taught
+        if regions is not None:
+            loss = loss + self._recipe.training.region_weight * region_loss(regions)
         self._fabric.backward(loss)
         self._fabric.clip_gradients(self._model, self._fabric_optimizer, max_norm=MAX_GRADIENT_NORM)
         self._fabric_optimizer.step()
@@ -91,14 +102,26 @@ class Learner:
         self._average.load_state_dict(state["average"])
 
 
-def logits_and_loss(model: nn.Module, batch: Batch, recipe: Recipe) -> tuple[Tensor, Tensor]:
-    """Return logits without the lookahead, from the first frame on, and the loss against the labels.
+def run_batch(
+    model: nn.Module, batch: Batch, recipe: Recipe, threshold: float = 0.5, closed: bool = False
+) -> tuple[Tensor, Regions | None, Tensor]:
+    """Return logits without the lookahead, from the first frame on, the regions, and the loss of the mask.
 
     Row t of the network's output is the mask of frame t - lookahead.
+
+    Args:
+        model: The network.
+        batch: Labelled examples.
+        recipe: Its loss and lookahead apply.
+        threshold: See `find_regions`; a network without class logits has no regions.
+        closed: Likewise.
     """
-    x, target, weight = batch
     lookahead = recipe.network.lookahead_frames
-    logits, _ = model(x.to(memory_format=torch.channels_last))
+    logits, class_logits, _ = model(batch.x.to(memory_format=torch.channels_last))
     logits = logits[:, lookahead:].float()
-    frames = target.shape[1] - lookahead
-    return logits, mask_loss(recipe.training.loss, logits, target[:, :frames], weight[:, :frames])
+    frames = batch.target.shape[1] - lookahead
+    loss = mask_loss(recipe.training.loss, logits, batch.target[:, :frames], batch.weight[:, :frames])
+    if class_logits is None:
+        return logits, None, loss
+    class_logits = class_logits[:, :, lookahead // CELL_FRAMES :]
+    return logits, find_regions(logits, class_logits, batch.sounds, threshold, closed), loss

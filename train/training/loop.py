@@ -16,13 +16,13 @@ from tqdm import tqdm
 
 from birdedge.edge.errors import DataError
 from birdedge.train.data.augmentation import augment
-from birdedge.train.data.examples import Batch
+from birdedge.train.data.batch import Batch
 from birdedge.train.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from birdedge.train.training.distillation import load_teachers
 from birdedge.train.training.epoch import Epoch, EpochScores
 from birdedge.train.training.hardware import fastest_precision
 from birdedge.train.training.history import History
-from birdedge.train.training.learner import Learner, logits_and_loss
+from birdedge.train.training.learner import Learner, run_batch
 from birdedge.train.training.optimization import learning_rate
 from birdedge.train.training.recipe import Recipe, Training
 from birdedge.train.training.resume import load_state, save_state
@@ -73,7 +73,7 @@ def train(run: TrainingRun) -> Path:
                 save_checkpoint(run.best, learner.best_weights.state_dict(), recipe, facts)
             save_state(run.last, recipe, learner, history.epochs)
             if history.epochs_since_best >= settings.patience:
-                run.say(f"no better validation IoU for {settings.patience} epochs: stopped early")
+                run.say(f"no better score for {settings.patience} epochs: stopped early")
                 break
     return run.best
 
@@ -83,11 +83,11 @@ def _train_epoch(learner: Learner, loader: Any, epoch: int, recipe: Recipe) -> E
     torch.manual_seed(recipe.training.seed + epoch)  # dropout is the same after a pause
     learner.train_mode()
     progress = tqdm(loader, desc=f"epoch {epoch}/{recipe.training.epochs}")
-    for step, batch in enumerate(progress):
-        x, target, weight = augment(batch, recipe.augmentation)
+    for step, loaded in enumerate(progress):
+        batch: Batch = augment(loaded, recipe.augmentation)
         rate = learning_rate(recipe.training, epoch - 1 + step / len(loader))
-        logits, loss = learner.step((x, target, weight), rate)
-        scores.add(loss, logits, target, weight)
+        logits, loss = learner.step(batch, rate)
+        scores.add(loss, logits, batch.target, batch.weight)
         if step % STEPS_PER_UPDATE == 0:
             recent_loss, iou = scores.mean_loss(STEPS_PER_UPDATE), scores.mask_scores().iou(0.5)
             progress.set_postfix(loss=f"{recent_loss:.3f}", iou=f"{iou:.3f}")
@@ -99,9 +99,10 @@ def _validate(network: nn.Module, loader: Any, recipe: Recipe) -> EpochScores:
     scores = EpochScores()
     network.eval()
     for batch in loader:
-        _, target, weight = batch
-        logits, loss = logits_and_loss(network, batch, recipe)
-        scores.add(loss, logits, target, weight)
+        logits, regions, loss = run_batch(network, batch, recipe)
+        scores.add(loss, logits, batch.target, batch.weight)
+        if regions is not None:
+            scores.regions.add(regions)
     return scores
 
 
@@ -113,6 +114,7 @@ def _epoch(number: int, trained: EpochScores, validated: EpochScores, rate: floa
         train_iou=trained.mask_scores().iou(0.5),
         validation_loss=validated.mean_loss(),
         validation_iou=found.iou(found.best_threshold()),
+        validation_auc=validated.regions.auc(),
         threshold=found.cautious_threshold(),
         learning_rate=rate,
     )

@@ -44,8 +44,9 @@ class Training:
     teacher_share: float = (
         0.0  # share of the loss against the probabilities of teachers; the rest is against labels
     )
+    region_weight: float = 0.5  # weight of the loss over regions, next to that of the mask
     average_decay: float = 0.998  # exponential moving average of the weights; 0 is off
-    patience: int = 10  # epochs without a better validation IoU before the run stops
+    patience: int = 10  # epochs without a better score before the run stops
     workers: int = 2
     precision: str = "auto"  # bf16-mixed if the hardware computes it, or a precision of Lightning Fabric
     input: str = "floor"  # see `Recipe.network_input`
@@ -62,6 +63,8 @@ class Training:
                 raise SettingsError(f"{name} is {getattr(self, name)}; it must be at least 1")
         if not 0 <= self.teacher_share <= 1:
             raise SettingsError(f"teacher_share is {self.teacher_share}; it must lie in 0..1")
+        if self.region_weight < 0:
+            raise SettingsError(f"region_weight is {self.region_weight}; it must be at least 0")
         if self.cached_examples < 0:
             raise SettingsError(f"cached_examples is {self.cached_examples}; it must be at least 0")
 

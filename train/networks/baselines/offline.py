@@ -33,22 +33,22 @@ class OfflineConfig(ABC):
 
 
 class OfflineNetwork(nn.Module):
-    """An offline network with the call of the compact one: `forward(x) -> (logits, [])`."""
+    """An offline network with the call of the compact one: `forward(x) -> (logits, None, [])`."""
 
     def __init__(self, config: OfflineConfig) -> None:
         super().__init__()
         self.config = config
         self.body = config.body(config.input_channels * config.fold**2, config.fold**2)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Return the logits of each frame, and no states.
+    def forward(self, x: Tensor) -> tuple[Tensor, None, list[Tensor]]:
+        """Return the logits of each frame, no class logits and no states.
 
         Shape: x `[batch, channels, frames, 256]`, any number of frames; logits `[batch, frames, 256]`.
         """
         frames, fold = x.shape[2], self.config.fold
         x = functional.pad(x, (0, 0, 0, -frames % self.config.multiple_frames))
         logits = functional.pixel_shuffle(self.body(functional.pixel_unshuffle(x, fold)), fold)
-        return logits[:, 0, :frames], []
+        return logits[:, 0, :frames], None, []
 
 
 def conv_block(

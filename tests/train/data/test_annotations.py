@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from birdedge.edge.errors import DataError
-from birdedge.train.evaluation.annotations import read_annotations, read_raven
+from birdedge.train.data.annotations import read_annotations, read_raven
 
 
 @pytest.mark.parametrize(

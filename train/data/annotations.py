@@ -5,13 +5,23 @@ from __future__ import annotations
 import csv
 import math
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 
 from birdedge.edge.errors import DataError
-from birdedge.train.evaluation.event_scores import Box
 
 COLUMNS = ("onset_s", "offset_s", "low_hz", "high_hz")
 RAVEN_COLUMNS = ("Begin Time (s)", "End Time (s)", "Low Freq (Hz)", "High Freq (Hz)")
+
+
+@dataclass(frozen=True)
+class Box:
+    """A labelled sound; `low_hz` and `high_hz` are NaN if only its time is known."""
+
+    onset_s: float
+    offset_s: float
+    low_hz: float = float("nan")
+    high_hz: float = float("nan")
 
 
 def read_annotations(table: Path) -> dict[Path, tuple[Box, ...]]:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from birdedge.train.data.noise_kinds import KINDS, OTHER, noise_kind
 from birdedge.train.data.recordings import Recording, read_index
-from birdedge.train.evaluation.noise_kinds import KINDS, OTHER, noise_kind
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,129 @@
+"""Learning what a region of the mask is: a loss over the mean class logits of the regions that the network draws.
+
+The recorder judges a region by the mean of its class logits, so that is what is trained. The regions are those of the
+mask as it is in each step, cut at a random threshold and with gaps closed or not, since the recorder does both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import ndimage
+from torch import Tensor
+from torch.nn import functional
+
+from birdedge.train.data.mixing import BIRD, CELL_BINS, CELL_FRAMES, NOT_BIRD, UNKNOWN
+
+MIN_CELLS = 0.5  # a smaller region is no event: 8 Hz s
+MIN_BIRD_SHARE, MIN_NOISE_SHARE = 0.5, 0.9  # of a region with a class; regions of both are left out
+TOUCHING = np.zeros((3, 3, 3), bool)  # cells of one example that touch, also at corners
+TOUCHING[1] = True
+CLOSED_CELLS = (1, 4, 2)  # gaps of up to 0.1 s and 250 Hz, which the recorder bridges
+LOW_THRESHOLD, HIGH_THRESHOLD = 0.3, 0.8
+
+
+@dataclass(frozen=True, eq=False)
+class Regions:
+    """The regions of a batch whose class is known."""
+
+    logits: Tensor  # [regions, classes], the means over each region
+    sound: Tensor  # [regions], a class or NOT_BIRD
+    weight: Tensor  # [regions], 1 / sqrt(regions of the example)
+
+    @property
+    def bird_probability(self) -> Tensor:
+        """The probability of a bird."""
+        return torch.softmax(self.logits, dim=1)[:, BIRD]
+
+
+def find_regions(
+    logits: Tensor, class_logits: Tensor, sounds: Tensor, threshold: float, closed: bool
+) -> Regions:
+    """Return the regions of a mask with a known class.
+
+    Args:
+        logits: Of the mask, `[batch, frames, bins]`.
+        class_logits: `[batch, classes, frames / 4, bins / 4]`.
+        sounds: Classes of the cells, `[batch, frames / 4, bins / 4]`.
+        threshold: The probability from which a bin belongs to a region.
+        closed: Whether small gaps are closed.
+    """
+    steps = min(logits.shape[1] // CELL_FRAMES, class_logits.shape[2])
+    above = (torch.sigmoid(logits[:, : steps * CELL_FRAMES].detach()) >= threshold).float()
+    share = functional.avg_pool2d(above, (CELL_FRAMES, CELL_BINS))
+    inside = share.cpu().numpy() > 0
+    joined = ndimage.binary_closing(inside, np.ones(CLOSED_CELLS, bool)) | inside if closed else inside
+    numbers, count = ndimage.label(joined, TOUCHING)
+    region = torch.from_numpy(numbers[inside].astype(np.int64) - 1).to(logits.device)
+    place = torch.from_numpy(inside).to(logits.device)
+    cell_weight = share[place]
+    sound = sounds[:, :steps][place]
+    total = _sums(region, cell_weight, count)
+    bird = _sums(region, cell_weight * (sound == BIRD), count)
+    noise = _sums(region, cell_weight * ((sound != BIRD) & (sound != UNKNOWN)), count)
+    is_bird = bird >= MIN_BIRD_SHARE * total
+    kept = (total >= MIN_CELLS) & (is_bird | (noise >= MIN_NOISE_SHARE * total))
+    cells = class_logits[:, :, :steps].permute(0, 2, 3, 1)[place]
+    means = torch.zeros(count, cells.shape[1], device=logits.device)
+    means = means.index_add(0, region, cells.float() * cell_weight[:, None]) / total.clamp(min=1e-6)[:, None]
+    example = torch.from_numpy(_example_of(numbers, count)).to(logits.device)[kept]
+    noise_class = torch.where(sounds == UNKNOWN, NOT_BIRD, sounds).flatten(1).amax(dim=1).long()
+    class_of_example = torch.where(noise_class == BIRD, NOT_BIRD, noise_class)
+    found = torch.where(is_bird[kept], BIRD, class_of_example[example])
+    per_example = torch.bincount(example, minlength=len(logits)).float()
+    return Regions(means[kept], found, per_example[example].rsqrt())
+
+
+def region_loss(regions: Regions) -> Tensor:
+    """Return the cross-entropy of the classes; birds and all others have half the weight each.
+
+    For a region of which only is known that it is no bird, it is the cross-entropy of that.
+    """
+    total = regions.logits.sum() * 0
+    log_odds = torch.log_softmax(regions.logits, dim=1)
+    not_bird = torch.logsumexp(log_odds[:, BIRD + 1 :], dim=1)
+    known = regions.sound.clamp(min=0)[:, None]
+    entropy = -torch.where(regions.sound == NOT_BIRD, not_bird, log_odds.gather(1, known)[:, 0])
+    for side in (regions.sound == BIRD, regions.sound != BIRD):
+        if side.any():
+            weight = regions.weight[side]
+            total = total + 0.5 * (entropy[side] * weight).sum() / weight.sum()
+    return total
+
+
+class RegionScores:
+    """The probabilities of a bird of regions with a known class, collected batch by batch."""
+
+    def __init__(self) -> None:
+        self._bird: list[Tensor] = []
+        self._other: list[Tensor] = []
+
+    def add(self, regions: Regions) -> None:
+        """Add the regions of a batch."""
+        probability, is_bird = regions.bird_probability.detach(), regions.sound == BIRD
+        self._bird.append(probability[is_bird].cpu())
+        self._other.append(probability[~is_bird].cpu())
+
+    def auc(self) -> float:
+        """Return the area under the ROC curve: how often a bird has a higher probability than something else."""
+        if not self._bird:
+            return 0.5
+        bird, other = (torch.cat(parts).numpy() for parts in (self._bird, self._other))
+        if not len(bird) or not len(other):
+            return 0.5
+        other = np.sort(other)
+        below = np.searchsorted(other, bird, "left") + np.searchsorted(other, bird, "right")
+        return float(below.mean() / 2 / len(other))
+
+
+def _sums(region: Tensor, values: Tensor, count: int) -> Tensor:
+    return torch.zeros(count, device=values.device).index_add(0, region, values)
+
+
+def _example_of(numbers: NDArray[np.int32], count: int) -> NDArray[np.int64]:
+    """Return the example of each region."""
+    first = ndimage.find_objects(numbers, count)
+    return np.array([place[0].start for place in first], np.int64)
