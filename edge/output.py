@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +23,10 @@ class DenoisedAudio:
 
 @dataclass(frozen=True, eq=False)
 class PipelineOutput:
-    """Consecutive frames of the stream, and the events that closed within them."""
+    """Consecutive frames of the stream, and the events and rejected regions that closed within them."""
 
     mask: NDArray[np.uint8]  # [frames, bins], round(255 * probability)
     level: Float32  # [frames, bins], natural logarithm of magnitude
     events: list[Event]
     denoised: DenoisedAudio | None = None  # delayed as the mask is; None if denoising is off
+    rejected: list[Event] = field(default_factory=list)  # each with its `reason`

@@ -13,7 +13,7 @@ from birdedge.edge.models.settings import EventSettings, InputScaling
 from birdedge.edge.models.validation import with_digest
 from birdedge.export.graph import graph_states, macs_per_frame
 from birdedge.export.settings import FileForm
-from birdedge.train.networks.unet import TIME_STRIDE, UNet, past_frames
+from birdedge.train.networks.unet import CLASS_BINS, TIME_STRIDE, UNet, past_frames
 
 
 def draft_card(
@@ -44,6 +44,8 @@ def draft_card(
         lookahead_frames=network.config.lookahead_frames,
         past_s=past_frames(network) * grid.hop_s,
         states=graph_states(graph),
+        classes=network.config.classes,
+        class_bins=CLASS_BINS,
         events=EventSettings(
             low_threshold=threshold, high_threshold=(1 + threshold) / 2, min_score=min_score
         ),

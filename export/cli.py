@@ -67,8 +67,7 @@ CHUNK_FRAMES = 16  # that of the recorder
     type=click.FloatRange(0, 1),
     default=EventSettings.min_score,
     show_default=True,
-    help="Minimum mean probability of an event of 100 Hz s (larger events need less). A higher value gives fewer false "
-    "alarms and misses more faint birds.",
+    help="Minimum probability of a bird for an event. A higher value gives fewer false alarms and misses more birds.",
 )
 @click.option(
     "--report",

@@ -48,8 +48,9 @@ def compare_with_torch(network: UNet, model: onnx.ModelProto, sequences: Sequenc
     worst = 0.0
     for sequence in sequences:
         with torch.no_grad():
-            logits, _, _ = network(torch.from_numpy(sequence[None]))
-        worst = max(worst, _difference(torch.sigmoid(logits)[0].numpy(), run_stream(model, sequence)))
+            logits, class_logits, _ = network(torch.from_numpy(sequence[None]))
+        offline = torch.sigmoid(logits)[0].numpy(), class_logits[0].permute(1, 2, 0).numpy()
+        worst = max(worst, _difference(offline, run_stream(model, sequence)))
     if not worst <= TORCH_LIMIT:
         raise ExportError(
             f"torch and ONNX differ by {worst:.2g}, more than {TORCH_LIMIT:g}; nothing was written: "
@@ -79,8 +80,7 @@ def compare_chunkings(
         for chunk, model in models.items():
             if chunk == longest:
                 continue
-            mask = run_stream(model, sequence)
-            worst = max(worst, _difference(mask, reference[: len(mask)]))
+            worst = max(worst, _difference(run_stream(model, sequence), reference))
             if not worst <= limit:
                 raise ExportError(
                     f"the {what} stream of {chunk}-frame calls differs from offline by {worst:.2g}, more than "
@@ -90,5 +90,15 @@ def compare_chunkings(
     return worst
 
 
-def _difference(a: Float32, b: Float32) -> float:
-    return float(np.abs(a - b).max())
+def _difference(a: tuple[Float32, Float32], b: tuple[Float32, Float32]) -> float:
+    """Return the maximum difference of two masks, and of the class probabilities, over their common frames."""
+    rows = [min(len(x), len(y)) for x, y in zip(a, b, strict=True)]
+    mask = np.abs(a[0][: rows[0]] - b[0][: rows[0]])
+    classes = np.abs(_softmax(a[1][: rows[1]]) - _softmax(b[1][: rows[1]]))
+    return max(float(mask.max()), float(classes.max()))
+
+
+def _softmax(logits: Float32) -> Float32:
+    odds = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    probability: Float32 = odds / odds.sum(axis=-1, keepdims=True)
+    return probability

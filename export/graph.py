@@ -32,7 +32,7 @@ class Step(nn.Module):
         self.network = fold_batch_norm(network)
         self.channels_last = channels_last
         if channels_last:
-            for name in ("up3", "up2", "up1"):
+            for name in ("up3", "up2", "up1", "up_class"):
                 setattr(self.network, name, RepeatingUp(getattr(self.network, name)))
 
     def initial_states(self) -> list[Tensor]:
@@ -41,12 +41,16 @@ class Step(nn.Module):
         return [s.permute(0, 2, 3, 1).contiguous() for s in states] if self.channels_last else states
 
     def forward(self, frames: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
-        """Return the mask `[1, chunk, bins]` and the next states for `frames` `[1, 2, chunk, bins]` and the states."""
-        if not self.channels_last:
-            logits, next_states = self.network(frames, states)
-            return torch.sigmoid(logits), *next_states
-        logits, next_states = self.network(frames, [s.permute(0, 3, 1, 2) for s in states])
-        return torch.sigmoid(logits), *(s.permute(0, 2, 3, 1) for s in next_states)
+        """Return mask, class map and next states for `frames` and the states.
+
+        Shape: frames `[1, 2, chunk, bins]`; mask `[1, chunk, bins]`; class map `[1, chunk / 4, bins / 4, classes]`.
+        """
+        if self.channels_last:
+            states = tuple(s.permute(0, 3, 1, 2) for s in states)
+        logits, class_logits, next_states = self.network(frames, states)
+        if self.channels_last:
+            next_states = [s.permute(0, 2, 3, 1) for s in next_states]
+        return torch.sigmoid(logits), class_logits.permute(0, 2, 3, 1), *next_states
 
 
 class RepeatingUp(nn.Module):
@@ -107,7 +111,7 @@ def to_onnx(
             step,
             (frames, *step.initial_states()),
             input_names=["frames", *names],
-            output_names=["mask", *(f"next_{name}" for name in names)],
+            output_names=["mask", "classes", *(f"next_{name}" for name in names)],
             opset_version=opset,
             dynamo=True,
             verbose=False,

@@ -118,7 +118,7 @@ def _keep_states_in_integers(graph: onnx.GraphProto) -> None:
             renamed[quantizer.output[0]] = value.name
             removed.append(quantizer)
     for value in graph.output:
-        if value.name != "mask":
+        if value.name.startswith("next_"):
             dequantizer = makers[value.name]
             renamed[dequantizer.input[0]] = value.name
             removed.append(dequantizer)
@@ -134,17 +134,19 @@ def _keep_states_in_integers(graph: onnx.GraphProto) -> None:
     del graph.value_info[:]
 
 
-def run_stream(model: onnx.ModelProto, sequence: Float32) -> Float32:
-    """Return the mask `[frames, bins]` of network input `[2, frames, bins]`, streamed from initial states.
+def run_stream(model: onnx.ModelProto, sequence: Float32) -> tuple[Float32, Float32]:
+    """Return mask and class map of network input, streamed from initial states.
 
     A last chunk that is not complete is omitted.
+
+    Shape: `[2, frames, bins] -> mask [frames, bins], class map [rows, columns, classes]`.
     """
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), session_options(), providers=["CPUExecutionProvider"]
     )
-    return np.concatenate(
-        [outputs["mask"][0] for _, outputs in _stream(session, sequence, graph_states(model))]
-    )
+    calls = [outputs for _, outputs in _stream(session, sequence, graph_states(model))]
+    mask, classes = (np.concatenate([outputs[name][0] for outputs in calls]) for name in ("mask", "classes"))
+    return mask, classes
 
 
 def _stream(

@@ -51,7 +51,7 @@ def stage_costs(model: Model, samples: Float32, sample_rate_hz: int) -> dict[str
     tracker = EventTracker(card.events, card.grid)
 
     def track(segmented: SegmenterOutput) -> None:
-        tracker.push(mask_bytes(segmented.mask), segmented.level, segmented.floor)
+        tracker.push(mask_bytes(segmented.mask), segmented.level, segmented.floor, segmented.classes)
 
     pipeline_s, outputs = _timed(Pipeline(model, sample_rate_hz, 1).push, blocks)
     resample_s, resampled = _timed(StreamResampler(sample_rate_hz, card.grid.sample_rate_hz).push, blocks)

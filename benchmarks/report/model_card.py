@@ -67,7 +67,8 @@ def _section(card: ModelCard, size_bytes: int, forms: list[str]) -> str:
         f"of lookahead, {card.past_s:.2f} s of past.",
         f"- **Input**: {card.grid.sample_rate_hz} Hz mono, {card.grid.bins} bins of {card.grid.bin_hz:g} Hz every "
         f"{1000 * card.grid.hop_s:g} ms, in decibels above a noise floor that is tracked for each bin.",
-        f"- **Thresholds**: a bin counts as bird sound from probability {card.threshold:.2f}; {card.events.in_words}.",
+        f"- **Thresholds**: a bin counts as bird sound from probability {card.threshold:.2f}; an event is a "
+        f"{card.classes[0]} with a probability of at least {card.events.min_score:g}.",
     ]
     if forms:
         lines.append(f"- **Variants with the same results, bit for bit**: {', '.join(forms)}.")

@@ -28,7 +28,7 @@ def verify_model(model: Model) -> list[Check]:
 
 
 def known_answer(model: Model) -> tuple[float, ...]:
-    """Return every 241st value of the mask of a fixed input, which is exact on every processor."""
+    """Return every 241st value of mask and class map for a fixed input, which is exact on every processor."""
     card = model.card
     rng = np.random.default_rng(0)
     frames = np.arange(max(ANSWER_FRAMES, card.chunk_frames))
@@ -36,22 +36,28 @@ def known_answer(model: Model) -> tuple[float, ...]:
     for speed in (1, 2, 5):  # lines that rise as calls do
         for thick in range(3):
             x[0, frames, (speed * frames // 2 + 40 * speed + thick) % card.grid.bins] += 96
-    mask = run_network(model, x / np.float32(32))[:ANSWER_FRAMES]
-    return tuple(round(float(value), 7) for value in mask.ravel()[::ANSWER_STEP])
+    mask, classes = run_network(model, x / np.float32(32))
+    rows = ANSWER_FRAMES // card.time_stride_frames
+    values = np.concatenate([mask[:ANSWER_FRAMES].ravel(), classes[:rows].ravel()])
+    return tuple(round(float(value), 7) for value in values[::ANSWER_STEP])
 
 
-def run_network(model: Model, x: Float32) -> Float32:
-    """Run only the network on complete chunks: `[2, frames, bins]` -> mask `[frames, bins]`, lookahead included."""
+def run_network(model: Model, x: Float32) -> tuple[Float32, Float32]:
+    """Run only the network on complete chunks, lookahead included.
+
+    Shape: `[2, frames, bins] -> mask [frames, bins], class map [rows, columns, classes]`.
+    """
     card = model.card
     states = {s.name: np.full(s.shape, s.initial, s.dtype) for s in card.states}
     names = [f"next_{name}" for name in states]
-    masks = []
+    masks, maps = [], []
     for at in range(0, x.shape[1] // card.chunk_frames * card.chunk_frames, card.chunk_frames):
         feeds = {"frames": x[None, :, at : at + card.chunk_frames], **states}
-        mask, *new_states = model.session.run(["mask", *names], feeds)
+        mask, classes, *new_states = model.session.run(["mask", "classes", *names], feeds)
         states = dict(zip(states, new_states, strict=True))
         masks.append(mask[0])
-    return np.concatenate(masks)
+        maps.append(classes[0])
+    return np.concatenate(masks), np.concatenate(maps)
 
 
 def _check_stream(model: Model) -> Check:
@@ -66,8 +72,12 @@ def _check_stream(model: Model) -> Check:
 
 def _segment(model: Model, frames: Float32, push_frames: int) -> Float32:
     segmenter = Segmenter(model)
-    pieces = [segmenter.push(frames[at : at + push_frames]).mask for at in range(0, len(frames), push_frames)]
-    return np.concatenate([*pieces, segmenter.flush().mask])
+    pieces = [segmenter.push(frames[at : at + push_frames]) for at in range(0, len(frames), push_frames)]
+    pieces.append(segmenter.flush())
+    mask, classes = (
+        np.concatenate([getattr(p, name).ravel() for p in pieces]) for name in ("mask", "classes")
+    )
+    return np.concatenate([mask, classes])
 
 
 def _check_answer(model: Model) -> Check:

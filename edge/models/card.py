@@ -13,7 +13,7 @@ from birdedge.edge.models.settings import EventSettings, InputScaling
 from birdedge.edge.settings import from_table
 
 CARD_KEY = "birdedge_card"  # in the ONNX file's metadata_props
-CARD_VERSION = 4
+CARD_VERSION = 5
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ class ModelCard:
     lookahead_frames: int  # delay of the mask behind the newest input frame
     past_s: float  # receptive field into the past, without the noise floor
     states: tuple[State, ...]
+    classes: tuple[str, ...]  # of sound, in the class map; the first is that of the mask
+    class_bins: int  # bins per column of the class map; a row stands for time_stride_frames
     events: EventSettings
     parameters: int
     macs_per_s: int  # multiply-accumulates per second of audio

@@ -32,7 +32,11 @@ def card_page(card: ModelCard, path: Path) -> str:
         _row(
             "size", f"{card.parameters} parameters, {len(card.states)} states of {state_bytes / 1000:.0f} kB"
         ),
-        _row("threshold", f"probability {card.threshold:.2f}; {card.events.in_words}"),
+        _row(
+            "threshold",
+            f"probability {card.threshold:.2f}; an event is a {card.classes[0]} with a probability of at least "
+            f"{card.events.min_score:g}",
+        ),
         *_table("measured", card.figures),
         *_table("quantization", card.quantization),
         "trained on",

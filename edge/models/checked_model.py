@@ -43,6 +43,10 @@ def _check_card(card: ModelCard, path: Path) -> None:
         min(frames, stride, group) >= 1
         and frames % stride == frames % group == 0
         and card.lookahead_frames >= 0
+        and card.lookahead_frames % stride == 0
+        and card.class_bins >= 1
+        and grid.bins % card.class_bins == 0
+        and len(card.classes) >= 2
         and 1 <= grid.hop <= grid.n_fft
         and 1 <= grid.bins <= grid.n_fft // 2
         and MIN_RATE_HZ <= grid.sample_rate_hz <= MAX_RATE_HZ
@@ -58,7 +62,12 @@ def _check_graph(card: ModelCard, file: ModelFile, path: Path) -> None:
     bins, frames = card.grid.bins, card.chunk_frames
     states = {s.name: (s.dtype, s.shape) for s in card.states}
     inputs = {"frames": ("float32", (1, 2, frames, bins)), **states}
-    outputs = {"mask": ("float32", (1, frames, bins)), **{f"next_{n}": s for n, s in states.items()}}
+    cells = frames // card.time_stride_frames, bins // card.class_bins
+    outputs = {
+        "mask": ("float32", (1, frames, bins)),
+        "classes": ("float32", (1, *cells, len(card.classes))),
+        **{f"next_{n}": s for n, s in states.items()},
+    }
     for kind, by_card, in_graph in (("input", inputs, file.inputs), ("output", outputs, file.outputs)):
         if by_card != in_graph:
             name = sorted(set(by_card.items()) ^ set(in_graph.items()), key=str)[0][0]

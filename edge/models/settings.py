@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from birdedge.edge.errors import SettingsError
-
-REFERENCE_AREA_HZ_S = 100.0  # area of an event to which `min_score` applies
 
 
 @dataclass(frozen=True)
@@ -32,19 +29,19 @@ class InputScaling:
 
 @dataclass(frozen=True)
 class EventSettings:
-    """Criteria for a region of the mask to be an event."""
+    """Criteria for a region of the mask to be an event, and where regions are cut."""
 
     low_threshold: float = 0.5  # probability from which a bin belongs to a region
     high_threshold: float = 0.7  # probability that at least one bin of an event reaches
-    # Minimum mean probability of an event of 100 Hz s, and its decrease per tenfold area: more bins are more evidence.
-    # train/EXPERIMENTS.md lists what both cost.
-    min_score: float = 0.955
-    min_score_drop_per_decade: float = 0.015
+    min_score: float = 0.5  # minimum probability of a bird; train/EXPERIMENTS.md lists what it costs
     gap_s: float = 0.1  # a pause of up to this length does not end an event
     gap_hz: float = 250.0  # nor does a frequency step or gap of up to this width
     min_duration_s: float = 0.06  # including the margins of the mask around the sound
     min_area_hz_s: float = 8.0
     max_duration_s: float = 30.0  # a longer event is split
+    saddle_db: float = 6.0  # a region is cut where the level falls by this below the lower of two peaks
+    max_fill: float = 0.6  # a region that fills more of its box is not cut
+    box_range_db: float = 20.0  # the box of an event encloses the bins within this range of the loudest
 
     def __post_init__(self) -> None:
         if not 0.0 < self.low_threshold <= self.high_threshold <= 1.0:
@@ -52,22 +49,11 @@ class EventSettings:
                 f"low_threshold {self.low_threshold} and high_threshold {self.high_threshold} "
                 "must lie in 0..1, the first not above the second"
             )
-        if not 0.0 <= self.min_score <= 1.0:
-            raise SettingsError(f"min_score is {self.min_score}; it must lie in 0..1")
-        for name in ("min_score_drop_per_decade", "gap_s", "gap_hz", "min_duration_s", "min_area_hz_s"):
+        for name in ("min_score", "max_fill"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise SettingsError(f"{name} is {getattr(self, name)}; it must lie in 0..1")
+        for name in ("gap_s", "gap_hz", "min_duration_s", "min_area_hz_s", "saddle_db", "box_range_db"):
             if getattr(self, name) < 0:
                 raise SettingsError(f"{name} is {getattr(self, name)}; it must not be negative")
         if self.max_duration_s < 1.0:
             raise SettingsError(f"max_duration_s is {self.max_duration_s}; it must be at least 1 second")
-
-    @property
-    def in_words(self) -> str:
-        """The minimum mean probability of an event as a clause."""
-        return (
-            f"an event of {REFERENCE_AREA_HZ_S:g} Hz s has a mean probability of at least {self.min_score:g}, "
-            f"{self.min_score_drop_per_decade:g} less per tenfold area"
-        )
-
-    def min_score_of(self, area_hz_s: float) -> float:
-        """Return the minimum mean probability of an event of this area."""
-        return self.min_score - self.min_score_drop_per_decade * math.log10(area_hz_s / REFERENCE_AREA_HZ_S)

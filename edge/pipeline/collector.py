@@ -37,4 +37,5 @@ class Collector:
             np.concatenate([output.mask for output in self.frames]),
             np.concatenate([output.level for output in self.frames]),
             self.events,
+            rejected=[region for output in self.frames for region in output.rejected],
         )

@@ -1,13 +1,17 @@
-"""Streaming detection of sound events: connected regions of the mask.
+"""Streaming detection of sound events: connected regions of the mask, judged by their class of sound.
 
 This is connected-component labelling in one pass (Rosenfeld and Pfaltz 1966, doi:10.1145/321356.321357) with
 hysteresis thresholds (Canny 1986, doi:10.1109/TPAMI.1986.4767851):
 
 1. In each frame, the bins with probability >= `low_threshold` form runs. Holes up to `gap_hz` are bridged.
 2. A run joins every open region with a run at most `gap_s` earlier and `gap_hz` away. Regions that meet are merged.
-3. A region closes when it has had no run for longer than `gap_s`, or has lasted `max_duration_s`.
-4. A closed region is an event if its maximum probability is at least `high_threshold`, its mean probability (the score
-   of the event) is at least `min_score_of(area)`, and its duration and area reach their minima.
+3. A region closes when it has had no run for longer than `gap_s`, or has lasted `max_duration_s`. One that is shorter
+   or smaller than the minima is dropped.
+4. The score of a region is the probability of a bird by the mean of the class map over the region. It passes if it
+   reaches `min_score` and its maximum probability reaches `high_threshold`.
+5. A region that fills less than `max_fill` of its box is cut into pieces (see `region.py`). The pieces that pass
+   take its place if there are two or more, or if the region itself does not pass.
+6. Every other region is returned with the reason why it is not an event.
 
 With both gaps 0 the regions are the 8-connected components of the mask. Frames are processed one by one, so every
 division of the stream into pushes gives the same events.
@@ -22,13 +26,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from birdedge.edge.event import Event
+from birdedge.edge.event import Event, Reason
 from birdedge.edge.grid import Grid
 from birdedge.edge.models.settings import EventSettings
+from birdedge.edge.pipeline.region import NEPER_DB, Region, pieces_of
+from birdedge.edge.sound_classes import SOUND_CLASSES
 
 Float32 = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
-NEPER_DB = 20.0 / np.log(10.0)
+HISTORY_S = (10.0, 30.0, 60.0)  # over which a band is busy
+ALIKE = 0.5  # least ratio of the bands and of the durations of two regions that are alike
+MAX_HISTORY = 1024  # regions
 
 
 class _Run(NamedTuple):
@@ -40,10 +48,11 @@ class _Run(NamedTuple):
     mask: Bytes  # 0 in the holes
     level: Float32
     above: Float32  # level minus floor
+    classes: Float32 | None  # [columns, classes], the row of the class map
 
 
 @dataclass(eq=False)
-class _Region:
+class _OpenRegion:
     """An open region: its runs, and the frames of its first and last run."""
 
     first_frame: int
@@ -51,48 +60,77 @@ class _Region:
     runs: list[_Run]
 
 
+class _Span(NamedTuple):
+    """The extent of a closed region, for the history of a band."""
+
+    first_frame: int
+    end_frame: int
+    low: int
+    high: int
+
+
 class EventTracker:
     """A streaming tracker of the regions of a mask.
 
-    Shape: `push(mask uint8 [frames, bins], level [frames, bins], floor [frames, bins]) -> events`; level and floor are
-    natural logarithms of magnitude.
+    Shape: `push(mask uint8 [frames, bins], level [frames, bins], floor [frames, bins], classes [rows, columns, names])
+    -> events`; level and floor are natural logarithms of magnitude. Each row of the class map stands for `class_frames`
+    frames, each column for an equal share of the bins.
 
     Args:
         settings: The thresholds and limits of events.
         grid: The grid of the frames.
         first_frame: The number of the first pushed frame.
+        classes: The names of the classes; the first is the one to detect.
+        class_frames: Frames per row of the class map.
     """
 
-    def __init__(self, settings: EventSettings, grid: Grid, first_frame: int = 0) -> None:
+    def __init__(
+        self,
+        settings: EventSettings,
+        grid: Grid,
+        first_frame: int = 0,
+        classes: tuple[str, ...] = SOUND_CLASSES,
+        class_frames: int = 4,
+    ) -> None:
         self.settings, self.grid = settings, grid
+        self._classes, self._class_frames = classes, class_frames
+        self._first_frame = first_frame
         self._low_threshold = max(1, round(settings.low_threshold * 255))
         self._high_threshold = round(settings.high_threshold * 255)
         self._gap_frames = round(settings.gap_s / grid.hop_s)
         self._gap_bins = round(settings.gap_hz / grid.bin_hz)
         self._max_frames = round(settings.max_duration_s / grid.hop_s)
         self._frame = first_frame
-        self._open: dict[int, _Region] = {}  # by number, oldest first
+        self._open: dict[int, _OpenRegion] = {}  # by number, oldest first
         self._regions = 0  # the last number given to a region
         # The last region with a run over each bin, and the frame of that run. Two regions over one bin within the gap
         # would have been merged.
         self._region_of_bin = np.zeros(grid.bins, np.int64)
         self._frame_of_bin = np.zeros(grid.bins, np.int64)
+        self._history_frames = [round(s / grid.hop_s) for s in HISTORY_S]
+        self._history = np.full((MAX_HISTORY, 4), -1, np.int64)  # a _Span per row, the oldest overwritten
+        self._remembered = 0
 
-    def push(self, mask: Bytes, level: Float32, floor: Float32) -> list[Event]:
-        """Return the events that closed within these frames, in the order in which they closed."""
+    def push(
+        self, mask: Bytes, level: Float32, floor: Float32, classes: Float32 | None = None
+    ) -> list[Event]:
+        """Return the regions that closed within these frames, in the order in which they closed.
+
+        Those with a `reason` are not events. Without a class map, the score of a region is its mean probability.
+        """
         kept = np.where(mask >= self._low_threshold, mask, np.uint8(0))
         if not self._open and not kept.any():
             self._frame += len(mask)
             return []
-        level, above = (
-            level.copy(),
-            level - floor,
-        )  # open regions keep parts after the caller reuses its arrays
+        # Open regions keep parts of these after the caller reuses its arrays.
+        level, above = level.copy(), level - floor
+        classes = None if classes is None else classes.copy()
         events: list[Event] = []
         for t, spans in enumerate(self._spans(kept)):
             for low, high in spans:
                 bins = slice(low, high)
-                self._join(_Run(self._frame, low, high, kept[t, bins], level[t, bins], above[t, bins]))
+                row = None if classes is None else classes[t // self._class_frames]
+                self._join(_Run(self._frame, low, high, kept[t, bins], level[t, bins], above[t, bins], row))
             self._frame += 1
             events += self._close(self._is_over)
         return events
@@ -130,51 +168,156 @@ class EventTracker:
         else:
             self._regions += 1
             number = self._regions
-            region = self._open[number] = _Region(run.frame, run.frame, [])
+            region = self._open[number] = _OpenRegion(run.frame, run.frame, [])
         region.runs.append(run)
         region.last_frame = run.frame
         self._region_of_bin[run.low : run.high] = number
         self._frame_of_bin[run.low : run.high] = run.frame
 
-    def _is_over(self, region: _Region) -> bool:
+    def _is_over(self, region: _OpenRegion) -> bool:
         silent = self._frame - 1 - region.last_frame > self._gap_frames
         return silent or self._frame - region.first_frame >= self._max_frames
 
-    def _close(self, over: Callable[[_Region], bool]) -> list[Event]:
+    def _close(self, over: Callable[[_OpenRegion], bool]) -> list[Event]:
         closing = [number for number, region in self._open.items() if over(region)]
-        regions = [self._open.pop(number) for number in closing]
-        return [event for region in regions if (event := self._event(region)) is not None]
+        return [event for number in closing for event in self._events(self._open.pop(number))]
 
-    def _event(self, region: _Region) -> Event | None:
-        """Return the event of a closed region, or None if the region is not an event."""
+    def _events(self, closed: _OpenRegion) -> list[Event]:
+        """Return the events of a closed region, and what of it was rejected."""
+        region = _as_arrays(closed)
+        if self._is_speck(region):
+            return []
+        whole = self._judged(region, closed.runs)
+        found = [whole]
+        if region.inside.mean() < self.settings.max_fill:
+            settings = self.settings
+            pieces = pieces_of(region, settings.saddle_db, self._gap_frames, settings.box_range_db)
+            if len(pieces) > 1:
+                parts = [part for part in map(region.part, pieces) if not self._is_speck(part)]
+                judged = [self._judged(part, closed.runs) for part in parts]
+                passed = sum(not event.reason for event in judged)
+                if passed > 1 or (passed and whole.reason):
+                    found = sorted(judged, key=lambda event: (event.onset_s, event.low_hz))
+        self._remember(found)
+        return found
+
+    def _is_speck(self, region: Region) -> bool:
+        """Return whether a region is too short or too small to be anything."""
         grid, settings = self.grid, self.settings
-        first, last = region.first_frame, region.last_frame
-        low, high = min(r.low for r in region.runs), max(r.high for r in region.runs)
-        shape = (last - first + 1, high - low)
-        mask = np.zeros(shape, np.uint8)
-        level, above = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-        for run in region.runs:
-            place = run.frame - first, slice(run.low - low, run.high - low)
-            mask[place], level[place], above[place] = run.mask, run.level, run.above
-        inside = mask > 0
-        kept = int(inside.sum())
-        area_hz_s = kept * grid.hop_s * grid.bin_hz
-        too_short = (last - first + 1) * grid.hop_s < settings.min_duration_s
-        score = float(mask[inside].mean(dtype=np.float64)) / 255.0
-        uncertain = mask.max() < self._high_threshold or score < settings.min_score_of(area_hz_s)
-        if uncertain or too_short or area_hz_s < settings.min_area_hz_s:
-            return None
-        loudest = int(np.where(inside, level, -np.inf).argmax())
+        too_short = len(region.mask) * grid.hop_s < settings.min_duration_s
+        area_hz_s = np.count_nonzero(region.mask) * grid.hop_s * grid.bin_hz
+        return bool(too_short or area_hz_s < settings.min_area_hz_s)
+
+    def _judged(self, region: Region, runs: list[_Run]) -> Event:
+        """Return a region, or a piece of one, as an event with its score, or with the reason why it is none."""
+        grid, settings = self.grid, self.settings
+        inside = region.inside
+        rows, columns = region.loud_part(settings.box_range_db)
+        probability = self._class_probabilities(region, runs)
+        score = float(region.mask[inside].mean(dtype=np.float64)) / 255.0
+        sound_class, class_score = self._classes[0], score
+        if probability is not None:
+            likeliest = int(probability.argmax())
+            sound_class, class_score = self._classes[likeliest], float(probability[likeliest])
+            score = float(probability[0])
+        reason: Reason = ""
+        if score < settings.min_score:
+            reason = "other sound"
+        elif region.mask.max() < self._high_threshold:
+            reason = "faint"
+        loudest = int(np.where(inside, region.level, -np.inf).argmax())
+        first, low = region.first_frame, region.first_bin
+        span = _Span(first + rows.start, first + rows.stop, low + columns.start, low + columns.stop)
+        busy, alike = self._band_history(span)
         return Event(
-            onset_s=grid.first_frame_s + (first - 0.5) * grid.hop_s,
-            offset_s=grid.first_frame_s + (last + 0.5) * grid.hop_s,
-            low_hz=grid.low_hz + (low - 0.5) * grid.bin_hz,
-            high_hz=grid.low_hz + (high - 0.5) * grid.bin_hz,
-            peak_hz=grid.low_hz + (low + loudest % (high - low)) * grid.bin_hz,
+            onset_s=grid.first_frame_s + (span.first_frame - 0.5) * grid.hop_s,
+            offset_s=grid.first_frame_s + (span.end_frame - 0.5) * grid.hop_s,
+            low_hz=grid.low_hz + (span.low - 0.5) * grid.bin_hz,
+            high_hz=grid.low_hz + (span.high - 0.5) * grid.bin_hz,
+            peak_hz=grid.low_hz + (low + loudest % region.mask.shape[1]) * grid.bin_hz,
             score=score,
-            area_hz_s=area_hz_s,
-            snr_db=float(above[inside].mean(dtype=np.float64)) * NEPER_DB,
+            area_hz_s=np.count_nonzero(inside) * grid.hop_s * grid.bin_hz,
+            snr_db=float(region.above[inside].mean(dtype=np.float64)) * NEPER_DB,
             first_frame=first,
             first_bin=low,
-            mask=mask,
+            mask=region.mask,
+            sound_class=sound_class,
+            class_score=class_score,
+            busy_10_s=busy[0],
+            busy_30_s=busy[1],
+            busy_60_s=busy[2],
+            alike=alike,
+            reason=reason,
         )
+
+    def _class_probabilities(self, region: Region, runs: list[_Run]) -> Float32 | None:
+        """Return the probability of each class by the mean of the class map over a region, None without a map."""
+        first_row = self._row(region.first_frame)
+        rows = {self._row(run.frame): run.classes for run in runs if run.classes is not None}
+        if not rows:
+            return None
+        columns = next(iter(rows.values())).shape[0]
+        height, width = self._class_frames, self.grid.bins // columns
+        first_column = region.first_bin // width
+        before = (
+            region.first_frame - self._first_frame - first_row * height,
+            region.first_bin - first_column * width,
+        )
+        sizes = zip(region.mask.shape, before, (height, width), strict=True)
+        after = [-(size + start) % cell for size, start, cell in sizes]
+        inside = np.pad(region.inside, list(zip(before, after, strict=True)))
+        shape = inside.shape[0] // height, height, inside.shape[1] // width, width
+        cells = np.add.reduce(inside.reshape(shape), axis=(1, 3), dtype=np.float32)
+        used = np.flatnonzero(cells.any(axis=1))
+        place = slice(first_column, first_column + cells.shape[1])
+        planes = np.stack([rows[first_row + int(row)][place] for row in used])  # [rows, columns, classes]
+        logits = np.tensordot(cells[used], planes, axes=2) / cells.sum()
+        odds = np.exp(logits - logits.max())
+        probability: Float32 = odds / odds.sum()
+        return probability
+
+    def _row(self, frame: int) -> int:
+        return (frame - self._first_frame) // self._class_frames
+
+    def _band_history(self, span: _Span) -> tuple[list[float], int]:
+        """Return how busy the band of a region was before it, over each of HISTORY_S, and how many are alike."""
+        past = self._history
+        oldest = span.first_frame - self._history_frames[-1]
+        shared = np.minimum(past[:, 3], span.high) - np.maximum(past[:, 2], span.low)
+        near = past[(shared >= ALIKE * (span.high - span.low)) & (past[:, 1] > oldest)]
+        # +1 where a region begins and -1 where it ends, so the sum counts the regions over each frame.
+        steps = np.zeros(self._history_frames[-1] + 1, np.int64)
+        bounds = np.clip(near[:, :2] - oldest, 0, self._history_frames[-1])
+        np.add.at(steps, bounds[:, 0], 1)
+        np.add.at(steps, bounds[:, 1], -1)
+        used = np.cumsum(steps[:-1]) > 0
+        busy = [float(used[-frames:].mean()) for frames in self._history_frames]
+        length, lengths = span.end_frame - span.first_frame, near[:, 1] - near[:, 0]
+        bands = near[:, 3] - near[:, 2]
+        alike = (
+            (np.minimum(lengths, length) >= ALIKE * np.maximum(lengths, length))
+            & (np.minimum(bands, span.high - span.low) >= ALIKE * np.maximum(bands, span.high - span.low))
+            & (near[:, 1] <= span.first_frame)
+        )
+        return busy, int(np.count_nonzero(alike))
+
+    def _remember(self, regions: list[Event]) -> None:
+        grid = self.grid
+        for event in regions:
+            times = ((s - grid.first_frame_s) / grid.hop_s + 0.5 for s in (event.onset_s, event.offset_s))
+            bins = ((hz - grid.low_hz) / grid.bin_hz + 0.5 for hz in (event.low_hz, event.high_hz))
+            self._history[self._remembered % MAX_HISTORY] = (*map(round, times), *map(round, bins))
+            self._remembered += 1
+
+
+def _as_arrays(closed: _OpenRegion) -> Region:
+    """Return a closed region with the runs drawn into its bounding box."""
+    first, last = closed.first_frame, closed.last_frame
+    low, high = min(run.low for run in closed.runs), max(run.high for run in closed.runs)
+    shape = (last - first + 1, high - low)
+    mask = np.zeros(shape, np.uint8)
+    level, above = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    for run in closed.runs:
+        place = run.frame - first, slice(run.low - low, run.high - low)
+        mask[place], level[place], above[place] = run.mask, run.level, run.above
+    return Region(first, low, mask, level, above)

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from birdedge.edge.event import Event
 from birdedge.edge.mask import mask_bytes
 from birdedge.edge.models.model import Model
 from birdedge.edge.output import DenoisedAudio, PipelineOutput
@@ -57,10 +58,10 @@ class Pipeline:
         self._spectrogram = Spectrogram(card.grid)
         self._segmenter = Segmenter(model)
         self._next_model: Model | None = None
-        self._tracker = EventTracker(card.events, card.grid)
         self.heard_samples = 0
         self.lost_samples, self.gaps = 0, 0
         self._frames = 0  # returned so far
+        self._tracker = self._new_tracker()
         self._empty_level = np.log(card.grid.magnitude_floor)
         self._channels = channels
         self._denoiser = self._new_denoiser() if denoised else None
@@ -122,7 +123,7 @@ class Pipeline:
         outputs = [self._follow(piece) for piece in pieces]
         mask = np.concatenate([output.mask for output in outputs])
         level = np.concatenate([output.level for output in outputs])
-        events = [event for output in outputs for event in output.events] + self._tracker.flush()
+        regions = [region for output in outputs for region in (*output.events, *output.rejected)]
         denoised = None
         if self._denoiser is not None:
             rest = (
@@ -130,7 +131,7 @@ class Pipeline:
                 self._denoiser.flush(),
             )
             denoised = DenoisedAudio(np.concatenate(rest), self.sample_rate_hz)
-        return PipelineOutput(mask, level, events, denoised)
+        return _output(mask, level, [*regions, *self._tracker.flush()], denoised)
 
     def _replace_model(self) -> PipelineOutput:
         ended = self.flush()
@@ -151,10 +152,15 @@ class Pipeline:
         self._skip = first_frame * grid.hop - resumed
         empty_frames = max(0, first_frame - self._frames)
         self._frames += empty_frames
-        self._tracker = EventTracker(self.card.events, grid, self._frames)
+        self._tracker = self._new_tracker()
         if self._denoiser is not None:
             self._denoiser = self._new_denoiser()
         return empty_frames
+
+    def _new_tracker(self) -> EventTracker:
+        """Make one for the frames from `_frames` on."""
+        card = self.card
+        return EventTracker(card.events, card.grid, self._frames, card.classes, card.time_stride_frames)
 
     def _new_denoiser(self) -> Denoiser:
         """Make one for the audio from now on, and the frames from `_frames` on."""
@@ -173,13 +179,21 @@ class Pipeline:
             return self._empty(0)
         mask = mask_bytes(segmented.mask)
         self._frames += len(mask)
-        return PipelineOutput(
-            mask, segmented.level, self._tracker.push(mask, segmented.level, segmented.floor)
-        )
+        regions = self._tracker.push(mask, segmented.level, segmented.floor, segmented.classes)
+        return _output(mask, segmented.level, regions)
 
     def _empty(self, frames: int) -> PipelineOutput:
         shape = frames, self.card.grid.bins
         return PipelineOutput(np.zeros(shape, np.uint8), np.full(shape, self._empty_level, np.float32), [])
+
+
+def _output(
+    mask: NDArray[np.uint8], level: Float32, regions: list[Event], denoised: DenoisedAudio | None = None
+) -> PipelineOutput:
+    """Return frames, and the regions that closed within them, divided into events and rejected ones."""
+    events = [region for region in regions if not region.reason]
+    rejected = [region for region in regions if region.reason]
+    return PipelineOutput(mask, level, events, denoised, rejected)
 
 
 def _joined(first: PipelineOutput, second: PipelineOutput) -> PipelineOutput:
@@ -193,4 +207,5 @@ def _joined(first: PipelineOutput, second: PipelineOutput) -> PipelineOutput:
         np.concatenate([first.level, second.level]),
         first.events + second.events,
         denoised,
+        first.rejected + second.rejected,
     )

@@ -1,4 +1,4 @@
-"""The streaming network: log-magnitude frames in, mask frames out.
+"""The streaming network: log-magnitude frames in, mask frames and class map out.
 
 The convolutions of the network are causal. Each keeps its last input frames as an explicit state, which is an output
 of one call and an input of the next. The mask of a frame is available `lookahead_frames` later.
@@ -20,11 +20,15 @@ Float32 = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class SegmenterOutput:
-    """Frames with their mask, all `[frames, bins]`; row t of each is the same frame."""
+    """Frames with their mask, all `[frames, bins]`; row t of each is the same frame.
+
+    A row of the class map stands for the card's `time_stride_frames`; the last one of a stream may stand for fewer.
+    """
 
     mask: Float32  # probability of bird sound, 0..1
     level: Float32  # natural logarithm of magnitude
     floor: Float32  # the noise floor of `level`, in the same unit
+    classes: Float32  # [rows, columns, classes], log odds
 
     def __len__(self) -> int:
         """Return the number of frames."""
@@ -51,6 +55,8 @@ class Segmenter:
         self._session = model.session
         self.input = np.zeros((1, 2, card.chunk_frames, card.grid.bins), np.float32)
         self._mask = np.zeros((1, card.chunk_frames, card.grid.bins), np.float32)
+        self._cells = card.chunk_frames // card.time_stride_frames, card.grid.bins // card.class_bins
+        self._classes = np.zeros((1, *self._cells, len(card.classes)), np.float32)
         # Each call reads one set of states and writes the other, so that no state is copied.
         self._states = [[np.zeros(s.shape, s.dtype) for s in card.states] for _ in range(2)]
         self._bindings = [self._bind(old, new) for old, new in (self._states, self._states[::-1])]
@@ -82,15 +88,14 @@ class Segmenter:
         self._waiting = waiting[whole:]
         self._levels = np.concatenate([self._levels, frames])
         if not whole:
-            return self._take(np.zeros((0, self.card.grid.bins), np.float32))
+            return self._take(self._mask[0, :0], self._classes[0, :0])
         runs = [self._run(waiting[at : at + chunk]) for at in range(0, whole, chunk)]
-        mask = np.concatenate([mask for mask, _ in runs])
-        floors = np.concatenate([floors for _, floors in runs])
+        mask, classes, floors = (np.concatenate(parts) for parts in zip(*runs, strict=True))
         repeated = np.repeat(floors, self.card.scaling.group_frames, axis=0)
         self._floors = np.concatenate([self._floors, repeated])
         early = min(self._early, len(mask))
         self._early -= early
-        return self._take(mask[early:])
+        return self._take(mask[early:], classes[early // self.card.time_stride_frames :])
 
     def flush(self) -> SegmenterOutput:
         """Return the remaining frames, as if silence followed, and start a new stream."""
@@ -99,33 +104,36 @@ class Segmenter:
         silent_frames = chunks * self.card.chunk_frames - len(self._waiting)
         rest = self.push(np.full((silent_frames, bins), np.log(self.card.grid.magnitude_floor), np.float32))
         self.reset()
-        return SegmenterOutput(rest.mask[:missing], rest.level[:missing], rest.floor[:missing])
+        rows = -(-missing // self.card.time_stride_frames)
+        return SegmenterOutput(
+            rest.mask[:missing], rest.level[:missing], rest.floor[:missing], rest.classes[:rows]
+        )
 
     def call(self) -> None:
         """Run the network once on `input`, and swap the two sets of states."""
         self._session.run_with_iobinding(self._bindings[self._turn])
         self._turn = 1 - self._turn
 
-    def _run(self, frames: Float32) -> tuple[Float32, Float32]:
-        """Return the mask of one chunk, and the noise floor of each of its groups."""
+    def _run(self, frames: Float32) -> tuple[Float32, Float32, Float32]:
+        """Return the mask and the class map of one chunk, and the noise floor of each of its groups."""
         network_input, floors = self._network_input.push(frames)
         self.input[0] = network_input
         self.call()
         # Quantization turns NaN into a number, so the input of an int8 network is checked too.
-        if np.isfinite(floors).all() and np.isfinite(self._mask).all():
-            return self._mask[0].copy(), floors
+        if all(np.isfinite(part).all() for part in (floors, self._mask, self._classes)):
+            return self._mask[0].copy(), self._classes[0].copy(), floors
         self.nonfinite_chunks += 1
         self._reset_states()
-        return np.zeros_like(self._mask[0]), floors
+        return np.zeros_like(self._mask[0]), np.zeros_like(self._classes[0]), floors
 
     def _reset_states(self) -> None:
         for array, state in zip(self._states[self._turn], self.card.states, strict=True):
             array.fill(state.initial)
         self._network_input.reset()
 
-    def _take(self, mask: Float32) -> SegmenterOutput:
+    def _take(self, mask: Float32, classes: Float32) -> SegmenterOutput:
         n = len(mask)
-        taken = SegmenterOutput(mask, self._levels[:n], self._floors[:n])
+        taken = SegmenterOutput(mask, self._levels[:n], self._floors[:n], classes)
         self._levels, self._floors = self._levels[n:], self._floors[n:]
         return taken
 
@@ -136,6 +144,7 @@ class Segmenter:
         for name, array in (("frames", self.input), *zip(names, old, strict=True)):
             binding.bind_input(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
         nexts = [f"next_{name}" for name in names]
-        for name, array in (("mask", self._mask), *zip(nexts, new, strict=True)):
+        outputs = ("mask", self._mask), ("classes", self._classes)
+        for name, array in (*outputs, *zip(nexts, new, strict=True)):
             binding.bind_output(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
         return binding

@@ -46,6 +46,7 @@ def joined(outputs: Sequence[PipelineOutput]) -> PipelineOutput:
         np.concatenate([output.mask for output in outputs]),
         np.concatenate([output.level for output in outputs]),
         [event for output in outputs for event in output.events],
+        rejected=[region for output in outputs for region in output.rejected],
     )
 
 

@@ -17,7 +17,7 @@ from scipy import ndimage
 from birdedge.edge.errors import ExtraMissingError
 from birdedge.edge.event import Event
 from birdedge.edge.models.settings import EventSettings
-from birdedge.edge.pipeline.event_tracker import NEPER_DB
+from birdedge.edge.pipeline.region import NEPER_DB
 from birdedge.train.data.labels import Float32
 from birdedge.train.data.stft import GRID
 from birdedge.train.evaluation.classical import energy_threshold, noisereduce_gate, scikit_maad

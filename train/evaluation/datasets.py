@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from birdedge.edge.errors import DataError
-from birdedge.train.data.annotations import raven_table_of, read_annotations, read_raven
+from birdedge.train.data.annotations import Box, raven_table_of, read_annotations, read_raven
 from birdedge.train.data.noise_kinds import noise_kind
 from birdedge.train.data.recordings import Recording, read_index
 from birdedge.train.data.sound_bank import load_sound_bank
 from birdedge.train.data.splits import held_out_recordings
-from birdedge.train.evaluation.event_scores import Box
 from birdedge.train.evaluation.labelled_audio import (
     FOCAL_MIXING,
     FOCAL_SEED,

@@ -77,11 +77,14 @@ def checkpoint_detector(path: Path) -> Detector:
         silent = lookahead + -(frames + lookahead) % TIME_STRIDE
         padded = np.pad(log, ((0, silent), (0, 0)), constant_values=np.log(GRID.magnitude_floor))
         x = torch.from_numpy(checkpoint.recipe.network_input(padded))
-        logits, _ = checkpoint.network(x[None])
+        logits, class_logits, _ = checkpoint.network(x[None])
         mask: Float32 = torch.sigmoid(logits[0, lookahead : lookahead + frames].float()).numpy()
+        classes: Float32 | None = None
+        if class_logits is not None:
+            classes = class_logits[0, :, lookahead // TIME_STRIDE :].permute(1, 2, 0).numpy()
         floors = NetworkInput().push(padded)[1]
         floor = np.repeat(floors, len(padded) // len(floors), axis=0)[:frames]
-        return mask, events_of(mask, log, floor, settings)
+        return mask, events_of(mask, log, floor, settings, classes)
 
     return Detector(str(path), threshold, run)
 
@@ -94,10 +97,17 @@ def log_spectrogram(samples: Float32, sample_rate_hz: int) -> Float32:
     return np.concatenate([spectrogram.push(samples), spectrogram.flush()])
 
 
-def events_of(mask: Float32, level: Float32, floor: Float32, settings: EventSettings) -> list[Event]:
+def events_of(
+    mask: Float32,
+    level: Float32,
+    floor: Float32,
+    settings: EventSettings,
+    classes: Float32 | None = None,
+) -> list[Event]:
     """Return the events of a whole mask; level and floor are natural logarithms.
 
-    Shape: all `[frames, bins]`.
+    Shape: all `[frames, bins]`, except the class map `[rows, columns, classes]`.
     """
     tracker = EventTracker(settings, GRID)
-    return [*tracker.push(mask_bytes(mask), level, floor), *tracker.flush()]
+    regions = [*tracker.push(mask_bytes(mask), level, floor, classes), *tracker.flush()]
+    return [region for region in regions if not region.reason]

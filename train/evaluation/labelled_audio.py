@@ -12,11 +12,12 @@ from tqdm import tqdm
 
 from birdedge.edge.audio.file import AudioFile
 from birdedge.edge.errors import DataError
+from birdedge.train.data.annotations import Box
 from birdedge.train.data.labels import Bool, Float32
 from birdedge.train.data.mixing import Mixing, make_example
 from birdedge.train.data.sound_bank import SoundBank
 from birdedge.train.data.stft import GRID
-from birdedge.train.evaluation.event_scores import Box, boxes_of_mask
+from birdedge.train.evaluation.event_scores import boxes_of_mask
 
 Float64 = NDArray[np.float64]
 AUDIO_SUFFIXES = (".flac", ".wav", ".ogg", ".mp3")

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from birdedge.edge.event import Event
-from birdedge.edge.pipeline.event_tracker import NEPER_DB
+from birdedge.edge.pipeline.region import NEPER_DB
 from birdedge.edge.plots.contrast import contrast_db
 from birdedge.edge.plots.figure import EVENT_COLOUR, MASK_COLOUR
 from birdedge.train.data.labels import Float32

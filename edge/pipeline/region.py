@@ -1,0 +1,204 @@
+"""A closed region of the mask as arrays, and its pieces.
+
+A region that covers little of its bounding box may hold several sounds. Its pieces are the watershed basins of the
+level (Beucher and Lantuejoul 1979), as far as they are prominent: two basins stay apart if the level on the way from
+one peak to the other falls by `saddle_db` below the lower peak. This is the merge tree of persistent homology (Chazal
+et al. 2013, doi:10.1145/2535927). Pieces that follow each other closely in the same band are one phrase.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Float32 = NDArray[np.float32]
+Bool = NDArray[np.bool_]
+Bytes = NDArray[np.uint8]
+Int64 = NDArray[np.int64]
+NEPER_DB = 20.0 / np.log(10.0)
+CELL = 2  # frames and bins of a cell; the watershed works on cells
+SILENT = np.float32(-1e9)
+MIN_SHARED_BAND = 0.4  # of the narrower band, for two pieces of one phrase
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """A region of the mask, or a piece of one: the arrays span its bounding box, all `[frames, bins]`."""
+
+    first_frame: int
+    first_bin: int
+    mask: Bytes  # round(255 * probability), 0 outside the region
+    level: Float32  # natural logarithm of magnitude
+    above: Float32  # level minus floor
+
+    @property
+    def inside(self) -> Bool:
+        """The bins of the region."""
+        return self.mask > 0
+
+    def part(self, kept: Bool) -> Region:
+        """Return the part of the region inside `kept [frames, bins]`."""
+        inside = self.inside & kept
+        rows, columns = _extent(np.any(inside, axis=1)), _extent(np.any(inside, axis=0))
+        place = rows, columns
+        return Region(
+            self.first_frame + rows.start,
+            self.first_bin + columns.start,
+            np.where(inside[place], self.mask[place], np.uint8(0)),
+            self.level[place],
+            self.above[place],
+        )
+
+    def loud_part(self, range_db: float) -> tuple[slice, slice]:
+        """Return the frames and bins, within the arrays, that reach within `range_db` of the loudest bin."""
+        level = np.where(self.inside, self.level, SILENT)
+        loud = level >= level.max() - np.float32(range_db / NEPER_DB)
+        return _extent(np.any(loud, axis=1)), _extent(np.any(loud, axis=0))
+
+
+def pieces_of(region: Region, saddle_db: float, gap_frames: int, range_db: float) -> list[Bool]:
+    """Return the pieces of a region, which together cover it, as masks `[frames, bins]`.
+
+    Args:
+        region: The region.
+        saddle_db: The prominence from which a peak of the level has its own piece.
+        gap_frames: Pieces at most this far apart in time, in the same band, are one.
+        range_db: The band of a piece is where its level is within this range of its peak.
+    """
+    level, inside = _cell_levels(region)
+    basins = _basins(level, inside)
+    pieces = _merged_basins(basins, level, inside, saddle_db / NEPER_DB)
+    if pieces.max(initial=-1) < 1:
+        return [region.inside]
+    pieces = _joined_pieces(pieces, level, gap_frames / CELL, range_db / NEPER_DB)
+    frames, bins = region.mask.shape
+    fine = np.repeat(np.repeat(pieces, CELL, axis=0), CELL, axis=1)[:frames, :bins]
+    return [region.inside & (fine == number) for number in range(int(pieces.max()) + 1)]
+
+
+def _cell_levels(region: Region) -> tuple[Float32, Bool]:
+    """Return the smoothed level of each cell of 2 x 2 bins, and the cells of the region."""
+    frames, bins = region.mask.shape
+    padding = (0, -frames % CELL), (0, -bins % CELL)
+    inside = np.pad(region.inside, padding)
+    level = np.pad(region.level, padding)
+    shape = inside.shape[0] // CELL, CELL, inside.shape[1] // CELL, CELL
+    count = np.add.reduce(inside.reshape(shape), axis=(1, 3), dtype=np.float32)
+    total = np.add.reduce((level * inside).reshape(shape), axis=(1, 3))
+    cells = count > 0
+    # The mean over the neighbours too: a single loud bin is no peak.
+    count, total = (_neighbours_sum(plane) for plane in (count, total))
+    return np.where(cells, total / np.maximum(count, 1), SILENT).astype(np.float32), cells
+
+
+def _neighbours_sum(plane: Float32) -> Float32:
+    """Return the sum over 3 x 3 cells."""
+    rows = np.pad(plane, ((1, 1), (1, 1)))
+    rows = rows[:-2] + rows[1:-1] + rows[2:]
+    return rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]
+
+
+def _basins(level: Float32, inside: Bool) -> Int64:
+    """Return for each cell the flat index of the peak to which the steepest ascent leads."""
+    rows, columns = level.shape
+    padded = np.pad(level, 1, constant_values=2 * SILENT)
+    best, target = level.copy(), np.arange(level.size).reshape(level.shape)
+    number = np.pad(target, 1)
+    for i in (0, 1, 2):
+        for j in (0, 1, 2):
+            near = padded[i : i + rows, j : j + columns]
+            # Of equal neighbours the last one, so that a plateau has a single peak.
+            index = number[i : i + rows, j : j + columns]
+            higher = (near > best) | ((near == best) & (index > target))
+            best = np.where(higher, near, best)
+            target = np.where(higher, index, target)
+    up = target.ravel()
+    while True:
+        further = up[up]
+        if np.array_equal(further, up):
+            return np.where(inside, up.reshape(level.shape), -1)
+        up = further
+
+
+def _merged_basins(basins: Int64, level: Float32, inside: Bool, saddle_np: float) -> Int64:
+    """Return the number of the piece of each cell, from 0, -1 outside: basins without a prominent peak are merged."""
+    peaks, numbers = np.unique(basins[inside], return_inverse=True)
+    pieces = np.full(basins.shape, -1)
+    pieces[inside] = numbers
+    height = level.ravel()[peaks]
+    parent = list(range(len(peaks)))
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    first, second, saddle = _saddles(pieces, level)
+    for i in np.argsort(-saddle, kind="stable").tolist():
+        a, b = root(int(first[i])), root(int(second[i]))
+        if a == b:
+            continue
+        low, high = sorted((a, b), key=lambda n: (height[n], n))
+        # From the highest saddle down: the lower of two peaks is judged where it first meets a higher one.
+        if height[low] - saddle[i] < saddle_np:
+            parent[low] = high
+    _, merged = np.unique([root(i) for i in range(len(peaks))], return_inverse=True)
+    pieces[inside] = merged[numbers]
+    return pieces
+
+
+def _saddles(pieces: Int64, level: Float32) -> tuple[Int64, Int64, Float32]:
+    """Return each pair of pieces that touch, and the highest level on the border between them."""
+    firsts, seconds, levels = [], [], []
+    for a, b in (
+        (np.s_[:-1, :], np.s_[1:, :]),
+        (np.s_[:, :-1], np.s_[:, 1:]),
+        (np.s_[:-1, :-1], np.s_[1:, 1:]),
+        (np.s_[:-1, 1:], np.s_[1:, :-1]),
+    ):
+        border = (pieces[a] != pieces[b]) & (pieces[a] >= 0) & (pieces[b] >= 0)
+        firsts.append(np.minimum(pieces[a][border], pieces[b][border]))
+        seconds.append(np.maximum(pieces[a][border], pieces[b][border]))
+        levels.append(np.minimum(level[a][border], level[b][border]))
+    first, second, border_level = np.concatenate(firsts), np.concatenate(seconds), np.concatenate(levels)
+    order = np.lexsort((-border_level, second, first))
+    first, second, border_level = first[order], second[order], border_level[order]
+    new = np.ones(len(first), bool)
+    new[1:] = (first[1:] != first[:-1]) | (second[1:] != second[:-1])
+    return first[new], second[new], border_level[new]
+
+
+def _joined_pieces(pieces: Int64, level: Float32, gap_cells: float, range_np: float) -> Int64:
+    """Return the pieces with those of one phrase joined: close in time, and in the same band."""
+    count = int(pieces.max()) + 1
+    spans = []
+    for number in range(count):
+        loud = pieces == number
+        loud &= level >= level[loud].max() - np.float32(range_np)
+        spans.append((_extent(loud.any(axis=1)), _extent(loud.any(axis=0))))
+    joined = list(range(count))
+    order = sorted(range(count), key=lambda n: (spans[n][0].start, n))
+    for place, a in enumerate(order):
+        for b in order[place + 1 :]:
+            if spans[b][0].start - spans[a][0].stop > gap_cells:
+                break
+            follows = spans[b][0].start >= spans[a][0].stop - 1
+            if follows and _shared_band(spans[a][1], spans[b][1]) >= MIN_SHARED_BAND:
+                joined = [joined[a] if n == joined[b] else n for n in joined]
+    _, numbers = np.unique(joined, return_inverse=True)
+    return np.where(pieces >= 0, numbers[pieces], -1)
+
+
+def _shared_band(a: slice, b: slice) -> float:
+    """Return the overlap of two bands as a share of the narrower one."""
+    shared = min(a.stop, b.stop) - max(a.start, b.start)
+    return float(max(0, shared) / min(a.stop - a.start, b.stop - b.start))
+
+
+def _extent(used: Bool) -> slice:
+    """Return the smallest slice that holds all true elements, of which there is one at least."""
+    first = int(used.argmax())
+    return slice(first, len(used) - int(used[::-1].argmax()))
