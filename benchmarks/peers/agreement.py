@@ -7,7 +7,6 @@ from xeno-canto. It chooses among all its species, of any place and season.
 from __future__ import annotations
 
 import json
-import math
 import subprocess
 import tempfile
 import threading
@@ -30,7 +29,7 @@ from birdedge.edge.pipeline.pipeline import Pipeline
 from birdedge.edge.pipeline.run import run
 from birdedge.train.data.recordings import read_index
 from birdedge.train.data.splits import held_out_recordings
-from birdedge.train.evaluation.intervals import interval
+from birdedge.train.evaluation.intervals import interval, wilson
 
 MIN_SCORE = 0.5  # of a BirdNET detection
 WINDOW_S = birdnet.WINDOW_SAMPLES / birdnet.SAMPLE_RATE_HZ
@@ -133,17 +132,6 @@ def summary(rows: Sequence[Counts]) -> dict[str, Any]:
         figures[ratio.name] = overall if np.isfinite(overall) else None
         figures[f"{ratio.name}_interval"] = bounds
     return figures
-
-
-def wilson(part: float, whole: float) -> tuple[float, float]:
-    """Return the 95 % score interval of a proportion (Wilson 1927, doi:10.1080/01621459.1927.10502953)."""
-    z = 1.96
-    share, correction = part / whole, z * z / whole
-    half = z * math.sqrt((share * (1 - share) + correction / 4) / whole)
-    return (
-        (share + correction / 2 - half) / (1 + correction),
-        (share + correction / 2 + half) / (1 + correction),
-    )
 
 
 def _scores(command: list[str], paths: Sequence[Path]) -> list[list[float]]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +17,12 @@ from birdedge.train.evaluation.detectors import Detector
 from birdedge.train.evaluation.event_scores import MIN_IOUS, EventCounts, count_covered, count_events
 from birdedge.train.evaluation.figures import (
     EvaluationFigures,
-    Figure,
     MaskFigures,
     NoiseFigures,
     NoiseKindFigures,
     RecallFigures,
 )
-from birdedge.train.evaluation.intervals import interval
+from birdedge.train.evaluation.intervals import figure_of_sums, ratio_figure
 from birdedge.train.evaluation.labelled_audio import LabelledFile, MaskedClip, read_audio, resampled
 from birdedge.train.evaluation.level_robustness import level_figures
 from birdedge.train.training.metrics import STEPS, MaskScores, average_precision, dice_of, iou_curve, step_of
@@ -116,15 +114,15 @@ def mask_figures(clips: Sequence[ClipScore], threshold: float) -> MaskFigures:
     event_f1 = {}
     for i, min_iou in enumerate(MIN_IOUS):
         rows = [(2 * c.events.matched[i], c.events.true + c.events.found) for c in clips]
-        event_f1[min_iou] = _ratio_figure(rows)
+        event_f1[min_iou] = ratio_figure(rows)
     return MaskFigures(
         recordings=len(clips),
-        iou=_figure(total.iou(threshold), histograms, iou),
-        dice=_figure(total.dice(threshold), histograms, lambda sums: dice_of(iou(sums))),
-        pr_auc=_figure(total.pr_auc(), histograms, lambda sums: average_precision(*split(sums))),
+        iou=figure_of_sums(total.iou(threshold), histograms, iou),
+        dice=figure_of_sums(total.dice(threshold), histograms, lambda sums: dice_of(iou(sums))),
+        pr_auc=figure_of_sums(total.pr_auc(), histograms, lambda sums: average_precision(*split(sums))),
         best_iou=round(total.iou(total.best_threshold()), 4),
         best_threshold=round(total.best_threshold(), 3),
-        per_recording=_ratio_figure([(value, 1.0) for value in ious.values()]) if ious else None,
+        per_recording=ratio_figure([(value, 1.0) for value in ious.values()]) if ious else None,
         event_f1=event_f1,
         each={name: round(value, 4) for name, value in ious.items()}
         if len(clips) <= MAX_NAMED_RECORDINGS
@@ -143,8 +141,8 @@ def recall_figures(detector: Detector, files: Sequence[LabelledFile]) -> RecallF
     return RecallFigures(
         recordings=len(files),
         labels=int(table[:, 0].sum()),
-        covered=_ratio_figure(table[:, [1, 0]]),
-        recall={min_iou: _ratio_figure(table[:, [i, 0]]) for i, min_iou in enumerate(MIN_IOUS, 2)},
+        covered=ratio_figure(table[:, [1, 0]]),
+        recall={min_iou: ratio_figure(table[:, [i, 0]]) for i, min_iou in enumerate(MIN_IOUS, 2)},
     )
 
 
@@ -165,7 +163,7 @@ def noise_figures(detector: Detector, files: Sequence[LabelledFile]) -> NoiseFig
         recordings=len(files),
         false_events=int(false_events),
         hours=round(float(hours), 3),
-        per_hour=_ratio_figure(rows, decimals=1),
+        per_hour=ratio_figure(rows, decimals=1),
         kinds=kinds,
     )
 
@@ -186,24 +184,3 @@ def _mostly_unlabelled(event: Event, weight: NDArray[np.bool_]) -> bool:
     ]
     inside = event.mask[: len(labelled)] > 0
     return bool((labelled & inside).sum() < 0.5 * inside.sum())
-
-
-def _ratio_figure(rows: Any, decimals: int = 4) -> Figure:
-    """Return the ratio of the sums of `rows [recordings, 2]`, first column over second."""
-    table = np.asarray(rows, float)
-    return _figure(_ratio(table.sum(axis=0)), table, _ratio, decimals)
-
-
-def _ratio(sums: Any) -> Any:
-    """Return the first sum over the second, NaN for a second sum of 0."""
-    sums = np.asarray(sums, np.float64)
-    return np.divide(sums[..., 0], sums[..., 1], out=np.full(sums.shape[:-1], np.nan), where=sums[..., 1] > 0)
-
-
-def _figure(value: Any, counts: Any, of_sums: Callable[[Float64], Any], decimals: int = 4) -> Figure:
-    """Return a figure, with the interval of `of_sums` from the counts of each recording."""
-    bounds = interval(counts, of_sums)
-    return Figure(
-        value=round(float(value), decimals) if np.isfinite(value) else None,
-        interval=None if bounds is None else (round(bounds[0], decimals), round(bounds[1], decimals)),
-    )
