@@ -6,7 +6,16 @@ from typing import Any
 
 from birdedge.train.evaluation.figures import EvaluationFigures
 
-LEFT_OUT = ("each", "kinds", "dice_interval", "pr_auc_interval")
+LEFT_OUT = (
+    "each",
+    "kinds",
+    "dice_interval",
+    "pr_auc_interval",
+    "event_recall_below_1200_hz",
+    "event_recall_below_1200_hz_interval",
+    "event_recall_above_1200_hz",
+    "event_recall_above_1200_hz_interval",
+)
 
 
 def card_figures(figures: EvaluationFigures) -> dict[str, Any]:

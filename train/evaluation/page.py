@@ -12,7 +12,7 @@ from birdedge.train.evaluation.calibration import reliability
 from birdedge.train.evaluation.detectors import Detector
 from birdedge.train.evaluation.figures import EvaluationFigures
 from birdedge.train.evaluation.plots import draw_clip, draw_reliability
-from birdedge.train.evaluation.scoring import ClipScore, pooled
+from birdedge.train.evaluation.scoring import ClipScore, SetScores, pooled
 from birdedge.train.evaluation.table import table_rows
 
 PICTURED_SETS = ("painted", "mixes")
@@ -31,9 +31,9 @@ def evaluation_page(
     path: Path,
     figures: Sequence[EvaluationFigures],
     detectors: Sequence[Detector],
-    scored: Sequence[Mapping[str, Sequence[ClipScore]]],
+    scored: Sequence[SetScores],
 ) -> None:
-    """Write the page; figures, detectors and their scored sets are in the same order.
+    """Write the page; figures, detectors and their scores are in the same order.
 
     Raises:
         OutputError: The file cannot be written.
@@ -49,8 +49,8 @@ def evaluation_page(
         f"<p>Split: {escape(figures[0].split)}. In brackets: 95 % bootstrap intervals over recordings.</p>",
         f"<table><tr><th></th>{head}</tr>\n{rows}</table>",
     ]
-    for detector, sets in zip(detectors, scored, strict=True):
-        parts += _section(detector, sets)
+    for detector, scores in zip(detectors, scored, strict=True):
+        parts += _section(detector, scores.masked)
     with replacing(path) as file:
         file.write("\n".join(parts).encode())
 

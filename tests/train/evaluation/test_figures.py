@@ -31,11 +31,25 @@ FIGURES = EvaluationFigures(
             best_threshold=0.6,
             per_recording=Figure(0.45, (0.4, 0.5)),
             event_f1={0.3: Figure(0.4), 0.5: Figure(None)},
+            event_recall=Figure(0.3, (0.2, 0.4)),
+            event_recall_below_1200_hz=Figure(0.1, (0.0, 0.2)),
+            event_recall_above_1200_hz=Figure(0.35),
             each={"a": 0.4, "b": 0.5},
         )
     },
-    recall={"boxes": RecallFigures(3, 7, Figure(0.8, (0.7, 0.9)), {0.3: Figure(0.6), 0.5: Figure(0.2)})},
-    noise=NoiseFigures(4, 5, 0.1, Figure(50.0, (10.0, 90.0)), {"rain": NoiseKindFigures(50.0, 5, 6.0)}),
+    recall={
+        "boxes": RecallFigures(
+            3, 7, Figure(0.8, (0.7, 0.9)), Figure(0.7, (0.6, 0.8)), {0.3: Figure(0.6), 0.5: Figure(0.2)}
+        )
+    },
+    noise=NoiseFigures(
+        4,
+        5,
+        0.1,
+        Figure(50.0, (10.0, 90.0)),
+        Figure(0.5, (0.1, 0.9)),
+        {"rain": NoiseKindFigures(50.0, 5, 6.0)},
+    ),
     levels={"painted": LevelFigures({-30: 0.4, 0: 0.5, 20: 0.45})},
     calibration={"painted": CalibrationFigures(0.01, ((0.05, 0.04, 10), (None, None, 0)))},
 )
@@ -51,15 +65,20 @@ PLAIN = """{
   "best_iou": 0.52, "at": 0.6,
   "per_recording": 0.45, "per_recording_interval": [0.4, 0.5],
   "event_f1_at_0.3": 0.4, "event_f1_at_0.5": null,
+  "event_recall": 0.3, "event_recall_interval": [0.2, 0.4],
+  "event_recall_below_1200_hz": 0.1, "event_recall_below_1200_hz_interval": [0.0, 0.2],
+  "event_recall_above_1200_hz": 0.35,
   "each": {"a": 0.4, "b": 0.5}
  },
  "boxes": {
   "recordings": 3, "labels": 7,
   "covered": 0.8, "covered_interval": [0.7, 0.9],
+  "found": 0.7, "found_interval": [0.6, 0.8],
   "recall_at_0.3": 0.6, "recall_at_0.5": 0.2
  },
  "noise": {
   "recordings": 4, "false_events": 5, "hours": 0.1, "per_hour": 50.0, "per_hour_interval": [10.0, 90.0],
+  "recordings_with_events": 0.5, "recordings_with_events_interval": [0.1, 0.9],
   "kinds": {"rain": {"per_hour": 50.0, "false_events": 5, "minutes": 6.0}}
  },
  "levels": {"painted": {"-30": 0.4, "0": 0.5, "+20": 0.45, "max_change": 0.1}},
@@ -75,6 +94,7 @@ def test_a_model_card_keeps_the_figures_without_tables_and_single_recordings() -
     card = card_figures(FIGURES)
     plain = json.loads(PLAIN)
     left_out = {"each", "kinds", "dice_interval", "pr_auc_interval"}
+    left_out |= {key for key in plain["painted"] if key.endswith(("1200_hz", "1200_hz_interval"))}
     expected = {"threshold": 0.71, "split": "test"}
     expected |= {
         name: {key: value for key, value in plain[name].items() if key not in left_out}
