@@ -26,6 +26,8 @@ def card_figures(figures: EvaluationFigures) -> dict[str, Any]:
     if figures.noise is not None:
         card["noise"] = _kept(figures.noise.to_dict())
         card["noise_per_hour"] = {kind: found.per_hour for kind, found in figures.noise.kinds.items()}
+    if figures.presence is not None:
+        card["presence"] = _kept(figures.presence.to_dict())
     if figures.masks:
         card["level_change"] = {name: levels.max_change for name, levels in figures.levels.items()}
         card["calibration_error"] = {name: table.error for name, table in figures.calibration.items()}

@@ -121,6 +121,31 @@ class NoiseFigures:
 
 
 @dataclass(frozen=True)
+class PresenceFigures:
+    """Whether field clips have an event where people heard a bird, and none where they heard no bird.
+
+    `recall` and `false_alarms` are the shares with an event of clips with and without a bird. `roc_auc` is how often a
+    clip with a bird has a higher score than one without; the score of a clip is the highest of its events.
+    """
+
+    clips_with_birds: int
+    clips_without_birds: int
+    recall: Figure
+    false_alarms: Figure
+    roc_auc: Figure
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {
+            "clips_with_birds": self.clips_with_birds,
+            "clips_without_birds": self.clips_without_birds,
+            **self.recall.to_dict("recall"),
+            **self.false_alarms.to_dict("false_alarms"),
+            **self.roc_auc.to_dict("roc_auc"),
+        }
+
+
+@dataclass(frozen=True)
 class LevelFigures:
     """Pooled IoU of the same audio by its level in dB."""
 
@@ -159,6 +184,7 @@ class EvaluationFigures:
     masks: Mapping[str, MaskFigures]
     recall: Mapping[str, RecallFigures]
     noise: NoiseFigures | None
+    presence: PresenceFigures | None
     levels: Mapping[str, LevelFigures]
     calibration: Mapping[str, CalibrationFigures]
 
@@ -169,6 +195,8 @@ class EvaluationFigures:
         table |= {name: recall.to_dict() for name, recall in self.recall.items()}
         if self.noise is not None:
             table["noise"] = self.noise.to_dict()
+        if self.presence is not None:
+            table["presence"] = self.presence.to_dict()
         if self.masks:
             table["levels"] = {name: figures.to_dict() for name, figures in self.levels.items()}
             table["calibration"] = {name: figures.to_dict() for name, figures in self.calibration.items()}

@@ -25,6 +25,11 @@ class FileScore:
     events: list[Event]
     duration_s: float
 
+    @property
+    def highest(self) -> float:
+        """The highest score of an event, 0 without events."""
+        return max((event.score for event in self.events), default=0.0)
+
 
 def score_files(detector: Detector, files: Sequence[LabelledFile], name: str) -> list[FileScore]:
     """Return the events of each file of the set `name`."""

@@ -53,11 +53,15 @@ class MaskedClip:
 
 @dataclass(frozen=True)
 class LabelledFile:
-    """A recording with labelled sounds, possibly among unlabelled ones, or one without birds and its kind of noise."""
+    """A recording with labelled sounds, possibly among unlabelled ones, or one without birds and its kind of noise.
+
+    In a field clip, people heard a bird or they did not.
+    """
 
     path: Path
     boxes: tuple[Box, ...] = ()
     noise: str = ""
+    bird_heard: bool | None = None
 
 
 def read_audio(path: Path) -> tuple[Float32, int]:

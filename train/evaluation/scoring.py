@@ -19,6 +19,7 @@ from birdedge.train.evaluation.file_scores import FileScore, noise_figures, reca
 from birdedge.train.evaluation.intervals import figure_of_sums, ratio_figure
 from birdedge.train.evaluation.labelled_audio import MaskedClip, resampled
 from birdedge.train.evaluation.level_robustness import level_figures
+from birdedge.train.evaluation.presence import presence_figures
 from birdedge.train.training.metrics import STEPS, MaskScores, average_precision, dice_of, iou_curve, step_of
 
 Float64 = NDArray[np.float64]
@@ -43,6 +44,7 @@ class SetScores:
     masked: dict[str, list[ClipScore]]
     positives: dict[str, list[FileScore]]
     noise: list[FileScore]
+    presence: list[FileScore]
 
 
 def evaluate(detector: Detector, sets: EvaluationSets) -> EvaluationFigures:
@@ -60,6 +62,7 @@ def score_sets(detector: Detector, sets: EvaluationSets) -> SetScores:
         masked=score_masked(detector, sets),
         positives={name: score_files(detector, files, name) for name, files in sets.positives.items()},
         noise=score_files(detector, sets.noise, "noise"),
+        presence=score_files(detector, sets.presence, "presence"),
     )
 
 
@@ -83,6 +86,8 @@ def figures_of(detector: Detector, sets: EvaluationSets, scored: SetScores) -> E
                 band = [c for c in clips if low_db <= c.clip.snr_db < high_db]
                 if band:
                     masks[f"mixes_{low_db}_to_{high_db}_db"] = mask_figures(band, detector.threshold)
+    highest = [one.highest for one in scored.presence]
+    heard = [one.file.bird_heard is True for one in scored.presence]
     return EvaluationFigures(
         name=detector.name,
         threshold=round(detector.threshold, 3),
@@ -90,6 +95,7 @@ def figures_of(detector: Detector, sets: EvaluationSets, scored: SetScores) -> E
         masks=masks,
         recall={name: recall_figures(files) for name, files in scored.positives.items()},
         noise=noise_figures(scored.noise) if scored.noise else None,
+        presence=presence_figures(highest, heard) if scored.presence else None,
         levels={
             name: level_figures(detector, clips[:LEVEL_CLIPS])
             for name, clips in sets.masked.items()

@@ -13,6 +13,7 @@ from birdedge.train.evaluation.figures import (
     MaskFigures,
     NoiseFigures,
     NoiseKindFigures,
+    PresenceFigures,
     RecallFigures,
 )
 from birdedge.train.evaluation.table import evaluation_table
@@ -50,6 +51,7 @@ FIGURES = EvaluationFigures(
         Figure(0.5, (0.1, 0.9)),
         {"rain": NoiseKindFigures(50.0, 5, 6.0)},
     ),
+    presence=PresenceFigures(6, 8, Figure(0.9, (0.6, 1.0)), Figure(0.25), Figure(0.8, (0.7, 0.9))),
     levels={"painted": LevelFigures({-30: 0.4, 0: 0.5, 20: 0.45})},
     calibration={"painted": CalibrationFigures(0.01, ((0.05, 0.04, 10), (None, None, 0)))},
 )
@@ -81,6 +83,12 @@ PLAIN = """{
   "recordings_with_events": 0.5, "recordings_with_events_interval": [0.1, 0.9],
   "kinds": {"rain": {"per_hour": 50.0, "false_events": 5, "minutes": 6.0}}
  },
+ "presence": {
+  "clips_with_birds": 6, "clips_without_birds": 8,
+  "recall": 0.9, "recall_interval": [0.6, 1.0],
+  "false_alarms": 0.25,
+  "roc_auc": 0.8, "roc_auc_interval": [0.7, 0.9]
+ },
  "levels": {"painted": {"-30": 0.4, "0": 0.5, "+20": 0.45, "max_change": 0.1}},
  "calibration": {"painted": {"error": 0.01, "mean_probability_bird_share_bins": [[0.05, 0.04, 10], [null, null, 0]]}}
 }"""
@@ -100,7 +108,8 @@ def test_a_model_card_keeps_the_figures_without_tables_and_single_recordings() -
         name: {key: value for key, value in plain[name].items() if key not in left_out}
         for name in ("painted", "boxes", "noise")
     }
-    expected |= {"noise_per_hour": {"rain": 50.0}, "level_change": {"painted": 0.1}}
+    expected |= {"noise_per_hour": {"rain": 50.0}, "presence": plain["presence"]}
+    expected["level_change"] = {"painted": 0.1}
     expected["calibration_error"] = {"painted": 0.01}
     assert json.dumps(card) == json.dumps(expected)
 
@@ -112,5 +121,6 @@ def test_a_table_has_a_row_per_figure_with_its_interval() -> None:
     assert shown["painted iou"] == "0.500 [0.400..0.600]"
     assert shown["painted event f1 at 0.5"] == "-"
     assert shown["noise kinds rain per hour"] == "50.0"
+    assert shown["presence roc auc"] == "0.800 [0.700..0.900]"
     assert shown["levels painted max change"] == "0.100"
     assert "calibration painted mean probability bird share bins" not in shown

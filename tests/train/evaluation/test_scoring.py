@@ -96,11 +96,11 @@ def test_mixes_are_also_scored_by_the_snr_of_their_loudest_bird() -> None:
     assert counts == {"mixes": 4, "mixes_-10_to_0_db": 1, "mixes_0_to_10_db": 1, "mixes_10_to_25_db": 2}
 
 
-def test_boxes_give_recall_and_noise_gives_false_events_by_kind(tmp_path: Path) -> None:
-    for name, seconds in (("a", 60), ("b", 30), ("c", 30)):
+def test_boxes_give_recall_noise_false_events_by_kind_and_field_clips_presence(tmp_path: Path) -> None:
+    for name, seconds in (("a", 60), ("b", 30), ("c", 30), ("silent", 5)):
         soundfile.write(tmp_path / f"{name}.wav", np.zeros(seconds * 8000), 8000)
     # By samples: the seconds at which an event of 1 s starts.
-    times = {480_000: (1, 3), 240_000: (1,)}
+    times = {480_000: (1, 3), 240_000: (1,), 40_000: ()}
 
     def run(samples: NDArray[np.float32], _rate_hz: int) -> tuple[NDArray[np.float32], list[Event]]:
         mask = np.zeros((1000, 256), np.float32)
@@ -124,12 +124,21 @@ def test_boxes_give_recall_and_noise_gives_false_events_by_kind(tmp_path: Path) 
         {},
         {"boxes": [LabelledFile(tmp_path / "a.wav", tuple(labels))]},
         [LabelledFile(tmp_path / name, noise=kind) for name, kind in noises.items()],
+        [
+            LabelledFile(tmp_path / name, bird_heard=name != "b.wav")
+            for name in ("a.wav", "b.wav", "silent.wav")
+        ],
     )
     figures = evaluate(Detector("m", 0.5, run), sets)
     boxes, noise = figures.recall["boxes"], figures.noise
     assert boxes.labels == 5
     assert [boxes.covered.value, boxes.found.value] == [0.8, 0.6]
     assert [boxes.recall[0.3].value, boxes.recall[0.5].value] == [0.4, 0.2]
+    assert figures.presence is not None
+    assert (figures.presence.clips_with_birds, figures.presence.clips_without_birds) == (2, 1)
+    assert figures.presence.recall.value == 0.5
+    assert figures.presence.false_alarms.value == 1.0
+    assert figures.presence.roc_auc.value == 0.25  # the clip with an event ties, the silent one is below
     assert noise is not None
     assert noise.false_events == 4
     assert noise.per_hour.value == 120.0
@@ -171,8 +180,10 @@ def test_figures_cover_each_set_survive_json_and_are_reproducible(model: Model, 
     detector = model_detector(model)
     figures = evaluate(detector, read_sets(recordings, "test", mixes=8))
     assert figures == evaluate(detector, read_sets(recordings, "test", mixes=8))
+    assert figures.presence is None
     plain = figures.to_dict()
     assert plain == json.loads(json.dumps(plain, allow_nan=False))
+    assert "presence" not in plain
     assert {"painted", "mixes", "focal", "noise", "levels", "calibration"} <= plain.keys()
     assert plain["threshold"] == round(model.card.threshold, 3)
     assert plain["painted"]["per_recording"] == plain["painted"]["each"]["painted-0001"]
