@@ -76,6 +76,20 @@ def read_audio(path: Path) -> tuple[Float32, int]:
         return np.nan_to_num(np.concatenate(blocks)), file.sample_rate_hz
 
 
+def bird_free_clip(file: LabelledFile) -> MaskedClip:
+    """Return a recording without birds as a clip of which no bin is bird.
+
+    Raises:
+        AudioFileError: The file is not audio.
+        AudioFileMissingError: There is no such file.
+    """
+    samples, rate_hz = read_audio(file.path)
+    times_s = np.array((0.0, len(samples) / rate_hz))
+    frequencies_hz = centres(GRID.low_hz, GRID.bin_hz, GRID.bins)
+    nothing = np.zeros((len(times_s), GRID.bins), bool)
+    return MaskedClip(file.path.name, samples, rate_hz, nothing, None, times_s, frequencies_hz)
+
+
 def painted_clips(folder: Path) -> list[MaskedClip]:
     """Return the hand-painted clips of a folder: a PNG next to each audio file, white is bird.
 

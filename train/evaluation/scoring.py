@@ -30,11 +30,12 @@ MAX_NAMED_RECORDINGS = 10  # larger sets do not list the IoU of each recording
 
 @dataclass(frozen=True, eq=False)
 class ClipScore:
-    """The scores of a detector on one clip."""
+    """The scores of a detector on one clip, and the events that it found."""
 
     clip: MaskedClip
     scores: MaskScores
     events: EventCounts
+    found: list[Event]
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,8 +111,8 @@ def score_clip(detector: Detector, clip: MaskedClip) -> ClipScore:
     mask, events = detector.run(clip.samples, clip.sample_rate_hz)
     scores = MaskScores()
     scores.add(resampled(mask, clip.times_s, clip.frequencies_hz), clip.target, clip.weight)
-    doubtful = [_mostly_unlabelled(event, clip) for event in events]
-    return ClipScore(clip, scores, count_events(events, clip.boxes, doubtful))
+    doubtful = [mostly_unlabelled(event, clip) for event in events]
+    return ClipScore(clip, scores, count_events(events, clip.boxes, doubtful), events)
 
 
 def mask_figures(clips: Sequence[ClipScore], threshold: float) -> MaskFigures:
@@ -159,7 +160,7 @@ def pooled(clips: Sequence[ClipScore]) -> MaskScores:
     return total
 
 
-def _mostly_unlabelled(event: Event, clip: MaskedClip) -> bool:
+def mostly_unlabelled(event: Event, clip: MaskedClip) -> bool:
     """Return whether less than half of an event's bins have a weight."""
     if clip.weight is None:
         return False
