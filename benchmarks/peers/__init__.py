@@ -3,7 +3,8 @@
 `python -m benchmarks.peers --data recordings/`
 
 Each tool has an environment of its own (environments.py). costs.py measures the CPU time, masks.py the IoU as
-`birdedge evaluate` does, and agreement.py compares detections with BirdNET on recordings not used for training.
+`birdedge evaluate` does. On recordings not used for training, agreement.py compares detections with BirdNET, and
+presence.py the clips in which either detects a bird with those in which people heard one.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from benchmarks.peers import environments
 from benchmarks.peers.agreement import measure_agreement
 from benchmarks.peers.costs import measure_costs
 from benchmarks.peers.page import TITLE, plot, section, targets
+from benchmarks.peers.presence import measure_presence
 from birdedge.train.data.recordings import read_index
 
 __all__ = ["TITLE", "measure", "plot", "section", "targets"]
@@ -59,6 +61,6 @@ def _agreement(data: Path, not_installed: dict[str, str]) -> dict[str, Any]:
     if "birdnet" in not_installed:
         return {"skipped": f"BirdNET could not be installed: {not_installed['birdnet']}"}
     try:
-        return measure_agreement(data)
+        return {**measure_agreement(data), "field": measure_presence(data)}
     except subprocess.CalledProcessError as error:
         return {"skipped": f"BirdNET failed: {environments.reason(error)}"}

@@ -7,7 +7,6 @@ from xeno-canto. It chooses among all its species, of any place and season.
 from __future__ import annotations
 
 import json
-import math
 import subprocess
 import tempfile
 import threading
@@ -30,7 +29,7 @@ from birdedge.edge.pipeline.pipeline import Pipeline
 from birdedge.edge.pipeline.run import run
 from birdedge.train.data.recordings import read_index
 from birdedge.train.data.splits import held_out_recordings
-from birdedge.train.evaluation.intervals import interval
+from birdedge.train.evaluation.intervals import interval, wilson
 
 MIN_SCORE = 0.5  # of a BirdNET detection
 WINDOW_S = birdnet.WINDOW_SAMPLES / birdnet.SAMPLE_RATE_HZ
@@ -80,8 +79,8 @@ def measure_agreement(data: Path) -> dict[str, dict[str, Any]]:
     for kind in KINDS:
         paths = [r.path for r in recordings if r.kind == kind]
         rows = [
-            counts(np.array(scores) >= MIN_SCORE, _events(model, path))
-            for path, scores in zip(paths, _scores(command, paths), strict=True)
+            counts(np.array(scores) >= MIN_SCORE, birdedge_events(model, path))
+            for path, scores in zip(paths, birdnet_scores(command, paths), strict=True)
         ]
         figures[kind] = summary([row for row in rows if row.windows])
     return figures
@@ -135,32 +134,33 @@ def summary(rows: Sequence[Counts]) -> dict[str, Any]:
     return figures
 
 
-def wilson(part: float, whole: float) -> tuple[float, float]:
-    """Return the 95 % score interval of a proportion (Wilson 1927, doi:10.1080/01621459.1927.10502953)."""
-    z = 1.96
-    share, correction = part / whole, z * z / whole
-    half = z * math.sqrt((share * (1 - share) + correction / 4) / whole)
-    return (
-        (share + correction / 2 - half) / (1 + correction),
-        (share + correction / 2 + half) / (1 + correction),
-    )
+def birdnet_scores(command: Sequence[str], paths: Sequence[Path], padded: bool = False) -> list[list[float]]:
+    """Return BirdNET's highest score of a bird in each whole window, by recording.
 
+    Args:
+        command: BirdNET's command, see `birdnet.prepare`.
+        paths: Recordings.
+        padded: Whether a last window that is not whole is completed with zeros.
 
-def _scores(command: list[str], paths: Sequence[Path]) -> list[list[float]]:
-    """Return BirdNET's highest score of a bird in each window, by recording."""
+    Raises:
+        subprocess.CalledProcessError: BirdNET failed.
+    """
     with tempfile.TemporaryDirectory() as folder:
         copies: list[str] = []
         for path in paths:
             with AudioFile(path) as file:
                 mono = np.concatenate([block.mean(axis=1) for block in file.blocks()])
                 samples = soxr.resample(mono, file.sample_rate_hz, birdnet.SAMPLE_RATE_HZ)
+            if padded:
+                samples = np.pad(samples, (0, -len(samples) % birdnet.WINDOW_SAMPLES))
             copies.append(f"{folder}/{len(copies)}.wav")
             soundfile.write(copies[-1], samples, birdnet.SAMPLE_RATE_HZ, subtype="PCM_16")
         process = subprocess.run([*command, *copies], check=True, capture_output=True, text=True)
     return [json.loads(line) for line in process.stdout.splitlines()]
 
 
-def _events(model: Model, path: Path) -> list[Event]:
+def birdedge_events(model: Model, path: Path) -> list[Event]:
+    """Return the events of a recording, as birdedge finds them with its shipped thresholds."""
     with AudioFile(path) as file:
         pipeline = Pipeline(model, file.sample_rate_hz, file.channels)
         collector = Collector()

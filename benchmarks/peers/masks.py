@@ -12,7 +12,7 @@ from birdedge.train.evaluation.baselines import BASELINES, tuned_baseline
 from birdedge.train.evaluation.datasets import EvaluationSets, read_sets, validation_mixes
 from birdedge.train.evaluation.detectors import Detector, model_detector
 from birdedge.train.evaluation.open_detector import TUNING_MIXES
-from birdedge.train.evaluation.scoring import mask_figures, score_sets
+from birdedge.train.evaluation.scoring import mask_figures, score_masked
 
 
 def measure_masks(data: Path) -> dict[str, dict[str, Any]]:
@@ -35,7 +35,7 @@ def measure_masks(data: Path) -> dict[str, dict[str, Any]]:
 
 
 def _figures(detector: Detector, sets: EvaluationSets) -> dict[str, Any]:
-    scored = score_sets(detector, sets)
+    scored = score_masked(detector, sets)
     kept = ("recordings", "iou", "iou_interval")
     return {
         "threshold": round(detector.threshold, 3),

@@ -129,7 +129,49 @@ def _agreement(figures: Mapping[str, Any]) -> list[str]:
         f"- False detections per hour in recordings without birds: BirdNET in {_hourly(noise, 'birdnet_per_hour')} "
         f"windows; birdedge in {_hourly(noise, 'birdedge_per_hour')} windows, with "
         f"{_hourly(noise, 'events_per_hour')} events. {fewer}",
+        *(_presence(field) if (field := figures.get("field")) else ()),
     ]
+
+
+def _presence(field: Sequence[Mapping[str, Any]]) -> list[str]:
+    ours, theirs = field[0], field[-1]
+    rows = [
+        [
+            "birdedge" if row is ours else f"BirdNET, score above {row['min_score']:.3g}",
+            *(_with_interval(row, key) for key in ("recall", "false_alarms")),
+            *(_number(row, key) for key in ("roc_auc", "per_minute_with_birds", "per_minute_without_birds")),
+        ]
+        for row in field
+    ]
+    return [
+        "",
+        f"Field clips of the test split that people listened to: {ours['clips_with_birds']} with a bird, "
+        f"{ours['clips_without_birds']} without. The last row of BirdNET is at the score with as many false alarms as "
+        "birdedge. The clips last 5 s: the second window of each is completed with zeros. The labels of the clips with "
+        "a bird also name a BirdNET detection, so BirdNET may have helped to choose them. [95 % over clips]",
+        "",
+        *markdown_table(
+            (
+                "field clips",
+                "clips with a bird: detected",
+                "clips without: false alarm",
+                "ROC AUC of the clip's highest score",
+                "events per minute, with a bird",
+                "events per minute, without",
+            ),
+            rows,
+        ),
+        "",
+        f"- With as many false alarms, BirdNET detects {_share(theirs['recall'], None)} of the clips with a bird, "
+        f"birdedge {_share(ours['recall'], None)}.",
+    ]
+
+
+def _number(row: Mapping[str, Any], name: str) -> str:
+    value, bounds = row[name], row.get(f"{name}_interval")
+    if value is None:
+        return "-"
+    return f"{value:.3g} [{bounds[0]:.3g}..{bounds[1]:.3g}]" if bounds else f"{value:.3g}"
 
 
 def _hourly(row: Mapping[str, Any], name: str) -> str:
@@ -138,7 +180,7 @@ def _hourly(row: Mapping[str, Any], name: str) -> str:
 
 
 def _with_interval(row: Mapping[str, Any], name: str) -> str:
-    return _share(row[name], row[f"{name}_interval"])
+    return _share(row[name], row.get(f"{name}_interval"))
 
 
 def _share(value: float | None, bounds: Sequence[float] | None) -> str:

@@ -16,6 +16,7 @@ from birdedge.train.data.splits import assign_splits
 
 COLUMNS = ("file", "kind", "tier", "licence", "source", "original", "native_hz", "xc", "species", "snr90_db")
 NO_BIRD_HEARD = "field: hasbird=0"  # the species column of field clips in which people heard no bird
+BIRD_HEARD = "human label: bird present"  # it begins so for those in which they heard one
 WEATHER = ("wind", "rain", "sticks", "thunder")
 BIRDS_IN_NOISE = (  # originals of noise recordings that hold birds, seen in their spectrograms
     "assets/audio/background_music/menu.mp3",
@@ -80,6 +81,13 @@ def read_index(data: Path, tier: str | None = None) -> list[Recording]:
         for recording, split in zip(recordings, assign_splits(recordings), strict=True)
         if (tier is None or recording.tier == tier) and not _noise_with_birds(recording)
     ]
+
+
+def bird_heard(recording: Recording) -> bool | None:
+    """Return whether people heard a bird in a field clip, None for any other recording."""
+    if recording.kind == "birds" and recording.species.startswith(BIRD_HEARD):
+        return True
+    return False if recording.kind == "noise" and recording.species == NO_BIRD_HEARD else None
 
 
 def _noise_with_birds(recording: Recording) -> bool:

@@ -6,7 +6,16 @@ from typing import Any
 
 from birdedge.train.evaluation.figures import EvaluationFigures
 
-LEFT_OUT = ("each", "kinds", "dice_interval", "pr_auc_interval")
+LEFT_OUT = (
+    "each",
+    "kinds",
+    "dice_interval",
+    "pr_auc_interval",
+    "event_recall_below_1200_hz",
+    "event_recall_below_1200_hz_interval",
+    "event_recall_above_1200_hz",
+    "event_recall_above_1200_hz_interval",
+)
 
 
 def card_figures(figures: EvaluationFigures) -> dict[str, Any]:
@@ -17,6 +26,8 @@ def card_figures(figures: EvaluationFigures) -> dict[str, Any]:
     if figures.noise is not None:
         card["noise"] = _kept(figures.noise.to_dict())
         card["noise_per_hour"] = {kind: found.per_hour for kind, found in figures.noise.kinds.items()}
+    if figures.presence is not None:
+        card["presence"] = _kept(figures.presence.to_dict())
     if figures.masks:
         card["level_change"] = {name: levels.max_change for name, levels in figures.levels.items()}
         card["calibration_error"] = {name: table.error for name, table in figures.calibration.items()}

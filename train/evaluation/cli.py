@@ -43,7 +43,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option(
     "--page",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write an HTML page with the figures and pictures of the best, median and worst clips.",
+    help="Write an HTML page with the figures and pictures of the best and worst clips and events.",
 )
 def evaluate(
     detector: tuple[str, ...],

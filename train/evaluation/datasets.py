@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from birdedge.edge.errors import DataError
 from birdedge.train.data.annotations import Box, raven_table_of, read_annotations, read_raven
 from birdedge.train.data.noise_kinds import noise_kind
-from birdedge.train.data.recordings import Recording, read_index
+from birdedge.train.data.recordings import Recording, bird_heard, read_index
 from birdedge.train.data.sound_bank import load_sound_bank
 from birdedge.train.data.splits import held_out_recordings
 from birdedge.train.evaluation.labelled_audio import (
@@ -27,21 +27,25 @@ MAX_FOCAL_CLIPS = 60
 
 @dataclass(frozen=True, eq=False)
 class EvaluationSets:
-    """Labelled sets by name: `masked` for mask scores, `positives` for recall, and `noise` for false events."""
+    """Labelled sets by name: `masked` for mask scores, `positives` for recall, and `noise` for false events.
+
+    `presence` has the field clips that people listened to.
+    """
 
     split: str
     masked: dict[str, list[MaskedClip]]
     positives: dict[str, list[LabelledFile]]
     noise: list[LabelledFile]
+    presence: list[LabelledFile] = field(default_factory=list)
 
 
 def read_sets(folder: Path, split: str = "test", mixes: int = 200) -> EvaluationSets:
     """Return all sets of a folder that can be scored.
 
     With an index.tsv: `painted` (never trained on), and of the split `mixes`, `focal` (birds as recorded, labelled
-    by their energy), `boxes`, `notes` and noise. Without: PNG files next to audio are `painted`; annotations.tsv in the
-    folder or its parent, or Raven tables next to the audio, give `boxes`, or `notes` if they lack frequencies; a folder
-    of audio without any label counts as noise.
+    by their energy), `boxes`, `notes`, noise, and the field clips that people listened to. Without: PNG files next to
+    audio are `painted`; annotations.tsv in the folder or its parent, or Raven tables next to the audio, give `boxes`,
+    or `notes` if they lack frequencies; a folder of audio without any label counts as noise.
 
     Args:
         folder: Folder of audio files and their labels.
@@ -87,8 +91,11 @@ def _indexed(folder: Path, split: str, mixes: int) -> EvaluationSets:
     boxes = read_annotations(table) if table.is_file() else {}
     in_split = {r.path: boxes[r.path] for r in recordings if r.kind in ("boxes", "notes") and r.path in boxes}
     noise = [LabelledFile(r.path, noise=noise_kind(r)) for r in recordings if r.kind == "noise"]
+    presence = [
+        LabelledFile(r.path, bird_heard=heard) for r in recordings if (heard := bird_heard(r)) is not None
+    ]
     return EvaluationSets(
-        split, {name: clips for name, clips in masked.items() if clips}, _labelled(in_split), noise
+        split, {name: clips for name, clips in masked.items() if clips}, _labelled(in_split), noise, presence
     )
 
 

@@ -20,15 +20,22 @@ from birdedge.train.evaluation.detectors import events_of
 
 Float64 = NDArray[np.float64]
 MIN_IOUS = (0.3, 0.5)
+FOUND_MIN_IOU, FOUND_MAX_AREA = 0.2, 4.0  # of `count_found`
+LOW_CALL_HZ = 1200.0
 
 
 @dataclass(frozen=True)
 class EventCounts:
-    """The number of labels, of events and of matched pairs in a recording; pairs at each of MIN_IOUS."""
+    """The number of labels, of events and of matched pairs in a recording; pairs at each of MIN_IOUS.
+
+    A label is low if the centre of its band is below LOW_CALL_HZ.
+    """
 
     true: int
     found: int
     matched: tuple[int, ...]
+    low_true: int
+    low_matched: int  # at the first of MIN_IOUS
 
 
 def boxes_of_mask(mask: Bool, times_s: Float64, frequencies_hz: Float64) -> list[Box]:
@@ -64,19 +71,29 @@ def box_iou(found: Sequence[Event | Box], true: Sequence[Box]) -> Float64:
 
     Shape: `[found, true]`.
     """
-    a, b = _corners(found)[:, None, :], _corners(true)[None, :, :]
+    a, b = _paired_corners(found, true)
     seconds = np.clip(np.minimum(a[..., 1], b[..., 1]) - np.maximum(a[..., 0], b[..., 0]), 0, None)
     hertz = np.clip(np.minimum(a[..., 3], b[..., 3]) - np.maximum(a[..., 2], b[..., 2]), 0, None)
-    area_a, area_b = ((c[..., 1] - c[..., 0]) * (c[..., 3] - c[..., 2]) for c in (a, b))
-    areas = _ratio(seconds * hertz, area_a + area_b - seconds * hertz)
-    times = _ratio(seconds, (a[..., 1] - a[..., 0]) + (b[..., 1] - b[..., 0]) - seconds)
-    return np.where(np.isnan(b[..., 2]), times, areas)
+    return _ratio(seconds * hertz, _areas(a) + _areas(b) - seconds * hertz)
+
+
+def matched_pairs(iou: Float64, min_iou: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the events and labels of a one-to-one matching with as many pairs as the IoU allows (Hungarian method).
+
+    Args:
+        iou: `[events, labels]`.
+        min_iou: The least IoU of a pair.
+    """
+    near = iou >= min_iou
+    events, labels = linear_sum_assignment(near, maximize=True)
+    kept = near[events, labels]
+    return events[kept], labels[kept]
 
 
 def count_events(
     found: Sequence[Event | Box], true: Sequence[Box], doubtful: Sequence[bool] | None = None
 ) -> EventCounts:
-    """Return the counts of a one-to-one matching with as many pairs as the IoU allows (Hungarian method).
+    """Return the counts of a one-to-one matching.
 
     Args:
         found: Events.
@@ -85,14 +102,18 @@ def count_events(
     """
     doubt = np.zeros(len(found), bool) if doubtful is None else np.asarray(doubtful, bool)
     iou = box_iou(found, true)
-    matched = []
+    pairs = [matched_pairs(iou, min_iou) for min_iou in MIN_IOUS]
     counted = ~doubt
-    for min_iou in MIN_IOUS:
-        near = iou >= min_iou
-        pairs = linear_sum_assignment(near, maximize=True)
-        matched.append(int(near[pairs].sum()))
-        counted[pairs[0][near[pairs]]] = True
-    return EventCounts(len(true), int(counted.sum()), tuple(matched))
+    for events, _ in pairs:
+        counted[events] = True
+    low = np.array([box.low_hz + box.high_hz < 2 * LOW_CALL_HZ for box in true], bool)
+    return EventCounts(
+        true=len(true),
+        found=int(counted.sum()),
+        matched=tuple(len(events) for events, _ in pairs),
+        low_true=int(low.sum()),
+        low_matched=int(low[pairs[0][1]].sum()),
+    )
 
 
 def count_covered(found: Sequence[Event | Box], true: Sequence[Box]) -> int:
@@ -113,6 +134,34 @@ def count_covered(found: Sequence[Event | Box], true: Sequence[Box]) -> int:
             end_s = max(end_s, offset_s)
         count += covered_s >= 0.5 * (box.offset_s - box.onset_s)
     return count
+
+
+def count_found(found: Sequence[Event | Box], true: Sequence[Box]) -> int:
+    """Return how many labels have an event that a person would accept, however its box is drawn.
+
+    The boxes have an IoU of at least FOUND_MIN_IOU, or the centre of the event lies in the label and its box has at
+    most FOUND_MAX_AREA times the label's area. For a label without a band, only times count.
+    """
+    a, b = _paired_corners(found, true)
+    seconds, hertz = a[..., :2].mean(axis=-1), a[..., 2:].mean(axis=-1)
+    inside = (b[..., 0] <= seconds) & (seconds <= b[..., 1]) & (b[..., 2] <= hertz) & (hertz <= b[..., 3])
+    near = inside & (_areas(a) <= FOUND_MAX_AREA * _areas(b))
+    return int((near | (box_iou(found, true) >= FOUND_MIN_IOU)).any(axis=0).sum())
+
+
+def _paired_corners(found: Sequence[Event | Box], true: Sequence[Box]) -> tuple[Float64, Float64]:
+    """Return the corners of the boxes of each pair, both with a band of 1 Hz where the label has none.
+
+    Shape: both `[found, true, 4]`.
+    """
+    a, b = np.broadcast_arrays(_corners(found)[:, None, :], _corners(true)[None, :, :])
+    no_band = np.isnan(b)
+    band = (0.0, 0.0, 0.0, 1.0)
+    return np.where(no_band, band, a), np.where(no_band, band, b)
+
+
+def _areas(corners: Float64) -> Float64:
+    return np.asarray((corners[..., 1] - corners[..., 0]) * (corners[..., 3] - corners[..., 2]))
 
 
 def _corners(boxes: Sequence[Event | Box]) -> Float64:

@@ -30,8 +30,9 @@ class MaskFigures:
     """How well masks match the labels of a set, at the detector's threshold.
 
     `iou`, `dice` and `pr_auc` are pooled over all bins. `per_recording` is the mean IoU of recordings with birds.
-    `event_f1` is by the least IoU of the boxes of an event and a label. `each` has the IoU of each recording, for small
-    sets.
+    `event_f1` is by the least IoU of the boxes of an event and a label. `event_recall` is the share of labels with an
+    event, at an IoU of 0.3, of all labels and of those with the centre of their band below or above 1200 Hz. `each` has
+    the IoU of each recording, for small sets.
     """
 
     recordings: int
@@ -42,6 +43,9 @@ class MaskFigures:
     best_threshold: float
     per_recording: Figure | None
     event_f1: Mapping[float, Figure]
+    event_recall: Figure
+    event_recall_below_1200_hz: Figure
+    event_recall_above_1200_hz: Figure
     each: Mapping[str, float] | None
 
     def to_dict(self) -> dict[str, Any]:
@@ -53,6 +57,9 @@ class MaskFigures:
             table |= self.per_recording.to_dict("per_recording")
         for min_iou, figure in self.event_f1.items():
             table |= figure.to_dict(f"event_f1_at_{min_iou}")
+        table |= self.event_recall.to_dict("event_recall")
+        table |= self.event_recall_below_1200_hz.to_dict("event_recall_below_1200_hz")
+        table |= self.event_recall_above_1200_hz.to_dict("event_recall_above_1200_hz")
         if self.each is not None:
             table["each"] = dict(self.each)
         return table
@@ -62,18 +69,20 @@ class MaskFigures:
 class RecallFigures:
     """How many labelled sounds are found, in recordings where other birds may be unlabelled.
 
-    `covered` is the share of labels with half their time inside events of their band, `recall` the share with an event
-    of their own, by the least IoU of the boxes.
+    `covered` is the share of labels with half their time inside events of their band, `found` the share with an event
+    near them, `recall` the share with an event of their own, by the least IoU of the boxes.
     """
 
     recordings: int
     labels: int
     covered: Figure
+    found: Figure
     recall: Mapping[float, Figure]
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
-        table = {"recordings": self.recordings, "labels": self.labels, **self.covered.to_dict("covered")}
+        table: dict[str, Any] = {"recordings": self.recordings, "labels": self.labels}
+        table |= self.covered.to_dict("covered") | self.found.to_dict("found")
         for min_iou, figure in self.recall.items():
             table |= figure.to_dict(f"recall_at_{min_iou}")
         return table
@@ -90,12 +99,13 @@ class NoiseKindFigures:
 
 @dataclass(frozen=True)
 class NoiseFigures:
-    """False events in recordings without birds."""
+    """False events in recordings without birds; `recordings_with_events` is the share that has any."""
 
     recordings: int
     false_events: int
     hours: float
     per_hour: Figure
+    recordings_with_events: Figure
     kinds: Mapping[str, NoiseKindFigures]
 
     def to_dict(self) -> dict[str, Any]:
@@ -105,7 +115,33 @@ class NoiseFigures:
             "false_events": self.false_events,
             "hours": self.hours,
             **self.per_hour.to_dict("per_hour"),
+            **self.recordings_with_events.to_dict("recordings_with_events"),
             "kinds": {kind: dataclasses.asdict(figures) for kind, figures in self.kinds.items()},
+        }
+
+
+@dataclass(frozen=True)
+class PresenceFigures:
+    """Whether field clips have an event where people heard a bird, and none where they heard no bird.
+
+    `recall` and `false_alarms` are the shares with an event of clips with and without a bird. `roc_auc` is how often a
+    clip with a bird has a higher score than one without; the score of a clip is the highest of its events.
+    """
+
+    clips_with_birds: int
+    clips_without_birds: int
+    recall: Figure
+    false_alarms: Figure
+    roc_auc: Figure
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return {
+            "clips_with_birds": self.clips_with_birds,
+            "clips_without_birds": self.clips_without_birds,
+            **self.recall.to_dict("recall"),
+            **self.false_alarms.to_dict("false_alarms"),
+            **self.roc_auc.to_dict("roc_auc"),
         }
 
 
@@ -148,6 +184,7 @@ class EvaluationFigures:
     masks: Mapping[str, MaskFigures]
     recall: Mapping[str, RecallFigures]
     noise: NoiseFigures | None
+    presence: PresenceFigures | None
     levels: Mapping[str, LevelFigures]
     calibration: Mapping[str, CalibrationFigures]
 
@@ -158,6 +195,8 @@ class EvaluationFigures:
         table |= {name: recall.to_dict() for name, recall in self.recall.items()}
         if self.noise is not None:
             table["noise"] = self.noise.to_dict()
+        if self.presence is not None:
+            table["presence"] = self.presence.to_dict()
         if self.masks:
             table["levels"] = {name: figures.to_dict() for name, figures in self.levels.items()}
             table["calibration"] = {name: figures.to_dict() for name, figures in self.calibration.items()}

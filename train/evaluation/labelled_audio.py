@@ -54,11 +54,15 @@ class MaskedClip:
 
 @dataclass(frozen=True)
 class LabelledFile:
-    """A recording with labelled sounds, possibly among unlabelled ones, or one without birds and its kind of noise."""
+    """A recording with labelled sounds, possibly among unlabelled ones, or one without birds and its kind of noise.
+
+    In a field clip, people heard a bird or they did not.
+    """
 
     path: Path
     boxes: tuple[Box, ...] = ()
     noise: str = ""
+    bird_heard: bool | None = None
 
 
 def read_audio(path: Path) -> tuple[Float32, int]:
@@ -71,6 +75,20 @@ def read_audio(path: Path) -> tuple[Float32, int]:
     with AudioFile(path) as file:
         blocks = [block.mean(axis=1) for block in file.blocks()]
         return np.nan_to_num(np.concatenate(blocks)), file.sample_rate_hz
+
+
+def bird_free_clip(file: LabelledFile) -> MaskedClip:
+    """Return a recording without birds as a clip of which no bin is bird.
+
+    Raises:
+        AudioFileError: The file is not audio.
+        AudioFileMissingError: There is no such file.
+    """
+    samples, rate_hz = read_audio(file.path)
+    times_s = np.array((0.0, len(samples) / rate_hz))
+    frequencies_hz = centres(GRID.low_hz, GRID.bin_hz, GRID.bins)
+    nothing = np.zeros((len(times_s), GRID.bins), bool)
+    return MaskedClip(file.path.name, samples, rate_hz, nothing, None, times_s, frequencies_hz)
 
 
 def painted_clips(folder: Path) -> list[MaskedClip]:

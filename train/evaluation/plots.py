@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,13 +23,21 @@ from birdedge.train.evaluation.detectors import log_spectrogram
 from birdedge.train.evaluation.labelled_audio import MaskedClip, centres
 
 TRUTH_COLOUR = "#7CFC00"
-SHOWN_S = 15.0
+MAX_SHOWN_S = 15.0
 
 
-def draw_clip(clip: MaskedClip, mask: Float32, events: list[Event], threshold: float, title: str) -> bytes:
-    """Return a PNG of the first 15 s: spectrogram, both masks outlined, events boxed, unlabelled bins darkened."""
+def draw_clip(
+    clip: MaskedClip,
+    mask: Float32,
+    events: Sequence[Event],
+    threshold: float,
+    title: str,
+    shown_s: tuple[float, float] = (0.0, MAX_SHOWN_S),
+    size_in: tuple[float, float] = (11, 3.4),
+) -> bytes:
+    """Return a PNG of a part: spectrogram, both masks outlined, events boxed, unlabelled bins darkened."""
     level_db = log_spectrogram(clip.samples, clip.sample_rate_hz) * NEPER_DB
-    figure = Figure(figsize=(11, 3.4), layout="constrained")
+    figure = Figure(figsize=size_in, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     times_s = centres(GRID.first_frame_s, GRID.hop_s, len(level_db))
@@ -58,8 +67,8 @@ def draw_clip(clip: MaskedClip, mask: Float32, events: list[Event], threshold: f
         xs = (event.onset_s, event.offset_s, event.offset_s, event.onset_s, event.onset_s)
         ys = np.array((event.low_hz, event.low_hz, event.high_hz, event.high_hz, event.low_hz)) / 1000
         axes.plot(xs, ys, color=EVENT_COLOUR, linewidth=0.6)
-    end_s = min(times_s[-1], SHOWN_S)
-    axes.set(xlim=(times_s[0], end_s), ylim=(0, GRID.sample_rate_hz / 2000), xlabel="seconds", ylabel="kHz")
+    shown = np.clip(shown_s, times_s[0], times_s[-1])
+    axes.set(xlim=shown, ylim=(0, GRID.sample_rate_hz / 2000), xlabel="seconds", ylabel="kHz")
     axes.set_title(title, loc="left", fontsize=10, parse_math=False)
     return _png(figure)
 

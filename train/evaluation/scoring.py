@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,18 +13,13 @@ from birdedge.edge.event import Event
 from birdedge.train.evaluation.calibration import calibration_figures
 from birdedge.train.evaluation.datasets import EvaluationSets
 from birdedge.train.evaluation.detectors import Detector
-from birdedge.train.evaluation.event_scores import MIN_IOUS, EventCounts, count_covered, count_events
-from birdedge.train.evaluation.figures import (
-    EvaluationFigures,
-    Figure,
-    MaskFigures,
-    NoiseFigures,
-    NoiseKindFigures,
-    RecallFigures,
-)
-from birdedge.train.evaluation.intervals import interval
-from birdedge.train.evaluation.labelled_audio import LabelledFile, MaskedClip, read_audio, resampled
+from birdedge.train.evaluation.event_scores import MIN_IOUS, EventCounts, count_events
+from birdedge.train.evaluation.figures import EvaluationFigures, MaskFigures
+from birdedge.train.evaluation.file_scores import FileScore, noise_figures, recall_figures, score_files
+from birdedge.train.evaluation.intervals import figure_of_sums, ratio_figure
+from birdedge.train.evaluation.labelled_audio import MaskedClip, resampled
 from birdedge.train.evaluation.level_robustness import level_figures
+from birdedge.train.evaluation.presence import presence_figures
 from birdedge.train.training.metrics import STEPS, MaskScores, average_precision, dice_of, iou_curve, step_of
 
 Float64 = NDArray[np.float64]
@@ -37,11 +30,22 @@ MAX_NAMED_RECORDINGS = 10  # larger sets do not list the IoU of each recording
 
 @dataclass(frozen=True, eq=False)
 class ClipScore:
-    """The scores of a detector on one clip."""
+    """The scores of a detector on one clip, and the events that it found."""
 
     clip: MaskedClip
     scores: MaskScores
     events: EventCounts
+    found: list[Event]
+
+
+@dataclass(frozen=True, eq=False)
+class SetScores:
+    """The scores of a detector on the sets of an `EvaluationSets`."""
+
+    masked: dict[str, list[ClipScore]]
+    positives: dict[str, list[FileScore]]
+    noise: list[FileScore]
+    presence: list[FileScore]
 
 
 def evaluate(detector: Detector, sets: EvaluationSets) -> EvaluationFigures:
@@ -53,7 +57,17 @@ def evaluate(detector: Detector, sets: EvaluationSets) -> EvaluationFigures:
     return figures_of(detector, sets, score_sets(detector, sets))
 
 
-def score_sets(detector: Detector, sets: EvaluationSets) -> dict[str, list[ClipScore]]:
+def score_sets(detector: Detector, sets: EvaluationSets) -> SetScores:
+    """Return the scores of each masked clip and of each labelled file."""
+    return SetScores(
+        masked=score_masked(detector, sets),
+        positives={name: score_files(detector, files, name) for name, files in sets.positives.items()},
+        noise=score_files(detector, sets.noise, "noise"),
+        presence=score_files(detector, sets.presence, "presence"),
+    )
+
+
+def score_masked(detector: Detector, sets: EvaluationSets) -> dict[str, list[ClipScore]]:
     """Return the scores of each masked clip, by set."""
     return {
         name: [
@@ -63,31 +77,32 @@ def score_sets(detector: Detector, sets: EvaluationSets) -> dict[str, list[ClipS
     }
 
 
-def figures_of(
-    detector: Detector, sets: EvaluationSets, scored: Mapping[str, Sequence[ClipScore]]
-) -> EvaluationFigures:
-    """Return the figures of a detector with its masked clips already scored."""
+def figures_of(detector: Detector, sets: EvaluationSets, scored: SetScores) -> EvaluationFigures:
+    """Return the figures of a detector with all sets already scored."""
     masks: dict[str, MaskFigures] = {}
-    for name, clips in scored.items():
+    for name, clips in scored.masked.items():
         masks[name] = mask_figures(clips, detector.threshold)
         if name == "mixes":
             for low_db, high_db in SNR_BANDS_DB:
                 band = [c for c in clips if low_db <= c.clip.snr_db < high_db]
                 if band:
                     masks[f"mixes_{low_db}_to_{high_db}_db"] = mask_figures(band, detector.threshold)
+    highest = [one.highest for one in scored.presence]
+    heard = [one.file.bird_heard is True for one in scored.presence]
     return EvaluationFigures(
         name=detector.name,
         threshold=round(detector.threshold, 3),
         split=sets.split,
         masks=masks,
-        recall={name: recall_figures(detector, files) for name, files in sets.positives.items()},
-        noise=noise_figures(detector, sets.noise) if sets.noise else None,
+        recall={name: recall_figures(files) for name, files in scored.positives.items()},
+        noise=noise_figures(scored.noise) if scored.noise else None,
+        presence=presence_figures(highest, heard) if scored.presence else None,
         levels={
             name: level_figures(detector, clips[:LEVEL_CLIPS])
             for name, clips in sets.masked.items()
             if name != "focal"
         },
-        calibration={name: calibration_figures(pooled(clips)) for name, clips in scored.items()},
+        calibration={name: calibration_figures(pooled(clips)) for name, clips in scored.masked.items()},
     )
 
 
@@ -96,8 +111,8 @@ def score_clip(detector: Detector, clip: MaskedClip) -> ClipScore:
     mask, events = detector.run(clip.samples, clip.sample_rate_hz)
     scores = MaskScores()
     scores.add(resampled(mask, clip.times_s, clip.frequencies_hz), clip.target, clip.weight)
-    doubtful = None if clip.weight is None else [_mostly_unlabelled(e, clip.weight) for e in events]
-    return ClipScore(clip, scores, count_events(events, clip.boxes, doubtful))
+    doubtful = [mostly_unlabelled(event, clip) for event in events]
+    return ClipScore(clip, scores, count_events(events, clip.boxes, doubtful), events)
 
 
 def mask_figures(clips: Sequence[ClipScore], threshold: float) -> MaskFigures:
@@ -113,60 +128,27 @@ def mask_figures(clips: Sequence[ClipScore], threshold: float) -> MaskFigures:
     def iou(sums: Float64) -> Float64:
         return iou_curve(*split(sums))[..., step]
 
+    low = np.array([(c.events.low_matched, c.events.low_true) for c in clips])
+    all_ = np.array([(c.events.matched[0], c.events.true) for c in clips])
     event_f1 = {}
     for i, min_iou in enumerate(MIN_IOUS):
         rows = [(2 * c.events.matched[i], c.events.true + c.events.found) for c in clips]
-        event_f1[min_iou] = _ratio_figure(rows)
+        event_f1[min_iou] = ratio_figure(rows)
     return MaskFigures(
         recordings=len(clips),
-        iou=_figure(total.iou(threshold), histograms, iou),
-        dice=_figure(total.dice(threshold), histograms, lambda sums: dice_of(iou(sums))),
-        pr_auc=_figure(total.pr_auc(), histograms, lambda sums: average_precision(*split(sums))),
+        iou=figure_of_sums(total.iou(threshold), histograms, iou),
+        dice=figure_of_sums(total.dice(threshold), histograms, lambda sums: dice_of(iou(sums))),
+        pr_auc=figure_of_sums(total.pr_auc(), histograms, lambda sums: average_precision(*split(sums))),
         best_iou=round(total.iou(total.best_threshold()), 4),
         best_threshold=round(total.best_threshold(), 3),
-        per_recording=_ratio_figure([(value, 1.0) for value in ious.values()]) if ious else None,
+        per_recording=ratio_figure([(value, 1.0) for value in ious.values()]) if ious else None,
         event_f1=event_f1,
+        event_recall=ratio_figure(all_),
+        event_recall_below_1200_hz=ratio_figure(low),
+        event_recall_above_1200_hz=ratio_figure(all_ - low),
         each={name: round(value, 4) for name, value in ious.items()}
         if len(clips) <= MAX_NAMED_RECORDINGS
         else None,
-    )
-
-
-def recall_figures(detector: Detector, files: Sequence[LabelledFile]) -> RecallFigures:
-    """Return the recall of labelled sounds. Precision is unknown: unlabelled events may be birds too."""
-    rows = []
-    for file in tqdm(files, desc=f"{detector.name}: labels", leave=False):
-        _, events = detector.run(*read_audio(file.path))
-        counts = count_events(events, file.boxes)
-        rows.append((counts.true, count_covered(events, file.boxes), *counts.matched))
-    table = np.array(rows, float)
-    return RecallFigures(
-        recordings=len(files),
-        labels=int(table[:, 0].sum()),
-        covered=_ratio_figure(table[:, [1, 0]]),
-        recall={min_iou: _ratio_figure(table[:, [i, 0]]) for i, min_iou in enumerate(MIN_IOUS, 2)},
-    )
-
-
-def noise_figures(detector: Detector, files: Sequence[LabelledFile]) -> NoiseFigures:
-    """Return the false events per hour of recordings without birds, in all and by kind of noise."""
-    rows, rows_of_kind = [], defaultdict(list)
-    for file in tqdm(files, desc=f"{detector.name}: noise", leave=False):
-        samples, rate_hz = read_audio(file.path)
-        _, events = detector.run(samples, rate_hz)
-        rows.append((len(events), len(samples) / rate_hz / 3600))
-        rows_of_kind[file.noise].append(rows[-1])
-    false_events, hours = np.sum(rows, axis=0)
-    kinds = {}
-    for kind, found in sorted(rows_of_kind.items()):
-        count, kind_hours = np.sum(found, axis=0)
-        kinds[kind] = NoiseKindFigures(round(count / kind_hours, 1), int(count), round(60 * kind_hours, 2))
-    return NoiseFigures(
-        recordings=len(files),
-        false_events=int(false_events),
-        hours=round(float(hours), 3),
-        per_hour=_ratio_figure(rows, decimals=1),
-        kinds=kinds,
     )
 
 
@@ -178,32 +160,13 @@ def pooled(clips: Sequence[ClipScore]) -> MaskScores:
     return total
 
 
-def _mostly_unlabelled(event: Event, weight: NDArray[np.bool_]) -> bool:
+def mostly_unlabelled(event: Event, clip: MaskedClip) -> bool:
     """Return whether less than half of an event's bins have a weight."""
+    if clip.weight is None:
+        return False
     frames, bins = event.mask.shape
-    labelled = weight[
+    labelled = clip.weight[
         event.first_frame : event.first_frame + frames, event.first_bin : event.first_bin + bins
     ]
     inside = event.mask[: len(labelled)] > 0
     return bool((labelled & inside).sum() < 0.5 * inside.sum())
-
-
-def _ratio_figure(rows: Any, decimals: int = 4) -> Figure:
-    """Return the ratio of the sums of `rows [recordings, 2]`, first column over second."""
-    table = np.asarray(rows, float)
-    return _figure(_ratio(table.sum(axis=0)), table, _ratio, decimals)
-
-
-def _ratio(sums: Any) -> Any:
-    """Return the first sum over the second, NaN for a second sum of 0."""
-    sums = np.asarray(sums, np.float64)
-    return np.divide(sums[..., 0], sums[..., 1], out=np.full(sums.shape[:-1], np.nan), where=sums[..., 1] > 0)
-
-
-def _figure(value: Any, counts: Any, of_sums: Callable[[Float64], Any], decimals: int = 4) -> Figure:
-    """Return a figure, with the interval of `of_sums` from the counts of each recording."""
-    bounds = interval(counts, of_sums)
-    return Figure(
-        value=round(float(value), decimals) if np.isfinite(value) else None,
-        interval=None if bounds is None else (round(bounds[0], decimals), round(bounds[1], decimals)),
-    )

@@ -8,6 +8,7 @@ from benchmarks import peers
 from benchmarks.peers.agreement import KINDS, Counts, summary
 from benchmarks.peers.costs import FILE, LIVE, NETWORK
 from benchmarks.peers.page import SETS
+from benchmarks.peers.presence import presence_rows
 
 
 def figures() -> dict[str, Any]:
@@ -55,6 +56,21 @@ def test_the_section_states_who_detects_fewer_birds_where_there_are_none() -> No
     assert "| no birds (2) | 200 | 1 | 0: 0.0 % [0.0..79.3] | 3: 1.5 %" in text
     assert "BirdNET in 6 [" in text
     assert "BirdNET has fewer." in text
+
+
+def test_field_clips_have_a_row_per_tool_and_score() -> None:
+    found = figures()
+    found["agreement"] = dict.fromkeys(KINDS, summary([Counts(100, 0, 0, 3, 4, 0)]))
+    assert "ield clips" not in peers.section(found)
+    ours, theirs = [[0.9, 0.8], [0.7], [], []], [[0.1, 0.9], [0.0, 0.0], [0.3, 0.2], [0.05, 0.0]]
+    rows = presence_rows(ours, theirs, [0.5] * 4, [True, True, False, False])
+    found["agreement"]["field"] = rows
+    text = peers.section(found)
+    assert "that people listened to: 2 with a bird, 2 without." in text
+    assert "| birdedge | 100.0 % [34.2..100.0] | 0.0 % [0.0..65.8] | 1 [1..1] | 3 [" in text
+    assert "| BirdNET, score above 0.25 | 50.0 % [" in text
+    assert "| BirdNET, score above 0.3 | 50.0 % [" in text
+    assert "BirdNET detects 50.0 % of the clips with a bird, birdedge 100.0 %." in text
 
 
 def test_the_target_of_the_costs_is_that_of_the_part() -> None:

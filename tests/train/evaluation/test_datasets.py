@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from birdedge.edge.errors import DataError
-from birdedge.train.data.recordings import read_index
+from birdedge.train.data.recordings import BIRD_HEARD, NO_BIRD_HEARD, read_index
 from birdedge.train.evaluation.datasets import read_sets
 from tests.support.generated import write_noise
 
@@ -20,6 +21,24 @@ def test_a_folder_with_an_index_gives_every_set_of_the_split(recordings: Path) -
     in_split = {r.path for r in read_index(recordings) if r.split == "test" and r.kind == "noise"}
     assert {file.path for file in sets.noise} == in_split != set()
     assert not sets.positives
+    assert not sets.presence
+
+
+def test_field_clips_are_those_of_the_split_that_people_listened_to(recordings: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(recordings, tmp_path / "recordings")
+    index = folder / "index.tsv"
+    text = index.read_text(encoding="utf-8")
+    chosen = {}
+    for split in ("train", "test"):
+        for kind, species in (("birds", f"{BIRD_HEARD} (robin in {split})"), ("noise", NO_BIRD_HEARD)):
+            recording = next(r for r in read_index(folder) if r.split == split and r.kind == kind)
+            text = text.replace(f"\t{recording.species}\t", f"\t{species}\t")
+            chosen[split, kind] = recording.path
+    index.write_text(text, encoding="utf-8")
+    assert {file.path: file.bird_heard for file in read_sets(folder, "test", mixes=1).presence} == {
+        chosen["test", "birds"]: True,
+        chosen["test", "noise"]: False,
+    }
 
 
 def test_a_folder_of_pictures_is_painted(recordings: Path) -> None:

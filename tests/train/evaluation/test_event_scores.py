@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from birdedge.train.evaluation.event_scores import Box, box_iou, boxes_of_mask, count_covered, count_events
+from birdedge.train.data.annotations import Box
+from birdedge.train.evaluation.event_scores import (
+    box_iou,
+    boxes_of_mask,
+    count_covered,
+    count_events,
+    count_found,
+    matched_pairs,
+)
 from birdedge.train.evaluation.labelled_audio import centres
 
 
@@ -43,6 +51,53 @@ def test_an_event_in_unlabelled_bins_counts_only_if_it_matches() -> None:
     label, elsewhere = Box(0.0, 1.0, 0.0, 1000.0), Box(5.0, 6.0, 0.0, 1000.0)
     assert count_events([label, elsewhere], [label], [True, True]).found == 1
     assert count_events([label, elsewhere], [label], [False, False]).found == 2
+
+
+def test_pairs_are_named_by_event_and_label() -> None:
+    labels = [Box(0.0, 1.0, 0.0, 1000.0), Box(5.0, 6.0, 0.0, 1000.0), Box(8.0, 9.0, 0.0, 1000.0)]
+    events = [Box(3.0, 4.0, 0.0, 1000.0), labels[2], labels[0]]
+    pairs = matched_pairs(box_iou(events, labels), 0.5)
+    assert [indices.tolist() for indices in pairs] == [[1, 2], [2, 0]]
+
+
+def test_labels_centred_below_1200_hz_are_also_counted_apart() -> None:
+    labels = [
+        Box(0.0, 1.0, 300.0, 2000.0),
+        Box(2.0, 3.0, 400.0, 2100.0),
+        Box(4.0, 5.0, 500.0, 700.0),
+        Box(6.0, 7.0),
+    ]
+    counts = count_events([labels[0], labels[1], Box(6.0, 7.0, 100.0, 200.0)], labels)
+    assert (counts.true, counts.matched[0]) == (4, 3)
+    assert (counts.low_true, counts.low_matched) == (2, 1)
+
+
+LABEL = Box(1.0, 2.0, 1000.0, 2000.0)
+
+
+@pytest.mark.parametrize(
+    ("event", "found"),
+    [
+        (Box(1.4, 2.8, 1000.0, 2000.0), 1),  # an IoU of 1/3, though its centre is after the label
+        (Box(1.0, 1.1, 1000.0, 1050.0), 1),  # a small part of the label
+        (Box(0.5, 2.5, 500.0, 2500.0), 1),  # four times the area around the centre
+        (Box(0.0, 3.0, 250.0, 2750.0), 0),  # 7.5 times
+        (Box(1.9, 2.2, 1000.0, 2000.0), 0),  # an IoU of 1/12, and its centre is after the label
+        (Box(1.0, 2.0, 1950.0, 2150.0), 0),  # its centre is above the label
+    ],
+)
+def test_a_label_is_found_by_an_event_that_overlaps_it_or_is_centred_in_it_and_not_much_larger(
+    event: Box, found: int
+) -> None:
+    elsewhere = Box(8.0, 9.0, 1000.0, 2000.0)
+    assert count_found([event, elsewhere], [LABEL]) == found
+
+
+def test_a_label_without_a_band_is_found_by_its_time_alone() -> None:
+    note = Box(1.0, 2.0)
+    assert count_found([Box(1.4, 1.5, 100.0, 8000.0)], [note]) == 1
+    assert count_found([Box(-4.0, 7.0, 100.0, 200.0)], [note]) == 0  # 11 times as long
+    assert count_found([], [note]) == 0
 
 
 @pytest.mark.parametrize(("found", "true"), [([], []), ([], [Box(0, 1)]), ([Box(0, 1, 0, 1)], [])])

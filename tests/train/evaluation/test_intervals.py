@@ -7,7 +7,8 @@ import pytest
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from birdedge.train.evaluation.intervals import interval
+from birdedge.train.evaluation.figures import Figure
+from birdedge.train.evaluation.intervals import interval, ratio_figure, share_figure
 
 
 def mean(sums: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -50,3 +51,17 @@ def test_the_same_counts_give_the_same_interval_and_one_recording_gives_none() -
     assert interval(counts, mean) == interval(counts, mean)
     assert interval(counts[:1], mean) is None
     assert interval(np.zeros((5, 2)), lambda sums: np.full(len(sums), np.nan)) is None
+
+
+def test_a_share_has_the_interval_of_the_bootstrap_or_wilsons_if_none_or_all_succeed() -> None:
+    successes = [True] * 6 + [False] * 3
+    assert share_figure(successes) == ratio_figure([(s, 1) for s in successes])
+    bound = stats.binomtest(9, 9).proportion_ci(method="wilson").low
+    for successes, low, high in (([True] * 9, bound, 1.0), ([False] * 9, 0.0, 1 - bound)):
+        figure = share_figure(successes)
+        assert figure.value == float(successes[0])
+        assert figure.interval == pytest.approx((low, high), abs=1e-4)
+
+
+def test_the_ratio_and_the_share_of_nothing_do_not_exist() -> None:
+    assert share_figure([]) == ratio_figure([]) == Figure(None)

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from birdedge.edge.event import Event
 from birdedge.edge.models.model import Model
 from birdedge.edge.synthesis.soundscape import soundscape
+from birdedge.train.data.annotations import Box
 from birdedge.train.evaluation.datasets import EvaluationSets, read_sets
 from birdedge.train.evaluation.detectors import Detector, events_of, model_detector, run_model
-from birdedge.train.evaluation.event_scores import Box
 from birdedge.train.evaluation.figures import Figure, MaskFigures, NoiseKindFigures
 from birdedge.train.evaluation.labelled_audio import LabelledFile
 from birdedge.train.evaluation.scoring import evaluate
@@ -49,6 +49,9 @@ def test_a_detector_that_knows_the_truth_scores_one_in_everything() -> None:
         best_threshold=figures.best_threshold,
         per_recording=one,
         event_f1={0.3: one, 0.5: one},
+        event_recall=one,
+        event_recall_below_1200_hz=Figure(None),
+        event_recall_above_1200_hz=one,
         each={"1": 1.0, "2": 1.0, "3": 1.0, "4": 1.0},
     )
 
@@ -68,16 +71,36 @@ def test_a_late_detector_scores_what_is_counted_bin_by_bin() -> None:
     assert value(figures.event_f1[0.3]) > 0.9
 
 
+def test_event_recall_is_that_of_all_labels_and_of_the_low_and_the_high_ones() -> None:
+    low, high = np.zeros((100, 256), bool), np.zeros((100, 256), bool)
+    low[10:40, 5:12] = True  # around 0.6 kHz
+    high[60:90, 15:45] = True  # around 1.9 kHz
+    clip = dataclasses.replace(CLIPS[0], target=low | high)
+
+    def run(_samples: NDArray[np.float32], _rate_hz: int) -> tuple[NDArray[np.float32], list[Event]]:
+        mask = high.astype(np.float32)
+        return mask, events_of(mask, mask, mask, SETTINGS)
+
+    figures = evaluate(
+        Detector("hears no low calls", 0.5, run), EvaluationSets("test", {"mixes": [clip]}, {}, [])
+    )
+    mixes = figures.masks["mixes"]
+    assert mixes.event_recall == Figure(0.5)
+    assert mixes.event_recall_below_1200_hz == Figure(0.0)
+    assert mixes.event_recall_above_1200_hz == Figure(1.0)
+
+
 def test_mixes_are_also_scored_by_the_snr_of_their_loudest_bird() -> None:
     figures = evaluate(oracle(), EvaluationSets("test", {"mixes": CLIPS}, {}, []))
     counts = {name: masks.recordings for name, masks in figures.masks.items()}
     assert counts == {"mixes": 4, "mixes_-10_to_0_db": 1, "mixes_0_to_10_db": 1, "mixes_10_to_25_db": 2}
 
 
-def test_boxes_give_recall_and_noise_gives_false_events_by_kind(tmp_path: Path) -> None:
-    for name, seconds in (("a", 60), ("b", 30), ("c", 30)):
+def test_boxes_give_recall_noise_false_events_by_kind_and_field_clips_presence(tmp_path: Path) -> None:
+    for name, seconds in (("a", 60), ("b", 30), ("c", 30), ("silent", 5)):
         soundfile.write(tmp_path / f"{name}.wav", np.zeros(seconds * 8000), 8000)
-    times = {480_000: (1, 3), 240_000: (1,)}  # by samples: the seconds at which an event of 1 s starts
+    # By samples: the seconds at which an event of 1 s starts.
+    times = {480_000: (1, 3), 240_000: (1,), 40_000: ()}
 
     def run(samples: NDArray[np.float32], _rate_hz: int) -> tuple[NDArray[np.float32], list[Event]]:
         mask = np.zeros((1000, 256), np.float32)
@@ -86,22 +109,40 @@ def test_boxes_give_recall_and_noise_gives_false_events_by_kind(tmp_path: Path) 
         return mask, events_of(mask, mask, mask, SETTINGS)
 
     noises = {"a.wav": "rain", "b.wav": "wind", "c.wav": "wind"}
-    labels = (Box(1.0, 2.0, 1000.0, 2000.0), Box(3.2, 3.6, 1000.0, 2000.0), Box(20.0, 21.0, 1000.0, 2000.0))
+    labels = [
+        Box(onset_s, offset_s, 1000.0, 2000.0)
+        for onset_s, offset_s in (
+            (1.0, 2.0),
+            (3.2, 3.6),  # an IoU of 0.4
+            (3.7, 3.95),  # an IoU of 0.25
+            (1.45, 1.55),  # a tenth of the event
+            (20.0, 21.0),
+        )
+    ]
     sets = EvaluationSets(
         "test",
         {},
-        {"boxes": [LabelledFile(tmp_path / "a.wav", labels)]},
+        {"boxes": [LabelledFile(tmp_path / "a.wav", tuple(labels))]},
         [LabelledFile(tmp_path / name, noise=kind) for name, kind in noises.items()],
+        [
+            LabelledFile(tmp_path / name, bird_heard=name != "b.wav")
+            for name in ("a.wav", "b.wav", "silent.wav")
+        ],
     )
     figures = evaluate(Detector("m", 0.5, run), sets)
     boxes, noise = figures.recall["boxes"], figures.noise
-    assert boxes.labels == 3
-    assert boxes.covered.value == pytest.approx(2 / 3, abs=1e-4)
-    assert boxes.recall[0.3].value == pytest.approx(2 / 3, abs=1e-4)  # the second has an IoU of 0.4
-    assert boxes.recall[0.5].value == pytest.approx(1 / 3, abs=1e-4)
+    assert boxes.labels == 5
+    assert [boxes.covered.value, boxes.found.value] == [0.8, 0.6]
+    assert [boxes.recall[0.3].value, boxes.recall[0.5].value] == [0.4, 0.2]
+    assert figures.presence is not None
+    assert (figures.presence.clips_with_birds, figures.presence.clips_without_birds) == (2, 1)
+    assert figures.presence.recall.value == 0.5
+    assert figures.presence.false_alarms.value == 1.0
+    assert figures.presence.roc_auc.value == 0.25  # the clip with an event ties, the silent one is below
     assert noise is not None
     assert noise.false_events == 4
     assert noise.per_hour.value == 120.0
+    assert noise.recordings_with_events.value == 1.0
     assert noise.kinds == {
         "rain": NoiseKindFigures(per_hour=120.0, false_events=2, minutes=1.0),
         "wind": NoiseKindFigures(per_hour=120.0, false_events=2, minutes=1.0),
@@ -139,8 +180,10 @@ def test_figures_cover_each_set_survive_json_and_are_reproducible(model: Model, 
     detector = model_detector(model)
     figures = evaluate(detector, read_sets(recordings, "test", mixes=8))
     assert figures == evaluate(detector, read_sets(recordings, "test", mixes=8))
+    assert figures.presence is None
     plain = figures.to_dict()
     assert plain == json.loads(json.dumps(plain, allow_nan=False))
+    assert "presence" not in plain
     assert {"painted", "mixes", "focal", "noise", "levels", "calibration"} <= plain.keys()
     assert plain["threshold"] == round(model.card.threshold, 3)
     assert plain["painted"]["per_recording"] == plain["painted"]["each"]["painted-0001"]
