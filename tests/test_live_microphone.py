@@ -182,9 +182,8 @@ def test_audio_that_pulseaudio_resamples_gives_a_similar_mask_and_the_same_clear
     frames = min(len(mask), len(live))
     one, other = mask[:frames] >= 128, live[:frames] >= 128
     assert (one & other).sum() / (one | other).sum() > 0.8
-    min_score = EventSettings().min_score_of
     for some, others in ((found, expected), (expected, found)):
-        clear = [event for event in some if event["score"] > min_score(event["area_hz_s"]) + 0.01]
+        clear = [event for event in some if event["score"] > EventSettings().min_score + 0.1]
         assert len(clear) >= 3
         assert [event for event in clear if not any(overlaps(event, other) for other in others)] == []
 

@@ -33,6 +33,7 @@ SETS = {  # a set of the card's figures, and how the page names it
     "mixes_0_to_10_db": "mixes at 0 to 10 dB",
     "mixes_10_to_25_db": "mixes at 10 to 25 dB",
     "focal": "unseen birds as recorded, labelled by their energy",
+    "scenes": "half a minute of unseen birds mixed into unseen noise",
 }
 
 

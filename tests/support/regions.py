@@ -16,8 +16,8 @@ GRID = Grid()
 
 
 def of_any_score(**settings: float) -> EventSettings:
-    """Return event settings without a minimum score, so that a test may draw any probability."""
-    return EventSettings(**{"min_score": 0.0, **settings})
+    """Return event settings without a minimum score and without cutting, so that a test may draw any region."""
+    return EventSettings(**{"min_score": 0.0, "max_fill": 0.0, **settings})
 
 
 # Every region is an event, and only neighbours (diagonals too) are joined.
@@ -53,7 +53,7 @@ def events_of(
     for i in range(0, len(mask), chunk_frames):
         part = slice(i, i + chunk_frames)
         events += tracker.push(mask[part], level[part], floor[part])
-    return events + tracker.flush()
+    return [event for event in [*events, *tracker.flush()] if not event.reason]
 
 
 def boxes_of(events: list[Event]) -> list[tuple[int, int, int, int]]:

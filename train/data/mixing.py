@@ -50,6 +50,7 @@ class Mixing:
     unlabelled: float = 0.0  # probability of a crop of an unlabelled recording, for teachers
     synthetic_bird: float = 0.1
     synthetic_noise: float = 0.25
+    renditions: int = 1  # a bird is heard up to this many times
     reverb: float = 0.45
     distance: float = 0.5
     band_limit: float = 0.35
@@ -88,6 +89,7 @@ class Example:
     weight: Bool
     sounds: Int8  # BIRD, another class, UNKNOWN or NOT_BIRD
     snr_db: float  # of the loudest bird; inf: as recorded, -inf: no bird, NaN: unlabelled
+    visible: tuple[Bool, ...] = ()  # the visible bins of each mixed bird, `[frames, bins]`
 
     def log_spectrogram(self) -> Float32:
         """Return the log magnitude `[frames, bins]` as the recorder computes it."""
@@ -101,6 +103,7 @@ class Example:
 def make_example(sound_bank: SoundBank, mixing: Mixing, rng: np.random.Generator) -> Example:
     """Return one example; the same state of `rng` gives the same example."""
     n = mixing.samples
+    visible: tuple[Bool, ...] = ()
     cutoff_hz = draw_cutoff_hz(mixing, rng)
     # No draw for a share of 0: the mixes of a seed do not depend on unlabelled recordings.
     labelled = not (mixing.unlabelled and sound_bank.unlabelled and rng.random() < mixing.unlabelled)
@@ -129,7 +132,7 @@ def make_example(sound_bank: SoundBank, mixing: Mixing, rng: np.random.Generator
         if rng.random() >= mixing.empty:
             count = int(rng.choice([1, 2, 3, 4], p=[0.45, 0.3, 0.17, 0.08]))
             birds = [draw_bird(sound_bank, mixing, rng) for _ in range(count)]
-            samples, target, weight, snr_db = mix_birds(noise, birds, mixing, rng)
+            samples, target, weight, visible, snr_db = mix_birds(noise, birds, mixing, rng)
         sounds = _classified(target, weight, sound_class)
     samples = through_microphone(samples, cutoff_hz, rng)
     if cutoff_hz is not None and labelled:
@@ -141,17 +144,21 @@ def make_example(sound_bank: SoundBank, mixing: Mixing, rng: np.random.Generator
     samples = np.clip(samples, -1.0, 1.0).astype(np.float32)
     if rng.random() < 0.5:  # most recorders store 16 bits
         samples = np.round(samples * 32767.0).astype(np.float32) / np.float32(32767.0)
-    return Example(samples[:n], target, weight, sounds, float(snr_db))
+    return Example(samples[:n], target, weight, sounds, float(snr_db), visible)
 
 
 def mix_birds(
     noise: Float32, birds: list[Bird], mixing: Mixing, rng: np.random.Generator
-) -> tuple[Float32, Bool, Bool, float]:
-    """Return the mix of noise and birds at random SNRs, its target and weight, and the highest SNR in dB."""
+) -> tuple[Float32, Bool, Bool, tuple[Bool, ...], float]:
+    """Return the mix of noise and birds at random SNRs, its target and weight, and the highest SNR in dB.
+
+    The fourth value is what is visible of each bird.
+    """
     noise_power = smooth_power(magnitude(noise)[: mixing.frames], 4.0, 3.0)
     heard = np.zeros_like(noise)
     visible = np.zeros((mixing.frames, GRID.bins), bool)
     faint = np.zeros_like(visible)
+    each: list[Bool] = []
     best_snr_db = -np.inf
     for bird in birds:
         level = magnitude(bird.direct)[: mixing.frames]
@@ -164,15 +171,17 @@ def mix_birds(
         spot = power * (gain * _ratio(-mixing.visible_db))
         texture = smooth_power(level, *TEXTURE) * (gain * _ratio(-mixing.visible_texture_db))
         contrast = np.maximum(spot, texture) / noise_power
-        visible |= core & (contrast > 1.0)
+        seen = core & (contrast > 1.0)
+        each.append(seen)
+        visible |= seen
         faint |= core & (contrast > _ratio(-mixing.doubt_db))
         heard += bird.heard * np.sqrt(gain)
         best_snr_db = max(best_snr_db, snr_db)
-    target = _without_specks(paint(visible, mixing.style), visible)
+    target = painted(visible, mixing.style)
     # The echo after a call is neither bird nor background: no two people paint it alike.
     echo = smooth_power(magnitude(heard)[: mixing.frames], *SPOT)
     doubtful = faint | (echo > noise_power * _ratio(mixing.visible_texture_db))
-    return noise + heard, target, target | ~paint(doubtful, mixing.style), best_snr_db
+    return noise + heard, target, target | ~paint(doubtful, mixing.style), tuple(each), best_snr_db
 
 
 def draw_noise(
@@ -221,9 +230,10 @@ def draw_bird(sound_bank: SoundBank, mixing: Mixing, rng: np.random.Generator) -
             phrase = soxr.resample(phrase, RATE_HZ * 2.0**octaves, RATE_HZ, quality="LQ")
     phrase = phrase[:n]
     bird = np.zeros(n, np.float32)
-    at = int(rng.integers(-min(len(phrase), n) // 4, n - min(len(phrase), n) // 2))
-    first, stop = max(0, at), min(n, at + len(phrase))
-    bird[first:stop] = phrase[first - at : stop - at]
+    for _ in range(rng.integers(1, mixing.renditions + 1) if mixing.renditions > 1 else 1):
+        at = int(rng.integers(-min(len(phrase), n) // 4, n - min(len(phrase), n) // 2))
+        first, stop = max(0, at), min(n, at + len(phrase))
+        bird[first:stop] = phrase[first - at : stop - at]
     return from_afar(bird, rng.random() < mixing.distance, rng.random() < mixing.reverb, rng)
 
 
@@ -303,11 +313,12 @@ def _draw_weather(n: int, rng: np.random.Generator) -> tuple[Float32, str | None
     return noise, {"insects": "insect", "all three": None}.get(kind, "weather")
 
 
-def _without_specks(painted: Bool, visible: Bool) -> Bool:
-    """Return the painted patches with at least MIN_VISIBLE_BINS visible bins."""
-    patches, count = ndimage.label(painted)
+def painted(visible: Bool, style: Paint) -> Bool:
+    """Return closed shapes around the visible bins, without those around fewer than MIN_VISIBLE_BINS."""
+    shapes = paint(visible, style)
+    patches, count = ndimage.label(shapes)
     bins = ndimage.sum_labels(visible, patches, np.arange(count + 1))
-    return np.asarray((bins >= MIN_VISIBLE_BINS)[patches] & painted)
+    return np.asarray((bins >= MIN_VISIBLE_BINS)[patches] & shapes)
 
 
 def _crop(samples: Int16, n: int, rng: np.random.Generator) -> Float32:

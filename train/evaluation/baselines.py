@@ -82,7 +82,7 @@ def tuned_baseline(name: str, clips: Sequence[MaskedClip]) -> Detector:
     curve = scores.iou_curve()[1:]
     # The middle of the equally good thresholds: a mask of zeros and ones has 255.
     threshold = int(np.median(np.flatnonzero(curve == curve.max()) + 1)) / (STEPS - 1)
-    events = EventSettings(low_threshold=threshold, high_threshold=threshold, min_score=0.0)
+    events = EventSettings(low_threshold=threshold, high_threshold=threshold, min_score=0.0, max_fill=0.0)
 
     def run(samples: Float32, sample_rate_hz: int) -> tuple[Float32, list[Event]]:
         if sample_rate_hz != GRID.sample_rate_hz:

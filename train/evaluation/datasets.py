@@ -15,6 +15,8 @@ from birdedge.train.data.splits import held_out_recordings
 from birdedge.train.evaluation.labelled_audio import (
     FOCAL_MIXING,
     FOCAL_SEED,
+    SCENE_MIXING,
+    SCENE_SEED,
     LabelledFile,
     MaskedClip,
     audio_files,
@@ -23,6 +25,7 @@ from birdedge.train.evaluation.labelled_audio import (
 )
 
 MAX_FOCAL_CLIPS = 60
+MAX_SCENES = 40
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +87,7 @@ def _indexed(folder: Path, split: str, mixes: int) -> EvaluationSets:
     recordings = held_out_recordings(read_index(folder), split)
     sound_bank = load_sound_bank(recordings)
     masked = {"painted": painted_clips(folder / "painted"), "mixes": mixed_clips(sound_bank, mixes)}
+    masked["scenes"] = mixed_clips(sound_bank, min(MAX_SCENES, mixes), SCENE_MIXING, SCENE_SEED)
     if sound_bank.focal_recordings:
         count = min(MAX_FOCAL_CLIPS, mixes)
         masked["focal"] = mixed_clips(sound_bank, count, FOCAL_MIXING, FOCAL_SEED)

@@ -56,7 +56,9 @@ def boxes_of_mask(mask: Bool, times_s: Float64, frequencies_hz: Float64) -> list
     edged = np.pad(mask, 1)
     probability = edged[np.ix_(frame + 1, bin_ + 1)].astype(np.float32)
     level = np.zeros_like(probability)
-    events = events_of(probability, level, level, EventSettings(high_threshold=0.5, min_score=0.0))
+    events = events_of(
+        probability, level, level, EventSettings(high_threshold=0.5, min_score=0.0, max_fill=0.0)
+    )
     return [Box(e.onset_s, e.offset_s, e.low_hz, e.high_hz) for e in events]
 
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 from tqdm import tqdm
 
 from birdedge.edge.audio.file import AudioFile
 from birdedge.edge.errors import DataError
 from birdedge.train.data.annotations import Box
-from birdedge.train.data.labels import Bool, Float32
-from birdedge.train.data.mixing import Mixing, make_example
+from birdedge.train.data.labels import Bool, Float32, close_gaps
+from birdedge.train.data.mixing import Mixing, make_example, painted
 from birdedge.train.data.sound_bank import SoundBank
 from birdedge.train.data.stft import GRID
 from birdedge.train.evaluation.event_scores import boxes_of_mask
@@ -24,7 +26,10 @@ AUDIO_SUFFIXES = (".flac", ".wav", ".ogg", ".mp3")
 # Recorded birds in recorded noise, nothing synthetic; the label convention keeps its defaults.
 TEST_MIXING = Mixing(empty=0.0, as_recorded=0.0, synthetic_bird=0.0, synthetic_noise=0.0)
 FOCAL_MIXING = Mixing(as_recorded=1.0)
-MIX_SEED, FOCAL_SEED = 1, 3
+# Half a minute of one to four singers, each heard up to eight times, that a person would see in the spectrogram.
+SCENE_MIXING = dataclasses.replace(TEST_MIXING, frames=3752, renditions=8, snr_low_db=0.0, snr_high_db=20.0)
+PHRASE_GAP_FRAMES = 40
+MIX_SEED, FOCAL_SEED, SCENE_SEED = 1, 3, 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,11 +50,26 @@ class MaskedClip:
     times_s: Float64
     frequencies_hz: Float64
     snr_db: float = float("nan")  # of the loudest bird in a mix
+    birds: tuple[Bool, ...] = ()  # the target of each bird, if they are known apart
 
     @cached_property
     def boxes(self) -> list[Box]:
         """The boxes of the events that the target makes."""
         return boxes_of_mask(self.target, self.times_s, self.frequencies_hz)
+
+    @cached_property
+    def phrases(self) -> list[Box]:
+        """The boxes of the phrases of each bird; notes up to PHRASE_GAP_FRAMES apart are one phrase."""
+        step_s, step_hz = (np.diff(axis[:2])[0] for axis in (self.times_s, self.frequencies_hz))
+        found = []
+        for target in self.birds:
+            sung = close_gaps(np.any(target, axis=1, keepdims=True), PHRASE_GAP_FRAMES, 0)[:, 0]
+            for (span,) in ndimage.find_objects(ndimage.label(sung)[0]):
+                bins = np.flatnonzero(target[span].any(axis=0))
+                times_s, hz = self.times_s[span], self.frequencies_hz[bins]
+                onset_s, offset_s = times_s[0] - step_s / 2, times_s[-1] + step_s / 2
+                found.append(Box(onset_s, offset_s, hz[0] - step_hz / 2, hz[-1] + step_hz / 2))
+        return found
 
 
 @dataclass(frozen=True)
@@ -135,6 +155,9 @@ def mixed_clips(
                 times_s,
                 frequencies_hz,
                 example.snr_db,
+                tuple(painted(seen, mixing.style) for seen in example.visible)
+                if mixing.renditions > 1
+                else (),
             )
         )
     return clips

@@ -26,7 +26,10 @@ def test_the_text_states_input_cost_threshold_and_training_data() -> None:
         f"\n  cost         {card.macs_per_s / 1e6:.0f} million multiply-accumulates per second of audio\n"
         in page
     )
-    assert f"\n  threshold    probability {card.threshold:.2f}; {card.events.in_words}\n" in page
+    assert (
+        f"\n  threshold    probability {card.threshold:.2f}; an event is a bird with a probability of at least "
+        in page
+    )
     assert "\nmeasured\n  split: test\n  mixes: iou 0.65, recordings 200\n" in page
     assert "\nquantization\n  int8 against fp32: recordings 96, iou (fp32 0.66, int8 0.65)\n" in page
     assert page.endswith("\ntrained on\n                 14 birds (open: CC0-1.0) from a/b")

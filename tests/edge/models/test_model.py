@@ -48,6 +48,8 @@ def test_the_card_lists_the_inputs_and_outputs_of_the_graph(name: str) -> None:
     outputs = {node.name: node.shape for node in session.get_outputs()}
     assert inputs.pop("frames") == [1, 2, card.chunk_frames, card.grid.bins]
     assert outputs.pop("mask") == [1, card.chunk_frames, card.grid.bins]
+    rows, columns = card.chunk_frames // card.time_stride_frames, card.grid.bins // card.class_bins
+    assert outputs.pop("classes") == [1, rows, columns, len(card.classes)]
     assert inputs == {state.name: list(state.shape) for state in card.states}
     assert outputs == {f"next_{state.name}": list(state.shape) for state in card.states}
 

@@ -82,7 +82,7 @@ def test_the_bird_has_the_stated_power_over_the_noise_inside_its_own_mask(
     for seed in range(6):
         rng = np.random.default_rng(seed)
         noise, bird = draw_noise(sound_bank, mixing, rng), draw_bird(sound_bank, mixing, rng)
-        total, _, _, stated_db = mix_birds(noise, [bird], mixing, rng)
+        total, _, _, _, stated_db = mix_birds(noise, [bird], mixing, rng)
         assert stated_db == snr_db
         power = smooth_power(magnitude(total - noise), *SPOT)
         core = power > power.max() * 10 ** (-PEAK_RANGE_DB / 10)
