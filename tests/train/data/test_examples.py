@@ -43,9 +43,10 @@ def test_cached_examples_are_those_of_the_first_epoch_of_a_run_without_cache(rec
     assert len(cast(Sized, once)) == len(cast(Sized, new)) == 6
     targets = [once[i][1] for i in range(6)]
     for i in range(6):
-        x, target, weight = new[i]
+        x, target, weight, sounds = new[i]
         (j,) = (j for j, other in enumerate(targets) if torch.equal(other, target))
-        assert torch.equal(once[j][2], weight)
+        assert torch.equal(once[j].weight, weight)
+        assert torch.equal(once[j].sounds, sounds)
         # The level has half precision: 0.004 Np, 0.03 dB; the input is half of it.
         assert (once[j][0] - x).abs().max() < 0.01
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from birdedge.edge.synthesis.soundscape import soundscape
+from birdedge.train.data.annotations import Box
 from birdedge.train.data.labels import PEAK_RANGE_DB, focal_mask, smooth_power
 from birdedge.train.data.mixing import (
     SPOT,
@@ -19,7 +20,15 @@ from birdedge.train.data.mixing import (
     make_example,
     mix_birds,
 )
-from birdedge.train.data.sound_bank import FocalRecording, IsolatedBird, SoundBank, to_int16
+from birdedge.train.data.sound_bank import (
+    BoxedRecording,
+    FocalRecording,
+    Int16,
+    IsolatedBird,
+    Noise,
+    SoundBank,
+    to_int16,
+)
 from birdedge.train.data.stft import GRID, magnitude
 
 MIXING = Mixing(frames=256)
@@ -38,7 +47,8 @@ def sound_bank() -> SoundBank:
         bank.focal_recordings.append(
             FocalRecording(to_int16(scene.samples), *focal_mask(magnitude(scene.samples)))
         )
-        bank.noises.append(to_int16(soundscape(4.0, seed + 10, 0).noise_alone))
+        noise = Noise(to_int16(soundscape(4.0, seed + 10, 0).noise_alone), "weather", None)
+        bank.noises["wind"].append(noise)
     return bank
 
 
@@ -46,12 +56,15 @@ def example(bank: SoundBank, mixing: Mixing, seed: int) -> Example:
     return make_example(bank, mixing, np.random.default_rng(seed))
 
 
+def unlabelled_sounds(bank: SoundBank) -> list[Int16]:
+    return [noise.samples for noise in bank.noises["wind"]]
+
+
 def test_the_same_seed_gives_the_same_example_and_another_seed_another(sound_bank: SoundBank) -> None:
     for seed in range(6):
         a, b = example(sound_bank, MIXING, seed), example(sound_bank, MIXING, seed)
-        np.testing.assert_array_equal(a.samples, b.samples)
-        np.testing.assert_array_equal(a.target, b.target)
-        np.testing.assert_array_equal(a.weight, b.weight)
+        for name in ("samples", "target", "weight", "sounds"):
+            np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
         assert not np.array_equal(a.samples, example(sound_bank, MIXING, seed + 100).samples)
 
 
@@ -64,6 +77,7 @@ def test_samples_target_weight_and_input_lie_on_one_grid(sound_bank: SoundBank, 
         assert np.abs(made.samples).max() <= 1.0
         assert made.target.shape == made.weight.shape == (frames, 256)
         assert made.target.dtype == made.weight.dtype == bool
+        assert (made.sounds.shape, made.sounds.dtype) == ((frames // 4, 64), np.int8)
         assert made.network_input().shape == (2, frames, 256)
         assert np.isfinite(made.network_input()).all()
 
@@ -81,7 +95,7 @@ def test_the_bird_has_the_stated_power_over_the_noise_inside_its_own_mask(
     mixing = replace(MIXED, snr_low_db=snr_db, snr_high_db=snr_db, reverb=0.0)
     for seed in range(6):
         rng = np.random.default_rng(seed)
-        noise, bird = draw_noise(sound_bank, mixing, rng), draw_bird(sound_bank, mixing, rng)
+        (noise, _, _), bird = draw_noise(sound_bank, mixing, rng), draw_bird(sound_bank, mixing, rng)
         total, _, _, stated_db = mix_birds(noise, [bird], mixing, rng)
         assert stated_db == snr_db
         power = smooth_power(magnitude(total - noise), *SPOT)
@@ -149,19 +163,20 @@ def test_an_unlabelled_example_is_a_crop_in_which_no_bin_counts(sound_bank: Soun
         assert level.argmax() == round(3000 / GRID.bin_hz) - 1
 
 
-def test_the_mixes_of_a_seed_do_not_depend_on_unlabelled_recordings(sound_bank: SoundBank) -> None:
-    extended = replace(sound_bank, unlabelled=sound_bank.noises)
+def test_the_mixes_of_a_seed_do_not_depend_on_unlabelled_and_boxed_recordings(sound_bank: SoundBank) -> None:
+    boxed = BoxedRecording(sound_bank.noises["wind"][0].samples, (Box(1.0, 1.5, 2000, 3000),))
+    extended = replace(sound_bank, unlabelled=unlabelled_sounds(sound_bank), boxed_recordings=[boxed])
     for seed in range(12):
         made = [example(extended, MIXING, seed), example(sound_bank, MIXING, seed)]
-        made.append(example(sound_bank, replace(MIXING, unlabelled=0.5), seed))  # there are none
+        made.append(example(sound_bank, replace(MIXING, unlabelled=0.5, boxed=0.5), seed))  # there are none
         for other in made[1:]:
-            for name in ("samples", "target", "weight"):
+            for name in ("samples", "target", "weight", "sounds"):
                 np.testing.assert_array_equal(getattr(other, name), getattr(made[0], name))
 
 
 def test_the_recipe_sets_the_share_of_unlabelled_examples(sound_bank: SoundBank) -> None:
     extended, mixing = (
-        replace(sound_bank, unlabelled=sound_bank.noises),
+        replace(sound_bank, unlabelled=unlabelled_sounds(sound_bank)),
         replace(MIXING, frames=16, unlabelled=0.25),
     )
     share = np.mean([np.isnan(example(extended, mixing, seed).snr_db) for seed in range(200)])

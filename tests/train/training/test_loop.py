@@ -37,7 +37,7 @@ def test_the_best_checkpoint_rebuilds_the_network_and_lists_its_data(run: Path) 
     assert checkpoint.recipe == SMALL
     assert checkpoint.facts["training_data"][0]["licence"] == "CC0"
     assert 0 < checkpoint.facts["threshold"] < 1
-    mask, _ = checkpoint.network(torch.zeros(1, 2, 64, 256))
+    mask, _, _ = checkpoint.network(torch.zeros(1, 2, 64, 256))
     assert mask.shape == (1, 64, 256)
 
 
@@ -76,7 +76,7 @@ def test_training_stops_early_when_validation_does_not_improve(recordings: Path,
     train_quietly(recipe, recordings, tmp_path / "out", say=said.append)
     history = json.loads((tmp_path / "out" / "history.json").read_text())
     assert [row["validation_iou"] for row in history] == [1.0, 1.0, 1.0]
-    assert said[-1] == "no better validation IoU for 2 epochs: stopped early"
+    assert said[-1] == "no better score for 2 epochs: stopped early"
     assert load_checkpoint(tmp_path / "out" / "best.safetensors").facts["epoch"] == 1
 
 
