@@ -102,12 +102,13 @@ def make_example(sound_bank: SoundBank, mixing: Mixing, rng: np.random.Generator
     """Return one example; the same state of `rng` gives the same example."""
     n = mixing.samples
     cutoff_hz = draw_cutoff_hz(mixing, rng)
+    sounds, noise_class = _cells(mixing, UNKNOWN), None
     # No draw for a share of 0: the mixes of a seed do not depend on unlabelled recordings.
     labelled = not (mixing.unlabelled and sound_bank.unlabelled and rng.random() < mixing.unlabelled)
     if not labelled:
         samples = _crop(sound_bank.unlabelled[rng.integers(len(sound_bank.unlabelled))], n, rng)
         target, weight = (np.zeros((mixing.frames, GRID.bins), bool) for _ in range(2))
-        sounds, snr_db = _cells(mixing, UNKNOWN), np.nan
+        snr_db = np.nan
     elif sound_bank.boxed_recordings and mixing.boxed and rng.random() < mixing.boxed:
         boxed = sound_bank.boxed_recordings[rng.integers(len(sound_bank.boxed_recordings))]
         samples, sounds = _draw_boxed(boxed, mixing, rng)
@@ -115,13 +116,12 @@ def make_example(sound_bank: SoundBank, mixing: Mixing, rng: np.random.Generator
         labelled, snr_db = False, np.inf
     elif sound_bank.focal_recordings and rng.random() < mixing.as_recorded:
         samples, target, weight = _draw_focal(sound_bank, mixing, rng)
-        # A focal recording would teach what kind of clip holds birds, not what a bird is.
-        sounds, snr_db = _cells(mixing, UNKNOWN), np.inf
+        # Its classes stay unknown: they would teach what kind of clip holds birds, not what a bird is.
+        snr_db = np.inf
     else:
-        noise, sound_class, noise_cutoff_hz = draw_noise(sound_bank, mixing, rng)
-        if (
-            noise_cutoff_hz is not None
-        ):  # birds are limited as the noise is, or the limit would give them away
+        noise, noise_class, noise_cutoff_hz = draw_noise(sound_bank, mixing, rng)
+        # Birds are limited as the noise is, or the limit would give them away.
+        if noise_cutoff_hz is not None:
             cutoff_hz = min(noise_cutoff_hz, cutoff_hz or noise_cutoff_hz)
         samples, target = noise.copy(), np.zeros((mixing.frames, GRID.bins), bool)
         weight = np.ones_like(target)
@@ -130,12 +130,13 @@ def make_example(sound_bank: SoundBank, mixing: Mixing, rng: np.random.Generator
             count = int(rng.choice([1, 2, 3, 4], p=[0.45, 0.3, 0.17, 0.08]))
             birds = [draw_bird(sound_bank, mixing, rng) for _ in range(count)]
             samples, target, weight, snr_db = mix_birds(noise, birds, mixing, rng)
-        sounds = _classified(target, weight, sound_class)
     samples = through_microphone(samples, cutoff_hz, rng)
     if cutoff_hz is not None and labelled:
         cutoff_bin = int(cutoff_hz / GRID.bin_hz)
         weight[:, max(0, cutoff_bin - 4) :] |= True
         target[:, cutoff_bin:] = False
+    if noise_class is not None:
+        sounds = _classified(target, weight, noise_class)
     rms = float(np.sqrt(np.mean(samples**2))) + 1e-9
     samples = samples * np.float32(10 ** (rng.uniform(mixing.level_low_db, mixing.level_high_db) / 20) / rms)
     samples = np.clip(samples, -1.0, 1.0).astype(np.float32)
@@ -254,7 +255,9 @@ def _draw_boxed(boxed: BoxedRecording, mixing: Mixing, rng: np.random.Generator)
     samples, sounds = np.zeros(mixing.samples, np.float32), _cells(mixing, UNKNOWN)
     box = boxed.boxes[rng.integers(len(boxed.boxes))]
     length_s = mixing.samples / RATE_HZ
-    start_s = max(0.0, rng.uniform(box.offset_s - length_s, box.onset_s))
+    # The box lies in the crop, or the crop in a longer box.
+    first_s, last_s = sorted((box.offset_s - length_s, box.onset_s))
+    start_s = max(0.0, rng.uniform(first_s, last_s))
     crop = boxed.samples[int(start_s * RATE_HZ) :][: mixing.samples]
     samples[: len(crop)] = crop
     cell_s, cell_hz = CELL_FRAMES * GRID.hop_s, CELL_BINS * GRID.bin_hz
