@@ -14,6 +14,7 @@ import soxr
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from birdedge.edge.errors import SettingsError
 from birdedge.edge.pipeline.noise_floor import NetworkInput
 from birdedge.edge.pipeline.spectrogram import Spectrogram
 from birdedge.edge.sound_classes import SOUND_CLASSES
@@ -64,6 +65,12 @@ class Mixing:
     gap_bins: int = 5
     margin_frames: int = 2
     margin_bins: int = 1
+
+    def __post_init__(self) -> None:
+        if self.frames < CELL_FRAMES or self.frames % CELL_FRAMES:
+            raise SettingsError(
+                f"frames is {self.frames}; it must be a multiple of {CELL_FRAMES}, at least {CELL_FRAMES}"
+            )
 
     @property
     def samples(self) -> int:

@@ -138,15 +138,26 @@ def bursts(duration_s: float, *boxes: Box) -> BoxedRecording:
     return BoxedRecording(to_int16(samples.astype(np.float32)), boxes)
 
 
-EARLY, LATE = Box(0.1, 0.5, 3700.0, 4300.0), Box(1.8, 2.4, 8100.0, 8700.0)
+EARLY, NEXT, LATE = (
+    Box(0.1, 0.5, 3700.0, 4300.0),
+    Box(0.6, 0.8, 2100.0, 2700.0),
+    Box(1.8, 2.4, 8100.0, 8700.0),
+)
 
 
 @pytest.mark.parametrize(
     ("duration_s", "boxes"),
-    [(3.0, (EARLY,)), (3.0, (LATE,)), (3.0, (EARLY, LATE)), (0.6, (EARLY,)), (2.4, (LATE,))],
-    ids=["early", "late", "both", "shorter than the crop", "at the end"],
+    [
+        (3.0, [EARLY]),
+        (3.0, [LATE]),
+        (3.0, [EARLY, NEXT]),
+        (3.0, [EARLY, NEXT, LATE]),
+        (0.6, [EARLY]),
+        (2.4, [LATE]),
+    ],
+    ids=["early", "late", "two", "three", "shorter than the crop", "at the end"],
 )
-def test_the_energy_of_a_boxed_sound_lies_in_its_cells(duration_s: float, boxes: tuple[Box, ...]) -> None:
+def test_the_energy_of_a_boxed_sound_lies_in_its_cells(duration_s: float, boxes: list[Box]) -> None:
     bank = SoundBank(boxed_recordings=[bursts(duration_s, *boxes)])
     for seed in range(12):
         made = example(bank, BOXED, seed)

@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import soxr
 
+from birdedge.edge.errors import SettingsError
 from birdedge.edge.synthesis.soundscape import soundscape
 from birdedge.train.data.annotations import Box
 from birdedge.train.data.labels import PEAK_RANGE_DB, focal_mask, smooth_power
@@ -30,9 +32,13 @@ from birdedge.train.data.sound_bank import (
     to_int16,
 )
 from birdedge.train.data.stft import GRID, magnitude
+from tests.support.signals import RATE_HZ, share_of_energy
+from tests.support.tones import sine
 
 MIXING = Mixing(frames=256)
 MIXED = replace(MIXING, as_recorded=0.0, empty=0.0)
+# Recorded noise and isolated birds, as they are.
+PLAIN = replace(MIXED, synthetic_bird=0.0, synthetic_noise=0.0, reverb=0.0, distance=0.0, pitch_octaves=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +155,67 @@ def test_a_band_limit_leaves_nothing_above_the_cutoff(sound_bank: SoundBank) -> 
         cutoff_bin = int(cutoff_hz / GRID.bin_hz)
         assert not made.target[:, cutoff_bin:].any()
         assert made.weight[:, cutoff_bin:].all()
+
+
+def a_bird(frequency_hz: float) -> IsolatedBird:
+    """A tone of 0.5 s."""
+    return IsolatedBird(to_int16(sine(frequency_hz, -10.0, 0.5, RATE_HZ)), [(0, RATE_HZ // 2)])
+
+
+@pytest.mark.parametrize(("noise_hz", "band_limit"), [(8000.0, 0.0), (8000.0, 1.0), (13_000.0, 1.0)])
+def test_birds_are_limited_to_the_band_that_the_sample_rate_of_the_noise_leaves(
+    noise_hz: float, band_limit: float
+) -> None:
+    # Above 8 kHz there is only the hiss of the recorder, so the bird is loud.
+    loud = replace(PLAIN, snr_low_db=50.0, snr_high_db=50.0, level_low_db=-30.0, level_high_db=-30.0)
+    mixing = replace(loud, band_limit=band_limit)
+    at_16_khz = np.random.default_rng(3).standard_normal(64_000).astype(np.float32)
+    hiss = to_int16(soxr.resample(at_16_khz, 16_000, RATE_HZ))
+    full, limited = (
+        SoundBank([a_bird(10_000.0)], noises={"night": [Noise(hiss, None, cutoff_hz)]})
+        for cutoff_hz in (None, noise_hz)
+    )
+    for seed in range(8):
+        drawn_hz = draw_cutoff_hz(mixing, np.random.default_rng(seed)) or 16_000.0
+        made = example(limited, mixing, seed)
+        cutoff_hz = min(noise_hz, drawn_hz)
+        windowed = made.samples * np.hanning(len(made.samples))
+        # The rest is the rounding to 16 bits, 71 dB under the mix.
+        assert share_of_energy(windowed, 1.05 * cutoff_hz, 16_000) < 10**-7.1
+        assert not made.target[:, int(cutoff_hz / GRID.bin_hz) :].any()
+        if drawn_hz > 12_000.0:
+            heard = example(full, mixing, seed)
+            assert share_of_energy(heard.samples, 9900, 10_100) > 1e-4
+            assert heard.target[:, 159].any()
+
+
+@pytest.mark.parametrize(
+    ("deep", "low_hz", "high_hz"), [(0.0, 4000.0, 4000.0), (1.0, 4000 * 2**-1.6, 4000 * 2**-0.6)]
+)
+def test_a_deep_bird_is_pitched_down_by_0_6_to_1_6_octaves(
+    deep: float, low_hz: float, high_hz: float
+) -> None:
+    mixing, pitches_hz = replace(PLAIN, deep=deep), []
+    for seed in range(30):
+        bird = draw_bird(SoundBank([a_bird(4000.0)]), mixing, np.random.default_rng(seed)).direct
+        power = np.abs(np.fft.rfft(bird)) ** 2
+        pitches_hz.append(power.argmax() * RATE_HZ / len(bird))
+    assert low_hz - 10 < min(pitches_hz) < low_hz + 100
+    assert high_hz - 300 < max(pitches_hz) < high_hz + 10
+
+
+def test_the_recipe_sets_the_share_of_deep_birds() -> None:
+    bank, deep = SoundBank([a_bird(4000.0)]), 0
+    mixing = replace(PLAIN, deep=0.25)
+    for seed in range(200):
+        deep += share_of_energy(draw_bird(bank, mixing, np.random.default_rng(seed)).direct, 0, 3000) > 0.5
+    assert deep / 200 == pytest.approx(0.25, abs=0.08)
+
+
+@pytest.mark.parametrize("frames", [0, 2, 130])
+def test_frames_that_are_no_whole_cells_are_refused(frames: int) -> None:
+    with pytest.raises(SettingsError, match=f"frames is {frames}; it must be a multiple of 4, at least 4"):
+        Mixing(frames=frames)
 
 
 def test_an_unlabelled_example_is_a_crop_in_which_no_bin_counts(sound_bank: SoundBank) -> None:
