@@ -73,6 +73,8 @@ def test_boxes_of_annotations_tsv_become_examples_and_are_listed_as_data(
         rows, columns = torch.nonzero(example.sounds == BIRD).unbind(dim=1)
         assert set(columns.tolist()) == {8, 9, 10, 11}
         assert 0 < len(set(rows.tolist())) <= 7
+    without = mixed_examples(changed(cached_examples=0), folder, None, None, lambda _: None).training_data
+    assert {entry["kind"] for entry in without} == {"birds", "noise"}
     (listed,) = (entry for entry in examples.training_data if entry["kind"] == "boxes")
     assert listed["files"] == sum(r.split == "train" for r in read_index(folder) if r.kind == "boxes")
 
