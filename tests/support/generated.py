@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from birdedge.edge.synthesis.soundscape import soundscape
+from tests.support.indexes import Row, index_row, write_index
 
-COLUMNS = ["file", "kind", "tier", "licence", "source", "original", "xc", "species", "snr90_db"]
 RATE_HZ = 32000
 
 
 def write_recordings(folder: Path, files: int = 16, duration_s: float = 6.0) -> Path:
     """Write `files` bird and `files` noise recordings, openly licensed, and a painted soundscape; return `folder`."""
-    rows = [COLUMNS]
+    rows: list[Row] = []
     for kind in ("birds", "noise", "painted"):
         (folder / kind).mkdir(parents=True)
     for i in range(files):
@@ -26,10 +26,10 @@ def write_recordings(folder: Path, files: int = 16, duration_s: float = 6.0) -> 
         for kind, samples, snr_db in (("birds", scene.calls_alone, 45.0), ("noise", scene.noise_alone, 10.0)):
             name = f"{kind}/{kind}-{i:02d}.flac"
             soundfile.write(folder / name, samples, RATE_HZ)
-            rows.append([name, kind, "open", "CC0", "generator", name, "", f"{kind} {i}", str(snr_db)])
+            known = {"kind": kind, "licence": "CC0", "source": "generator", "species": f"{kind} {i}"}
+            rows.append(index_row(name, native_hz=str(RATE_HZ), snr90_db=str(snr_db), **known))
     _write_painted(folder / "painted" / "painted-0001", duration_s)
-    (folder / "index.tsv").write_text("\n".join("\t".join(row) for row in rows) + "\n", encoding="utf-8")
-    return folder
+    return write_index(folder, rows)
 
 
 def write_noise(path: Path, duration_s: float = 1.0, rate_hz: int = 16000) -> Path:

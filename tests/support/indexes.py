@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from birdedge.train.data.recordings import COLUMNS
+from birdedge.train.data.recordings import COLUMNS, Recording
 
 Row = dict[str, str]
 
@@ -14,6 +16,19 @@ def index_row(file: str, **known: str) -> Row:
     """A row of index.tsv: a bird recording of open licence, without the columns that are not `known`."""
     row = dict.fromkeys(COLUMNS, "")
     return {**row, "file": file, "kind": "birds", "tier": "open", "source": "s", "original": file, **known}
+
+
+def a_recording(path: Path, kind: str, **known: Any) -> Recording:
+    """A recording of open licence of which only what is given is known."""
+    unknown = {
+        "licence": "",
+        "source": "s",
+        "original": path.name,
+        "native_hz": math.nan,
+        "xc": "",
+        "species": "",
+    }
+    return Recording(path, kind, "open", **{**unknown, "snr_db": math.nan, **known})
 
 
 def many_rows(count: int, **known: str) -> list[Row]:

@@ -109,7 +109,7 @@ def mixed_examples(
         )
     recordings = read_index(data, tier)
     annotations = data / "annotations.tsv"
-    boxes = read_annotations(annotations) if annotations.is_file() else {}
+    boxes = read_annotations(annotations) if recipe.mixing.boxed and annotations.is_file() else {}
     splits = {name: [r for r in recordings if r.split == name] for name in ("train", "validation")}
     say(f"{len(splits['train'])} recordings to train on, {len(splits['validation'])} to validate on")
 
@@ -127,7 +127,7 @@ def mixed_examples(
 
     validation_bank = load("validation", unlabelled=False)
     validation = NetworkInputs(mixes(validation_bank, 0, settings.validation_examples), recipe)
-    sources = training_data(splits["train"], unlabelled)
+    sources = training_data(splits["train"], recipe.mixing)
     if not settings.cached_examples:
         training_bank = load_training()
 
@@ -155,9 +155,11 @@ def shuffled(examples: Dataset[Batch], count: int, seed: int) -> Callable[[int],
     return of_epoch
 
 
-def training_data(recordings: list[Recording], unlabelled: bool = False) -> list[dict[str, Any]]:
-    """Return the number of files by kind, tier, source and licence, as the model card lists them."""
-    kinds = ("birds", "lasso", "notes", "noise", "boxes", *(UNLABELLED_KINDS if unlabelled else ()))
+def training_data(recordings: list[Recording], mixing: Mixing) -> list[dict[str, Any]]:
+    """Return the number of files by kind, tier, source and licence that are mixed, as the model card lists them."""
+    kinds = {"birds", "lasso", "notes", "noise"}
+    kinds |= {"boxes"} if mixing.boxed else set()
+    kinds |= set(UNLABELLED_KINDS) if mixing.unlabelled else set()
     counts: dict[tuple[str, str, str, str], int] = {}
     for r in recordings:
         if r.kind in kinds:

@@ -14,6 +14,7 @@ import soxr
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from birdedge.edge.errors import SettingsError
 from birdedge.edge.pipeline.noise_floor import NetworkInput
 from birdedge.edge.pipeline.spectrogram import Spectrogram
 from birdedge.edge.sound_classes import SOUND_CLASSES
@@ -55,6 +56,9 @@ class Mixing:
     distance: float = 0.5
     band_limit: float = 0.35
     pitch_octaves: float = 0.35
+    noise_pitch_octaves: float = (
+        0.0  # recorded noise is pitched as birds are: insects and frogs of other sizes
+    )
     deep: float = (
         0.0  # probability that a bird is pitched down by 0.6 to 1.6 octaves, to that of owls and bitterns
     )
@@ -65,6 +69,12 @@ class Mixing:
     gap_bins: int = 5
     margin_frames: int = 2
     margin_bins: int = 1
+
+    def __post_init__(self) -> None:
+        if self.frames < CELL_FRAMES or self.frames % CELL_FRAMES:
+            raise SettingsError(
+                f"frames is {self.frames}; it must be a multiple of {CELL_FRAMES}, at least {CELL_FRAMES}"
+            )
 
     @property
     def samples(self) -> int:
@@ -105,12 +115,13 @@ def make_example(sound_bank: SoundBank, mixing: Mixing, rng: np.random.Generator
     n = mixing.samples
     visible: tuple[Bool, ...] = ()
     cutoff_hz = draw_cutoff_hz(mixing, rng)
+    sounds, noise_class = _cells(mixing, UNKNOWN), None
     # No draw for a share of 0: the mixes of a seed do not depend on unlabelled recordings.
     labelled = not (mixing.unlabelled and sound_bank.unlabelled and rng.random() < mixing.unlabelled)
     if not labelled:
         samples = _crop(sound_bank.unlabelled[rng.integers(len(sound_bank.unlabelled))], n, rng)
         target, weight = (np.zeros((mixing.frames, GRID.bins), bool) for _ in range(2))
-        sounds, snr_db = _cells(mixing, UNKNOWN), np.nan
+        snr_db = np.nan
     elif sound_bank.boxed_recordings and mixing.boxed and rng.random() < mixing.boxed:
         boxed = sound_bank.boxed_recordings[rng.integers(len(sound_bank.boxed_recordings))]
         samples, sounds = _draw_boxed(boxed, mixing, rng)
@@ -118,13 +129,12 @@ def make_example(sound_bank: SoundBank, mixing: Mixing, rng: np.random.Generator
         labelled, snr_db = False, np.inf
     elif sound_bank.focal_recordings and rng.random() < mixing.as_recorded:
         samples, target, weight = _draw_focal(sound_bank, mixing, rng)
-        # A focal recording would teach what kind of clip holds birds, not what a bird is.
-        sounds, snr_db = _cells(mixing, UNKNOWN), np.inf
+        # Its classes stay unknown: they would teach what kind of clip holds birds, not what a bird is.
+        snr_db = np.inf
     else:
-        noise, sound_class, noise_cutoff_hz = draw_noise(sound_bank, mixing, rng)
-        if (
-            noise_cutoff_hz is not None
-        ):  # birds are limited as the noise is, or the limit would give them away
+        noise, noise_class, noise_cutoff_hz = draw_noise(sound_bank, mixing, rng)
+        # Birds are limited as the noise is, or the limit would give them away.
+        if noise_cutoff_hz is not None:
             cutoff_hz = min(noise_cutoff_hz, cutoff_hz or noise_cutoff_hz)
         samples, target = noise.copy(), np.zeros((mixing.frames, GRID.bins), bool)
         weight = np.ones_like(target)
@@ -133,12 +143,13 @@ def make_example(sound_bank: SoundBank, mixing: Mixing, rng: np.random.Generator
             count = int(rng.choice([1, 2, 3, 4], p=[0.45, 0.3, 0.17, 0.08]))
             birds = [draw_bird(sound_bank, mixing, rng) for _ in range(count)]
             samples, target, weight, visible, snr_db = mix_birds(noise, birds, mixing, rng)
-        sounds = _classified(target, weight, sound_class)
     samples = through_microphone(samples, cutoff_hz, rng)
     if cutoff_hz is not None and labelled:
         cutoff_bin = int(cutoff_hz / GRID.bin_hz)
         weight[:, max(0, cutoff_bin - 4) :] |= True
         target[:, cutoff_bin:] = False
+    if noise_class is not None:
+        sounds = _classified(target, weight, noise_class)
     rms = float(np.sqrt(np.mean(samples**2))) + 1e-9
     samples = samples * np.float32(10 ** (rng.uniform(mixing.level_low_db, mixing.level_high_db) / 20) / rms)
     samples = np.clip(samples, -1.0, 1.0).astype(np.float32)
@@ -197,7 +208,8 @@ def draw_noise(
         noise, name = _draw_weather(n, rng)
     else:
         recorded = _draw_recorded(sound_bank, rng)
-        noise, name, cutoff_hz = _crop(recorded.samples, n, rng), recorded.sound_class, recorded.cutoff_hz
+        name = recorded.sound_class
+        noise, cutoff_hz = _pitched(recorded, n, mixing.noise_pitch_octaves, rng)
         if rng.random() < 0.3:
             other = _draw_recorded(sound_bank, rng)
             added = _unit(_crop(other.samples, n, rng)) * np.float32(10 ** (rng.uniform(-15, 5) / 20))
@@ -264,7 +276,9 @@ def _draw_boxed(boxed: BoxedRecording, mixing: Mixing, rng: np.random.Generator)
     samples, sounds = np.zeros(mixing.samples, np.float32), _cells(mixing, UNKNOWN)
     box = boxed.boxes[rng.integers(len(boxed.boxes))]
     length_s = mixing.samples / RATE_HZ
-    start_s = max(0.0, rng.uniform(box.offset_s - length_s, box.onset_s))
+    # The box lies in the crop, or the crop in a longer box.
+    first_s, last_s = sorted((box.offset_s - length_s, box.onset_s))
+    start_s = max(0.0, rng.uniform(first_s, last_s))
     crop = boxed.samples[int(start_s * RATE_HZ) :][: mixing.samples]
     samples[: len(crop)] = crop
     cell_s, cell_hz = CELL_FRAMES * GRID.hop_s, CELL_BINS * GRID.bin_hz
@@ -294,6 +308,19 @@ def _draw_recorded(sound_bank: SoundBank, rng: np.random.Generator) -> Noise:
     share = np.sqrt([len(kind) for kind in kinds])
     kind = kinds[rng.choice(len(kinds), p=share / share.sum())]
     return kind[rng.integers(len(kind))]
+
+
+def _pitched(
+    recorded: Noise, n: int, octaves: float, rng: np.random.Generator
+) -> tuple[Float32, float | None]:
+    """Return `n` samples of a noise at a pitch up to `octaves` higher or lower, and the highest frequency in them."""
+    if not octaves or rng.random() < 0.4:
+        return _crop(recorded.samples, n, rng), recorded.cutoff_hz
+    ratio = 2.0 ** rng.uniform(-octaves, octaves)
+    crop = _crop(recorded.samples, int(n * ratio) + RATE_HZ // 10, rng)
+    cutoff_hz = ratio * (recorded.cutoff_hz or RATE_HZ / 2)
+    samples: Float32 = soxr.resample(crop, RATE_HZ * ratio, RATE_HZ, quality="LQ")[:n]
+    return samples, cutoff_hz if cutoff_hz < RATE_HZ / 2 else None
 
 
 def _draw_weather(n: int, rng: np.random.Generator) -> tuple[Float32, str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -49,7 +50,7 @@ class FocalRecording:
 
 @dataclass(frozen=True, eq=False)
 class BoxedRecording:
-    """A recording in which some birds are boxed. Nothing is known of the rest."""
+    """A recording in which some birds are boxed in time and frequency. Nothing is known of the rest."""
 
     samples: Int16
     boxes: tuple[Box, ...]
@@ -84,7 +85,7 @@ def load_sound_bank(
 
     Args:
         recordings: Recordings to read.
-        boxes: The boxes of birds by file.
+        boxes: The boxes of birds by file; those without a band are left out.
         unlabelled: Also read the kinds of `UNLABELLED_KINDS`, and the birds whose energy gives no mask.
 
     Raises:
@@ -103,9 +104,8 @@ def load_sound_bank(
             cutoff_hz = half_hz if half_hz < GRID.sample_rate_hz / 2 else None
             noise = Noise(to_int16(samples), noise_class(recording), cutoff_hz)
             sound_bank.noises[noise_kind(recording)].append(noise)
-        elif recording.kind == "boxes" and boxes and recording.path in boxes:
-            samples = read_mono(recording)
-            sound_bank.boxed_recordings.append(BoxedRecording(to_int16(samples), boxes[recording.path]))
+        elif recording.kind == "boxes" and (banded := _with_band((boxes or {}).get(recording.path, ()))):
+            sound_bank.boxed_recordings.append(BoxedRecording(to_int16(read_mono(recording)), banded))
         if unlabelled and recording.kind in UNLABELLED_KINDS:
             _add_unlabelled(sound_bank, read_mono(recording))
     if not sound_bank.isolated_birds or not sound_bank.noises:
@@ -158,6 +158,10 @@ def _add_birds(sound_bank: SoundBank, recording: Recording, samples: Float32) ->
     phrases = _phrases(np.any(painted, axis=1), len(samples))
     if phrases:
         sound_bank.isolated_birds.append(IsolatedBird(to_int16(gate(samples, painted)), phrases))
+
+
+def _with_band(boxes: Iterable[Box]) -> tuple[Box, ...]:
+    return tuple(box for box in boxes if not math.isnan(box.low_hz))
 
 
 def _add_unlabelled(sound_bank: SoundBank, samples: Float32) -> None:

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from birdedge.train.data.mixing import BIRD, CELL_BINS, CELL_FRAMES, NOT_BIRD, UNKNOWN
 
-MIN_CELLS = 0.5  # a smaller region is no event: 8 Hz s
+MIN_CELLS = 1.0  # a smaller region is no event: 8 Hz s
 MIN_BIRD_SHARE, MIN_NOISE_SHARE = 0.5, 0.9  # of a region with a class; regions of both are left out
 TOUCHING = np.zeros((3, 3, 3), bool)  # cells of one example that touch, also at corners
 TOUCHING[1] = True

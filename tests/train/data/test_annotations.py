@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
 
 from birdedge.edge.errors import DataError
-from birdedge.train.data.annotations import read_annotations, read_raven
+from birdedge.train.data.annotations import Box, read_annotations, read_raven
+
+
+def test_annotations_are_read_by_file_with_or_without_a_band(tmp_path: Path) -> None:
+    table = tmp_path / "annotations.tsv"
+    rows = ["file\tonset_s\toffset_s\tlow_hz\thigh_hz\tlabel", "boxes/a.ogg\t1.5\t2\t900\t3000\tsong"]
+    rows += ["boxes/a.ogg\t3\t4\t\t\t", "notes/b.ogg\t0\t0\t0\t0\t"]
+    table.write_text("\n".join(rows), encoding="utf-8")
+    boxes = read_annotations(table)
+    assert boxes.keys() == {tmp_path / "boxes" / "a.ogg", tmp_path / "notes" / "b.ogg"}
+    first, second = boxes[tmp_path / "boxes" / "a.ogg"]
+    assert first == Box(1.5, 2.0, 900.0, 3000.0)
+    assert (second.onset_s, second.offset_s) == (3.0, 4.0)
+    assert math.isnan(second.low_hz)
+    assert math.isnan(second.high_hz)
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,16 @@ import torch
 
 from birdedge.edge.errors import SettingsError
 from birdedge.train.data.augmentation import Augmentation, augment
+from birdedge.train.data.batch import Batch
+from birdedge.train.data.mixing import CELL_BINS, CELL_FRAMES, UNKNOWN
 
 
-def bar(frames: int = 64, bins: int = 128) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def bar(frames: int = 64, bins: int = 128) -> Batch:
     """A horizontal bar of 8 frames by 48 bins in the middle; input and target are the same."""
     target = torch.zeros(8, frames, bins)
     target[:, frames // 2 - 4 : frames // 2 + 4, bins // 2 - 24 : bins // 2 + 24] = 1
-    return target[:, None].clone(), target, torch.ones_like(target)
+    sounds = torch.zeros(8, frames // CELL_FRAMES, bins // CELL_BINS, dtype=torch.int8)
+    return Batch(target[:, None].clone(), target, torch.ones_like(target), sounds)
 
 
 def tilt_degrees(mask: torch.Tensor) -> float:
@@ -33,7 +36,7 @@ def test_without_settings_nothing_changes() -> None:
 
 def test_input_and_target_rotate_together_up_to_the_angle() -> None:
     torch.manual_seed(1)
-    x, target, _ = augment(bar(), Augmentation(rotation_degrees=20))
+    x, target, _, _ = augment(bar(), Augmentation(rotation_degrees=20))
     tilts = [tilt_degrees(t) for t in target]
     assert max(tilts) > 8
     assert max(tilts) < 21
@@ -42,14 +45,14 @@ def test_input_and_target_rotate_together_up_to_the_angle() -> None:
 
 def test_a_rotated_bar_keeps_its_size_in_a_picture_that_is_not_square() -> None:
     torch.manual_seed(2)
-    _, target, _ = augment(bar(), Augmentation(rotation_degrees=30))
+    _, target, _, _ = augment(bar(), Augmentation(rotation_degrees=30))
     for area in target.sum(dim=(1, 2)):
         assert area.item() == pytest.approx(8 * 48, rel=0.08)
 
 
 def test_scaling_stretches_both_sides() -> None:
     torch.manual_seed(3)
-    _, target, _ = augment(bar(), Augmentation(scaling=0.3))
+    _, target, _, _ = augment(bar(), Augmentation(scaling=0.3))
     areas = target.sum(dim=(1, 2)) / (8 * 48)
     assert 0.7**2 - 0.1 < areas.min() < 0.85
     assert 1.1 < areas.max() < 1.3**2 + 0.1
@@ -57,12 +60,18 @@ def test_scaling_stretches_both_sides() -> None:
 
 def test_bins_from_outside_the_example_do_not_count() -> None:
     torch.manual_seed(4)
-    x, target, weight = augment(bar(), Augmentation(rotation_degrees=45))
+    x, target, weight, _ = augment(bar(), Augmentation(rotation_degrees=45))
     assert (weight[:, 32, 64] == 1).all()
     corners = weight[:, [0, 0, -1, -1], [0, -1, 0, -1]]
     assert corners.min() == 0
     assert set(weight.flatten().tolist()) == set(target.flatten().tolist()) == {0.0, 1.0}
     assert torch.isfinite(x).all()
+
+
+def test_the_classes_of_moved_examples_are_unknown() -> None:
+    moved = augment(bar(), Augmentation(scaling=0.3)).sounds
+    assert (moved.shape, moved.dtype) == ((8, 16, 32), torch.int8)
+    assert (moved == UNKNOWN).all()
 
 
 @pytest.mark.parametrize(

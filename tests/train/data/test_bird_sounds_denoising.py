@@ -16,6 +16,7 @@ from birdedge.train.data.bird_sounds_denoising import (
     picture_recipe,
     read_clips,
 )
+from birdedge.train.data.mixing import UNKNOWN
 from birdedge.train.training.recipe import read_recipe
 
 RATE_HZ = 32000
@@ -70,11 +71,12 @@ def test_a_recording_that_is_tested_on_is_not_trained_on(copy: Path) -> None:
     (line,) = said
     assert line.startswith("2 pictures to train on, 4 to validate on, 2 left out because their other channel")
     assert examples.training_data[0]["files"] == 2
-    x, target, weight = examples.of_epoch(1)[0]
+    x, target, weight, sounds = examples.of_epoch(1)[0]
     assert x.shape == (1, 256, 256)
     assert 0 <= x.min() < x.max() <= 1
     assert target.shape == weight.shape == (256, 256)
     assert torch.equal(weight, torch.ones(256, 256))
+    assert torch.equal(sounds, torch.full((64, 64), UNKNOWN))
 
 
 def test_a_recipe_of_two_channels_is_refused() -> None:

@@ -13,7 +13,7 @@ import torch
 
 from birdedge.edge.errors import DataError, OutputError, SettingsError
 from birdedge.train.data.examples import mixed_examples
-from birdedge.train.data.mixing import Mixing
+from birdedge.train.data.mixing import BIRD, Mixing
 from birdedge.train.data.recordings import read_index
 from birdedge.train.training.recipe import Recipe, Training, read_recipe
 from tests.support.generated import write_recordings
@@ -43,11 +43,40 @@ def test_cached_examples_are_those_of_the_first_epoch_of_a_run_without_cache(rec
     assert len(cast(Sized, once)) == len(cast(Sized, new)) == 6
     targets = [once[i][1] for i in range(6)]
     for i in range(6):
-        x, target, weight = new[i]
+        x, target, weight, sounds = new[i]
         (j,) = (j for j, other in enumerate(targets) if torch.equal(other, target))
-        assert torch.equal(once[j][2], weight)
+        assert torch.equal(once[j].weight, weight)
+        assert torch.equal(once[j].sounds, sounds)
         # The level has half precision: 0.004 Np, 0.03 dB; the input is half of it.
         assert (once[j][0] - x).abs().max() < 0.01
+
+
+def test_boxes_of_annotations_tsv_become_examples_and_are_listed_as_data(
+    recordings: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "recordings"
+    shutil.copytree(recordings, folder)
+    index = folder / "index.tsv"
+    header, first, *_ = index.read_text(encoding="utf-8").splitlines()
+    row = dict(zip(header.split("\t"), first.split("\t"), strict=True))
+    boxed = [{**row, "kind": "boxes", "original": f"box {i}", "species": f"boxes {i}"} for i in range(20)]
+    lines = ["\t".join(row.values()) for row in boxed]
+    index.write_text("\n".join([index.read_text(encoding="utf-8").rstrip(), *lines]) + "\n", encoding="utf-8")
+    box = f"file\tonset_s\toffset_s\tlow_hz\thigh_hz\n{row['file']}\t0.5\t0.7\t2000\t2900\n"
+    (folder / "annotations.tsv").write_text(box, encoding="utf-8")
+    recipe = dataclasses.replace(
+        changed(cached_examples=0), mixing=dataclasses.replace(SMALL.mixing, boxed=1.0)
+    )
+    examples = mixed_examples(recipe, folder, None, None, lambda _: None)
+    for example in (examples.of_epoch(1)[0], examples.validation[0]):
+        assert not example.weight.any()
+        rows, columns = torch.nonzero(example.sounds == BIRD).unbind(dim=1)
+        assert set(columns.tolist()) == {8, 9, 10, 11}
+        assert 0 < len(set(rows.tolist())) <= 7
+    without = mixed_examples(changed(cached_examples=0), folder, None, None, lambda _: None).training_data
+    assert {entry["kind"] for entry in without} == {"birds", "noise"}
+    (listed,) = (entry for entry in examples.training_data if entry["kind"] == "boxes")
+    assert listed["files"] == sum(r.split == "train" for r in read_index(folder) if r.kind == "boxes")
 
 
 def test_each_epoch_has_all_cached_examples_in_its_own_order(recordings: Path, cache: Path) -> None:

@@ -6,8 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import soxr
 
+from birdedge.edge.errors import SettingsError
 from birdedge.edge.synthesis.soundscape import soundscape
+from birdedge.train.data.annotations import Box
 from birdedge.train.data.labels import PEAK_RANGE_DB, focal_mask, smooth_power
 from birdedge.train.data.mixing import (
     SPOT,
@@ -19,11 +22,23 @@ from birdedge.train.data.mixing import (
     make_example,
     mix_birds,
 )
-from birdedge.train.data.sound_bank import FocalRecording, IsolatedBird, SoundBank, to_int16
+from birdedge.train.data.sound_bank import (
+    BoxedRecording,
+    FocalRecording,
+    Int16,
+    IsolatedBird,
+    Noise,
+    SoundBank,
+    to_int16,
+)
 from birdedge.train.data.stft import GRID, magnitude
+from tests.support.signals import RATE_HZ, share_of_energy
+from tests.support.tones import sine
 
 MIXING = Mixing(frames=256)
 MIXED = replace(MIXING, as_recorded=0.0, empty=0.0)
+# Recorded noise and isolated birds, as they are.
+PLAIN = replace(MIXED, synthetic_bird=0.0, synthetic_noise=0.0, reverb=0.0, distance=0.0, pitch_octaves=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +53,8 @@ def sound_bank() -> SoundBank:
         bank.focal_recordings.append(
             FocalRecording(to_int16(scene.samples), *focal_mask(magnitude(scene.samples)))
         )
-        bank.noises.append(to_int16(soundscape(4.0, seed + 10, 0).noise_alone))
+        noise = Noise(to_int16(soundscape(4.0, seed + 10, 0).noise_alone), "weather", None)
+        bank.noises["wind"].append(noise)
     return bank
 
 
@@ -46,12 +62,15 @@ def example(bank: SoundBank, mixing: Mixing, seed: int) -> Example:
     return make_example(bank, mixing, np.random.default_rng(seed))
 
 
+def unlabelled_sounds(bank: SoundBank) -> list[Int16]:
+    return [noise.samples for noise in bank.noises["wind"]]
+
+
 def test_the_same_seed_gives_the_same_example_and_another_seed_another(sound_bank: SoundBank) -> None:
     for seed in range(6):
         a, b = example(sound_bank, MIXING, seed), example(sound_bank, MIXING, seed)
-        np.testing.assert_array_equal(a.samples, b.samples)
-        np.testing.assert_array_equal(a.target, b.target)
-        np.testing.assert_array_equal(a.weight, b.weight)
+        for name in ("samples", "target", "weight", "sounds"):
+            np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
         assert not np.array_equal(a.samples, example(sound_bank, MIXING, seed + 100).samples)
 
 
@@ -64,6 +83,7 @@ def test_samples_target_weight_and_input_lie_on_one_grid(sound_bank: SoundBank, 
         assert np.abs(made.samples).max() <= 1.0
         assert made.target.shape == made.weight.shape == (frames, 256)
         assert made.target.dtype == made.weight.dtype == bool
+        assert (made.sounds.shape, made.sounds.dtype) == ((frames // 4, 64), np.int8)
         assert made.network_input().shape == (2, frames, 256)
         assert np.isfinite(made.network_input()).all()
 
@@ -81,7 +101,7 @@ def test_the_bird_has_the_stated_power_over_the_noise_inside_its_own_mask(
     mixing = replace(MIXED, snr_low_db=snr_db, snr_high_db=snr_db, reverb=0.0)
     for seed in range(6):
         rng = np.random.default_rng(seed)
-        noise, bird = draw_noise(sound_bank, mixing, rng), draw_bird(sound_bank, mixing, rng)
+        (noise, _, _), bird = draw_noise(sound_bank, mixing, rng), draw_bird(sound_bank, mixing, rng)
         total, _, _, _, stated_db = mix_birds(noise, [bird], mixing, rng)
         assert stated_db == snr_db
         power = smooth_power(magnitude(total - noise), *SPOT)
@@ -137,6 +157,67 @@ def test_a_band_limit_leaves_nothing_above_the_cutoff(sound_bank: SoundBank) -> 
         assert made.weight[:, cutoff_bin:].all()
 
 
+def a_bird(frequency_hz: float) -> IsolatedBird:
+    """A tone of 0.5 s."""
+    return IsolatedBird(to_int16(sine(frequency_hz, -10.0, 0.5, RATE_HZ)), [(0, RATE_HZ // 2)])
+
+
+@pytest.mark.parametrize(("noise_hz", "band_limit"), [(8000.0, 0.0), (8000.0, 1.0), (13_000.0, 1.0)])
+def test_birds_are_limited_to_the_band_that_the_sample_rate_of_the_noise_leaves(
+    noise_hz: float, band_limit: float
+) -> None:
+    # Above 8 kHz there is only the hiss of the recorder, so the bird is loud.
+    loud = replace(PLAIN, snr_low_db=50.0, snr_high_db=50.0, level_low_db=-30.0, level_high_db=-30.0)
+    mixing = replace(loud, band_limit=band_limit)
+    at_16_khz = np.random.default_rng(3).standard_normal(64_000).astype(np.float32)
+    hiss = to_int16(soxr.resample(at_16_khz, 16_000, RATE_HZ))
+    full, limited = (
+        SoundBank([a_bird(10_000.0)], noises={"night": [Noise(hiss, None, cutoff_hz)]})
+        for cutoff_hz in (None, noise_hz)
+    )
+    for seed in range(8):
+        drawn_hz = draw_cutoff_hz(mixing, np.random.default_rng(seed)) or 16_000.0
+        made = example(limited, mixing, seed)
+        cutoff_hz = min(noise_hz, drawn_hz)
+        windowed = made.samples * np.hanning(len(made.samples))
+        # The rest is the rounding to 16 bits, 71 dB under the mix.
+        assert share_of_energy(windowed, 1.05 * cutoff_hz, 16_000) < 10**-7.1
+        assert not made.target[:, int(cutoff_hz / GRID.bin_hz) :].any()
+        if drawn_hz > 12_000.0:
+            heard = example(full, mixing, seed)
+            assert share_of_energy(heard.samples, 9900, 10_100) > 1e-4
+            assert heard.target[:, 159].any()
+
+
+@pytest.mark.parametrize(
+    ("deep", "low_hz", "high_hz"), [(0.0, 4000.0, 4000.0), (1.0, 4000 * 2**-1.6, 4000 * 2**-0.6)]
+)
+def test_a_deep_bird_is_pitched_down_by_0_6_to_1_6_octaves(
+    deep: float, low_hz: float, high_hz: float
+) -> None:
+    mixing, pitches_hz = replace(PLAIN, deep=deep), []
+    for seed in range(30):
+        bird = draw_bird(SoundBank([a_bird(4000.0)]), mixing, np.random.default_rng(seed)).direct
+        power = np.abs(np.fft.rfft(bird)) ** 2
+        pitches_hz.append(power.argmax() * RATE_HZ / len(bird))
+    assert low_hz - 10 < min(pitches_hz) < low_hz + 100
+    assert high_hz - 300 < max(pitches_hz) < high_hz + 10
+
+
+def test_the_recipe_sets_the_share_of_deep_birds() -> None:
+    bank, deep = SoundBank([a_bird(4000.0)]), 0
+    mixing = replace(PLAIN, deep=0.25)
+    for seed in range(200):
+        deep += share_of_energy(draw_bird(bank, mixing, np.random.default_rng(seed)).direct, 0, 3000) > 0.5
+    assert deep / 200 == pytest.approx(0.25, abs=0.08)
+
+
+@pytest.mark.parametrize("frames", [0, 2, 130])
+def test_frames_that_are_no_whole_cells_are_refused(frames: int) -> None:
+    with pytest.raises(SettingsError, match=f"frames is {frames}; it must be a multiple of 4, at least 4"):
+        Mixing(frames=frames)
+
+
 def test_an_unlabelled_example_is_a_crop_in_which_no_bin_counts(sound_bank: SoundBank) -> None:
     tone = to_int16(np.sin(2 * np.pi * 3000 / 32_000 * np.arange(96_000)).astype(np.float32))
     extended = replace(sound_bank, unlabelled=[tone])
@@ -149,19 +230,20 @@ def test_an_unlabelled_example_is_a_crop_in_which_no_bin_counts(sound_bank: Soun
         assert level.argmax() == round(3000 / GRID.bin_hz) - 1
 
 
-def test_the_mixes_of_a_seed_do_not_depend_on_unlabelled_recordings(sound_bank: SoundBank) -> None:
-    extended = replace(sound_bank, unlabelled=sound_bank.noises)
+def test_the_mixes_of_a_seed_do_not_depend_on_unlabelled_and_boxed_recordings(sound_bank: SoundBank) -> None:
+    boxed = BoxedRecording(sound_bank.noises["wind"][0].samples, (Box(1.0, 1.5, 2000, 3000),))
+    extended = replace(sound_bank, unlabelled=unlabelled_sounds(sound_bank), boxed_recordings=[boxed])
     for seed in range(12):
         made = [example(extended, MIXING, seed), example(sound_bank, MIXING, seed)]
-        made.append(example(sound_bank, replace(MIXING, unlabelled=0.5), seed))  # there are none
+        made.append(example(sound_bank, replace(MIXING, unlabelled=0.5, boxed=0.5), seed))  # there are none
         for other in made[1:]:
-            for name in ("samples", "target", "weight"):
+            for name in ("samples", "target", "weight", "sounds"):
                 np.testing.assert_array_equal(getattr(other, name), getattr(made[0], name))
 
 
 def test_the_recipe_sets_the_share_of_unlabelled_examples(sound_bank: SoundBank) -> None:
     extended, mixing = (
-        replace(sound_bank, unlabelled=sound_bank.noises),
+        replace(sound_bank, unlabelled=unlabelled_sounds(sound_bank)),
         replace(MIXING, frames=16, unlabelled=0.25),
     )
     share = np.mean([np.isnan(example(extended, mixing, seed).snr_db) for seed in range(200)])

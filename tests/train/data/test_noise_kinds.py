@@ -1,15 +1,23 @@
-"""The kind of noise follows from the columns of a recording."""
+"""The kind and class of noise follow from the columns of a recording."""
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from birdedge.train.data.noise_kinds import KINDS, OTHER, noise_kind
-from birdedge.train.data.recordings import Recording, read_index
+from birdedge.edge.sound_classes import BIRD, SOUND_CLASSES
+from birdedge.train.data.noise_kinds import (
+    CLASS_OF_KIND,
+    GROUPS,
+    KINDS,
+    OTHER,
+    noise_class,
+    noise_kind,
+)
+from birdedge.train.data.recordings import read_index
+from tests.support.indexes import a_recording
 
 
 @pytest.mark.parametrize(
@@ -33,8 +41,47 @@ from birdedge.train.data.recordings import Recording, read_index
     ],
 )
 def test_a_recording_has_the_kind_in_its_names(species: str, original: str, source: str, kind: str) -> None:
-    recording = Recording(Path("a.wav"), "noise", "open", "", source, original, "", species, math.nan)
+    recording = a_recording(Path("a.wav"), "noise", source=source, original=original, species=species)
     assert noise_kind(recording) == kind
+
+
+@pytest.mark.parametrize(
+    ("species", "kind", "sound_class"),
+    [
+        ("frog: green-frog", "frogs", "frog"),
+        ("frog: spring-peeper", "frogs", "frog"),  # no spring of water
+        ("frog: eastern-cricket-frog", "frogs", "frog"),
+        ("insect: Stemborer", "insects", "insect"),
+        ("insect: ?", "insects", "insect"),
+        ("mammal: elephant", "mammals", "mammal"),
+        ("mammal: fish", "mammals", "mammal"),
+        ("human: snoring", "speech", "voice"),
+        ("human: footsteps", "household", "other"),
+        ("speech: noise diffuse", "speech", "voice"),
+        ("alarm: siren", "engine", "machine"),
+        ("alarm: church_bells", "household", "other"),
+        ("machine: aircon 2", "engine", "machine"),
+        ("machine: washing_machine", "household", "other"),
+        ("fire: crackling_fire", "household", "other"),
+        ("handling: laptopmic tap", "household", "other"),
+        ("wind: blizzard", "wind", "weather"),
+        ("rain: water_drops", "water", "weather"),
+        ("field: hasbird=0", OTHER, None),
+        ("bird: wood frog", "frogs", "frog"),  # no group: all words count
+    ],
+)
+def test_the_group_of_the_second_part_gives_kind_and_class(
+    species: str, kind: str, sound_class: str | None
+) -> None:
+    # The names of the file and of its source do not count.
+    recording = a_recording(Path("a.wav"), "noise", species=species, original="rain/1.wav", source="rain")
+    assert (noise_kind(recording), noise_class(recording)) == (kind, sound_class)
+
+
+def test_every_class_of_a_kind_is_one_that_networks_tell_apart_and_not_a_bird() -> None:
+    assert set(CLASS_OF_KIND) == set(KINDS)
+    assert set(CLASS_OF_KIND.values()) == set(SOUND_CLASSES) - {BIRD}
+    assert set(GROUPS.values()) <= {*KINDS, OTHER}
 
 
 def test_every_kind_is_among_the_shared_recordings(shared_data: Path) -> None:

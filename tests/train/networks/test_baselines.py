@@ -43,8 +43,9 @@ def test_every_system_has_a_recipe() -> None:
 @pytest.mark.parametrize("frames", [1, 100, 257])
 def test_the_mask_has_as_many_frames_as_the_input(recipe: str, frames: int) -> None:
     network = seeded(recipe)
-    logits, states = network(torch.randn(2, network.config.input_channels, frames, 256))
+    logits, class_logits, states = network(torch.randn(2, network.config.input_channels, frames, 256))
     assert logits.shape == (2, frames, 256)
+    assert class_logits is None
     assert states == []
     assert network.config.lookahead_frames == 0
 

@@ -70,9 +70,10 @@ class Echo(torch.nn.Module):
         super().__init__()
         self.config = UNetConfig(lookahead_frames=lookahead_frames)
 
-    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, None, list[torch.Tensor]]:
         late = self.config.lookahead_frames
-        return torch.cat([torch.full_like(x[:, 0, :late], 99.0), x[:, 0]], dim=1)[:, : x.shape[2]], []
+        logits = torch.cat([torch.full_like(x[:, 0, :late], 99.0), x[:, 0]], dim=1)[:, : x.shape[2]]
+        return logits, None, []
 
 
 def test_teachers_with_different_lookaheads_are_aligned_by_frame() -> None:

@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from birdedge.edge.errors import DataError
 from birdedge.train.data.augmentation import Augmentation
+from birdedge.train.data.examples import mixed_examples
 from birdedge.train.training.checkpoint import load_checkpoint
+from birdedge.train.training.learner import run_batch
+from birdedge.train.training.regions import RegionScores
 from tests.support.training import SHORT, SMALL, train_quietly, with_training
 
 
@@ -37,8 +41,27 @@ def test_the_best_checkpoint_rebuilds_the_network_and_lists_its_data(run: Path) 
     assert checkpoint.recipe == SMALL
     assert checkpoint.facts["training_data"][0]["licence"] == "CC0"
     assert 0 < checkpoint.facts["threshold"] < 1
-    mask, _ = checkpoint.network(torch.zeros(1, 2, 64, 256))
+    mask, _, _ = checkpoint.network(torch.zeros(1, 2, 64, 256))
     assert mask.shape == (1, 64, 256)
+
+
+@torch.no_grad()
+def test_the_auc_of_the_best_epoch_is_that_of_the_regions_in_the_validation_mixes(
+    run: Path, recordings: Path
+) -> None:
+    best, scores = load_checkpoint(run / "best.safetensors"), RegionScores()
+    validation = mixed_examples(SMALL, recordings, None, None, lambda _: None).validation
+    for batch in DataLoader(validation, SMALL.training.batch):
+        _, regions, _ = run_batch(best.network, batch, SMALL)
+        assert regions is not None
+        scores.add(regions)
+    history = json.loads((run / "history.json").read_text())
+    (row,) = (row for row in history if row["epoch"] == best.facts["epoch"])
+    assert row["validation_auc"] == best.facts["validation_auc"] == pytest.approx(scores.auc())
+    assert 0.0 < scores.auc() < 1.0
+    assert scores.auc() != 0.5  # there are regions of both sides
+    iou_and_auc = [row["validation_iou"] + row["validation_auc"] for row in history]
+    assert iou_and_auc.index(max(iou_and_auc)) + 1 == best.facts["epoch"]
 
 
 def test_the_same_seed_gives_the_same_weights(run: Path, recordings: Path, tmp_path: Path) -> None:
@@ -76,7 +99,7 @@ def test_training_stops_early_when_validation_does_not_improve(recordings: Path,
     train_quietly(recipe, recordings, tmp_path / "out", say=said.append)
     history = json.loads((tmp_path / "out" / "history.json").read_text())
     assert [row["validation_iou"] for row in history] == [1.0, 1.0, 1.0]
-    assert said[-1] == "no better validation IoU for 2 epochs: stopped early"
+    assert said[-1] == "no better score for 2 epochs: stopped early"
     assert load_checkpoint(tmp_path / "out" / "best.safetensors").facts["epoch"] == 1
 
 

@@ -10,13 +10,14 @@ import torch
 from lightning_fabric import Fabric
 
 from birdedge.edge.errors import DataError
+from birdedge.train.data.batch import Batch
 from birdedge.train.training.epoch import Epoch
 from birdedge.train.training.learner import Learner
 from birdedge.train.training.recipe import Recipe
 from birdedge.train.training.resume import load_state, save_state
 from tests.support.training import SMALL
 
-EPOCHS = [Epoch(n, 1.5 / n, 0.1 * n, 1.6 / n, 0.09 * n, 0.5, 1e-3 / n) for n in (1, 2)]
+EPOCHS = [Epoch(n, 1.5 / n, 0.1 * n, 1.6 / n, 0.09 * n, 0.4 * n, 0.5, 1e-3 / n) for n in (1, 2)]
 
 
 def new_learner(recipe: Recipe = SMALL) -> Learner:
@@ -29,7 +30,8 @@ def one_step(learner: Learner) -> None:
     target = (x[:, 0] > 1).float()
     torch.manual_seed(4)  # for dropout
     learner.train_mode()
-    learner.step((x, target, torch.ones_like(target)), 1e-3)
+    sounds = torch.randint(-2, 3, (2, 16, 64), generator=generator, dtype=torch.int8)
+    learner.step(Batch(x, target, torch.ones_like(target), sounds), 1e-3)
 
 
 @pytest.fixture
