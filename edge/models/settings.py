@@ -39,7 +39,7 @@ class EventSettings:
     min_duration_s: float = 0.06  # including the margins of the mask around the sound
     min_area_hz_s: float = 8.0
     max_duration_s: float = 30.0  # a longer event is split
-    saddle_db: float = 6.0  # a region is cut where the level falls by this below the lower of two peaks
+    saddle_db: float = 10.0  # a region is cut where the level falls by this below the lower of two peaks
     max_fill: float = 0.6  # a region that fills more of its box is not cut
     box_range_db: float = 20.0  # the box of an event encloses the bins within this range of the loudest
 

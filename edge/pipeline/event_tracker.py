@@ -48,16 +48,25 @@ class _Run(NamedTuple):
     mask: Bytes  # 0 in the holes
     level: Float32
     above: Float32  # level minus floor
-    classes: Float32 | None  # [columns, classes], the row of the class map
 
 
 @dataclass(eq=False)
 class _OpenRegion:
-    """An open region: its runs, and the frames of its first and last run."""
+    """An open region: its runs, the frames of its first and last run, and the rows of the class map under it."""
 
     first_frame: int
     last_frame: int
     runs: list[_Run]
+    class_rows: dict[int, Float32]  # [columns, classes] by the number of the row
+
+
+class _Verdict(NamedTuple):
+    """What a region is."""
+
+    score: float
+    sound_class: str
+    class_score: float
+    reason: Reason
 
 
 class _Span(NamedTuple):
@@ -74,7 +83,7 @@ class EventTracker:
 
     Shape: `push(mask uint8 [frames, bins], level [frames, bins], floor [frames, bins], classes [rows, columns, names])
     -> events`; level and floor are natural logarithms of magnitude. Each row of the class map stands for `class_frames`
-    frames, each column for an equal share of the bins.
+    frames, each column for `class_bins` bins.
 
     Args:
         settings: The thresholds and limits of events.
@@ -82,6 +91,7 @@ class EventTracker:
         first_frame: The number of the first pushed frame.
         classes: The names of the classes; the first is the one to detect.
         class_frames: Frames per row of the class map.
+        class_bins: Bins per column of the class map.
     """
 
     def __init__(
@@ -91,9 +101,10 @@ class EventTracker:
         first_frame: int = 0,
         classes: tuple[str, ...] = SOUND_CLASSES,
         class_frames: int = 4,
+        class_bins: int = 4,
     ) -> None:
         self.settings, self.grid = settings, grid
-        self._classes, self._class_frames = classes, class_frames
+        self._classes, self._class_frames, self._class_bins = classes, class_frames, class_bins
         self._first_frame = first_frame
         self._low_threshold = max(1, round(settings.low_threshold * 255))
         self._high_threshold = round(settings.high_threshold * 255)
@@ -130,7 +141,7 @@ class EventTracker:
             for low, high in spans:
                 bins = slice(low, high)
                 row = None if classes is None else classes[t // self._class_frames]
-                self._join(_Run(self._frame, low, high, kept[t, bins], level[t, bins], above[t, bins], row))
+                self._join(_Run(self._frame, low, high, kept[t, bins], level[t, bins], above[t, bins]), row)
             self._frame += 1
             events += self._close(self._is_over)
         return events
@@ -152,7 +163,7 @@ class EventTracker:
             spans[t].append((spans[t].pop()[0] if near else low, high))
         return spans
 
-    def _join(self, run: _Run) -> None:
+    def _join(self, run: _Run, class_row: Float32 | None) -> None:
         """Add a run to the regions that it touches, merged into one, or to a new region."""
         reach = slice(max(0, run.low - self._gap_bins - 1), run.high + self._gap_bins + 1)
         recent = self._frame_of_bin[reach] >= run.frame - self._gap_frames - 1
@@ -165,11 +176,14 @@ class EventTracker:
                 merged = self._open.pop(other)
                 region.first_frame = min(region.first_frame, merged.first_frame)
                 region.runs += merged.runs
+                region.class_rows |= merged.class_rows
         else:
             self._regions += 1
             number = self._regions
-            region = self._open[number] = _OpenRegion(run.frame, run.frame, [])
+            region = self._open[number] = _OpenRegion(run.frame, run.frame, [], {})
         region.runs.append(run)
+        if class_row is not None:
+            region.class_rows[self._class_row(run.frame)] = class_row
         region.last_frame = run.frame
         self._region_of_bin[run.low : run.high] = number
         self._frame_of_bin[run.low : run.high] = run.frame
@@ -184,22 +198,21 @@ class EventTracker:
 
     def _events(self, closed: _OpenRegion) -> list[Event]:
         """Return the events of a closed region, and what of it was rejected."""
-        region = _as_arrays(closed)
-        if self._is_speck(region):
+        whole = self._as_arrays(closed)
+        if self._is_speck(whole):
             return []
-        whole = self._judged(region, closed.runs)
-        found = [whole]
-        if region.inside.mean() < self.settings.max_fill:
-            settings = self.settings
-            pieces = pieces_of(region, settings.saddle_db, self._gap_frames, settings.box_range_db)
+        settings, judged = self.settings, [(whole, self._judge(whole))]
+        if whole.inside.mean() < settings.max_fill:
+            pieces = pieces_of(whole, settings.saddle_db, self._gap_frames, settings.box_range_db)
             if len(pieces) > 1:
-                parts = [part for part in map(region.part, pieces) if not self._is_speck(part)]
-                judged = [self._judged(part, closed.runs) for part in parts]
-                passed = sum(not event.reason for event in judged)
-                if passed > 1 or (passed and whole.reason):
-                    found = sorted(judged, key=lambda event: (event.onset_s, event.low_hz))
-        self._remember(found)
-        return found
+                parts = [part for part in map(whole.part, pieces) if not self._is_speck(part)]
+                verdicts = [self._judge(part) for part in parts]
+                passed = sum(not verdict.reason for verdict in verdicts)
+                if passed > 1 or (passed and judged[0][1].reason):
+                    judged = list(zip(parts, verdicts, strict=True))
+        events = [self._event(region, verdict) for region, verdict in judged]
+        self._remember(events)
+        return sorted(events, key=lambda event: (event.onset_s, event.low_hz))
 
     def _is_speck(self, region: Region) -> bool:
         """Return whether a region is too short or too small to be anything."""
@@ -208,75 +221,73 @@ class EventTracker:
         area_hz_s = np.count_nonzero(region.mask) * grid.hop_s * grid.bin_hz
         return bool(too_short or area_hz_s < settings.min_area_hz_s)
 
-    def _judged(self, region: Region, runs: list[_Run]) -> Event:
-        """Return a region, or a piece of one, as an event with its score, or with the reason why it is none."""
-        grid, settings = self.grid, self.settings
-        inside = region.inside
-        rows, columns = region.loud_part(settings.box_range_db)
-        probability = self._class_probabilities(region, runs)
-        score = float(region.mask[inside].mean(dtype=np.float64)) / 255.0
-        sound_class, class_score = self._classes[0], score
-        if probability is not None:
+    def _judge(self, region: Region) -> _Verdict:
+        """Return what a region is, and why it is not an event, if so."""
+        if region.classes is None:
+            score = float(region.mask[region.inside].mean(dtype=np.float64)) / 255.0
+            sound_class, class_score = self._classes[0], score
+        else:
+            logits = region.mean_class_logits(self._class_frames, self._class_bins)
+            odds = np.exp(logits - logits.max())
+            probability = odds / odds.sum()
             likeliest = int(probability.argmax())
             sound_class, class_score = self._classes[likeliest], float(probability[likeliest])
             score = float(probability[0])
         reason: Reason = ""
-        if score < settings.min_score:
+        if score < self.settings.min_score:
             reason = "other sound"
         elif region.mask.max() < self._high_threshold:
             reason = "faint"
-        loudest = int(np.where(inside, region.level, -np.inf).argmax())
+        return _Verdict(score, sound_class, class_score, reason)
+
+    def _event(self, region: Region, verdict: _Verdict) -> Event:
+        grid, inside = self.grid, region.inside
+        rows, columns = region.loud_part(self.settings.box_range_db)
         first, low = region.first_frame, region.first_bin
         span = _Span(first + rows.start, first + rows.stop, low + columns.start, low + columns.stop)
         busy, alike = self._band_history(span)
+        loudest = int(np.where(inside, region.level, -np.inf).argmax())
         return Event(
             onset_s=grid.first_frame_s + (span.first_frame - 0.5) * grid.hop_s,
             offset_s=grid.first_frame_s + (span.end_frame - 0.5) * grid.hop_s,
             low_hz=grid.low_hz + (span.low - 0.5) * grid.bin_hz,
             high_hz=grid.low_hz + (span.high - 0.5) * grid.bin_hz,
             peak_hz=grid.low_hz + (low + loudest % region.mask.shape[1]) * grid.bin_hz,
-            score=score,
+            score=verdict.score,
             area_hz_s=np.count_nonzero(inside) * grid.hop_s * grid.bin_hz,
             snr_db=float(region.above[inside].mean(dtype=np.float64)) * NEPER_DB,
             first_frame=first,
             first_bin=low,
             mask=region.mask,
-            sound_class=sound_class,
-            class_score=class_score,
+            sound_class=verdict.sound_class,
+            class_score=verdict.class_score,
             busy_10_s=busy[0],
             busy_30_s=busy[1],
             busy_60_s=busy[2],
             alike=alike,
-            reason=reason,
+            reason=verdict.reason,
         )
 
-    def _class_probabilities(self, region: Region, runs: list[_Run]) -> Float32 | None:
-        """Return the probability of each class by the mean of the class map over a region, None without a map."""
-        first_row = self._row(region.first_frame)
-        rows = {self._row(run.frame): run.classes for run in runs if run.classes is not None}
-        if not rows:
-            return None
-        columns = next(iter(rows.values())).shape[0]
-        height, width = self._class_frames, self.grid.bins // columns
-        first_column = region.first_bin // width
-        before = (
-            region.first_frame - self._first_frame - first_row * height,
-            region.first_bin - first_column * width,
-        )
-        sizes = zip(region.mask.shape, before, (height, width), strict=True)
-        after = [-(size + start) % cell for size, start, cell in sizes]
-        inside = np.pad(region.inside, list(zip(before, after, strict=True)))
-        shape = inside.shape[0] // height, height, inside.shape[1] // width, width
-        cells = np.add.reduce(inside.reshape(shape), axis=(1, 3), dtype=np.float32)
-        used = np.flatnonzero(cells.any(axis=1))
-        place = slice(first_column, first_column + cells.shape[1])
-        planes = np.stack([rows[first_row + int(row)][place] for row in used])  # [rows, columns, classes]
-        logits = np.tensordot(cells[used], planes, axes=2) / cells.sum()
-        odds = np.exp(logits - logits.max())
-        probability: Float32 = odds / odds.sum()
-        return probability
+    def _as_arrays(self, closed: _OpenRegion) -> Region:
+        """Return a closed region with the runs drawn into its bounding box."""
+        first, last = closed.first_frame, closed.last_frame
+        low, high = min(run.low for run in closed.runs), max(run.high for run in closed.runs)
+        shape = (last - first + 1, high - low)
+        mask = np.zeros(shape, np.uint8)
+        level, above = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        for run in closed.runs:
+            place = run.frame - first, slice(run.low - low, run.high - low)
+            mask[place], level[place], above[place] = run.mask, run.level, run.above
+        classes = None
+        if closed.class_rows:
+            # A gap within the region may leave a row without a run; no bin of the region lies in it.
+            some = next(iter(closed.class_rows.values()))
+            rows = range(self._class_row(first), self._class_row(last) + 1)
+            classes = np.stack([closed.class_rows.get(row, some) for row in rows])
+        frame_in_row = (first - self._first_frame) % self._class_frames
+        return Region(first, low, mask, level, above, classes, frame_in_row)
 
-    def _row(self, frame: int) -> int:
+    def _class_row(self, frame: int) -> int:
         return (frame - self._first_frame) // self._class_frames
 
     def _band_history(self, span: _Span) -> tuple[list[float], int]:
@@ -293,11 +304,9 @@ class EventTracker:
         used = np.cumsum(steps[:-1]) > 0
         busy = [float(used[-frames:].mean()) for frames in self._history_frames]
         length, lengths = span.end_frame - span.first_frame, near[:, 1] - near[:, 0]
-        bands = near[:, 3] - near[:, 2]
-        alike = (
-            (np.minimum(lengths, length) >= ALIKE * np.maximum(lengths, length))
-            & (np.minimum(bands, span.high - span.low) >= ALIKE * np.maximum(bands, span.high - span.low))
-            & (near[:, 1] <= span.first_frame)
+        bands, band = near[:, 3] - near[:, 2], span.high - span.low
+        alike = (np.minimum(lengths, length) >= ALIKE * np.maximum(lengths, length)) & (
+            np.minimum(bands, band) >= ALIKE * np.maximum(bands, band)
         )
         return busy, int(np.count_nonzero(alike))
 
@@ -308,16 +317,3 @@ class EventTracker:
             bins = ((hz - grid.low_hz) / grid.bin_hz + 0.5 for hz in (event.low_hz, event.high_hz))
             self._history[self._remembered % MAX_HISTORY] = (*map(round, times), *map(round, bins))
             self._remembered += 1
-
-
-def _as_arrays(closed: _OpenRegion) -> Region:
-    """Return a closed region with the runs drawn into its bounding box."""
-    first, last = closed.first_frame, closed.last_frame
-    low, high = min(run.low for run in closed.runs), max(run.high for run in closed.runs)
-    shape = (last - first + 1, high - low)
-    mask = np.zeros(shape, np.uint8)
-    level, above = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-    for run in closed.runs:
-        place = run.frame - first, slice(run.low - low, run.high - low)
-        mask[place], level[place], above[place] = run.mask, run.level, run.above
-    return Region(first, low, mask, level, above)

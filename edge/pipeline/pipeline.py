@@ -160,7 +160,8 @@ class Pipeline:
     def _new_tracker(self) -> EventTracker:
         """Make one for the frames from `_frames` on."""
         card = self.card
-        return EventTracker(card.events, card.grid, self._frames, card.classes, card.time_stride_frames)
+        cell = card.time_stride_frames, card.class_bins
+        return EventTracker(card.events, card.grid, self._frames, card.classes, *cell)
 
     def _new_denoiser(self) -> Denoiser:
         """Make one for the audio from now on, and the frames from `_frames` on."""

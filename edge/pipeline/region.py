@@ -25,13 +25,19 @@ MIN_SHARED_BAND = 0.4  # of the narrower band, for two pieces of one phrase
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """A region of the mask, or a piece of one: the arrays span its bounding box, all `[frames, bins]`."""
+    """A region of the mask, or a piece of one: the arrays span its bounding box, all `[frames, bins]`.
+
+    `classes` are the rows of the class map that the box touches, `[rows, columns, classes]`, with all columns;
+    `frame_in_row` is the place of the first frame in the first of them.
+    """
 
     first_frame: int
     first_bin: int
     mask: Bytes  # round(255 * probability), 0 outside the region
     level: Float32  # natural logarithm of magnitude
     above: Float32  # level minus floor
+    classes: Float32 | None = None
+    frame_in_row: int = 0
 
     @property
     def inside(self) -> Bool:
@@ -49,7 +55,23 @@ class Region:
             np.where(inside[place], self.mask[place], np.uint8(0)),
             self.level[place],
             self.above[place],
+            self.classes,
+            self.frame_in_row + rows.start,
         )
+
+    def mean_class_logits(self, class_frames: int, class_bins: int) -> Float32:
+        """Return the mean of the class map over the bins of the region, `[classes]`."""
+        assert self.classes is not None
+        frames, bins = self.mask.shape
+        skipped, first_frame = divmod(self.frame_in_row, class_frames)
+        first_column, first_bin = divmod(self.first_bin, class_bins)
+        rows, columns = -(-(first_frame + frames) // class_frames), -(-(first_bin + bins) // class_bins)
+        inside = np.zeros((rows * class_frames, columns * class_bins), bool)
+        inside[first_frame : first_frame + frames, first_bin : first_bin + bins] = self.inside
+        cells = inside.reshape(rows, class_frames, columns, class_bins).sum(axis=(1, 3), dtype=np.float32)
+        logits = self.classes[skipped : skipped + rows, first_column : first_column + columns]
+        mean: Float32 = np.tensordot(cells, logits, axes=2) / cells.sum()
+        return mean
 
     def loud_part(self, range_db: float) -> tuple[slice, slice]:
         """Return the frames and bins, within the arrays, that reach within `range_db` of the loudest bin."""
@@ -81,12 +103,13 @@ def pieces_of(region: Region, saddle_db: float, gap_frames: int, range_db: float
 def _cell_levels(region: Region) -> tuple[Float32, Bool]:
     """Return the smoothed level of each cell of 2 x 2 bins, and the cells of the region."""
     frames, bins = region.mask.shape
-    padding = (0, -frames % CELL), (0, -bins % CELL)
-    inside = np.pad(region.inside, padding)
-    level = np.pad(region.level, padding)
-    shape = inside.shape[0] // CELL, CELL, inside.shape[1] // CELL, CELL
-    count = np.add.reduce(inside.reshape(shape), axis=(1, 3), dtype=np.float32)
-    total = np.add.reduce((level * inside).reshape(shape), axis=(1, 3))
+    rows, columns = -(-frames // CELL), -(-bins // CELL)
+    inside = np.zeros((rows * CELL, columns * CELL), np.float32)
+    inside[:frames, :bins] = region.inside
+    level = np.zeros_like(inside)
+    np.multiply(region.level, region.inside, out=level[:frames, :bins])
+    shape = rows, CELL, columns, CELL
+    count, total = (np.add.reduce(plane.reshape(shape), axis=(1, 3)) for plane in (inside, level))
     cells = count > 0
     # The mean over the neighbours too: a single loud bin is no peak.
     count, total = (_neighbours_sum(plane) for plane in (count, total))
