@@ -15,7 +15,7 @@ def test_the_graph_is_the_same_bytes_each_time_and_names_its_inputs_and_outputs(
     assert model.SerializeToString() == to_onnx(network, 16).SerializeToString()
     names = state_names(network)
     assert [i.name for i in model.graph.input] == ["frames", *names]
-    assert [o.name for o in model.graph.output] == ["mask", *(f"next_{n}" for n in names)]
+    assert [o.name for o in model.graph.output] == ["mask", "classes", *(f"next_{n}" for n in names)]
     assert {n.op_type for n in model.graph.node}.isdisjoint(
         {"ConvTranspose", "BatchNormalization", "LSTM", "GRU"}
     )

@@ -37,11 +37,11 @@ def test_int8_is_the_same_bits_for_calls_of_any_length(
     quantized = {chunk: quantize(graph, ranges) for chunk, graph in graphs.items()}
     assert compare_chunkings(quantized, sequences, 0.0, "int8") == 0.0
     kinds = Counter(n.op_type for n in optimized(quantized[16], tmp_path).graph.node)
-    assert kinds["QLinearConv"] == 22
+    assert kinds["QLinearConv"] == 24
     assert kinds["Conv"] == kinds["Resize"] == 0
-    # No transpose or conversion to float between layers: the remaining ones are at the input and the mask.
+    # No transpose or conversion to float between layers: the remaining ones are at the input, mask and class map.
     assert kinds["Transpose"] <= 4
-    assert kinds["QuantizeLinear"] == kinds["DequantizeLinear"] == 1
+    assert (kinds["QuantizeLinear"], kinds["DequantizeLinear"]) == (1, 2)
 
 
 def test_without_shared_scales_int8_depends_on_the_length_of_calls(
@@ -76,4 +76,5 @@ def test_tensors_that_pass_values_on_to_each_other_have_one_range_that_includes_
 
 
 def test_run_stream_omits_an_incomplete_last_chunk(graph: Graphs, sequences: Sequences) -> None:
-    assert len(run_stream(graph(16, False), sequences[0][:, :40])) == 32
+    mask, classes = run_stream(graph(16, False), sequences[0][:, :40])
+    assert (len(mask), len(classes)) == (32, 8)
