@@ -1,4 +1,4 @@
-"""The classes of sound that a network tells apart; the first one is the target of the masks."""
+"""The classes of sound that a network distinguishes; the first one is the target of the masks."""
 
 BIRD = "bird"
 SOUND_CLASSES = (BIRD, "insect", "frog", "mammal", "voice", "machine", "weather", "other")
