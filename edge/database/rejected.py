@@ -3,7 +3,7 @@
 In a night of crickets, hundreds of regions are rejected per minute. Storing each would wear an SD card and push all
 others out of the table within hours. Of each minute the ten with the highest score are kept, since people ask about the
 sound that was almost an event. They are written together, so that an hour costs sixty writes, and the table reaches
-back a day and a half at the least. How many were left out is counted.
+back more than a day. How many were left out is counted.
 """
 
 from __future__ import annotations
