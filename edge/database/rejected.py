@@ -50,12 +50,13 @@ class RejectedSelection:
             may_wait: whether more may be collected than those of one interval.
         """
         match message:
-            case StreamStarted() | StreamEnded() | RunEnded():
+            case StreamStarted(stamp) | StreamEnded(stamp) | RunEnded(stamp):
                 pass
             case AudioHeard(stamp) if stamp.boot_s >= self._due_s and not may_wait:
-                self._due_s = stamp.boot_s + INTERVAL_S
+                pass
             case _:
                 return None
+        self._due_s = stamp.boot_s + INTERVAL_S
         if not self._kept:
             return None
         regions = sorted(self._kept, key=lambda kept: kept.onset.sample)

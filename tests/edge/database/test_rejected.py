@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from threading import Event
 
+import numpy as np
 import pytest
 
+from birdedge.edge.block import Block
 from birdedge.edge.database import queries, rows, writer
 from birdedge.edge.database.connection import reading
 from birdedge.edge.database.queries import RejectedRow
 from birdedge.edge.database.rejected import MAX_PER_INTERVAL
 from birdedge.edge.database.writer import DatabaseWriter
+from birdedge.edge.messages import RegionRejected
+from birdedge.edge.models.model import Model
+from birdedge.edge.pipeline.pipeline import Pipeline
+from birdedge.edge.pipeline.run import run
+from birdedge.edge.sinks.sink import SinkGroup
+from birdedge.edge.synthesis.soundscape import soundscape
 from tests.support.disks import no_room
 from tests.support.markdown import ROOT
+from tests.support.rejected import rejecting
+from tests.support.sources import MessageLog, ScriptedSource
 from tests.support.streams import Clocks, MessageStream, rows_of
 from tests.support.waiting import wait_until
 
@@ -66,6 +77,22 @@ def test_an_event_has_its_class_and_its_history_too(tmp_path: Path) -> None:
     assert rejected_in(tmp_path) == []
 
 
+def test_what_a_pipeline_rejects_is_in_the_database_when_the_stream_has_ended(tmp_path: Path) -> None:
+    audio = soundscape(12.0, seed=20, calls_per_minute=60).samples[:, np.newaxis]
+    log, database = MessageLog(), opened(tmp_path, Clocks())
+    model = rejecting(Model(), "machine")
+    run(ScriptedSource([Block(audio)]), Pipeline(model, 32_000, 1), SinkGroup([database, log]), Event())
+    wait_until(lambda: rejected_in(tmp_path))
+    found = log.of(RegionRejected)
+    stored = rejected_in(tmp_path)
+    assert len(found) > MAX_PER_INTERVAL
+    nearest = sorted((message.event.score for message in found), reverse=True)[:MAX_PER_INTERVAL]
+    assert sorted((row.region.score for row in stored), reverse=True) == pytest.approx(nearest)
+    assert {row.region.sound_class for row in stored} == {"machine"}
+    assert stored[0].left_out == len(found) - MAX_PER_INTERVAL
+    database.close()
+
+
 def test_of_each_minute_those_with_the_highest_score_are_stored_and_the_others_counted(
     tmp_path: Path,
 ) -> None:
@@ -109,8 +136,8 @@ def test_the_oldest_rows_are_deleted_and_the_newest_kept(
     monkeypatch.setattr(rows, "MAX_REJECTED_ROWS", 50)
     monkeypatch.setattr(rows, "PRUNED_ROWS", 10)
     sizes = []
-    for run in range(3):  # the numbers continue from run to run
-        clocks = Clocks(boot_s=100.0 + 10_000.0 * run, utc_s=1_000_000.0 + 10_000.0 * run)
+    for start in range(3):  # the numbers continue from run to run
+        clocks = Clocks(boot_s=100.0 + 10_000.0 * start, utc_s=1_000_000.0 + 10_000.0 * start)
         database = opened(tmp_path, clocks)
         stream = MessageStream(database.submit, clocks)
         for minute in range(7):
