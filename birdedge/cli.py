@@ -20,6 +20,7 @@ COMMANDS = {  # command: its module, and the extra that it needs to run
     "doctor": ("birdedge.edge.cli.doctor", ""),
     "segment": ("birdedge.edge.cli.segment", ""),
     "plot": ("birdedge.edge.cli.plot", ""),
+    "why": ("birdedge.edge.cli.why", ""),
     "devices": ("birdedge.edge.cli.devices", ""),
     "demo": ("birdedge.edge.cli.demo", ""),
     "models": ("birdedge.edge.cli.models", ""),

@@ -93,6 +93,15 @@ class EventDetected:
     event: Event
 
 
+@dataclass(frozen=True, eq=False)
+class RegionRejected:
+    """A region of the mask closed that is not an event; its `reason` says why."""
+
+    onset: Stamp
+    offset: Stamp
+    event: Event
+
+
 @dataclass(frozen=True)
 class ClipWritten:
     """A clip is on disk, whole and under its final name."""
@@ -156,6 +165,7 @@ Message = (
     | SamplesLost
     | FramesReady
     | EventDetected
+    | RegionRejected
     | ClipWritten
     | ClipFound
     | ClipDeleted

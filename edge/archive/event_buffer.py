@@ -5,30 +5,43 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
+from typing import Any
 
 import numpy as np
 
 from birdedge.edge.event import Event
 
 NO_MASK = np.zeros((0, 0), np.uint8)
-_COLUMNS = tuple(field.name for field in fields(Event) if field.name != "mask")
-_ROW = struct.Struct("8d2q")  # of the columns
+_TEXTS = ("sound_class", "reason")
+_NUMBERS = tuple(field.name for field in fields(Event) if field.name not in ("mask", *_TEXTS))
+_ROW = struct.Struct("<8d2q4dq2H")  # of the numbers, then of the texts by their place in a list
 
 
 class EventBuffer:
-    """The events of a file, 80 bytes each, since a day has thousands; their masks are written by then."""
+    """The events of a file, 124 bytes each, since a day has thousands; their masks are written by then."""
 
     def __init__(self, events: Iterable[Event] = ()) -> None:
         self._rows = bytearray()
+        self._texts: list[str] = []  # each once: there are few classes and reasons
         for event in events:
             self.append(event)
 
     def append(self, event: Event) -> None:
         """Add an event."""
-        self._rows += _ROW.pack(*(getattr(event, name) for name in _COLUMNS))
+        numbers = (getattr(event, name) for name in _NUMBERS)
+        self._rows += _ROW.pack(*numbers, *(self._place(getattr(event, name)) for name in _TEXTS))
 
     def __len__(self) -> int:
         return len(self._rows) // _ROW.size
 
     def __iter__(self) -> Iterator[Event]:
-        return (Event(*(*values, NO_MASK)) for values in _ROW.iter_unpack(self._rows))
+        for values in _ROW.iter_unpack(self._rows):
+            columns: dict[str, Any] = dict(zip(_NUMBERS, values, strict=False))
+            for name, place in zip(_TEXTS, values[len(_NUMBERS) :], strict=True):
+                columns[name] = self._texts[place]
+            yield Event(**columns, mask=NO_MASK)
+
+    def _place(self, text: str) -> int:
+        if text not in self._texts:
+            self._texts.append(text)
+        return self._texts.index(text)

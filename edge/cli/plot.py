@@ -19,16 +19,24 @@ from birdedge.edge.system.stdout import print_line
 @click.option(
     "--duration", "duration_s", type=float, default=120.0, show_default=True, help="Length in seconds."
 )
+@click.option("--rejected", is_flag=True, help="Also draw what is not an event, in grey with the reason.")
 @channel_option
 @archive_model_option
 def plot(
-    file: Path, output: Path | None, start_s: float, duration_s: float, channel: int | None, model: str
+    file: Path,
+    output: Path | None,
+    start_s: float,
+    duration_s: float,
+    rejected: bool,
+    channel: int | None,
+    model: str,
 ) -> None:
     """Draw a recording with its mask and events.
 
     \b
     Example:
       birdedge plot dawn.wav --start 60 --duration 30
+      birdedge plot dawn.wav --rejected
     """
     from birdedge.edge.models.model import Model
     from birdedge.edge.plots.excerpt import segment_excerpt
@@ -46,5 +54,7 @@ def plot(
         opened.card.threshold,
         file.name,
         excerpt.first_frame,
+        excerpt.rejected if rejected else None,
     )
-    print_line(f"{output}: {len(excerpt.events)} event(s)")
+    more = f", {len(excerpt.rejected)} rejected region(s)" if rejected else ""
+    print_line(f"{output}: {len(excerpt.events)} event(s){more}")

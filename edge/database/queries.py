@@ -47,7 +47,7 @@ class AnchorRow(NamedTuple):
 
 
 class EventRow(NamedTuple):
-    """An event."""
+    """An event, or a rejected region."""
 
     id: int  # in the order in which the events closed
     utc_s: float  # of its onset
@@ -63,6 +63,20 @@ class EventRow(NamedTuple):
     score: float
     area_hz_s: float
     snr_db: float
+    sound_class: str
+    class_score: float
+    busy_10_s: float
+    busy_30_s: float
+    busy_60_s: float
+    alike: int
+
+
+class RejectedRow(NamedTuple):
+    """A rejected region."""
+
+    region: EventRow
+    reason: str
+    left_out: int  # how many regions since the row before were not stored
 
 
 class ClipRow(NamedTuple):
@@ -150,12 +164,13 @@ def count_events(db: sqlite3.Connection, since_utc_s: float = 0.0) -> int:
 
 def events(db: sqlite3.Connection) -> Iterator[EventRow]:
     """Yield all events in the order of their onsets."""
-    rows = db.execute(
-        """SELECT events.id, utc_s, uncertainty_s, corrected, onset_s, onset_sample, offset_sample,
-        (offset_sample - onset_sample) * 1.0 / sample_rate_hz, low_hz, high_hz, peak_hz, score, area_hz_s, snr_db
-        FROM events JOIN streams ON streams.id = events.stream ORDER BY utc_s, events.id"""
-    )
-    return (EventRow(row[0], row[1], row[2], bool(row[3]), *row[4:]) for row in rows)
+    return map(_event_row, _regions(db, "events"))
+
+
+def rejected(db: sqlite3.Connection) -> Iterator[RejectedRow]:
+    """Yield the rejected regions that are stored, in the order of their onsets."""
+    rows = _regions(db, "rejected", ", reason, left_out")
+    return (RejectedRow(_event_row(row), row[-2], row[-1]) for row in rows)
 
 
 def latest_health(db: sqlite3.Connection) -> dict[str, Any]:
@@ -219,6 +234,19 @@ def clip_place(
         (utc_s, sample_rate_hz, first_sample, tolerance_s),
     ).fetchone()
     return None if row is None else ClipPlace(*row[:3])
+
+
+def _regions(db: sqlite3.Connection, table: str, more_columns: str = "") -> Iterator[Any]:
+    return db.execute(
+        f"""SELECT {table}.id, utc_s, uncertainty_s, corrected, onset_s, onset_sample, offset_sample,
+        (offset_sample - onset_sample) * 1.0 / sample_rate_hz, low_hz, high_hz, peak_hz, score, area_hz_s, snr_db,
+        sound_class, class_score, busy_10_s, busy_30_s, busy_60_s, alike{more_columns}
+        FROM {table} JOIN streams ON streams.id = {table}.stream ORDER BY utc_s, {table}.id"""
+    )
+
+
+def _event_row(row: tuple[Any, ...]) -> EventRow:
+    return EventRow._make((*row[:3], bool(row[3]), *row[4 : len(EventRow._fields)]))
 
 
 def _scalar(db: sqlite3.Connection, query: str, *values: object) -> Any:

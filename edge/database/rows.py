@@ -5,10 +5,20 @@ from __future__ import annotations
 import sqlite3
 
 from birdedge.edge.database import queries
-from birdedge.edge.messages import ClipFound, ClipWritten, EventDetected
+from birdedge.edge.messages import ClipFound, ClipWritten, EventDetected, RegionRejected
 from birdedge.edge.times import ClockReading, Stamp
 
 SAME_STREAM_S = 1.0  # how far the time that a clip states may be off that of its stream
+MAX_REJECTED_ROWS = 20_000
+PRUNED_ROWS = 1000  # deleted at once, so that most insertions delete nothing
+EVENT_COLUMNS = (  # attributes of `Event`
+    *("low_hz", "high_hz", "peak_hz", "score", "area_hz_s", "snr_db"),
+    *("sound_class", "class_score", "busy_10_s", "busy_30_s", "busy_60_s", "alike"),
+)
+REGION_COLUMNS = (
+    *("stream", "onset_sample", "offset_sample", "onset_s", "utc_s", "uncertainty_s"),
+    *EVENT_COLUMNS,
+)
 
 
 def insert_boot(
@@ -25,11 +35,12 @@ def insert_boot(
 def set_offset(db: sqlite3.Connection, boot: int, offset_s: float, uncertainty_s: float) -> None:
     """Correct the UTC of everything in a boot."""
     db.execute("UPDATE boots SET offset_s = ?, synchronized = 1 WHERE id = ?", (offset_s, boot))
-    db.execute(
-        """UPDATE events SET utc_s = onset_s + ?1, uncertainty_s = coalesce(uncertainty_s, ?3), corrected = 1
-        WHERE stream IN (SELECT stream FROM boot_of_stream WHERE boot = ?2)""",
-        (offset_s, boot, uncertainty_s),
-    )
+    for table in ("events", "rejected"):
+        db.execute(
+            f"""UPDATE {table} SET utc_s = onset_s + ?1, uncertainty_s = coalesce(uncertainty_s, ?3), corrected = 1
+            WHERE stream IN (SELECT stream FROM boot_of_stream WHERE boot = ?2)""",
+            (offset_s, boot, uncertainty_s),
+        )
 
 
 def insert_run(db: sqlite3.Connection, boot: int, boot_s: float, version: str, model: str, site: str) -> int:
@@ -102,25 +113,25 @@ def insert_event(
     db: sqlite3.Connection, stream: int, message: EventDetected, utc_s: float, uncertainty_s: float | None
 ) -> None:
     """Add an event."""
-    event = message.event
-    db.execute(
-        """INSERT INTO events (stream, onset_sample, offset_sample, onset_s, utc_s, uncertainty_s, low_hz, high_hz,
-        peak_hz, score, area_hz_s, snr_db) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-        (
-            stream,
-            message.onset.sample,
-            message.offset.sample,
-            message.onset.boot_s,
-            utc_s,
-            uncertainty_s,
-            event.low_hz,
-            event.high_hz,
-            event.peak_hz,
-            event.score,
-            event.area_hz_s,
-            event.snr_db,
-        ),
-    )
+    values = _region_values(stream, message, utc_s, uncertainty_s)
+    db.execute(f"INSERT INTO events ({', '.join(REGION_COLUMNS)}) VALUES ({_marks(values)})", values)
+
+
+def insert_rejected(
+    db: sqlite3.Connection,
+    stream: int,
+    message: RegionRejected,
+    utc_s: float,
+    uncertainty_s: float | None,
+    left_out: int,
+) -> None:
+    """Add a rejected region, and delete the oldest ones where there would be more than `MAX_REJECTED_ROWS`."""
+    region = _region_values(stream, message, utc_s, uncertainty_s)
+    values = (*region, message.event.reason, left_out)
+    columns = ", ".join((*REGION_COLUMNS, "reason", "left_out"))
+    number = _insert(db, f"INSERT INTO rejected ({columns}) VALUES ({_marks(values)})", values)
+    if number % PRUNED_ROWS == 0:  # numbers have no gaps
+        db.execute("DELETE FROM rejected WHERE id <= ?", (number - MAX_REJECTED_ROWS + PRUNED_ROWS,))
 
 
 def insert_clip(db: sqlite3.Connection, boot: int, stream: int, clip: ClipWritten) -> None:
@@ -177,6 +188,19 @@ def insert_load_level(db: sqlite3.Connection, boot: int, boot_s: float, level: s
 def set_health(db: sqlite3.Connection, run: int, boot_s: float, json: str) -> None:
     """Replace the latest report."""
     db.execute("INSERT OR REPLACE INTO health VALUES (1, ?, ?, ?)", (run, boot_s, json))
+
+
+def _region_values(
+    stream: int, message: EventDetected | RegionRejected, utc_s: float, uncertainty_s: float | None
+) -> tuple[object, ...]:
+    """Return the values of `REGION_COLUMNS`."""
+    onset, offset = message.onset, message.offset
+    event = (getattr(message.event, name) for name in EVENT_COLUMNS)
+    return (stream, onset.sample, offset.sample, onset.boot_s, utc_s, uncertainty_s, *event)
+
+
+def _marks(values: tuple[object, ...]) -> str:
+    return ", ".join("?" * len(values))
 
 
 def _unknown_stream(db: sqlite3.Connection, sample_rate_hz: int, utc_s: float) -> int:

@@ -16,6 +16,7 @@ from pathlib import Path
 from birdedge import __version__
 from birdedge.edge.database import queries, rows
 from birdedge.edge.database.connection import database_errors, open_to_write
+from birdedge.edge.database.rejected import RejectedRegions
 from birdedge.edge.database.schema import FILE_NAME
 from birdedge.edge.errors import OutputError
 from birdedge.edge.messages import (
@@ -145,7 +146,7 @@ class RunLog:
                 gap, last_utc_s = rows_open.power_lost
                 rows.end_gap(self.db, gap, self._began.boot_s + offset_s - last_utc_s)
 
-    def apply(self, message: Message) -> None:
+    def apply(self, message: Message | RejectedRegions) -> None:
         """Write what a message says.
 
         Raises:
@@ -157,13 +158,18 @@ class RunLog:
             except UNSTORABLE as error:
                 raise ValueError(f"{message} cannot be stored ({error})") from error
 
-    def _apply(self, message: Message) -> None:  # noqa: PLR0912  a case per message
+    def _apply(self, message: Message | RejectedRegions) -> None:  # noqa: PLR0912  a case per message
         rows_open = self._open
         match message:
             case AudioHeard():
                 self._extend_span(message)
             case EventDetected():
-                self._add_event(message)
+                rows.insert_event(self.db, rows_open.stream, message, *self._utc_of(message.onset))
+            case RejectedRegions(regions, left_out):
+                for region in regions:
+                    utc = self._utc_of(region.onset)
+                    rows.insert_rejected(self.db, rows_open.stream, region, *utc, left_out)
+                    left_out = 0  # all are counted in the first row
             case StreamStarted(stamp, source, sample_rate_hz, channels):
                 rows_open.stream = rows.insert_stream(
                     self.db, rows_open.run, source, sample_rate_hz, channels, stamp.boot_s
@@ -216,11 +222,10 @@ class RunLog:
             rows_open.anchored_s = heard.reading.boot_s
             rows.insert_anchor(self.db, rows_open.stream, heard.stamp.sample, heard.reading)
 
-    def _add_event(self, message: EventDetected) -> None:
+    def _utc_of(self, stamp: Stamp) -> tuple[float, float | None]:
+        """Return the UTC of a stamp as it is known now, and its uncertainty."""
         utc = self._open.utc
-        utc_s = message.onset.boot_s + (utc.offset_s or 0.0)
-        uncertainty_s = message.onset.uncertainty_s if utc.synchronized else None
-        rows.insert_event(self.db, self._open.stream, message, utc_s, uncertainty_s)
+        return stamp.boot_s + (utc.offset_s or 0.0), stamp.uncertainty_s if utc.synchronized else None
 
     def _begin_span(self, begin: Stamp) -> None:
         self._open.span = rows.insert_span(self.db, self._open.stream, begin)

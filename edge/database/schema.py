@@ -1,12 +1,12 @@
 """The tables of the recorder's database.
 
 Times are seconds of the boot clock (`boot_s`, see `ClockReading`), which is never set. UTC is `boot_s` plus the
-offset of the boot, which is corrected when a synchronized clock gives it: no other row needs correcting, and events
-carry their UTC only so that other programs can read it. Audio is identified by its stream and sample.
+offset of the boot, which is corrected when a synchronized clock gives it: no other row needs correcting, and events and
+rejected regions carry their UTC only so that other programs can read it. Audio is identified by its stream and sample.
 """
 
 FILE_NAME = "birdedge.sqlite"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 SCHEMA = """
 CREATE TABLE boots (                   -- starts of the machine
     id INTEGER PRIMARY KEY, boot_id TEXT UNIQUE NOT NULL,
@@ -42,7 +42,23 @@ CREATE TABLE events (
     onset_sample INTEGER NOT NULL, offset_sample INTEGER NOT NULL, onset_s REAL NOT NULL,
     utc_s REAL NOT NULL, uncertainty_s REAL, corrected INTEGER NOT NULL DEFAULT 0,
     low_hz REAL NOT NULL, high_hz REAL NOT NULL, peak_hz REAL NOT NULL, score REAL NOT NULL,
-    area_hz_s REAL NOT NULL, snr_db REAL NOT NULL
+    area_hz_s REAL NOT NULL, snr_db REAL NOT NULL,
+    sound_class TEXT NOT NULL,         -- the most probable class of sound
+    class_score REAL NOT NULL,         -- its probability
+    busy_10_s REAL NOT NULL,           -- share of the last 10 s in which regions covered half of the band
+    busy_30_s REAL NOT NULL, busy_60_s REAL NOT NULL,
+    alike INTEGER NOT NULL             -- regions of the last 60 s with nearly the same band and duration
+);
+CREATE TABLE rejected (                -- regions of the mask that are not events: the newest, and a few per minute
+    id INTEGER PRIMARY KEY, stream INTEGER NOT NULL REFERENCES streams,
+    onset_sample INTEGER NOT NULL, offset_sample INTEGER NOT NULL, onset_s REAL NOT NULL,
+    utc_s REAL NOT NULL, uncertainty_s REAL, corrected INTEGER NOT NULL DEFAULT 0,
+    low_hz REAL NOT NULL, high_hz REAL NOT NULL, peak_hz REAL NOT NULL, score REAL NOT NULL,
+    area_hz_s REAL NOT NULL, snr_db REAL NOT NULL,
+    sound_class TEXT NOT NULL, class_score REAL NOT NULL,
+    busy_10_s REAL NOT NULL, busy_30_s REAL NOT NULL, busy_60_s REAL NOT NULL, alike INTEGER NOT NULL,
+    reason TEXT NOT NULL,              -- 'faint' or 'other sound'
+    left_out INTEGER NOT NULL          -- how many regions since the row before were not stored
 );
 CREATE TABLE clips (
     id INTEGER PRIMARY KEY, path TEXT UNIQUE NOT NULL, boot INTEGER NOT NULL REFERENCES boots,

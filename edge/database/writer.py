@@ -14,9 +14,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from birdedge.edge.database.rejected import RejectedRegions, RejectedSelection
 from birdedge.edge.database.run_log import RunLog
 from birdedge.edge.errors import DiskError, OutputError
-from birdedge.edge.messages import AudioHeard, FramesReady, HealthReported, Message, RunEnded
+from birdedge.edge.messages import AudioHeard, FramesReady, HealthReported, Message, RegionRejected, RunEnded
 from birdedge.edge.pipeline.timekeeper import UtcOffset
 from birdedge.edge.system.clock import read_clocks
 from birdedge.edge.times import ClockReading, Stamp
@@ -60,7 +61,8 @@ class DatabaseWriter:
         began = read()
         self._heard_s = began.boot_s
         self._run_log = RunLog(folder, boot_id, began, model, site)
-        self._messages: deque[Message] = deque()
+        self._messages: deque[Message | RejectedRegions] = deque()
+        self._rejected = RejectedSelection()
         self._wake = threading.Event()
         self._closing = False
         with suppress(DiskError):  # which passes; anything else needs a person
@@ -76,9 +78,19 @@ class DatabaseWriter:
         return UtcOffset(utc.offset_s, utc.synchronized)
 
     def submit(self, message: Message) -> None:
-        """Queue a message, from any thread."""
-        if isinstance(message, FramesReady) or self._may_skip(message):
+        """Queue a message, from any thread; rejected regions are collected, and queued once per minute."""
+        if isinstance(message, FramesReady):
             return
+        if isinstance(message, RegionRejected):
+            self._rejected.add(message)
+            return
+        # While the disk fails, the regions of all that time count as those of one minute.
+        if regions := self._rejected.take(message, may_wait=self.problem is not None):
+            self._queue(regions)
+        if not self._may_skip(message):
+            self._queue(message)
+
+    def _queue(self, message: Message | RejectedRegions) -> None:
         if len(self._messages) >= MAX_WAITING:
             if not self._is_full:
                 self._is_full = True

@@ -15,6 +15,7 @@ EVENT_COLUMNS = {  # attribute of `Event`: decimals
     "area_hz_s": 1,
     "snr_db": 1,
 }
+HISTORY_COLUMNS = {"class_score": 3, "busy_10_s": 3, "busy_30_s": 3, "busy_60_s": 3}  # likewise
 
 
 def number_text(value: float, column: str) -> str:

@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from birdedge.edge.formats.columns import EVENT_COLUMNS
+from birdedge.edge.formats.columns import EVENT_COLUMNS, HISTORY_COLUMNS
 
 if TYPE_CHECKING:  # an Event loads numpy, which reading a configuration does not need
     from birdedge.edge.event import Event
@@ -17,14 +17,29 @@ SUFFIX = ".jsonl"
 
 def event_json(event: Event, file: str | Path) -> str:
     """Return one event of the recording `file` as a JSON object without a line end; NaN or infinity is null."""
-    record: dict[str, str | float | None] = {"file": str(file)}
-    for column, decimals in EVENT_COLUMNS.items():
-        value = float(getattr(event, column))
-        # Adding 0.0 turns a rounded -0.0 into 0.0.
-        record[column] = round(value, decimals) + 0.0 if math.isfinite(value) else None
+    return json.dumps({"file": str(file), **_numbers(event, EVENT_COLUMNS)}, allow_nan=False)
+
+
+def region_json(region: Event, file: str | Path, decision: str) -> str:
+    """Return a region, an event or not, as a JSON object with what was decided about it, as `event_json` does."""
+    record = {
+        "file": str(file),
+        **_numbers(region, EVENT_COLUMNS),
+        "sound_class": region.sound_class,
+        **_numbers(region, HISTORY_COLUMNS),
+        "alike": region.alike,
+        "reason": region.reason or None,
+        "decision": decision,
+    }
     return json.dumps(record, allow_nan=False)
 
 
 def event_lines(event: Event, file: str | Path, _number: int) -> str:
     """Return one event of the recording `file` as a line."""
     return event_json(event, file) + "\n"
+
+
+def _numbers(event: Event, columns: dict[str, int]) -> dict[str, float | None]:
+    values = {column: float(getattr(event, column)) for column in columns}
+    # Adding 0.0 turns a rounded -0.0 into 0.0.
+    return {c: round(v, columns[c]) + 0.0 if math.isfinite(v) else None for c, v in values.items()}

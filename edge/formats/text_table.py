@@ -21,12 +21,12 @@ def row(event: Event) -> str:
     bar = "#" * round(BAR_CHARACTERS * event.score)
     snr = f"{event.snr_db:z.1f} dB" if math.isfinite(event.snr_db) else "-"
     return (
-        f"{_clock(event.onset_s):>13}  {event.duration_s:>6.2f} s  {band:>14}  {peak:>9}"
+        f"{clock(event.onset_s):>13}  {event.duration_s:>6.2f} s  {band:>14}  {peak:>9}"
         f"  {event.score:.2f} {bar:<{BAR_CHARACTERS}}  {snr:>8}"
     )
 
 
-def _clock(time_s: float) -> str:
+def clock(time_s: float) -> str:
     """Return a time as `mm:ss.mmm`, or `h:mm:ss.mmm` from one hour."""
     seconds, milliseconds = divmod(round(time_s * 1000), 1000)
     minutes, seconds = divmod(seconds, 60)

@@ -13,6 +13,7 @@ from birdedge.edge.messages import (
     FramesReady,
     GapEnded,
     GapStarted,
+    RegionRejected,
     SamplesLost,
     Sink,
     StreamEnded,
@@ -139,6 +140,7 @@ class _Stream:
         stamp = self._timekeeper.stamp
         self._sinks.write(FramesReady(stamp(self._sample), self._frames, output, audio, lost_samples))
         self._frames += len(output.mask)
-        for event in output.events:
-            onset, offset = (round(s * self._rate_hz) for s in (event.onset_s, event.offset_s))
-            self._sinks.write(EventDetected(stamp(onset), stamp(offset), event))
+        for event in (*output.events, *output.rejected):
+            onset, offset = (stamp(round(s * self._rate_hz)) for s in (event.onset_s, event.offset_s))
+            message = RegionRejected if event.reason else EventDetected
+            self._sinks.write(message(onset, offset, event))

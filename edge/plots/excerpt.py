@@ -14,7 +14,7 @@ from birdedge.edge.audio.file import AudioFile
 from birdedge.edge.audio.sources import file_source
 from birdedge.edge.errors import AudioFileError, SettingsError
 from birdedge.edge.event import Event
-from birdedge.edge.messages import EventDetected, FramesReady, Message
+from birdedge.edge.messages import EventDetected, FramesReady, Message, RegionRejected
 from birdedge.edge.models.model import Model
 from birdedge.edge.pipeline.pipeline import Pipeline
 from birdedge.edge.pipeline.run import run
@@ -22,12 +22,13 @@ from birdedge.edge.pipeline.run import run
 
 @dataclass(frozen=True, eq=False)
 class Excerpt:
-    """Consecutive frames of a recording, and the events that reach into them."""
+    """Consecutive frames of a recording, and the events and rejected regions that reach into them."""
 
     first_frame: int
     mask: NDArray[np.uint8]  # [frames, bins]
     level: NDArray[np.float32]  # [frames, bins], natural logarithm of magnitude
     events: list[Event]
+    rejected: list[Event]  # each with its `reason`
 
 
 def segment_excerpt(
@@ -64,7 +65,9 @@ def segment_excerpt(
         run(file_source(file), Pipeline(model, file.sample_rate_hz, file.channels, channel), sink, stop)
     if sink.frames <= sink.first:
         raise AudioFileError(f"{path} is {sink.frames * grid.hop_s:.1f} s long; give a --start before that")
-    return Excerpt(sink.first, np.concatenate(sink.masks), np.concatenate(sink.levels), sink.events)
+    return Excerpt(
+        sink.first, np.concatenate(sink.masks), np.concatenate(sink.levels), sink.events, sink.rejected
+    )
 
 
 class _ExcerptSink:
@@ -75,6 +78,7 @@ class _ExcerptSink:
         self.masks: list[NDArray[np.uint8]] = []
         self.levels: list[NDArray[np.float32]] = []
         self.events: list[Event] = []
+        self.rejected: list[Event] = []
         self._last, self._enough, self._stop = last, enough, stop
 
     def write(self, message: Message) -> None:
@@ -86,10 +90,10 @@ class _ExcerptSink:
             self.frames += len(output.mask)
             if self.frames > self._enough:
                 self._stop.set()
-        elif isinstance(message, EventDetected):
+        elif isinstance(message, EventDetected | RegionRejected):
             event = message.event
             if event.first_frame < self._last and event.first_frame + len(event.mask) > self.first:
-                self.events.append(event)
+                (self.rejected if event.reason else self.events).append(event)
 
     def close(self) -> None:
         """Nothing is open."""

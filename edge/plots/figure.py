@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from birdedge.edge.errors import DataError, ExtraMissingError
 from birdedge.edge.event import Event
 from birdedge.edge.grid import Grid
+from birdedge.edge.plots import boxes
 from birdedge.edge.plots.contrast import contrast_db
 from birdedge.edge.system.atomic_file import output_errors, replacing
 
@@ -30,7 +31,7 @@ TITLE_IN = 0.85
 FOOT_IN = 0.55
 DOTS_PER_INCH = 120
 MASK_COLOUR = "#4fe3ff"
-EVENT_COLOUR = "#ffffff"
+EVENT_COLOUR = boxes.EVENT_COLOUR
 DB_PER_NEPER = np.float32(20 / np.log(10))
 
 
@@ -43,6 +44,7 @@ def draw(
     threshold: float,
     title: str,
     first_frame: int = 0,
+    rejected: Sequence[Event] | None = None,
 ) -> None:
     """Draw a recording as a PNG with one row per 15 s and at most 8 rows; the title says if the rest is left out.
 
@@ -55,6 +57,7 @@ def draw(
         threshold: Probability from which a bin counts as bird sound.
         title: Name of the recording.
         first_frame: Number of the first frame, counted from the start of the recording.
+        rejected: Regions to draw as grey boxes with the reason why they are not events; None if that is not asked.
 
     Raises:
         DataError: No frames, or a mask of another shape.
@@ -116,11 +119,9 @@ def draw(
         )
         if mask is not None:
             _outline(panel, mask[first:last], extent, threshold)
-        for event in events:
-            if event.offset_s > left_s and event.onset_s < right_s:
-                _box(panel, event, left_s, right_s, top_khz)
         panel.set_xlim(left_s, right_s)
         panel.set_ylim(bottom_khz, top_khz)
+        boxes.draw_boxes(panel, events, rejected or ())
         panel.set_ylabel("kHz")
         panel.tick_params(labelsize=8)
     panels[-1].set_xlabel("seconds")
@@ -130,12 +131,11 @@ def draw(
     scale.tick_params(labelsize=8)
 
     end_s = start_s + shown * hop_s
-    boxed = sum(event.offset_s > start_s and event.onset_s < end_s for event in events)
     name = " ".join(title.split())
     if shown < frames:
         name += f" (first {_length(shown * hop_s)} of {_length(frames * hop_s)})"
     figure.text(0.05, 1 - 0.36 / height_in, name, fontsize=14, weight="bold", parse_math=False)
-    caption = _caption(len(events), boxed, None if mask is None else threshold)
+    caption = _caption(events, rejected, (start_s, end_s), None if mask is None else threshold)
     figure.text(0.05, 1 - 0.63 / height_in, caption, fontsize=10, color="#555555")
 
     _save(figure, path)
@@ -161,35 +161,26 @@ def _outline(
     )
 
 
-def _box(panel: Axes, event: Event, left_s: float, right_s: float, top_khz: float) -> None:
-    low_khz, high_khz = event.low_hz / 1000, event.high_hz / 1000
-    panel.plot(
-        (event.onset_s, event.offset_s, event.offset_s, event.onset_s, event.onset_s),
-        (low_khz, low_khz, high_khz, high_khz, low_khz),
-        color=EVENT_COLOUR,
-        linewidth=0.8,
-    )
-    if event.onset_s < left_s:  # the row of the onset shows the score
-        return
-    at_ceiling = high_khz > 0.9 * top_khz
-    at_edge = event.onset_s > right_s - 0.04 * (right_s - left_s)
-    panel.annotate(
-        f"{event.score:.2f}",
-        (right_s if at_edge else event.onset_s, high_khz),
-        xytext=(-2 if at_edge else 2, -2 if at_ceiling else 2),
-        textcoords="offset points",
-        horizontalalignment="right" if at_edge else "left",
-        verticalalignment="top" if at_ceiling else "bottom",
-        fontsize=7.5,
-        color=EVENT_COLOUR,
-        bbox={"boxstyle": "square,pad=0.1", "facecolor": "black", "edgecolor": "none", "alpha": 0.55},
-    )
+def _caption(
+    events: Sequence[Event],
+    rejected: Sequence[Event] | None,
+    shown_s: tuple[float, float],
+    threshold: float | None,
+) -> str:
+    parts = [f"{_count(events, shown_s, 'event')} boxed with score"]
+    if rejected is not None:
+        parts.append(f"{_count(rejected, shown_s, 'rejected region')} in grey with the reason")
+    if threshold is not None:
+        parts.append(f"mask outlined at probability {threshold:.2g}")
+    return ", ".join(parts)
 
 
-def _caption(events: int, boxed: int, threshold: float | None) -> str:
-    counted = f"{boxed} of {events}" if boxed < events else str(events or "no")
-    caption = f"{counted} event{'s' if events != 1 else ''} boxed with score"
-    return caption if threshold is None else f"{caption}, mask outlined at probability {threshold:.2g}"
+def _count(regions: Sequence[Event], shown_s: tuple[float, float], name: str) -> str:
+    """Return how many regions there are, and how many of them are in the figure, such as `2 of 3 events`."""
+    boxed = sum(region.offset_s > shown_s[0] and region.onset_s < shown_s[1] for region in regions)
+    count = len(regions)
+    number = f"{boxed} of {count}" if boxed < count else str(count or "no")
+    return f"{number} {name}{'s' if count != 1 else ''}"
 
 
 def _length(length_s: float) -> str:

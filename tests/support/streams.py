@@ -20,6 +20,7 @@ from birdedge.edge.messages import (
     GapEnded,
     GapStarted,
     Message,
+    RegionRejected,
     RunEnded,
     SamplesLost,
     StreamEnded,
@@ -28,6 +29,7 @@ from birdedge.edge.messages import (
 from birdedge.edge.monitoring.coverage import Coverage, coverage
 from birdedge.edge.pipeline.timekeeper import Timekeeper
 from birdedge.edge.times import ClockReading
+from tests.support.rejected import region
 
 RATE_HZ = 32_000
 ALWAYS_S = 4e9  # UTC after everything that happens in a test
@@ -120,11 +122,17 @@ class MessageStream:
         self.timekeeper.begin_span(self.sample)
         self._write(GapEnded(self.timekeeper.span, cause))
 
-    def detect(self, onset_s: float) -> None:
+    def detect(self, onset_s: float, **changes: Any) -> None:
         """Close an event."""
-        detected = event(onset_s)
+        detected = replace(event(onset_s), **changes)
         onset, offset = (round(s * self._rate_hz) for s in (detected.onset_s, detected.offset_s))
         self._write(EventDetected(self.timekeeper.stamp(onset), self.timekeeper.stamp(offset), detected))
+
+    def reject(self, onset_s: float, **changes: Any) -> None:
+        """Close a region that is rejected."""
+        rejected = region(onset_s, **changes)
+        onset, offset = (round(s * self._rate_hz) for s in (rejected.onset_s, rejected.offset_s))
+        self._write(RegionRejected(self.timekeeper.stamp(onset), self.timekeeper.stamp(offset), rejected))
 
     def end(self) -> None:
         """End the stream."""

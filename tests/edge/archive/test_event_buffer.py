@@ -1,4 +1,4 @@
-"""Events are kept in 80 bytes, without their masks and otherwise as they were."""
+"""Events are kept in 124 bytes, without their masks and otherwise as they were."""
 
 from __future__ import annotations
 
@@ -23,12 +23,23 @@ def test_events_are_returned_in_order_without_their_masks() -> None:
     assert all(event.mask is NO_MASK for event in buffer)
 
 
+def test_the_class_and_the_history_of_an_event_are_kept() -> None:
+    judged = [
+        replace(EVENT, class_score=0.6, busy_10_s=0.3, busy_30_s=0.2, busy_60_s=0.1, alike=7),
+        replace(EVENT, sound_class="frog", class_score=0.7, reason="other sound"),
+        replace(EVENT, sound_class="insect", alike=2**40),
+        replace(EVENT, reason="faint"),
+        EVENT,
+    ]
+    assert [repr(event) for event in EventBuffer(judged)] == [repr(event) for event in judged]
+
+
 def test_an_empty_buffer_has_no_events() -> None:
     assert len(EventBuffer()) == 0
     assert list(EventBuffer()) == []
 
 
-def test_ten_thousand_events_take_less_than_a_megabyte() -> None:
+def test_ten_thousand_events_take_less_than_1_5_megabytes() -> None:
     buffer = EventBuffer()
     tracemalloc.start()
     try:
@@ -38,4 +49,4 @@ def test_ten_thousand_events_take_less_than_a_megabyte() -> None:
     finally:
         tracemalloc.stop()
     assert len(buffer) == 10_000
-    assert grown_bytes < 1_000_000
+    assert grown_bytes < 1_500_000

@@ -49,8 +49,9 @@ def run_here(
         with pytest.raises(SystemExit) as ended:
             main()
         stdout, stderr = capfd.readouterr()
-        assert isinstance(ended.value.code, int)
-        return subprocess.CompletedProcess(sys.argv, ended.value.code, stdout.encode(), stderr.encode())
+        code = ended.value.code or 0  # None after success
+        assert isinstance(code, int)
+        return subprocess.CompletedProcess(sys.argv, code, stdout.encode(), stderr.encode())
 
     yield command
     signal.signal(signal.SIGTERM, at_sigterm)

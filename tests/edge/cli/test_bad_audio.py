@@ -71,6 +71,13 @@ def test_plot_rejects_an_unusable_file(failing, tmp_path, kind):
     assert error in failing("plot", "bad.wav")
 
 
+@pytest.mark.parametrize("kind", BAD_FILES)
+def test_why_rejects_an_unusable_file(failing, tmp_path, kind):
+    make, error = BAD_FILES[kind]
+    make(tmp_path / "bad.wav")
+    assert error in failing("why", "bad.wav")
+
+
 @pytest.mark.parametrize("kind", DAMAGED_LATE)
 def test_listen_prints_the_events_before_the_damage_and_writes_no_table(tmp_path, kind):
     make, error = BAD_FILES[kind]

@@ -9,12 +9,19 @@ import pytest
 from birdedge.edge.database import queries
 from birdedge.edge.database.connection import reading
 from birdedge.edge.database.queries import EventRow
+from birdedge.edge.database.writer import DatabaseWriter
 from tests.support.streams import Clocks, MessageStream, coverage_of, end, gaps_of, kill, started
+from tests.support.waiting import wait_until
 
 
 def events_of(folder: Path) -> list[EventRow]:
     with reading(folder) as db:
         return list(queries.events(db))
+
+
+def rejected_of(folder: Path) -> list[EventRow]:
+    with reading(folder) as db:
+        return [row.region for row in queries.rejected(db)]
 
 
 @pytest.mark.parametrize("step_s", [3600.0, -3600.0, 20 * 365.25 * 86_400])
@@ -45,6 +52,32 @@ def test_events_from_before_the_synchronization_get_their_true_time(tmp_path: Pa
     found = coverage_of(tmp_path)
     assert found.gaps == ()
     assert found.heard_s == pytest.approx(15)
+
+
+@pytest.mark.parametrize("step_s", [3600.0, -3600.0])
+def test_rejected_regions_from_before_the_synchronization_get_their_true_time(
+    tmp_path: Path, step_s: float
+) -> None:
+    clocks = Clocks(synchronized=False)
+    database = DatabaseWriter(tmp_path, "boot", "model", commit_s=0.01, read=clocks)
+    stream = MessageStream(database.submit, clocks)
+    stream.reject(0.5)
+    stream.end()
+    wait_until(lambda: rejected_of(tmp_path))
+    (unsure,) = rejected_of(tmp_path)
+    assert unsure.utc_s == pytest.approx(1_000_000.5)
+    assert (unsure.uncertainty_s, unsure.corrected) == (None, False)
+    clocks.utc_s += step_s
+    clocks.synchronized = True
+    wait_until(lambda: rejected_of(tmp_path)[0].corrected)
+    stream = MessageStream(database.submit, clocks)
+    stream.reject(0.5)
+    database.close()
+    early, late = sorted(rejected_of(tmp_path), key=lambda region: region.id)
+    assert [early.utc_s, late.utc_s] == pytest.approx([1_000_000.5 + step_s] * 2)
+    assert early.uncertainty_s is not None
+    assert late.uncertainty_s is not None
+    assert (early.corrected, late.corrected) == (True, False)
 
 
 def test_a_step_of_a_clock_that_is_not_synchronized_changes_no_time(tmp_path: Path) -> None:

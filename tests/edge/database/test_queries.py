@@ -64,6 +64,7 @@ def test_an_empty_database_has_no_answers(empty: sqlite3.Connection) -> None:
     assert queries.gaps(empty) == []
     assert queries.count_events(empty) == 0
     assert list(queries.events(empty)) == []
+    assert list(queries.rejected(empty)) == []
     assert queries.latest_health(empty) == {}
     assert queries.load_levels(empty) == []
     assert not queries.has_clip(empty, "a.flac")

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from birdedge.edge.formats.jsonl import event_json, event_lines
+from birdedge.edge.formats.jsonl import event_json, event_lines, region_json
+from tests.support.rejected import region
 from tests.support.tables import FIRST
 
 
@@ -32,3 +33,23 @@ def test_any_file_name_is_one_line_of_ascii_and_comes_back(name: str) -> None:
     assert text.isascii()
     assert text.count("\n") == 1
     assert json.loads(text)["file"] == name
+
+
+def test_a_region_has_its_class_its_history_and_the_decision() -> None:
+    record = json.loads(region_json(region(), "dawn.wav", "rejected: frog 0.60"))
+    event = json.loads(event_json(region(), "dawn.wav"))
+    assert {key: record[key] for key in event} == event
+    assert {key: value for key, value in record.items() if key not in event} == {
+        "sound_class": "frog",
+        "class_score": 0.6,
+        "busy_10_s": 0.3,
+        "busy_30_s": 0.2,
+        "busy_60_s": 0.1,
+        "alike": 4,
+        "reason": "other sound",
+        "decision": "rejected: frog 0.60",
+    }
+
+
+def test_a_region_that_is_an_event_has_no_reason() -> None:
+    assert json.loads(region_json(region(reason=""), "dawn.wav", "event"))["reason"] is None

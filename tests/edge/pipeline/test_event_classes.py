@@ -132,7 +132,7 @@ def test_the_box_is_tight_around_the_energy_and_the_mask_is_as_painted() -> None
 
 
 def test_an_event_says_how_busy_its_band_was_and_how_many_regions_were_alike() -> None:
-    """One second of sound in every two, for 40 s, then one in another band."""
+    """A call of 1 s every 2 s for 40 s, then one in another band."""
     calls = [(250 * i, 125, 40, 12) for i in range(20)]
     mask = drawn(*calls, (5000, 125, 100, 12), frames=5200)
     found = tracked(mask, class_map(5200))

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import soundfile
 
+from birdedge.edge.archive.regions import judged_regions
 from birdedge.edge.archive.segment import segment
 from birdedge.edge.errors import AudioFileError, AudioFileMissingError, SettingsError
 from birdedge.edge.models.model import Model
 from birdedge.edge.plots.excerpt import segment_excerpt
 from birdedge.edge.synthesis.soundscape import soundscape
+from tests.support.rejected import rejecting
 
 HOP_S = 0.008
 
@@ -58,6 +60,19 @@ def test_events_are_those_that_reach_into_the_excerpt(model: Model, dawn: Path) 
     assert [event.onset_s for event in excerpt.events] == [event.onset_s for event in expected]
     for found, event in zip(excerpt.events, expected, strict=True):
         np.testing.assert_array_equal(found.mask, event.mask)  # whole, not cut at the border
+
+
+def test_rejected_regions_are_those_that_reach_into_the_excerpt(dawn: Path) -> None:
+    model = rejecting(Model("birdedge-int8"), "frog")
+    rejected = judged_regions(model, dawn).regions
+    assert len(rejected) >= 5
+    excerpt = segment_excerpt(model, dawn, 4.0, 3.0)
+    first, last = excerpt.first_frame, excerpt.first_frame + len(excerpt.mask)
+    expected = [r.onset_s for r in rejected if r.first_frame < last and r.first_frame + len(r.mask) > first]
+    assert 0 < len(expected) < len(rejected)
+    assert sorted(region.onset_s for region in excerpt.rejected) == expected
+    assert {region.sound_class for region in excerpt.rejected} == {"frog"}
+    assert excerpt.events == []
 
 
 def test_neighbouring_excerpts_share_no_frame(model: Model, dawn: Path) -> None:

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from birdedge.edge.errors import DataError, ExtraMissingError, OutputError
 from birdedge.edge.event import Event
 from birdedge.edge.grid import Grid
+from birdedge.edge.plots.boxes import REJECTED_COLOUR
 from birdedge.edge.plots.figure import draw
+from tests.support.rejected import region
 
 HOP_S = Grid().hop_s
 NEPERS_PER_DB = np.float32(np.log(10) / 20)
@@ -83,11 +85,18 @@ def test_the_title_says_how_much_of_a_long_recording_is_shown(
         "da\twn.wav",
     )
     picture(tmp_path / "short.png", np.full((100, 256), -60, np.float32))
+    silent = np.full((1250, 256), -60, np.float32)
+    picture(tmp_path / "grey.png", silent, rejected=[region(4.0), region(30.0)])
+    picture(tmp_path / "none.png", silent, rejected=[])
     assert texts == [
         "da wn.wav (first 2:00 of 1:02:05)",
         "2 of 3 events boxed with score, mask outlined at probability 0.5",
         "dawn.wav",
         "no events boxed with score",
+        "dawn.wav",
+        "no events boxed with score, 1 of 2 rejected regions in grey with the reason",
+        "dawn.wav",
+        "no events boxed with score, no rejected regions in grey with the reason",
     ]
 
 
@@ -117,6 +126,31 @@ def test_the_mask_is_outlined_and_the_event_boxed_where_they_are(tmp_path: Path)
     event_box = box((1.0, 1.0, 1.0))
     assert event_box[:3] == pytest.approx([7.0, 8.0, 8.0], abs=0.12)
     assert event_box[3] == pytest.approx(10.8, abs=0.7)  # the score is above the box
+
+
+def test_rejected_regions_are_grey_boxes_where_they_are_and_only_if_given(tmp_path: Path) -> None:
+    db = np.full((1250, 256), -60, np.float32)  # 10 s: black throughout
+    grey = int(REJECTED_COLOUR[1:3], 16) / 255
+
+    def grey_box(path: Path) -> list[float]:
+        """Return the range in seconds and kHz of the grey pixels inside the axes; empty if there are none."""
+        top, bottom = round(0.85 * 120) + 3, round((0.85 + 2.4) * 120) - 3
+        left, right = round(0.05 * 1680) + 3, round(0.925 * 1680) - 3
+        inside = pixels(path)[top:bottom, left:right]
+        y, x = np.nonzero(np.abs(inside - grey).max(axis=2) < 0.15)
+        if not len(x):
+            return []
+        times_s = 0.004 + (x + 3.5) / (right - left + 6) * 10.0
+        khz = 0.03125 + 16 * (1 - (y + 3.5) / (bottom - top + 6))
+        return [times_s.min(), times_s.max(), khz.min(), khz.max()]
+
+    frog = region(7.0, offset_s=9.0, low_hz=8000.0, high_hz=10_000.0)
+    picture(tmp_path / "with.png", db, rejected=[frog])
+    picture(tmp_path / "without.png", db)
+    assert grey_box(tmp_path / "without.png") == []
+    found = grey_box(tmp_path / "with.png")
+    assert found[:3] == pytest.approx([7.0, 9.0, 8.0], abs=0.12)
+    assert found[3] == pytest.approx(10.7, abs=0.5)  # the reason is above the box
 
 
 def test_silence_single_frames_and_any_title_draw_without_a_warning(tmp_path: Path) -> None:

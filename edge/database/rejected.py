@@ -1,0 +1,65 @@
+"""Which of the rejected regions are stored: the nearest to an event of each minute.
+
+In a night of crickets, hundreds of regions are rejected per minute. Storing each would wear an SD card and push all
+others out of the table within hours. Of each minute the ten with the highest score are kept, since people ask about the
+sound that was almost an event. They are written together, so that an hour costs sixty writes, and the table reaches
+back more than a day. How many were left out is counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from birdedge.edge.messages import AudioHeard, Message, RegionRejected, RunEnded, StreamEnded, StreamStarted
+
+INTERVAL_S = 60.0
+MAX_PER_INTERVAL = 10
+_NO_MASK = np.zeros((0, 0), np.uint8)
+
+
+@dataclass(frozen=True)
+class RejectedRegions:
+    """Rejected regions of one stream that are stored together."""
+
+    regions: tuple[RegionRejected, ...]  # by onset
+    left_out: int  # how many others there were meanwhile
+
+
+class RejectedSelection:
+    """Collects rejected regions, and selects those that are stored."""
+
+    def __init__(self) -> None:
+        self._kept: list[RegionRejected] = []
+        self._left_out = 0
+        self._due_s = 0.0  # boot clock
+
+    def add(self, message: RegionRejected) -> None:
+        """Keep a region without its mask, or leave out the one with the lowest score."""
+        self._kept.append(replace(message, event=replace(message.event, mask=_NO_MASK)))
+        if len(self._kept) > MAX_PER_INTERVAL:
+            self._kept.remove(min(self._kept, key=lambda kept: kept.event.score))
+            self._left_out += 1
+
+    def take(self, message: Message, *, may_wait: bool) -> RejectedRegions | None:
+        """Return what is to be stored before this message, and begin again; None if it is not time yet.
+
+        Args:
+            message: from the stream. Its start and its end, and that of the run, are always the time.
+            may_wait: whether more may be collected than those of one interval.
+        """
+        match message:
+            case StreamStarted(stamp) | StreamEnded(stamp) | RunEnded(stamp):
+                pass
+            case AudioHeard(stamp) if stamp.boot_s >= self._due_s and not may_wait:
+                pass
+            case _:
+                return None
+        self._due_s = stamp.boot_s + INTERVAL_S
+        if not self._kept:
+            return None
+        regions = sorted(self._kept, key=lambda kept: kept.onset.sample)
+        taken = RejectedRegions(tuple(regions), self._left_out)
+        self._kept, self._left_out = [], 0
+        return taken
