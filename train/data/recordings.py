@@ -22,7 +22,19 @@ BIRDS_IN_NOISE = (  # originals of noise recordings that hold birds, seen in the
     "assets/audio/background_music/menu.mp3",
     "Thunder/Sound Library - Thunder.mp3",
     "Bison (rut)/Sound Library - Bison.mp3",
+    "Fountain Paint Pot/Sound Library - Fountain Paint Pot.mp3",
+    "Yellowstone Lake (singing)/Sound Library - Singing Lake.mp3",
     "tests/audio/rugr_drum.wav",  # a grouse
+    "rurunohinohi_augmentation_dataset/noise/20241208_213000_01.WAV",
+    "audio/2-104877-A-3.wav",
+    "audio/4-165845-B-45.wav",
+    "audio/4-181955-C-3.wav",
+    "audio/4-182314-A-7.wav",
+    "Binary_Drone_Audio/unknown/3-136608-A-16[0-4].wav",
+    "audio/2-103-B-3.wav",
+    "audio/2-103-C-3.wav",
+    "audio/2-103-D-3.wav",
+    "public/audio/barking-treefrog/barking-treefrog-2.mp3",
 )
 
 
