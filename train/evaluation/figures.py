@@ -26,13 +26,29 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class PhraseFigures:
+    """The share of phrases with an event near them: of all, and of those centred below or above 1200 Hz."""
+
+    phrases: int
+    found: Figure
+    below_1200_hz: Figure
+    above_1200_hz: Figure
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        table: dict[str, Any] = {"phrases": self.phrases, **self.found.to_dict("phrases_found")}
+        table |= self.below_1200_hz.to_dict("phrases_found_below_1200_hz")
+        return table | self.above_1200_hz.to_dict("phrases_found_above_1200_hz")
+
+
+@dataclass(frozen=True)
 class MaskFigures:
     """How well masks match the labels of a set, at the detector's threshold.
 
     `iou`, `dice` and `pr_auc` are pooled over all bins. `per_recording` is the mean IoU of recordings with birds.
     `event_f1` is by the least IoU of the boxes of an event and a label. `event_recall` is the share of labels with an
     event, at an IoU of 0.3, of all labels and of those with the centre of their band below or above 1200 Hz. `each` has
-    the IoU of each recording, for small sets.
+    the IoU of each recording, for small sets. `phrases` are known in scenes.
     """
 
     recordings: int
@@ -47,6 +63,7 @@ class MaskFigures:
     event_recall_below_1200_hz: Figure
     event_recall_above_1200_hz: Figure
     each: Mapping[str, float] | None
+    phrases: PhraseFigures | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values."""
@@ -60,6 +77,8 @@ class MaskFigures:
         table |= self.event_recall.to_dict("event_recall")
         table |= self.event_recall_below_1200_hz.to_dict("event_recall_below_1200_hz")
         table |= self.event_recall_above_1200_hz.to_dict("event_recall_above_1200_hz")
+        if self.phrases is not None:
+            table |= self.phrases.to_dict()
         if self.each is not None:
             table["each"] = dict(self.each)
         return table

@@ -27,7 +27,9 @@ AUDIO_SUFFIXES = (".flac", ".wav", ".ogg", ".mp3")
 TEST_MIXING = Mixing(empty=0.0, as_recorded=0.0, synthetic_bird=0.0, synthetic_noise=0.0)
 FOCAL_MIXING = Mixing(as_recorded=1.0)
 # Half a minute of one to four singers, each heard up to eight times, that a person would see in the spectrogram.
-SCENE_MIXING = dataclasses.replace(TEST_MIXING, frames=3752, renditions=8, snr_low_db=0.0, snr_high_db=20.0)
+SCENE_MIXING = dataclasses.replace(
+    TEST_MIXING, frames=3752, renditions=8, deep=0.2, snr_low_db=0.0, snr_high_db=20.0
+)
 PHRASE_GAP_FRAMES = 40
 MIX_SEED, FOCAL_SEED, SCENE_SEED = 1, 3, 4
 

@@ -13,8 +13,14 @@ from birdedge.edge.event import Event
 from birdedge.train.evaluation.calibration import calibration_figures
 from birdedge.train.evaluation.datasets import EvaluationSets
 from birdedge.train.evaluation.detectors import Detector
-from birdedge.train.evaluation.event_scores import MIN_IOUS, EventCounts, count_events
-from birdedge.train.evaluation.figures import EvaluationFigures, MaskFigures
+from birdedge.train.evaluation.event_scores import (
+    LOW_CALL_HZ,
+    MIN_IOUS,
+    EventCounts,
+    count_events,
+    count_found,
+)
+from birdedge.train.evaluation.figures import EvaluationFigures, MaskFigures, PhraseFigures
 from birdedge.train.evaluation.file_scores import FileScore, noise_figures, recall_figures, score_files
 from birdedge.train.evaluation.intervals import figure_of_sums, ratio_figure
 from birdedge.train.evaluation.labelled_audio import MaskedClip, resampled
@@ -149,6 +155,28 @@ def mask_figures(clips: Sequence[ClipScore], threshold: float) -> MaskFigures:
         each={name: round(value, 4) for name, value in ious.items()}
         if len(clips) <= MAX_NAMED_RECORDINGS
         else None,
+        phrases=_phrase_figures(clips),
+    )
+
+
+def _phrase_figures(clips: Sequence[ClipScore]) -> PhraseFigures | None:
+    """Return how many phrases are found, None if the birds of no clip are known apart."""
+    rows = []
+    for clip in clips:
+        phrases = clip.clip.phrases
+        deep = [phrase for phrase in phrases if phrase.low_hz + phrase.high_hz < 2 * LOW_CALL_HZ]
+        rows.append(
+            [count_found(clip.found, phrases), len(phrases), count_found(clip.found, deep), len(deep)]
+        )
+    table = np.array(rows)
+    if not len(table) or not table[:, 1].any():
+        return None
+    all_, low = table[:, :2], table[:, 2:]
+    return PhraseFigures(
+        phrases=int(table[:, 1].sum()),
+        found=ratio_figure(all_),
+        below_1200_hz=ratio_figure(low),
+        above_1200_hz=ratio_figure(all_ - low),
     )
 
 

@@ -12,7 +12,15 @@ from birdedge.edge.errors import AudioFileError, DataError
 from birdedge.train.data.recordings import read_index
 from birdedge.train.data.sound_bank import load_sound_bank
 from birdedge.train.data.stft import GRID
-from birdedge.train.evaluation.labelled_audio import centres, mixed_clips, painted_clips, resampled
+from birdedge.train.evaluation.labelled_audio import (
+    SCENE_MIXING,
+    SCENE_SEED,
+    MaskedClip,
+    centres,
+    mixed_clips,
+    painted_clips,
+    resampled,
+)
 from tests.support.generated import write_noise
 
 
@@ -66,3 +74,48 @@ def test_a_picture_without_audio_or_damaged_is_refused(tmp_path: Path) -> None:
     (tmp_path / "clip.wav").write_bytes(b"RIFF")
     with pytest.raises(AudioFileError):
         painted_clips(tmp_path)
+
+
+def test_phrases_are_those_of_each_bird_with_pauses_up_to_a_third_of_a_second() -> None:
+    """Two birds at the same time in different bands; the first pauses for 0.32 s, then for 0.33 s."""
+    first, second = np.zeros((400, 256), bool), np.zeros((400, 256), bool)
+    first[10:30, 40:50] = first[70:90, 40:50] = first[131:150, 42:48] = True
+    second[20:60, 100:110] = True
+    times_s = centres(GRID.first_frame_s, GRID.hop_s, 400)
+    frequencies_hz = centres(GRID.low_hz, GRID.bin_hz, 256)
+    clip = MaskedClip(
+        "scene",
+        np.zeros(1, np.float32),
+        32_000,
+        first | second,
+        None,
+        times_s,
+        frequencies_hz,
+        birds=(first, second),
+    )
+    boxes = [
+        (
+            round((p.onset_s - times_s[0]) / 0.008 + 0.5),
+            round((p.offset_s - times_s[0]) / 0.008 + 0.5),
+            p.low_hz,
+            p.high_hz,
+        )
+        for p in clip.phrases
+    ]
+    assert boxes == [
+        (10, 90, 62.5 * 40.5, 62.5 * 50.5),
+        (131, 150, 62.5 * 42.5, 62.5 * 48.5),
+        (20, 60, 62.5 * 100.5, 62.5 * 110.5),
+    ]
+    assert (
+        MaskedClip("mix", np.zeros(1, np.float32), 32_000, first, None, times_s, frequencies_hz).phrases == []
+    )
+
+
+def test_scenes_have_birds_that_sing_again_and_again(recordings: Path) -> None:
+    sound_bank = load_sound_bank(read_index(recordings))
+    (scene,) = mixed_clips(sound_bank, 1, SCENE_MIXING, SCENE_SEED)
+    assert len(scene.target) == 3752
+    assert scene.birds
+    np.testing.assert_array_equal(np.any(scene.birds, axis=0) & ~scene.target, False)
+    assert len(scene.phrases) > len(scene.birds)
