@@ -17,7 +17,12 @@ RAVEN = "Selection\tView\tChannel\tBegin Time (s)\tEnd Time (s)\tLow Freq (Hz)\t
 
 def test_a_folder_with_an_index_gives_every_set_of_the_split(recordings: Path) -> None:
     sets = read_sets(recordings, "test", mixes=4)
-    assert {name: len(clips) for name, clips in sets.masked.items()} == {"painted": 1, "mixes": 4, "focal": 4}
+    assert {name: len(clips) for name, clips in sets.masked.items()} == {
+        "painted": 1,
+        "mixes": 4,
+        "focal": 4,
+        "scenes": 4,
+    }
     in_split = {r.path for r in read_index(recordings) if r.split == "test" and r.kind == "noise"}
     assert {file.path for file in sets.noise} == in_split != set()
     assert not sets.positives

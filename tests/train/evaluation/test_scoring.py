@@ -75,7 +75,7 @@ def test_event_recall_is_that_of_all_labels_and_of_the_low_and_the_high_ones() -
     low, high = np.zeros((100, 256), bool), np.zeros((100, 256), bool)
     low[10:40, 5:12] = True  # around 0.6 kHz
     high[60:90, 15:45] = True  # around 1.9 kHz
-    clip = dataclasses.replace(CLIPS[0], target=low | high)
+    clip = dataclasses.replace(CLIPS[0], target=low | high, birds=(low, high))
 
     def run(_samples: NDArray[np.float32], _rate_hz: int) -> tuple[NDArray[np.float32], list[Event]]:
         mask = high.astype(np.float32)
@@ -88,6 +88,10 @@ def test_event_recall_is_that_of_all_labels_and_of_the_low_and_the_high_ones() -
     assert mixes.event_recall == Figure(0.5)
     assert mixes.event_recall_below_1200_hz == Figure(0.0)
     assert mixes.event_recall_above_1200_hz == Figure(1.0)
+    assert mixes.phrases is not None
+    phrases = mixes.phrases
+    assert (phrases.phrases, phrases.found) == (2, Figure(0.5))
+    assert (phrases.below_1200_hz, phrases.above_1200_hz) == (Figure(0.0), Figure(1.0))
 
 
 def test_mixes_are_also_scored_by_the_snr_of_their_loudest_bird() -> None:
