@@ -183,7 +183,7 @@ def test_audio_that_pulseaudio_resamples_gives_a_similar_mask_and_the_same_clear
     one, other = mask[:frames] >= 128, live[:frames] >= 128
     assert (one & other).sum() / (one | other).sum() > 0.8
     for some, others in ((found, expected), (expected, found)):
-        clear = [event for event in some if event["score"] > EventSettings().min_score + 0.1]
+        clear = [event for event in some if event["score"] > EventSettings().min_score + 0.01]
         assert len(clear) >= 3
         assert [event for event in clear if not any(overlaps(event, other) for other in others)] == []
 

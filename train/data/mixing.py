@@ -129,8 +129,8 @@ def make_example(sound_bank: SoundBank, mixing: Mixing, rng: np.random.Generator
         labelled, snr_db = False, np.inf
     elif sound_bank.focal_recordings and rng.random() < mixing.as_recorded:
         samples, target, weight = _draw_focal(sound_bank, mixing, rng)
-        # Without these the head would take the traces of mixing for a mark of birds.
-        noise_class, snr_db = UNKNOWN, np.inf
+        # Its classes stay unknown: they would teach what kind of clip holds birds, not what a bird is.
+        snr_db = np.inf
     else:
         noise, noise_class, noise_cutoff_hz = draw_noise(sound_bank, mixing, rng)
         # Birds are limited as the noise is, or the limit would give them away.

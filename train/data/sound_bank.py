@@ -152,7 +152,7 @@ def _add_birds(sound_bank: SoundBank, recording: Recording, samples: Float32) ->
         tight, doubtful = focal_mask(level)
         if not MIN_FOCAL_COVER < tight.mean() < MAX_FOCAL_COVER:
             return
-        if recording.kind in ("birds", "notes"):
+        if recording.kind == "birds":
             sound_bank.focal_recordings.append(FocalRecording(to_int16(samples), tight, doubtful))
     painted = paint(tight)
     phrases = _phrases(np.any(painted, axis=1), len(samples))
