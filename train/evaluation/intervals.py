@@ -89,5 +89,7 @@ def _ratio(sums: Any) -> Any:
 def _rounded(value: Any, bounds: Sequence[float] | None, decimals: int) -> Figure:
     return Figure(
         value=round(float(value), decimals) if np.isfinite(value) else None,
-        interval=None if bounds is None else (round(bounds[0], decimals), round(bounds[1], decimals)),
+        interval=None
+        if bounds is None
+        else (round(float(bounds[0]), decimals), round(float(bounds[1]), decimals)),
     )
