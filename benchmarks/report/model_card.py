@@ -5,6 +5,7 @@ The sections follow Mitchell et al. 2019, "Model cards for model reporting" (arX
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,6 +27,7 @@ Printed by `python -m docs.generate` from the cards inside the bundled model fil
 **Not intended**: to name species, to count individuals, or to show that there are no birds. The models miss faint and
 distant song, and sometimes take similar sounds (toads, squirrels, voices, alarms) for a bird.
 """
+LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 SETS = {  # a set of the card's figures, and how the page names it
     "painted": "forest recordings with hand-painted masks",
     "mixes": "unseen birds mixed into unseen noise, -10 to 25 dB",
@@ -124,7 +126,8 @@ def percent(row: Mapping[str, Any], key: str) -> str:
 def _training(data: tuple[dict[str, Any], ...]) -> list[str]:
     by_source: dict[tuple[str, str, str], dict[str, int]] = defaultdict(dict)
     for row in data:
-        kinds = by_source[row["tier"], row["source"], row["licence"]]
+        licence = LINK.sub(r"\1", row["licence"])  # a link of the source's own page leads nowhere here
+        kinds = by_source[row["tier"], row["source"], licence]
         kinds[row["kind"]] = kinds.get(row["kind"], 0) + row["files"]
     rows = [
         (*origin, ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())))
