@@ -75,5 +75,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
     try:
         network.load_state_dict(weights)
     except RuntimeError as error:
-        raise ModelFileError(f"{path} holds weights that do not fit its own recipe: {error}") from error
+        raise ModelFileError(
+            f"{path} holds weights that do not fit its own recipe, as those of an earlier version of birdedge do; "
+            "train it again"
+        ) from error
     return Checkpoint(network.eval(), recipe, facts)
