@@ -71,7 +71,8 @@ def test_without_a_region_the_height_of_the_mask_is_printed(tmp_path, json_lines
     output, stderr = birdedge("why", "silence.wav", *["--json"] * json_lines, cwd=tmp_path)
     reason, *rest = (stderr if json_lines else output).splitlines()
     assert re.match(
-        r"no region: the mask is never above 0\.\d\d \(needs 0\.\d\d\), at \d\.\d\d s and \d+\.\d kHz$", reason
+        r"no region: the mask is never above 0\.\d\d \(needs 0\.\d\d\), at \d\.\d\d s and \d+\.\d kHz$",
+        reason,
     )
     assert output == "" or not rest
     assert "0 event(s) and 0 rejected region(s) in 2.0 s of audio" in stderr
