@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from birdedge.edge.database.rejected import MAX_PER_INTERVAL
+from birdedge.edge.database.rows import MAX_REJECTED_ROWS
 from birdedge.edge.recorder.config import Config
 from birdedge.edge.settings import from_table
 from docs.generate.database import schema
@@ -97,3 +99,10 @@ def _named(entries: object) -> list[str]:
     values = entries.values() if isinstance(entries, dict) else entries
     assert hasattr(values, "__iter__")
     return [page for value in values for page in _named(value)]
+
+
+def test_the_page_on_the_database_states_the_limits_of_rejected_regions() -> None:
+    page = " ".join((ROOT / "docs" / "database.md").read_text(encoding="utf-8").split())
+    assert MAX_PER_INTERVAL == 10
+    assert "The ten with the highest `score` of each minute" in page
+    assert f"the newest {MAX_REJECTED_ROWS:,} of all" in page

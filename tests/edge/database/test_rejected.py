@@ -22,7 +22,6 @@ from birdedge.edge.pipeline.run import run
 from birdedge.edge.sinks.sink import SinkGroup
 from birdedge.edge.synthesis.soundscape import soundscape
 from tests.support.disks import no_room
-from tests.support.markdown import ROOT
 from tests.support.rejected import rejecting
 from tests.support.sources import MessageLog, ScriptedSource
 from tests.support.streams import Clocks, MessageStream, rows_of
@@ -190,10 +189,3 @@ def test_rejected_regions_take_no_room_from_events_while_the_disk_fails(
     stored = rejected_in(tmp_path)
     assert len(stored) <= 2 * MAX_PER_INTERVAL
     assert len(stored) + sum(row.left_out for row in stored) == 1200
-
-
-def test_the_page_on_the_database_states_the_limits() -> None:
-    page = (ROOT / "docs" / "database.md").read_text(encoding="utf-8")
-    assert MAX_PER_INTERVAL == 10
-    assert "The ten with the highest `score` of each minute" in page
-    assert f"the newest {rows.MAX_REJECTED_ROWS:,} of all" in " ".join(page.split())

@@ -58,8 +58,8 @@ def test_the_score_is_the_softmax_of_the_mean_of_the_map_over_the_region(
 
 def test_a_region_of_another_sound_is_rejected_with_its_class() -> None:
     mask, classes = drawn((10, 20, 40, 12), (50, 20, 40, 12)), class_map()
-    classes[:10, :, INSECT] = 5.0
-    classes[10:, :, BIRD] = 5.0
+    classes[:10, :, INSECT] = 8.0
+    classes[10:, :, BIRD] = 8.0
     cricket, bird = tracked(mask, classes)
     assert (cricket.reason, cricket.sound_class) == ("other sound", "insect")
     assert cricket.score < 0.05
@@ -69,7 +69,7 @@ def test_a_region_of_another_sound_is_rejected_with_its_class() -> None:
 
 def test_a_region_whose_mask_is_never_certain_is_rejected_as_faint() -> None:
     classes = class_map()
-    classes[..., BIRD] = 5.0
+    classes[..., BIRD] = 8.0
     (event,) = tracked(drawn((10, 20, 40, 12), value=177), classes)
     assert event.reason == "faint"
 
@@ -111,7 +111,7 @@ def test_a_region_that_fills_its_box_is_not_cut() -> None:
     level = np.full(mask.shape, -6.0, np.float32)
     level[10:30, 40:64] = level[50:70, 40:64] = 0.0
     classes = class_map()
-    classes[..., BIRD] = 5.0
+    classes[..., BIRD] = 8.0
     assert len(tracked(mask, classes, EventSettings(), level)) == 1
     assert len(tracked(mask, classes, EventSettings(max_fill=1.0, gap_s=0.0), level)) == 1  # fills all of it
     mask[69, 63] = 0
@@ -123,7 +123,7 @@ def test_the_box_is_tight_around_the_energy_and_the_mask_is_as_painted() -> None
     level = np.full(mask.shape, -3.0, np.float32)  # 26 dB below the peak
     level[14:24, 43:49] = 0.0
     classes = class_map()
-    classes[..., BIRD] = 5.0
+    classes[..., BIRD] = 8.0
     (event,) = tracked(mask, classes, level=level)
     assert event.onset_s == pytest.approx(GRID.first_frame_s + 13.5 * GRID.hop_s)
     assert event.offset_s == pytest.approx(GRID.first_frame_s + 23.5 * GRID.hop_s)
