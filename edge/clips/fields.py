@@ -17,7 +17,7 @@ def clip_fields(cut: CutClip) -> dict[str, str]:
     """Return the fields of a clip: the standard ones, and birdedge's own with the prefix `birdedge|`."""
     fields = {
         "Timestamp": cut.utc.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "Length": f"{len(cut.samples) / cut.sample_rate_hz:.3f}",
+        "Length": f"{len(cut.samples) / cut.sample_rate_hz:.6f}",
         "Samplerate": str(cut.sample_rate_hz),
         "Make": "birdedge",
         "Model": cut.device or "birdedge",

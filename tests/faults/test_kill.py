@@ -105,7 +105,7 @@ def test_fifty_kills_damage_no_database_and_no_clip_and_lose_at_most_a_second_of
         assert expected <= set(stored)
         for path in folder.glob("clips/**/*.flac"):
             samples, rate_hz = soundfile.read(path)
-            assert round(len(samples) / rate_hz, 3) == float(read_guano(path)["Length"])
+            assert round(len(samples) / rate_hz, 6) == float(read_guano(path)["Length"])
             assert len(read_mask_file(path.with_suffix(".npz")).mask)
             checked_clips += 1
         for name, sample_count in rows(folder, "SELECT path, samples FROM clips"):

@@ -27,7 +27,7 @@ def test_a_clip_is_described_by_its_name_and_its_guano_fields(tmp_path: Path, ca
     fields = read_guano(clip.path)
     assert next(iter(fields)) == "GUANO|Version"
     assert fields["Timestamp"] == "2026-11-23T04:15:05.250Z"
-    assert (fields["Length"], fields["Samplerate"]) == ("7.750", "8000")
+    assert (fields["Length"], fields["Samplerate"]) == ("7.750000", "8000")
     assert (fields["Make"], fields["Model"], fields["Loc Position"]) == ("birdedge", "USB Audio", "47.1 -8.5")
     assert (fields["birdedge|Low Hz"], fields["birdedge|High Hz"]) == ("2000.0", "3000.0")
     assert (fields["birdedge|Score"], fields["birdedge|Model"]) == ("0.9700", "birdedge-int8")

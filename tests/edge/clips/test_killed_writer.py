@@ -77,7 +77,7 @@ def complete_clips(folder: Path, kind: str) -> int:
                 image.load()
         elif path.suffix == f".{kind}":
             assert len(soundfile.read(path)[0]) == 5 * 8000
-            assert read_guano(path)["Length"] == "5.000"
+            assert read_guano(path)["Length"] == "5.000000"
         else:
             assert path.suffix == ".part"
     return len(clips)
