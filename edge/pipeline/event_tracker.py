@@ -29,14 +29,12 @@ from numpy.typing import NDArray
 from birdedge.edge.event import Event, Reason
 from birdedge.edge.grid import Grid
 from birdedge.edge.models.settings import EventSettings
+from birdedge.edge.pipeline.band_history import BandHistory, Span
 from birdedge.edge.pipeline.region import NEPER_DB, Region, pieces_of
 from birdedge.edge.sound_classes import SOUND_CLASSES
 
 Float32 = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
-HISTORY_S = (10.0, 30.0, 60.0)  # over which a band is busy
-ALIKE = 0.5  # least ratio of the bands and of the durations of two regions that are alike
-MAX_HISTORY = 1024  # regions
 
 
 class _Run(NamedTuple):
@@ -67,15 +65,6 @@ class _Verdict(NamedTuple):
     sound_class: str
     class_score: float
     reason: Reason
-
-
-class _Span(NamedTuple):
-    """The extent of a closed region, for the history of a band."""
-
-    first_frame: int
-    end_frame: int
-    low: int
-    high: int
 
 
 class EventTracker:
@@ -118,9 +107,7 @@ class EventTracker:
         # would have been merged.
         self._region_of_bin = np.zeros(grid.bins, np.int64)
         self._frame_of_bin = np.zeros(grid.bins, np.int64)
-        self._history_frames = [round(s / grid.hop_s) for s in HISTORY_S]
-        self._history = np.full((MAX_HISTORY, 4), -1, np.int64)  # a _Span per row, the oldest overwritten
-        self._remembered = 0
+        self._history = BandHistory(grid.hop_s)
 
     def push(
         self, mask: Bytes, level: Float32, floor: Float32, classes: Float32 | None = None
@@ -210,8 +197,10 @@ class EventTracker:
                 passed = sum(not verdict.reason for verdict in verdicts)
                 if passed > 1 or (passed and judged[0][1].reason):
                     judged = list(zip(parts, verdicts, strict=True))
-        events = [self._event(region, verdict) for region, verdict in judged]
-        self._remember(events)
+        spans = [self._tight_span(region) for region, _ in judged]
+        events = [self._event(*one, span) for one, span in zip(judged, spans, strict=True)]
+        for span in spans:
+            self._history.add(span)
         return sorted(events, key=lambda event: (event.onset_s, event.low_hz))
 
     def _is_speck(self, region: Region) -> bool:
@@ -240,12 +229,16 @@ class EventTracker:
             reason = "faint"
         return _Verdict(score, sound_class, class_score, reason)
 
-    def _event(self, region: Region, verdict: _Verdict) -> Event:
-        grid, inside = self.grid, region.inside
+    def _tight_span(self, region: Region) -> Span:
+        """Return the extent of the energy of a region."""
         rows, columns = region.loud_part(self.settings.box_range_db)
         first, low = region.first_frame, region.first_bin
-        span = _Span(first + rows.start, first + rows.stop, low + columns.start, low + columns.stop)
-        busy, alike = self._band_history(span)
+        return Span(first + rows.start, first + rows.stop, low + columns.start, low + columns.stop)
+
+    def _event(self, region: Region, verdict: _Verdict, span: Span) -> Event:
+        grid, inside = self.grid, region.inside
+        first, low = region.first_frame, region.first_bin
+        busy, alike = self._history.before(span)
         loudest = int(np.where(inside, region.level, -np.inf).argmax())
         return Event(
             onset_s=grid.first_frame_s + (span.first_frame - 0.5) * grid.hop_s,
@@ -289,31 +282,3 @@ class EventTracker:
 
     def _class_row(self, frame: int) -> int:
         return (frame - self._first_frame) // self._class_frames
-
-    def _band_history(self, span: _Span) -> tuple[list[float], int]:
-        """Return how busy the band of a region was before it, over each of HISTORY_S, and how many are alike."""
-        past = self._history
-        oldest = span.first_frame - self._history_frames[-1]
-        shared = np.minimum(past[:, 3], span.high) - np.maximum(past[:, 2], span.low)
-        near = past[(shared >= ALIKE * (span.high - span.low)) & (past[:, 1] > oldest)]
-        # +1 where a region begins and -1 where it ends, so the sum counts the regions over each frame.
-        steps = np.zeros(self._history_frames[-1] + 1, np.int64)
-        bounds = np.clip(near[:, :2] - oldest, 0, self._history_frames[-1])
-        np.add.at(steps, bounds[:, 0], 1)
-        np.add.at(steps, bounds[:, 1], -1)
-        used = np.cumsum(steps[:-1]) > 0
-        busy = [float(used[-frames:].mean()) for frames in self._history_frames]
-        length, lengths = span.end_frame - span.first_frame, near[:, 1] - near[:, 0]
-        bands, band = near[:, 3] - near[:, 2], span.high - span.low
-        alike = (np.minimum(lengths, length) >= ALIKE * np.maximum(lengths, length)) & (
-            np.minimum(bands, band) >= ALIKE * np.maximum(bands, band)
-        )
-        return busy, int(np.count_nonzero(alike))
-
-    def _remember(self, regions: list[Event]) -> None:
-        grid = self.grid
-        for event in regions:
-            times = ((s - grid.first_frame_s) / grid.hop_s + 0.5 for s in (event.onset_s, event.offset_s))
-            bins = ((hz - grid.low_hz) / grid.bin_hz + 0.5 for hz in (event.low_hz, event.high_hz))
-            self._history[self._remembered % MAX_HISTORY] = (*map(round, times), *map(round, bins))
-            self._remembered += 1

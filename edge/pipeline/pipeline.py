@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,18 +121,15 @@ class Pipeline:
         frames = self._spectrogram.push(self._aligned(self._resampler.flush()))
         last_frame = self._spectrogram.flush()
         pieces = [self._segmenter.push(frames), self._segmenter.push(last_frame), self._segmenter.flush()]
-        outputs = [self._follow(piece) for piece in pieces]
-        mask = np.concatenate([output.mask for output in outputs])
-        level = np.concatenate([output.level for output in outputs])
-        regions = [region for output in outputs for region in (*output.events, *output.rejected)]
-        denoised = None
+        followed = reduce(_joined, map(self._follow, pieces))
+        output = _joined(followed, _output(followed.mask[:0], followed.level[:0], self._tracker.flush()))
         if self._denoiser is not None:
             rest = (
-                self._denoiser.push(np.zeros((0, self._channels), np.float32), mask),
+                self._denoiser.push(np.zeros((0, self._channels), np.float32), output.mask),
                 self._denoiser.flush(),
             )
-            denoised = DenoisedAudio(np.concatenate(rest), self.sample_rate_hz)
-        return _output(mask, level, [*regions, *self._tracker.flush()], denoised)
+            output = replace(output, denoised=DenoisedAudio(np.concatenate(rest), self.sample_rate_hz))
+        return output
 
     def _replace_model(self) -> PipelineOutput:
         ended = self.flush()
@@ -188,13 +186,11 @@ class Pipeline:
         return PipelineOutput(np.zeros(shape, np.uint8), np.full(shape, self._empty_level, np.float32), [])
 
 
-def _output(
-    mask: NDArray[np.uint8], level: Float32, regions: list[Event], denoised: DenoisedAudio | None = None
-) -> PipelineOutput:
+def _output(mask: NDArray[np.uint8], level: Float32, regions: list[Event]) -> PipelineOutput:
     """Return frames, and the regions that closed within them, divided into events and rejected ones."""
     events = [region for region in regions if not region.reason]
     rejected = [region for region in regions if region.reason]
-    return PipelineOutput(mask, level, events, denoised, rejected)
+    return PipelineOutput(mask, level, events, rejected=rejected)
 
 
 def _joined(first: PipelineOutput, second: PipelineOutput) -> PipelineOutput:

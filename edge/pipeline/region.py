@@ -9,6 +9,7 @@ et al. 2013, doi:10.1145/2535927). Pieces that follow each other closely in the 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,7 @@ class Region:
     classes: Float32 | None = None
     frame_in_row: int = 0
 
-    @property
+    @cached_property
     def inside(self) -> Bool:
         """The bins of the region."""
         return self.mask > 0

@@ -1,0 +1,59 @@
+"""How busy the band of a region was before it, and how many regions were like it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+HISTORY_S = (10.0, 30.0, 60.0)  # over which a band is busy
+ALIKE = 0.5  # least ratio of the bands and of the durations of two regions that are alike
+MAX_REGIONS = 1024
+
+
+class Span(NamedTuple):
+    """The extent of a region in frames and bins; the ends are exclusive."""
+
+    first_frame: int
+    end_frame: int
+    low: int
+    high: int
+
+
+class BandHistory:
+    """The spans of the last regions of a stream.
+
+    Args:
+        hop_s: Seconds between frames.
+    """
+
+    def __init__(self, hop_s: float) -> None:
+        self._frames = [round(s / hop_s) for s in HISTORY_S]
+        self._spans = np.full((MAX_REGIONS, 4), -1, np.int64)  # a Span per row, the oldest overwritten
+        self._added = 0
+
+    def add(self, span: Span) -> None:
+        """Add the span of a closed region."""
+        self._spans[self._added % MAX_REGIONS] = span
+        self._added += 1
+
+    def before(self, span: Span) -> tuple[list[float], int]:
+        """Return how busy the band of a region was before it, over each of HISTORY_S, and how many are alike."""
+        past = self._spans
+        longest = self._frames[-1]
+        oldest = span.first_frame - longest
+        band, length = span.high - span.low, span.end_frame - span.first_frame
+        shared = np.minimum(past[:, 3], span.high) - np.maximum(past[:, 2], span.low)
+        near = past[(shared >= ALIKE * band) & (past[:, 1] > oldest)]
+        # +1 where a region begins and -1 where it ends, so the sum counts the regions over each frame.
+        steps = np.zeros(longest + 1, np.int64)
+        bounds = np.clip(near[:, :2] - oldest, 0, longest)
+        np.add.at(steps, bounds[:, 0], 1)
+        np.add.at(steps, bounds[:, 1], -1)
+        used = np.cumsum(steps[:-1]) > 0
+        busy = [float(used[-frames:].mean()) for frames in self._frames]
+        lengths, bands = near[:, 1] - near[:, 0], near[:, 3] - near[:, 2]
+        alike = (np.minimum(lengths, length) >= ALIKE * np.maximum(lengths, length)) & (
+            np.minimum(bands, band) >= ALIKE * np.maximum(bands, band)
+        )
+        return busy, int(np.count_nonzero(alike))
