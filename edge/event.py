@@ -43,6 +43,11 @@ class Event:
     reason: Reason = ""  # why it was rejected; "" for an event
 
     @property
+    def max_probability(self) -> float:
+        """The highest probability in the region."""
+        return float(self.mask.max(initial=0)) / 255
+
+    @property
     def duration_s(self) -> float:
         """Seconds from onset to offset."""
         return self.offset_s - self.onset_s

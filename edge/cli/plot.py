@@ -38,8 +38,8 @@ def plot(
       birdedge plot dawn.wav --start 60 --duration 30
       birdedge plot dawn.wav --rejected
     """
+    from birdedge.edge.archive.excerpt import segment_excerpt
     from birdedge.edge.models.model import Model
-    from birdedge.edge.plots.excerpt import segment_excerpt
     from birdedge.edge.plots.figure import draw
 
     output = output or Path(f"{file.stem}.png")

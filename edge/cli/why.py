@@ -50,31 +50,24 @@ def why(
             raise SettingsError(f"--at is {at_s}; give a time in seconds from the start of the recording")
         start_s = max(0.0, at_s - NEAR_S)
         duration_s = at_s + NEAR_S - start_s
-    from birdedge.edge.archive.regions import judged_regions
+    from birdedge.edge.archive.decision import decision, without_region
+    from birdedge.edge.archive.excerpt import judged_regions
     from birdedge.edge.formats import region_table
-    from birdedge.edge.formats.decision import Criteria, decision, without_region
     from birdedge.edge.formats.jsonl import region_json
     from birdedge.edge.models.model import Model
 
     opened = Model(model)
     settings = opened.card.events
-    criteria = Criteria(
-        settings.min_score,
-        settings.low_threshold,
-        settings.high_threshold,
-        settings.min_duration_s,
-        settings.min_area_hz_s,
-    )
     found = judged_regions(opened, file, start_s or 0.0, duration_s, channel)
     if found.regions and not as_json:
         print_line(region_table.header())
     for region in found.regions:
-        text = decision(region, criteria)
+        text = decision(region, settings)
         if not print_line(region_json(region, file, text) if as_json else region_table.row(region, text)):
             return
     if not found.regions:
         click.echo(
-            without_region(found.highest, found.highest_s, found.highest_hz, criteria),
+            without_region(found.highest, found.highest_s, found.highest_hz, settings),
             err=as_json,
         )
     events = sum(not region.reason for region in found.regions)

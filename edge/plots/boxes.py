@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from birdedge.edge.event import Event
-from birdedge.edge.formats.decision import short_reason
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -113,6 +112,13 @@ def _free_labels(panel: Axes, labels: Sequence[_Label], rejected: Iterable[Event
                 taken.append(extent)
                 yield label
                 break
+
+
+def short_reason(region: Event) -> str:
+    """Return why a region was rejected, for a figure: its class and probability, or how faint it is."""
+    if region.reason == "faint":
+        return f"faint {region.max_probability:.2f}"
+    return f"{region.sound_class} {region.class_score:.2f}"
 
 
 def _places(region: Event) -> Iterator[_Label]:

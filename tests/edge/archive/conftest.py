@@ -34,3 +34,11 @@ def damaged(tmp_path: Path, recordings: list[Path]) -> Path:
     samples[-100] = np.nan
     soundfile.write(path, samples, rate_hz, subtype="FLOAT")
     return path
+
+
+@pytest.fixture(scope="package")
+def dawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve seconds with many calls."""
+    path = tmp_path_factory.mktemp("dawn") / "dawn.flac"
+    soundfile.write(path, soundscape(12.0, 3, 120.0).samples, 32_000, subtype="PCM_24")
+    return path

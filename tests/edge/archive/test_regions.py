@@ -8,27 +8,16 @@ import numpy as np
 import pytest
 import soundfile
 
-from birdedge.edge.archive.regions import judged_regions
+from birdedge.edge.archive.excerpt import judged_regions
 from birdedge.edge.archive.segment import segment
 from birdedge.edge.errors import AudioFileError, AudioFileMissingError, SettingsError
 from birdedge.edge.models.model import Model
-from birdedge.edge.synthesis.soundscape import soundscape
 from tests.support.rejected import rejecting
-
-RATE_HZ = 32_000
 
 
 @pytest.fixture(scope="module")
 def model() -> Model:
     return Model("birdedge-int8-256")
-
-
-@pytest.fixture(scope="module")
-def dawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve seconds with many calls."""
-    path = tmp_path_factory.mktemp("regions") / "dawn.flac"
-    soundfile.write(path, soundscape(12.0, 3, 120.0).samples, RATE_HZ, subtype="PCM_24")
-    return path
 
 
 def test_the_events_are_those_of_segment_in_time_order(model: Model, dawn: Path) -> None:

@@ -9,12 +9,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from birdedge.edge.archive.regions import judged_regions
+from birdedge.edge.archive.excerpt import judged_regions, segment_excerpt
 from birdedge.edge.archive.segment import segment
 from birdedge.edge.errors import AudioFileError, AudioFileMissingError, SettingsError
 from birdedge.edge.models.model import Model
-from birdedge.edge.plots.excerpt import segment_excerpt
-from birdedge.edge.synthesis.soundscape import soundscape
 from tests.support.rejected import rejecting
 
 HOP_S = 0.008
@@ -23,14 +21,6 @@ HOP_S = 0.008
 @pytest.fixture(scope="module")
 def model() -> Model:
     return Model("birdedge-int8")
-
-
-@pytest.fixture(scope="module")
-def dawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve seconds with many calls."""
-    path = tmp_path_factory.mktemp("excerpt") / "dawn.flac"
-    soundfile.write(path, soundscape(12.0, 3, 120.0).samples, 32_000, subtype="PCM_24")
-    return path
 
 
 @pytest.mark.parametrize(("start_s", "duration_s"), [(0.0, 2.0), (4.0, 3.0), (3.9961, 0.01), (10.0, 5.0)])

@@ -7,10 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from birdedge.edge.formats.decision import Criteria, decision, short_reason, without_region
+from birdedge.edge.archive.decision import decision, without_region
+from birdedge.edge.models.settings import EventSettings
+from birdedge.edge.plots.boxes import short_reason
 from tests.support.rejected import region
 
-CRITERIA = Criteria(0.5, 0.78, 0.8921, 0.06, 8.0)
+SETTINGS = EventSettings(
+    min_score=0.5, low_threshold=0.78, high_threshold=0.8921, min_duration_s=0.06, min_area_hz_s=8.0
+)
 
 
 def reaching(value: int) -> Any:
@@ -49,12 +53,12 @@ def reaching(value: int) -> Any:
     ],
 )
 def test_a_rejection_in_words(changes: dict[str, Any], words: str, short: str) -> None:
-    assert decision(region(**changes), CRITERIA) == words
+    assert decision(region(**changes), SETTINGS) == words
     assert short_reason(region(**changes)) == short
 
 
 def test_an_event_is_an_event_whatever_its_class() -> None:
-    assert decision(region(reason=""), CRITERIA) == "event"
+    assert decision(region(reason=""), SETTINGS) == "event"
 
 
 @pytest.mark.parametrize(
@@ -69,4 +73,4 @@ def test_an_event_is_an_event_whatever_its_class() -> None:
     ],
 )
 def test_the_reason_for_no_region_in_words(highest: float, words: str) -> None:
-    assert without_region(highest, 12.312, 3125.0, CRITERIA) == words
+    assert without_region(highest, 12.312, 3125.0, SETTINGS) == words
