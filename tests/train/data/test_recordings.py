@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from birdedge.edge.errors import DataError
-from birdedge.train.data.recordings import COLUMNS, NO_BIRD_HEARD, read_index
+from birdedge.train.data.recordings import BIRDS_IN_NOISE, COLUMNS, NO_BIRD_HEARD, read_index
 from tests.support.indexes import index_row, many_rows, write_index
 
 
@@ -77,15 +77,18 @@ def test_noise_that_holds_birds_is_left_out(tmp_path: Path, known: dict[str, str
 
 
 def test_all_recordings_of_the_second_part_are_read(shared_data: Path) -> None:
-    listed = (shared_data / "index.tsv").read_text(encoding="utf-8").splitlines()[1:]
-    files = [shared_data / line.split("\t", 1)[0] for line in listed]
-    second_part = {file for file in files if file.name.split("-")[0][-1].isdecimal()}
+    lines = (shared_data / "index.tsv").read_text(encoding="utf-8").splitlines()
+    column = lines[0].split("\t").index("original")
+    originals = {shared_data / row[0]: row[column] for row in (line.split("\t") for line in lines[1:])}
+    second_part = {file for file in originals if file.name.split("-")[0][-1].isdecimal()}
     assert len(second_part) == 1083
     recordings = {r.path: r for r in read_index(shared_data)}
-    assert second_part <= recordings.keys()
+    with_birds = {file for file in second_part if originals[file] in BIRDS_IN_NOISE}
+    assert second_part - recordings.keys() == with_birds
+    assert len(with_birds) == 5
     field_clips = [r for r in recordings.values() if r.species == NO_BIRD_HEARD]
     assert len(field_clips) == 93
     assert sum(r.xc != "" for r in field_clips) > 50  # by the look of their names
     rates_hz = [r.native_hz for r in recordings.values() if r.path.name.startswith("noise2-")]
     assert min(rates_hz) == 8000
-    assert rates_hz.count(16000) == 324
+    assert rates_hz.count(16000) == 324 - 1  # one holds a bird
