@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from birdedge.edge.grid import Grid
 from birdedge.edge.models.settings import InputScaling
@@ -94,11 +95,5 @@ def _difference(a: tuple[Float32, Float32], b: tuple[Float32, Float32]) -> float
     """Return the maximum difference of two masks, and of the class probabilities, over their common frames."""
     rows = [min(len(x), len(y)) for x, y in zip(a, b, strict=True)]
     mask = np.abs(a[0][: rows[0]] - b[0][: rows[0]])
-    classes = np.abs(_softmax(a[1][: rows[1]]) - _softmax(b[1][: rows[1]]))
+    classes = np.abs(softmax(a[1][: rows[1]], axis=-1) - softmax(b[1][: rows[1]], axis=-1))
     return max(float(mask.max()), float(classes.max()))
-
-
-def _softmax(logits: Float32) -> Float32:
-    odds = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    probability: Float32 = odds / odds.sum(axis=-1, keepdims=True)
-    return probability

@@ -190,9 +190,8 @@ class Microphone:
     def _next_block(self, max_samples: int) -> Block:
         gap_samples, samples = self._ring.read(max_samples)
         now = self._read()
-        waited_s = (
-            self._ring.available_samples / self.sample_rate_hz
-        )  # since the last sample of the block arrived
+        # Since the last sample of the block arrived.
+        waited_s = self._ring.available_samples / self.sample_rate_hz
         arrived = replace(now, boot_s=now.boot_s - waited_s, utc_s=now.utc_s - waited_s)
         return Block(samples, gap_samples, "overrun" if gap_samples else None, arrived)
 

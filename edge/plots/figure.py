@@ -31,7 +31,6 @@ TITLE_IN = 0.85
 FOOT_IN = 0.55
 DOTS_PER_INCH = 120
 MASK_COLOUR = "#4fe3ff"
-EVENT_COLOUR = boxes.EVENT_COLOUR
 DB_PER_NEPER = np.float32(20 / np.log(10))
 
 

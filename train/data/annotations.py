@@ -38,6 +38,12 @@ def read_annotations(table: Path) -> dict[Path, tuple[Box, ...]]:
     return {path: tuple(found) for path, found in boxes.items()}
 
 
+def read_boxes(folder: Path) -> dict[Path, tuple[Box, ...]]:
+    """Return the boxes by file of the annotations.tsv of a folder, none if it has no such table."""
+    table = folder / "annotations.tsv"
+    return read_annotations(table) if table.is_file() else {}
+
+
 def read_raven(table: Path) -> tuple[Box, ...]:
     """Return the boxes of a Raven selection table of one file; Begin Path and File Offset are ignored.
 

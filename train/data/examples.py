@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from tqdm import tqdm
 
 from birdedge.edge.errors import DataError, OutputError, SettingsError
-from birdedge.train.data.annotations import read_annotations
+from birdedge.train.data.annotations import read_boxes
 from birdedge.train.data.batch import Batch
 from birdedge.train.data.mixing import CELL_BINS, CELL_FRAMES, Mixing, make_example
 from birdedge.train.data.recordings import Recording, read_index
@@ -108,8 +108,7 @@ def mixed_examples(
             f"recipe {recipe.name} mixes new examples for each epoch; leave out --cache, or set cached_examples"
         )
     recordings = read_index(data, tier)
-    annotations = data / "annotations.tsv"
-    boxes = read_annotations(annotations) if recipe.mixing.boxed and annotations.is_file() else {}
+    boxes = read_boxes(data) if recipe.mixing.boxed else {}
     splits = {name: [r for r in recordings if r.split == name] for name in ("train", "validation")}
     say(f"{len(splits['train'])} recordings to train on, {len(splits['validation'])} to validate on")
 

@@ -24,13 +24,14 @@ from birdedge.train.data.acoustics import Bird, from_afar, through_microphone
 from birdedge.train.data.labels import PEAK_RANGE_DB, Bool, Float32, Paint, paint, smooth_power
 from birdedge.train.data.sound_bank import BoxedRecording, Int16, Noise, SoundBank
 from birdedge.train.data.stft import GRID, magnitude
+from birdedge.train.networks.unet import CLASS_BINS, TIME_STRIDE
 
 Int8 = NDArray[np.int8]
 RATE_HZ = GRID.sample_rate_hz
 # The eye sees a spot that stands out, and a fainter texture that continues: Gaussian sigma in frames and bins.
 SPOT = (1.0, 0.6)
 TEXTURE = (8.0, 1.2)
-CELL_FRAMES, CELL_BINS = 4, 4  # of the plane of classes
+CELL_FRAMES, CELL_BINS = TIME_STRIDE, CLASS_BINS  # the plane of classes has the cells of the class map
 BIRD, UNKNOWN, NOT_BIRD = 0, -1, -2  # classes of a cell; the others are numbers of SOUND_CLASSES
 DEEP_OCTAVES = (-1.6, -0.6)
 MIN_VISIBLE_BINS = 16  # in noise, smaller patches are not painted
@@ -56,12 +57,8 @@ class Mixing:
     distance: float = 0.5
     band_limit: float = 0.35
     pitch_octaves: float = 0.35
-    noise_pitch_octaves: float = (
-        0.0  # recorded noise is pitched as birds are: insects and frogs of other sizes
-    )
-    deep: float = (
-        0.0  # probability that a bird is pitched down by 0.6 to 1.6 octaves, to that of owls and bitterns
-    )
+    noise_pitch_octaves: float = 0.0  # of recorded noise: insects and frogs of other sizes
+    deep: float = 0.0  # probability that a bird is pitched down by DEEP_OCTAVES, to owls and bitterns
     visible_db: float = 2.0  # bird over noise from which a spot is visible
     visible_texture_db: float = -5.0  # the same for a patch of many frames
     doubt_db: float = 5.0  # down to this far below visible, a bin is doubtful
@@ -115,17 +112,16 @@ def make_example(sound_bank: SoundBank, mixing: Mixing, rng: np.random.Generator
     n = mixing.samples
     visible: tuple[Bool, ...] = ()
     cutoff_hz = draw_cutoff_hz(mixing, rng)
+    target, weight = (np.zeros((mixing.frames, GRID.bins), bool) for _ in range(2))
     sounds, noise_class = _cells(mixing, UNKNOWN), None
     # No draw for a share of 0: the mixes of a seed do not depend on unlabelled recordings.
     labelled = not (mixing.unlabelled and sound_bank.unlabelled and rng.random() < mixing.unlabelled)
     if not labelled:
         samples = _crop(sound_bank.unlabelled[rng.integers(len(sound_bank.unlabelled))], n, rng)
-        target, weight = (np.zeros((mixing.frames, GRID.bins), bool) for _ in range(2))
         snr_db = np.nan
     elif sound_bank.boxed_recordings and mixing.boxed and rng.random() < mixing.boxed:
         boxed = sound_bank.boxed_recordings[rng.integers(len(sound_bank.boxed_recordings))]
         samples, sounds = _draw_boxed(boxed, mixing, rng)
-        target, weight = (np.zeros((mixing.frames, GRID.bins), bool) for _ in range(2))
         labelled, snr_db = False, np.inf
     elif sound_bank.focal_recordings and rng.random() < mixing.as_recorded:
         samples, target, weight = _draw_focal(sound_bank, mixing, rng)
@@ -136,8 +132,7 @@ def make_example(sound_bank: SoundBank, mixing: Mixing, rng: np.random.Generator
         # Birds are limited as the noise is, or the limit would give them away.
         if noise_cutoff_hz is not None:
             cutoff_hz = min(noise_cutoff_hz, cutoff_hz or noise_cutoff_hz)
-        samples, target = noise.copy(), np.zeros((mixing.frames, GRID.bins), bool)
-        weight = np.ones_like(target)
+        samples, weight = noise.copy(), np.ones_like(target)
         snr_db = -np.inf
         if rng.random() >= mixing.empty:
             count = int(rng.choice([1, 2, 3, 4], p=[0.45, 0.3, 0.17, 0.08]))
@@ -235,10 +230,10 @@ def draw_bird(sound_bank: SoundBank, mixing: Mixing, rng: np.random.Generator) -
         stop = min(max(stop, start + int(rng.uniform(0.3, 4.0) * RATE_HZ)), start + n, len(isolated.samples))
         phrase = isolated.samples[start:stop].astype(np.float32)
         octaves = rng.uniform(-mixing.pitch_octaves, mixing.pitch_octaves)
-        if mixing.deep and rng.random() < mixing.deep:
+        deep = mixing.deep > 0 and rng.random() < mixing.deep
+        if deep:
             octaves = rng.uniform(*DEEP_OCTAVES)
-            phrase = soxr.resample(phrase, RATE_HZ * 2.0**octaves, RATE_HZ, quality="LQ")
-        elif rng.random() < 0.6:
+        if deep or rng.random() < 0.6:
             phrase = soxr.resample(phrase, RATE_HZ * 2.0**octaves, RATE_HZ, quality="LQ")
     phrase = phrase[:n]
     bird = np.zeros(n, np.float32)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from birdedge.edge.errors import DataError
-from birdedge.train.data.annotations import Box, raven_table_of, read_annotations, read_raven
+from birdedge.train.data.annotations import Box, raven_table_of, read_annotations, read_boxes, read_raven
 from birdedge.train.data.noise_kinds import noise_kind
 from birdedge.train.data.recordings import Recording, bird_heard, read_index
 from birdedge.train.data.sound_bank import load_sound_bank
@@ -91,8 +91,7 @@ def _indexed(folder: Path, split: str, mixes: int) -> EvaluationSets:
     if sound_bank.focal_recordings:
         count = min(MAX_FOCAL_CLIPS, mixes)
         masked["focal"] = mixed_clips(sound_bank, count, FOCAL_MIXING, FOCAL_SEED)
-    table = folder / "annotations.tsv"
-    boxes = read_annotations(table) if table.is_file() else {}
+    boxes = read_boxes(folder)
     in_split = {r.path: boxes[r.path] for r in recordings if r.kind in ("boxes", "notes") and r.path in boxes}
     noise = [LabelledFile(r.path, noise=noise_kind(r)) for r in recordings if r.kind == "noise"]
     presence = [

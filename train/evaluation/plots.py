@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from birdedge.edge.event import Event
 from birdedge.edge.pipeline.region import NEPER_DB
+from birdedge.edge.plots.boxes import EVENT_COLOUR
 from birdedge.edge.plots.contrast import contrast_db
-from birdedge.edge.plots.figure import EVENT_COLOUR, MASK_COLOUR
+from birdedge.edge.plots.figure import MASK_COLOUR
 from birdedge.train.data.labels import Float32
 from birdedge.train.data.stft import GRID
 from birdedge.train.evaluation.calibration import ReliabilityRow

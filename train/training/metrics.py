@@ -96,6 +96,23 @@ def average_precision(bird: ArrayLike, background: ArrayLike) -> Float64:
     return np.asarray(np.sum(gained * precision, axis=-1), np.float64)
 
 
+def roc_auc(positive: ArrayLike, negative: ArrayLike) -> Float64:
+    """Return the area under the ROC curve (Hanley & McNeil 1982, doi:10.1148/radiology.143.1.7063747).
+
+    It is the share of pairs in which the positive has the higher score; equal scores count half.
+
+    Args:
+        positive: How many positives have each score, ascending, `[..., scores]`.
+        negative: Likewise. NaN without pairs.
+    """
+    positives, negatives = np.asarray(positive, np.float64), np.asarray(negative, np.float64)
+    lower = np.cumsum(negatives, axis=-1) - negatives / 2
+    pairs = positives.sum(axis=-1) * negatives.sum(axis=-1)
+    higher = (positives * lower).sum(axis=-1)
+    auc: Float64 = np.divide(higher, pairs, out=np.full(pairs.shape, np.nan), where=pairs > 0)
+    return auc
+
+
 def _at_or_above_step(histogram: ArrayLike) -> Float64:
     counts = np.asarray(histogram, np.float64)
     return np.asarray(np.flip(np.cumsum(np.flip(counts, -1), axis=-1), -1), np.float64)

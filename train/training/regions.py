@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from birdedge.train.data.mixing import BIRD, CELL_BINS, CELL_FRAMES, NOT_BIRD, UNKNOWN
+from birdedge.train.training.metrics import roc_auc
 
 MIN_CELLS = 1.0  # a smaller region is no event: 8 Hz s
 MIN_BIRD_SHARE, MIN_NOISE_SHARE = 0.5, 0.9  # of a region with a class; regions of both are left out
@@ -109,14 +110,12 @@ class RegionScores:
 
     def auc(self) -> float:
         """Return the area under the ROC curve: how often a bird has a higher probability than something else."""
-        if not self._bird:
-            return 0.5
-        bird, other = (torch.cat(parts).numpy() for parts in (self._bird, self._other))
+        bird, other = (np.concatenate([np.zeros(0), *parts]) for parts in (self._bird, self._other))
         if not len(bird) or not len(other):
             return 0.5
-        other = np.sort(other)
-        below = np.searchsorted(other, bird, "left") + np.searchsorted(other, bird, "right")
-        return float(below.mean() / 2 / len(other))
+        scores, place = np.unique(np.concatenate([bird, other]), return_inverse=True)
+        counts = (np.bincount(part, minlength=len(scores)) for part in np.split(place, [len(bird)]))
+        return float(roc_auc(*counts))
 
 
 def _sums(region: Tensor, values: Tensor, count: int) -> Tensor:
