@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -16,23 +13,7 @@ import birdedge.edge
 from birdedge.edge.audio.sources import array_source
 from birdedge.edge.messages import EventDetected, Message
 from birdedge.edge.synthesis.soundscape import soundscape
-
-ROOT = Path(__file__).parents[2]
-
-
-def python(code: str, cwd: Path = ROOT) -> str:
-    """Run Python in a process of its own and return what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+from tests.support.commands import ENVIRONMENT, run_python
 
 
 @pytest.mark.parametrize("name", birdedge.edge.__all__)
@@ -49,20 +30,21 @@ def test_the_api_has_what_is_documented() -> None:
 def test_an_unknown_name_is_an_import_error() -> None:
     with pytest.raises(AttributeError, match=r"'birdedge\.edge' has no attribute 'segments'"):
         _ = birdedge.edge.segments
-    assert "ImportError" in python(
-        "try:\n    from birdedge.edge import segments\nexcept ImportError as error:\n    print(type(error).__name__)"
+    assert "ImportError" in run_python(
+        "try:\n    from birdedge.edge import segments\nexcept ImportError as error:\n    print(type(error).__name__)",
+        ENVIRONMENT,
     )
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
     heavy = ("numpy", "onnxruntime", "soundfile", "soxr", "click", "sounddevice")
     code = f"import sys, birdedge.edge\nprint([name for name in {heavy!r} if name in sys.modules])"
-    assert python(code) == "[]\n"
+    assert run_python(code, ENVIRONMENT) == "[]\n"
 
 
 def test_a_light_name_loads_no_onnxruntime() -> None:
     code = "import sys\nfrom birdedge.edge import Event, Grid, Mask\nprint('onnxruntime' in sys.modules)"
-    assert python(code) == "False\n"
+    assert run_python(code, ENVIRONMENT) == "False\n"
 
 
 def test_segment_gives_events_with_masks_in_five_lines(tmp_path: Path) -> None:
@@ -77,7 +59,7 @@ for event in result.events:
     print(event.onset_s, event.low_hz, event.high_hz, event.score)
 assert result.mask.mask.shape[1] == 256
 """
-    lines = python(code, cwd=tmp_path).splitlines()
+    lines = run_python(code, ENVIRONMENT, cwd=tmp_path).splitlines()
     assert lines
     for line in lines:
         onset_s, low_hz, high_hz, score = map(float, line.split())

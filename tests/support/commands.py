@@ -50,12 +50,12 @@ def birdedge(
     return done.stdout.decode(), done.stderr.decode()
 
 
-def run_python(code: str, environment: dict[str, str], stdin: str = "") -> str:
+def run_python(code: str, environment: dict[str, str], stdin: str = "", cwd: Path = ROOT) -> str:
     """Run Python code in exactly this environment, require that it succeeds, and return its standard output."""
     process = subprocess.run(
         [sys.executable, "-c", code],
         env=environment,
-        cwd=ROOT,
+        cwd=cwd,
         input=stdin,
         capture_output=True,
         text=True,
