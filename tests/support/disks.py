@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import resource
+import struct
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+
+# FS_IOC_SHUTDOWN of Linux. The flag lets it write nothing at all, not even the journal.
+SHUTDOWN, NO_LOG_FLUSH = 0x8004587D, struct.pack("I", 2)
 
 
 @contextmanager
@@ -57,3 +62,52 @@ def full(disk: Path) -> Iterator[None]:
         yield
     finally:
         ballast.unlink()
+
+
+class Ext4Disk:
+    """An ext4 disk in a file, whose power can be cut: what was not synced by then is lost.
+
+    Attributes:
+        folder: where it is mounted.
+    """
+
+    def __init__(self, folder: Path, image: Path) -> None:
+        self.folder, self._image = folder, image
+
+    def mount(self) -> None:
+        """Mount it, first or again."""
+        # Nothing is written until a sync or the end: a background write would hide a missing sync.
+        options = "loop,commit=300"
+        subprocess.run(["mount", "-o", options, self._image, self.folder], check=True, capture_output=True)
+
+    def cut_power(self) -> None:
+        """Forget everything that is not on the disk; every open file on it fails from now on."""
+        descriptor = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.ioctl(descriptor, SHUTDOWN, NO_LOG_FLUSH)
+        finally:
+            os.close(descriptor)
+
+    def unmount(self) -> None:
+        """Unmount it; files that are still open keep what they have."""
+        subprocess.run(["umount", "--lazy", self.folder], check=True)
+
+
+@contextmanager
+def ext4_disk(folder: Path, size_mb: int = 32) -> Iterator[Ext4Disk]:
+    """Make and mount a disk whose power can be cut; skip the test where that is not allowed."""
+    folder.mkdir(exist_ok=True)
+    image = folder.with_name(f"{folder.name}.ext4")
+    with image.open("wb") as file:
+        file.truncate(size_mb << 20)
+    disk = Ext4Disk(folder, image)
+    try:
+        subprocess.run(["mkfs.ext4", "-q", image], check=True, capture_output=True)
+        disk.mount()
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("a power loss needs an ext4 disk on a loop device, which only root may mount")
+    try:
+        yield disk
+    finally:
+        with suppress(subprocess.CalledProcessError):
+            disk.unmount()

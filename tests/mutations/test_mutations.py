@@ -1,0 +1,129 @@
+"""Each promise has a test that fails when the code breaks it: the code is broken on purpose, one place at a time.
+
+A mutation replaces text in a copy of the checkout, and names the test that must fail there. To add one, append it to
+`MUTATIONS`; choose the fastest test that shows the promise, since each mutation runs pytest once.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = ("birdedge", "edge", "benchmarks", "tests")  # what is copied; tests may need more of the checkout
+FILES = ("pyproject.toml",)
+SUPERVISOR = "tests/edge/recorder/test_supervisor.py::"
+KILLED_WRITER = "tests/edge/clips/test_killed_writer.py::"
+POWER_LOSS = "tests/faults/test_power_loss.py::"
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One change that breaks a promise, and the test that must fail then."""
+
+    name: str
+    file: str
+    text: str  # must occur once
+    replacement: str
+    test: str
+
+
+MUTATIONS = (
+    Mutation(
+        "commits are not synced",
+        "edge/database/connection.py",
+        "PRAGMA synchronous = FULL",
+        "PRAGMA synchronous = OFF",
+        POWER_LOSS + "test_power_loss_loses_no_commit",
+    ),
+    Mutation(
+        "clips are not synced",
+        "edge/system/atomic_file.py",
+        "os.fsync(file.fileno())",
+        "pass",
+        POWER_LOSS + "test_power_loss_leaves_only_whole_clips",
+    ),
+    Mutation(
+        "clips are written under their final names",
+        "edge/clips/file.py",
+        "with replacing(path) as file, output_errors(path):",
+        'with path.open("wb") as file, output_errors(path):',
+        KILLED_WRITER + "test_a_process_killed_within_a_file_leaves_no_file_under_its_final_name",
+    ),
+    Mutation(
+        "the watchdog is never fed",
+        "edge/recorder/supervisor.py",
+        "self.alive()",
+        "pass",
+        SUPERVISOR + "test_only_analysed_audio_feeds_the_watchdog",
+    ),
+)
+
+
+def copy_checkout(folder: Path) -> None:
+    for name in FOLDERS:
+        shutil.copytree(
+            ROOT / name, folder / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    for name in FILES:
+        shutil.copy(ROOT / name, folder)
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a copy of the checkout."""
+    folder = tmp_path_factory.mktemp("checkout")
+    copy_checkout(folder)
+    return folder
+
+
+@pytest.fixture
+def mutated(checkout: Path, mutation: Mutation) -> Iterator[Path]:
+    """Return the copy with one mutation, which is taken back afterwards."""
+    path = checkout / mutation.file
+    original = path.read_text(encoding="utf-8")
+    assert original.count(mutation.text) == 1, f"{mutation.file} has {mutation.text!r} not exactly once"
+    path.write_text(original.replace(mutation.text, mutation.replacement), encoding="utf-8")
+    try:
+        yield checkout
+    finally:
+        path.write_text(original, encoding="utf-8")
+
+
+def run_tests(checkout: Path, *tests: str) -> tuple[str, dict[str, int]]:
+    """Run tests of the copy; return what pytest printed, and how many had each outcome."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", *tests],
+        cwd=checkout,
+        env={**os.environ, "PYTHONPATH": str(checkout), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    closing_line = done.stdout.rstrip().rpartition("\n")[2]
+    outcomes = re.findall(r"(\d+) (passed|failed|skipped|errors?)", closing_line)
+    return done.stdout + done.stderr, {outcome: int(count) for count, outcome in outcomes}
+
+
+def test_the_named_tests_pass_without_a_mutation(checkout: Path) -> None:
+    output, outcomes = run_tests(checkout, *{mutation.test: None for mutation in MUTATIONS})
+    assert outcomes.keys() <= {"passed", "skipped"}, output
+    assert outcomes, output
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
+def test_a_mutation_makes_its_test_fail(mutation: Mutation, mutated: Path) -> None:
+    output, outcomes = run_tests(mutated, "-x", mutation.test)
+    if outcomes.keys() == {"skipped"}:
+        pytest.skip(f"{mutation.test} is skipped on this machine")
+    assert "failed" in outcomes, output
+    assert not outcomes.keys() & {"error", "errors"}, output
