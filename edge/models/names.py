@@ -23,16 +23,18 @@ def bundled_models() -> dict[str, Path]:
 def find_model(name_or_path: str | Path) -> Path:
     """Return the path of a model file, given by path or by the name of a bundled model.
 
+    A bundled model is never replaced by a file with its name in the working folder: give `./NAME` for such a file.
+
     Raises:
         ModelMissingError: There is no such file and no such bundled model.
         ModelFileError: The path is a folder.
     """
     path = Path(name_or_path)
     bundled = bundled_models()
-    if path.is_file():
-        return path
     if str(name_or_path) in bundled:
         return bundled[str(name_or_path)]
+    if path.is_file():
+        return path
     if path.is_dir():
         raise ModelFileError(f"{path} is a directory; give an .onnx file")
     raise ModelMissingError(

@@ -10,6 +10,7 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
+from birdedge.edge.errors import SettingsError
 from birdedge.edge.event import Event
 from birdedge.edge.mask import mask_bytes
 from birdedge.edge.models.model import Model
@@ -113,7 +114,15 @@ class Pipeline:
             yield self._empty(piece)
 
     def change(self, model: Model) -> None:
-        """Use another form of the network from the next push on, as after a gap of no length."""
+        """Use another model, with its own thresholds, from the next push on, as after a gap of no length.
+
+        Raises:
+            SettingsError: The model has another grid.
+        """
+        if model.card.grid != self.card.grid:
+            raise SettingsError(
+                f"{model.card.name} has another grid than {self.card.name}; choose a model with the same one"
+            )
         self._next_model = model
 
     def flush(self) -> PipelineOutput:
@@ -139,6 +148,7 @@ class Pipeline:
     def _take_next_model(self) -> None:
         if self._next_model is not None:
             self._earlier_nonfinite_chunks = self.nonfinite_chunks
+            self.card = self._next_model.card
             self._segmenter, self._next_model = Segmenter(self._next_model), None
 
     def _restart(self) -> int:

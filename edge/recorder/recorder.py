@@ -162,7 +162,7 @@ class Recorder:
             self._device,
             lambda: microphone.losses,
             shedder,
-            lambda name: pipeline.change(_open_model(name, config) if name else model),
+            lambda name: pipeline.change(_open_fallback(name, model) if name else model),
             may_change_model=config.model == DEFAULT_MODEL,
             clips=clips,
             cutter=cutter,
@@ -195,6 +195,17 @@ def _open_model(name: str, config: Config) -> Model:
     """Open a model, with the minimum score of the configuration."""
     model = Model(name)
     if config.min_score is not None:
-        events = replace(model.card.events, min_score=config.min_score)
-        model.card = replace(model.card, events=events)
+        _set_min_score(model, config.min_score)
     return model
+
+
+def _open_fallback(name: str, configured: Model) -> Model:
+    """Open a lighter model. The minimum score of the configured one is for it only if both give the same results."""
+    model = Model(name)
+    if model.card.answer == configured.card.answer:
+        _set_min_score(model, configured.card.events.min_score)
+    return model
+
+
+def _set_min_score(model: Model, min_score: float) -> None:
+    model.card = replace(model.card, events=replace(model.card.events, min_score=min_score))

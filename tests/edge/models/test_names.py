@@ -31,6 +31,16 @@ def test_a_model_is_found_by_name_and_by_path(tmp_path: Path) -> None:
     assert find_model(path) == find_model(str(path)) == path
 
 
+def test_a_file_in_the_working_folder_never_replaces_a_bundled_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(DEFAULT_MODEL).touch()
+    assert find_model(DEFAULT_MODEL) == bundled_models()[DEFAULT_MODEL]
+    assert find_model(Path(DEFAULT_MODEL)) == bundled_models()[DEFAULT_MODEL]
+    assert find_model(f"./{DEFAULT_MODEL}") == Path(DEFAULT_MODEL)
+
+
 def test_the_error_for_a_missing_model_lists_the_bundled_ones() -> None:
     with pytest.raises(ModelMissingError, match=r"'no-such'; .*birdedge-int8"):
         find_model("no-such")

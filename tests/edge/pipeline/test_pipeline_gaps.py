@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from birdedge.edge.errors import SettingsError
+from birdedge.edge.event import Event
+from birdedge.edge.grid import Grid
 from birdedge.edge.models.model import Model
 from birdedge.edge.pipeline.pipeline import GAP_FRAMES, Pipeline
 from tests.support.pipelines import across_gap, at_rate, joined, pushed, segmented
@@ -114,3 +119,28 @@ def test_a_thousand_gaps_of_one_sample_do_not_shift_time(int8: Model) -> None:
     frames += len(pipeline.flush().mask)
     assert (pipeline.heard_samples, pipeline.lost_samples, pipeline.gaps) == (31_000, 1000, 1000)
     assert frames == 32_000 // HOP
+
+
+def test_another_model_brings_its_own_thresholds(int8: Model, calls: NDArray[np.float32]) -> None:
+    strict, half = Model("birdedge-int8"), len(calls) // 2
+    none = dataclasses.replace(strict.card.events, min_duration_s=29.0)
+    strict.card = dataclasses.replace(strict.card, events=none)
+
+    def events_of_the_second_half(first: Model, second: Model) -> list[Event]:
+        pipeline = Pipeline(first, 32_000, 1)
+        pushed(pipeline, calls[:half], 4096)
+        pipeline.change(second)
+        ended = pipeline.push(calls[half : half + 1, np.newaxis])
+        outputs = [*pushed(pipeline, calls[half + 1 :], 4096), pipeline.flush()]
+        assert ended.mask.any()
+        return joined(outputs).events
+
+    assert events_of_the_second_half(strict, int8)
+    assert events_of_the_second_half(int8, strict) == []
+
+
+def test_a_model_with_another_grid_is_refused(int8: Model) -> None:
+    other = Model("birdedge-int8")
+    other.card = dataclasses.replace(other.card, grid=Grid(hop=128))
+    with pytest.raises(SettingsError, match="has another grid"):
+        Pipeline(int8, 32_000, 1).change(other)
