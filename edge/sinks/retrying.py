@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from birdedge.edge.errors import DiskError, OutputError
-from birdedge.edge.messages import FramesReady, Message, Sink
+from birdedge.edge.messages import EventDetected, FramesReady, Message, Sink
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +24,8 @@ class RetryingSink:
         self.problem: str | None = None
         self._sink = sink
         self._worked = False
+        self._logged: set[str] = set()  # problems since something was last written
+        self._fails_on_events = False
 
     def write(self, message: Message) -> None:
         """Write the message if the sink can."""
@@ -32,11 +34,15 @@ class RetryingSink:
         except OutputError as error:
             if not self._worked and not isinstance(error, DiskError):
                 raise
+            self._fails_on_events = isinstance(message, EventDetected)
             self._report(error)
         else:
-            if isinstance(message, FramesReady):
+            # Where an event could not be written, frames that can be are no proof that events can be.
+            if isinstance(message, EventDetected if self._fails_on_events else FramesReady):
                 self._worked = True
                 self.problem = None
+                self._logged.clear()
+                self._fails_on_events = False
 
     def close(self) -> None:
         """Close the sink if it can be."""
@@ -46,6 +52,7 @@ class RetryingSink:
             self._report(error)
 
     def _report(self, error: OutputError) -> None:
-        if str(error) != self.problem:
-            self.problem = str(error)
+        self.problem = str(error)
+        if self.problem not in self._logged:
+            self._logged.add(self.problem)
             log.error("%s", error)

@@ -29,6 +29,17 @@ def no_room(after_bytes: int = 0) -> Iterator[None]:
 
 
 @contextmanager
+def no_new_files() -> Iterator[None]:
+    """Let this process open no file, as on a disk that fails."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@contextmanager
 def small_disk(folder: Path, size_mb: int = 4) -> Iterator[Path]:
     """Mount a disk of a few megabytes on a new folder; skip the test where that is not allowed."""
     folder.mkdir(exist_ok=True)

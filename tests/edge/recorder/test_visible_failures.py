@@ -19,7 +19,7 @@ from birdedge.edge.sinks.recording import OutputSettings, RecordingSink
 from birdedge.edge.sinks.retrying import RetryingSink
 from tests.support.cut_clips import WAV, cut_clip
 from tests.support.disks import no_room
-from tests.support.frames import frames, stream_started
+from tests.support.frames import detected, stream_started
 from tests.support.streams import event
 from tests.support.supervised import RATE_HZ, Supervised
 from tests.support.waiting import wait_until
@@ -148,10 +148,12 @@ def test_tables_that_cannot_be_written_need_a_person_until_they_can(tmp_path: Pa
     supervised = Supervised(tmp_path / "data", outputs=(fine, tables))
     with no_room():
         tables.write(stream_started())
+        tables.write(detected(0.1))
+    wait_until(lambda: supervised.database.problem is None)
     status = supervised.status()
     assert not status.healthy
     (problem,) = [line for line in lines_of(status) if line.startswith("! ")]
     assert problem.startswith(f"! {tmp_path / 'tables' / 'live.csv'} cannot be written")
-    tables.write(frames(1))
+    tables.write(detected(0.2))
     assert supervised.status().healthy
     supervised.close()

@@ -15,7 +15,7 @@ from birdedge.edge.formats.mask_npz import read_mask_file
 from birdedge.edge.mask import Mask
 from birdedge.edge.models.card import ModelCard
 from birdedge.edge.sinks.recording import OutputSettings, RecordingSink
-from tests.support.disks import no_room
+from tests.support.disks import no_new_files
 from tests.support.frames import detected, frames, stamp, stream_ended, stream_started
 
 HOP_S = 0.008
@@ -173,7 +173,7 @@ def test_a_stream_that_overlaps_the_frames_of_the_one_before_follows_it(
 
 def test_a_mask_that_is_opened_late_begins_late(tmp_path: Path, card: ModelCard) -> None:
     sink = sink_in(tmp_path / "out", card, atomic=False)
-    with no_room():
+    with no_new_files():
         for message in (stream_started(), frames(50, 7), detected(0.1)):
             with pytest.raises(DiskError):
                 sink.write(message)
@@ -182,12 +182,12 @@ def test_a_mask_that_is_opened_late_begins_late(tmp_path: Path, card: ModelCard)
     mask = mask_of(tmp_path / "out")
     assert mask.mask[:, 0].tolist() == [9] * 25
     assert mask.first_frame_s == pytest.approx(0.008 + 50 * HOP_S)
-    assert onsets_s(tmp_path / "out") == []
+    assert names(tmp_path / "out") == {"dawn.npz"}
 
 
 def test_a_mask_that_is_opened_in_a_later_stream_begins_there(tmp_path: Path, card: ModelCard) -> None:
     sink = sink_in(tmp_path / "out", card, atomic=False)
-    with no_room():
+    with no_new_files():
         for message in (stream_started(1000.0), frames(125, 7), stream_started(1060.0), frames(125, 8)):
             with pytest.raises(DiskError):
                 sink.write(message)
@@ -204,7 +204,7 @@ def test_frames_keep_their_time_though_the_disk_failed_between_two_streams(
     sink = sink_in(tmp_path, card, atomic=False)
     sink.write(stream_started(1000.0))
     sink.write(frames(125, 7))
-    with no_room(), suppress(OutputError):  # what cannot be written is left out
+    with no_new_files(), suppress(OutputError):  # what cannot be written is left out
         sink.write(stream_started(1060.0))
     sink.write(frames(25, 9))
     sink.close()
@@ -242,3 +242,15 @@ def test_frame_and_event_of_a_live_stream_have_one_time(
     mask = read_mask_file(tmp_path / "live.npz")
     assert mask.hop_s == pytest.approx(hop_s * (1 - drift), rel=1e-9)
     assert day_s / hop_s * mask.hop_s == pytest.approx(event["onset_s"], abs=1e-3)
+
+
+def test_the_tables_of_a_live_stream_are_made_with_their_first_row(tmp_path: Path, card: ModelCard) -> None:
+    with sink_in(tmp_path, card, atomic=False) as sink:
+        sink.write(stream_started())
+        sink.write(frames(50, 7))
+        sink.write(stream_ended(0.4))
+        assert names(tmp_path) == set()
+        sink.write(stream_started(1025.0))
+        sink.write(detected(0.1, 1025.0))
+        assert names(tmp_path) == {f"dawn{suffix}" for suffix in SUFFIXES.values()}
+    assert onsets_s(tmp_path) == [1025.1]

@@ -124,10 +124,11 @@ def test_real_files_hold_what_was_heard_while_the_disk_could_be_written(
                 sink.write(frames(100, 50))
                 sink.write(detected(onset_s))
         assert "cannot be written" in str(sink.problem)
-        assert len(caplog.messages) == 1
+        assert len(caplog.messages) == 2  # the mask and the first table
         sink.write(frames(100, 100))
-        assert sink.problem is None
+        assert sink.problem is not None
         sink.write(detected(2.0))
+        assert sink.problem is None
         with no_room():
             sink.write(frames(100, 150))
             sink.write(detected(3.0))
@@ -135,7 +136,24 @@ def test_real_files_hold_what_was_heard_while_the_disk_could_be_written(
         sink.write(detected(4.0))
         sink.close()
     masks = read_mask_file(tmp_path / "masks" / "live.npz")
-    assert masks.first_frame_s == pytest.approx(card.grid.first_frame_s + 200 * card.grid.hop_s)
-    assert masks.mask[:, 0].tolist() == [100] * 100 + [0] * 100 + [200] * 100
+    assert masks.first_frame_s == card.grid.first_frame_s
+    assert masks.mask[:, 0].tolist() == [0] * 200 + [100] * 100 + [0] * 100 + [200] * 100
     lines = (tmp_path / "tables" / "live.csv").read_text().splitlines()
     assert [line.split(",")[1] for line in lines] == ["onset_s", "2.0000", "4.0000"]
+
+
+def test_frames_that_are_written_do_not_hide_that_events_are_not(
+    tmp_path: Path, card: ModelCard, caplog: pytest.LogCaptureFixture
+) -> None:
+    sink = RetryingSink(RecordingSink(OutputSettings(tmp_path, ("csv",)), "live", card, atomic=False))
+    sink.write(stream_started())
+    sink.write(frames(100, 50))
+    with no_room():
+        for onset_s in (0.1, 0.2):
+            sink.write(detected(onset_s))
+            sink.write(frames(100, 50))
+    assert "cannot be written" in str(sink.problem)
+    assert len(caplog.messages) == 1
+    sink.write(detected(0.3))
+    assert sink.problem is None
+    sink.close()
