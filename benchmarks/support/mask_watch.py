@@ -8,19 +8,18 @@ and mark it.
 from __future__ import annotations
 
 import json
-import threading
 from dataclasses import dataclass
 
 import numpy as np
 
 from benchmarks.support.chirps import CHIRP_PEAK, HIGH_HZ, LOW_HZ
 from birdedge.edge.audio.microphone import Microphone
-from birdedge.edge.cli.options import stopped_by_signals
 from birdedge.edge.messages import FramesReady, Message
 from birdedge.edge.models.model import Model
 from birdedge.edge.pipeline.pipeline import Pipeline
 from birdedge.edge.pipeline.run import run
 from birdedge.edge.system.clock import monotonic_s
+from birdedge.edge.system.stop_signals import StopSignals
 
 
 def main() -> None:
@@ -30,8 +29,7 @@ def main() -> None:
     # Masks have margins, so only bins within 20 dB of the chirp's level under the Hann window count.
     loud = np.log(CHIRP_PEAK * grid.n_fft / 4 / 10)
     band = slice(*(round((hz - grid.low_hz) / grid.bin_hz) for hz in (LOW_HZ, HIGH_HZ)))
-    stop = threading.Event()
-    with stopped_by_signals(stop), Microphone() as microphone:
+    with StopSignals() as stop, Microphone() as microphone:
         pipeline = Pipeline(model, microphone.sample_rate_hz, microphone.channels)
         print(json.dumps("listening"), flush=True)
         run(microphone, pipeline, _Watch(band, marked, loud), stop)

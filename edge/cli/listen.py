@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from birdedge.edge.cli.options import channel_option, masks_option, stopped_by_signals
+from birdedge.edge.cli.options import channel_option, masks_option
 from birdedge.edge.errors import SettingsError
+from birdedge.edge.system.stop_signals import StopSignals
 
 
 @click.command()
@@ -102,16 +102,16 @@ def listen(
         "model": model,
         "denoised": denoised,
     }
-    from birdedge.edge.recorder.config import Config, read_config
-    from birdedge.edge.recorder.listening import Listener, ListenSettings
+    is_recorder = out is not None and source is None and not (demo or or_demo)
+    with StopSignals(reloads=is_recorder) as stop:  # before the imports, which take seconds on a small board
+        from birdedge.edge.recorder.config import Config, read_config
+        from birdedge.edge.recorder.listening import Listener, ListenSettings
 
-    def read() -> Config:
-        given = {name: value for name, value in options.items() if value is not None}
-        return replace(read_config(config), **given)
+        def read() -> Config:
+            given = {name: value for name, value in options.items() if value is not None}
+            return replace(read_config(config), **given)
 
-    settings = ListenSettings(
-        source, demo, or_demo, fast, duration_s, sample_format, as_json, out, masks, denoised
-    )
-    stop = threading.Event()
-    with stopped_by_signals(stop):
+        settings = ListenSettings(
+            source, demo, or_demo, fast, duration_s, sample_format, as_json, out, masks, denoised
+        )
         Listener(settings, read, stop).run()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -31,6 +29,7 @@ from birdedge.edge.sinks.sink import SinkGroup
 from birdedge.edge.synthesis import DEMO_S, DEMO_SEED
 from birdedge.edge.system.log import start_log
 from birdedge.edge.system.malloc import return_freed_memory
+from birdedge.edge.system.stop_signals import StopSignals
 
 
 @dataclass(frozen=True)
@@ -55,14 +54,14 @@ class Listener:
     Args:
         settings: of the command line.
         read_config: reads the configuration, overridden by the command line.
-        stop: ends listening.
+        stop: ends listening; a reload lets the recorder read its configuration again.
 
     Raises:
         SettingsError: events and audio were both requested on standard output, or audio on a terminal.
     """
 
     def __init__(
-        self, settings: ListenSettings, read_config: Callable[[], Config], stop: threading.Event
+        self, settings: ListenSettings, read_config: Callable[[], Config], stop: StopSignals
     ) -> None:
         self._settings, self._read_config, self._stop = settings, read_config, stop
         self._config = read_config()
@@ -116,7 +115,6 @@ class Listener:
         """Run the recorder: a microphone without end, with database and clips."""
         start_log()
         recorder = Recorder(self._config, out, self._read_config)
-        signal.signal(signal.SIGHUP, lambda *_: recorder.reload(self._stop))
         outputs = OutputSettings(out, self._config.tables, self._settings.masks)
         sinks: list[Sink] = [
             RetryingSink(RecordingSink(outputs, _now(), recorder.card, atomic=False, file="microphone"))

@@ -23,7 +23,7 @@ from birdedge.edge.times import ClockReading
 FIRST_WAIT_S, MAX_WAIT_S = 0.5, 30.0
 STEADY_S = 60.0  # after this much audio, the next loss is retried quickly again
 FLAT_S = 30.0  # one constant value, mostly zero, for this long is a dead microphone
-SCHEDULE_EVERY_S = 1.0  # not once, at its next change: the clock may be set meanwhile
+WAITING_EVERY_S = SCHEDULE_EVERY_S = 1.0  # not once, at its next change: the clock may be set meanwhile
 RATE_S, RATE_TOLERANCE = 20.0, 0.02
 WRONG_RATE_S = 3.0  # what was only delayed, or lost at once, is in the count by then
 
@@ -37,7 +37,8 @@ class ReconnectingMicrophone:
         microphone: not opened yet.
         schedule: when to listen; the microphone is closed at all other times.
         gap_started: called when there is no stream yet, and none can begin; the cause says why.
-        paused: called every second while the schedule is closed.
+        waiting: called at least every second while the schedule is closed or there is no device. Not after a device
+            opened and delivered nothing: it hangs, and a new process may help.
         read: reads the clocks.
         first_wait_s: time until the first attempt to open a lost device; it doubles up to 30 s.
 
@@ -50,15 +51,15 @@ class ReconnectingMicrophone:
         microphone: Microphone,
         schedule: Schedule,
         gap_started: Callable[[GapCause], None],
-        paused: Callable[[], None],
+        waiting: Callable[[], None],
         read: Callable[[], ClockReading] = read_clocks,
         first_wait_s: float = FIRST_WAIT_S,
     ) -> None:
         self.losses = 0
         self._microphone, self._schedule = microphone, schedule
-        self._gap_started, self._paused, self._read = gap_started, paused, read
+        self._gap_started, self._waiting, self._read = gap_started, waiting, read
         self._first_wait_s = self._wait_s = first_wait_s
-        self._in_stream = self._is_paused = False
+        self._in_stream = self._is_paused = self._is_hanging = False
 
     @property
     def name(self) -> str:
@@ -86,6 +87,7 @@ class ReconnectingMicrophone:
             try:
                 self._microphone.open()
             except DeviceError as error:
+                self._is_hanging = False
                 if str(error) != reported:  # once, not at every attempt
                     reported = str(error)
                     self._report_gap("device lost")
@@ -136,7 +138,11 @@ class ReconnectingMicrophone:
                 )
 
     def _back_off(self, stop: threading.Event) -> None:
-        stop.wait(self._wait_s)
+        until_s = self._read().boot_s + self._wait_s
+        while not stop.is_set() and (left_s := until_s - self._read().boot_s) > 0:
+            if not self._is_hanging:
+                self._waiting()
+            stop.wait(min(left_s, WAITING_EVERY_S))
         self._wait_s = min(2 * self._wait_s, MAX_WAIT_S)
         forget_devices()
 
@@ -147,8 +153,8 @@ class ReconnectingMicrophone:
                 self._is_paused = True
                 log.info(PAUSED)
                 self._report_gap(PAUSED)
-            self._paused()
-            stop.wait(SCHEDULE_EVERY_S)
+            self._waiting()
+            stop.wait(WAITING_EVERY_S)
         self._is_paused = False
         return not stop.is_set()
 
@@ -160,7 +166,9 @@ class ReconnectingMicrophone:
         """Yield the blocks of the microphone while they can be audio and the schedule is open."""
         name, rate_hz = self.name, self.sample_rate_hz
         opened_s, asked_s, wrong_s, flat_samples = self._read().boot_s, 0.0, math.inf, 0
+        self._is_hanging = True  # until it delivers
         for block in self._microphone.blocks(stop):
+            self._is_hanging = False
             yield block
             flat_samples = flat_samples + len(block.samples) if _is_flat(block.samples) else 0
             if flat_samples >= FLAT_S * rate_hz:

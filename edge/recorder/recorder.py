@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -38,8 +37,10 @@ from birdedge.edge.sinks.retrying import RetryingSink
 from birdedge.edge.sinks.sink import SinkGroup
 from birdedge.edge.system.clock import boot_id, read_clocks
 from birdedge.edge.system.sd_notify import Notifier
+from birdedge.edge.system.stop_signals import StopSignals
 
 log = logging.getLogger(__name__)
+CLIPS_CLOSE_S = 10.0  # twice at most: less than the watchdog and the stop of the service allow
 AT_START = ("tables", "denoised", "commit_s")  # keys that a running recorder does not take up
 
 
@@ -49,7 +50,7 @@ class Recorder:
     Args:
         config: what to do.
         folder: of the database and the clips.
-        read_config: reads the configuration again, when `reload` asks for it.
+        read_config: reads the configuration again.
 
     Raises:
         StoreError: the database cannot be opened, and waiting would not help.
@@ -61,7 +62,6 @@ class Recorder:
         self._folder, self._read_config = folder, read_config
         self._first_config = config
         self._notifier = Notifier()
-        self._reloading = False
         self._configure(config)
         self._database = DatabaseWriter(
             folder, boot_id(), self._model.card.name, config.site, config.commit_s
@@ -74,13 +74,10 @@ class Recorder:
         """The card of the model it listens with."""
         return self._model.card
 
-    def reload(self, stop: threading.Event) -> None:
-        """Read the configuration again; audio lost meanwhile is a gap. Called from a signal handler."""
-        self._reloading = True
-        stop.set()
-
-    def run(self, sinks: Sequence[Sink], stop: threading.Event, duration_s: float | None = None) -> None:
+    def run(self, sinks: Sequence[Sink], stop: StopSignals, duration_s: float | None = None) -> None:
         """Listen until `stop` is set, or until this much of the stream has passed, and write everything.
+
+        A reload reads the configuration again; audio lost meanwhile is a gap.
 
         Args:
             sinks: take the messages besides the database and the clips.
@@ -91,10 +88,8 @@ class Recorder:
         try:
             while True:
                 self._run_configured(sinks, stop, duration_s)
-                if not self._reloading:
+                if not stop.take_reload():
                     return
-                self._reloading = False
-                stop.clear()
                 self._start_gap("restart")
                 self._notifier.reloading()
                 self._reconfigure()
@@ -111,7 +106,7 @@ class Recorder:
         schedule = Schedule(config.schedule, config.latitude_deg, config.longitude_deg)
         microphone = Microphone(config.device, channels=config.channels, sample_rate_hz=config.sample_rate_hz)
         self._config, self._model, self._device = config, model, microphone
-        # While the schedule pauses the recorder, the watchdog is fed as it is by audio.
+        # Waiting for the schedule or for a device feeds the watchdog as audio does.
         self._microphone = ReconnectingMicrophone(microphone, schedule, self._start_gap, self._notifier.alive)
 
     def _reconfigure(self) -> None:
@@ -125,7 +120,7 @@ class Recorder:
         if waiting := [name for name in AT_START if getattr(old, name) != getattr(new, name)]:
             log.warning("%s: takes effect when birdedge restarts", ", ".join(waiting))
 
-    def _run_configured(self, sinks: Sequence[Sink], stop: threading.Event, duration_s: float | None) -> None:
+    def _run_configured(self, sinks: Sequence[Sink], stop: StopSignals, duration_s: float | None) -> None:
         retention = Retention(self._config.retention, self._folder, self._index)
         clips = self._clip_writer(retention)
         try:
@@ -133,14 +128,14 @@ class Recorder:
                 self._listen(sinks, clips, retention, stop, duration_s)
         finally:
             self._device.close()
-            clips.close()
+            clips.close(CLIPS_CLOSE_S)
 
     def _listen(
         self,
         sinks: Sequence[Sink],
         clips: ClipWriter,
         retention: Retention,
-        stop: threading.Event,
+        stop: StopSignals,
         duration_s: float | None,
     ) -> None:
         config, model, microphone = self._config, self._model, self._microphone

@@ -34,10 +34,13 @@ ExecStart={executable} listen --config {config} --out {out}
 ExecReload=/bin/kill -HUP $MAINPID
 Restart=always
 RestartSec=10
-# Only processed frames reset the watchdog. When it expires, the journal gets the traceback of each thread.
+# Processed frames reset the watchdog, and so does waiting for a microphone or the schedule. A microphone that is open
+# and delivers nothing does not. When the watchdog expires, the journal gets the traceback of each thread.
 WatchdogSec=60
 Environment=PYTHONFAULTHANDLER=1
 LimitCORE=0
+# A large database on a slow card is checked before the recorder is ready.
+TimeoutStartSec=600
 TimeoutStopSec=30
 # Events go to the data folder. The journal gets log messages only, which spares the memory card.
 StandardOutput=null

@@ -65,6 +65,21 @@ MUTATIONS = (
         "pass",
         SUPERVISOR + "test_only_analysed_audio_feeds_the_watchdog",
     ),
+    Mutation(
+        "a capture that hangs feeds the watchdog",
+        "edge/recorder/reconnecting_microphone.py",
+        "if not self._is_hanging:",
+        "if True:",
+        "tests/edge/recorder/test_reconnecting_microphone.py::"
+        "test_a_device_that_opens_and_delivers_nothing_is_not_waited_for",
+    ),
+    Mutation(
+        "a reload forgets that the daemon is to end",
+        "edge/system/stop_signals.py",
+        "self._is_ending = True",
+        "pass",
+        "tests/edge/system/test_stop_signals.py::test_an_end_while_the_event_is_cleared_is_kept",
+    ),
 )
 
 

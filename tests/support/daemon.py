@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -41,6 +41,7 @@ class Daemon:
         config: TOML after `min_score`.
         prefix: words of the command before `birdedge`.
         path: a folder for `PYTHONPATH`, where a test may write a `sitecustomize.py`.
+        environment: more variables.
 
     Attributes:
         out: the folder that the daemon writes to.
@@ -56,13 +57,14 @@ class Daemon:
         config: str = "",
         prefix: Sequence[str] = (),
         path: Path = ROOT,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self.out = folder / "out"
         self._microphone, self._prefix = microphone, prefix
         self._log, self._config = folder / "log", folder / "config.toml"
         # A low threshold gives many events: these tests do not measure how well birds are detected.
         self._config.write_text(f"min_score = 0.8\n{config}", encoding="utf-8")
-        self._environment = {**ENVIRONMENT, **microphone.environment}
+        self._environment = {**ENVIRONMENT, **microphone.environment, **(environment or {})}
         self._environment["PYTHONPATH"] = f"{path}{os.pathsep}{ROOT}"
         self.start()
 

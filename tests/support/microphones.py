@@ -33,10 +33,12 @@ class FakeMicrophone:
     def __init__(self, clocks: Clocks, openings: list[Opening], stop: threading.Event) -> None:
         self.sample_rate_hz, self.delivered_samples, self.min_block_samples = RATE_HZ, 0, 0
         self.is_open = False
+        self.opened_s: list[float] = []  # every attempt
         self.clocks, self._openings, self._stop = clocks, openings, stop
 
     def open(self) -> None:
         assert not self.is_open
+        self.opened_s.append(self.clocks.boot_s)
         self.delivered_samples = 0
         if self._openings and isinstance(self._openings[0], DeviceError):
             raise cast(DeviceError, self._openings.pop(0))
@@ -104,12 +106,12 @@ class Bench:
         self.stop = Stop(self.clocks)
         self.microphone = FakeMicrophone(self.clocks, openings, self.stop)
         self.gaps: list[tuple[GapCause, float]] = []
-        self.paused_s: list[float] = []
+        self.waiting_s: list[float] = []
         self.reconnecting = ReconnectingMicrophone(
             cast(Microphone, self.microphone),
             Schedule(schedule, None, None),
             lambda cause: self.gaps.append((cause, self.clocks.utc_s)),
-            lambda: self.paused_s.append(self.clocks.utc_s),
+            lambda: self.waiting_s.append(self.clocks.utc_s),
             self.clocks,
             first_wait_s,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -144,7 +145,42 @@ def test_waits_double_up_to_half_a_minute_and_begin_again_after_steady_audio() -
         [*missing, then_lost(STEADY_S - 10), then_lost(STEADY_S + 10), in_time(5)], first_wait_s=0.5
     )
     bench.blocks()
-    assert bench.stop.waits_s == [0.5, 1, 2, 4, 8, 16, MAX_WAIT_S, MAX_WAIT_S, 0.5]
+    attempts_s = bench.microphone.opened_s
+    assert [b - a for a, b in pairwise(attempts_s[:8])] == [0.5, 1, 2, 4, 8, 16, MAX_WAIT_S]
+    assert attempts_s[8] - attempts_s[7] == STEADY_S - 10 + MAX_WAIT_S
+    assert attempts_s[9] - attempts_s[8] == STEADY_S + 10 + 0.5
+
+
+def test_waiting_for_a_device_is_reported_every_second() -> None:
+    bench = Bench([*(DeviceError("busy") for _ in range(9)), in_time(5)], first_wait_s=0.5)
+    bench.blocks()
+    gaps_s = [b - a for a, b in pairwise(bench.waiting_s)]
+    assert max(gaps_s) <= 1
+    assert bench.waiting_s[-1] - bench.waiting_s[0] > 100
+
+
+def hanging(microphone: FakeMicrophone) -> Iterator[Block]:
+    microphone.clocks.advance(2)
+    microphone.lose("delivered nothing for 2.0 s")
+    yield from ()
+
+
+def test_a_device_that_opens_and_delivers_nothing_is_not_waited_for() -> None:
+    bench = Bench([*[hanging] * 9, in_time(5)], first_wait_s=0.5)
+    bench.blocks()
+    assert bench.waiting_s == []
+
+
+def test_a_device_that_delivered_before_it_was_lost_is_waited_for() -> None:
+    bench = Bench([then_lost(1), in_time(5)], first_wait_s=30.0)
+    bench.blocks()
+    assert len(bench.waiting_s) == 30
+
+
+def test_a_device_that_hung_and_then_is_missing_is_waited_for() -> None:
+    bench = Bench([hanging, DeviceError("none"), in_time(5)], first_wait_s=2.0)
+    bench.blocks()
+    assert len(bench.waiting_s) == 4
 
 
 def test_before_the_first_stream_a_missing_device_is_reported_as_a_gap() -> None:
@@ -181,7 +217,7 @@ def test_outside_its_schedule_the_microphone_is_closed_and_the_pause_is_a_gap(
     assert bench.reconnecting.losses == 0
     assert bench.gaps == []
     assert caplog.messages.count("paused by schedule") == 2
-    assert [s - START_S for s in bench.paused_s[:6]] == [6, 7, 8, 9, 10, 11]
+    assert [s - START_S for s in bench.waiting_s[:6]] == [6, 7, 8, 9, 10, 11]
 
 
 def test_a_schedule_that_is_closed_at_the_start_is_waited_for_and_reported() -> None:
@@ -190,7 +226,7 @@ def test_a_schedule_that_is_closed_at_the_start_is_waited_for_and_reported() -> 
     assert bench.reconnecting.open(bench.stop)
     assert bench.gaps == [("paused by schedule", START_S + 8)]
     assert bench.clocks.utc_s == START_S + 12
-    assert len(bench.paused_s) == 4
+    assert len(bench.waiting_s) == 4
 
 
 def test_a_stop_ends_a_pause_within_a_second() -> None:
