@@ -6,11 +6,15 @@ the denoised audio, the mask and the picture.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC
 from pathlib import Path
 
 from birdedge.edge.clips.clip import CutClip
+
+SUFFIXES = (".flac", ".wav")
 
 
 def companions(path: Path) -> tuple[Path, Path, Path]:
@@ -44,20 +48,38 @@ def free_path(cut: CutClip, folder: Path, suffix: str) -> Path:
 
 
 def clips_in(folder: Path) -> Iterator[Path]:
-    """Yield the audio file of each clip in the folders of the days."""
-    for path in folder.glob("*/*"):
-        if path.suffix in (".flac", ".wav") and not path.stem.endswith(".denoised"):
-            yield path
+    """Yield the audio file of each clip in the folders of the days, without a list of them in memory."""
+    for path in _paths_in(folder, _is_folder):
+        for file in _paths_in(path, lambda entry: entry.name.endswith(SUFFIXES)):
+            if not file.stem.endswith(".denoised"):
+                yield file
 
 
-def remove_clip(path: Path) -> None:
-    """Delete a clip and its companions, the audio first; missing files are ignored.
+def is_clip_path(path: Path, folder: Path) -> bool:
+    """Return whether a path can be that of a clip: in the folder of a day in `folder`, also by its links."""
+    return (
+        path.suffix in SUFFIXES
+        and ".." not in path.parts
+        and path.parent.parent == folder
+        and path.parent.resolve().parent == folder.resolve()
+    )
+
+
+def remove_clip(path: Path) -> bool:
+    """Delete a clip and its companions, the audio first, and the folder of its day when it is empty.
+
+    Returns:
+        Whether there was an audio file. Missing files are ignored.
 
     Raises:
         OSError: A file cannot be deleted.
     """
+    existed = path.exists()
     for file in (path, *companions(path)):
         file.unlink(missing_ok=True)
+    with suppress(OSError):  # other clips are in it
+        path.parent.rmdir()
+    return existed
 
 
 def remove_unfinished(folder: Path) -> None:
@@ -66,5 +88,18 @@ def remove_unfinished(folder: Path) -> None:
     Raises:
         OSError: A file cannot be deleted.
     """
-    for part in folder.glob("**/.birdedge-*.part"):
-        part.unlink(missing_ok=True)
+    for day in (folder, *_paths_in(folder, _is_folder)):
+        for file in _paths_in(day, lambda entry: entry.name.startswith(".birdedge-")):
+            if file.suffix == ".part":
+                file.unlink(missing_ok=True)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    return entry.is_dir(follow_symlinks=False)
+
+
+def _paths_in(folder: Path, wanted: Callable[[os.DirEntry[str]], bool]) -> Iterator[Path]:
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            if wanted(entry):
+                yield Path(entry.path)

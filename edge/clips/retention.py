@@ -1,24 +1,27 @@
 """Which clips make room for new ones: old ones, and the oldest or least certain where there are too many.
 
-The age of a clip is counted from the newest clip, not from the clock alone, so that a recorder whose clock jumps
-ahead does not find all its clips old at once.
+A clip has an age only if its time and the present time are known: a board without a clock of its own starts in the
+past, and may jump ahead by years. The age is counted from the newest clip, not from the clock alone. What another
+program takes from the disk is not taken from the clips, unless the settings say so.
 """
 
 from __future__ import annotations
 
+import logging
 import shutil
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-from birdedge.edge.clips.folder import remove_clip
+from birdedge.edge.clips.folder import is_clip_path, remove_clip
 from birdedge.edge.clips.settings import RetentionSettings
 from birdedge.edge.errors import OutputError
 
 NEWEST_S = 3600.0  # clips of the newest hour stay, whatever is set
 DAY_S = 86_400.0
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -26,21 +29,28 @@ class KeptClip:
     """A clip on disk, as the index lists it."""
 
     path: str  # relative to the folder
-    utc_s: float  # of its first sample
     size_bytes: int  # of all its files
-    score: float
 
 
 class ClipIndex(Protocol):
-    """What the database knows of the clips on disk."""
+    """What the database knows of the clips on disk; no answer takes longer because there are more of them."""
 
-    def totals(self) -> tuple[int, float]:
-        """Return the bytes of all clips together, and the UTC of the newest."""
+    def size_bytes(self) -> int:
+        """Return the bytes of all clips together."""
+
+    def newest_utc_s(self) -> float | None:
+        """Return the UTC of the newest clip; None if it is not known."""
+
+    def outdated(self, before_utc_s: float, count: int) -> Sequence[KeptClip]:
+        """Return the oldest clips among those that are known to be from before a time."""
 
     def first(
-        self, order: Literal["oldest", "lowest_score"], before_utc_s: float, count: int
+        self, order: Literal["oldest", "lowest_score"], newest_s: float, count: int
     ) -> Sequence[KeptClip]:
-        """Return the first clips before a time: the "oldest", or those with the "lowest_score"."""
+        """Return the "oldest" clips, or those with the "lowest_score", but none of the newest `newest_s`."""
+
+    def deleted(self, path: str) -> None:
+        """Forget a clip."""
 
 
 class Retention:
@@ -48,9 +58,9 @@ class Retention:
 
     Args:
         settings: what may stay.
-        folder: where the clips are; room is kept on its disk.
-        index: of the clips; what a step returned must have left it before the next step.
-        utc_s: reads UTC.
+        folder: of the recorder, whose clips lie in its folder `clips`; room is kept on its disk.
+        index: of the clips.
+        utc_s: returns UTC; None while it is not known.
         free_bytes: measures the room on the disk of a folder.
 
     Attributes:
@@ -63,48 +73,78 @@ class Retention:
         settings: RetentionSettings,
         folder: Path,
         index: ClipIndex,
-        utc_s: Callable[[], float] = time.time,
+        utc_s: Callable[[], float | None],
         free_bytes: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
     ) -> None:
         self.problem: str | None = None
         self.deleted = 0
         self._settings, self._folder, self._index = settings, folder, index
         self._utc_s, self._free_bytes = utc_s, free_bytes
+        self._roomy_bytes: int | None = None  # used by birdedge when the disk last had room
 
-    def step(self, max_clips: int = 4) -> list[Path]:
-        """Delete up to `max_clips` clips; return those that are gone, also where somebody else had deleted them."""
-        gone: list[Path] = []
+    def step(self, max_clips: int = 4) -> None:
+        """Delete up to `max_clips` clips; those that somebody else deleted leave the index too."""
         try:
-            for clip in self._excess(max_clips):
-                path = self._folder / clip.path
-                remove_clip(path)
-                gone.append(path)
+            for clip, reason in self._excess(max_clips):
+                self._delete(clip, reason)
+            if self.problem is not None:
+                log.info("old clips are deleted again")
             self.problem = None
         except OSError as error:
-            reason = error if isinstance(error, OutputError) else error.strerror
-            self.problem = f"clips cannot be deleted in {self._folder} ({reason}): check the disk"
-        self.deleted += len(gone)
-        return gone
+            cause = error if isinstance(error, OutputError) else error.strerror
+            problem = f"clips cannot be deleted in {self._folder} ({cause}): check the disk"
+            if problem != self.problem:
+                log.error("%s", problem)
+            self.problem = problem
 
-    def _excess(self, max_clips: int) -> list[KeptClip]:
+    def _delete(self, clip: KeptClip, reason: str) -> None:
+        path = self._folder / clip.path
+        if not is_clip_path(path, self._folder / "clips"):
+            log.error("%s is listed as a clip and is none of %s: it is kept", path, self._folder / "clips")
+        elif remove_clip(path):
+            self.deleted += 1
+            log.info("deleted %s: %s", clip.path, reason)
+        self._index.deleted(clip.path)
+
+    def _excess(self, max_clips: int) -> list[tuple[KeptClip, str]]:
+        """Return the clips to delete, each with the reason."""
         settings = self._settings
-        total_bytes, newest_s = self._index.totals()
-        newest_s = min(self._utc_s(), newest_s)
-        excess: list[KeptClip] = []
-        if settings.max_age_days:
-            oldest_s = newest_s - max(settings.max_age_days * DAY_S, NEWEST_S)
-            excess += self._index.first("oldest", oldest_s, max_clips)
-        to_free_bytes = max(
-            settings.min_free_mb * 1e6 - self._free_bytes(self._folder),
-            total_bytes - settings.max_gb * 1e9 if settings.max_gb else 0.0,
-        ) - sum(clip.size_bytes for clip in excess)
-        if to_free_bytes <= 0 or len(excess) >= max_clips:
-            return excess[:max_clips]
-        old = {clip.path for clip in excess}
-        for clip in self._index.first(settings.delete_first, newest_s - NEWEST_S, max_clips):
-            if to_free_bytes <= 0 or len(excess) >= max_clips:
+        outdated = self._outdated(max_clips)
+        excess = [(clip, f"older than max_age_days = {settings.max_age_days:g}") for clip in outdated]
+        size_bytes = self._index.size_bytes()
+        over_bytes = size_bytes - settings.max_gb * 1e9 if settings.max_gb else 0.0
+        missing_bytes = self._missing_bytes(size_bytes)
+        freed_bytes = sum(clip.size_bytes for clip in outdated)
+        if freed_bytes >= max(over_bytes, missing_bytes) or len(excess) >= max_clips:
+            return excess
+        for clip in self._index.first(settings.delete_first, NEWEST_S, max_clips):
+            if freed_bytes >= max(over_bytes, missing_bytes) or len(excess) >= max_clips:
                 break
-            if clip.path not in old:
-                excess.append(clip)
-                to_free_bytes -= clip.size_bytes
+            if clip in outdated:
+                continue
+            if freed_bytes < over_bytes:
+                reason = f"the clips take more than max_gb = {settings.max_gb:g}"
+            else:
+                reason = f"less than min_free_mb = {settings.min_free_mb:g} are free"
+            excess.append((clip, reason))
+            freed_bytes += clip.size_bytes
         return excess
+
+    def _outdated(self, max_clips: int) -> Sequence[KeptClip]:
+        max_age_days = self._settings.max_age_days
+        now_s = self._utc_s() if max_age_days else None
+        newest_s = self._index.newest_utc_s() if now_s is not None else None
+        if now_s is None or newest_s is None:
+            return ()
+        return self._index.outdated(min(now_s, newest_s) - max(max_age_days * DAY_S, NEWEST_S), max_clips)
+
+    def _missing_bytes(self, clip_bytes: int) -> float:
+        """Return the room that clips have to make: no more than birdedge took since the disk had enough."""
+        missing_bytes = self._settings.min_free_mb * 1e6 - self._free_bytes(self._folder)
+        others_bytes = sum(file.stat().st_size for file in self._folder.iterdir() if file.is_file())
+        own_bytes = clip_bytes + others_bytes  # the database and the tables grow too
+        if missing_bytes <= 0 or self._roomy_bytes is None:
+            self._roomy_bytes = own_bytes
+        if self._settings.delete_for_others:
+            return missing_bytes
+        return min(missing_bytes, own_bytes - self._roomy_bytes)

@@ -55,9 +55,10 @@ class RetentionSettings:
         SettingsError: A value is negative.
     """
 
-    max_age_days: float = 0.0  # older clips are deleted; 0: no limit
+    max_age_days: float = 0.0  # clips known to be older are deleted; 0: no limit
     max_gb: float = 0.0  # limit on the size of all clips; 0: no limit
-    min_free_mb: float = 1000.0  # clips are deleted until this much disk space is free
+    min_free_mb: float = 1000.0  # where birdedge takes more, clips are deleted until this much is free
+    delete_for_others: bool = False  # also delete clips if other programs fill the disk
     delete_first: Literal["oldest", "lowest_score"] = (
         "oldest"  # which clips go to meet the two limits on size
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import queue
 import threading
@@ -17,6 +18,8 @@ from birdedge.edge.clips.settings import ClipSettings
 MAX_WAITING = 4  # clips in memory: one minute at 48 kHz is 6 MB
 NICENESS = 10
 TIDY_S = 60.0
+
+log = logging.getLogger(__name__)
 
 
 class ClipWriter:
@@ -82,11 +85,13 @@ class ClipWriter:
             try:
                 clip = write_clip(cut, self._folder, self._settings, self._fields)
                 self.written += 1
+                if self._write_problem is not None:
+                    log.info("clips are written again")
                 self._write_problem = None
                 self._on_written(clip)
             except Exception as error:  # whatever it was, the next clip is tried
                 self.failed += 1
-                self._write_problem = f"a clip was not written: {error}"
+                self._write_problem = _logged(f"a clip was not written: {error}", self._write_problem)
             del cut  # megabytes, which would otherwise be held until the next one
 
     def _next(self) -> CutClip | None:
@@ -95,6 +100,14 @@ class ClipWriter:
                 self._tidy()
                 self._tidy_problem = None
             except Exception as error:  # clips are written all the same
-                self._tidy_problem = f"the folder of clips was not tidied: {error}"
+                problem = f"the folder of clips was not tidied: {error}"
+                self._tidy_problem = _logged(problem, self._tidy_problem)
             with suppress(queue.Empty):
                 return self._waiting.get(timeout=TIDY_S)
+
+
+def _logged(problem: str, earlier: str | None) -> str:
+    """Log a problem unless it was the earlier one too; return it."""
+    if problem != earlier:
+        log.error("%s", problem)
+    return problem

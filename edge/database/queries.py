@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+_CLIP_COLUMNS = "path, bytes"
+_NEWEST_CLIP = "SELECT boot, began_s FROM clips ORDER BY boot DESC, began_s DESC LIMIT 1"
+
 
 @dataclass(frozen=True)
 class RunRow:
@@ -83,9 +86,7 @@ class ClipRow(NamedTuple):
     """A clip on disk."""
 
     path: str
-    utc_s: float  # of its first sample
     size_bytes: int
-    score: float
 
 
 class ClipPlace(NamedTuple):
@@ -189,24 +190,44 @@ def has_clip(db: sqlite3.Connection, path: str) -> bool:
     return _scalar(db, "SELECT 1 FROM clips WHERE path = ?", path) is not None
 
 
-def clip_totals(db: sqlite3.Connection) -> tuple[int, float]:
-    """Return the bytes of all clips together, and the UTC of the newest; zeros if there is none."""
-    row = db.execute(
-        """SELECT coalesce(sum(bytes), 0), coalesce(max(began_s + offset_s), 0.0) FROM clips
-        JOIN boots ON boots.id = clips.boot"""
-    ).fetchone()
-    return int(row[0]), float(row[1])
+def clip_bytes(db: sqlite3.Connection) -> int:
+    """Return the bytes of all clips together."""
+    return int(_scalar(db, "SELECT bytes FROM clip_totals") or 0)
+
+
+def newest_clip_utc_s(db: sqlite3.Connection) -> float | None:
+    """Return when the newest clip began; None if there is none, or its time is not known."""
+    utc_s: float | None = _scalar(
+        db,
+        f"""SELECT CASE synchronized WHEN 1 THEN began_s + offset_s END
+        FROM ({_NEWEST_CLIP}) AS clip JOIN boots ON boots.id = clip.boot""",
+    )
+    return utc_s
+
+
+def outdated_clips(db: sqlite3.Connection, before_utc_s: float, count: int) -> list[ClipRow]:
+    """Return the oldest clips among those that are known to be from before a time."""
+    rows = db.execute(
+        f"""SELECT {_CLIP_COLUMNS} FROM boots CROSS JOIN clips ON clips.boot = boots.id
+        WHERE synchronized AND began_s < ?1 - offset_s ORDER BY boots.id, began_s LIMIT ?2""",
+        (before_utc_s, count),
+    )
+    return [ClipRow(*row) for row in rows]
 
 
 def first_clips(
-    db: sqlite3.Connection, order: Literal["oldest", "lowest_score"], before_utc_s: float, count: int
+    db: sqlite3.Connection, order: Literal["oldest", "lowest_score"], newest_s: float, count: int
 ) -> list[ClipRow]:
-    """Return the first clips of an order among those that began before a time."""
-    by = "2" if order == "oldest" else "score, 2"
+    """Return the first clips of an order, none of which began within `newest_s` of the newest clip.
+
+    No wall clock is asked: boots are in the order of time, and so is the boot clock within each.
+    """
+    by = "boot, began_s" if order == "oldest" else "score, boot, began_s"
     rows = db.execute(
-        f"""SELECT path, began_s + offset_s, bytes, score FROM clips JOIN boots ON boots.id = clips.boot
-        WHERE began_s + offset_s < ? ORDER BY {by} LIMIT ?""",
-        (before_utc_s, count),
+        f"""SELECT {_CLIP_COLUMNS} FROM clips WHERE (boot, began_s) < (
+            SELECT boot, began_s - ?1 FROM ({_NEWEST_CLIP})
+        ) ORDER BY {by} LIMIT ?2""",
+        (newest_s, count),
     )
     return [ClipRow(*row) for row in rows]
 

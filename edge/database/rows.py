@@ -136,8 +136,9 @@ def insert_rejected(
 
 def insert_clip(db: sqlite3.Connection, boot: int, stream: int, clip: ClipWritten) -> None:
     """Add a clip, in place of an earlier one of its path."""
+    delete_clip(db, clip.path)
     db.execute(
-        """INSERT OR REPLACE INTO clips (path, boot, stream, began_s, first_sample, samples, bytes, score)
+        """INSERT INTO clips (path, boot, stream, began_s, first_sample, samples, bytes, score)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
         (
             clip.path,
@@ -150,6 +151,7 @@ def insert_clip(db: sqlite3.Connection, boot: int, stream: int, clip: ClipWritte
             clip.score,
         ),
     )
+    _add_clip_bytes(db, clip.size_bytes)
 
 
 def insert_found_clip(db: sqlite3.Connection, clip: ClipFound) -> None:
@@ -159,7 +161,7 @@ def insert_found_clip(db: sqlite3.Connection, clip: ClipFound) -> None:
     if place is None:
         began_s = utc_s - clip.first_sample / clip.sample_rate_hz
         place = queries.ClipPlace(_unknown_stream(db, clip.sample_rate_hz, began_s), 0, utc_s)
-    db.execute(
+    inserted = db.execute(
         """INSERT OR IGNORE INTO clips (path, boot, stream, began_s, first_sample, samples, bytes, score)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
         (
@@ -173,11 +175,21 @@ def insert_found_clip(db: sqlite3.Connection, clip: ClipFound) -> None:
             clip.score,
         ),
     )
+    if inserted.rowcount:
+        _add_clip_bytes(db, clip.size_bytes)
 
 
 def delete_clip(db: sqlite3.Connection, path: str) -> None:
-    """Delete the row of a clip."""
-    db.execute("DELETE FROM clips WHERE path = ?", (path,))
+    """Delete the row of a clip, if there is one."""
+    for (size_bytes,) in db.execute("DELETE FROM clips WHERE path = ? RETURNING bytes", (path,)).fetchall():
+        _add_clip_bytes(db, -size_bytes)
+
+
+def _add_clip_bytes(db: sqlite3.Connection, size_bytes: int) -> None:
+    db.execute(
+        "INSERT INTO clip_totals VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET bytes = bytes + excluded.bytes",
+        (size_bytes,),
+    )
 
 
 def insert_load_level(db: sqlite3.Connection, boot: int, boot_s: float, level: str) -> None:
@@ -204,8 +216,11 @@ def _marks(values: tuple[object, ...]) -> str:
 
 
 def _unknown_stream(db: sqlite3.Connection, sample_rate_hz: int, utc_s: float) -> int:
-    """Add a stream of run 0 and boot 0, whose boot clock is UTC: they stand for an earlier, lost database."""
-    db.execute("INSERT OR IGNORE INTO boots VALUES (0, 'unknown', 0, 1, 0)")
+    """Add a stream of run 0 and boot 0, whose boot clock is UTC: they stand for an earlier, lost database.
+
+    Nobody knows whether its clock was synchronized.
+    """
+    db.execute("INSERT OR IGNORE INTO boots VALUES (0, 'unknown', 0, 0, 0)")
     db.execute("INSERT OR IGNORE INTO runs VALUES (0, 0, 0, 0, '', '', '')")
     stream = insert_stream(db, 0, "unknown", sample_rate_hz, 0, utc_s)
     insert_span(db, stream, Stamp(0, 0.0, utc_s, utc_s, 0.0, True))

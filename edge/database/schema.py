@@ -6,7 +6,7 @@ rejected regions carry their UTC only so that other programs can read it. Audio 
 """
 
 FILE_NAME = "birdedge.sqlite"
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 SCHEMA = """
 CREATE TABLE boots (                   -- starts of the machine
     id INTEGER PRIMARY KEY, boot_id TEXT UNIQUE NOT NULL,
@@ -65,6 +65,9 @@ CREATE TABLE clips (
     stream INTEGER NOT NULL REFERENCES streams, began_s REAL NOT NULL, first_sample INTEGER NOT NULL,
     samples INTEGER NOT NULL, bytes INTEGER NOT NULL, score REAL NOT NULL
 );
+CREATE TABLE clip_totals (             -- of all clips, so that nobody has to add them up
+    id INTEGER PRIMARY KEY CHECK (id = 1), bytes INTEGER NOT NULL
+);
 CREATE TABLE health (                  -- the latest report of the recorder
     id INTEGER PRIMARY KEY CHECK (id = 1), run INTEGER NOT NULL REFERENCES runs, boot_s REAL NOT NULL,
     json TEXT NOT NULL
@@ -73,4 +76,6 @@ CREATE VIEW boot_of_stream AS          -- turns a boot_s of a stream into UTC
     SELECT streams.id AS stream, streams.run, streams.sample_rate_hz, boots.id AS boot, boots.offset_s
     FROM streams JOIN runs ON runs.id = streams.run JOIN boots ON boots.id = runs.boot;
 CREATE INDEX events_by_utc ON events (utc_s);
+CREATE INDEX clips_by_time ON clips (boot, began_s);
+CREATE INDEX clips_by_score ON clips (score, boot, began_s);
 """

@@ -148,6 +148,7 @@ def _clips_line(health: Health) -> str:
         (health.clips_capped, "left out by max_per_hour"),
         (health.clips_failed, "failed"),
         (health.clips_dropped, "dropped"),
+        (health.clips_deleted, "deleted"),
     ):
         if count:
             counts.append(f"{count} {what}")

@@ -35,17 +35,27 @@ class DatabaseClipIndex:
         self._unchecked: Iterator[Path] = filter(_is_named_in_utf8, clips_in(folder / "clips"))
         self._next: list[Path] = []  # kept until the database could be read
 
-    def totals(self) -> tuple[int, float]:
+    def size_bytes(self) -> int:
         """See `ClipIndex`."""
         with reading(self._folder) as db:
-            return queries.clip_totals(db)
+            return queries.clip_bytes(db)
+
+    def newest_utc_s(self) -> float | None:
+        """See `ClipIndex`."""
+        with reading(self._folder) as db:
+            return queries.newest_clip_utc_s(db)
+
+    def outdated(self, before_utc_s: float, count: int) -> Sequence[KeptClip]:
+        """See `ClipIndex`."""
+        with reading(self._folder) as db:
+            return [KeptClip(*row) for row in queries.outdated_clips(db, before_utc_s, count)]
 
     def first(
-        self, order: Literal["oldest", "lowest_score"], before_utc_s: float, count: int
+        self, order: Literal["oldest", "lowest_score"], newest_s: float, count: int
     ) -> Sequence[KeptClip]:
         """See `ClipIndex`."""
         with reading(self._folder) as db:
-            return [KeptClip(*row) for row in queries.first_clips(db, order, before_utc_s, count)]
+            return [KeptClip(*row) for row in queries.first_clips(db, order, newest_s, count)]
 
     def written(self, clip: Clip) -> None:
         """Give a new clip its row."""
@@ -53,9 +63,9 @@ class DatabaseClipIndex:
             path = self._relative(clip.path)
             self._submit(ClipWritten(path, clip.stamp, clip.samples, clip.size_bytes, clip.score))
 
-    def deleted(self, path: Path) -> None:
-        """Delete the row of a clip."""
-        self._submit(ClipDeleted(self._relative(path)))
+    def deleted(self, path: str) -> None:
+        """See `ClipIndex`."""
+        self._submit(ClipDeleted(path))
 
     def add_missing(self) -> None:
         """Look at the next clips on disk, and give those a row that have none.

@@ -13,7 +13,7 @@ from birdedge.edge.audio.file import AudioFile
 from birdedge.edge.audio.microphone import Microphone
 from birdedge.edge.audio.sources import LimitedSource, demo_source, file_source, raw_source
 from birdedge.edge.block import Source
-from birdedge.edge.errors import AudioFileError, DeviceError, SettingsError
+from birdedge.edge.errors import AudioFileError, DeviceError, OutputError, SettingsError
 from birdedge.edge.formats.tables import FORMATS
 from birdedge.edge.messages import Sink
 from birdedge.edge.models.model import Model
@@ -126,6 +126,8 @@ class Listener:
             recorder.run(sinks, self._stop, self._settings.duration_s)
         finally:
             SinkGroup(sinks).close()
+        if recorder.clip_problem is not None:
+            raise OutputError(recorder.clip_problem)
 
     def _console_sinks(self) -> list[Sink]:
         """Return the sinks of standard output and standard error."""

@@ -52,6 +52,9 @@ class Recorder:
         folder: of the database and the clips.
         read_config: reads the configuration again.
 
+    Attributes:
+        clip_problem: why the latest clip could not be written, or old ones deleted, when the run ended.
+
     Raises:
         StoreError: the database cannot be opened, and waiting would not help.
         SettingsError: the schedule lacks a place, or the microphone cannot be used as asked.
@@ -61,6 +64,7 @@ class Recorder:
     def __init__(self, config: Config, folder: Path, read_config: Callable[[], Config]) -> None:
         self._folder, self._read_config = folder, read_config
         self._first_config = config
+        self.clip_problem: str | None = None
         self._notifier = Notifier()
         self._configure(config)
         self._database = DatabaseWriter(
@@ -121,7 +125,7 @@ class Recorder:
             log.warning("%s: takes effect when birdedge restarts", ", ".join(waiting))
 
     def _run_configured(self, sinks: Sequence[Sink], stop: StopSignals, duration_s: float | None) -> None:
-        retention = Retention(self._config.retention, self._folder, self._index)
+        retention = Retention(self._config.retention, self._folder, self._index, self._known_utc_s)
         clips = self._clip_writer(retention)
         try:
             if self._microphone.open(stop):
@@ -129,6 +133,7 @@ class Recorder:
         finally:
             self._device.close()
             clips.close(CLIPS_CLOSE_S)
+            self.clip_problem = clips.problem or retention.problem
 
     def _listen(
         self,
@@ -172,6 +177,10 @@ class Recorder:
     def _start_gap(self, cause: GapCause) -> None:
         self._database.submit(GapStarted(self._timekeeper.now(read_clocks()), cause))
 
+    def _known_utc_s(self) -> float | None:
+        utc = self._database.utc
+        return read_clocks().boot_s + utc.offset_s if utc.synchronized and utc.offset_s is not None else None
+
     def _clip_writer(self, retention: Retention) -> ClipWriter:
         config = self._config
         fields = {"birdedge|Site": config.site} if config.site else {}
@@ -180,8 +189,7 @@ class Recorder:
 
         def tidy() -> None:
             self._index.add_missing()
-            for path in retention.step():
-                self._index.deleted(path)
+            retention.step()
 
         return ClipWriter(self._folder / "clips", config.clips, self._index.written, fields, tidy)
 

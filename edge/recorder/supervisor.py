@@ -20,9 +20,8 @@ from birdedge.edge.system import board_health
 from birdedge.edge.system.clock import monotonic_s
 
 HEALTH_EVERY_S = 5.0
+LOGGED_ELSEWHERE = ("clip_problem", "retention_problem")  # at once, also while nothing is heard
 RESOLVED = {
-    "clip_problem": "clips are written again",
-    "retention_problem": "old clips are deleted again",
     "output_problem": "tables, masks and audio are written again",
     "throttled": "the board is no longer throttled",
 }
@@ -92,6 +91,7 @@ class Supervisor:
             clips_dropped=clips.dropped,
             clips_failed=clips.failed,
             clips_capped=self.cutter.capped,
+            clips_deleted=self.retention.deleted,
             dropped_messages=self.database.dropped_messages,
             clip_problem=clips.problem,
             retention_problem=self.retention.problem,
@@ -117,7 +117,9 @@ class Supervisor:
 
     def _log_problems(self, health: Health) -> None:
         """Log each problem once when it appears, and once when it is gone."""
-        problems = health.problems
+        problems = {
+            name: problem for name, problem in health.problems.items() if name not in LOGGED_ELSEWHERE
+        }
         for name in problems.keys() - self._problems:
             log.warning("%s", problems[name])
         for name in self._problems - problems.keys():

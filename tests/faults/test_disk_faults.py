@@ -154,6 +154,20 @@ def test_a_disk_that_cannot_be_written_at_the_start_is_used_as_soon_as_it_can(
     assert daemon.log_text().count("results are buffered") == 1
 
 
+def test_clips_that_fail_until_the_end_make_the_exit_code_1(
+    virtual_microphone: VirtualMicrophone, song: Path, tmp_path: Path
+) -> None:
+    no_clips = SHORT_CLIPS.replace("min_free_mb = 0.0", "min_free_mb = 1e12", 1)
+    with Daemon(virtual_microphone, tmp_path, no_clips) as daemon:
+        daemon.wait_for("listening to")
+        daemon.hear(song)
+        daemon.wait_for("a clip was not written")
+        daemon.process.terminate()
+        assert daemon.process.wait(20) == 1
+        assert "or lower min_free_mb" in daemon.log_text().splitlines()[-1]
+        assert "Traceback" not in daemon.log_text()
+
+
 def test_a_database_on_a_disk_that_is_read_only_at_a_restart_is_continued(
     virtual_microphone: VirtualMicrophone, song: Path, disk: Path
 ) -> None:

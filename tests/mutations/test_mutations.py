@@ -59,6 +59,21 @@ MUTATIONS = (
         KILLED_WRITER + "test_a_process_killed_within_a_file_leaves_no_file_under_its_final_name",
     ),
     Mutation(
+        "clips of unknown time have an age",
+        "edge/database/queries.py",
+        "WHERE synchronized AND began_s",
+        "WHERE began_s",
+        "tests/edge/database/test_clips.py::"
+        "test_clips_of_a_boot_without_a_synchronized_clock_are_never_outdated",
+    ),
+    Mutation(
+        "files outside the folder of clips are deleted",
+        "edge/clips/retention.py",
+        'if not is_clip_path(path, self._folder / "clips"):',
+        "if not path:",
+        "tests/edge/clips/test_retention.py::test_a_path_that_is_none_of_a_clip_is_refused_and_forgotten",
+    ),
+    Mutation(
         "the watchdog is never fed",
         "edge/recorder/supervisor.py",
         "self.alive()",

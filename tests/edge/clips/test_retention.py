@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,36 +21,52 @@ NO_ROOM = 0
 
 
 class Index:
-    """Clips of 1000 bytes on disk, and the list of them."""
+    """Clips of 1000 bytes on disk, and the list of them: path, UTC, score, whether the time is known."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.clips: list[KeptClip] = []
+        self.day = folder / "clips" / "day"
+        self.day.mkdir(parents=True)
+        self.clips: list[tuple[KeptClip, float, float, bool]] = []
         self.error: Exception | None = None
         self.asked: list[int] = []
 
-    def totals(self) -> tuple[int, float]:
+    def size_bytes(self) -> int:
         if self.error is not None:
             raise self.error
-        newest_s = max((clip.utc_s for clip in self.clips), default=0.0)
-        return sum(clip.size_bytes for clip in self.clips), newest_s
+        return sum(clip.size_bytes for clip, *_ in self.clips)
+
+    def newest_utc_s(self) -> float | None:
+        if self.error is not None:
+            raise self.error
+        return max((utc_s for _, utc_s, _, known in self.clips if known), default=None)
+
+    def outdated(self, before_utc_s: float, count: int) -> Sequence[KeptClip]:
+        self.asked.append(count)
+        old = sorted((utc_s, clip.path) for clip, utc_s, _, known in self.clips if known)
+        return [KeptClip(path, 1000) for utc_s, path in old if utc_s < before_utc_s][:count]
 
     def first(
-        self, order: Literal["oldest", "lowest_score"], before_utc_s: float, count: int
+        self, order: Literal["oldest", "lowest_score"], newest_s: float, count: int
     ) -> Sequence[KeptClip]:
         self.asked.append(count)
-        old = sorted((c for c in self.clips if c.utc_s < before_utc_s), key=lambda clip: clip.utc_s)
-        return (old if order == "oldest" else sorted(old, key=lambda clip: clip.score))[:count]
+        last_s = max((utc_s for _, utc_s, *_ in self.clips), default=0.0)
+        old = sorted((c for c in self.clips if c[1] < last_s - newest_s), key=lambda clip: clip[1])
+        chosen = old if order == "oldest" else sorted(old, key=lambda clip: clip[2])
+        return [clip for clip, *_ in chosen][:count]
 
-    def add(self, name: str, age_s: float, score: float = 0.5) -> Path:
-        path = self.folder / f"{name}.flac"
+    def deleted(self, path: str) -> None:
+        self.clips = [clip for clip in self.clips if clip[0].path != path]
+
+    def add(self, name: str, age_s: float, score: float = 0.5, known: bool = True) -> Path:
+        path = self.day / f"{name}.flac"
         path.write_bytes(bytes(1000))
-        self.clips.append(KeptClip(path.name, NOW_S - age_s, 1000, score))
+        self.clips.append((KeptClip(f"clips/day/{path.name}", 1000), NOW_S - age_s, score, known))
         return path
 
-    def retention(self, now_s: float = NOW_S, free_bytes: int = 10**12, **settings: Any) -> Retention:
+    def retention(self, now_s: float | None = NOW_S, free_bytes: int = 10**12, **settings: Any) -> Retention:
         return Retention(
-            RetentionSettings(**{"min_free_mb": 0.0} | settings),
+            RetentionSettings(**{"min_free_mb": 0.0, "delete_for_others": True} | settings),
             self.folder,
             self,
             lambda: now_s,
@@ -57,14 +74,15 @@ class Index:
         )
 
     def step(self, retention: Retention, max_clips: int = 100) -> list[str]:
-        """Take one step, forget the clips that are gone, and return their names."""
-        gone = retention.step(max_clips)
-        self.clips = [clip for clip in self.clips if self.folder / clip.path not in gone]
-        return [path.stem for path in gone]
+        """Take one step, and return the names of the clips that left the index, in their order."""
+        left: list[str] = []
+        self.deleted = lambda path: (left.append(Path(path).stem), Index.deleted(self, path))  # type: ignore
+        retention.step(max_clips)
+        return left
 
     @property
     def names(self) -> list[str]:
-        return sorted(path.stem for path in self.folder.iterdir())
+        return sorted(path.stem for path in self.day.iterdir())
 
 
 @pytest.fixture
@@ -155,13 +173,14 @@ def test_a_disk_with_room_loses_nothing(index: Index) -> None:
     index.add("new", 0)
     free_mb = shutil.disk_usage(index.folder).free / 1e6
     settings = RetentionSettings(min_free_mb=free_mb / 2)
-    assert Retention(settings, index.folder, index).step() == []  # which measures the real disk
+    Retention(settings, index.folder, index, lambda: NOW_S).step()  # which measures the real disk
+    assert index.names == ["new", "old"]
 
 
 def test_a_clip_that_is_not_in_the_index_is_never_deleted(index: Index) -> None:
     listed = index.add("listed", 9 * DAY_S)
     index.add("new", 0)
-    (index.folder / "notes.txt").write_text("mine")
+    (index.day / "notes.txt").write_text("mine")
     listed.with_name("unlisted.flac").write_bytes(bytes(1000))
     retention = index.retention(max_age_days=1.0, max_gb=1e-9, free_bytes=NO_ROOM, min_free_mb=1e6)
     assert index.step(retention) == ["listed"]
@@ -174,7 +193,7 @@ def test_the_companions_of_a_clip_are_deleted_with_it(index: Index) -> None:
     for file in (*companions(path), *companions(other)):
         file.write_bytes(b"companion")
     index.step(index.retention(max_age_days=1.0))
-    assert sorted(index.folder.iterdir()) == sorted((other, *companions(other)))
+    assert sorted(index.day.iterdir()) == sorted((other, *companions(other)))
 
 
 def test_a_clip_that_somebody_else_deleted_leaves_the_index_too(index: Index) -> None:
@@ -183,6 +202,130 @@ def test_a_clip_that_somebody_else_deleted_leaves_the_index_too(index: Index) ->
     retention = index.retention(max_age_days=1.0)
     assert index.step(retention) == ["gone"]
     assert retention.problem is None
+
+
+def test_a_clip_of_unknown_time_has_no_age(index: Index) -> None:
+    index.add("from 1970", 20_000 * DAY_S, known=False)
+    index.add("old", 8 * DAY_S)
+    index.add("new", 0)
+    assert index.step(index.retention(max_age_days=7.0)) == ["old"]
+
+
+def test_nothing_has_an_age_while_the_present_time_is_unknown(index: Index) -> None:
+    index.add("old", 8 * DAY_S)
+    index.add("new", 0)
+    assert index.step(index.retention(None, max_age_days=7.0)) == []
+
+
+def test_a_clip_of_unknown_time_makes_room_like_the_others(index: Index) -> None:
+    index.add("from 1970", 20_000 * DAY_S, known=False)
+    index.add("new", 0)
+    assert index.step(index.retention(None, max_gb=1000e-9)) == ["from 1970"]
+
+
+def test_another_program_that_fills_the_disk_takes_no_clips(index: Index) -> None:
+    for number in range(5):
+        index.add(str(number), (20 - number) * HOUR_S)
+    free_bytes = [2_000_000]
+    retention = index.retention(min_free_mb=1.0, delete_for_others=False)
+    retention._free_bytes = lambda _: free_bytes[0]
+    assert index.step(retention) == []
+    free_bytes[0] = NO_ROOM
+    assert index.step(retention) == []
+
+
+def test_on_a_disk_that_others_filled_a_new_clip_takes_the_place_of_an_old_one(index: Index) -> None:
+    for number in range(5):
+        index.add(str(number), (20 - number) * HOUR_S)
+    retention = index.retention(free_bytes=NO_ROOM, min_free_mb=1.0, delete_for_others=False)
+    assert index.step(retention) == []
+    for name in ("new", "newer"):
+        index.add(name, 0)
+    assert index.step(retention) == ["0", "1"]
+    (index.folder / "birdedge.sqlite").write_bytes(bytes(1500))  # of birdedge too
+    assert index.step(retention) == ["2", "3"]
+    assert index.step(retention) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../mine.flac",
+        "clips/day/../../../mine.flac",
+        "clips/../mine.flac",
+        "{outside}/mine.flac",
+        "clips/link/mine.flac",
+        "clips/day/notes.txt",
+        "birdedge.sqlite",
+    ],
+)
+def test_a_path_that_is_none_of_a_clip_is_refused_and_forgotten(
+    index: Index, tmp_path_factory: pytest.TempPathFactory, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    (index.folder / "clips" / "link").symlink_to(outside)
+    path = path.format(outside=outside)
+    for file in (outside / "mine.flac", index.folder / path):
+        file.write_bytes(b"mine")
+    index.clips.append((KeptClip(path, 1000), NOW_S - 9 * DAY_S, 0.5, True))
+    index.add("old", 8 * DAY_S)
+    index.add("new", 0)
+    retention = index.retention(max_age_days=7.0)
+    assert index.step(retention) == [Path(path).stem, "old"]
+    assert (index.folder / path).read_bytes() == (outside / "mine.flac").read_bytes() == b"mine"
+    assert retention.deleted == 1
+    assert f"{index.folder / path} is listed as a clip and is none of {index.folder / 'clips'}" in caplog.text
+
+
+def test_a_folder_of_clips_that_is_a_link_to_another_disk_is_fine(
+    index: Index, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    index.add("old", 8 * DAY_S)
+    index.add("new", 0)
+    disk = tmp_path_factory.mktemp("disk")
+    (index.folder / "clips").rename(disk / "clips")
+    (index.folder / "clips").symlink_to(disk / "clips")
+    index.step(index.retention(max_age_days=7.0))
+    assert index.names == ["new"]
+
+
+def test_each_deletion_is_logged_with_its_reason_and_counted(
+    index: Index, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, hours in (("a", 9 * 24), ("b", 5), ("c", 4), ("new", 0)):
+        index.add(name, hours * HOUR_S)
+    caplog.set_level(logging.INFO)
+    retention = index.retention(max_age_days=7.0, max_gb=2000e-9, min_free_mb=1.0, free_bytes=998_500)
+    index.step(retention)
+    assert caplog.messages == [
+        "deleted clips/day/a.flac: older than max_age_days = 7",
+        "deleted clips/day/b.flac: the clips take more than max_gb = 2e-06",
+    ]
+    retention = index.retention(min_free_mb=1.0, free_bytes=999_500)
+    index.step(retention)
+    assert caplog.messages[2:] == ["deleted clips/day/c.flac: less than min_free_mb = 1 are free"]
+    assert retention.deleted == 1
+
+
+def test_a_clip_that_is_listed_twice_is_counted_once(index: Index) -> None:
+    index.add("old", 8 * DAY_S)
+    index.add("new", 0)
+    listed = list(index.clips)
+    retention = index.retention(max_age_days=7.0)
+    index.step(retention)
+    index.clips = listed  # the row is deleted later, by another thread
+    index.step(retention)
+    assert retention.deleted == 1
+
+
+def test_the_folder_of_a_day_goes_with_its_last_clip(index: Index) -> None:
+    index.add("old", 8 * DAY_S)
+    new = index.folder / "clips" / "today" / "new.flac"
+    index.clips.append((KeptClip("clips/today/new.flac", 1000), NOW_S, 0.5, True))
+    new.parent.mkdir()
+    new.write_bytes(b"new")
+    index.step(index.retention(max_age_days=7.0))
+    assert [path.name for path in (index.folder / "clips").iterdir()] == ["today"]
 
 
 def test_a_clock_that_jumps_ahead_makes_no_clip_old(index: Index) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -20,9 +21,9 @@ def found(path: str, utc_s: float, first_sample: int, rate_hz: int = RATE_HZ) ->
 
 
 def utc_of(folder: Path) -> dict[str, float]:
-    """Return when each clip began, as retention sees it."""
-    with reading(folder) as db:
-        return {clip.path: clip.utc_s for clip in queries.first_clips(db, "oldest", 4e9, 100)}
+    """Return when each clip began."""
+    query = "SELECT path, began_s + offset_s FROM clips JOIN boots ON boots.id = clips.boot"
+    return dict(rows_of(folder, query))
 
 
 def test_a_written_clip_has_the_time_of_its_first_sample(tmp_path: Path) -> None:
@@ -170,3 +171,87 @@ def test_clips_of_a_lost_database_are_neither_coverage_nor_the_latest_run(tmp_pa
         assert run.run == 1
         assert sum(span.length_s for span in queries.spans(db)) == pytest.approx(5)
     kill(run_log)
+
+
+def test_clips_of_a_boot_without_a_synchronized_clock_are_never_outdated(tmp_path: Path) -> None:
+    clocks = Clocks(synchronized=False)
+    run_log = started(tmp_path, clocks)
+    stream = MessageStream(run_log.apply, clocks)
+    stream.hear(20)
+    run_log.apply(ClipWritten("a.flac", stream.timekeeper.stamp(0), 96_000, 1234, 0.8))
+    run_log.apply(found("lost database.flac", 10.0, 10 * RATE_HZ))
+    run_log.commit()
+    with reading(tmp_path) as db:
+        assert queries.outdated_clips(db, 4e9, 10) == []
+        assert queries.newest_clip_utc_s(db) is None
+    clocks.synchronized = True
+    run_log.follow_clock(clocks())
+    run_log.commit()
+    with reading(tmp_path) as db:
+        assert [clip.path for clip in queries.outdated_clips(db, 4e9, 10)] == ["a.flac"]
+        assert queries.newest_clip_utc_s(db) == pytest.approx(1_000_000.0)
+
+
+def test_clips_are_in_the_order_in_which_they_were_heard_whatever_the_clock_said(tmp_path: Path) -> None:
+    for number, utc_s in enumerate((1.8e9, 10.0, 1.7e9)):
+        clocks = Clocks(utc_s=utc_s, synchronized=False)
+        run_log = started(tmp_path, clocks, f"boot {number}")
+        stream = MessageStream(run_log.apply, clocks)
+        stream.hear(20)
+        run_log.apply(ClipWritten(f"{number}.flac", stream.timekeeper.stamp(0), 96_000, 1, 0.8))
+        end(run_log, clocks)
+    with reading(tmp_path) as db:
+        assert [clip.path for clip in queries.first_clips(db, "oldest", 0.0, 10)] == ["0.flac", "1.flac"]
+
+
+def test_the_bytes_of_all_clips_follow_every_change(tmp_path: Path) -> None:
+    clocks = Clocks()
+    run_log = started(tmp_path, clocks)
+    stream = MessageStream(run_log.apply, clocks)
+    stream.hear(20)
+    for name, size_bytes in (("a.flac", 100), ("b.flac", 20), ("a.flac", 3)):
+        run_log.apply(ClipWritten(name, stream.timekeeper.stamp(0), 96_000, size_bytes, 0.8))
+    run_log.apply(found("b.flac", 1_000_010.0, 10 * RATE_HZ))
+    run_log.commit()
+    with reading(tmp_path) as db:
+        assert queries.clip_bytes(db) == 23
+    run_log.apply(ClipDeleted("b.flac"))
+    run_log.apply(ClipDeleted("b.flac"))
+    end(run_log, clocks)
+    with reading(tmp_path) as db:
+        assert queries.clip_bytes(db) == 3
+
+
+@pytest.mark.parametrize("order", ["oldest", "lowest_score"])
+def test_what_retention_asks_takes_no_longer_with_more_clips(
+    tmp_path: Path, order: Literal["oldest", "lowest_score"]
+) -> None:
+    clocks = Clocks()
+    run_log = started(tmp_path, clocks)
+    stream = MessageStream(run_log.apply, clocks)
+    stream.hear(10)
+    steps: list[int] = []
+    for first, end_number in ((0, 1000), (1000, 20_000)):
+        for number in range(first, end_number):
+            row = (f"{number}.flac", 1, 1, 10.0 * number, number, 1, 1, number % 7 / 10)
+            run_log.db.execute(
+                "INSERT INTO clips (path, boot, stream, began_s, first_sample, samples, bytes, score) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                row,
+            )
+        run_log.commit()
+        taken = [0]
+
+        def count_step(taken: list[int] = taken) -> int:
+            taken[0] += 1
+            return 0
+
+        with reading(tmp_path) as db:
+            db.set_progress_handler(count_step, 1)
+            assert queries.clip_bytes(db) == 0
+            assert queries.newest_clip_utc_s(db) is not None
+            assert len(queries.outdated_clips(db, 4e9, 4)) == 4
+            assert len(queries.first_clips(db, order, 3600.0, 4)) == 4
+            assert queries.has_clip(db, "5.flac")
+        steps.append(taken[0])
+    assert steps[1] < 1.2 * steps[0] + 100, steps

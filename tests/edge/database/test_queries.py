@@ -68,8 +68,10 @@ def test_an_empty_database_has_no_answers(empty: sqlite3.Connection) -> None:
     assert queries.latest_health(empty) == {}
     assert queries.load_levels(empty) == []
     assert not queries.has_clip(empty, "a.flac")
-    assert queries.clip_totals(empty) == (0, 0.0)
-    assert queries.first_clips(empty, "oldest", 4e9, 10) == []
+    assert queries.clip_bytes(empty) == 0
+    assert queries.newest_clip_utc_s(empty) is None
+    assert queries.outdated_clips(empty, 4e9, 10) == []
+    assert queries.first_clips(empty, "oldest", 0.0, 10) == []
     assert queries.clip_place(empty, 1e6, RATE_HZ, 0, 1.0) is None
 
 
@@ -141,39 +143,47 @@ def test_the_health_is_returned_as_it_was_stored(recorded: sqlite3.Connection) -
 
 
 def test_the_totals_of_clips_are_their_bytes_and_the_latest_start(recorded: sqlite3.Connection) -> None:
-    size_bytes, newest_s = queries.clip_totals(recorded)
-    assert size_bytes == 700
-    assert newest_s == pytest.approx(1e6 + 7)
+    assert queries.clip_bytes(recorded) == 700
+    assert queries.newest_clip_utc_s(recorded) == pytest.approx(1e6 + 7)
 
 
 @pytest.mark.parametrize(
-    ("order", "before_s", "count", "names"),
+    ("before_s", "count", "names"),
+    [(4e9, 10, "abc"), (4e9, 2, "ab"), (1e6 + 6, 10, "ab"), (1e6 + 3, 10, ""), (4e9, 0, "")],
+)
+def test_outdated_clips_began_before_a_time(
+    recorded: sqlite3.Connection, before_s: float, count: int, names: str
+) -> None:
+    found = queries.outdated_clips(recorded, before_s, count)
+    assert [clip.path for clip in found] == [f"{name}.flac" for name in names]
+
+
+@pytest.mark.parametrize(
+    ("order", "newest_s", "count", "names"),
     [
-        ("oldest", 4e9, 10, "abc"),
-        ("oldest", 4e9, 2, "ab"),
-        ("oldest", 1e6 + 6, 10, "ab"),
-        ("oldest", 1e6 + 3, 10, ""),
-        ("lowest_score", 4e9, 10, "acb"),  # of two with one score, the older one first
-        ("lowest_score", 4e9, 1, "a"),
-        ("lowest_score", 1e6 + 6, 10, "ab"),
-        ("oldest", 4e9, 0, ""),
+        ("oldest", 0.0, 10, "ab"),  # never the newest itself
+        ("oldest", 0.0, 1, "a"),
+        ("oldest", 2.0, 10, "a"),
+        ("oldest", 4.0, 10, ""),
+        ("lowest_score", -1.0, 10, "acb"),  # of two with one score, the older one first
+        ("lowest_score", 0.0, 1, "a"),
+        ("lowest_score", 2.0, 10, "a"),
+        ("oldest", 0.0, 0, ""),
     ],
 )
 def test_the_first_clips_are_limited_in_time_and_number(
     recorded: sqlite3.Connection,
     order: Literal["oldest", "lowest_score"],
-    before_s: float,
+    newest_s: float,
     count: int,
     names: str,
 ) -> None:
-    found = queries.first_clips(recorded, order, before_s, count)
+    found = queries.first_clips(recorded, order, newest_s, count)
     assert [clip.path for clip in found] == [f"{name}.flac" for name in names]
 
 
-def test_a_listed_clip_has_its_time_size_and_score(recorded: sqlite3.Connection) -> None:
-    (clip,) = queries.first_clips(recorded, "oldest", 4e9, 1)
-    assert (clip.path, clip.size_bytes, clip.score) == ("a.flac", 400, 0.5)
-    assert clip.utc_s == pytest.approx(1e6 + 3)
+def test_a_listed_clip_has_its_size(recorded: sqlite3.Connection) -> None:
+    assert queries.first_clips(recorded, "oldest", 0.0, 1) == [("a.flac", 400)]
 
 
 def test_a_clip_has_a_row_or_not(recorded: sqlite3.Connection) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from birdedge.edge.clips.clip import Clip
-from birdedge.edge.clips.retention import Retention
+from birdedge.edge.clips.folder import clips_in, remove_unfinished
+from birdedge.edge.clips.retention import KeptClip, Retention
 from birdedge.edge.clips.settings import RetentionSettings
 from birdedge.edge.database.run_log import RunLog
 from birdedge.edge.database.schema import FILE_NAME
@@ -68,24 +70,26 @@ def name_of(recorder: Recorder, clip: Clip) -> str:
 def test_a_written_clip_gets_its_row(recorder: Recorder, card: ModelCard) -> None:
     clip = recorder.written(card, 10.0)
     assert recorder.rows() == [(name_of(recorder, clip), 1, 10 * RATE_HZ, 0.97)]
-    size_bytes, newest_s = recorder.index.totals()
-    assert size_bytes == clip.size_bytes
-    assert newest_s == pytest.approx(STREAM_START.timestamp() + 10.0)
+    assert recorder.index.size_bytes() == clip.size_bytes
+    assert recorder.index.newest_utc_s() == pytest.approx(STREAM_START.timestamp() + 10.0)
 
 
 def test_a_deleted_clip_loses_its_row(recorder: Recorder, card: ModelCard) -> None:
     kept, deleted = (recorder.written(card, at_s) for at_s in (10.0, 20.0))
-    recorder.index.deleted(deleted.path)
+    recorder.index.deleted(name_of(recorder, deleted))
     assert [row[0] for row in recorder.rows()] == [name_of(recorder, kept)]
 
 
 def test_the_first_clips_are_listed_as_retention_needs_them(recorder: Recorder, card: ModelCard) -> None:
     clips = [recorder.written(card, at_s) for at_s in (30.0, 10.0, 20.0)]
-    oldest = recorder.index.first("oldest", 4e9, 2)
-    assert [clip.path for clip in oldest] == [name_of(recorder, clips[1]), name_of(recorder, clips[2])]
-    assert oldest[0].utc_s == pytest.approx(STREAM_START.timestamp() + 10.0)
-    assert oldest[0].size_bytes == clips[1].size_bytes
-    assert recorder.index.first("lowest_score", STREAM_START.timestamp() + 15.0, 10)[0] == oldest[0]
+    names = [name_of(recorder, clip) for clip in clips]
+    assert recorder.index.first("oldest", 0.0, 2) == [
+        KeptClip(names[1], clips[1].size_bytes),
+        KeptClip(names[2], clips[2].size_bytes),
+    ]
+    assert recorder.index.first("lowest_score", 15.0, 10)[0].path == names[1]
+    outdated = recorder.index.outdated(STREAM_START.timestamp() + 25.0, 10)
+    assert [clip.path for clip in outdated] == [names[1], names[2]]
 
 
 def test_retention_deletes_by_the_real_index(recorder: Recorder, card: ModelCard) -> None:
@@ -96,8 +100,7 @@ def test_retention_deletes_by_the_real_index(recorder: Recorder, card: ModelCard
     settings = RetentionSettings(max_gb=1e-9, min_free_mb=0.0)
     retention = Retention(settings, recorder.folder, recorder.index, lambda: recorder.clocks.utc_s)
     for _ in range(2):
-        for path in retention.step():
-            recorder.index.deleted(path)
+        retention.step()
     assert retention.problem is None
     assert retention.deleted == 2
     assert not any(clip.path.exists() for clip in clips)
@@ -129,7 +132,8 @@ def test_all_clips_of_a_lost_database_get_a_row(recorder: Recorder, card: ModelC
     again = Recorder(recorder.folder)
     again.index.add_missing()
     assert [row[0] for row in again.rows()] == [name_of(again, clip) for clip in clips]
-    utc_s = [clip.utc_s for clip in again.index.first("oldest", 4e9, 10)]
+    query = "SELECT began_s + offset_s FROM clips JOIN boots ON boots.id = clips.boot ORDER BY began_s"
+    utc_s = [row[0] for row in rows_of(again.folder, query)]
     assert utc_s == pytest.approx([STREAM_START.timestamp() + at_s for at_s in (10.0, 20.0, 30.0)], abs=1e-3)
 
 
@@ -187,3 +191,18 @@ def test_clips_are_looked_up_again_after_the_database_could_not_be_read(
 
 def test_without_clips_the_database_is_not_needed(tmp_path: Path) -> None:
     DatabaseClipIndex(tmp_path, lambda _: None).add_missing()
+
+
+def test_many_clips_on_disk_take_no_memory(tmp_path: Path) -> None:
+    day = tmp_path / "clips" / "2026-11-23"
+    day.mkdir(parents=True)
+    for number in range(20_000):
+        (day / f"20261123T041500.250Z_2800-5000Hz_0.98_{number}.flac").touch()
+    tracemalloc.start()
+    try:
+        assert sum(1 for _ in clips_in(tmp_path / "clips")) == 20_000
+        remove_unfinished(tmp_path / "clips")
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 1_000_000

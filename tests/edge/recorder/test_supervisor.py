@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -14,6 +16,7 @@ from birdedge.edge.health import Health
 from birdedge.edge.models.names import ARCHIVE_MODEL, SMALL_MODEL
 from birdedge.edge.recorder.load_shedding import FIRST_TRIAL_S
 from birdedge.edge.recorder.supervisor import HEALTH_EVERY_S
+from birdedge.edge.sinks.retrying import RetryingSink
 from tests.support.frames import frames, stream_ended, stream_started
 from tests.support.supervised import RATE_HZ, Supervised
 from tests.support.waiting import wait_until
@@ -124,26 +127,28 @@ def test_a_problem_is_logged_once_and_its_end_once(
     with caplog.at_level(logging.INFO):
         supervised.hear(30.0)
         assert caplog.messages == []
-        supervised.retention.problem = "clips cannot be deleted in clips: check the disk"
+        tables = SimpleNamespace(problem="tables/live.csv cannot be written")
+        supervised.supervisor.outputs = [cast(RetryingSink, tables)]
         supervised.hear(30.0)
-        assert caplog.messages == ["clips cannot be deleted in clips: check the disk"]
+        assert caplog.messages == ["tables/live.csv cannot be written"]
         assert caplog.records[0].levelname == "WARNING"
-        supervised.retention.problem = None
+        tables.problem = None
         supervised.hear(30.0)
         assert len(caplog.messages) == 2
         assert caplog.records[1].levelname == "INFO"
-        supervised.retention.problem = "clips cannot be deleted in clips: check the disk"
+        tables.problem = "tables/live.csv cannot be written"
         supervised.hear(30.0)
-        assert caplog.messages[2:] == ["clips cannot be deleted in clips: check the disk"]
+        assert caplog.messages[2:] == ["tables/live.csv cannot be written"]
 
 
 def test_two_problems_are_logged_apart(supervised: Supervised, caplog: pytest.LogCaptureFixture) -> None:
-    supervised.retention.problem = "clips cannot be deleted"
+    tables = SimpleNamespace(problem="tables/live.csv cannot be written")
+    supervised.supervisor.outputs = [cast(RetryingSink, tables)]
     supervised.hear(6.0)
     supervised.database.dropped_messages = 5
     supervised.hear(6.0)
     assert caplog.messages == [
-        "clips cannot be deleted",
+        "tables/live.csv cannot be written",
         "5 message(s) never reached the database: check its disk",
     ]
 

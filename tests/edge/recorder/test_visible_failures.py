@@ -105,14 +105,15 @@ def test_capped_clips_are_counted_and_need_nobody(supervised: Supervised) -> Non
 def test_clips_that_cannot_be_deleted_need_a_person(tmp_path: Path, clip: CutClip) -> None:
     supervised = Supervised(tmp_path, retention=RetentionSettings(max_gb=1e-9, min_free_mb=0.0))
     supervised.clips.put(clip)
-    wait_until(lambda: supervised.index.totals()[0])
-    (listed,) = supervised.index.first("oldest", 4e9, 1)
+    wait_until(supervised.index.size_bytes)
+    (listed,) = supervised.index.outdated(4e9, 1)
+    began_s = supervised.index.newest_utc_s()
     stuck = tmp_path / listed.path
     stuck.unlink()
     stuck.mkdir()  # cannot be unlinked, not even by root
     new = cut_clip(clip.card, at_s=2 * 3600.0)
     supervised.clips.put(new)
-    wait_until(lambda: supervised.index.totals()[1] > listed.utc_s)
+    wait_until(lambda: supervised.index.newest_utc_s() != began_s)
     supervised.clocks.utc_s = new.utc.timestamp()
     supervised.retention.step()
     status = supervised.status()
