@@ -65,7 +65,9 @@ def birdedge(ctx: click.Context) -> None:
 def main() -> None:
     """Run a command; an error is one sentence on standard error and exit code 1."""
     # Like Ctrl-C, so that incomplete files are deleted.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
+            signal.signal(number, lambda *_: sys.exit("stopped"))
     try:
         sys.exit(birdedge.main(standalone_mode=False))
     except click.ClickException as error:

@@ -89,7 +89,7 @@ def _write_archive(folder: Path, count: int, file_s: float) -> None:
 
 def _segment(folder: Path, jobs: int) -> CommandCost:
     command = [sys.executable, "-m", "birdedge", "segment", str(folder / "archive"), "--jobs", str(jobs)]
-    return command_cost([*command, "--out", str(folder / "tables")])
+    return command_cost([*command, "--out", str(folder / "tables"), "--force"])
 
 
 def section(figures: ArchiveFigures) -> str:

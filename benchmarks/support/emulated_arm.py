@@ -80,7 +80,7 @@ def write_demo(path: Path, duration_s: float) -> Path:
 def process_recording(cpu: str | None, recording: Path, folder: Path) -> Outputs:
     """Run `birdedge segment` and `birdedge listen` on a recording, on a processor; write into `folder`."""
     birdedge = ("-m", "birdedge")
-    options = ("--out", str(folder), "--format", "jsonl", "--masks", str(folder))
+    options = ("--out", str(folder), "--format", "jsonl", "--masks", str(folder), "--force")
     run(cpu, *birdedge, "segment", str(recording), *options, stdout=subprocess.DEVNULL)
     listened = folder / "listened.jsonl"
     with listened.open("wb") as file:

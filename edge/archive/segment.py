@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from birdedge.edge.archive.event_buffer import EventBuffer
+from birdedge.edge.archive.files import total_duration_s
 from birdedge.edge.audio.file import AudioFile
 from birdedge.edge.audio.sources import file_source
 from birdedge.edge.errors import BirdedgeError, OutputError
 from birdedge.edge.event import Event
+from birdedge.edge.formats.event_reader import read_events
+from birdedge.edge.formats.tables import FORMATS
 from birdedge.edge.mask import Mask
 from birdedge.edge.messages import EventDetected, FramesReady, Message
 from birdedge.edge.models.model import Model
@@ -34,6 +37,7 @@ class FileResult:
     events: EventBuffer | list[Event]
     mask: Mask | None = None  # only from `segment`
     error: str | None = None
+    skipped: bool = False  # all its results existed; the events are those of an earlier table
 
 
 def segment(
@@ -89,13 +93,28 @@ def segment_file(
 def segment_or_report(
     model: Model, path: Path, stem: str, outputs: OutputSettings, channel: int | None, progress: Progress
 ) -> FileResult:
-    """As `segment_file`, but a recording that cannot be read is reported in the `error` of its result."""
+    """As `segment_file`, but a recording that cannot be read is reported in the `error` of its result.
+
+    With `skip_existing`, only missing results are written; a recording that lacks none is not read.
+    """
     try:
-        return segment_file(model, path, stem, outputs, channel, progress)
+        missing = outputs.missing(stem) if outputs.skip_existing else outputs
+        if outputs.skip_existing and not any(missing.paths(stem)):
+            duration_s = total_duration_s([path])
+            progress(duration_s)
+            return FileResult(path, duration_s, EventBuffer(_earlier_events(outputs, stem)), skipped=True)
+        return segment_file(model, path, stem, missing, channel, progress)
     except OutputError:
         raise
     except BirdedgeError as error:
         return FileResult(path, 0.0, EventBuffer(), error=str(error))
+
+
+def _earlier_events(outputs: OutputSettings, stem: str) -> Iterator[Event]:
+    if outputs.tables and outputs.formats:
+        # Others have more columns than Audacity's.
+        name = min(outputs.formats, key=lambda name: name == "audacity")
+        yield from read_events(outputs.tables / (stem + FORMATS[name].suffix), name)
 
 
 class _EventSink:

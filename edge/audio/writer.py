@@ -20,7 +20,7 @@ from birdedge.edge.audio.pcm import PcmEncoder
 from birdedge.edge.audio.wav import WavEncoder
 from birdedge.edge.errors import OutputError
 from birdedge.edge.output import DenoisedAudio
-from birdedge.edge.system.atomic_file import output_errors
+from birdedge.edge.system.atomic_file import Existing, output_errors, refuse_existing, with_free_name
 
 MAX_SILENCE_S = 60.0
 Encoder = PcmEncoder | WavEncoder | FlacEncoder
@@ -36,7 +36,7 @@ class AudioWriter:
 
     Args:
         path: Path that ends in .wav or .flac; None for raw PCM on standard output.
-        replace: Whether to replace an existing file; if not, a number is added to the name.
+        existing: What to do if it exists.
 
     Attributes:
         path: Path of the file in use.
@@ -46,7 +46,7 @@ class AudioWriter:
         OutputError: The file cannot be written, or the sample rate or channels changed; from `write` and `close` too.
     """
 
-    def __init__(self, path: Path | None, replace: bool = False) -> None:
+    def __init__(self, path: Path | None, existing: Existing = "number") -> None:
         self.path = path or Path("standard output")
         self._is_file = path is not None
         self._encoder: Encoder | None = None
@@ -56,13 +56,14 @@ class AudioWriter:
         if path is None:
             self._fd = os.dup(sys.stdout.fileno())
             return
+        if existing == "refuse":
+            refuse_existing([path])
         with output_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            number = 1
-            while not replace and self.path.exists():
-                number += 1
-                self.path = path.with_name(f"{path.stem}-{number}{path.suffix}")
-            self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+            if existing == "replace":
+                self._fd = _open_file(path, os.O_TRUNC)
+            else:
+                self.path, self._fd = with_free_name(path, lambda free: _open_file(free, os.O_EXCL))
 
     def write(self, sound: DenoisedAudio) -> None:
         """Append a block, followed by its lost samples."""
@@ -126,3 +127,7 @@ class AudioWriter:
                     self._pending.pop(0)
                 else:
                     self._pending[0] = offset + written, data[written:]
+
+
+def _open_file(path: Path, flag: int) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | flag, 0o666)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from birdedge.edge.cli.options import force_option
 from birdedge.edge.synthesis import DEMO_S, DEMO_SEED
 from birdedge.edge.system.stdout import print_line
 
@@ -19,7 +20,8 @@ from birdedge.edge.system.stdout import print_line
 @click.option(
     "--calls", "calls_per_minute", type=float, default=20.0, show_default=True, help="Bird calls per minute."
 )
-def demo(output: Path, duration_s: float, seed: int, calls_per_minute: float) -> None:
+@force_option
+def demo(output: Path, duration_s: float, seed: int, calls_per_minute: float, force: bool) -> None:
     """Write the demo soundscape to a WAV file.
 
     Its true events are written to a file with the same name and .truth.csv.
@@ -30,5 +32,5 @@ def demo(output: Path, duration_s: float, seed: int, calls_per_minute: float) ->
     """
     from birdedge.edge.synthesis.demo import write_demo
 
-    calls = write_demo(output, duration_s, seed, calls_per_minute)
+    calls = write_demo(output, duration_s, seed, calls_per_minute, force)
     print_line(f"{output}: {duration_s:g} s, {calls} call(s)")

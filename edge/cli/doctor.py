@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -74,6 +75,7 @@ def _checks(device: str | None, record_s: float | None, out: Path) -> Iterator[C
     from birdedge.edge.errors import SettingsError
     from birdedge.edge.plots.samples import draw_samples
     from birdedge.edge.recorder.config import Config, read_config
+    from birdedge.edge.system.atomic_file import with_free_name
 
     config = Config()
     try:
@@ -85,7 +87,8 @@ def _checks(device: str | None, record_s: float | None, out: Path) -> Iterator[C
     )
 
     def draw(recording: MicrophoneRecording, model: Model) -> str:
-        path, rate_hz = out / PICTURE, recording.sample_rate_hz
+        path, _ = with_free_name(out / PICTURE, _require_free)
+        rate_hz = recording.sample_rate_hz
         events = draw_samples(path, model, recording.samples, rate_hz, recording.device.name)
         return f"{path}: {events} event(s)"
 
@@ -97,3 +100,8 @@ def _checks(device: str | None, record_s: float | None, out: Path) -> Iterator[C
 
 def _line(check: Check) -> str:
     return f"{check.state:4} {check.name}: {check.finding}" + (f"; {check.fix}" if check.fix else "")
+
+
+def _require_free(path: Path) -> None:
+    if os.path.lexists(path):
+        raise FileExistsError

@@ -52,6 +52,7 @@ from birdedge.edge.system.stop_signals import StopSignals
     type=click.Path(dir_okay=False, allow_dash=True),
     help="Write the denoised audio to this .wav or .flac file as it is heard; - for raw 16-bit PCM on standard output.",
 )
+@click.option("--force", is_flag=True, help="Replace existing results of a file; live results get a number.")
 def listen(
     source: str | None,
     demo: bool,
@@ -69,6 +70,7 @@ def listen(
     out: Path | None,
     masks: Path | None,
     denoised: str | None,
+    force: bool,
 ) -> None:
     """Listen to a microphone and print each event as it ends.
 
@@ -112,6 +114,6 @@ def listen(
             return replace(read_config(config), **given)
 
         settings = ListenSettings(
-            source, demo, or_demo, fast, duration_s, sample_format, as_json, out, masks, denoised
+            source, demo, or_demo, fast, duration_s, sample_format, as_json, out, masks, denoised, force
         )
         Listener(settings, read, stop).run()

@@ -14,6 +14,7 @@ archive_model_option = click.option(
 channel_option = click.option(
     "--channel", type=int, default=None, help="Channel to use, from 0.  [default: the mean of all]"
 )
+force_option = click.option("--force", is_flag=True, help="Replace existing files.")
 masks_option = click.option(
     "--masks",
     type=click.Path(path_type=Path, file_okay=False),

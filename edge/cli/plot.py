@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from birdedge.edge.cli.options import archive_model_option, channel_option
+from birdedge.edge.cli.options import archive_model_option, channel_option, force_option
 from birdedge.edge.system.stdout import print_line
 
 
@@ -20,6 +20,7 @@ from birdedge.edge.system.stdout import print_line
     "--duration", "duration_s", type=float, default=120.0, show_default=True, help="Length in seconds."
 )
 @click.option("--rejected", is_flag=True, help="Also draw what is not an event, in grey with the reason.")
+@force_option
 @channel_option
 @archive_model_option
 def plot(
@@ -28,6 +29,7 @@ def plot(
     start_s: float,
     duration_s: float,
     rejected: bool,
+    force: bool,
     channel: int | None,
     model: str,
 ) -> None:
@@ -41,8 +43,11 @@ def plot(
     from birdedge.edge.archive.excerpt import segment_excerpt
     from birdedge.edge.models.model import Model
     from birdedge.edge.plots.figure import draw
+    from birdedge.edge.system.atomic_file import refuse_existing
 
     output = output or Path(f"{file.stem}.png")
+    if not force:
+        refuse_existing([output])
     opened = Model(model)
     excerpt = segment_excerpt(opened, file, start_s, duration_s, channel)
     draw(
@@ -55,6 +60,7 @@ def plot(
         file.name,
         excerpt.first_frame,
         excerpt.rejected if rejected else None,
+        "replace" if force else "refuse",
     )
     more = f", {len(excerpt.rejected)} rejected region(s)" if rejected else ""
     print_line(f"{output}: {len(excerpt.events)} event(s){more}")

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from birdedge.edge.cli.options import archive_model_option, channel_option, masks_option
+from birdedge.edge.cli.options import archive_model_option, channel_option, force_option, masks_option
 from birdedge.edge.errors import SettingsError
-from birdedge.edge.formats.tables import FORMATS
+from birdedge.edge.formats.tables import FORMATS, TableName
 from birdedge.edge.system.stdout import print_line
 
 if TYPE_CHECKING:  # loads onnxruntime
     from birdedge.edge.archive.segment import FileResult
+    from birdedge.edge.system.atomic_file import Existing
 
 
 @click.command()
@@ -32,14 +33,20 @@ if TYPE_CHECKING:  # loads onnxruntime
     help="Table format; may be repeated.  [default: csv]",
 )
 @masks_option
+@click.option(
+    "--skip-existing", is_flag=True, help="Keep existing results, and write those that are missing."
+)
+@force_option
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Number of processes.")
 @channel_option
 @archive_model_option
 def segment(
     files: tuple[Path, ...],
     out: Path | None,
-    formats: tuple[str, ...],
+    formats: tuple[TableName, ...],
     masks: Path | None,
+    skip_existing: bool,
+    force: bool,
     jobs: int,
     channel: int | None,
     model: str,
@@ -48,7 +55,8 @@ def segment(
 
     FILES are audio files, or folders to search for audio files. Events are written to tables in --out, together with
     one Raven table of all files (all.selections.txt), or as JSON Lines to standard output. A file that cannot be read
-    is reported and does not stop the others; the exit code is then 1.
+    is reported and does not stop the others; the exit code is then 1. An interrupted command goes on with
+    --skip-existing.
 
     \b
     Example:
@@ -60,12 +68,14 @@ def segment(
     from birdedge.edge.audio.sources import file_name
     from birdedge.edge.formats.jsonl import event_json
     from birdedge.edge.sinks.recording import OutputSettings
-    from birdedge.edge.sinks.table_file import combined_raven
+    from birdedge.edge.sinks.table_file import combined_raven, holds_only
 
     paths = find_recordings(files)
     if out is not None and "raven" in formats and any(path.stem.casefold() == "all" for path in paths):
         raise SettingsError("all.selections.txt is the table of all files; rename the recording 'all'")
-    settings = OutputSettings(out, formats or ("csv",), masks)
+    if skip_existing and (force or (out is None and masks is None)):
+        raise SettingsError("--skip-existing keeps the results in --out or --masks: give one, and no --force")
+    settings = OutputSettings(out, formats or ("csv",), masks, force, skip_existing)
     totals = _Totals()
     total_ms = round(1000 * total_duration_s(paths))
     with click.progressbar(length=total_ms, label=f"{len(paths)} file(s)", file=sys.stderr) as bar:
@@ -73,7 +83,11 @@ def segment(
         readable = _report(results, totals)
         if out is not None:
             rows = ((file_name(r.path), r.duration_s, r.events) for r in readable)
-            combined_raven(out / "all.selections.txt", rows)
+            combined = out / "all.selections.txt"
+            existing: Existing = "number"
+            if force or (skip_existing and holds_only(combined, map(file_name, paths))):
+                existing = "replace"
+            combined_raven(combined, rows, existing)
         else:
             for result in readable:
                 lines = () if masks else (event_json(e, file_name(result.path)) for e in result.events)
@@ -81,7 +95,7 @@ def segment(
                     return
     click.echo(
         f"{totals.files - totals.failed} of {totals.files} file(s), {totals.audio_s:.1f} s of audio, "
-        f"{totals.events} event(s)",
+        f"{totals.events} event(s)" + (f", {totals.skipped} skipped" if totals.skipped else ""),
         err=True,
     )
     if totals.failed:
@@ -92,6 +106,7 @@ def segment(
 class _Totals:
     files: int = 0
     failed: int = 0
+    skipped: int = 0
     events: int = 0
     audio_s: float = 0.0
 
@@ -100,6 +115,7 @@ def _report(results: Iterator[FileResult], totals: _Totals) -> Iterator[FileResu
     """Count the results, print the errors, and yield the other results one at a time."""
     for result in results:
         totals.files += 1
+        totals.skipped += result.skipped
         totals.events += len(result.events)
         totals.audio_s += result.duration_s
         if result.error:

@@ -13,6 +13,7 @@ from datetime import UTC
 from pathlib import Path
 
 from birdedge.edge.clips.clip import CutClip
+from birdedge.edge.system import atomic_file
 
 SUFFIXES = (".flac", ".wav")
 
@@ -83,15 +84,13 @@ def remove_clip(path: Path) -> bool:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Delete the unfinished files that a power cut left behind; no other process may be writing to the folder.
+    """Delete the unfinished files that a power cut left behind.
 
     Raises:
         OSError: A file cannot be deleted.
     """
     for day in (folder, *_paths_in(folder, _is_folder)):
-        for file in _paths_in(day, lambda entry: entry.name.startswith(".birdedge-")):
-            if file.suffix == ".part":
-                file.unlink(missing_ok=True)
+        atomic_file.remove_unfinished(day)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

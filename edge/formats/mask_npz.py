@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from birdedge.edge.errors import DataError
 from birdedge.edge.mask import Mask, mask_bytes
-from birdedge.edge.system.atomic_file import output_errors, replacing
+from birdedge.edge.system.atomic_file import Existing, output_errors, refuse_existing, replacing
 
 COPY_BYTES = 1 << 20
 
@@ -36,6 +36,7 @@ class MaskFile:
         bin_hz: Hertz between bins.
         threshold: Probability from which a bin counts as bird sound.
         bins: Bins per frame.
+        existing: What to do if the file exists.
 
     Attributes:
         hop_s: May be changed until `close`, when the true rate of a live stream is known.
@@ -54,8 +55,9 @@ class MaskFile:
         bin_hz: float,
         threshold: float,
         bins: int = 256,
+        existing: Existing = "replace",
     ) -> None:
-        self.path = path
+        self.path, self._existing = path, existing
         self.hop_s = hop_s
         self.frames = 0
         self._bins = bins
@@ -65,6 +67,8 @@ class MaskFile:
             "bin_hz": bin_hz,
             "threshold": threshold,
         }
+        if existing == "refuse":
+            refuse_existing([path])
         with output_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._spool = tempfile.TemporaryFile(dir=path.parent, buffering=0)  # noqa: SIM115
@@ -97,7 +101,7 @@ class MaskFile:
         """Write the `.npz`; further calls do nothing."""
         if self._spool.closed:
             return
-        with self._spool, replacing(self.path) as file, output_errors(self.path):
+        with self._spool, replacing(self.path, self._existing) as file, output_errors(self.path):
             self._spool.truncate(self.frames * self._bins)
             self._spool.seek(0)
             # Level 1 is nine times as fast as level 6, which a recorder needs, and files are 10 % larger.

@@ -17,7 +17,7 @@ from birdedge.edge.event import Event
 from birdedge.edge.grid import Grid
 from birdedge.edge.plots import boxes
 from birdedge.edge.plots.contrast import contrast_db
-from birdedge.edge.system.atomic_file import output_errors, replacing
+from birdedge.edge.system.atomic_file import Existing, output_errors, replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,11 +44,12 @@ def draw(
     title: str,
     first_frame: int = 0,
     rejected: Sequence[Event] | None = None,
+    existing: Existing = "replace",
 ) -> None:
     """Draw a recording as a PNG with one row per 15 s and at most 8 rows; the title says if the rest is left out.
 
     Args:
-        path: The PNG, which is replaced atomically.
+        path: The PNG, which appears when it is complete.
         level: Natural logarithm of the magnitude, `[frames, bins]`.
         mask: 255 x probability, `[frames, bins]`, outlined at `threshold`; None for no outline.
         events: Events to draw as boxes with their scores.
@@ -57,6 +58,7 @@ def draw(
         title: Name of the recording.
         first_frame: Number of the first frame, counted from the start of the recording.
         rejected: Regions to draw as grey boxes with the reason why they are not events; None if that is not asked.
+        existing: What to do if the PNG exists.
 
     Raises:
         DataError: No frames, or a mask of another shape.
@@ -137,15 +139,15 @@ def draw(
     caption = _caption(events, rejected, (start_s, end_s), None if mask is None else threshold)
     figure.text(0.05, 1 - 0.63 / height_in, caption, fontsize=10, color="#555555")
 
-    _save(figure, path)
+    _save(figure, path, existing)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def _save(figure: Figure, path: Path, existing: Existing) -> None:
     png = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # the title may use any script
         figure.savefig(png, format="png")
-    with replacing(path) as file, output_errors(path):
+    with replacing(path, existing) as file, output_errors(path):
         file.write(png.getbuffer())
 
 

@@ -27,6 +27,7 @@ from birdedge.edge.sinks.recording import OutputSettings, RecordingSink
 from birdedge.edge.sinks.retrying import RetryingSink
 from birdedge.edge.sinks.sink import SinkGroup
 from birdedge.edge.synthesis import DEMO_S, DEMO_SEED
+from birdedge.edge.system.atomic_file import Existing
 from birdedge.edge.system.log import start_log
 from birdedge.edge.system.malloc import return_freed_memory
 from birdedge.edge.system.stop_signals import StopSignals
@@ -46,6 +47,7 @@ class ListenSettings:
     out: Path | None = None
     masks: Path | None = None
     denoised: str | None = None  # file, or - for standard output
+    force: bool = False  # let the results of a file replace earlier ones; live ones get a number
 
 
 class Listener:
@@ -95,13 +97,16 @@ class Listener:
             )
             is_file = settings.source not in (None, "-")
             stem = Path(source.name).stem if is_file else _now()
-            outputs = OutputSettings(settings.out, tuple(FORMATS), settings.masks)
+            outputs = OutputSettings(settings.out, tuple(FORMATS), settings.masks, settings.force)
+            existing: Existing = "number"
+            if is_file:
+                existing = "replace" if settings.force else "refuse"
             sinks: list[Sink] = [
                 stack.enter_context(RecordingSink(outputs, stem, model.card, atomic=is_file)),
                 *self._console,
             ]
             if path := _audio_path(self._denoised):
-                sinks.append(stack.enter_context(DenoisedSink(path, replace=is_file)))
+                sinks.append(stack.enter_context(DenoisedSink(path, existing)))
             _say(
                 f"listening to {source.name}, {source.sample_rate_hz} Hz, {source.channels} channel(s), "
                 f"with {model.card.name} ({model.card.precision})"

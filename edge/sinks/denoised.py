@@ -11,6 +11,7 @@ import numpy as np
 from birdedge.edge.audio.writer import AudioWriter
 from birdedge.edge.messages import FramesReady, Message, StreamEnded, StreamStarted
 from birdedge.edge.output import DenoisedAudio
+from birdedge.edge.system.atomic_file import Existing
 
 
 class DenoisedSink:
@@ -18,15 +19,15 @@ class DenoisedSink:
 
     Args:
         path: a .wav or .flac file; None for raw PCM on standard output.
-        replace: let it take the place of an earlier file.
+        existing: what to do if it exists.
 
     Raises:
         OutputError: from `write` and `close`: it cannot be written.
         SettingsError: too many channels for FLAC.
     """
 
-    def __init__(self, path: Path | None, replace: bool = False) -> None:
-        self._path, self._replace = path, replace
+    def __init__(self, path: Path | None, existing: Existing = "number") -> None:
+        self._path, self._existing = path, existing
         self._writer: AudioWriter | None = None
         self._ended: StreamEnded | None = None
 
@@ -34,7 +35,7 @@ class DenoisedSink:
         """Write the audio that became known."""
         match message:
             case StreamStarted() if self._writer is None:
-                self._writer = AudioWriter(self._path, replace=self._replace)
+                self._writer = AudioWriter(self._path, self._existing)
             case StreamStarted(stamp, _, rate_hz, channels) if (
                 self._ended is not None and self._writer is not None
             ):
@@ -43,7 +44,7 @@ class DenoisedSink:
             case StreamEnded():
                 self._ended = message
             case FramesReady(output=output) if output.denoised is not None:
-                self._writer = self._writer or AudioWriter(self._path, replace=self._replace)
+                self._writer = self._writer or AudioWriter(self._path, self._existing)
                 self._writer.write(output.denoised)
             case _:
                 pass

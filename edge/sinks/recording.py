@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain, count
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from birdedge.edge.formats.mask_npz import MaskFile
+from birdedge.edge.formats.tables import FORMATS, TableName
 from birdedge.edge.messages import EventDetected, FramesReady, Message, StreamStarted
 from birdedge.edge.models.card import ModelCard
 from birdedge.edge.sinks.elapsed import ElapsedTime
 from birdedge.edge.sinks.table_file import Table
-from birdedge.edge.system.atomic_file import output_errors
+from birdedge.edge.system.atomic_file import Existing, output_errors
 
 
 @dataclass(frozen=True)
@@ -22,8 +25,27 @@ class OutputSettings:
     """Which results to write, and where; None for none."""
 
     tables: Path | None = None  # folder
-    formats: Sequence[str] = ()  # of the tables
+    formats: Sequence[TableName] = ()  # of the tables
     masks: Path | None = None  # folder
+    force: bool = False  # let the results of a recording replace earlier files
+    skip_existing: bool = False  # of a recording, write the results that do not exist
+
+    def paths(self, stem: str) -> Iterator[Path]:
+        """Yield the path of each result of the recording that `stem` names."""
+        if self.tables:
+            yield from (self.tables / (stem + FORMATS[name].suffix) for name in self.formats)
+        if self.masks:
+            yield self.masks / f"{stem}.npz"
+
+    def missing(self, stem: str) -> OutputSettings:
+        """Return the settings for the results of a recording that do not exist."""
+        formats = [
+            name
+            for name in self.formats
+            if self.tables and not (self.tables / (stem + FORMATS[name].suffix)).exists()
+        ]
+        has_mask = self.masks is not None and (self.masks / f"{stem}.npz").exists()
+        return replace(self, formats=formats, masks=None if has_mask else self.masks)
 
 
 class RecordingSink:
@@ -31,9 +53,9 @@ class RecordingSink:
 
     The tables of a live stream are made with their first row, so that a stream without events leaves none.
 
-    With `atomic`, for recordings, an error within `with` leaves nothing, and what is complete replaces earlier files.
-    Without, for live streams, the files hold what was heard so far, and times are seconds since the first stream
-    started. Where a file cannot be opened, the next message tries again, and its mask begins there.
+    With `atomic`, for recordings, an error within `with` leaves nothing. Without, for live streams, the files hold what
+    was heard so far, times are seconds since the first stream started, and a name in use gets a number. Where a file
+    cannot be opened, the next message tries again, and its mask begins there.
 
     Args:
         settings: what to write.
@@ -51,6 +73,7 @@ class RecordingSink:
     ) -> None:
         self._settings, self._stem, self._card = settings, stem, card
         self._atomic, self._file = atomic, file
+        self._stem_is_free = False
         self._open = ExitStack()
         self._tables: list[Table] | None = None
         self._masks: MaskFile | None = None
@@ -109,10 +132,18 @@ class RecordingSink:
     def _open_tables(self) -> list[Table]:
         settings = self._settings
         if self._tables is None:
+            self._choose_stem()
             with ExitStack() as stack:
                 tables = [
                     stack.enter_context(
-                        Table(settings.tables, self._stem, name, file=self._file or "", atomic=self._atomic)
+                        Table(
+                            settings.tables,
+                            self._stem,
+                            name,
+                            file=self._file or "",
+                            atomic=self._atomic,
+                            force=settings.force,
+                        )
                     )
                     for name in settings.formats
                     if settings.tables
@@ -124,6 +155,8 @@ class RecordingSink:
     def _open_masks(self, first_frame: int) -> None:
         settings, grid = self._settings, self._card.grid
         if self._masks is None and settings.masks:
+            self._choose_stem()
+            for_recording: Existing = "replace" if settings.force else "refuse"
             masks = MaskFile(
                 settings.masks / f"{self._stem}.npz",
                 grid.hop_s,
@@ -132,5 +165,16 @@ class RecordingSink:
                 grid.bin_hz,
                 self._card.threshold,
                 grid.bins,
+                for_recording if self._atomic else "number",
             )
             self._masks = self._open.enter_context(masks)
+
+    def _choose_stem(self) -> None:
+        """Before the first file of a live stream is opened, add a number to the stem if a file has its name."""
+        if self._atomic or self._stem_is_free:
+            return
+        numbered = (f"{self._stem}-{number}" for number in count(2))
+        for stem in chain([self._stem], numbered):
+            if not any(map(os.path.lexists, self._settings.paths(stem))):
+                self._stem, self._stem_is_free = stem, True
+                return

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+import csv
 import io
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import ExitStack, suppress
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
-from birdedge.edge.errors import SettingsError
+from birdedge.edge.errors import DiskError, SettingsError
 from birdedge.edge.event import Event
 from birdedge.edge.formats import raven
+from birdedge.edge.formats.columns import path_text
 from birdedge.edge.formats.tables import FORMATS
-from birdedge.edge.system.atomic_file import output_errors, replacing
+from birdedge.edge.system.atomic_file import Existing, output_errors, replacing, with_free_name
 
 
 class Table:
     """The event table of one recording or stream: `folder/<stem><suffix of the format>`.
 
-    An atomic table (archives) appears under its name, complete, when it is closed; an error within `with` leaves an
-    earlier file of that name unchanged. A table that is not atomic (live streams) replaces an earlier file at once.
-    Each event is in the file when `write` returns, and a failed write leaves only complete events. Its stem should
-    contain the start time of the stream, so that no later stream replaces it.
+    An atomic table (archives) appears under its name, complete, when it is closed; an error within `with` leaves
+    nothing. A table that is not atomic (live streams) gets a number if its name is in use. Each event is in the file
+    when `write` returns, and a failed write leaves only complete events.
 
     Args:
         folder: Where to write; created if missing.
@@ -31,21 +32,32 @@ class Table:
         format: A key of `FORMATS`.
         file: The recording, as the table names it. Raven finds the audio by an absolute path.
         atomic: Whether the table appears only when complete.
+        force: Whether an atomic table may replace an earlier file.
 
     Raises:
         SettingsError: The format is unknown.
         OutputError: The table cannot be written. Also raised by `write` and `close`.
     """
 
-    def __init__(self, folder: Path, stem: str, format: str, *, file: str | Path, atomic: bool) -> None:
+    def __init__(
+        self, folder: Path, stem: str, format: str, *, file: str | Path, atomic: bool, force: bool = False
+    ) -> None:
         if format not in FORMATS:
             raise SettingsError(f"table format {format!r} is unknown: use one of {', '.join(FORMATS)}")
         self._format = FORMATS[format]
-        self.path = folder / (stem + self._format.suffix)
+        self.path = path = folder / (stem + self._format.suffix)
         self._recording = file
         self._events = 0
         with ExitStack() as stack:
-            self._file = stack.enter_context(replacing(self.path) if atomic else _growing(self.path))
+            self._file: BinaryIO | io.FileIO
+            if atomic:
+                self._file = stack.enter_context(replacing(path, "replace" if force else "refuse"))
+            else:
+                with output_errors(path):
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    self.path, self._file = with_free_name(path, _new_file, self._format.suffix)
+                stack.enter_context(self._file)
+                stack.push(self._discard_empty)
             self._append(self._format.header)
             self._open = stack.pop_all()
 
@@ -66,6 +78,12 @@ class Table:
     ) -> None:
         self._open.__exit__(kind, error, trace)
 
+    def _discard_empty(self, kind: type[BaseException] | None, *_error: object) -> None:
+        """After an error, delete a table without events: what is tried again begins it again."""
+        if kind is not None and self._events == 0:
+            with suppress(OSError):
+                self.path.unlink()
+
     def _append(self, text: str) -> None:
         data = _encoded(text)
         complete_bytes = self._file.tell()
@@ -80,12 +98,19 @@ class Table:
                 raise
 
 
-def combined_raven(path: Path, recordings: Iterable[tuple[str | Path, float, Iterable[Event]]]) -> None:
+def combined_raven(
+    path: Path,
+    recordings: Iterable[tuple[str | Path, float, Iterable[Event]]],
+    existing: Existing = "number",
+) -> None:
     """Write one Raven table for a sequence of recordings; no file if there are none.
+
+    If `recordings` raises, the table of those before appears, and the exception passes.
 
     Args:
         path: The table; it appears when it is complete.
         recordings: Path, duration in seconds and events of each file, in the order in which Raven opens them.
+        existing: What to do if it exists.
 
     Raises:
         OutputError: The table cannot be written.
@@ -94,19 +119,40 @@ def combined_raven(path: Path, recordings: Iterable[tuple[str | Path, float, Ite
     header = next(lines, None)
     if header is None:
         return
-    with replacing(path) as file:
-        for line in chain([header], lines):
+    interrupted: BaseException | None = None
+    with replacing(path, existing, raven.SUFFIX) as file:
+        complete_bytes = 0
+        try:
+            for line in chain([header], lines):
+                with output_errors(path):
+                    file.write(_encoded(line))
+                    complete_bytes = file.tell()
+        except DiskError:
+            raise
+        except BaseException as error:
+            interrupted = error
             with output_errors(path):
-                file.write(_encoded(line))
+                file.truncate(complete_bytes)
+                file.seek(complete_bytes)
+    if interrupted is not None:
+        raise interrupted
 
 
-@contextmanager
-def _growing(path: Path) -> Iterator[io.FileIO]:
-    with output_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = io.FileIO(path, "wb")
-    with file:
-        yield file
+def holds_only(path: Path, files: Iterable[str]) -> bool:
+    """Return whether a Raven table is about these recordings and no others; also if it is missing."""
+    allowed = {path_text(file) for file in files}
+    try:
+        with path.open(encoding="utf-8", newline="") as lines:
+            rows = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+            return all(row.get("Begin Path") in allowed for row in rows)
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError):
+        return False
+
+
+def _new_file(path: Path) -> io.FileIO:
+    return io.FileIO(path, "xb")
 
 
 def _encoded(text: str) -> bytes:

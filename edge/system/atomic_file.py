@@ -1,14 +1,16 @@
-"""Files that are written completely or not at all."""
+"""Files that are written completely or not at all, and that take no name that is in use."""
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal, TypeVar
 
 from birdedge.edge.errors import DiskError, OutputError
 
@@ -22,6 +24,10 @@ PERMANENT_ERRNOS = (
     errno.ENAMETOOLONG,
     errno.ELOOP,
 )
+
+# What to do if the name of a new file is in use: replace the file, raise an error, or add a number to the name.
+Existing = Literal["replace", "refuse", "number"]
+T = TypeVar("T")
 
 
 def is_permanent(error: OSError) -> bool:
@@ -47,33 +53,129 @@ def output_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """Open a binary file that is renamed to `path` when the block succeeds and removed when it fails.
-
-    Missing folders are created. Until the block ends, an earlier file of that name is unchanged. A device or pipe is
-    never replaced.
+def refuse_existing(paths: Iterable[Path]) -> None:
+    """Raise an error if a path exists.
 
     Raises:
-        OutputError: The folder or file cannot be written. Exceptions of the block itself pass unchanged.
+        OutputError: It exists.
+    """
+    for path in paths:
+        if path.is_dir():
+            raise OutputError(f"{path} is a folder; give another name")
+        if os.path.lexists(path):
+            raise OutputError(f"{path} exists already; give another name, or --force to replace it")
+
+
+def with_free_name(path: Path, create: Callable[[Path], T], suffix: str | None = None) -> tuple[Path, T]:
+    """Create a file under the first name that is free: `dawn.csv`, `dawn-2.csv`, `dawn-3.csv`.
+
+    Args:
+        path: The preferred path.
+        create: Creates the file, and raises `FileExistsError` if its path exists.
+        suffix: The end of the name that stays last, such as `.labels.txt`; None for the usual suffix.
+
+    Returns:
+        The path, and what `create` returned.
+    """
+    suffix = path.suffix if suffix is None else suffix
+    stem = path.name.removesuffix(suffix)
+    for number in count(1):
+        free = path if number == 1 else path.with_name(f"{stem}-{number}{suffix}")
+        with suppress(FileExistsError):
+            return free, create(free)
+    raise AssertionError
+
+
+@contextmanager
+def replacing(path: Path, existing: Existing = "replace", suffix: str | None = None) -> Iterator[BinaryIO]:
+    """Open a binary file that gets the name `path` when the block succeeds and is removed when it fails.
+
+    Missing folders are created. Until the block ends, an earlier file of that name is unchanged. A device or pipe is
+    never replaced. While the file is written it has another name and a lock, see `remove_unfinished`.
+
+    Args:
+        path: The file.
+        existing: What to do if it exists: before the block, and again after it.
+        suffix: As in `with_free_name`.
+
+    Raises:
+        OutputError: The folder or file cannot be written, or exists. Exceptions of the block itself pass unchanged.
     """
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise OutputError(f"{path} is a device or pipe, not a file; give another name")
+    if existing == "refuse":
+        refuse_existing([path])
     part = path.with_name(f".birdedge-{secrets.token_hex(8)}.part")
     try:
         with output_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             file = part.open("xb")
+            while not _locked(file):
+                file.close()
+                file = part.open("xb")
         try:
             yield file
             with output_errors(path):
                 file.flush()
                 os.fsync(file.fileno())  # otherwise a power cut can leave the new name on an empty file
                 file.close()
-                part.replace(path)
+                _name(part, path, existing, suffix)
         finally:
             with suppress(OSError):
                 file.close()
     finally:  # also when Ctrl-C comes as soon as the file exists
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Delete the unfinished files of processes that were killed; files that a process is writing have a lock.
+
+    Args:
+        folder: Where they lie; it may be missing.
+
+    Raises:
+        OSError: A file cannot be deleted.
+    """
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(".birdedge-") and entry.name.endswith(".part"):
+                with suppress(FileNotFoundError), Path(entry.path).open("rb") as file:
+                    try:
+                        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    except OSError:
+                        continue
+                    Path(entry.path).unlink()
+
+
+def _locked(file: BinaryIO) -> bool:
+    """Lock an unfinished file; return False if `remove_unfinished` of another process came first."""
+    with suppress(OSError):  # some network file systems have no locks
+        fcntl.flock(file, fcntl.LOCK_EX)
+    return os.fstat(file.fileno()).st_nlink > 0
+
+
+def _name(part: Path, path: Path, existing: Existing, suffix: str | None) -> None:
+    """Give the complete file its name."""
+    if existing == "replace":
+        part.replace(path)
+    elif existing == "number":
+        with_free_name(path, lambda free: _rename_to_free(part, free), suffix)
+    else:
+        try:
+            _rename_to_free(part, path)
+        except FileExistsError:
+            refuse_existing([path])
+            raise
+
+
+def _rename_to_free(part: Path, path: Path) -> None:
+    """Rename, but raise `FileExistsError` if the new name exists."""
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        raise
+    except OSError:  # FAT and some network file systems have no links
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+        part.replace(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import multiprocessing
 import os
 import re
@@ -11,6 +12,7 @@ import sys
 import time
 import weakref
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +27,14 @@ from birdedge.edge.archive.processes import segment_files
 from birdedge.edge.archive.segment import FileResult
 from birdedge.edge.errors import ModelMissingError, OutputError, SettingsError
 from birdedge.edge.event import Event
+from birdedge.edge.formats.tables import TABLE_NAMES, TableName
 from birdedge.edge.models.names import DEFAULT_MODEL
 from birdedge.edge.sinks.recording import OutputSettings
 from birdedge.edge.synthesis.soundscape import soundscape
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[3]
-FORMATS = ("raven", "audacity", "csv", "jsonl")
+FORMATS = TABLE_NAMES
 EVENT = Event(0.1, 0.4, 2000.0, 3000.0, 2500.0, 0.97, 200.0, 9.0, 12, 32, NO_MASK)
 
 
@@ -94,6 +97,96 @@ def test_an_error_that_every_file_would_have_ends_all(
         list(segment_files("no-such", recordings, OutputSettings(), jobs))
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_existing_results_are_refused_before_anything_is_done(
+    recordings: list[Path], tmp_path: Path, jobs: int
+) -> None:
+    (tmp_path / "site3.csv").write_text("earlier")
+    outputs = OutputSettings(tmp_path, ("csv",))
+    with pytest.raises(OutputError, match=r"site3\.csv exists already: give --skip-existing .* --force"):
+        next(segment_files(DEFAULT_MODEL, recordings, outputs, jobs))
+    assert contents(tmp_path) == {"site3.csv": b"earlier"}
+    list(segment_files(DEFAULT_MODEL, recordings, replace(outputs, force=True), jobs))
+    assert contents(tmp_path)["site3.csv"] != b"earlier"
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("formats", [("csv",), ("raven",), ("jsonl",), ("audacity",), ("audacity", "raven")])
+def test_what_is_skipped_has_the_events_of_its_tables(
+    recordings: list[Path], tmp_path: Path, formats: tuple[TableName, ...], jobs: int
+) -> None:
+    outputs = OutputSettings(tmp_path, formats, skip_existing=True)
+    first = list(segment_files(DEFAULT_MODEL, recordings[:2], outputs))
+    before = contents(tmp_path)
+    results = list(segment_files(DEFAULT_MODEL, recordings, outputs, jobs))
+    assert [result.skipped for result in results] == [True, True, False]
+    assert before.items() <= contents(tmp_path).items()
+    for one, again in zip(first, results, strict=False):
+        assert again.duration_s == pytest.approx(one.duration_s)
+        assert len(one.events) == len(again.events) > 0
+        for event, read in zip(one.events, again.events, strict=True):
+            assert (read.onset_s, read.offset_s) == pytest.approx((event.onset_s, event.offset_s), abs=1e-4)
+            assert (read.low_hz, read.high_hz) == pytest.approx((event.low_hz, event.high_hz), abs=0.1)
+            assert read.score == pytest.approx(event.score, abs=1e-3)
+            if "audacity" not in formats:
+                assert read.snr_db == pytest.approx(event.snr_db, abs=0.1)
+
+
+def test_of_a_recording_with_some_results_the_others_are_written(
+    recordings: list[Path], tmp_path: Path
+) -> None:
+    (tmp_path / "site1.csv").write_text("earlier")
+    outputs = OutputSettings(tmp_path, ("csv", "raven"), tmp_path, skip_existing=True)
+    (result,) = segment_files(DEFAULT_MODEL, recordings[:1], outputs)
+    assert not result.skipped
+    assert set(contents(tmp_path)) == {"site1.csv", "site1.selections.txt", "site1.npz"}
+    assert contents(tmp_path)["site1.csv"] == b"earlier"
+
+
+def test_a_table_that_cannot_be_read_again_is_reported(recordings: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "site1.csv").write_text("file,onset_s\na.wav,soon\n")
+    outputs = OutputSettings(tmp_path, ("csv",), skip_existing=True)
+    (result,) = segment_files(DEFAULT_MODEL, recordings[:1], outputs)
+    assert "site1.csv cannot be read as a table of birdedge" in str(result.error)
+
+
+def test_unfinished_files_of_a_killed_process_are_removed(recordings: list[Path], tmp_path: Path) -> None:
+    (tmp_path / ".birdedge-0123.part").write_text("half")
+    list(segment_files(DEFAULT_MODEL, recordings[:1], OutputSettings(tmp_path, ("csv",))))
+    assert set(contents(tmp_path)) == {"site1.csv"}
+
+
+class Killed:
+    """Kills the process that segments a certain recording, the first times."""
+
+    @staticmethod
+    def segment(task: Any) -> FileResult:
+        victim, counter = task.path.parent / "victim", task.path.parent / "kills"
+        if victim.read_text() == task.stem and (left := int(counter.read_text())):
+            time.sleep(0.5)
+            counter.write_text(str(left - 1))
+            os.kill(os.getpid(), signal.SIGKILL)
+        return FileResult(task.path, 0.1, EventBuffer([EVENT]))
+
+
+@pytest.mark.parametrize("victim", ["0", "1", "9"])
+@pytest.mark.parametrize("kills", [1, 2])
+def test_a_recording_whose_process_is_killed_is_tried_once_more_alone(
+    tiny: list[Path], monkeypatch: pytest.MonkeyPatch, victim: str, kills: int
+) -> None:
+    (tiny[0].parent / "victim").write_text(victim)
+    (tiny[0].parent / "kills").write_text(str(kills))
+    monkeypatch.setattr("birdedge.edge.archive.processes._Worker.segment", Killed.segment)
+    results = list(segment_files(DEFAULT_MODEL, tiny, OutputSettings(), jobs=2))
+    assert [result.path for result in results] == tiny
+    errors = {result.path.stem: result.error for result in results if result.error}
+    if kills == 1:
+        assert errors == {}
+    else:
+        assert list(errors) == [victim]
+        assert "the process that analysed it was killed twice" in str(errors[victim])
+
+
 def test_recordings_that_would_share_a_name_are_refused_before_anything_is_done(
     recordings: list[Path], tmp_path: Path
 ) -> None:
@@ -153,11 +246,14 @@ def test_an_archive_that_is_given_up_leaves_no_process(tiny: list[Path]) -> None
     assert multiprocessing.active_children() == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_ctrl_c_ends_the_command_and_leaves_whole_files_only(tmp_path: Path, jobs: int) -> None:
+def test_a_signal_ends_the_command_and_leaves_whole_files_that_it_goes_on_from(
+    tmp_path: Path, jobs: int, number: signal.Signals
+) -> None:
     samples = soundscape(20.0, 1, 60.0).samples
-    for number in range(40):
-        soundfile.write(tmp_path / f"{number:02}.flac", samples, 32_000)
+    for name in range(40):
+        soundfile.write(tmp_path / f"{name:02}.flac", samples, 32_000)
     out = tmp_path / "out"
     command = ["segment", *sorted(tmp_path.glob("*.flac")), "--out", out, "--masks", out, "--jobs", jobs]
     process = subprocess.Popen(
@@ -168,8 +264,8 @@ def test_ctrl_c_ends_the_command_and_leaves_whole_files_only(tmp_path: Path, job
         text=True,
         start_new_session=True,
     )
-    wait_until((out / "00.npz").exists, timeout_s=60.0)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to all processes
+    wait_until((out / "02.csv").exists, timeout_s=60.0)
+    os.killpg(process.pid, number)  # as a terminal does, to all processes
     started_s = time.monotonic()
     _, stderr = process.communicate(timeout=30)
     assert time.monotonic() - started_s < 15
@@ -178,4 +274,9 @@ def test_ctrl_c_ends_the_command_and_leaves_whole_files_only(tmp_path: Path, job
     wait_until(lambda: group_is_gone(process.pid))
     names = {path.name for path in out.iterdir()}
     assert not [name for name in names if name.endswith(".part")]
-    assert len(names) < 40 * 2
+    done = {name for name in names if name.endswith(".csv")}
+    assert 0 < len(done) < 40
+    with (out / "all.selections.txt").open() as table:
+        rows = list(csv.DictReader(table, delimiter="\t"))
+    assert {f"{Path(row['Begin Path']).stem}.csv" for row in rows} <= done
+    assert rows

@@ -121,7 +121,7 @@ def test_a_damaged_file_leaves_earlier_results_as_they_were(damaged: Path, tmp_p
     for name in ("damaged.csv", "damaged.npz"):
         (out / name).write_text("earlier", encoding="utf-8")
     with pytest.raises(AudioFileError):
-        segment_file(Model(), damaged, "damaged", OutputSettings(out, ("csv",), out))
+        segment_file(Model(), damaged, "damaged", OutputSettings(out, ("csv",), out, force=True))
     assert contents(out) == {"damaged.csv": b"earlier", "damaged.npz": b"earlier"}
 
 

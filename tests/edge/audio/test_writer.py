@@ -125,13 +125,15 @@ def test_a_failing_disk_costs_only_the_samples_of_that_time(
     assert np.array_equal(found[20_000:40_000][heard], samples[20_000:40_000][heard])
 
 
-def test_an_existing_file_is_replaced_only_on_request(tmp_path: Path) -> None:
+def test_an_existing_file_is_numbered_replaced_or_refused(tmp_path: Path) -> None:
     for number, name in enumerate(("a.wav", "a-2.wav", "a-3.wav"), 1):
         with closing(AudioWriter(tmp_path / "a.wav")) as output:
             output.write(sound(noise(100 * number)))
         assert output.path == tmp_path / name
-    with closing(AudioWriter(tmp_path / "a.wav", replace=True)) as output:
+    with closing(AudioWriter(tmp_path / "a.wav", existing="replace")) as output:
         output.write(sound(noise(50)))
+    with pytest.raises(OutputError, match=r"a\.wav exists already; give another name, or --force"):
+        AudioWriter(tmp_path / "a.wav", existing="refuse")
     sizes = [len(read(path)) for path in (tmp_path / "a.wav", tmp_path / "a-2.wav", tmp_path / "a-3.wav")]
     assert sizes == [50, 200, 300]
 

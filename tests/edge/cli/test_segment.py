@@ -1,9 +1,14 @@
 """`birdedge segment` writes the requested tables, and one of all recordings."""
 
+import os
+import signal
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from tests.support.commands import birdedge
+from tests.support.commands import birdedge, running
+from tests.support.waiting import wait_until
 
 
 def test_segment_writes_the_requested_tables_and_one_of_all_files(demo, tmp_path):
@@ -24,3 +29,52 @@ def test_segment_writes_the_requested_tables_and_one_of_all_files(demo, tmp_path
     assert len(rows) == 2 * rows_per_file
     begin_s = [float(row.split("\t")[3]) for row in rows]
     assert np.subtract(begin_s[rows_per_file:], begin_s[:rows_per_file]) == pytest.approx(20.0, abs=0.001)
+
+
+def test_an_interrupted_command_goes_on_and_its_table_of_all_files_is_whole(demo, tmp_path):
+    for name in ("a.wav", "b.wav"):
+        (tmp_path / name).write_bytes(demo.read_bytes())
+    command = ("segment", "a.wav", "b.wav", "--out", "out", "--format", "raven")
+    birdedge(*command, cwd=tmp_path)
+    combined = tmp_path / "out" / "all.selections.txt"
+    whole = combined.read_text(encoding="utf-8")
+    (tmp_path / "out" / "b.selections.txt").unlink()  # as if it had been interrupted
+    combined.write_text("".join(whole.splitlines(keepends=True)[:3]), encoding="utf-8")
+    before = (tmp_path / "out" / "a.selections.txt").stat().st_ino
+    _, stderr = birdedge(*command, "--skip-existing", cwd=tmp_path)
+    assert "2 of 2 file(s), 40.0 s of audio" in stderr
+    assert stderr.endswith(", 1 skipped\n")
+    assert combined.read_text(encoding="utf-8") == whole
+    assert (tmp_path / "out" / "a.selections.txt").stat().st_ino == before
+
+
+def test_the_tables_of_all_files_of_two_archives_are_both_kept(demo, tmp_path):
+    for name in ("a.wav", "b.wav"):
+        (tmp_path / name).write_bytes(demo.read_bytes())
+        birdedge("segment", name, "--out", "out", cwd=tmp_path)
+    birdedge("segment", "b.wav", "--out", "out", "--skip-existing", cwd=tmp_path)
+    names = ("all.selections.txt", "all-2.selections.txt", "all-3.selections.txt")
+    assert [(tmp_path / "out" / name).exists() for name in names] == [True] * 3
+    assert "a.wav" in (tmp_path / "out" / names[0]).read_text(encoding="utf-8")
+
+
+def test_a_worker_that_is_killed_costs_no_file(demo, tmp_path):
+    for number in range(6):
+        (tmp_path / f"{number}.wav").symlink_to(demo)
+    with running(
+        "segment", *sorted(tmp_path.glob("*.wav")), "--out", "out", "--jobs", 2, cwd=tmp_path
+    ) as live:
+        wait_until((tmp_path / "out" / "0.csv").exists, timeout_s=60)
+        children = Path(f"/proc/{live.process.pid}/task/{live.process.pid}/children").read_text().split()
+        workers = [pid for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        os.kill(int(workers[0]), signal.SIGKILL)
+        _, stderr = live.process.communicate(timeout=60)
+    assert live.process.returncode == 0, stderr
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        *(f"{number}.csv" for number in range(6)),
+        "all.selections.txt",
+    }
+
+
+def test_skip_existing_needs_results_to_skip(failing):
+    assert "--skip-existing keeps the results in --out" in failing("segment", "good.wav", "--skip-existing")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from birdedge.edge.errors import DiskError, OutputError, SettingsError
 from birdedge.edge.output import DenoisedAudio
 from birdedge.edge.sinks.denoised import DenoisedSink
+from birdedge.edge.system.atomic_file import Existing
 from tests.support.disks import no_room
 from tests.support.frames import RATE_HZ, frames, stream_ended, stream_started
 
@@ -91,10 +92,14 @@ def test_a_file_without_audio_is_removed(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("replace", "names"), [(True, ["alone.wav"]), (False, ["alone-2.wav", "alone.wav"])])
-def test_an_earlier_file_is_replaced_only_if_asked(tmp_path: Path, replace: bool, names: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("existing", "names"), [("replace", ["alone.wav"]), ("number", ["alone-2.wav", "alone.wav"])]
+)
+def test_an_earlier_file_is_replaced_only_if_asked(
+    tmp_path: Path, existing: Existing, names: list[str]
+) -> None:
     (tmp_path / "alone.wav").write_text("earlier")
-    with DenoisedSink(tmp_path / "alone.wav", replace) as sink:
+    with DenoisedSink(tmp_path / "alone.wav", existing) as sink:
         sink.write(stream_started())
         sink.write(frames(5, denoised=audio(0.25)))
     assert sorted(path.name for path in tmp_path.iterdir()) == names

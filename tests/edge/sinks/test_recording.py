@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pytest
 
 from birdedge.edge.errors import AudioFileError, DiskError, OutputError
 from birdedge.edge.formats.mask_npz import read_mask_file
+from birdedge.edge.formats.tables import TABLE_NAMES
 from birdedge.edge.mask import Mask
 from birdedge.edge.models.card import ModelCard
 from birdedge.edge.sinks.recording import OutputSettings, RecordingSink
@@ -22,8 +23,10 @@ HOP_S = 0.008
 SUFFIXES = {"raven": ".selections.txt", "audacity": ".labels.txt", "csv": ".csv", "jsonl": ".jsonl"}
 
 
-def sink_in(folder: Path, card: ModelCard, *, atomic: bool, file: str | None = None) -> RecordingSink:
-    settings = OutputSettings(folder, tuple(SUFFIXES), folder)
+def sink_in(
+    folder: Path, card: ModelCard, *, atomic: bool, file: str | None = None, force: bool = False
+) -> RecordingSink:
+    settings = OutputSettings(folder, TABLE_NAMES, folder, force)
     return RecordingSink(settings, "dawn", card, atomic=atomic, file=file)
 
 
@@ -94,16 +97,29 @@ def test_a_recording_that_fails_leaves_earlier_results_as_they_were(tmp_path: Pa
     for name in ("dawn.csv", "dawn.npz"):
         (tmp_path / name).write_text("earlier")
     with pytest.raises(AudioFileError):
-        fail_after_an_event(sink_in(tmp_path, card, atomic=True), AudioFileError("damaged"))
+        fail_after_an_event(sink_in(tmp_path, card, atomic=True, force=True), AudioFileError("damaged"))
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
         "dawn.csv": "earlier",
         "dawn.npz": "earlier",
     }
 
 
-def test_a_complete_recording_replaces_earlier_results(tmp_path: Path, card: ModelCard) -> None:
+@pytest.mark.parametrize("name", ["dawn.jsonl", "dawn.npz"])
+def test_earlier_results_are_refused_before_anything_is_done(
+    tmp_path: Path, card: ModelCard, name: str
+) -> None:
+    (tmp_path / name).write_text("earlier")
+    with (
+        pytest.raises(OutputError, match=f"{name} exists already; give another name, or --force"),
+        sink_in(tmp_path, card, atomic=True) as sink,
+    ):
+        sink.write(stream_started())
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {name: "earlier"}
+
+
+def test_a_complete_recording_replaces_earlier_results_if_asked(tmp_path: Path, card: ModelCard) -> None:
     (tmp_path / "dawn.jsonl").write_text("earlier")
-    with sink_in(tmp_path, card, atomic=True) as sink:
+    with sink_in(tmp_path, card, atomic=True, force=True) as sink:
         sink.write(stream_started())
         sink.write(frames(50, 7))
         sink.write(detected(0.1))
@@ -117,6 +133,36 @@ def test_live_tables_have_each_event_at_once(tmp_path: Path, card: ModelCard) ->
         assert onsets_s(tmp_path) == [0.1]
         sink.write(detected(0.2))
         assert onsets_s(tmp_path) == [0.1, 0.2]
+
+
+def test_live_streams_that_start_in_the_same_second_keep_all_their_files(
+    tmp_path: Path, card: ModelCard
+) -> None:
+    with ExitStack() as stack:
+        sinks = [stack.enter_context(sink_in(tmp_path, card, atomic=False)) for _ in range(3)]
+        for sink in sinks:
+            sink.write(stream_started())
+        for value, sink in enumerate(sinks, 1):
+            sink.write(frames(50, value))
+            sink.write(detected(0.1 * value))
+        for sink in sinks:
+            sink.close()
+    for value, again in enumerate(("", "-2", "-3"), 1):
+        (line,) = (tmp_path / f"dawn{again}.jsonl").read_text().splitlines()
+        assert json.loads(line)["onset_s"] == pytest.approx(0.1 * value)
+        assert (tmp_path / f"dawn{again}.selections.txt").exists()
+        assert read_mask_file(tmp_path / f"dawn{again}.npz").mask[0, 0] == value
+    assert len(names(tmp_path)) == 3 * 5
+
+
+def test_a_live_start_that_fails_leaves_no_empty_tables(tmp_path: Path, card: ModelCard) -> None:
+    (tmp_path / "file").touch()
+    settings = OutputSettings(tmp_path, TABLE_NAMES, tmp_path / "file" / "masks")
+    sink = RecordingSink(settings, "dawn", card, atomic=False)
+    for _ in range(2):
+        with pytest.raises(OutputError):
+            sink.write(stream_started())
+    assert names(tmp_path) == {"file"}
 
 
 def test_live_files_survive_an_error(tmp_path: Path, card: ModelCard) -> None:

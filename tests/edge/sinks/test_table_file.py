@@ -15,12 +15,12 @@ import pytest
 from birdedge.edge.errors import DeviceLostError, OutputError, SettingsError
 from birdedge.edge.event import Event
 from birdedge.edge.formats.tables import FORMATS
-from birdedge.edge.sinks.table_file import Table, combined_raven
+from birdedge.edge.sinks.table_file import Table, combined_raven, holds_only
 from tests.support.tables import FIRST, RAVEN_VIEW, RECORDING, SECOND, TABLE_TEXTS
 
 
-def table(folder: Path, format: str = "csv", atomic: bool = True, file: str = RECORDING) -> Table:
-    return Table(folder, "dawn", format, file=file, atomic=atomic)
+def table(folder: Path, format: str = "csv", atomic: bool = True, force: bool = False) -> Table:
+    return Table(folder, "dawn", format, file=RECORDING, atomic=atomic, force=force)
 
 
 @contextmanager
@@ -74,7 +74,7 @@ def test_an_error_leaves_the_earlier_table_and_no_partial_file(tmp_path: Path) -
         earlier.write(FIRST)
 
     def interrupted() -> None:
-        with table(tmp_path) as later:
+        with table(tmp_path, force=True) as later:
             later.write(SECOND)
             raise DeviceLostError("gone")
 
@@ -85,14 +85,33 @@ def test_an_error_leaves_the_earlier_table_and_no_partial_file(tmp_path: Path) -
     assert list(tmp_path.iterdir()) == [earlier.path]
 
 
-def test_an_error_leaves_no_partial_combined_table(tmp_path: Path) -> None:
+def test_an_interrupted_combined_table_holds_what_was_done(tmp_path: Path) -> None:
     def recordings() -> Iterator[tuple[str, float, list[Event]]]:
         yield "1.wav", 60.0, [FIRST]
         raise KeyboardInterrupt
 
+    path = tmp_path / "all.selections.txt"
     with pytest.raises(KeyboardInterrupt):
-        combined_raven(tmp_path / "all.selections.txt", recordings())
-    assert list(tmp_path.iterdir()) == []
+        combined_raven(path, recordings())
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_text().splitlines()[1:] == [
+        f"1{RAVEN_VIEW}0.2560\t1.5000\t2031.2\t4156.3\t1.wav\t0.2560\t0.872\t3000.0\t12.3\t412.5"
+    ]
+
+
+def test_a_combined_table_gets_a_number_unless_it_may_replace(tmp_path: Path) -> None:
+    path = tmp_path / "all.selections.txt"
+    for existing in ("number", "number", "replace"):
+        combined_raven(path, [("/a/1.wav", 60.0, [FIRST])], existing)
+    assert {path.name for path in tmp_path.iterdir()} == {"all.selections.txt", "all-2.selections.txt"}
+
+
+def test_it_is_known_which_recordings_a_combined_table_is_about(tmp_path: Path) -> None:
+    path = tmp_path / "all.selections.txt"
+    assert holds_only(path, [])
+    combined_raven(path, [("/a/1.wav", 60.0, [FIRST]), ("-2.wav", 60.0, [SECOND])])
+    assert holds_only(path, ["/a/1.wav", "-2.wav", "/a/3.wav"])
+    assert not holds_only(path, ["/a/1.wav"])
 
 
 @pytest.mark.parametrize("format", TABLE_TEXTS)
@@ -126,10 +145,10 @@ def test_a_folder_that_cannot_be_created_is_an_output_error(tmp_path: Path, atom
     )
 
 
-@pytest.mark.parametrize("atomic", [True, False])
-def test_a_table_whose_path_is_a_folder_is_an_output_error(tmp_path: Path, atomic: bool) -> None:
+@pytest.mark.parametrize(("force", "problem"), [(False, "is a folder"), (True, "Is a directory")])
+def test_a_table_whose_path_is_a_folder_is_an_output_error(tmp_path: Path, force: bool, problem: str) -> None:
     (tmp_path / "dawn.csv").mkdir()
-    with pytest.raises(OutputError, match="Is a directory"), table(tmp_path, atomic=atomic):
+    with pytest.raises(OutputError, match=problem), table(tmp_path, force=force):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["dawn.csv"]
 

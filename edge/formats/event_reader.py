@@ -1,0 +1,73 @@
+"""Events from tables that birdedge wrote."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from birdedge.edge.errors import DataError
+from birdedge.edge.event import Event
+from birdedge.edge.formats.columns import EVENT_COLUMNS
+from birdedge.edge.formats.tables import TableName
+
+RAVEN_TITLES = {  # attribute of `Event`: title of the column
+    "onset_s": "File Offset (s)",
+    "low_hz": "Low Freq (Hz)",
+    "high_hz": "High Freq (Hz)",
+    "peak_hz": "Peak Freq (Hz)",
+    "score": "Score",
+    "area_hz_s": "Area (Hz s)",
+    "snr_db": "SNR (dB)",
+}
+NO_MASK = np.zeros((0, 0), np.uint8)
+
+
+def read_events(path: Path, format: TableName) -> Iterator[Event]:
+    """Yield the events of a table of one recording, without masks; what the table does not hold is NaN.
+
+    Raises:
+        DataError: The table is missing or malformed.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            for values in _rows(file, format):
+                numbers: dict[str, Any] = {name: _number(values.get(name)) for name in EVENT_COLUMNS}
+                yield Event(**numbers, first_frame=0, first_bin=0, mask=NO_MASK)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(
+            f"{path} cannot be read as a table of birdedge ({error}): delete it, or give --force to write it again"
+        ) from error
+
+
+def _rows(lines: Iterator[str], format: TableName) -> Iterator[Mapping[str, Any]]:
+    if format == "jsonl":
+        yield from map(json.loads, lines)
+    elif format == "csv":
+        yield from csv.DictReader(lines)
+    elif format == "raven":
+        for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
+            duration_s = float(row["End Time (s)"]) - float(row["Begin Time (s)"])
+            values: dict[str, Any] = {name: row[title] for name, title in RAVEN_TITLES.items()}
+            yield {**values, "offset_s": float(values["onset_s"]) + duration_s}
+    else:
+        for line in lines:
+            onset_s, offset_s, label = line.split("\t")
+            _, low_hz, high_hz = next(lines).split("\t")
+            score = label.split()[-1]
+            yield {
+                "onset_s": onset_s,
+                "offset_s": offset_s,
+                "low_hz": low_hz,
+                "high_hz": high_hz,
+                "score": score,
+            }
+
+
+def _number(value: object) -> float:
+    return math.nan if value in (None, "") else float(str(value))
