@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Literal
 
 from birdedge.edge.errors import SettingsError
+from birdedge.edge.models.bounds import MAX_CHUNK_FRAMES
 from birdedge.edge.models.settings import EventSettings
 from birdedge.export.graph import OPSET
 from birdedge.train.networks.unet import TIME_STRIDE
 
 CHUNK_FRAMES = 16  # 128 ms: a compromise between delay and cost per frame
-MAX_CHUNK_FRAMES = 4096
 
 NumberFormat = Literal["fp32", "u8", "s8"]  # float, or int8 weights with uint8 or int8 activations
 

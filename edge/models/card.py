@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,10 @@ from birdedge.edge.settings import from_table
 
 CARD_KEY = "birdedge_card"  # in the ONNX file's metadata_props
 CARD_VERSION = 5
+MAX_CARD_CHARACTERS = 2**20
+MAX_DEPTH = 8  # of tables and lists within each other
+MAX_NUMBER = 1e15
+MAX_REASON = 300  # characters of an error that quotes the card
 
 
 @dataclass(frozen=True)
@@ -77,10 +82,12 @@ def card_from_metadata(metadata: dict[str, str], path: str) -> ModelCard:
             f"{path} is an ONNX model without a birdedge card; give a file that `birdedge export` wrote"
         )
     try:
-        table = json.loads(text)
+        table = _table(text)
         version = table.get("card_version")
-    except (json.JSONDecodeError, AttributeError):
-        raise ModelFileError(f"{path} has a card that is not a JSON object; export the model again") from None
+    except (ValueError, AttributeError):
+        raise ModelFileError(
+            f"{path} has a card that is not a JSON object of plain text and finite numbers; export the model again"
+        ) from None
     if version != CARD_VERSION:
         raise ModelFileError(
             f"{path} has card version {version!r}; this birdedge reads version {CARD_VERSION}: "
@@ -89,4 +96,49 @@ def card_from_metadata(metadata: dict[str, str], path: str) -> ModelCard:
     try:
         return from_table(ModelCard, table, "the card")
     except SettingsError as error:
-        raise ModelFileError(f"{path} has a malformed card: {error}; export the model again") from error
+        raise ModelFileError(
+            f"{path} has a malformed card: {str(error)[:MAX_REASON]}; export the model again"
+        ) from error
+
+
+def _table(text: str) -> Any:
+    """Return a JSON value whose texts are printable and whose numbers are finite and not very large.
+
+    Raises:
+        ValueError: The text is anything else.
+    """
+    if len(text) > MAX_CARD_CHARACTERS:
+        raise ValueError
+    try:
+        table = json.loads(text, parse_int=_integer, parse_float=_number, parse_constant=_number)
+    except RecursionError:
+        raise ValueError from None
+    _check_texts(table, 0)
+    return table
+
+
+def _integer(digits: str) -> int:
+    return int(_number(digits)) if len(digits) > len(str(int(MAX_NUMBER))) else int(digits)
+
+
+def _number(digits: str) -> float:
+    number = float(digits)
+    if not abs(number) <= MAX_NUMBER:
+        raise ValueError
+    return number
+
+
+def _check_texts(value: Any, depth: int) -> None:
+    if isinstance(value, str):
+        if not value.isprintable():
+            raise ValueError
+        return
+    if depth > MAX_DEPTH:
+        raise ValueError
+    if isinstance(value, dict):
+        for key in value:
+            _check_texts(key, depth)
+        value = value.values()
+    if isinstance(value, Iterable):
+        for item in value:
+            _check_texts(item, depth + 1)

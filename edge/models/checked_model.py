@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from birdedge.edge.errors import ModelFileError
+from birdedge.edge.errors import ModelFileError, SettingsError
+from birdedge.edge.models.bounds import check_bounds
 from birdedge.edge.models.card import ModelCard, card_from_metadata
 from birdedge.edge.models.names import find_model
 from birdedge.edge.models.validation import ModelFile, read_model_file
-from birdedge.edge.sample_rates import MAX_RATE_HZ, MIN_RATE_HZ
 
 
 @dataclass(frozen=True)
@@ -37,19 +37,19 @@ def check_model(name_or_path: str | Path) -> CheckedModel:
 
 
 def _check_card(card: ModelCard, path: Path) -> None:
+    try:
+        check_bounds(card)
+    except SettingsError as error:
+        raise ModelFileError(f"{path} has a malformed card: {error}; export the model again") from error
     grid = card.grid
     frames, stride, group = card.chunk_frames, card.time_stride_frames, card.scaling.group_frames
     if not (
-        min(frames, stride, group) >= 1
-        and frames % stride == frames % group == 0
-        and card.lookahead_frames >= 0
+        frames % stride == frames % group == 0
         and card.lookahead_frames % stride == 0
-        and card.class_bins >= 1
         and grid.bins % card.class_bins == 0
         and len(card.classes) >= 2
-        and 1 <= grid.hop <= grid.n_fft
-        and 1 <= grid.bins <= grid.n_fft // 2
-        and MIN_RATE_HZ <= grid.sample_rate_hz <= MAX_RATE_HZ
+        and grid.hop <= grid.n_fft
+        and grid.bins <= grid.n_fft // 2
     ):
         raise ModelFileError(
             f"{path} has a card that contradicts itself: {frames} frames per call with a time stride of "
@@ -76,3 +76,9 @@ def _check_graph(card: ModelCard, file: ModelFile, path: Path) -> None:
                 f"{by_card.get(name)} by the card and {in_graph.get(name)} in the graph; "
                 "export the model again"
             )
+    macs_per_s = round(file.macs / frames * card.grid.sample_rate_hz / card.grid.hop)
+    if card.macs_per_s != macs_per_s:
+        raise ModelFileError(
+            f"{path} has a card that contradicts its graph: macs_per_s is {card.macs_per_s} by the card and "
+            f"{macs_per_s} in the graph; export the model again"
+        )

@@ -8,10 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-Value = int | memoryview  # a varint, or the bytes of any other field
+Value = (
+    int | memoryview | bytes
+)  # a varint, the content of a length-delimited field, or that of a fixed-width one
 
 VARINT, FIXED_64, LENGTH_DELIMITED, FIXED_32 = 0, 1, 2, 5
 MAX_VARINT_BITS = 70  # ten bytes of seven bits
+MAX_FIELDS = 2**14  # of one message
+MAX_INTEGERS = 2**10  # of one packed field
 
 
 class ProtobufError(Exception):
@@ -30,11 +34,14 @@ def read_fields(message: memoryview) -> Iterator[Field]:
     """Yield the fields of a message in order.
 
     Raises:
-        ProtobufError: The message is malformed or truncated.
+        ProtobufError: The message is malformed or truncated, or has more than `MAX_FIELDS` fields.
     """
-    at = 0
+    at = count = 0
     while at < len(message):
         start = at
+        count += 1
+        if count > MAX_FIELDS:
+            raise ProtobufError(f"more than {MAX_FIELDS} fields")
         key, at = _read_varint(message, at)
         number, wire_type = key >> 3, key & 7
         if wire_type == VARINT:
@@ -49,27 +56,19 @@ def read_fields(message: memoryview) -> Iterator[Field]:
             raise ProtobufError(f"wire type {wire_type} at byte {start}")
         if at + length > len(message):
             raise ProtobufError(f"field {number} at byte {start} is truncated")
-        yield Field(number, message[at : at + length], start)
+        content = message[at : at + length]
+        yield Field(number, content if wire_type == LENGTH_DELIMITED else bytes(content), start)
         at += length
 
 
-def read_last(message: memoryview, number: int) -> Value:
-    """Return the value of the last field with this number, which is the valid one; empty if there is none."""
-    found: Value = memoryview(b"")
-    for field in read_fields(message):
-        if field.number == number:
-            found = field.value
-    return found
-
-
 def as_message(value: Value) -> memoryview:
-    """Return the bytes of a field.
+    """Return the content of a length-delimited field.
 
     Raises:
-        ProtobufError: The field is a varint.
+        ProtobufError: The field is of another wire type.
     """
-    if isinstance(value, int):
-        raise ProtobufError("a varint where a message is expected")
+    if not isinstance(value, memoryview):
+        raise ProtobufError("a number where a message is expected")
     return value
 
 
@@ -89,14 +88,17 @@ def as_integers(value: Value) -> list[int]:
     """Return the unsigned 64-bit integers of a repeated field: one varint, or several that are packed.
 
     Raises:
-        ProtobufError: The packed varints are truncated.
+        ProtobufError: The packed varints are truncated, or more than `MAX_INTEGERS`.
     """
     if isinstance(value, int):
         return [value]
-    integers, at = [], 0
-    while at < len(value):
-        integer, at = _read_varint(value, at)
+    packed, at = as_message(value), 0
+    integers: list[int] = []
+    while at < len(packed):
+        integer, at = _read_varint(packed, at)
         integers.append(integer)
+        if len(integers) > MAX_INTEGERS:
+            raise ProtobufError(f"more than {MAX_INTEGERS} integers")
     return integers
 
 
@@ -115,5 +117,5 @@ def _read_varint(data: memoryview, at: int) -> tuple[int, int]:
         at += 1
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
-            return value, at
+            return value & (2**64 - 1), at
     raise ProtobufError(f"the varint before byte {at} does not end")

@@ -13,7 +13,7 @@ from birdedge.export.settings import ExportSettings, FileForm, fp32_path, model_
 
 @pytest.mark.parametrize("frames", [0, 6, 100_000])
 def test_frames_that_no_call_can_have_are_refused(frames: int) -> None:
-    with pytest.raises(SettingsError, match=f"frames per call is {frames}; give a multiple of 4 up to 4096"):
+    with pytest.raises(SettingsError, match=f"frames per call is {frames}; give a multiple of 4 up to 512"):
         ExportSettings(frames=(16, frames))
 
 

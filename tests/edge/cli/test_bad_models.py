@@ -44,7 +44,10 @@ BAD_MODELS = {
         lambda path: edited_model(path, lambda c: {**c, "chunk_frames": 64}),
         "contradicts its graph",
     ),
-    "impossible": (lambda path: edited_model(path, lambda c: {**c, "chunk_frames": 0}), "contradicts itself"),
+    "impossible": (
+        lambda path: edited_model(path, lambda c: {**c, "chunk_frames": 0}),
+        "it must lie in 1..512",
+    ),
 }
 
 

@@ -128,6 +128,7 @@ def with_a_wider_state(card: Card) -> Card:
         with_a_wider_state,
         lambda card: {**card, "chunk_frames": 2 * card["chunk_frames"]},
         lambda card: {**card, "grid": {**card["grid"], "bins": 128}},
+        lambda card: {**card, "macs_per_s": card["macs_per_s"] + 1},
     ],
 )
 def test_a_card_that_contradicts_its_graph_is_refused(edited_model: EditedModel, change: Change) -> None:
@@ -137,15 +138,9 @@ def test_a_card_that_contradicts_its_graph_is_refused(edited_model: EditedModel,
 @pytest.mark.parametrize(
     "change",
     [
-        {"chunk_frames": 0},
-        {"time_stride_frames": 0},
         {"time_stride_frames": 5},
-        {"lookahead_frames": -1},
-        {"grid": {"hop": 0}},
         {"grid": {"hop": 1024}},
         {"grid": {"n_fft": 64}},
-        {"grid": {"sample_rate_hz": 1}},
-        {"scaling": {"group_frames": 0}},
         {"scaling": {"group_frames": 3}},
     ],
 )

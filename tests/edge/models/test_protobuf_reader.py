@@ -6,13 +6,14 @@ import pytest
 from onnx import AttributeProto, StringStringEntryProto, TensorProto
 
 from birdedge.edge.models.protobuf_reader import (
+    MAX_FIELDS,
+    MAX_INTEGERS,
     ProtobufError,
     as_integers,
     as_message,
     as_signed,
     as_text,
     read_fields,
-    read_last,
 )
 
 
@@ -41,14 +42,9 @@ def test_fixed_width_fields_are_skipped_by_their_size() -> None:
     assert [number for number, _, _ in read_fields(view(content))] == [2, 3, 1, 2]
 
 
-def test_of_a_repeated_scalar_field_the_last_is_valid_and_a_missing_one_is_empty() -> None:
-    assert read_last(view(b"\x08\x01\x08\x02"), 1) == 2
-    assert len(as_message(read_last(view(b"\x08\x01"), 3))) == 0
-
-
 @pytest.mark.parametrize("integer", [0, 1, 127, 128, 300, 2**31, 2**63 - 1, -1, -(2**63)])
 def test_a_signed_integer_is_read_back(integer: int) -> None:
-    value = read_last(view(AttributeProto(i=integer).SerializeToString()), 3)
+    ((_, value, _),) = read_fields(view(AttributeProto(i=integer).SerializeToString()))
     assert isinstance(value, int)
     assert as_signed(value) == integer
 
@@ -74,3 +70,18 @@ def test_a_value_of_the_wrong_kind_is_an_error() -> None:
         as_text(view(b"\xff\xfe"))
     with pytest.raises(ProtobufError):
         as_integers(view(b"\x80"))
+    with pytest.raises(ProtobufError):
+        as_integers(bytes(8))  # of a fixed-width field, which other readers ignore
+
+
+def test_a_message_of_very_many_fields_or_integers_is_an_error() -> None:
+    with pytest.raises(ProtobufError, match="fields"):
+        list(read_fields(view(b"\x08\x01" * (MAX_FIELDS + 1))))
+    with pytest.raises(ProtobufError, match="integers"):
+        as_integers(view(bytes(MAX_INTEGERS + 1)))
+
+
+def test_an_integer_of_more_than_64_bits_is_truncated_as_by_protobuf() -> None:
+    content = b"\x18" + b"\x85" + b"\x80" * 8 + b"\x02"
+    assert AttributeProto.FromString(content).i == 5
+    assert [value for _, value, _ in read_fields(view(content))] == [5]
