@@ -19,6 +19,11 @@ class Gap:
     """Time in which nothing was heard."""
 
     utc_s: float  # its start
-    length_s: float  # until now where it still lasts
+    length_s: float | None  # until now where it still lasts; None where no clock knows
     cause: str
     lasts: bool = False
+
+    @property
+    def known_s(self) -> float:
+        """The length as far as it is known: 0 where it is not."""
+        return 0.0 if self.length_s is None else self.length_s

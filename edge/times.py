@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+
+# What is known of UTC in a boot: nothing, what a person or a clock chip says, or what a synchronized clock says.
+ClockState = Literal["unknown", "set", "synchronized"]
 
 
 @dataclass(frozen=True)
 class ClockReading:
     """What the clocks of the machine show at one moment."""
 
-    boot_s: float  # seconds since the machine started; never set, counts while it sleeps
+    boot_s: float  # seconds since the machine started; never set or slewed, counts while it sleeps
     utc_s: float  # seconds since 1970
     synchronized: bool | None  # whether the network, GPS or the like keeps the clock right; None: unknown
+    max_error_s: float = 0.0  # of utc_s where it is synchronized; grows until the clock is synchronized again
+    chip_agrees: bool = False  # whether a battery-backed clock shows the same UTC
 
 
 @dataclass(frozen=True)

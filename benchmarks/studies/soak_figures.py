@@ -85,7 +85,7 @@ def database_figures(out: Path, lines: Sequence[TimedLine]) -> DatabaseFigures:
         "expected_s": heard.expected_s,
         "continuity": heard.share,
         # Without the gap before the first sample, which ends there.
-        "gaps": [(gap.cause, gap.length_s) for gap in heard.gaps if gap.utc_s >= first_s],
+        "gaps": [(gap.cause, gap.known_s) for gap in heard.gaps if gap.utc_s >= first_s],
         "clock_s": anchors[-1].boot_s - anchors[0].boot_s,
         "clock_minus_audio_s": delays_s[-1] - delays_s[0],
         "overflows": health.overflows,

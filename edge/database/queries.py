@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal, NamedTuple
 
+from birdedge.edge.pipeline.utc_line import ClockLine, UtcLine
+from birdedge.edge.times import ClockState
+
+LINE_COLUMNS = tuple(field.name for field in fields(ClockLine))
 _CLIP_COLUMNS = "path, bytes"
 _NEWEST_CLIP = "SELECT boot, began_s FROM clips ORDER BY boot DESC, began_s DESC LIMIT 1"
 
@@ -23,8 +27,8 @@ class RunRow:
     ended_s: float | None
     model: str
     site: str
-    offset_s: float
-    synchronized: int  # 1 where a synchronized clock gave the offset
+    clock: ClockState  # who says what UTC is
+    utc: ClockLine  # of the present, or of the last moments of that boot
 
 
 class SpanRow(NamedTuple):
@@ -35,11 +39,12 @@ class SpanRow(NamedTuple):
 
 
 class GapRow(NamedTuple):
-    """A gap; `length_s` is None while it lasts."""
+    """A gap; `length_s` is None while it lasts, and where no clock knows."""
 
     utc_s: float
     length_s: float | None
     cause: str
+    lasts: bool
 
 
 class AnchorRow(NamedTuple):
@@ -100,16 +105,29 @@ class ClipPlace(NamedTuple):
 def latest_run(db: sqlite3.Connection) -> RunRow | None:
     """Return the run that began last; None before there was any."""
     row = db.execute(
-        """SELECT runs.id, boots.id, boots.boot_id, runs.began_s, runs.ended_s, runs.model, runs.site,
-        boots.offset_s, boots.synchronized FROM runs JOIN boots ON boots.id = runs.boot ORDER BY runs.id DESC LIMIT 1"""
+        """SELECT runs.id, boots.id, boots.boot_id, runs.began_s, runs.ended_s, runs.model, runs.site, boots.clock
+        FROM runs JOIN boots ON boots.id = runs.boot ORDER BY runs.id DESC LIMIT 1"""
     ).fetchone()
-    return None if row is None else RunRow(*row)
+    return None if row is None else RunRow(*(*row, _latest_line(db, row[1])))
 
 
-def boot(db: sqlite3.Connection, boot_id: str) -> tuple[int, float, bool]:
-    """Return the number of a boot that is in the database, its offset in seconds and whether that is confirmed."""
-    row = db.execute("SELECT id, offset_s, synchronized FROM boots WHERE boot_id = ?", (boot_id,)).fetchone()
-    return int(row[0]), float(row[1]), bool(row[2])
+def boot(db: sqlite3.Connection, boot_id: str) -> int:
+    """Return the number of a boot that is in the database."""
+    return int(_scalar(db, "SELECT id FROM boots WHERE boot_id = ?", boot_id))
+
+
+def utc_of_boot(db: sqlite3.Connection, boot_id: str) -> UtcLine | None:
+    """Return what is known of the UTC of a boot; None if it is not in the database."""
+    row = db.execute("SELECT id, clock FROM boots WHERE boot_id = ?", (boot_id,)).fetchone()
+    return None if row is None else UtcLine.of_boot(row[1], _latest_line(db, row[0]))
+
+
+def _latest_line(db: sqlite3.Connection, boot: int) -> ClockLine:
+    row = db.execute(
+        f"SELECT {', '.join(LINE_COLUMNS)} FROM clock_lines WHERE boot = ? ORDER BY from_s DESC LIMIT 1",
+        (boot,),
+    ).fetchone()
+    return ClockLine(*row)
 
 
 def last_heard_s(db: sqlite3.Connection, run: int) -> float | None:
@@ -121,32 +139,32 @@ def last_heard_s(db: sqlite3.Connection, run: int) -> float | None:
 
 def open_gap_cause(db: sqlite3.Connection) -> str | None:
     """Return why nothing is heard at present; None if no gap lasts."""
-    cause: str | None = _scalar(db, "SELECT cause FROM gaps WHERE length_s IS NULL ORDER BY id DESC LIMIT 1")
+    cause: str | None = _scalar(
+        db, "SELECT cause FROM gap_rows WHERE ended_s IS NULL ORDER BY id DESC LIMIT 1"
+    )
     return cause
 
 
 def open_gaps(db: sqlite3.Connection, boot: int) -> list[tuple[int, float]]:
-    """Return number and start (boot clock) of the gaps of a boot that have no length."""
+    """Return number and start (boot clock) of the gaps of a boot that have no end."""
     return db.execute(
-        "SELECT id, began_s FROM gaps WHERE length_s IS NULL AND boot = ? ORDER BY id", (boot,)
+        "SELECT id, began_s FROM gap_rows WHERE ended_s IS NULL AND boot = ? ORDER BY id", (boot,)
     ).fetchall()
 
 
 def spans(db: sqlite3.Connection) -> list[SpanRow]:
     """Return all spans of audio, oldest first."""
     rows = db.execute(
-        "SELECT began_s + offset_s, ended_s - began_s FROM heard JOIN boot_of_stream USING (stream) ORDER BY 1"
+        f"""SELECT {_utc("began_s")}, ended_s - began_s FROM heard JOIN boot_of_stream USING (stream)
+        {_line_at("boot_of_stream.boot", "began_s")} ORDER BY 1"""
     )
     return [SpanRow(*row) for row in rows]
 
 
 def gaps(db: sqlite3.Connection) -> list[GapRow]:
     """Return all gaps, oldest first."""
-    rows = db.execute(
-        """SELECT gaps.began_s + boots.offset_s, gaps.length_s, gaps.cause FROM gaps
-        JOIN boots ON boots.id = gaps.boot ORDER BY 1"""
-    )
-    return [GapRow(*row) for row in rows]
+    rows = db.execute("SELECT utc_s, length_s, cause, lasts FROM gaps ORDER BY 1")
+    return [GapRow(utc_s, length_s, cause, bool(lasts)) for utc_s, length_s, cause, lasts in rows]
 
 
 def anchors(db: sqlite3.Connection) -> list[AnchorRow]:
@@ -160,16 +178,19 @@ def anchors(db: sqlite3.Connection) -> list[AnchorRow]:
 
 def count_events(db: sqlite3.Connection, since_utc_s: float = 0.0) -> int:
     """Return the number of events since a time."""
-    return int(_scalar(db, "SELECT count(*) FROM events WHERE utc_s >= ?", since_utc_s))
+    query = f"""SELECT count(*) FROM boots JOIN runs ON runs.boot = boots.id JOIN streams ON streams.run = runs.id
+        JOIN event_rows ON event_rows.stream = streams.id
+        WHERE onset_s >= coalesce({_boot_s_at("boots.id", "?1")}, 0.0)"""
+    return int(_scalar(db, query, since_utc_s))
 
 
 def events(db: sqlite3.Connection) -> Iterator[EventRow]:
-    """Yield all events in the order of their onsets."""
+    """Yield all events as they were heard."""
     return map(_event_row, _regions(db, "events"))
 
 
 def rejected(db: sqlite3.Connection) -> Iterator[RejectedRow]:
-    """Yield the rejected regions that are stored, in the order of their onsets."""
+    """Yield the rejected regions that are stored, as they were heard."""
     rows = _regions(db, "rejected", ", reason, left_out")
     return (RejectedRow(_event_row(row), row[-2], row[-1]) for row in rows)
 
@@ -199,8 +220,8 @@ def newest_clip_utc_s(db: sqlite3.Connection) -> float | None:
     """Return when the newest clip began; None if there is none, or its time is not known."""
     utc_s: float | None = _scalar(
         db,
-        f"""SELECT CASE synchronized WHEN 1 THEN began_s + offset_s END
-        FROM ({_NEWEST_CLIP}) AS clip JOIN boots ON boots.id = clip.boot""",
+        f"""SELECT CASE clock WHEN 'synchronized' THEN {_utc("began_s")} END
+        FROM ({_NEWEST_CLIP}) AS clip JOIN boots ON boots.id = clip.boot {_line_at("clip.boot", "began_s")}""",
     )
     return utc_s
 
@@ -209,7 +230,8 @@ def outdated_clips(db: sqlite3.Connection, before_utc_s: float, count: int) -> l
     """Return the oldest clips among those that are known to be from before a time."""
     rows = db.execute(
         f"""SELECT {_CLIP_COLUMNS} FROM boots CROSS JOIN clips ON clips.boot = boots.id
-        WHERE synchronized AND began_s < ?1 - offset_s ORDER BY boots.id, began_s LIMIT ?2""",
+        WHERE clock = 'synchronized' AND began_s < {_boot_s_at("boots.id", "?1")}
+        ORDER BY boots.id, began_s LIMIT ?2""",
         (before_utc_s, count),
     )
     return [ClipRow(*row) for row in rows]
@@ -240,8 +262,8 @@ def clip_place(
     The boot clock at the sample is read off the span of audio at or before it.
     """
     row = db.execute(
-        """WITH nearest AS (
-            SELECT boot_of_stream.stream, boot_of_stream.boot, boots.offset_s, boots.first_offset_s,
+        f"""WITH places AS (
+            SELECT boot_of_stream.stream, boot_of_stream.boot, boots.first_offset_s,
                 heard.began_s + (?3 - first_sample) * CASE samples WHEN 0 THEN 1.0 / ?2
                 ELSE (heard.ended_s - heard.began_s) / samples END AS boot_s
             FROM heard JOIN boot_of_stream USING (stream) JOIN boots ON boots.id = boot_of_stream.boot
@@ -250,11 +272,28 @@ def clip_place(
                 WHERE earlier.stream = heard.stream AND earlier.first_sample <= ?3
             )
         )
-        SELECT stream, boot, boot_s, min(abs(boot_s + offset_s - ?1), abs(boot_s + first_offset_s - ?1)) AS error_s
-        FROM nearest WHERE error_s < ?4 ORDER BY error_s LIMIT 1""",
+        SELECT stream, places.boot, boot_s, min(abs({_utc("boot_s")} - ?1), abs(boot_s + first_offset_s - ?1)) AS off_s
+        FROM places {_line_at("places.boot", "boot_s")} WHERE off_s < ?4 ORDER BY off_s LIMIT 1""",
         (utc_s, sample_rate_hz, first_sample, tolerance_s),
     ).fetchone()
     return None if row is None else ClipPlace(*row[:3])
+
+
+def _line_at(boot: str, boot_s: str) -> str:
+    """Return the join with the clock line of a moment."""
+    return f"""JOIN clock_lines ON clock_lines.boot = {boot} AND from_s = (
+        SELECT max(from_s) FROM clock_lines WHERE boot = {boot} AND from_s <= {boot_s})"""
+
+
+def _boot_s_at(boot: str, utc_s: str) -> str:
+    """Return the boot clock at a time, as a subquery; NULL if that was before the boot."""
+    return f"""(SELECT from_s + ({utc_s} - from_s - offset_s) / (1 + slope) FROM clock_lines
+        WHERE boot = {boot} AND from_s + offset_s <= {utc_s} ORDER BY from_s DESC LIMIT 1)"""
+
+
+def _utc(boot_s: str) -> str:
+    """Return the UTC of a moment, by its clock line."""
+    return f"({boot_s} + offset_s + slope * ({boot_s} - from_s))"
 
 
 def _regions(db: sqlite3.Connection, table: str, more_columns: str = "") -> Iterator[Any]:
@@ -262,7 +301,7 @@ def _regions(db: sqlite3.Connection, table: str, more_columns: str = "") -> Iter
         f"""SELECT {table}.id, utc_s, uncertainty_s, corrected, onset_s, onset_sample, offset_sample,
         (offset_sample - onset_sample) * 1.0 / sample_rate_hz, low_hz, high_hz, peak_hz, score, area_hz_s, snr_db,
         sound_class, class_score, busy_10_s, busy_30_s, busy_60_s, alike{more_columns}
-        FROM {table} JOIN streams ON streams.id = {table}.stream ORDER BY utc_s, {table}.id"""
+        FROM {table} JOIN streams ON streams.id = {table}.stream ORDER BY {table}.stream, onset_s, {table}.id"""
     )
 
 

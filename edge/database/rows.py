@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import astuple
 
 from birdedge.edge.database import queries
 from birdedge.edge.messages import ClipFound, ClipWritten, EventDetected, RegionRejected
+from birdedge.edge.pipeline.utc_line import UtcLine
 from birdedge.edge.times import ClockReading, Stamp
 
 SAME_STREAM_S = 1.0  # how far the time that a clip states may be off that of its stream
@@ -16,31 +18,30 @@ EVENT_COLUMNS = (  # attributes of `Event`
     *("sound_class", "class_score", "busy_10_s", "busy_30_s", "busy_60_s", "alike"),
 )
 REGION_COLUMNS = (
-    *("stream", "onset_sample", "offset_sample", "onset_s", "utc_s", "uncertainty_s"),
+    *("stream", "onset_sample", "offset_sample", "onset_s", "onset_error_s", "first_utc_s"),
     *EVENT_COLUMNS,
 )
 
 
-def insert_boot(
-    db: sqlite3.Connection, boot_id: str, offset_s: float, synchronized: bool
-) -> tuple[int, float, bool]:
-    """Add a boot, unless it is known; return its number, its offset and whether that is confirmed."""
+def insert_boot(db: sqlite3.Connection, boot_id: str, utc: UtcLine) -> int:
+    """Add a boot, unless it is known, and what is known of its UTC; return its number."""
     db.execute(
-        "INSERT OR IGNORE INTO boots (boot_id, offset_s, synchronized, first_offset_s) VALUES (?, ?, ?, ?)",
-        (boot_id, offset_s, synchronized, offset_s),
+        "INSERT OR IGNORE INTO boots (boot_id, clock, first_offset_s) VALUES (?, ?, ?)",
+        (boot_id, utc.state, utc.guess_s),
     )
-    return queries.boot(db, boot_id)
+    boot = queries.boot(db, boot_id)
+    set_utc(db, boot, utc)
+    return boot
 
 
-def set_offset(db: sqlite3.Connection, boot: int, offset_s: float, uncertainty_s: float) -> None:
-    """Correct the UTC of everything in a boot."""
-    db.execute("UPDATE boots SET offset_s = ?, synchronized = 1 WHERE id = ?", (offset_s, boot))
-    for table in ("events", "rejected"):
-        db.execute(
-            f"""UPDATE {table} SET utc_s = onset_s + ?1, uncertainty_s = coalesce(uncertainty_s, ?3), corrected = 1
-            WHERE stream IN (SELECT stream FROM boot_of_stream WHERE boot = ?2)""",
-            (offset_s, boot, uncertainty_s),
-        )
+def set_utc(db: sqlite3.Connection, boot: int, utc: UtcLine) -> None:
+    """Store what is known of the UTC of a boot: a few lines, however much was recorded in it."""
+    db.execute("UPDATE boots SET clock = ? WHERE id = ?", (utc.state, boot))
+    lines = utc.lines
+    db.execute("DELETE FROM clock_lines WHERE boot = ? AND from_s >= ?", (boot, lines[0].from_s))
+    db.executemany(
+        "INSERT INTO clock_lines VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [(boot, *astuple(line)) for line in lines]
+    )
 
 
 def insert_run(db: sqlite3.Connection, boot: int, boot_s: float, version: str, model: str, site: str) -> int:
@@ -94,27 +95,33 @@ def extend_span(db: sqlite3.Connection, span: int, begin: Stamp, end: Stamp) -> 
 
 
 def insert_gap(
-    db: sqlite3.Connection, boot: int, boot_s: float, cause: str, length_s: float | None = None
+    db: sqlite3.Connection,
+    boot: int,
+    boot_s: float,
+    cause: str,
+    ended_s: float | None = None,
+    end_boot: int | None = None,
 ) -> int:
-    """Add a gap; without a length it lasts."""
+    """Add a gap; without an end it lasts. It may end in another boot."""
     return _insert(
         db,
-        "INSERT INTO gaps (boot, began_s, length_s, cause) VALUES (?, ?, ?, ?)",
-        (boot, boot_s, length_s, cause),
+        "INSERT INTO gap_rows (boot, began_s, cause, end_boot, ended_s) VALUES (?, ?, ?, ?, ?)",
+        (boot, boot_s, cause, end_boot or boot, ended_s),
     )
 
 
-def end_gap(db: sqlite3.Connection, gap: int, length_s: float) -> None:
-    """Set the length of a gap; it is never negative."""
-    db.execute("UPDATE gaps SET length_s = ? WHERE id = ?", (max(0.0, length_s), gap))
+def end_gap(db: sqlite3.Connection, gap: int, boot_s: float) -> None:
+    """Set the end of a gap; it is never before its start."""
+    db.execute(
+        "UPDATE gap_rows SET ended_s = CASE end_boot WHEN boot THEN max(began_s, ?1) ELSE ?1 END WHERE id = ?2",
+        (boot_s, gap),
+    )
 
 
-def insert_event(
-    db: sqlite3.Connection, stream: int, message: EventDetected, utc_s: float, uncertainty_s: float | None
-) -> None:
-    """Add an event."""
-    values = _region_values(stream, message, utc_s, uncertainty_s)
-    db.execute(f"INSERT INTO events ({', '.join(REGION_COLUMNS)}) VALUES ({_marks(values)})", values)
+def insert_event(db: sqlite3.Connection, stream: int, message: EventDetected, utc_s: float) -> None:
+    """Add an event, whose onset is at that UTC as it is known now."""
+    values = _region_values(stream, message, utc_s)
+    db.execute(f"INSERT INTO event_rows ({', '.join(REGION_COLUMNS)}) VALUES ({_marks(values)})", values)
 
 
 def insert_rejected(
@@ -122,16 +129,15 @@ def insert_rejected(
     stream: int,
     message: RegionRejected,
     utc_s: float,
-    uncertainty_s: float | None,
     left_out: int,
 ) -> None:
     """Add a rejected region, and delete the oldest ones where there would be more than `MAX_REJECTED_ROWS`."""
-    region = _region_values(stream, message, utc_s, uncertainty_s)
+    region = _region_values(stream, message, utc_s)
     values = (*region, message.event.reason, left_out)
     columns = ", ".join((*REGION_COLUMNS, "reason", "left_out"))
-    number = _insert(db, f"INSERT INTO rejected ({columns}) VALUES ({_marks(values)})", values)
+    number = _insert(db, f"INSERT INTO rejected_rows ({columns}) VALUES ({_marks(values)})", values)
     if number % PRUNED_ROWS == 0:  # numbers have no gaps
-        db.execute("DELETE FROM rejected WHERE id <= ?", (number - MAX_REJECTED_ROWS + PRUNED_ROWS,))
+        db.execute("DELETE FROM rejected_rows WHERE id <= ?", (number - MAX_REJECTED_ROWS + PRUNED_ROWS,))
 
 
 def insert_clip(db: sqlite3.Connection, boot: int, stream: int, clip: ClipWritten) -> None:
@@ -202,13 +208,11 @@ def set_health(db: sqlite3.Connection, run: int, boot_s: float, json: str) -> No
     db.execute("INSERT OR REPLACE INTO health VALUES (1, ?, ?, ?)", (run, boot_s, json))
 
 
-def _region_values(
-    stream: int, message: EventDetected | RegionRejected, utc_s: float, uncertainty_s: float | None
-) -> tuple[object, ...]:
+def _region_values(stream: int, message: EventDetected | RegionRejected, utc_s: float) -> tuple[object, ...]:
     """Return the values of `REGION_COLUMNS`."""
     onset, offset = message.onset, message.offset
     event = (getattr(message.event, name) for name in EVENT_COLUMNS)
-    return (stream, onset.sample, offset.sample, onset.boot_s, utc_s, uncertainty_s, *event)
+    return (stream, onset.sample, offset.sample, onset.boot_s, onset.uncertainty_s, utc_s, *event)
 
 
 def _marks(values: tuple[object, ...]) -> str:
@@ -220,7 +224,8 @@ def _unknown_stream(db: sqlite3.Connection, sample_rate_hz: int, utc_s: float) -
 
     Nobody knows whether its clock was synchronized.
     """
-    db.execute("INSERT OR IGNORE INTO boots VALUES (0, 'unknown', 0, 0, 0)")
+    db.execute("INSERT OR IGNORE INTO boots VALUES (0, 'unknown', 'unknown', 0)")
+    db.execute("INSERT OR IGNORE INTO clock_lines VALUES (0, 0, NULL, 0, 0, NULL, NULL, 0)")
     db.execute("INSERT OR IGNORE INTO runs VALUES (0, 0, 0, 0, '', '', '')")
     stream = insert_stream(db, 0, "unknown", sample_rate_hz, 0, utc_s)
     insert_span(db, stream, Stamp(0, 0.0, utc_s, utc_s, 0.0, True))

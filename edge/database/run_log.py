@@ -35,7 +35,7 @@ from birdedge.edge.messages import (
     StreamEnded,
     StreamStarted,
 )
-from birdedge.edge.pipeline.timekeeper import UtcOffset
+from birdedge.edge.pipeline.utc_line import UtcLine
 from birdedge.edge.times import ClockReading, Stamp
 
 log = logging.getLogger(__name__)
@@ -48,19 +48,17 @@ UNSTORABLE = (OverflowError, UnicodeError, sqlite3.DataError, sqlite3.IntegrityE
 class _OpenRows:
     """The rows that are still being written; a number is 0 where there is none."""
 
-    utc: UtcOffset
+    utc: UtcLine
     boot: int = 0
     run: int = 0
-    power_lost: tuple[int, float] | None = None  # the gap, and its beginning in UTC
     stream: int = 0
     span: int = 0
     span_begin: Stamp | None = None
     heard_until_s: float | None = None  # end of the last span that ended
     gap: int = 0
-    gap_began_s: float = 0.0
+    gap_before_run: int = 0  # ends with the first audio, or with the gap that has another cause
     gap_before_span: int = 0  # ends where the span begins, which is known more exactly as time passes
     anchored_s: float = 0.0
-    uncertainty_s: float = 0.0
 
 
 class RunLog:
@@ -83,12 +81,11 @@ class RunLog:
         self.path = folder / FILE_NAME
         self._folder, self._boot_id, self._began = folder, boot_id, began
         self._model, self._site = model, site
-        self._open = _OpenRows(UtcOffset())
-        self._open.utc.follow(began)
+        self._open = _OpenRows(UtcLine().follow(began))
         self._committed = self._copy()
 
     @property
-    def utc(self) -> UtcOffset:
+    def utc(self) -> UtcLine:
         """What is known of UTC in this boot."""
         return self._open.utc
 
@@ -125,26 +122,21 @@ class RunLog:
         if rows_open.run:
             return
         with database_errors(self.path):
-            boot, offset_s, synchronized = rows.insert_boot(
-                self.db, self._boot_id, began.utc_s - began.boot_s, bool(began.synchronized)
-            )
-            rows_open.boot = boot
-            if synchronized or not rows_open.utc.synchronized:
-                rows_open.utc = UtcOffset(offset_s, synchronized)
+            utc = queries.utc_of_boot(self.db, self._boot_id)
+            if utc is not None and (utc.synchronized or not rows_open.utc.synchronized):
+                rows_open.utc = utc.follow(began)
+            rows_open.boot = rows.insert_boot(self.db, self._boot_id, rows_open.utc)
             self._close_earlier_run(began)
-            rows_open.run = rows.insert_run(self.db, boot, began.boot_s, __version__, self._model, self._site)
+            rows_open.run = rows.insert_run(
+                self.db, rows_open.boot, began.boot_s, __version__, self._model, self._site
+            )
 
     def follow_clock(self, now: ClockReading) -> None:
-        """Correct all UTC of this boot when a synchronized clock gives it."""
-        rows_open = self._open
-        if not rows_open.utc.follow(now) or rows_open.utc.offset_s is None:
-            return
-        offset_s = rows_open.utc.offset_s
-        with database_errors(self.path):
-            rows.set_offset(self.db, rows_open.boot, offset_s, rows_open.uncertainty_s)
-            if rows_open.power_lost is not None:
-                gap, last_utc_s = rows_open.power_lost
-                rows.end_gap(self.db, gap, self._began.boot_s + offset_s - last_utc_s)
+        """Store what a reading of the clocks says about the UTC of this boot."""
+        before, self._open.utc = self._open.utc, self._open.utc.follow(now)
+        if (before.state, before.lines) != (self._open.utc.state, self._open.utc.lines):
+            with database_errors(self.path):
+                rows.set_utc(self.db, self._open.boot, self._open.utc)
 
     def apply(self, message: Message | RejectedRegions) -> None:
         """Write what a message says.
@@ -164,11 +156,11 @@ class RunLog:
             case AudioHeard():
                 self._extend_span(message)
             case EventDetected():
-                rows.insert_event(self.db, rows_open.stream, message, *self._utc_of(message.onset))
+                rows.insert_event(self.db, rows_open.stream, message, self._utc_of(message.onset))
             case RejectedRegions(regions, left_out):
                 for region in regions:
-                    utc = self._utc_of(region.onset)
-                    rows.insert_rejected(self.db, rows_open.stream, region, *utc, left_out)
+                    utc_s = self._utc_of(region.onset)
+                    rows.insert_rejected(self.db, rows_open.stream, region, utc_s, left_out)
                     left_out = 0  # all are counted in the first row
             case StreamStarted(stamp, source, sample_rate_hz, channels):
                 rows_open.stream = rows.insert_stream(
@@ -182,14 +174,15 @@ class RunLog:
             case GapStarted(stamp, cause):
                 self._end_span(stamp)
                 if not rows_open.gap:
-                    rows_open.gap_began_s = rows_open.heard_until_s or stamp.boot_s
-                    rows_open.gap = rows.insert_gap(self.db, rows_open.boot, rows_open.gap_began_s, cause)
+                    began_s = stamp.boot_s if rows_open.heard_until_s is None else rows_open.heard_until_s
+                    self._end_gap(began_s)
+                    rows_open.gap = rows.insert_gap(self.db, rows_open.boot, began_s, cause)
             case GapEnded(stamp):
                 self._end_gap(stamp.boot_s)
                 self._begin_span(stamp)
             case SamplesLost(stamp, until, cause):
                 self._end_span(stamp)
-                rows.insert_gap(self.db, rows_open.boot, stamp.boot_s, cause, until.boot_s - stamp.boot_s)
+                rows.insert_gap(self.db, rows_open.boot, stamp.boot_s, cause, max(stamp.boot_s, until.boot_s))
                 rows_open.gap_before_span = 0
                 self._begin_span(until)
             case ClipWritten():
@@ -213,19 +206,18 @@ class RunLog:
         rows_open = self._open
         if not rows_open.span:
             return
-        rows_open.uncertainty_s = heard.stamp.uncertainty_s
         rows.extend_span(self.db, rows_open.span, heard.span, heard.stamp)
         if rows_open.gap_before_span and rows_open.span_begin != heard.span:
-            rows.end_gap(self.db, rows_open.gap_before_span, heard.span.boot_s - rows_open.gap_began_s)
+            rows.end_gap(self.db, rows_open.gap_before_span, heard.span.boot_s)
         rows_open.span_begin = heard.span
         if heard.reading is not None and heard.reading.boot_s - rows_open.anchored_s >= ANCHOR_S:
             rows_open.anchored_s = heard.reading.boot_s
             rows.insert_anchor(self.db, rows_open.stream, heard.stamp.sample, heard.reading)
 
-    def _utc_of(self, stamp: Stamp) -> tuple[float, float | None]:
-        """Return the UTC of a stamp as it is known now, and its uncertainty."""
-        utc = self._open.utc
-        return stamp.boot_s + (utc.offset_s or 0.0), stamp.uncertainty_s if utc.synchronized else None
+    def _utc_of(self, stamp: Stamp) -> float:
+        """Return the UTC of a stamp as it is known now."""
+        utc_s = self._open.utc.utc_s(stamp.boot_s)
+        return stamp.boot_s if utc_s is None else utc_s
 
     def _begin_span(self, begin: Stamp) -> None:
         self._open.span = rows.insert_span(self.db, self._open.stream, begin)
@@ -239,27 +231,26 @@ class RunLog:
 
     def _end_gap(self, boot_s: float) -> None:
         rows_open = self._open
-        rows_open.gap_before_span = rows_open.gap
-        if rows_open.gap:
-            rows.end_gap(self.db, rows_open.gap, boot_s - rows_open.gap_began_s)
-            rows_open.gap = 0
+        rows_open.gap_before_span = rows_open.gap or rows_open.gap_before_run
+        if rows_open.gap_before_span:
+            rows.end_gap(self.db, rows_open.gap_before_span, boot_s)
+        rows_open.gap = rows_open.gap_before_run = 0
 
     def _close_earlier_run(self, now: ClockReading) -> None:
         """Write the gap since the last audio of the run before this one."""
         earlier = queries.latest_run(self.db)
         if earlier is None:
             return
+        boot = self._open.boot
         heard_s = queries.last_heard_s(self.db, earlier.run)
         last_s = next(s for s in (earlier.ended_s, heard_s, earlier.began_s) if s is not None)
-        same_boot = earlier.boot == self._open.boot
-        until_s = now.boot_s if same_boot else now.utc_s - earlier.offset_s  # on the clock of that boot
-        cause = "stopped" if earlier.ended_s is not None else "restart" if same_boot else "power lost"
-        for gap, began_s in queries.open_gaps(self.db, earlier.boot):
-            rows.end_gap(self.db, gap, last_s - began_s)
-        gap = rows.insert_gap(self.db, earlier.boot, last_s, cause, max(0.0, until_s - last_s))
-        if not same_boot:  # how long it lasted may be known only when a clock is set
-            self._open.power_lost = gap, last_s + earlier.offset_s
+        cause = (
+            "stopped" if earlier.ended_s is not None else "restart" if earlier.boot == boot else "power lost"
+        )
+        for gap, _ in queries.open_gaps(self.db, earlier.boot):
+            rows.end_gap(self.db, gap, last_s)
+        self._open.gap_before_run = rows.insert_gap(self.db, earlier.boot, last_s, cause, end_boot=boot)
+        rows.end_gap(self.db, self._open.gap_before_run, now.boot_s)
 
     def _copy(self) -> _OpenRows:
-        utc = self._open.utc
-        return replace(self._open, utc=UtcOffset(utc.offset_s, utc.synchronized))
+        return replace(self._open)

@@ -1,8 +1,8 @@
 """The tables of the recorder's database.
 
-Times are seconds of the boot clock (`boot_s`, see `ClockReading`), which is never set. UTC is `boot_s` plus the
-offset of the boot, which is corrected when a synchronized clock gives it: no other row needs correcting, and events and
-rejected regions carry their UTC only so that other programs can read it. Audio is identified by its stream and sample.
+Times are seconds of the boot clock (`boot_s`, see `ClockReading`), which is never set. UTC is `boot_s` plus an offset,
+which `clock_lines` holds as a piecewise line per boot: a synchronized clock changes the latest lines, and no other row.
+The views `events`, `rejected` and `gaps` give UTC as it is known now. Audio is identified by its stream and sample.
 """
 
 FILE_NAME = "birdedge.sqlite"
@@ -10,10 +10,18 @@ SCHEMA_VERSION = 4
 SCHEMA = """
 CREATE TABLE boots (                   -- starts of the machine
     id INTEGER PRIMARY KEY, boot_id TEXT UNIQUE NOT NULL,
-    offset_s REAL NOT NULL,            -- UTC less boot_s
-    synchronized INTEGER NOT NULL,     -- whether a synchronized clock gave it
-    first_offset_s REAL NOT NULL       -- what the clock showed before it was synchronized
+    clock TEXT NOT NULL,               -- 'unknown', 'set' (by a person or a clock chip) or 'synchronized'
+    first_offset_s REAL NOT NULL       -- UTC less boot_s, as the clock showed it at first
 );
+CREATE TABLE clock_lines (             -- UTC less boot_s: a line from each moment at which a clock was synchronized
+    boot INTEGER NOT NULL REFERENCES boots, from_s REAL NOT NULL,
+    until_s REAL,                      -- NULL: until now
+    offset_s REAL NOT NULL,            -- UTC less boot_s at from_s
+    slope REAL NOT NULL,               -- by which it changes per second
+    error_s REAL, until_error_s REAL,  -- its largest error at from_s and until_s; NULL: unknown
+    wander REAL NOT NULL,              -- by which the error grows per second, away from from_s and until_s
+    PRIMARY KEY (boot, from_s)
+) WITHOUT ROWID;
 CREATE TABLE runs (                    -- starts of the recorder
     id INTEGER PRIMARY KEY, boot INTEGER NOT NULL REFERENCES boots, began_s REAL NOT NULL,
     ended_s REAL,                      -- NULL unless it stopped cleanly
@@ -31,16 +39,16 @@ CREATE TABLE heard (                   -- spans of audio without a gap
     id INTEGER PRIMARY KEY, stream INTEGER NOT NULL REFERENCES streams, began_s REAL NOT NULL, ended_s REAL NOT NULL,
     first_sample INTEGER NOT NULL, samples INTEGER NOT NULL
 );
-CREATE TABLE gaps (
+CREATE TABLE gap_rows (                -- see the view gaps
     id INTEGER PRIMARY KEY, boot INTEGER NOT NULL REFERENCES boots, began_s REAL NOT NULL,
-    length_s REAL,                     -- NULL while it lasts
-    cause TEXT NOT NULL
+    end_boot INTEGER NOT NULL REFERENCES boots, ended_s REAL, cause TEXT NOT NULL
 );
 CREATE TABLE load_levels (boot INTEGER NOT NULL REFERENCES boots, boot_s REAL NOT NULL, level TEXT NOT NULL);
-CREATE TABLE events (
+CREATE TABLE event_rows (              -- see the view events
     id INTEGER PRIMARY KEY, stream INTEGER NOT NULL REFERENCES streams,
     onset_sample INTEGER NOT NULL, offset_sample INTEGER NOT NULL, onset_s REAL NOT NULL,
-    utc_s REAL NOT NULL, uncertainty_s REAL, corrected INTEGER NOT NULL DEFAULT 0,
+    onset_error_s REAL NOT NULL,       -- largest error of onset_s
+    first_utc_s REAL NOT NULL,         -- UTC of the onset, as it was known when the row was written
     low_hz REAL NOT NULL, high_hz REAL NOT NULL, peak_hz REAL NOT NULL, score REAL NOT NULL,
     area_hz_s REAL NOT NULL, snr_db REAL NOT NULL,
     sound_class TEXT NOT NULL,         -- the most probable class of sound
@@ -49,10 +57,10 @@ CREATE TABLE events (
     busy_30_s REAL NOT NULL, busy_60_s REAL NOT NULL,
     alike INTEGER NOT NULL             -- regions of the last 60 s with nearly the same band and duration
 );
-CREATE TABLE rejected (                -- regions of the mask that are not events: the newest, and a few per minute
+CREATE TABLE rejected_rows (           -- regions of the mask that are not events: the newest, and a few per minute
     id INTEGER PRIMARY KEY, stream INTEGER NOT NULL REFERENCES streams,
     onset_sample INTEGER NOT NULL, offset_sample INTEGER NOT NULL, onset_s REAL NOT NULL,
-    utc_s REAL NOT NULL, uncertainty_s REAL, corrected INTEGER NOT NULL DEFAULT 0,
+    onset_error_s REAL NOT NULL, first_utc_s REAL NOT NULL,
     low_hz REAL NOT NULL, high_hz REAL NOT NULL, peak_hz REAL NOT NULL, score REAL NOT NULL,
     area_hz_s REAL NOT NULL, snr_db REAL NOT NULL,
     sound_class TEXT NOT NULL, class_score REAL NOT NULL,
@@ -72,10 +80,45 @@ CREATE TABLE health (                  -- the latest report of the recorder
     id INTEGER PRIMARY KEY CHECK (id = 1), run INTEGER NOT NULL REFERENCES runs, boot_s REAL NOT NULL,
     json TEXT NOT NULL
 );
-CREATE VIEW boot_of_stream AS          -- turns a boot_s of a stream into UTC
-    SELECT streams.id AS stream, streams.run, streams.sample_rate_hz, boots.id AS boot, boots.offset_s
-    FROM streams JOIN runs ON runs.id = streams.run JOIN boots ON boots.id = runs.boot;
-CREATE INDEX events_by_utc ON events (utc_s);
+CREATE VIEW boot_of_stream AS
+    SELECT streams.id AS stream, streams.run, streams.sample_rate_hz, runs.boot
+    FROM streams JOIN runs ON runs.id = streams.run;
+CREATE VIEW events AS                  -- with the UTC of the onset as it is known now; uncertainty_s is NULL if unknown
+    SELECT event_rows.*, onset_s + offset_s + slope * (onset_s - from_s) AS utc_s,
+        onset_error_s + coalesce(
+            error_s
+                + (until_error_s - error_s + wander * (until_s - onset_s)) * (onset_s - from_s) / (until_s - from_s),
+            error_s + wander * (onset_s - from_s)
+        ) AS uncertainty_s,
+        abs(onset_s + offset_s + slope * (onset_s - from_s) - first_utc_s) > 0.05 AS corrected
+    FROM event_rows JOIN streams ON streams.id = stream JOIN runs ON runs.id = run
+    JOIN clock_lines ON clock_lines.boot = runs.boot AND from_s = (
+        SELECT max(from_s) FROM clock_lines WHERE boot = runs.boot AND from_s <= onset_s);
+CREATE VIEW rejected AS                -- likewise
+    SELECT rejected_rows.*, onset_s + offset_s + slope * (onset_s - from_s) AS utc_s,
+        onset_error_s + coalesce(
+            error_s
+                + (until_error_s - error_s + wander * (until_s - onset_s)) * (onset_s - from_s) / (until_s - from_s),
+            error_s + wander * (onset_s - from_s)
+        ) AS uncertainty_s,
+        abs(onset_s + offset_s + slope * (onset_s - from_s) - first_utc_s) > 0.05 AS corrected
+    FROM rejected_rows JOIN streams ON streams.id = stream JOIN runs ON runs.id = run
+    JOIN clock_lines ON clock_lines.boot = runs.boot AND from_s = (
+        SELECT max(from_s) FROM clock_lines WHERE boot = runs.boot AND from_s <= onset_s);
+CREATE VIEW gaps AS                    -- with the UTC of their start
+    SELECT gap_rows.id, gap_rows.boot, gap_rows.began_s,
+        began_s + began.offset_s + began.slope * (began_s - began.from_s) AS utc_s,
+        CASE WHEN end_boot = gap_rows.boot THEN ended_s - began_s
+            WHEN 'unknown' NOT IN (SELECT clock FROM boots WHERE boots.id IN (gap_rows.boot, end_boot))
+            THEN max(0.0, ended_s + ended.offset_s + ended.slope * (ended_s - ended.from_s)
+                - began_s - began.offset_s - began.slope * (began_s - began.from_s))
+        END AS length_s,               -- NULL while it lasts, and where no clock knows
+        ended_s IS NULL AS lasts, cause
+    FROM gap_rows JOIN clock_lines AS began ON began.boot = gap_rows.boot AND began.from_s = (
+        SELECT max(from_s) FROM clock_lines WHERE boot = gap_rows.boot AND from_s <= began_s)
+    LEFT JOIN clock_lines AS ended ON ended.boot = end_boot AND ended.from_s = (
+        SELECT max(from_s) FROM clock_lines WHERE boot = end_boot AND from_s <= ended_s);
+CREATE INDEX events_by_onset ON event_rows (stream, onset_s);
 CREATE INDEX clips_by_time ON clips (boot, began_s);
 CREATE INDEX clips_by_score ON clips (score, boot, began_s);
 """

@@ -18,7 +18,7 @@ from birdedge.edge.database.rejected import RejectedRegions, RejectedSelection
 from birdedge.edge.database.run_log import RunLog
 from birdedge.edge.errors import DiskError, OutputError
 from birdedge.edge.messages import AudioHeard, FramesReady, HealthReported, Message, RegionRejected, RunEnded
-from birdedge.edge.pipeline.timekeeper import UtcOffset
+from birdedge.edge.pipeline.utc_line import UtcLine
 from birdedge.edge.system.clock import read_clocks
 from birdedge.edge.times import ClockReading, Stamp
 
@@ -72,10 +72,9 @@ class DatabaseWriter:
         self._thread.start()
 
     @property
-    def utc(self) -> UtcOffset:
+    def utc(self) -> UtcLine:
         """What earlier runs of this boot and the clock know of UTC."""
-        utc = self._run_log.utc
-        return UtcOffset(utc.offset_s, utc.synchronized)
+        return self._run_log.utc
 
     def submit(self, message: Message) -> None:
         """Queue a message, from any thread; rejected regions are collected, and queued once per minute."""

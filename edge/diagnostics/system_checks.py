@@ -17,7 +17,7 @@ from birdedge.edge.diagnostics.speed import network_seconds
 from birdedge.edge.errors import PortAudioMissingError
 from birdedge.edge.models.model import Model
 from birdedge.edge.pipeline.segmenter import Segmenter
-from birdedge.edge.system.clock import clock_synchronized
+from birdedge.edge.system.clock import clock_chip_agrees, clock_synchronized
 
 TEST_FILE_BYTES = 4_000_000
 
@@ -39,7 +39,13 @@ def clock_check() -> Check:
         return Check("clock", "ok", f"{now}, synchronized")
     if synchronized is None:
         return Check("clock", "warn", f"{now}, synchronization unknown", "compare it with another clock")
-    fix = "run `sudo timedatectl set-ntp true`; without a network, install a clock module or GPS"
+    if clock_chip_agrees():
+        fix = "run `sudo timedatectl set-ntp true`; without a network, compare it with another clock now and then"
+        return Check("clock", "warn", f"{now}, not synchronized, kept by a clock chip", fix)
+    fix = (
+        "run `sudo timedatectl set-ntp true`; without a network, install a clock module with a battery or GPS, "
+        "or set the clock by hand at each start: `sudo date --utc --set '2026-05-01 04:30:00'`"
+    )
     return Check("clock", "warn", f"{now}, not synchronized", fix)
 
 

@@ -14,7 +14,10 @@ HOUR_S = 3600.0
 
 @dataclass(frozen=True)
 class Coverage:
-    """Seconds heard and expected between two times; what the schedule leaves out is not expected."""
+    """Seconds heard and expected between two times.
+
+    What the schedule leaves out is not expected, nor is a gap whose length is unknown.
+    """
 
     heard_s: float
     expected_s: float
@@ -29,11 +32,11 @@ class Coverage:
 
 def coverage(db: sqlite3.Connection, since_utc_s: float, until_utc_s: float) -> Coverage:
     """Return the coverage between two times, by the clock as it is known now."""
-    gaps = [
-        Gap(utc_s, max(0.0, until_utc_s - utc_s) if length_s is None else length_s, cause, length_s is None)
-        for utc_s, length_s, cause in queries.gaps(db)
-    ]
-    gaps = [g for g in gaps if g.utc_s < until_utc_s and g.utc_s + g.length_s > since_utc_s]
+    gaps = []
+    for utc_s, length_s, cause, lasts in queries.gaps(db):
+        gap = Gap(utc_s, max(0.0, until_utc_s - utc_s) if lasts else length_s, cause, lasts)
+        if utc_s < until_utc_s and utc_s + gap.known_s > since_utc_s:
+            gaps.append(gap)
     hours: dict[float, list[float]] = defaultdict(lambda: [0.0, 0.0])
     for span in queries.spans(db):
         end_s = min(span.utc_s + span.length_s, until_utc_s)
@@ -42,7 +45,7 @@ def coverage(db: sqlite3.Connection, since_utc_s: float, until_utc_s: float) -> 
             hours[hour_s][1] += part_s
     for gap in gaps:
         if gap.cause != PAUSED:
-            begin_s, end_s = max(gap.utc_s, since_utc_s), min(gap.utc_s + gap.length_s, until_utc_s)
+            begin_s, end_s = max(gap.utc_s, since_utc_s), min(gap.utc_s + gap.known_s, until_utc_s)
             for hour_s, part_s in _by_hour(begin_s, end_s):
                 hours[hour_s][1] += part_s
     heard_s, expected_s = (sum(hour[i] for hour in hours.values()) for i in range(2))

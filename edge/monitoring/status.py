@@ -16,6 +16,7 @@ from birdedge.edge.gap import PAUSED, Gap
 from birdedge.edge.health import Health
 from birdedge.edge.monitoring.coverage import coverage
 from birdedge.edge.system.clock import boot_id, monotonic_s
+from birdedge.edge.times import ClockState
 
 State = Literal["listening", "paused", "no_device", "stalled", "stopped"]
 STALE_S = 15.0
@@ -36,9 +37,12 @@ class Status:
     coverage_since_start: float
     heard_s: float
     gaps_today: tuple[Gap, ...]
+    unknown_gaps: int  # since the start, of unknown length: not in the coverage
     events_today: int
     events: int
     clock_synchronized: bool
+    clock: ClockState  # who says what UTC is
+    clock_uncertainty_s: float | None  # of UTC at present; None if it is unknown
     disk_problem: str | None  # at present: a recorder that cannot write cannot report it in its database
     health: Health  # as it reported last
 
@@ -80,8 +84,9 @@ def _status(db: sqlite3.Connection, folder: Path, now_utc_s: float, disk_problem
     run = queries.latest_run(db)
     if run is None:
         raise StoreError(f"the database in {folder} holds no run yet: start `birdedge listen --out {folder}`")
-    now_s = monotonic_s() if run.boot_id == boot_id() else now_utc_s - run.offset_s
-    until_utc_s = now_s + run.offset_s
+    now_s = monotonic_s() if run.boot_id == boot_id() else run.utc.boot_s_at(now_utc_s)
+    until_utc_s = now_s + run.utc.offset_at(now_s)
+    error_s = run.utc.error_at(now_s)
     last_s = queries.last_heard_s(db, run.run)
     gap_cause = queries.open_gap_cause(db)
     health = Health.from_json(queries.latest_health(db))
@@ -103,9 +108,12 @@ def _status(db: sqlite3.Connection, folder: Path, now_utc_s: float, disk_problem
         always.share,
         always.heard_s,
         today.gaps,
+        sum(gap.length_s is None for gap in always.gaps),
         queries.count_events(db, today_s),
         queries.count_events(db),
-        bool(run.synchronized),
+        run.clock == "synchronized",
+        run.clock,
+        None if error_s is None else round(error_s, 3),
         disk_problem,
         health,
     )
@@ -115,15 +123,15 @@ def status_page(status: Status) -> str:
     """Return the status as lines for a person."""
     health = status.health
     age = "never" if status.last_audio_s is None else f"{status.last_audio_s:.1f} s ago"
-    clock = "synchronized" if status.clock_synchronized else "not synchronized; timestamps will be corrected"
+    unknown = f", and {status.unknown_gaps} gap(s) of unknown length" if status.unknown_gaps else ""
     lines = [
         f"{status.state.replace('_', ' ')}{f' at {status.site}' if status.site else ''}, "
         f"{health.device or 'no microphone yet'}, with {status.model}",
         f"last audio {age}, backlog {health.backlog_s:.1f} s, analysing {health.load_level or 'all audio'}",
         f"heard {status.coverage_today:.3%} of today, {status.coverage_since_start:.3%} since the start "
-        f"({status.heard_s / 3600:.1f} h)",
+        f"({status.heard_s / 3600:.1f} h){unknown}",
         f"{status.events_today} event(s) today, {status.events} in total",
-        f"clock {clock}",
+        _clock_line(status),
         _clips_line(health),
     ]
     if health.free_mb is not None:
@@ -138,8 +146,17 @@ def status_page(status: Status) -> str:
         )
     for gap in status.gaps_today[-SHOWN_GAPS:]:
         began = datetime.fromtimestamp(gap.utc_s, UTC).strftime("%H:%M:%S")
-        lines.append(f"gap {began} UTC, {gap.length_s:.1f} s{' so far' if gap.lasts else ''}: {gap.cause}")
+        length = "unknown length" if gap.length_s is None else f"{gap.length_s:.1f} s"
+        lines.append(f"gap {began} UTC, {length}{' so far' if gap.lasts else ''}: {gap.cause}")
     return "\n".join(lines)
+
+
+def _clock_line(status: Status) -> str:
+    if status.clock_uncertainty_s is not None:
+        return f"clock synchronized, within {status.clock_uncertainty_s:.1f} s now"
+    if status.clock == "set":
+        return "clock set by hand or by a clock chip; its error is unknown"
+    return "clock not synchronized; timestamps will be corrected"
 
 
 def _clips_line(health: Health) -> str:

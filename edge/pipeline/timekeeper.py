@@ -3,8 +3,7 @@
 Samples arrive late by a delay that changes, and never early. Of each half minute the least late arrival counts.
 The slope of the line through these is the true rate of the crystal: microphones are off their nominal rate by 50 ppm
 and more, which is four seconds per day. Where the device was opened again, the count of lost samples is a guess, so
-the line continues with the same slope at an offset of its own. UTC is the boot clock plus an offset, which a
-synchronized clock corrects.
+the line continues with the same slope at an offset of its own. UTC is that of `UtcLine`.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from birdedge.edge.pipeline.utc_line import UtcLine
 from birdedge.edge.times import ClockReading, Stamp
 
 WINDOW_S = 30.0
@@ -20,32 +20,6 @@ MAX_WINDOWS = 240  # two hours: a crystal follows the temperature of the day
 MIN_WINDOWS = 10  # with fewer, the nominal rate is the better guess
 MAX_DRIFT = 1e-3  # more is lost audio, not a crystal
 ARRIVAL_S = 0.2  # how late the least late arrival may be
-CLOCK_STEP_S = 0.05  # a smaller correction of UTC is not worth rewriting every time
-
-
-class UtcOffset:
-    """UTC less the boot clock: the first reading, until a synchronized clock corrects it.
-
-    Attributes:
-        offset_s: None before the first reading.
-        synchronized: whether a synchronized clock has confirmed it.
-    """
-
-    def __init__(self, offset_s: float | None = None, synchronized: bool = False) -> None:
-        self.offset_s, self.synchronized = offset_s, synchronized
-
-    def follow(self, reading: ClockReading) -> bool:
-        """Take a reading; return whether it corrected the offset."""
-        offset_s = reading.utc_s - reading.boot_s
-        if self.offset_s is None:
-            self.offset_s, self.synchronized = offset_s, bool(reading.synchronized)
-            return False
-        corrected = bool(reading.synchronized) and (
-            not self.synchronized or abs(offset_s - self.offset_s) > CLOCK_STEP_S
-        )
-        if corrected:
-            self.offset_s, self.synchronized = offset_s, True
-        return corrected
 
 
 @dataclass
@@ -64,7 +38,7 @@ class Timekeeper:
 
     Args:
         reading: what the clocks show at the start.
-        utc_offset: what is known of UTC from earlier in this boot.
+        utc_line: what is known of UTC from earlier in this boot.
 
     Attributes:
         drift: (true rate - nominal rate) / nominal rate; 50e-6 is 50 ppm. 0 until it is known.
@@ -74,8 +48,8 @@ class Timekeeper:
 
     span: Stamp
 
-    def __init__(self, reading: ClockReading | None = None, utc_offset: UtcOffset | None = None) -> None:
-        self._utc_offset = utc_offset or UtcOffset()
+    def __init__(self, reading: ClockReading | None = None, utc_line: UtcLine | None = None) -> None:
+        self._utc_line = utc_line or UtcLine()
         self._boot_s = 0.0  # as last read
         if reading is not None:
             self._follow_clock(reading)
@@ -135,14 +109,12 @@ class Timekeeper:
         return self._stamp(0, reading.boot_s)
 
     def _stamp(self, sample: int, boot_s: float) -> Stamp:
-        offset = self._utc_offset
-        utc_s = None if offset.offset_s is None else boot_s + offset.offset_s
-        elapsed_s = boot_s - self._began_s
-        return Stamp(sample, elapsed_s, boot_s, utc_s, self.uncertainty_s, offset.synchronized)
+        line, elapsed_s = self._utc_line, boot_s - self._began_s
+        return Stamp(sample, elapsed_s, boot_s, line.utc_s(boot_s), self.uncertainty_s, line.synchronized)
 
     def _follow_clock(self, reading: ClockReading) -> None:
         self._boot_s = reading.boot_s
-        self._utc_offset.follow(reading)
+        self._utc_line = self._utc_line.follow(reading)
 
     def _forget_old_windows(self) -> None:
         excess = sum(len(segment.windows) for segment in self._segments) - MAX_WINDOWS

@@ -13,19 +13,72 @@ from birdedge.edge.times import ClockReading
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 TIMESYNCD_MARK = Path("/run/systemd/timesync/synchronized")  # exists from the first synchronization of a boot
+CHIP = Path("/sys/class/rtc/rtc0/since_epoch")
+CHIP_TOLERANCE_S = 5.0
 TIME_ERROR = 5  # adjtimex(2): the clock is not synchronized; returned whenever STA_UNSYNC is set
-TIMEX_BYTES = 512  # at least the size of struct timex on any platform
+STA_NANO = 0x2000  # the offset is in nanoseconds
+MAX_ERROR_S = 16.0  # with more, the kernel calls the clock not synchronized
+SAME_MOMENT_S = 1e-3  # clocks that took longer to read are read again
+ATTEMPTS = 4
+MIN_SLEEP_S = 0.2
+
+
+class _Timex(ctypes.Structure):
+    """The first fields of struct timex, and more room than the others need on any platform."""
+
+    _fields_ = (
+        ("modes", ctypes.c_uint),
+        ("offset", ctypes.c_long),
+        ("freq", ctypes.c_long),
+        ("maxerror", ctypes.c_long),
+        ("esterror", ctypes.c_long),
+        ("status", ctypes.c_int),
+        ("others", ctypes.c_char * 512),
+    )
+
+
+class _Sleep:
+    """How long the machine has slept since it started; measured so that a delay within a reading is no sleep."""
+
+    def __init__(self) -> None:
+        self._slept_ns = 0
+
+    def measure_ns(self) -> int:
+        slept_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.monotonic_ns()
+        if abs(slept_ns - self._slept_ns) > MIN_SLEEP_S * 1e9:
+            self._slept_ns = slept_ns
+        return self._slept_ns
+
+
+_sleep = _Sleep()
 
 
 def monotonic_s() -> float:
-    """Return seconds on a clock that never steps and, where the system has one, also counts during sleep."""
-    boottime = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic() if boottime is None else time.clock_gettime(boottime)
+    """Return seconds on a clock that never steps.
+
+    On Linux it counts during sleep, and nothing slews it: NTP changes the rate of the other clocks by as much as 8 %
+    to correct them, which is not the rate of any crystal.
+    """
+    if not (hasattr(time, "CLOCK_BOOTTIME") and hasattr(time, "CLOCK_MONOTONIC_RAW")):
+        return time.monotonic()
+    return (time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW) + _sleep.measure_ns()) / 1e9
 
 
 def read_clocks() -> ClockReading:
-    """Read all clocks of this machine at once."""
-    return ClockReading(monotonic_s(), time.time(), clock_synchronized())
+    """Read all clocks of this machine at one moment."""
+    before_s = utc_s = after_s = 0.0
+    for _ in range(ATTEMPTS):
+        before_s, utc_s, after_s = monotonic_s(), time.time(), monotonic_s()
+        if after_s - before_s < SAME_MOMENT_S:
+            break
+    synchronized, max_error_s = _kernel_clock()
+    return ClockReading(
+        (before_s + after_s) / 2,
+        utc_s,
+        clock_synchronized(lambda: synchronized),
+        MAX_ERROR_S if max_error_s is None else max_error_s,
+        clock_chip_agrees(),
+    )
 
 
 @functools.cache
@@ -42,14 +95,38 @@ def boot_id(path: Path = BOOT_ID) -> str:
 
 def kernel_synchronized() -> bool | None:
     """Return whether the kernel reports a synchronized wall clock, or None if it cannot be asked."""
+    return _kernel_clock()[0]
+
+
+def _kernel_clock() -> tuple[bool | None, float | None]:
+    """Return whether the wall clock is synchronized, and its largest error in seconds; None if that is unknown.
+
+    The kernel lets the error grow by 500 ppm until the clock is synchronized again. What is left of a correction that
+    is being made slowly is added to it.
+    """
     try:
         adjtimex = ctypes.CDLL(None).adjtimex
     except (AttributeError, OSError, TypeError):  # not Linux
-        return None
-    state = adjtimex(
-        ctypes.create_string_buffer(TIMEX_BYTES)
-    )  # all zero: reads the state and changes nothing
-    return None if state < 0 else bool(state != TIME_ERROR)  # negative: forbidden by a sandbox
+        return None, None
+    timex = _Timex()  # all zero: reads the state and changes nothing
+    state = adjtimex(ctypes.byref(timex))
+    if state < 0:  # forbidden by a sandbox
+        return None, None
+    left_s = abs(timex.offset) / (1e9 if timex.status & STA_NANO else 1e6)
+    return state != TIME_ERROR, timex.maxerror / 1e6 + left_s
+
+
+@functools.cache
+def clock_chip_agrees(path: Path = CHIP, tolerance_s: float = CHIP_TOLERANCE_S) -> bool:
+    """Return whether the clock chip showed the time of the wall clock when it was first asked.
+
+    Without power, a chip with a battery goes on. Without a battery it begins in the past, and so does the wall clock,
+    at another time: that of the last shutdown.
+    """
+    try:
+        return abs(int(path.read_text(encoding="ascii")) - time.time()) < tolerance_s
+    except (OSError, ValueError):
+        return False
 
 
 def clock_synchronized(

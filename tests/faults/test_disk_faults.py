@@ -189,7 +189,7 @@ def test_a_database_on_a_disk_that_is_read_only_at_a_restart_is_continued(
     assert len(daemon.onsets_utc_s()) == len(daemon.printed_events())
     (gap,) = daemon.gaps()
     assert gap.cause == "stopped"
-    assert gap.utc_s + gap.length_s <= listening_s
+    assert gap.utc_s + gap.known_s <= listening_s
 
 
 def test_a_folder_inside_a_file_is_an_error_at_the_start(

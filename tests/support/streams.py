@@ -170,10 +170,10 @@ def coverage_of(folder: Path, since_utc_s: float = 0.0, until_utc_s: float = ALW
         return coverage(db, since_utc_s, until_utc_s)
 
 
-def gaps_of(folder: Path, until_utc_s: float = ALWAYS_S) -> list[tuple[str, float]]:
-    """Return cause and length of each gap, to the millisecond."""
+def gaps_of(folder: Path, until_utc_s: float = ALWAYS_S) -> list[tuple[str, float | None]]:
+    """Return cause and length of each gap, to the millisecond; None for an unknown length."""
     gaps = coverage_of(folder, until_utc_s=until_utc_s).gaps
-    return [(gap.cause, round(gap.length_s, 3)) for gap in gaps]
+    return [(gap.cause, None if gap.length_s is None else round(gap.length_s, 3)) for gap in gaps]
 
 
 def rows_of(folder: Path, query: str) -> list[Any]:

@@ -64,7 +64,7 @@ def test_committed_rows_are_there_when_the_database_is_opened_again(tmp_path: Pa
         (event,) = queries.events(db)
     assert (event.onset_sample, event.offset_sample, event.onset_s) == (0, 16_000, 100.0)
     assert (event.utc_s, event.corrected) == (1_000_000.0, False)
-    assert event.uncertainty_s == pytest.approx(0.2)
+    assert event.uncertainty_s == pytest.approx(0.3)
 
 
 @pytest.mark.parametrize("damage", ["middle", "header", "not a database"])
@@ -164,7 +164,7 @@ def test_reading_changes_nothing(tmp_path: Path) -> None:
     recorded(tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     with reading(tmp_path) as db, pytest.raises(sqlite3.OperationalError, match="readonly"):
-        db.execute("DELETE FROM events")
+        db.execute("DELETE FROM event_rows")
     after = {path.name: path.read_bytes() for path in tmp_path.iterdir() if not path.name.endswith("-shm")}
     assert {name: after[name] for name in before} == before
 

@@ -13,6 +13,7 @@ from birdedge.edge.database import queries
 from birdedge.edge.database.connection import open_to_write, reading
 from birdedge.edge.health import Health
 from birdedge.edge.messages import ClipWritten, HealthReported
+from birdedge.edge.pipeline.utc_line import ClockLine
 from tests.support.streams import RATE_HZ, Clocks, MessageStream, end, kill, started
 
 
@@ -84,14 +85,18 @@ def test_the_latest_run_is_the_one_that_began_last(recorded: sqlite3.Connection)
         ended_s=None,
         model="birdedge-int8",
         site="the wood",
-        offset_s=1_000_065.0,
-        synchronized=0,
+        clock="unknown",
+        utc=ClockLine(0.0, None, 1_000_065.0, 0.0, None, None, 0.0),
     )
 
 
-def test_a_boot_is_found_by_its_name(recorded: sqlite3.Connection) -> None:
-    assert queries.boot(recorded, "boot") == (1, 999_900.0, True)
-    assert queries.boot(recorded, "next boot") == (2, 1_000_065.0, False)
+def test_the_utc_of_a_boot_is_found_by_its_name(recorded: sqlite3.Connection) -> None:
+    known, unknown = queries.utc_of_boot(recorded, "boot"), queries.utc_of_boot(recorded, "next boot")
+    assert known is not None
+    assert unknown is not None
+    assert (known.state, known.utc_s(150.0)) == ("synchronized", 999_900.0 + 150.0)
+    assert (unknown.state, unknown.utc_s(150.0)) == ("unknown", 1_000_065.0 + 150.0)
+    assert queries.utc_of_boot(recorded, "another boot") is None
 
 
 def test_the_last_audio_is_that_of_the_run(recorded: sqlite3.Connection) -> None:
@@ -118,8 +123,9 @@ def test_gaps_are_sorted_by_time(recorded: sqlite3.Connection) -> None:
     stopped, overrun, lost = queries.gaps(recorded)
     assert [gap.cause for gap in (stopped, overrun, lost)] == ["stopped", "overrun", "device lost"]
     assert [gap.utc_s for gap in (stopped, overrun, lost)] == pytest.approx([1e6 + 10, 1e6 + 90, 1e6 + 91.5])
-    assert [stopped.length_s, overrun.length_s] == pytest.approx([60.0, 0.5])
-    assert lost.length_s is None
+    assert (stopped.length_s, stopped.lasts) == (None, False)  # the clock of the second boot was never right
+    assert overrun.length_s == pytest.approx(0.5)
+    assert (lost.length_s, lost.lasts) == (None, True)
 
 
 def test_events_are_sorted_by_onset(recorded: sqlite3.Connection) -> None:

@@ -229,7 +229,7 @@ def test_power_that_is_lost_while_the_device_is_lost_leaves_no_time_unexplained(
     end(started(tmp_path, clocks, "next boot"), clocks)
     gaps = gaps_of(tmp_path)
     assert {cause for cause, _ in gaps} == {"device lost", "power lost"}
-    assert sum(length_s for _, length_s in gaps) == pytest.approx(80.0)
+    assert sum(length_s or 0.0 for _, length_s in gaps) == pytest.approx(80.0)
 
 
 def test_each_load_level_is_kept(tmp_path: Path) -> None:

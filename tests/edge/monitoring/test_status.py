@@ -67,7 +67,7 @@ def test_a_recorder_that_listens_is_healthy(recording: Recording) -> None:
         "last audio 2.0 s ago, backlog 0.1 s, analysing all audio",
         "heard 100.000% of today, 100.000% since the start (0.0 h)",
         "1 event(s) today, 2 in total",
-        "clock synchronized",
+        "clock synchronized, within 0.1 s now",
         "clips in this run: 4 written",
         "disk: 2.0 GB free",
         "51 degrees C",

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from birdedge.edge.pipeline.timekeeper import ARRIVAL_S, Timekeeper, UtcOffset
+from birdedge.edge.pipeline.timekeeper import ARRIVAL_S, Timekeeper
+from birdedge.edge.pipeline.utc_line import UtcLine
 from birdedge.edge.times import ClockReading
 
 RATE_HZ = 48_000
@@ -178,15 +179,8 @@ def test_utc_follows_the_clock_once_it_is_synchronized(step_s: float) -> None:
     assert keeper.stamp(RATE_HZ).synchronized
 
 
-def test_a_step_of_a_clock_that_nothing_keeps_right_changes_no_time() -> None:
-    offset = UtcOffset()
-    assert not offset.follow(reading(BOOT_S, synchronized=False))
-    assert not offset.follow(reading(BOOT_S + 5, synchronized=False, offset_s=UTC_OFFSET_S + 3600))
-    assert offset.offset_s == pytest.approx(UTC_OFFSET_S)
-    assert not offset.synchronized
-
-
 def test_what_an_earlier_run_knew_of_utc_outranks_a_clock_that_nothing_keeps_right() -> None:
-    keeper = Timekeeper(reading(BOOT_S, synchronized=False, offset_s=7.0), UtcOffset(UTC_OFFSET_S, True))
+    keeper = Timekeeper(reading(BOOT_S, synchronized=False, offset_s=7.0), UtcLine().follow(reading(900.0)))
     assert keeper.now(reading(BOOT_S, synchronized=False, offset_s=7.0)).utc_s == BOOT_S + UTC_OFFSET_S
-    assert keeper.now(reading(BOOT_S, synchronized=True, offset_s=9.0)).utc_s == BOOT_S + 9.0
+    stamp = keeper.now(reading(BOOT_S, synchronized=True, offset_s=9.0))
+    assert stamp.utc_s == BOOT_S + 9.0

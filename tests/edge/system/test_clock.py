@@ -11,7 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from birdedge.edge.system.clock import boot_id, clock_synchronized, kernel_synchronized, monotonic_s
+from birdedge.edge.system.clock import (
+    MAX_ERROR_S,
+    boot_id,
+    clock_chip_agrees,
+    clock_synchronized,
+    kernel_synchronized,
+    monotonic_s,
+    read_clocks,
+)
 
 ROOT = Path(__file__).parents[3]
 LINUX = sys.platform == "linux"
@@ -29,7 +37,27 @@ def test_monotonic_time_runs_at_the_rate_of_the_other_clock_and_never_goes_back(
 @pytest.mark.skipif(not LINUX, reason="CLOCK_BOOTTIME exists only on Linux")
 def test_monotonic_time_counts_from_the_boot_and_through_sleep() -> None:
     uptime_s = float(Path("/proc/uptime").read_text(encoding="ascii").split()[0])
-    assert monotonic_s() == pytest.approx(uptime_s, abs=0.5)
+    assert monotonic_s() == pytest.approx(uptime_s, abs=0.5, rel=1e-3)  # no time service changes its rate
+
+
+def test_the_clocks_are_read_at_one_moment() -> None:
+    offsets_s = [reading.utc_s - reading.boot_s for reading in (read_clocks() for _ in range(200))]
+    assert max(offsets_s) - min(offsets_s) < 0.01
+
+
+def test_a_clock_chip_counts_if_it_shows_the_same_time(tmp_path: Path) -> None:
+    assert not clock_chip_agrees(tmp_path / "none")
+    for name, off_s, agrees in (("right", 1, True), ("stale", -3600, False), ("1970", -time.time(), False)):
+        (tmp_path / name).write_text(f"{round(time.time() + off_s)}\n", encoding="ascii")
+        assert clock_chip_agrees(tmp_path / name) is agrees
+
+
+@pytest.mark.skipif(not LINUX, reason="adjtimex exists only on Linux")
+def test_the_largest_error_is_that_of_the_kernel() -> None:
+    reading = read_clocks()
+    assert 0 < reading.max_error_s <= MAX_ERROR_S
+    if not reading.synchronized:
+        assert reading.max_error_s == MAX_ERROR_S
 
 
 def test_without_a_clock_that_counts_sleep_time_is_monotonic_time(monkeypatch: pytest.MonkeyPatch) -> None:
