@@ -22,6 +22,7 @@ FOLDERS = ("birdedge", "edge", "benchmarks", "tests")  # what is copied; tests m
 FILES = ("pyproject.toml",)
 SUPERVISOR = "tests/edge/recorder/test_supervisor.py::"
 KILLED_WRITER = "tests/edge/clips/test_killed_writer.py::"
+UTC_LINE = "tests/edge/pipeline/test_utc_line.py::"
 POWER_LOSS = "tests/faults/test_power_loss.py::"
 
 
@@ -94,6 +95,20 @@ MUTATIONS = (
         "self._is_ending = True",
         "pass",
         "tests/edge/system/test_stop_signals.py::test_an_end_while_the_event_is_cleared_is_kept",
+    ),
+    Mutation(
+        "the uncertainty of UTC never grows",
+        "edge/pipeline/utc_line.py",
+        "return self.error_s + self.wander * passed_s",
+        "return self.error_s",
+        UTC_LINE + "test_after_the_last_reading_the_fitted_rate_counts_and_the_uncertainty_grows",
+    ),
+    Mutation(
+        "UTC follows the nominal rate of the crystal",
+        "edge/pipeline/utc_line.py",
+        "self.offset_s, self.rate, self.error_s",
+        "self.offset_s, 0.0, self.error_s",
+        UTC_LINE + "test_after_the_last_reading_the_fitted_rate_counts_and_the_uncertainty_grows",
     ),
 )
 
