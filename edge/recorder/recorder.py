@@ -179,7 +179,7 @@ class Recorder:
 
     def _known_utc_s(self) -> float | None:
         utc = self._database.utc
-        return read_clocks().boot_s + utc.offset_s if utc.synchronized and utc.offset_s is not None else None
+        return utc.utc_s(read_clocks().boot_s) if utc.synchronized else None
 
     def _clip_writer(self, retention: Retention) -> ClipWriter:
         config = self._config
