@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from birdedge.edge.sound_classes import BIRD
@@ -51,3 +51,7 @@ class Event:
     def duration_s(self) -> float:
         """Seconds from onset to offset."""
         return self.offset_s - self.onset_s
+
+    def without_mask(self) -> Event:
+        """Return the event with an empty mask, for those that keep it longer than memory allows."""
+        return replace(self, mask=self.mask[:0].copy())

@@ -121,7 +121,8 @@ class ClipCutter:
 
     def _push_mask(self, mask: NDArray[np.uint8]) -> None:
         self._masks.push(mask)
-        self._activity.push(mask)
+        if self._settings.keep == "events":
+            self._activity.push(mask)
 
     def _advance(self, mask: NDArray[np.uint8], events: Sequence[Event]) -> None:
         """Add frames and events, and cut every clip that they complete."""
@@ -153,6 +154,7 @@ class ClipCutter:
         if self._settings.keep == "everything":
             self._cut_everything_until(now)
             return
+        active_since = self._active_since(now)  # in any case, so that earlier activity is forgotten
         while (cluster := self._cluster) is not None:
             if cluster.last - cluster.first > self._max_duration:
                 end = cluster.first + self._max_duration
@@ -162,7 +164,7 @@ class ClipCutter:
                 rest = {n: e for n, e in cluster.events.items() if self._samples(e.offset_s) > end}
                 self._cluster = _Cluster(end, max(cluster.last, end + self._min_duration), rest)
             elif now < cluster.first + self._max_duration + self._before and (
-                self._active_since(now) <= cluster.last + self._before
+                active_since <= cluster.last + self._before
             ):  # an open event may have a clip that touches this one
                 return
             else:

@@ -10,13 +10,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from birdedge.edge.messages import AudioHeard, Message, RegionRejected, RunEnded, StreamEnded, StreamStarted
 
 INTERVAL_S = 60.0
 MAX_PER_INTERVAL = 10
-_NO_MASK = np.zeros((0, 0), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,7 @@ class RejectedSelection:
 
     def add(self, message: RegionRejected) -> None:
         """Keep a region without its mask, or leave out the one with the lowest score."""
-        self._kept.append(replace(message, event=replace(message.event, mask=_NO_MASK)))
+        self._kept.append(replace(message, event=message.event.without_mask()))
         if len(self._kept) > MAX_PER_INTERVAL:
             self._kept.remove(min(self._kept, key=lambda kept: kept.event.score))
             self._left_out += 1

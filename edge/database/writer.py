@@ -12,12 +12,21 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from birdedge.edge.database.rejected import RejectedRegions, RejectedSelection
 from birdedge.edge.database.run_log import RunLog
 from birdedge.edge.errors import DiskError, OutputError
-from birdedge.edge.messages import AudioHeard, FramesReady, HealthReported, Message, RegionRejected, RunEnded
+from birdedge.edge.messages import (
+    AudioHeard,
+    EventDetected,
+    FramesReady,
+    HealthReported,
+    Message,
+    RegionRejected,
+    RunEnded,
+)
 from birdedge.edge.pipeline.utc_line import UtcLine
 from birdedge.edge.system.clock import read_clocks
 from birdedge.edge.times import ClockReading, Stamp
@@ -86,6 +95,8 @@ class DatabaseWriter:
         # While the disk fails, the regions of all that time count as those of one minute.
         if regions := self._rejected.take(message, may_wait=self.problem is not None):
             self._queue(regions)
+        if isinstance(message, EventDetected):  # masks are not stored, and may wait for days
+            message = replace(message, event=message.event.without_mask())
         if not self._may_skip(message):
             self._queue(message)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -197,3 +200,23 @@ def test_more_channels_than_flac_holds_are_refused(tmp_path: Path, card: ModelCa
     with pytest.raises(SettingsError, match="FLAC holds 8 channels and 9 are recorded; set format to wav"):
         ClipCutter(settings(format="flac"), writer, card, RATE_HZ, 9, stamp_of)
     writer.close()
+
+
+@pytest.mark.parametrize("keep", ["events", "everything", "none"])
+def test_memory_does_not_grow_with_activity_that_becomes_no_event(card: ModelCard, keep: str) -> None:
+    writer = SimpleNamespace(put=lambda _: None)
+    cutter = ClipCutter(settings(keep=keep), cast(ClipWriter, writer), card, RATE_HZ, 1, stamp_of)
+    mask = np.zeros((125, card.grid.bins), np.uint8)
+    mask[:3, 7] = 255  # for 24 ms of each second
+
+    def play(hours: float) -> int:
+        for _ in range(round(hours * 3600)):
+            cutter.push(np.zeros((RATE_HZ, 1), np.float32), mask, [])
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        before_bytes = play(0.1)
+        assert play(1.0) - before_bytes < 20_000
+    finally:
+        tracemalloc.stop()

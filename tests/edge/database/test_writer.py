@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
+import weakref
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,7 @@ from birdedge.edge.output import PipelineOutput
 from birdedge.edge.pipeline.timekeeper import Timekeeper
 from birdedge.edge.times import Stamp
 from tests.support.disks import no_room
+from tests.support.frames import detected
 from tests.support.streams import Clocks, MessageStream, connection_of, coverage_of, gaps_of, rows_of
 from tests.support.waiting import wait_until
 
@@ -274,3 +277,22 @@ def test_what_is_known_of_utc_is_of_the_earlier_run_and_the_clock(tmp_path: Path
     database = opened(tmp_path, clocks)
     assert Timekeeper(clocks(), database.utc).now(clocks()).utc_s == pytest.approx(1_000_000.0)
     database.close()
+
+
+def test_events_that_wait_for_the_disk_hold_no_masks(tmp_path: Path) -> None:
+    clocks = Clocks()
+    database = opened(tmp_path, clocks)
+    MessageStream(database.submit, clocks).hear(1)
+    with no_room():
+        clocks.advance(1)
+        database.submit(GapStarted(NOW, "device lost"))
+        wait_until(lambda: database.problem)
+        message = detected(0.1)
+        mask = np.ones((1000, 200), np.uint8)
+        message = replace(message, event=replace(message.event, mask=mask))
+        held = weakref.ref(mask)
+        database.submit(message)
+        del message, mask
+        assert held() is None
+    database.close()
+    assert events_in(tmp_path) == 1
