@@ -22,7 +22,7 @@ def found(path: str, utc_s: float, first_sample: int, rate_hz: int = RATE_HZ) ->
 
 def utc_of(folder: Path) -> dict[str, float]:
     """Return when each clip began."""
-    query = "SELECT path, began_s + offset_s FROM clips JOIN clock_lines USING (boot)"
+    query = "SELECT path, began_s + offset_s FROM clips JOIN clock_lines USING (boot) WHERE until_s IS NULL"
     return dict(rows_of(folder, query))
 
 
