@@ -37,6 +37,7 @@ class StreamEnded:
     gaps: int
     nonfinite_samples: int  # NaN or infinite, taken as 0
     nonfinite_chunks: int  # for which the network gave NaN; their mask is empty
+    silent_samples: int = 0  # of digital silence
 
 
 @dataclass(frozen=True)

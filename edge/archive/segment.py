@@ -38,6 +38,7 @@ class FileResult:
     mask: Mask | None = None  # only from `segment`
     error: str | None = None
     skipped: bool = False  # all its results existed; the events are those of an earlier table
+    silent_s: float = 0.0  # digital silence in it
 
 
 def segment(
@@ -65,8 +66,10 @@ def segment(
         run(file_source(file), pipeline, collector, threading.Event())
     grid, threshold = opened.card.grid, opened.card.threshold
     mask = Mask(collector.output().mask, grid.hop_s, grid.first_frame_s, grid.low_hz, grid.bin_hz, threshold)
-    duration_s = pipeline.heard_samples / pipeline.sample_rate_hz
-    return FileResult(Path(path), duration_s, collector.events, mask)
+    heard_s, silent_s = (
+        n / pipeline.sample_rate_hz for n in (pipeline.heard_samples, pipeline.silent_samples)
+    )
+    return FileResult(Path(path), heard_s, collector.events, mask, silent_s=silent_s)
 
 
 def segment_file(
@@ -87,7 +90,10 @@ def segment_file(
         pipeline = Pipeline(model, file.sample_rate_hz, file.channels, channel)
         events = _EventSink(file.sample_rate_hz, progress)
         run(file_source(file), pipeline, SinkGroup([recording, events]), threading.Event())
-        return FileResult(path, pipeline.heard_samples / file.sample_rate_hz, events.events)
+        heard_s, silent_s = (
+            n / file.sample_rate_hz for n in (pipeline.heard_samples, pipeline.silent_samples)
+        )
+        return FileResult(path, heard_s, events.events, silent_s=silent_s)
 
 
 def segment_or_report(

@@ -95,7 +95,9 @@ def segment(
                     return
     click.echo(
         f"{totals.files - totals.failed} of {totals.files} file(s), {totals.audio_s:.1f} s of audio, "
-        f"{totals.events} event(s)" + (f", {totals.skipped} skipped" if totals.skipped else ""),
+        f"{totals.events} event(s)"
+        + (f", {totals.silent_s:.1f} s of digital silence" if totals.silent_s >= 0.05 else "")
+        + (f", {totals.skipped} skipped" if totals.skipped else ""),
         err=True,
     )
     if totals.failed:
@@ -109,6 +111,7 @@ class _Totals:
     skipped: int = 0
     events: int = 0
     audio_s: float = 0.0
+    silent_s: float = 0.0
 
 
 def _report(results: Iterator[FileResult], totals: _Totals) -> Iterator[FileResult]:
@@ -118,6 +121,7 @@ def _report(results: Iterator[FileResult], totals: _Totals) -> Iterator[FileResu
         totals.skipped += result.skipped
         totals.events += len(result.events)
         totals.audio_s += result.duration_s
+        totals.silent_s += result.silent_s
         if result.error:
             totals.failed += 1
             click.echo(f"\nError: {result.error}", err=True)

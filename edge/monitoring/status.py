@@ -134,6 +134,10 @@ def status_page(status: Status) -> str:
         _clock_line(status),
         _clips_line(health),
     ]
+    if health.silent_s:
+        lines.append(
+            f"{health.silent_s:.1f} s of digital silence in this run: check the microphone and its cable"
+        )
     if health.free_mb is not None:
         lines.append(f"disk: {health.free_mb / 1000:.1f} GB free")
     if health.temperature_c is not None:

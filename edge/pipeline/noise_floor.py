@@ -7,7 +7,8 @@ relative to a floor. The floor F of a bin follows the mean level M of each group
 
 With the default constants (rise 3 s, fall 0.3 s) it falls ten times as fast as it rises, and settles near the 10 %
 quantile of the level. A young floor averages what it has seen: a is at least 1/g for the g-th group, so F[1] = M[1] and
-no start value is needed. Each group is processed by itself, so every division of the stream gives the same bits.
+no start value is needed. Frames with digital silence do not move the floor: M is the mean of the others, and a is
+smaller by their share. Each group is processed by itself, so every division of the stream gives the same bits.
 
 Channel 0 of the input is the level above the floor, clipped to `min_np..max_np`; channel 1 is the shape of the floor,
 that is the floor less its mean over the bins. Both are independent of gain.
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 from birdedge.edge.models.settings import InputScaling
 
 Float32 = NDArray[np.float32]
+SILENT_NP = 0.7  # a frame with digital silence looks as steady noise does: that lies as far above its floor
 
 
 class NetworkInput:
@@ -40,40 +42,57 @@ class NetworkInput:
     def reset(self) -> None:
         """Start a new stream; the next group sets the floor."""
         self._floor: Float32 | None = None
-        self._groups = 0
+        self._groups = 0.0  # heard
 
-    def push(self, frames: Float32) -> tuple[Float32, Float32]:
+    def push(self, frames: Float32, silent: NDArray[np.bool_] | None = None) -> tuple[Float32, Float32]:
         """Return the network input of these frames and the floor of each group.
 
         Shape: `[..., frames, bins] -> [..., 2, frames, bins], [..., frames / group_frames, bins]`.
+
+        Args:
+            frames: Log magnitudes.
+            silent: `[frames]`, True for frames with digital silence; None for no such frame.
         """
         s = self.scaling
         grouped = frames.reshape(*frames.shape[:-2], -1, s.group_frames, frames.shape[-1])
+        heard = (
+            np.ones(grouped.shape[-3:-1], np.bool_)
+            if silent is None
+            else ~silent.reshape(grouped.shape[-3:-1])
+        )
+        is_whole = bool(heard.all())
+        counts = heard.sum(axis=-1)
         # For arrays this small, mean() and clip() cost twice as much as these.
-        means = np.add.reduce(grouped, axis=-2) / np.float32(s.group_frames)  # [..., groups, bins]
+        sounds = grouped if is_whole else np.where(heard[..., np.newaxis], grouped, np.float32(0))
+        means = np.add.reduce(sounds, axis=-2) / np.maximum(counts, 1).astype(np.float32)[:, np.newaxis]
         floors = np.empty_like(means)
-        for group in range(means.shape[-2]):
-            floors[..., group, :] = self._follow(means[..., group, :])
+        for group, count in enumerate(counts.tolist()):
+            if count:
+                self._follow(means[..., group, :], count / s.group_frames)
+            # Nothing was heard yet: a flat floor at the level of the silence.
+            floors[..., group, :] = grouped[..., group, :, :].mean() if self._floor is None else self._floor
         shape = floors - np.add.reduce(floors, axis=-1, keepdims=True) / np.float32(frames.shape[-1])
         shape = np.minimum(np.maximum(shape, np.float32(-s.max_shape_np)), np.float32(s.max_shape_np))
         pair = np.empty((*frames.shape[:-2], 2, *grouped.shape[-3:]), np.float32)
         above = np.subtract(grouped, floors[..., None, :], out=pair[..., 0, :, :, :])
         np.maximum(above, np.float32(s.min_np), out=above)
         np.minimum(above, np.float32(s.max_np), out=above)
+        if not is_whole:
+            above[..., ~heard, :] = np.float32(SILENT_NP)
         pair[..., 1, :, :, :] = shape[..., None, :]
         pair *= np.float32(s.gain)
         return pair.reshape(*frames.shape[:-2], 2, *frames.shape[-2:]), floors
 
-    def _follow(self, level: Float32) -> Float32:
+    def _follow(self, level: Float32, weight: float) -> None:
+        """Move the floor towards the level of a group, of which `weight` was heard."""
         s = self.scaling
-        self._groups += 1
+        self._groups += weight
         if self._floor is None:
             self._floor = level.copy()
-            return self._floor
-        average = 1.0 / self._groups
-        rise = np.float32(max(s.group_frames / s.rise_frames, average))
-        fall = np.float32(max(s.group_frames / s.fall_frames, average))
+            return
+        average = weight / self._groups
+        rise = np.float32(max(weight * s.group_frames / s.rise_frames, average))
+        fall = np.float32(max(weight * s.group_frames / s.fall_frames, average))
         step = level - self._floor
         # The minimum is the slow rise if the step is up, and the fast fall if it is down.
         self._floor = self._floor + np.minimum(step * rise, step * fall)
-        return self._floor

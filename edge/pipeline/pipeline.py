@@ -16,7 +16,9 @@ from birdedge.edge.mask import mask_bytes
 from birdedge.edge.models.model import Model
 from birdedge.edge.output import DenoisedAudio, PipelineOutput
 from birdedge.edge.pipeline.denoise import Denoiser
+from birdedge.edge.pipeline.digital_silence import DigitalSilence
 from birdedge.edge.pipeline.event_tracker import EventTracker
+from birdedge.edge.pipeline.mixer import Mixer
 from birdedge.edge.pipeline.resample import StreamResampler
 from birdedge.edge.pipeline.segmenter import Segmenter, SegmenterOutput
 from birdedge.edge.pipeline.spectrogram import Spectrogram
@@ -56,8 +58,11 @@ class Pipeline:
     ) -> None:
         self.card = card = model.card
         self.sample_rate_hz = sample_rate_hz
-        self._resampler = StreamResampler(sample_rate_hz, card.grid.sample_rate_hz, channels, channel)
+        self._resampler = StreamResampler(sample_rate_hz, card.grid.sample_rate_hz)
+        self._mixer = Mixer(channels, channel)
+        self._silence = DigitalSilence(sample_rate_hz, card.grid)
         self._spectrogram = Spectrogram(card.grid)
+        self._undecided = np.zeros((0, card.grid.bins), np.float32)  # frames that may contain digital silence
         self._segmenter = Segmenter(model)
         self._next_model: Model | None = None
         self.heard_samples = 0
@@ -73,7 +78,12 @@ class Pipeline:
     @property
     def nonfinite_samples(self) -> int:
         """Input samples that were NaN or infinite and were taken as 0."""
-        return self._resampler.nonfinite_samples
+        return self._mixer.nonfinite_samples
+
+    @property
+    def silent_samples(self) -> int:
+        """Input samples of digital silence, which do not move the noise floor."""
+        return self._silence.samples
 
     @property
     def nonfinite_chunks(self) -> int:
@@ -83,15 +93,18 @@ class Pipeline:
     @property
     def missing_samples(self) -> int:
         """Samples that the next call of the network waits for, at least 1; fewer may as well come together."""
-        samples = self._skip + self._spectrogram.missing_samples(self._segmenter.missing_frames)
+        frames = max(1, self._segmenter.missing_frames - len(self._undecided))
+        samples = self._skip + self._spectrogram.missing_samples(frames)
         return math.ceil(samples * self.sample_rate_hz / self.card.grid.sample_rate_hz)
 
     def push(self, block: Float32) -> PipelineOutput:
         """Return the frames and events that this block completes."""
         replaced = self._replace_model() if self._next_model is not None else None
         self.heard_samples += len(block)
-        samples = self._aligned(self._resampler.push(block))
-        output = self._follow(self._segmenter.push(self._spectrogram.push(samples)))
+        mono = self._mixer.push(block)
+        self._silence.push(mono)
+        samples = self._aligned(self._resampler.push(mono))
+        output = self._follow(self._segment(self._spectrogram.push(samples)))
         if self._denoiser is not None:
             denoised = DenoisedAudio(self._denoiser.push(block, output.mask), self.sample_rate_hz)
             output = replace(output, denoised=denoised)
@@ -129,7 +142,7 @@ class Pipeline:
         """End the stream: return all remaining frames, and close every open event."""
         frames = self._spectrogram.push(self._aligned(self._resampler.flush()))
         last_frame = self._spectrogram.flush()
-        pieces = [self._segmenter.push(frames), self._segmenter.push(last_frame), self._segmenter.flush()]
+        pieces = [self._segment(np.concatenate([frames, last_frame]), is_end=True), self._segmenter.flush()]
         followed = reduce(_joined, map(self._follow, pieces))
         output = _joined(followed, _output(followed.mask[:0], followed.level[:0], self._tracker.flush()))
         if self._denoiser is not None:
@@ -158,6 +171,7 @@ class Pipeline:
         resumed = -(-passed_samples * grid.sample_rate_hz // self.sample_rate_hz)
         first_frame = -(-resumed // grid.hop)
         self._skip = first_frame * grid.hop - resumed
+        self._silence.restart(self._skip)
         empty_frames = max(0, first_frame - self._frames)
         self._frames += empty_frames
         self._tracker = self._new_tracker()
@@ -182,6 +196,13 @@ class Pipeline:
         skipped = min(self._skip, len(samples))
         self._skip -= skipped
         return samples[skipped:]
+
+    def _segment(self, frames: Float32, is_end: bool = False) -> SegmenterOutput:
+        """Push frames as soon as it is decided whether they contain digital silence."""
+        frames = np.concatenate([self._undecided, frames])
+        silent = self._silence.judge(len(frames), is_end)
+        self._undecided = frames[len(silent) :]
+        return self._segmenter.push(frames[: len(silent)], silent)
 
     def _follow(self, segmented: SegmenterOutput) -> PipelineOutput:
         if not len(segmented):  # most blocks of a microphone complete no call of the network

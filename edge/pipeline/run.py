@@ -115,6 +115,7 @@ class _Stream:
                 pipeline.gaps,
                 pipeline.nonfinite_samples,
                 pipeline.nonfinite_chunks,
+                pipeline.silent_samples,
             )
         )
 

@@ -69,6 +69,7 @@ class Segmenter:
         self._turn = 0
         self._reset_states()
         self._waiting = np.zeros((0, bins), np.float32)  # frames that do not fill a chunk yet
+        self._silent = np.zeros(0, np.bool_)  # which of them contain digital silence
         self._levels = np.zeros((0, bins), np.float32)  # frames whose mask is not known yet
         self._floors = np.zeros((0, bins), np.float32)
         self._early = (
@@ -80,16 +81,17 @@ class Segmenter:
         """Frames that the next call of the network still needs, at least 1."""
         return self.card.chunk_frames - len(self._waiting)
 
-    def push(self, frames: Float32) -> SegmenterOutput:
-        """Return the frames whose mask these frames complete."""
+    def push(self, frames: Float32, silent: NDArray[np.bool_] | None = None) -> SegmenterOutput:
+        """Return the frames whose mask these frames complete; `silent` [n] marks those with digital silence."""
         chunk = self.card.chunk_frames
         waiting = np.concatenate([self._waiting, frames])
+        flags = np.concatenate([self._silent, np.zeros(len(frames), np.bool_) if silent is None else silent])
         whole = len(waiting) // chunk * chunk
-        self._waiting = waiting[whole:]
+        self._waiting, self._silent = waiting[whole:], flags[whole:]
         self._levels = np.concatenate([self._levels, frames])
         if not whole:
             return self._take(self._mask[0, :0], self._classes[0, :0])
-        runs = [self._run(waiting[at : at + chunk]) for at in range(0, whole, chunk)]
+        runs = [self._run(waiting[at : at + chunk], flags[at : at + chunk]) for at in range(0, whole, chunk)]
         mask, classes, floors = (np.concatenate(parts) for parts in zip(*runs, strict=True))
         repeated = np.repeat(floors, self.card.scaling.group_frames, axis=0)
         self._floors = np.concatenate([self._floors, repeated])
@@ -114,9 +116,9 @@ class Segmenter:
         self._session.run_with_iobinding(self._bindings[self._turn])
         self._turn = 1 - self._turn
 
-    def _run(self, frames: Float32) -> tuple[Float32, Float32, Float32]:
+    def _run(self, frames: Float32, silent: NDArray[np.bool_]) -> tuple[Float32, Float32, Float32]:
         """Return the mask and the class map of one chunk, and the noise floor of each of its groups."""
-        network_input, floors = self._network_input.push(frames)
+        network_input, floors = self._network_input.push(frames, silent)
         self.input[0] = network_input
         self.call()
         # Quantization turns NaN into a number, so the input of an int8 network is checked too.

@@ -22,8 +22,8 @@ from birdedge.edge.messages import GapStarted, Sink
 from birdedge.edge.models.card import ModelCard
 from birdedge.edge.models.model import Model
 from birdedge.edge.models.names import DEFAULT_MODEL
+from birdedge.edge.pipeline.mixer import Mixer
 from birdedge.edge.pipeline.pipeline import Pipeline
-from birdedge.edge.pipeline.resample import StreamResampler
 from birdedge.edge.pipeline.run import run
 from birdedge.edge.pipeline.timekeeper import Timekeeper
 from birdedge.edge.recorder.clip_index import DatabaseClipIndex
@@ -106,7 +106,7 @@ class Recorder:
         input_devices()  # where PortAudio itself is missing, waiting does not help
         model = _open_model(config.model, config)
         # Which channels there are is known before there is a microphone.
-        StreamResampler(model.card.grid.sample_rate_hz, channels=config.channels, channel=config.channel)
+        Mixer(config.channels, config.channel)
         schedule = Schedule(config.schedule, config.latitude_deg, config.longitude_deg)
         microphone = Microphone(config.device, channels=config.channels, sample_rate_hz=config.sample_rate_hz)
         self._config, self._model, self._device = config, model, microphone
@@ -161,6 +161,7 @@ class Recorder:
             self._folder,
             self._device,
             lambda: microphone.losses,
+            lambda: pipeline.silent_samples / rate_hz,
             shedder,
             lambda name: pipeline.change(_open_fallback(name, model) if name else model),
             may_change_model=config.model == DEFAULT_MODEL,

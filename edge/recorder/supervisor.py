@@ -37,6 +37,7 @@ class Supervisor:
         folder: of the database, whose disk is measured.
         microphone: the open one.
         device_losses: returns how often it was lost.
+        silent_s: returns the seconds of digital silence so far.
         shedder: decides on the load level.
         change_model: uses the model of a load level; None for that of the configuration.
         may_change_model: whether the configuration leaves the choice of the model to birdedge.
@@ -48,6 +49,7 @@ class Supervisor:
     folder: Path
     microphone: Microphone
     device_losses: Callable[[], int]
+    silent_s: Callable[[], float]
     shedder: LoadShedder
     change_model: Callable[[str | None], None]
     may_change_model: bool
@@ -92,6 +94,7 @@ class Supervisor:
             clips_failed=clips.failed,
             clips_capped=self.cutter.capped,
             clips_deleted=self.retention.deleted,
+            silent_s=round(self.silent_s(), 1),
             dropped_messages=self.database.dropped_messages,
             clip_problem=clips.problem,
             retention_problem=self.retention.problem,

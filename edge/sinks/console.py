@@ -106,6 +106,9 @@ def _heard(streams: list[StreamEnded]) -> str:
     parts = [f"{heard_s:.1f} s of audio"]
     if lost_s:
         parts.append(f"{lost_s:.3f} s lost in {sum(stream.gaps for stream in streams)} gap(s)")
+    silent_s = sum(stream.silent_samples / stream.sample_rate_hz for stream in streams)
+    if silent_s >= 0.05:
+        parts.append(f"{silent_s:.1f} s of digital silence")
     for count, unit in (
         (sum(stream.nonfinite_samples for stream in streams), "sample(s)"),
         (sum(stream.nonfinite_chunks for stream in streams), "chunk(s)"),

@@ -23,6 +23,7 @@ FILES = ("pyproject.toml",)
 SUPERVISOR = "tests/edge/recorder/test_supervisor.py::"
 KILLED_WRITER = "tests/edge/clips/test_killed_writer.py::"
 UTC_LINE = "tests/edge/pipeline/test_utc_line.py::"
+DIGITAL_SILENCE = "tests/edge/pipeline/test_digital_silence.py::"
 POWER_LOSS = "tests/faults/test_power_loss.py::"
 
 
@@ -109,6 +110,20 @@ MUTATIONS = (
         "self.offset_s, self.rate, self.error_s",
         "self.offset_s, 0.0, self.error_s",
         UTC_LINE + "test_after_the_last_reading_the_fitted_rate_counts_and_the_uncertainty_grows",
+    ),
+    Mutation(
+        "digital silence moves the noise floor",
+        "edge/pipeline/noise_floor.py",
+        "            if count:\n",
+        "            if True:\n",
+        DIGITAL_SILENCE + "test_drop_outs_hide_no_event",
+    ),
+    Mutation(
+        "a frame does not wait for the end of a run",
+        "edge/pipeline/digital_silence.py",
+        "elif not is_end:",
+        "elif False:",
+        DIGITAL_SILENCE + "test_frames_are_judged_alike_in_any_blocks",
     ),
 )
 

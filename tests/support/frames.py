@@ -33,10 +33,11 @@ def stream_ended(
     lost_s: float = 0.0,
     gaps: int = 0,
     nonfinite: tuple[int, int] = (0, 0),
+    silent_s: float = 0.0,
 ) -> StreamEnded:
     """Return the end of a stream; `nonfinite` counts samples and chunks."""
-    heard, lost = (round(s * RATE_HZ) for s in (at_s - lost_s, lost_s))
-    return StreamEnded(stamp(at_s, stream_s), RATE_HZ, heard, lost, gaps, *nonfinite)
+    heard, lost, silent = (round(s * RATE_HZ) for s in (at_s - lost_s, lost_s, silent_s))
+    return StreamEnded(stamp(at_s, stream_s), RATE_HZ, heard, lost, gaps, *nonfinite, silent)
 
 
 def frames(

@@ -65,6 +65,7 @@ class Supervised:
             folder,
             cast(Microphone, self.microphone),
             lambda: self.losses,
+            lambda: 12.34,
             LoadShedder(),
             self.models.append,
             may_change_model=may_change_model,

@@ -137,3 +137,10 @@ def test_a_result_that_cannot_be_written_is_an_error(recordings: list[Path], tmp
     outputs = OutputSettings(tmp_path / "file" / "out", ("csv",))
     with pytest.raises(OutputError, match="cannot be written"):
         segment_or_report(Model(), recordings[0], "one", outputs, None, lambda _: None)
+
+
+def test_digital_silence_is_counted(tmp_path: Path) -> None:
+    samples = np.random.default_rng(1).normal(0, 0.01, 48_000)
+    samples[16_000:32_000] = 0
+    soundfile.write(tmp_path / "dawn.wav", samples, 32_000)
+    assert segment(tmp_path / "dawn.wav").silent_s == 0.5

@@ -174,6 +174,11 @@ def test_clips_that_were_not_kept_are_counted(recording: Recording) -> None:
     assert "clips in this run: 0 written, 1 dropped" in status_page(recording.status())
 
 
+def test_digital_silence_is_counted(recording: Recording) -> None:
+    recording.report(silent_s=12.4)
+    assert "12.4 s of digital silence in this run" in status_page(recording.status())
+
+
 def test_a_run_that_ended_is_stopped(recording: Recording) -> None:
     end(recording.run_log, recording.clocks)
     status = read_status(recording.folder, recording.clocks.utc_s)

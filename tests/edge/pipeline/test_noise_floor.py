@@ -107,3 +107,48 @@ def test_reset_starts_a_new_stream():
     follower.push(frames(80, seed=2))
     follower.reset()
     np.testing.assert_array_equal(follower.push(frames(80))[0], NetworkInput().push(frames(80))[0])
+
+
+def flags(n, *silent):
+    marked = np.zeros(n, np.bool_)
+    for part in silent:
+        marked[part] = True
+    return marked
+
+
+def test_digital_silence_keeps_the_floor_and_looks_like_steady_noise():
+    levels = frames(80)
+    silent = flags(80, slice(40, 60))
+    levels[silent] = np.log(1e-5)
+    network_input, floor = NetworkInput().push(levels, silent)
+    np.testing.assert_array_equal(floor[10:15], np.repeat(floor[9:10], 5, axis=0))
+    np.testing.assert_array_equal(network_input[0, 40:60], np.full((20, BINS), np.float32(0.5 * 0.7)))
+    without = NetworkInput()
+    without.push(levels[:40])
+    np.testing.assert_array_equal(network_input[:, 60:], without.push(levels[60:])[0])
+
+
+def test_a_group_that_is_silent_in_part_moves_the_floor_by_its_share():
+    follower = NetworkInput()
+    follower.push(steady(4000))
+    levels = steady(4, -1.0)
+    levels[1:] = -11.5
+    floor = follower.push(levels, flags(4, slice(1, 4)))[1]
+    np.testing.assert_allclose(floor, -1.0 / 37.5, rtol=1e-5)
+
+
+def test_a_stream_that_begins_with_digital_silence_takes_its_floor_from_the_first_sound():
+    levels, silent = frames(48), flags(48, slice(0, 8))
+    levels[:8] = np.log(1e-5)
+    network_input, floor = NetworkInput().push(levels, silent)
+    assert np.isfinite(network_input).all()
+    assert np.isfinite(floor).all()
+    alone, alone_floor = NetworkInput().push(levels[8:])
+    np.testing.assert_array_equal(network_input[:, 8:], alone)
+    np.testing.assert_array_equal(floor[2:], alone_floor)
+
+
+def test_flags_of_frames_without_silence_change_no_bit():
+    levels = frames(40)
+    for one, other in zip(NetworkInput().push(levels, flags(40)), NetworkInput().push(levels), strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -62,6 +62,7 @@ def test_health_shows_each_part(supervised: Supervised) -> None:
     supervised.microphone.waiting_samples = RATE_HZ // 4
     supervised.microphone.overflows, supervised.losses = 3, 2
     health = supervised.supervisor.health()
+    assert health.silent_s == 12.3
     assert (health.device, health.backlog_s, health.load_level) == ("USB Audio", 0.25, "all audio")
     assert (health.overflows, health.device_losses) == (3, 2)
     assert (health.clips_written, health.clips_dropped, health.clips_failed, health.clips_capped) == (

@@ -148,13 +148,13 @@ def test_the_summary_adds_up_all_streams(capsys: pytest.CaptureFixture[str]) -> 
         sink.write(stream_started(stream_s))
         sink.write(detected(0.25, stream_s))
         sink.write(detected(0.75, stream_s))
-        sink.write(stream_ended(10.0, stream_s, lost_s=0.5, gaps=2, nonfinite=(3, 1)))
+        sink.write(stream_ended(10.0, stream_s, lost_s=0.5, gaps=2, nonfinite=(3, 1), silent_s=6.2))
     assert capsys.readouterr().err == ""
     sink.close()
     out, err = capsys.readouterr()
     assert out == ""
     assert err == (
-        "birdedge: 4 event(s) in 19.0 s of audio, 1.000 s lost in 4 gap(s), "
+        "birdedge: 4 event(s) in 19.0 s of audio, 1.000 s lost in 4 gap(s), 12.4 s of digital silence, "
         "6 sample(s) that were NaN or infinite, 2 chunk(s) that were NaN or infinite\n"
     )
 
