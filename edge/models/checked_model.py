@@ -9,7 +9,7 @@ from birdedge.edge.errors import ModelFileError, SettingsError
 from birdedge.edge.models.bounds import check_bounds
 from birdedge.edge.models.card import ModelCard, card_from_metadata
 from birdedge.edge.models.names import find_model
-from birdedge.edge.models.validation import ModelFile, read_model_file
+from birdedge.edge.models.validation import ModelFile, read_content, validate
 
 
 @dataclass(frozen=True)
@@ -29,11 +29,20 @@ def check_model(name_or_path: str | Path) -> CheckedModel:
         ModelFileError: The file is not a complete model, or its card is missing or contradicts the graph.
     """
     path = find_model(name_or_path)
-    file = read_model_file(path)
+    return check_content(read_content(path), path)
+
+
+def check_content(content: bytes, path: Path) -> CheckedModel:
+    """Check the content of the model file `path`.
+
+    Raises:
+        ModelFileError: The file is not a complete model, or its card is missing or contradicts the graph.
+    """
+    file = validate(content, path)
     card = card_from_metadata(file.metadata, str(path))
     _check_card(card, path)
     _check_graph(card, file, path)
-    return CheckedModel(path, card, file.content)
+    return CheckedModel(path, card, content)
 
 
 def _check_card(card: ModelCard, path: Path) -> None:

@@ -10,12 +10,16 @@ import onnxruntime
 
 from birdedge.edge.errors import ModelFileError
 from birdedge.edge.models.card import ModelCard
-from birdedge.edge.models.checked_model import check_model
-from birdedge.edge.models.names import DEFAULT_MODEL
+from birdedge.edge.models.checked_model import CheckedModel, check_model
+from birdedge.edge.models.names import DEFAULT_MODEL, bundled_models
+from birdedge.edge.models.trial import try_in_child
+from birdedge.edge.models.validation import ADVICE
 
 
 class Model:
     """A model opened for one thread, by the name of a bundled model or the path of a model file.
+
+    A file that is not bundled first runs in a child process.
 
     Args:
         name_or_path: The name or path.
@@ -33,28 +37,43 @@ class Model:
 
     def __init__(self, name_or_path: str | Path = DEFAULT_MODEL, profile: Path | None = None) -> None:
         checked = check_model(name_or_path)
+        if not is_bundled(checked):
+            try_in_child(checked)
         self.path = checked.path
         self.card: ModelCard = checked.card
-        self.session = self._session(checked.content, profile)
+        self.session = open_session(checked, profile)
 
-    def _session(self, content: bytes, profile: Path | None) -> onnxruntime.InferenceSession:
-        options = session_options()
-        if profile is not None:
-            options.enable_profiling = True
-            options.profile_file_prefix = str(profile)
-        try:
-            session = onnxruntime.InferenceSession(
-                content, options, providers=["CPUExecutionProvider"], enable_fallback=False
-            )
-            silence = np.zeros((1, 2, self.card.chunk_frames, self.card.grid.bins), np.float32)
-            states = {s.name: np.full(s.shape, s.initial, s.dtype) for s in self.card.states}
-            session.run(None, {"frames": silence, **states})  # some damage appears only here
-            return session
-        except Exception as error:  # onnxruntime raises a different class for each kind of damage
-            raise ModelFileError(
-                f"{self.path} is not a model that onnxruntime can run ({_first_line(error)}); "
-                "give a complete .onnx file that `birdedge export` wrote"
-            ) from error
+
+def is_bundled(checked: CheckedModel) -> bool:
+    """Return whether a model file is a bundled one, or a copy."""
+    paths = bundled_models().values()
+    return checked.path in paths or any(
+        path.stat().st_size == len(checked.content) and path.read_bytes() == checked.content for path in paths
+    )
+
+
+def open_session(checked: CheckedModel, profile: Path | None = None) -> onnxruntime.InferenceSession:
+    """Return a session of a model, which has been called once.
+
+    Raises:
+        ModelFileError: onnxruntime cannot run it.
+    """
+    card, options = checked.card, session_options()
+    if profile is not None:
+        options.enable_profiling = True
+        options.profile_file_prefix = str(profile)
+    try:
+        session = onnxruntime.InferenceSession(
+            checked.content, options, providers=["CPUExecutionProvider"], enable_fallback=False
+        )
+        silence = np.zeros((1, 2, card.chunk_frames, card.grid.bins), np.float32)
+        states = {s.name: np.full(s.shape, s.initial, s.dtype) for s in card.states}
+        session.run(None, {"frames": silence, **states})  # some damage appears only here
+        return session
+    except Exception as error:  # onnxruntime raises a different class for each kind of damage
+        raise ModelFileError(
+            f"{checked.path} is not a model that onnxruntime can run ({_first_line(error)}); {ADVICE}"
+        ) from error
 
 
 def session_options() -> onnxruntime.SessionOptions:

@@ -18,36 +18,51 @@ from birdedge.edge.models.shapes import infer_cost
 
 DIGEST_KEY = "birdedge_sha256"  # the last of the metadata_props
 MAX_BYTES = 32 * 2**20
+ADVICE = "give a complete .onnx file that `birdedge export` wrote"
 OPSETS = range(18, 23)  # versions of the operators that `birdedge export` writes
 ORT_FORMAT = b"ORTM"  # at byte 4; such a file is no protobuf message to onnxruntime
 
 
 @dataclass(frozen=True)
 class ModelFile:
-    """The content of a valid file, its metadata, the inputs and outputs of its graph by name, and its cost."""
+    """The metadata of a valid file, the inputs and outputs of its graph by name, and its cost."""
 
-    content: bytes
     metadata: dict[str, str]
     inputs: dict[str, TensorType]
     outputs: dict[str, TensorType]
     macs: int  # multiply-accumulates per call
 
 
-def read_model_file(path: Path) -> ModelFile:
-    """Read and validate a model file.
+def read_content(path: Path) -> bytes:
+    """Return the content of a model file.
+
+    Raises:
+        ModelFileError: The file cannot be read, or is larger than any model.
+    """
+    try:
+        size = path.stat().st_size
+        if size <= MAX_BYTES:
+            return path.read_bytes()
+    except OSError as error:
+        raise ModelFileError(f"{path} cannot be read: {error.strerror or error}") from error
+    raise ModelFileError(
+        f"{path} has {size} bytes, more than the {MAX_BYTES} that a recorder accepts; {ADVICE}"
+    )
+
+
+def validate(content: bytes, path: Path) -> ModelFile:
+    """Return the parts of a model file whose content was read from `path`.
 
     Raises:
         ModelFileError: The file is not a complete, unchanged file that `birdedge export` wrote.
     """
     try:
-        return _validated(_read(path))
-    except OSError as error:
-        raise ModelFileError(f"{path} cannot be read: {error.strerror or error}") from error
+        return _validated(content)
     except ProtobufError:
         reason = "is not an ONNX model, or was truncated"
     except RefusedError as error:
         reason = str(error)
-    raise ModelFileError(f"{path} {reason}; give a complete .onnx file that `birdedge export` wrote")
+    raise ModelFileError(f"{path} {reason}; {ADVICE}")
 
 
 def with_digest(content: bytes) -> bytes:
@@ -55,13 +70,6 @@ def with_digest(content: bytes) -> bytes:
     key, value = DIGEST_KEY.encode(), hashlib.sha256(content).hexdigest().encode()
     entry = b"\x0a" + bytes([len(key)]) + key + b"\x12" + bytes([len(value)]) + value
     return content + b"\x72" + bytes([len(entry)]) + entry
-
-
-def _read(path: Path) -> bytes:
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise RefusedError(f"has {size} bytes, more than the {MAX_BYTES} that a recorder accepts")
-    return path.read_bytes()
 
 
 def _validated(content: bytes) -> ModelFile:
@@ -95,7 +103,7 @@ def _validated(content: bytes) -> ModelFile:
     if len(opsets) != 1 or opsets[0] not in OPSETS:
         raise RefusedError(f"uses the operators of version {opsets}, not {OPSETS.start} to {OPSETS.stop - 1}")
     checked = read_graph(graph)
-    return ModelFile(content, metadata, checked.inputs, checked.outputs, infer_cost(checked).macs)
+    return ModelFile(metadata, checked.inputs, checked.outputs, infer_cost(checked).macs)
 
 
 def _opset(message: memoryview) -> Value:

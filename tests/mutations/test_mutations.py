@@ -40,6 +40,27 @@ class Mutation:
 
 MUTATIONS = (
     Mutation(
+        "numbers of a card have no bounds",
+        "edge/models/checked_model.py",
+        "        check_bounds(card)\n",
+        "        pass\n",
+        "tests/edge/models/test_bounds.py::test_a_model_file_with_a_card_out_of_bounds_is_refused",
+    ),
+    Mutation(
+        "results of a model may take any memory",
+        "edge/models/shapes.py",
+        "if activations > MAX_ACTIVATIONS:",
+        "if False:",
+        "tests/edge/models/test_shapes.py::test_results_that_double_and_double_again_are_refused",
+    ),
+    Mutation(
+        "the first run of a model has no limits",
+        "edge/models/model.py",
+        "try_in_child(checked)",
+        "pass",
+        "tests/edge/models/test_trial.py::test_a_file_that_is_not_bundled_is_tried_once",
+    ),
+    Mutation(
         "commits are not synced",
         "edge/database/connection.py",
         "PRAGMA synchronous = FULL",
