@@ -14,6 +14,7 @@ from birdedge.edge.errors import DiskError, StoreError
 from birdedge.edge.system.atomic_file import is_permanent
 
 BUSY_TIMEOUT_S = 10.0
+MAX_LOG_BYTES = 4_194_304  # of the write-ahead log, as many as SQLite writes before it moves them to the file
 
 
 @contextmanager
@@ -51,8 +52,12 @@ def database_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
-def open_to_write(folder: Path) -> tuple[sqlite3.Connection, Path | None]:
+def open_to_write(folder: Path, *, is_damaged: bool = False) -> tuple[sqlite3.Connection, Path | None]:
     """Open or make the database of a folder.
+
+    Args:
+        folder: of the database.
+        is_damaged: whether the file is known to be damaged.
 
     Returns:
         The connection, and where a damaged file was moved; None if it was not damaged.
@@ -64,20 +69,26 @@ def open_to_write(folder: Path) -> tuple[sqlite3.Connection, Path | None]:
     path = folder / FILE_NAME
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return _open(path)
+        return _open(path, is_damaged)
     except StoreError:
         raise
-    except (OSError, sqlite3.OperationalError) as error:
+    except (OSError, sqlite3.Error) as error:
         kind = StoreError if _is_permanent(error, path) else DiskError
         raise kind(
             f"{path} cannot be opened ({error}): name a folder that can be written to and has room"
         ) from error
 
 
-def _open(path: Path) -> tuple[sqlite3.Connection, Path | None]:
+def is_damage(error: BaseException | None) -> bool:
+    """Return whether SQLite found that the file is damaged, or is no database."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without the extended part
+    return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def _open(path: Path, is_damaged: bool) -> tuple[sqlite3.Connection, Path | None]:
     db, quarantined = _connect(path), None
     try:
-        whole = db.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
+        whole = not is_damaged and db.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError):
             raise
@@ -86,17 +97,27 @@ def _open(path: Path) -> tuple[sqlite3.Connection, Path | None]:
         db.close()
         quarantined = _quarantine(path)
         db = _connect(path)
-    with db:
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, SCHEMA_VERSION):
-            age = "a newer" if version > SCHEMA_VERSION else "an older"
-            raise StoreError(
-                f"{path} was written by {age} birdedge (schema {version}, this one uses {SCHEMA_VERSION}): "
-                "use that version, or name another folder"
-            )
-        if version == 0:
-            db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+    try:
+        with db:
+            db.execute("BEGIN IMMEDIATE")  # SQLite opens a file that it may not write, and fails only later
+            _require_schema(db, path)
+    except BaseException:
+        db.close()
+        raise
     return db, quarantined
+
+
+def _require_schema(db: sqlite3.Connection, path: Path) -> None:
+    """Make the tables of a new database, and refuse those of another version."""
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version not in (0, SCHEMA_VERSION):
+        age = "a newer" if version > SCHEMA_VERSION else "an older"
+        raise StoreError(
+            f"{path} was written by {age} birdedge (schema {version}, this one uses {SCHEMA_VERSION}): "
+            "use that version, or name another folder"
+        )
+    if version == 0:
+        db.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -104,6 +125,9 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")  # a commit survives a power cut
+        db.execute(
+            f"PRAGMA journal_size_limit = {MAX_LOG_BYTES}"
+        )  # what a burst of writes made longer is cut again
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError):
             db.close()

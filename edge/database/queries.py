@@ -130,6 +130,19 @@ def _latest_line(db: sqlite3.Connection, boot: int) -> ClockLine:
     return ClockLine(*row)
 
 
+def has_open_rows(
+    db: sqlite3.Connection, boot_id: str, run: int, began_s: float, stream: int, span: int
+) -> bool:
+    """Return whether the latest run is this one, with this stream and this span of audio; 0 stands for none."""
+    latest = latest_run(db)
+    return (
+        latest is not None
+        and (latest.boot_id, latest.run, latest.began_s) == (boot_id, run, began_s)
+        and (not stream or _scalar(db, "SELECT run FROM streams WHERE id = ?", stream) == run)
+        and (not span or _scalar(db, "SELECT stream FROM heard WHERE id = ?", span) == stream)
+    )
+
+
 def last_heard_s(db: sqlite3.Connection, run: int) -> float | None:
     """Return the boot clock at the last audio of a run; None if there was none."""
     query = "SELECT max(ended_s) FROM heard JOIN boot_of_stream USING (stream) WHERE run = ?"

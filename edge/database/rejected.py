@@ -17,11 +17,11 @@ MAX_PER_INTERVAL = 10
 
 
 @dataclass(frozen=True)
-class RejectedRegions:
-    """Rejected regions of one stream that are stored together."""
+class KeptRegion:
+    """A rejected region that is stored."""
 
-    regions: tuple[RegionRejected, ...]  # by onset
-    left_out: int  # how many others there were meanwhile
+    region: RegionRejected
+    left_out: int  # how many others there were since the one before
 
 
 class RejectedSelection:
@@ -39,8 +39,8 @@ class RejectedSelection:
             self._kept.remove(min(self._kept, key=lambda kept: kept.event.score))
             self._left_out += 1
 
-    def take(self, message: Message, *, may_wait: bool) -> RejectedRegions | None:
-        """Return what is to be stored before this message, and begin again; None if it is not time yet.
+    def take(self, message: Message, *, may_wait: bool) -> list[KeptRegion]:
+        """Return what is to be stored before this message, by onset, and begin again; nothing if it is not time yet.
 
         Args:
             message: from the stream. Its start and its end, and that of the run, are always the time.
@@ -52,11 +52,14 @@ class RejectedSelection:
             case AudioHeard(stamp) if stamp.boot_s >= self._due_s and not may_wait:
                 pass
             case _:
-                return None
+                return []
         self._due_s = stamp.boot_s + INTERVAL_S
         if not self._kept:
-            return None
+            return []
         regions = sorted(self._kept, key=lambda kept: kept.onset.sample)
-        taken = RejectedRegions(tuple(regions), self._left_out)
+        # All are counted with the first one.
+        taken = [
+            KeptRegion(region, self._left_out if index == 0 else 0) for index, region in enumerate(regions)
+        ]
         self._kept, self._left_out = [], 0
         return taken

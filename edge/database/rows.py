@@ -49,7 +49,7 @@ def insert_run(db: sqlite3.Connection, boot: int, boot_s: float, version: str, m
     return _insert(
         db,
         "INSERT INTO runs (boot, began_s, version, model, site) VALUES (?, ?, ?, ?, ?)",
-        (boot, boot_s, version, model, site),
+        (boot, boot_s, version, _storable(model), _storable(site)),
     )
 
 
@@ -65,7 +65,7 @@ def insert_stream(
     return _insert(
         db,
         "INSERT INTO streams (run, device, sample_rate_hz, channels, began_s) VALUES (?, ?, ?, ?, ?)",
-        (run, device, sample_rate_hz, channels, boot_s),
+        (run, _storable(device), sample_rate_hz, channels, boot_s),
     )
 
 
@@ -205,7 +205,7 @@ def insert_load_level(db: sqlite3.Connection, boot: int, boot_s: float, level: s
 
 def set_health(db: sqlite3.Connection, run: int, boot_s: float, json: str) -> None:
     """Replace the latest report."""
-    db.execute("INSERT OR REPLACE INTO health VALUES (1, ?, ?, ?)", (run, boot_s, json))
+    db.execute("INSERT OR REPLACE INTO health VALUES (1, ?, ?, ?)", (run, boot_s, _storable(json)))
 
 
 def _region_values(stream: int, message: EventDetected | RegionRejected, utc_s: float) -> tuple[object, ...]:
@@ -213,6 +213,11 @@ def _region_values(stream: int, message: EventDetected | RegionRejected, utc_s: 
     onset, offset = message.onset, message.offset
     event = (getattr(message.event, name) for name in EVENT_COLUMNS)
     return (stream, onset.sample, offset.sample, onset.boot_s, onset.uncertainty_s, utc_s, *event)
+
+
+def _storable(text: str) -> str:
+    """Return a text that names something of the system, which may not be UTF-8, so that SQLite can store it."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _marks(values: tuple[object, ...]) -> str:

@@ -10,14 +10,13 @@ import logging
 import sqlite3
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
 from pathlib import Path
 
 from birdedge import __version__
 from birdedge.edge.database import queries, rows
-from birdedge.edge.database.connection import database_errors, open_to_write
-from birdedge.edge.database.rejected import RejectedRegions
-from birdedge.edge.database.schema import FILE_NAME
+from birdedge.edge.database.connection import database_errors, is_damage
+from birdedge.edge.database.database_file import DatabaseFile
+from birdedge.edge.database.rejected import KeptRegion
 from birdedge.edge.errors import OutputError
 from birdedge.edge.messages import (
     AudioHeard,
@@ -40,8 +39,6 @@ from birdedge.edge.times import ClockReading, Stamp
 
 log = logging.getLogger(__name__)
 ANCHOR_S = 60.0
-# A number beyond 64 bits, a file name that is not UTF-8, a missing value.
-UNSTORABLE = (OverflowError, UnicodeError, sqlite3.DataError, sqlite3.IntegrityError, sqlite3.InterfaceError)
 
 
 @dataclass
@@ -49,13 +46,20 @@ class _OpenRows:
     """The rows that are still being written; a number is 0 where there is none."""
 
     utc: UtcLine
+    opened: int = 0  # the numbers are those of rows in the database that was opened as this one
     boot: int = 0
     run: int = 0
+    run_began_s: float = 0.0
     stream: int = 0
+    started: StreamStarted | None = None
     span: int = 0
     span_begin: Stamp | None = None
+    span_continued: Stamp | None = None  # where it begins in this database: what was before is in another one
+    until: Stamp | None = None  # of the last audio
     heard_until_s: float | None = None  # end of the last span that ended
     gap: int = 0
+    gap_began_s: float = 0.0
+    gap_cause: str = ""
     gap_before_run: int = 0  # ends with the first audio, or with the gap that has another cause
     gap_before_span: int = 0  # ends where the span begins, which is known more exactly as time passes
     anchored_s: float = 0.0
@@ -78,8 +82,9 @@ class RunLog:
     """
 
     def __init__(self, folder: Path, boot_id: str, began: ClockReading, model: str, site: str) -> None:
-        self.path = folder / FILE_NAME
-        self._folder, self._boot_id, self._began = folder, boot_id, began
+        self._file = DatabaseFile(folder)
+        self.path = self._file.path
+        self._boot_id, self._began = boot_id, began
         self._model, self._site = model, site
         self._open = _OpenRows(UtcLine().follow(began))
         self._committed = self._copy()
@@ -89,13 +94,10 @@ class RunLog:
         """What is known of UTC in this boot."""
         return self._open.utc
 
-    @cached_property
+    @property
     def db(self) -> sqlite3.Connection:
         """The connection; while the database cannot be opened, each use tries again."""
-        db, quarantined = open_to_write(self._folder)
-        if quarantined is not None:
-            log.error("the database was damaged; it was moved to %s, and a new one was created", quarantined)
-        return db
+        return self._file.db
 
     def commit(self) -> None:
         """Make durable what was written so far."""
@@ -103,32 +105,67 @@ class RunLog:
             self.db.commit()
         self._committed = self._copy()
 
-    def undo(self) -> None:
-        """Forget what was written since the last commit."""
+    def undo(self, error: OutputError | None = None) -> None:
+        """Forget what was written since the last commit; if damage is the cause, the next use moves the file away."""
         with suppress(OutputError, sqlite3.Error):
             self.db.rollback()
         self._open = self._committed
         self._committed = self._copy()
+        if error is not None:
+            self._file.close_if_damaged(error.__cause__)
+
+    def reopen(self) -> None:
+        """Open the database again at the next use."""
+        self._file.close()
 
     def close(self) -> None:
         """Commit, and fold the write-ahead log into the file."""
         with database_errors(self.path):
             self.db.commit()
-            self.db.close()
+        self._file.close()
 
     def begin(self) -> None:
-        """Write the first rows of the run, once, as of its beginning: the disk may have recovered only now."""
-        rows_open, began = self._open, self._began
-        if rows_open.run:
+        """Write the first rows of the run into each database that was opened, as of its beginning there."""
+        self._file.leave_if_moved()
+        db, rows_open = self.db, self._open
+        if rows_open.opened == self._file.opened:
             return
         with database_errors(self.path):
-            utc = queries.utc_of_boot(self.db, self._boot_id)
-            if utc is not None and (utc.synchronized or not rows_open.utc.synchronized):
-                rows_open.utc = utc.follow(began)
-            rows_open.boot = rows.insert_boot(self.db, self._boot_id, rows_open.utc)
-            self._close_earlier_run(began)
-            rows_open.run = rows.insert_run(
-                self.db, rows_open.boot, began.boot_s, __version__, self._model, self._site
+            if not rows_open.run:
+                utc = queries.utc_of_boot(db, self._boot_id)
+                if utc is not None and (utc.synchronized or not rows_open.utc.synchronized):
+                    rows_open.utc = utc.follow(self._began)
+                self._insert_run(self._began.boot_s)
+            elif not queries.has_open_rows(
+                db, self._boot_id, rows_open.run, rows_open.run_began_s, rows_open.stream, rows_open.span
+            ):
+                self._continue_run()
+        rows_open.opened = self._file.opened
+
+    def _insert_run(self, began_s: float) -> None:
+        rows_open = self._open
+        rows_open.boot = rows.insert_boot(self.db, self._boot_id, rows_open.utc)
+        self._close_earlier_run(began_s)
+        rows_open.run_began_s = began_s
+        rows_open.run = rows.insert_run(
+            self.db, rows_open.boot, began_s, __version__, self._model, self._site
+        )
+
+    def _continue_run(self) -> None:
+        """Write the rows that are open into another database: the run, its stream, and its span or gap."""
+        rows_open, until = self._open, self._open.until
+        self._insert_run(self._began.boot_s if until is None else until.boot_s)
+        rows_open.gap_before_span = 0
+        if rows_open.span or rows_open.gap:  # audio or another cause follows at once
+            rows_open.gap_before_run = 0
+        if rows_open.started is not None:
+            self._insert_stream(rows_open.started)
+        if rows_open.span and until is not None:
+            self._begin_span(until)
+            rows_open.span_continued = until
+        if rows_open.gap:
+            rows_open.gap = rows.insert_gap(
+                self.db, rows_open.boot, rows_open.gap_began_s, rows_open.gap_cause
             )
 
     def follow_clock(self, now: ClockReading) -> None:
@@ -138,34 +175,40 @@ class RunLog:
             with database_errors(self.path):
                 rows.set_utc(self.db, self._open.boot, self._open.utc)
 
-    def apply(self, message: Message | RejectedRegions) -> None:
+    def apply(self, message: Message | KeptRegion) -> None:
         """Write what a message says.
 
         Raises:
-            ValueError: the message holds a value that SQLite cannot store; no other attempt will succeed.
+            ValueError: the message cannot be stored, and no other attempt will succeed; nothing of it was written.
         """
+        before = self._copy()
         with database_errors(self.path):
+            if not self.db.in_transaction:
+                self.db.execute("BEGIN")
+            self.db.execute("SAVEPOINT message")
             try:
                 self._apply(message)
-            except UNSTORABLE as error:
-                raise ValueError(f"{message} cannot be stored ({error})") from error
+            except Exception as error:
+                if isinstance(error, sqlite3.OperationalError) or is_damage(error):
+                    raise
+                # A number beyond 64 bits, a name that is not UTF-8, a missing value or a wrong type.
+                self.db.execute("ROLLBACK TO message")
+                self._open = before
+                raise ValueError(f"{message!a:.300} cannot be stored ({error})") from error
+            self.db.execute("RELEASE message")
 
-    def _apply(self, message: Message | RejectedRegions) -> None:  # noqa: PLR0912  a case per message
+    def _apply(self, message: Message | KeptRegion) -> None:  # noqa: PLR0912  a case per message
         rows_open = self._open
         match message:
             case AudioHeard():
                 self._extend_span(message)
             case EventDetected():
                 rows.insert_event(self.db, rows_open.stream, message, self._utc_of(message.onset))
-            case RejectedRegions(regions, left_out):
-                for region in regions:
-                    utc_s = self._utc_of(region.onset)
-                    rows.insert_rejected(self.db, rows_open.stream, region, utc_s, left_out)
-                    left_out = 0  # all are counted in the first row
-            case StreamStarted(stamp, source, sample_rate_hz, channels):
-                rows_open.stream = rows.insert_stream(
-                    self.db, rows_open.run, source, sample_rate_hz, channels, stamp.boot_s
-                )
+            case KeptRegion(region, left_out):
+                utc_s = self._utc_of(region.onset)
+                rows.insert_rejected(self.db, rows_open.stream, region, utc_s, left_out)
+            case StreamStarted(stamp):
+                self._insert_stream(message)
                 rows_open.anchored_s = stamp.boot_s - ANCHOR_S
                 self._end_gap(stamp.boot_s)
                 self._begin_span(stamp)
@@ -177,6 +220,7 @@ class RunLog:
                     began_s = stamp.boot_s if rows_open.heard_until_s is None else rows_open.heard_until_s
                     self._end_gap(began_s)
                     rows_open.gap = rows.insert_gap(self.db, rows_open.boot, began_s, cause)
+                    rows_open.gap_began_s, rows_open.gap_cause = began_s, cause
             case GapEnded(stamp):
                 self._end_gap(stamp.boot_s)
                 self._begin_span(stamp)
@@ -206,7 +250,8 @@ class RunLog:
         rows_open = self._open
         if not rows_open.span:
             return
-        rows.extend_span(self.db, rows_open.span, heard.span, heard.stamp)
+        rows.extend_span(self.db, rows_open.span, rows_open.span_continued or heard.span, heard.stamp)
+        rows_open.until = heard.stamp
         if rows_open.gap_before_span and rows_open.span_begin != heard.span:
             rows.end_gap(self.db, rows_open.gap_before_span, heard.span.boot_s)
         rows_open.span_begin = heard.span
@@ -219,15 +264,29 @@ class RunLog:
         utc_s = self._open.utc.utc_s(stamp.boot_s)
         return stamp.boot_s if utc_s is None else utc_s
 
+    def _insert_stream(self, started: StreamStarted) -> None:
+        self._open.stream = rows.insert_stream(
+            self.db,
+            self._open.run,
+            started.source,
+            started.sample_rate_hz,
+            started.channels,
+            started.stamp.boot_s,
+        )
+        self._open.started = started
+
     def _begin_span(self, begin: Stamp) -> None:
         self._open.span = rows.insert_span(self.db, self._open.stream, begin)
-        self._open.span_begin = begin
+        self._open.span_begin = self._open.until = begin
+        self._open.span_continued = None
 
     def _end_span(self, end: Stamp) -> None:
         rows_open = self._open
         if rows_open.span and rows_open.span_begin is not None:
-            rows.extend_span(self.db, rows_open.span, rows_open.span_begin, end)
+            begin = rows_open.span_continued or rows_open.span_begin
+            rows.extend_span(self.db, rows_open.span, begin, end)
             rows_open.span, rows_open.heard_until_s = 0, end.boot_s
+            rows_open.until = end
 
     def _end_gap(self, boot_s: float) -> None:
         rows_open = self._open
@@ -236,7 +295,7 @@ class RunLog:
             rows.end_gap(self.db, rows_open.gap_before_span, boot_s)
         rows_open.gap = rows_open.gap_before_run = 0
 
-    def _close_earlier_run(self, now: ClockReading) -> None:
+    def _close_earlier_run(self, began_s: float) -> None:
         """Write the gap since the last audio of the run before this one."""
         earlier = queries.latest_run(self.db)
         if earlier is None:
@@ -250,7 +309,7 @@ class RunLog:
         for gap, _ in queries.open_gaps(self.db, earlier.boot):
             rows.end_gap(self.db, gap, last_s)
         self._open.gap_before_run = rows.insert_gap(self.db, earlier.boot, last_s, cause, end_boot=boot)
-        rows.end_gap(self.db, self._open.gap_before_run, now.boot_s)
+        rows.end_gap(self.db, self._open.gap_before_run, began_s)
 
     def _copy(self) -> _OpenRows:
         return replace(self._open)

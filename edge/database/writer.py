@@ -15,9 +15,9 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from birdedge.edge.database.rejected import RejectedRegions, RejectedSelection
+from birdedge.edge.database.rejected import KeptRegion, RejectedSelection
 from birdedge.edge.database.run_log import RunLog
-from birdedge.edge.errors import DiskError, OutputError
+from birdedge.edge.errors import DiskError, OutputError, StoreError
 from birdedge.edge.messages import (
     AudioHeard,
     EventDetected,
@@ -29,11 +29,14 @@ from birdedge.edge.messages import (
 )
 from birdedge.edge.pipeline.utc_line import UtcLine
 from birdedge.edge.system.clock import read_clocks
+from birdedge.edge.system.disk_check import can_write
 from birdedge.edge.times import ClockReading, Stamp
 
 log = logging.getLogger(__name__)
 MAX_WAITING = 20_000  # messages that wait for the disk; more are dropped, and counted
 HEARD_WHILE_WAITING_S = 30.0  # so that those of a week fit
+REOPEN_AFTER = 5  # commits that failed one after another
+REOPEN_EVERY = 300  # further ones
 
 
 class DatabaseWriter:
@@ -51,7 +54,8 @@ class DatabaseWriter:
         dropped_messages: how many found the buffer full, or could not be stored.
 
     Raises:
-        StoreError: the database cannot be opened, and waiting would not help; see `open_to_write`.
+        StoreError: the database cannot be opened, and waiting would not help; see `open_to_write`. From `submit`:
+            the thread ended because of a defect, and a new process is needed.
     """
 
     def __init__(
@@ -66,11 +70,13 @@ class DatabaseWriter:
         self.problem: str | None = None
         self.dropped_messages = 0
         self._is_full = False  # and this was logged
-        self._read, self._commit_s = read, commit_s
+        self._failed_commits = 0  # one after another
+        self._defect: str | None = None  # of the thread
+        self._folder, self._read, self._commit_s = folder, read, commit_s
         began = read()
         self._heard_s = began.boot_s
         self._run_log = RunLog(folder, boot_id, began, model, site)
-        self._messages: deque[Message | RejectedRegions] = deque()
+        self._messages: deque[Message | KeptRegion] = deque()
         self._rejected = RejectedSelection()
         self._wake = threading.Event()
         self._closing = False
@@ -87,20 +93,22 @@ class DatabaseWriter:
 
     def submit(self, message: Message) -> None:
         """Queue a message, from any thread; rejected regions are collected, and queued once per minute."""
+        if self._defect is not None:
+            raise StoreError(f"{self._defect}: restart birdedge")
         if isinstance(message, FramesReady):
             return
         if isinstance(message, RegionRejected):
             self._rejected.add(message)
             return
         # While the disk fails, the regions of all that time count as those of one minute.
-        if regions := self._rejected.take(message, may_wait=self.problem is not None):
-            self._queue(regions)
+        for region in self._rejected.take(message, may_wait=self.problem is not None):
+            self._queue(region)
         if isinstance(message, EventDetected):  # masks are not stored, and may wait for days
             message = replace(message, event=message.event.without_mask())
         if not self._may_skip(message):
             self._queue(message)
 
-    def _queue(self, message: Message | RejectedRegions) -> None:
+    def _queue(self, message: Message | KeptRegion) -> None:
         if len(self._messages) >= MAX_WAITING:
             if not self._is_full:
                 self._is_full = True
@@ -116,7 +124,8 @@ class DatabaseWriter:
         if self._closing:
             return
         now = self._read()
-        self.submit(RunEnded(Stamp(0, 0.0, now.boot_s, now.utc_s, 0.0, bool(now.synchronized))))
+        with suppress(StoreError):
+            self.submit(RunEnded(Stamp(0, 0.0, now.boot_s, now.utc_s, 0.0, bool(now.synchronized))))
         self._closing = True
         self._wake.set()
         self._thread.join()
@@ -136,34 +145,49 @@ class DatabaseWriter:
         return isinstance(message, HealthReported)
 
     def _run(self) -> None:
-        while True:
-            self._wake.wait(self._commit_s)
-            closing = self._closing
-            self._commit()
-            if closing and (not self._messages or self.problem):
-                return
+        try:
+            while True:
+                self._wake.wait(self._commit_s)
+                closing = self._closing
+                self._commit()
+                if closing and (not self._messages or self.problem):
+                    return
+        except BaseException as error:  # a defect: nothing more would be stored, and nobody would notice
+            self._defect = self.problem = f"the thread of the database ended ({error!r})"
+            log.critical("%s", self._defect, exc_info=error)
 
     def _commit(self) -> None:
-        waiting, index = len(self._messages), 0
         try:
             self._run_log.begin()
             self._run_log.follow_clock(self._read())
-            for index in range(waiting):
-                self._run_log.apply(self._messages[index])
+            applied = self._apply_waiting()
             self._run_log.commit()
-        except ValueError as error:  # left out, so that the others are stored
-            log.error("%s; it is left out", error)
-            self._run_log.undo()
-            self.dropped_messages += 1
-            del self._messages[index]
         except OutputError as error:
             if self.problem is None:
                 log.error("%s; results are buffered until the disk is writable", error)
             self.problem = str(error)
-            self._run_log.undo()
+            self._run_log.undo(error)
+            self._failed_commits += 1
+            if self._failed_commits % REOPEN_EVERY == REOPEN_AFTER and can_write(self._folder):
+                self._run_log.reopen()  # not the disk has failed, but the connection
         else:
             if self.problem is not None:
                 log.info("%s is written again", self._run_log.path)
-            self.problem = None
-            for _ in range(waiting):
+            self.problem, self._failed_commits = None, 0
+            for _ in range(applied):
                 self._messages.popleft()
+
+    def _apply_waiting(self) -> int:
+        """Write the messages that wait now, and leave out those that cannot be stored; return how many were written."""
+        applied, waiting = 0, len(self._messages)
+        while applied < waiting:
+            try:
+                self._run_log.apply(self._messages[applied])
+            except ValueError as error:
+                log.error("%s; it is left out", error)
+                self.dropped_messages += 1
+                del self._messages[applied]
+                waiting -= 1
+            else:
+                applied += 1
+        return applied

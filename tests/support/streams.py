@@ -160,8 +160,7 @@ def end(run_log: RunLog, clocks: Clocks) -> None:
 
 def kill(run_log: RunLog) -> None:
     """Leave what SIGKILL leaves: the last commit."""
-    run_log.commit()
-    run_log.db.close()
+    run_log.close()
 
 
 def coverage_of(folder: Path, since_utc_s: float = 0.0, until_utc_s: float = ALWAYS_S) -> Coverage:

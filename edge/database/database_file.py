@@ -1,0 +1,100 @@
+"""The open database of a recorder, which stays the file at its path.
+
+A drive may be mounted over its folder, unmounted or replaced, and the folder may be renamed: SQLite goes on in the file
+that it has open, which nobody finds again. A disk that failed and works again may need a new connection, and pages may
+become damaged at any time.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from birdedge.edge.database.connection import is_damage, open_to_write
+from birdedge.edge.database.schema import FILE_NAME
+from birdedge.edge.system.folder_lock import FolderLock
+
+log = logging.getLogger(__name__)
+
+
+class DatabaseFile:
+    """Opens the database of a folder when it is used, and again after `close`.
+
+    Attributes:
+        path: of the file.
+        opened: how often it was opened; what was known of its rows may be wrong after each.
+
+    Raises:
+        OutputError: from `db`; see `open_to_write`.
+        StoreError: from `db`: another process writes to the folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / FILE_NAME
+        self.opened = 0
+        self._folder = folder
+        self._db: sqlite3.Connection | None = None
+        self._lock: FolderLock | None = None
+        self._file_id: tuple[int, int] | None = None
+        self._is_damaged = False
+
+    @property
+    def db(self) -> sqlite3.Connection:
+        """The connection; while the database cannot be opened, each use tries again."""
+        if self._db is None:
+            with suppress(OSError):  # reported by the next step
+                self._folder.mkdir(parents=True, exist_ok=True)
+            lock = FolderLock(self._folder)
+            try:
+                self._db, quarantined = open_to_write(self._folder, is_damaged=self._is_damaged)
+            except BaseException:
+                lock.release()
+                raise
+            self._lock, self._is_damaged = lock, False
+            self._file_id = self._file_id_at_path()
+            self.opened += 1
+            if quarantined is not None:
+                log.error(
+                    "the database was damaged; it was moved to %s, and a new one was created", quarantined
+                )
+        return self._db
+
+    def leave_if_moved(self) -> None:
+        """Close the connection if its file is no longer the one at its path."""
+        if self._db is None or self._file_id_at_path() == self._file_id:
+            return
+        log.error(
+            "%s is no longer the database that was opened: its folder was mounted, unmounted, moved or deleted; "
+            "what follows is written to the folder that is there now",
+            self.path,
+        )
+        if sys.version_info >= (3, 12):
+            # SQLite compares inode numbers only, and could delete the write-ahead log of another file.
+            self._db.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
+        self.close()
+
+    def close_if_damaged(self, error: BaseException | None) -> None:
+        """Close the connection if this error means damage; the next use moves the file away."""
+        if is_damage(error):
+            self._is_damaged = True
+            self.close()
+
+    def close(self) -> None:
+        """Close the connection, and fold the write-ahead log into the file; let others have the folder."""
+        db, self._db = self._db, None
+        lock, self._lock = self._lock, None
+        if db is not None:
+            with suppress(sqlite3.Error):
+                db.close()
+        if lock is not None:
+            lock.release()
+
+    def _file_id_at_path(self) -> tuple[int, int] | None:
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino

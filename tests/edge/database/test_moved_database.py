@@ -1,0 +1,195 @@
+"""The database that is written is the one at its path, and one that fails or is damaged is opened again."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from birdedge.edge.database.run_log import RunLog
+from birdedge.edge.database.schema import FILE_NAME
+from birdedge.edge.database.writer import DatabaseWriter
+from birdedge.edge.errors import StoreError
+from tests.support.disks import small_disk
+from tests.support.streams import Clocks, MessageStream, connection_of, coverage_of, gaps_of, rows_of, started
+from tests.support.waiting import wait_until
+
+NOT_THERE = "is no longer the database that was opened"
+
+
+class Recording:
+    """A database that is written while a test breaks it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.clocks = folder, Clocks()
+        self.database = DatabaseWriter(folder, "boot", "model", commit_s=0.01, read=self.clocks)
+        self.stream = MessageStream(self.database.submit, self.clocks)
+        self.events = 0
+
+    def hear(self) -> None:
+        """Hear ten seconds and an event."""
+        self.stream.hear(10)
+        self.stream.detect(self.clocks.boot_s - 105.0)
+        self.events += 1
+
+    def wait(self) -> None:
+        """Wait until everything is written."""
+        wait_until(lambda: not self.database._messages)
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Iterator[Recording]:
+    """Return a recording that has an event in its database."""
+    found = Recording(tmp_path / "out")
+    found.hear()
+    found.wait()
+    yield found
+    found.database.close()
+
+
+def onsets_in(folder: Path) -> list[int]:
+    return [sample for (sample,) in rows_of(folder, "SELECT onset_sample FROM events ORDER BY onset_sample")]
+
+
+def assert_continued(recording: Recording, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Require that what follows goes to the folder at the path, and what was before is where it was."""
+    recording.hear()
+    recording.wait()
+    recording.hear()
+    recording.database.close()
+    assert onsets_in(tmp_path / "before") == [5 * 32_000]
+    assert onsets_in(recording.folder) == [15 * 32_000, 25 * 32_000]
+    assert coverage_of(recording.folder).heard_s == pytest.approx(20)
+    assert gaps_of(recording.folder) == []
+    assert rows_of(recording.folder, "SELECT device, site FROM streams JOIN runs ON run = runs.id") == [
+        ("mic", "")
+    ]
+    assert [text for text in caplog.messages if NOT_THERE in text] == caplog.messages[:1]
+
+
+def test_a_folder_that_is_moved_away_is_made_again(
+    recording: Recording, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    recording.folder.rename(tmp_path / "before")
+    assert_continued(recording, tmp_path, caplog)
+
+
+def test_a_folder_that_is_replaced_is_used(
+    recording: Recording, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    recording.folder.rename(tmp_path / "before")
+    recording.folder.mkdir()
+    assert_continued(recording, tmp_path, caplog)
+
+
+def test_a_disk_that_is_mounted_over_the_folder_is_used(
+    recording: Recording, caplog: pytest.LogCaptureFixture
+) -> None:
+    with small_disk(recording.folder):
+        recording.hear()
+        recording.hear()
+        recording.wait()
+        assert onsets_in(recording.folder) == [15 * 32_000, 25 * 32_000]
+        assert coverage_of(recording.folder).heard_s == pytest.approx(20)
+    recording.hear()
+    recording.wait()
+    recording.hear()
+    recording.database.close()
+    # The database under the disk has this run already, and not what was heard meanwhile.
+    assert onsets_in(recording.folder) == [5 * 32_000, 35 * 32_000, 45 * 32_000]
+    assert coverage_of(recording.folder).heard_s == pytest.approx(30)
+    assert gaps_of(recording.folder) == [("restart", 20.0)]
+    assert sum(NOT_THERE in text for text in caplog.messages) == 2
+
+
+def test_a_lasting_gap_goes_on_in_another_folder(recording: Recording, tmp_path: Path) -> None:
+    recording.stream.break_off()
+    recording.wait()
+    recording.folder.rename(tmp_path / "before")
+    recording.clocks.advance(7)
+    recording.stream.resume()
+    recording.hear()
+    recording.database.close()
+    assert gaps_of(recording.folder) == [("device lost", 7.0)]
+    assert coverage_of(recording.folder).heard_s == pytest.approx(10)
+    assert onsets_in(recording.folder) == [22 * 32_000]
+
+
+def test_a_database_of_an_earlier_run_in_the_new_folder_is_continued(
+    recording: Recording, tmp_path: Path
+) -> None:
+    other = RunLog(tmp_path / "other", "boot", Clocks(boot_s=50.0)(), "model", "")
+    other.begin()
+    other.close()
+    recording.folder.rename(tmp_path / "before")
+    (tmp_path / "other").rename(recording.folder)
+    recording.hear()
+    recording.database.close()
+    assert onsets_in(recording.folder) == [15 * 32_000]
+    assert gaps_of(recording.folder) == [("restart", 60.0)]  # until where this database continues
+
+
+def test_a_copy_of_the_database_in_a_new_folder_is_continued_without_a_gap(
+    recording: Recording, tmp_path: Path
+) -> None:
+    recording.folder.rename(tmp_path / "before")
+    shutil.copytree(tmp_path / "before", recording.folder, ignore=shutil.ignore_patterns("*.lock", "*-shm"))
+    recording.hear()
+    recording.database.close()
+    assert onsets_in(recording.folder) == [5 * 32_000, 15 * 32_000]
+    assert coverage_of(recording.folder).heard_s == pytest.approx(20)
+    assert rows_of(recording.folder, "SELECT count(*) FROM runs") == [(1,)]
+
+
+def test_a_database_that_becomes_damaged_is_moved_and_nothing_that_waits_is_lost(
+    recording: Recording, caplog: pytest.LogCaptureFixture
+) -> None:
+    print("seed 4")
+    with closing(connection_of(recording.folder)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    path = recording.folder / FILE_NAME
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(random.Random(4).randbytes(path.stat().st_size - 4096))
+    recording.stream.end()
+    MessageStream(recording.database.submit, recording.clocks, recording.stream.timekeeper, source="other")
+    wait_until(lambda: any("the database was damaged" in text for text in caplog.messages))
+    recording.hear()
+    recording.database.close()
+    moved = recording.folder / "birdedge.damaged-1.sqlite"
+    assert moved.exists()
+    assert len(onsets_in(recording.folder)) == 1
+    assert rows_of(recording.folder, "SELECT device FROM streams") == [("mic",), ("other",)]
+    assert rows_of(recording.folder, "PRAGMA integrity_check") == [("ok",)]
+
+
+def test_a_connection_that_failed_is_opened_again(recording: Recording) -> None:
+    recording.database._run_log.db.execute("PRAGMA query_only = 1")  # as a disk that was mounted again
+    recording.hear()
+    wait_until(lambda: recording.database.problem)
+    wait_until(lambda: recording.database.problem is None)
+    recording.database.close()
+    assert len(onsets_in(recording.folder)) == 2
+
+
+def test_a_thread_that_ended_refuses_messages_and_says_why(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(RunLog, "follow_clock", lambda *_: 1 / 0)
+    recording.database._thread.join(10)
+    with pytest.raises(
+        StoreError, match=r"the thread of the database ended .*division by zero.*restart birdedge"
+    ):
+        recording.hear()
+    assert "the thread of the database ended" in caplog.text
+
+
+def test_two_recorders_never_write_to_one_folder(recording: Recording) -> None:
+    with pytest.raises(StoreError, match=r"in use by another birdedge, process \d+: stop that one"):
+        DatabaseWriter(recording.folder, "boot", "model")
+    recording.database.close()
+    started(recording.folder, recording.clocks).close()
