@@ -11,6 +11,7 @@ import click
 
 from birdedge import __version__
 from birdedge.edge.errors import BirdedgeError
+from birdedge.edge.system.printable import printable
 
 COMMANDS = {  # command: its module, and the extra that it needs to run
     "listen": ("birdedge.edge.cli.listen", ""),
@@ -71,9 +72,10 @@ def main() -> None:
     try:
         sys.exit(birdedge.main(standalone_mode=False))
     except click.ClickException as error:
-        message = error.format_message()
+        lines = error.format_message().expandtabs(4).split("\n")  # several, where it lists choices
+        message = "\n".join(map(printable, lines))
     except BirdedgeError as error:
-        message = str(error)
+        message = printable(str(error))
     except ModuleNotFoundError as error:
         extra = next((COMMANDS[word][1] for word in sys.argv[1:] if word in COMMANDS), "")
         if not extra:

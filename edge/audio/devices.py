@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from birdedge.edge.errors import DeviceNotFoundError, PortAudioMissingError
+from birdedge.edge.system.printable import printable
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,12 @@ def input_devices() -> list[InputDevice]:
     sounddevice = portaudio()
     host_apis = sounddevice.query_hostapis()
     inputs = [device for device in sounddevice.query_devices() if device["max_input_channels"] > 0]
-    names = [(device["hostapi"], stable_name(device["name"])) for device in inputs]
+    names = [(device["hostapi"], stable_name(printable(device["name"]))) for device in inputs]
     uses = Counter(names)
     return [
         InputDevice(
-            name=name if uses[host_api, name] == 1 else device["name"],
-            host_api=host_apis[host_api]["name"],
+            name=name if uses[host_api, name] == 1 else printable(device["name"]),
+            host_api=printable(host_apis[host_api]["name"]),
             channels=device["max_input_channels"],
             default_rate_hz=round(device["default_samplerate"]),
             is_default=device["index"] == host_apis[sounddevice.default.hostapi]["default_input_device"],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from birdedge.edge.system.printable import printable
 from birdedge.edge.system.stdout import print_line
 
 if TYPE_CHECKING:  # loads onnxruntime
@@ -80,7 +81,10 @@ def bench(
     is_bundled = fastest.card.name in bundled_models()
     path = config or default_config_path()
     write_model(path, fastest.card.name if is_bundled else str(fastest.path.resolve()))
-    click.echo(f"birdedge: {fastest.card.name} is now the default of `birdedge listen` ({path})", err=True)
+    click.echo(
+        f"birdedge: {fastest.card.name} is now the default of `birdedge listen` ({printable(str(path))})",
+        err=True,
+    )
 
 
 def _print_costs(costs: list[Cost], peak_macs_per_s: float) -> None:

@@ -25,4 +25,4 @@ def inspect(model: str, as_json: bool) -> None:
     from birdedge.edge.models.checked_model import check_model
 
     checked = check_model(model)
-    print_line(checked.card.to_json() if as_json else card_page(checked.card, checked.path))
+    print_line(*[checked.card.to_json()] if as_json else card_page(checked.card, checked.path).split("\n"))

@@ -13,6 +13,7 @@ import click
 from birdedge.edge.cli.options import archive_model_option, channel_option, force_option, masks_option
 from birdedge.edge.errors import SettingsError
 from birdedge.edge.formats.tables import FORMATS, TableName
+from birdedge.edge.system.printable import printable
 from birdedge.edge.system.stdout import print_line
 
 if TYPE_CHECKING:  # loads onnxruntime
@@ -124,6 +125,6 @@ def _report(results: Iterator[FileResult], totals: _Totals) -> Iterator[FileResu
         totals.silent_s += result.silent_s
         if result.error:
             totals.failed += 1
-            click.echo(f"\nError: {result.error}", err=True)
+            click.echo(f"\nError: {printable(result.error)}", err=True)
         else:
             yield result

@@ -72,7 +72,7 @@ def install(
     # Not resolve(): a link keeps the path stable when its target is replaced.
     paths = ((executable or _this_executable()).absolute(), config.absolute(), data_dir.absolute())
     if only_print:
-        print_line(unit_text(*paths, user).rstrip("\n"))
+        print_line(*unit_text(*paths, user).splitlines())
         return
     systemd.install(*paths, user, unit_dir)
     print_line(f"{UNIT}: runs as user {user} and writes to {paths[2]}")

@@ -29,9 +29,8 @@ def status(folder: Path, as_json: bool) -> None:
     from birdedge.edge.monitoring.status import read_status, status_page
 
     found = read_status(folder, time.time())
-    print_line(
-        json.dumps({**asdict(found), "healthy": found.healthy}, ensure_ascii=False)
-        if as_json
-        else status_page(found)
-    )
+    if as_json:
+        print_line(json.dumps({**asdict(found), "healthy": found.healthy}, ensure_ascii=False))
+    else:
+        print_line(*status_page(found).split("\n"))
     sys.exit(0 if found.healthy else 1)

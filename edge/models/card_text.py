@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from birdedge.edge.models.card import ModelCard
+from birdedge.edge.system.printable import printable
 
 
 def card_page(card: ModelCard, path: Path) -> str:
@@ -19,7 +20,7 @@ def card_page(card: ModelCard, path: Path) -> str:
     state_bytes = sum(math.prod(s.shape) * np.dtype(s.dtype).itemsize for s in card.states)
     lines = [
         f"{card.name} ({card.precision}), made with birdedge {card.birdedge_version}",
-        _row("file", f"{path} ({path.stat().st_size / 1000:.0f} kB)"),
+        _row("file", f"{printable(str(path))} ({path.stat().st_size / 1000:.0f} kB)"),
         _row("licence", card.licence),
         _row("input", f"{grid.sample_rate_hz} Hz mono, {grid.low_hz:g} to {high_hz:g} Hz"),
         _row("grid", f"{1000 * grid.hop_s:g} ms per frame, {grid.bins} bins of {grid.bin_hz:g} Hz"),

@@ -94,7 +94,9 @@ def known_fields(
         number = field.number
         if number not in _numbers(fields) or (number in seen and number not in repeated):
             name = fields.__name__.removesuffix("Field").lower()
-            raise RefusedError(f"has the field {number} in its {name}, which is unknown or repeated")
+            raise RefusedError(
+                f"is not an ONNX model, or another one (the field {number} of its {name} is unknown or repeated)"
+            )
         seen.add(number)
         yield field
 

@@ -30,6 +30,7 @@ from birdedge.edge.synthesis import DEMO_S, DEMO_SEED
 from birdedge.edge.system.atomic_file import Existing
 from birdedge.edge.system.log import start_log
 from birdedge.edge.system.malloc import return_freed_memory
+from birdedge.edge.system.printable import printable
 from birdedge.edge.system.stop_signals import StopSignals
 
 
@@ -193,4 +194,4 @@ def _now() -> str:
 
 
 def _say(line: str) -> None:
-    print(f"birdedge: {line}", file=sys.stderr)
+    print(f"birdedge: {printable(line)}", file=sys.stderr)

@@ -9,12 +9,22 @@ import logging
 import os
 import sys
 
+from birdedge.edge.system.printable import printable
+
 # Lowest level of each syslog priority.
 PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))
 DEBUG_PRIORITY = 7
 
 
-class JournalFormatter(logging.Formatter):
+class LineFormatter(logging.Formatter):
+    """Log one line per message, and those of a traceback after it."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name is that of logging
+        """Return the message without unprintable characters."""
+        return printable(super().formatMessage(record))
+
+
+class JournalFormatter(LineFormatter):
     """Log lines with a priority prefix: `<4>message`."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -29,7 +39,7 @@ def start_log() -> None:
     Lines have priorities if standard error is the journal, otherwise the prefix `birdedge: `.
     """
     handler = logging.StreamHandler()
-    handler.setFormatter(JournalFormatter() if _is_journal() else logging.Formatter("birdedge: %(message)s"))
+    handler.setFormatter(JournalFormatter() if _is_journal() else LineFormatter("birdedge: %(message)s"))
     log = logging.getLogger("birdedge")
     log.handlers = [handler]
     log.setLevel(logging.INFO)

@@ -6,16 +6,19 @@ import os
 import sys
 
 from birdedge.edge.errors import OutputError
+from birdedge.edge.system.printable import printable
 
 
-def print_line(line: str) -> bool:
-    """Print and flush a line; return False if the reader has closed the pipe, as `head` does.
+def print_line(*lines: str) -> bool:
+    """Print and flush lines; return False if the reader has closed the pipe, as `head` does.
+
+    A line break within a line is printed as `\\u000a`, like every unprintable character.
 
     Raises:
         OutputError: Standard output cannot be written, for example on a full disk.
     """
     try:
-        print(line, flush=True)
+        print(*map(printable, lines), sep="\n", flush=True)
         return True
     except OSError as error:
         # Otherwise Python raises again when it flushes the buffer on exit.
