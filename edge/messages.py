@@ -24,6 +24,7 @@ class StreamStarted:
     source: str
     sample_rate_hz: int
     channels: int
+    channel: int | None = None  # the one that is analysed, from 0; None for the mean of all
 
 
 @dataclass(frozen=True)

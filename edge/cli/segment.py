@@ -22,7 +22,13 @@ if TYPE_CHECKING:  # loads onnxruntime
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--files-from",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    metavar="LIST",
+    help="Also segment the files and folders in this list, one per line or separated by NUL; - for standard input.",
+)
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), help="Write a table per file to this folder."
 )
@@ -43,6 +49,7 @@ if TYPE_CHECKING:  # loads onnxruntime
 @archive_model_option
 def segment(
     files: tuple[Path, ...],
+    files_from: Path | None,
     out: Path | None,
     formats: tuple[TableName, ...],
     masks: Path | None,
@@ -54,24 +61,32 @@ def segment(
 ) -> None:
     """Segment recordings at full speed.
 
-    FILES are audio files, or folders to search for audio files. Events are written to tables in --out, together with
-    one Raven table of all files (all.selections.txt), or as JSON Lines to standard output. A file that cannot be read
-    is reported and does not stop the others; the exit code is then 1. An interrupted command goes on with
-    --skip-existing.
+    FILES are audio files, or folders to search for audio files. In a folder, links are followed once, and hidden files,
+    trash and system folders are left out. Events are written to tables in --out, together with one Raven table of all
+    files (all.selections.txt), or as JSON Lines to standard output. A file or folder that cannot be read is reported
+    and does not stop the others; the exit code is then 1. An interrupted command goes on with --skip-existing.
 
     \b
     Example:
       birdedge segment dawn.wav
       birdedge segment archive/ --out tables/ --format raven --format csv --jobs 4
+      find archive/ -name '*.wav' -newer last-run -print0 | birdedge segment --files-from - --out tables/
     """
-    from birdedge.edge.archive.files import find_recordings, total_duration_s
+    from birdedge.edge.archive.files import find_recordings, read_list, total_duration_s
     from birdedge.edge.archive.processes import segment_files
     from birdedge.edge.audio.sources import file_name
     from birdedge.edge.formats.jsonl import event_json
     from birdedge.edge.sinks.recording import OutputSettings
     from birdedge.edge.sinks.table_file import combined_raven, holds_only
 
-    paths = find_recordings(files)
+    if not files and files_from is None:
+        raise click.UsageError("Missing argument 'FILES...': give audio files, folders, or --files-from.")
+    found = find_recordings([*files, *(read_list(files_from) if files_from else ())])
+    paths = found.paths
+    if found.left_out:
+        click.echo(f"birdedge: left out: {found.left_out_text()}", err=True)
+    for error in found.errors:
+        click.echo(f"Error: {error}", err=True)
     if out is not None and "raven" in formats and any(path.stem.casefold() == "all" for path in paths):
         raise SettingsError("all.selections.txt is the table of all files; rename the recording 'all'")
     if skip_existing and (force or (out is None and masks is None)):
@@ -88,7 +103,7 @@ def segment(
             existing: Existing = "number"
             if force or (skip_existing and holds_only(combined, map(file_name, paths))):
                 existing = "replace"
-            combined_raven(combined, rows, existing)
+            combined_raven(combined, rows, existing, channel)
         else:
             for result in readable:
                 lines = () if masks else (event_json(e, file_name(result.path)) for e in result.events)
@@ -101,7 +116,7 @@ def segment(
         + (f", {totals.skipped} skipped" if totals.skipped else ""),
         err=True,
     )
-    if totals.failed:
+    if totals.failed or found.errors:
         sys.exit(1)
 
 

@@ -21,7 +21,7 @@ def header() -> str:
     return _line(("file", *EVENT_COLUMNS))
 
 
-def event_lines(event: Event, file: str | Path, _number: int) -> str:
+def event_lines(event: Event, file: str | Path, _number: int, _channel: int | None = None) -> str:
     """Return one event of the recording `file` as a line."""
     return _line((path_text(file), *(number_text(getattr(event, name), name) for name in EVENT_COLUMNS)))
 

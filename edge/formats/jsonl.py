@@ -34,7 +34,7 @@ def region_json(region: Event, file: str | Path, decision: str) -> str:
     return json.dumps(record, allow_nan=False)
 
 
-def event_lines(event: Event, file: str | Path, _number: int) -> str:
+def event_lines(event: Event, file: str | Path, _number: int, _channel: int | None = None) -> str:
     """Return one event of the recording `file` as a line."""
     return event_json(event, file) + "\n"
 

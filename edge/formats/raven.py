@@ -31,19 +31,22 @@ COLUMNS = (
 HEADER = "\t".join(COLUMNS) + "\n"
 
 
-def event_lines(event: Event, file: str | Path, selection: int, file_begin_s: float = 0.0) -> str:
+def event_lines(
+    event: Event, file: str | Path, selection: int, channel: int | None = None, file_begin_s: float = 0.0
+) -> str:
     """Return one event as a line of the table.
 
     Args:
         event: The event; its times count from the start of `file`.
         file: The recording. Raven finds the audio by an absolute path.
         selection: Number of the selection, from 1.
+        channel: The one that was analysed, from 0; None for the mean of all. Raven counts from 1.
         file_begin_s: Start of `file` within a sequence of files, in seconds.
     """
     cells = (
         str(selection),
         "Spectrogram 1",
-        "1",
+        str(1 if channel is None else channel + 1),
         number_text(file_begin_s + event.onset_s, "onset_s"),
         number_text(file_begin_s + event.offset_s, "offset_s"),
         number_text(event.low_hz, "low_hz"),
@@ -58,13 +61,16 @@ def event_lines(event: Event, file: str | Path, selection: int, file_begin_s: fl
     return "\t".join(cells) + "\n"
 
 
-def sequence_lines(recordings: Iterable[tuple[str | Path, float, Iterable[Event]]]) -> Iterator[str]:
+def sequence_lines(
+    recordings: Iterable[tuple[str | Path, float, Iterable[Event]]], channel: int | None = None
+) -> Iterator[str]:
     """Yield the header and lines of one table for a file sequence; nothing if there are no recordings.
 
     Begin and End Time are cumulative over the sequence. Begin Path and File Offset locate each event in its file.
 
     Args:
         recordings: Path, duration in seconds and events of each file, in the order in which Raven opens them.
+        channel: The one that was analysed, as for `event_lines`.
     """
     selection = 0
     file_begin_s = 0.0
@@ -73,7 +79,7 @@ def sequence_lines(recordings: Iterable[tuple[str | Path, float, Iterable[Event]
             yield HEADER
         for event in events:
             selection += 1
-            yield event_lines(event, file, selection, file_begin_s)
+            yield event_lines(event, file, selection, channel, file_begin_s)
         file_begin_s += duration_s
 
 

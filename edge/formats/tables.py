@@ -22,7 +22,8 @@ class TableFormat:
 
     suffix: str
     header: str  # with its line end; empty if the format has none
-    event_lines: Callable[[Event, str | Path, int], str]  # event, recording, number of the event from 1
+    # Event, recording, number of the event from 1, and channel from 0 or None for the mean of all.
+    event_lines: Callable[[Event, str | Path, int, int | None], str]
 
 
 FORMATS: dict[TableName, TableFormat] = {

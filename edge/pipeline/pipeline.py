@@ -57,7 +57,7 @@ class Pipeline:
         denoised: bool = False,
     ) -> None:
         self.card = card = model.card
-        self.sample_rate_hz = sample_rate_hz
+        self.sample_rate_hz, self.channel = sample_rate_hz, channel
         self._resampler = StreamResampler(sample_rate_hz, card.grid.sample_rate_hz)
         self._mixer = Mixer(channels, channel)
         self._silence = DigitalSilence(sample_rate_hz, card.grid)

@@ -82,7 +82,10 @@ class _Stream:
         if first is not None and first.arrived is not None:
             timekeeper.arrived(first.gap_samples + len(first.samples), first.arrived)
             timekeeper.begin_span(0)
-        sinks.write(StreamStarted(timekeeper.stamp(0), source.name, self._rate_hz, source.channels))
+        started = StreamStarted(
+            timekeeper.stamp(0), source.name, self._rate_hz, source.channels, pipeline.channel
+        )
+        sinks.write(started)
 
     def take(self, block: Block) -> None:
         """Analyse a block, and the gap before it."""

@@ -73,6 +73,7 @@ class RecordingSink:
     ) -> None:
         self._settings, self._stem, self._card = settings, stem, card
         self._atomic, self._file = atomic, file
+        self._channel: int | None = None
         self._stem_is_free = False
         self._open = ExitStack()
         self._tables: list[Table] | None = None
@@ -117,7 +118,7 @@ class RecordingSink:
 
     def _start(self, stream: StreamStarted) -> None:
         """Open the files; where an earlier stream ended, the mask continues with empty frames until now."""
-        self._file = self._file or stream.source
+        self._file, self._channel = self._file or stream.source, stream.channel
         missing = max(0, round(self._elapsed.start(stream) / self._card.grid.hop_s) - self._frames)
         self._frames += missing
         if self._masks is not None:
@@ -141,6 +142,7 @@ class RecordingSink:
                             self._stem,
                             name,
                             file=self._file or "",
+                            channel=self._channel,
                             atomic=self._atomic,
                             force=settings.force,
                         )

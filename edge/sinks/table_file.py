@@ -31,6 +31,7 @@ class Table:
         stem: File name without suffix, see `unique_stems`.
         format: A key of `FORMATS`.
         file: The recording, as the table names it. Raven finds the audio by an absolute path.
+        channel: The one that was analysed, from 0; None for the mean of all.
         atomic: Whether the table appears only when complete.
         force: Whether an atomic table may replace an earlier file.
 
@@ -40,13 +41,21 @@ class Table:
     """
 
     def __init__(
-        self, folder: Path, stem: str, format: str, *, file: str | Path, atomic: bool, force: bool = False
+        self,
+        folder: Path,
+        stem: str,
+        format: str,
+        *,
+        file: str | Path,
+        channel: int | None = None,
+        atomic: bool,
+        force: bool = False,
     ) -> None:
         if format not in FORMATS:
             raise SettingsError(f"table format {format!r} is unknown: use one of {', '.join(FORMATS)}")
         self._format = FORMATS[format]
         self.path = path = folder / (stem + self._format.suffix)
-        self._recording = file
+        self._recording, self._channel = file, channel
         self._events = 0
         with ExitStack() as stack:
             self._file: BinaryIO | io.FileIO
@@ -63,7 +72,7 @@ class Table:
 
     def write(self, event: Event) -> None:
         """Append one event."""
-        self._append(self._format.event_lines(event, self._recording, self._events + 1))
+        self._append(self._format.event_lines(event, self._recording, self._events + 1, self._channel))
         self._events += 1
 
     def close(self) -> None:
@@ -102,6 +111,7 @@ def combined_raven(
     path: Path,
     recordings: Iterable[tuple[str | Path, float, Iterable[Event]]],
     existing: Existing = "number",
+    channel: int | None = None,
 ) -> None:
     """Write one Raven table for a sequence of recordings; no file if there are none.
 
@@ -111,11 +121,12 @@ def combined_raven(
         path: The table; it appears when it is complete.
         recordings: Path, duration in seconds and events of each file, in the order in which Raven opens them.
         existing: What to do if it exists.
+        channel: The one that was analysed, from 0; None for the mean of all.
 
     Raises:
         OutputError: The table cannot be written.
     """
-    lines = raven.sequence_lines(recordings)
+    lines = raven.sequence_lines(recordings, channel)
     header = next(lines, None)
     if header is None:
         return

@@ -108,7 +108,7 @@ def test_segment_reports_a_bad_file_and_segments_the_others(good, tmp_path, jobs
 
 def test_a_folder_without_recordings_is_an_error(failing, tmp_path):
     (tmp_path / "folder").mkdir()
-    assert "contains no WAV" in failing("segment", "folder")
+    assert "contains no audio file" in failing("segment", "folder")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
+from birdedge.edge.synthesis.soundscape import soundscape
 from tests.support.commands import birdedge, running
 from tests.support.waiting import wait_until
 
@@ -78,3 +80,36 @@ def test_a_worker_that_is_killed_costs_no_file(demo, tmp_path):
 
 def test_skip_existing_needs_results_to_skip(failing):
     assert "--skip-existing keeps the results in --out" in failing("segment", "good.wav", "--skip-existing")
+
+
+def test_files_come_from_a_list_and_an_empty_folder_makes_the_exit_code_1(demo, tmp_path):
+    for name in ("a.wav", "b.aif", "more/._c.wav", "more/c.WAV", "empty/call.m4a"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(demo.read_bytes())
+    _, stderr = birdedge(
+        *("segment", "--files-from", "-", "a.wav", "--out", "out"),
+        cwd=tmp_path,
+        stdin=b"b.aif\0more\0empty\0",
+        exit_code=1,
+    )
+    assert "3 of 3 file(s)" in stderr
+    assert (
+        "left out: 1 .m4a file(s), which cannot be read: convert them with ffmpeg, 1 file(s) of macOS"
+        in stderr
+    )
+    assert "Error: empty contains no audio file" in stderr
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        *("a.csv", "b.csv", "c.csv", "all.selections.txt"),
+    }
+
+
+def test_the_channel_of_raven_is_the_channel(tmp_path):
+    samples = np.zeros((32_000 * 6, 2), np.float32)
+    samples[:, 1] = soundscape(6.0, 5, calls_per_minute=60.0).samples
+    soundfile.write(tmp_path / "stereo.wav", samples, 32_000)
+    birdedge("segment", "stereo.wav", "--channel", 1, "--out", "out", "--format", "raven", cwd=tmp_path)
+    for name in ("stereo", "all"):
+        lines = (tmp_path / "out" / f"{name}.selections.txt").read_text(encoding="utf-8").splitlines()
+        assert len(lines) > 1
+        assert {line.split("\t")[2] for line in lines[1:]} == {"2"}

@@ -30,6 +30,15 @@ def test_a_sequence_without_events_is_the_header_and_one_without_recordings_is_e
     assert list(sequence_lines([])) == []
 
 
+@pytest.mark.parametrize(("channel", "view_channel"), [(None, "1"), (0, "1"), (1, "2"), (7, "8")])
+def test_channels_count_from_1(channel: int | None, view_channel: str) -> None:
+    lines = [
+        event_lines(FIRST, "1.wav", 1, channel),
+        list(sequence_lines([("1.wav", 9.0, [FIRST])], channel))[1],
+    ]
+    assert [line.split("\t")[2] for line in lines] == [view_channel] * 2
+
+
 def test_a_recording_is_read_only_when_its_lines_are_due() -> None:
     def recordings() -> Iterator[tuple[str, float, list[Event]]]:
         yield "1.wav", 60.0, [FIRST]
