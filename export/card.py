@@ -65,9 +65,12 @@ def model_file_bytes(graph: onnx.ModelProto, card: ModelCard) -> bytes:
 
 
 def _licence(training_data: tuple[dict[str, Any], ...]) -> str:
-    """Return the licence that the recordings allow; share-alike recordings among the open ones bind the weights."""
+    """Return the licence that the recordings allow, by its SPDX identifier.
+
+    Share-alike recordings among the open ones bind the weights.
+    """
     if not training_data:
         return "unknown: the checkpoint does not say what it was trained on"
     if any(d["tier"] != "open" for d in training_data):
-        return "research weights, non-commercial (trained on restricted recordings too)"
-    return "CC BY-SA 4.0 (trained on openly licensed recordings alone)"
+        return "LicenseRef-birdedge-research-weights: non-commercial (trained on restricted recordings too)"
+    return "CC-BY-SA-4.0 (trained on openly licensed recordings alone)"

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from birdedge.edge.models.checked_model import check_model
+
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("birdedge", "edge", "train", "export")
 WORKSTATION_ONLY = ("torch", "onnx", "onnxscript", "scipy", "matplotlib", "tensorboard", "lightning_fabric")
@@ -47,7 +49,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = folder / "source"
     for name in FOLDERS:
         shutil.copytree(ROOT / name, source / name, symlinks=True)
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    shutil.copytree(ROOT / "LICENSES", source / "LICENSES")
+    for name in ("pyproject.toml", "README.md", "LICENSE", "NOTICE", "MODEL_CARD.md"):
         shutil.copy(ROOT / name, source)
     run(sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", folder, source, cwd=folder)
     (path,) = folder.glob("*.whl")
@@ -82,6 +85,27 @@ def test_the_wheel_contains_every_file_of_the_four_folders_and_nothing_else(whee
 def test_the_wheel_contains_models_recipes_and_weights(wheel: Path, pattern: str) -> None:
     with zipfile.ZipFile(wheel) as archive:
         assert any(Path(name).match(f"birdedge/{pattern}") for name in archive.namelist())
+
+
+def test_the_wheel_states_the_licences_of_code_and_weights_and_contains_them(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (folder,) = {name.partition("/")[0] for name in archive.namelist() if ".dist-info/" in name}
+        metadata = archive.read(f"{folder}/METADATA").decode()
+        texts = {
+            name.removeprefix(f"{folder}/licenses/"): archive.read(name).decode()
+            for name in archive.namelist()
+            if name.startswith(f"{folder}/licenses/")
+        }
+    weights = "LICENSES/LicenseRef-birdedge-research-weights.txt"
+    assert "License-Expression: Apache-2.0 AND LicenseRef-birdedge-research-weights\n" in metadata
+    assert set(texts) == {"LICENSE", "NOTICE", "MODEL_CARD.md", weights}
+    assert "non-commercial" in texts[weights]
+    assert all(
+        name in texts["NOTICE"] for name in ("soxr (LGPL-2.1-or-later)", "libsndfile (LGPL-2.1-or-later)")
+    )
+    for model in (ROOT / "edge" / "models" / "bundled").glob("*.onnx"):
+        for row in check_model(model).card.training_data:  # the attribution
+            assert f"| {row['source']} |" in texts["MODEL_CARD.md"]
 
 
 def test_the_recorder_part_is_at_most_200_mb_and_has_no_torch(recorder: Path) -> None:

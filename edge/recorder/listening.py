@@ -110,7 +110,7 @@ class Listener:
                 sinks.append(stack.enter_context(DenoisedSink(path, existing)))
             _say(
                 f"listening to {source.name}, {source.sample_rate_hz} Hz, {source.channels} channel(s), "
-                f"with {model.card.name} ({model.card.precision})"
+                f"with {model.card.name} ({model.card.precision}); licence of the model: {model.card.licence}"
             )
             try:
                 run(source, pipeline, SinkGroup(sinks), self._stop)

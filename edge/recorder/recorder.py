@@ -146,8 +146,8 @@ class Recorder:
         config, model, microphone = self._config, self._model, self._microphone
         rate_hz, channels = microphone.sample_rate_hz, microphone.channels
         log.info(
-            "listening to %r, %d Hz, %d channel(s), with %s (%s)",
-            *(microphone.name, rate_hz, channels, model.card.name, model.card.precision),
+            "listening to %r, %d Hz, %d channel(s), with %s (%s); licence of the model: %s",
+            *(microphone.name, rate_hz, channels, model.card.name, model.card.precision, model.card.licence),
         )
         shedder = LoadShedder()
         source: Source = SheddingSource(microphone, shedder, config.gain_db)

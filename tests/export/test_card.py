@@ -31,10 +31,10 @@ def test_thresholds_follow_from_the_checkpoint_and_the_minimum_score(network: UN
     ("training_data", "licence"),
     [
         ((), "unknown: the checkpoint does not say what it was trained on"),
-        ((TRAINING_DATA,), "CC BY-SA 4.0 (trained on openly licensed recordings alone)"),
+        ((TRAINING_DATA,), "CC-BY-SA-4.0 (trained on openly licensed recordings alone)"),
         (
             (TRAINING_DATA, TRAINING_DATA | {"tier": "restricted"}),
-            "research weights, non-commercial (trained on restricted recordings too)",
+            "LicenseRef-birdedge-research-weights: non-commercial (trained on restricted recordings too)",
         ),
     ],
 )

@@ -9,6 +9,7 @@ import soundfile
 from birdedge.edge.formats.columns import EVENT_COLUMNS
 from birdedge.edge.formats.mask_npz import read_mask_file
 from birdedge.edge.formats.tables import FORMATS
+from birdedge.edge.models.checked_model import check_model
 from birdedge.edge.models.names import bundled_models
 from tests.support.commands import birdedge, events, running, without_file
 
@@ -61,6 +62,12 @@ def test_the_demo_gives_the_events_of_its_file(tmp_path):
     assert without_file(events(output)) == without_file(events(of_file))
     assert len(events(output)) >= 5
     assert {event["file"] for event in events(output)} == {"demo"}
+
+
+def test_the_licence_of_the_model_is_named(tmp_path):
+    for name in ("birdedge-int8", "birdedge-open-int8"):
+        _, printed = birdedge("listen", "--demo", "--fast", "--duration", 1, "--model", name, cwd=tmp_path)
+        assert f"licence of the model: {check_model(name).card.licence}\n" in printed
 
 
 def test_in_real_time_the_same_events_are_printed_when_they_end(demo, tmp_path):
