@@ -23,6 +23,7 @@ class Health:
     clips_dropped: int = 0  # the disk was too slow for them
     clips_failed: int = 0
     clips_capped: int = 0  # left out: their hour had its share
+    clips_with_speech: int = 0  # left out: people spoke in them
     clips_deleted: int = 0  # to make room, or because of their age
     silent_s: float = 0.0  # digital silence, which no microphone delivers
     dropped_messages: int = 0  # never reached the database: too many waited for the disk

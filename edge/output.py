@@ -30,3 +30,4 @@ class PipelineOutput:
     events: list[Event]
     denoised: DenoisedAudio | None = None  # delayed as the mask is; None if denoising is off
     rejected: list[Event] = field(default_factory=list)  # each with its `reason`
+    voice: NDArray[np.bool_] | None = None  # [frames], see `VoiceDetector`; None if nobody asks

@@ -1,4 +1,5 @@
 """The classes of sound that a network distinguishes; the first one is the target of the masks."""
 
 BIRD = "bird"
-SOUND_CLASSES = (BIRD, "insect", "frog", "mammal", "voice", "machine", "weather", "other")
+VOICE = "voice"  # of people
+SOUND_CLASSES = (BIRD, "insect", "frog", "mammal", VOICE, "machine", "weather", "other")

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from benchmarks.report import model_card
+from benchmarks.studies.speech import speech_table
 from birdedge.cli import COMMANDS
 from docs.generate import commands, configuration, database, drawing, figures, listening, messages
 from docs.generate.blocks import Block, block_names, filled
@@ -24,6 +25,7 @@ BLOCKS: dict[str, Block] = {
     "targets": lambda _: figures.targets_table(),
     "configuration": lambda _: configuration.template_block(),
     "messages": lambda _: messages.messages_table(),
+    "speech": lambda _: speech_table(),
     "schema": lambda _: database.schema_block(),
     **{name: partial(lambda name, _: figures.measured_block(name), name) for name in MEASURED},
 }

@@ -28,6 +28,7 @@ class CutClip:
     card: ModelCard  # of the model that found the events
     mask: NDArray[np.uint8]  # [frames, bins]; no frames if no file needs the mask
     first_frame_s: float  # centre of the first mask frame, in seconds after the first sample
+    erase_speech: bool = False  # people speak in it, and the band of speech is not written
 
     @property
     def first_sample(self) -> int:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from birdedge.edge.clips.activity import ActivityTracker
 from birdedge.edge.clips.clip import CutClip
 from birdedge.edge.clips.history import AudioHistory, History
+from birdedge.edge.clips.privacy import PrivacyFilter
 from birdedge.edge.clips.settings import ClipSettings
 from birdedge.edge.clips.writer import ClipWriter
 from birdedge.edge.errors import SettingsError
@@ -43,7 +44,7 @@ class ClipCutter:
 
     Args:
         settings: Which audio becomes a clip. With `keep = "none"` the cutter holds no audio.
-        writer: Writes the clips.
+        writer: Takes the clips.
         card: The card of the model.
         sample_rate_hz: The sample rate of the source.
         channels: Channels of the source.
@@ -60,7 +61,7 @@ class ClipCutter:
     def __init__(
         self,
         settings: ClipSettings,
-        writer: ClipWriter,
+        writer: ClipWriter | PrivacyFilter,
         card: ModelCard,
         sample_rate_hz: int,
         channels: int,

@@ -9,6 +9,7 @@ from pathlib import Path
 from birdedge import __version__
 from birdedge.edge.clips.clip import Clip, CutClip
 from birdedge.edge.clips.folder import size_bytes
+from birdedge.edge.clips.speech_band import MAX_HZ
 from birdedge.edge.errors import AudioFileError
 from birdedge.edge.formats.guano import read_guano
 
@@ -27,6 +28,8 @@ def clip_fields(cut: CutClip) -> dict[str, str]:
         "birdedge|Lost Samples": str(cut.lost_samples),
         "birdedge|Score": f"{cut.score:.4f}",
     }
+    if cut.erase_speech:
+        fields["birdedge|Speech"] = f"erased below {MAX_HZ:.0f} Hz"
     if not cut.events:
         return fields
     start_s = cut.first_sample / cut.sample_rate_hz

@@ -9,6 +9,7 @@ import io
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from birdedge.edge.clips.clip import Clip, CutClip
 from birdedge.edge.clips.fields import clip_fields
 from birdedge.edge.clips.folder import companions, free_path, remove_clip, size_bytes
 from birdedge.edge.clips.settings import ClipSettings
+from birdedge.edge.clips.speech_band import without_speech_band
 from birdedge.edge.errors import OutputError
 from birdedge.edge.formats.guano import guano_text, with_guano
 from birdedge.edge.formats.mask_npz import MaskFile
@@ -48,6 +50,8 @@ def write_clip(cut: CutClip, folder: Path, settings: ClipSettings, fields: Mappi
         path = free_path(cut, folder, settings.format)
         path.parent.mkdir(parents=True, exist_ok=True)
         free_bytes = shutil.disk_usage(folder).free
+    if cut.erase_speech:
+        cut = replace(cut, samples=without_speech_band(cut.samples, cut.sample_rate_hz))
     text = guano_text(clip_fields(cut) | dict(fields))
     audio = _encoded(cut.samples, cut.sample_rate_hz, settings.format, text)
     left_mb = (free_bytes - len(audio)) / MEGABYTE

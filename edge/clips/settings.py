@@ -7,6 +7,7 @@ from typing import Literal
 
 from birdedge.edge.errors import SettingsError
 
+MAX_DECIMALS = 6
 MAX_CLIP_S = 600.0  # clips are held in memory until they are written
 
 
@@ -65,6 +66,28 @@ class RetentionSettings:
 
     def __post_init__(self) -> None:
         _require_not_negative(self, "max_age_days", "max_gb", "min_free_mb")
+
+
+@dataclass(frozen=True)
+class PrivacySettings:
+    """What becomes of clips in which people speak, and how exactly clips say where they were recorded.
+
+    Raises:
+        SettingsError: A value is out of range.
+    """
+
+    speech: Literal["keep", "drop-clips", "erase-band"] = "keep"
+    coordinate_decimals: int | None = None  # 2: about a kilometre; None: as configured
+
+    def __post_init__(self) -> None:
+        decimals = self.coordinate_decimals
+        if decimals is not None and not 0 <= decimals <= MAX_DECIMALS:
+            raise SettingsError(f"coordinate_decimals is {decimals}; it must lie in 0..{MAX_DECIMALS}")
+
+    def rounded(self, coordinate_deg: float) -> float:
+        """Return a latitude or longitude as exactly as clips may say it."""
+        decimals = self.coordinate_decimals
+        return coordinate_deg if decimals is None else round(coordinate_deg, decimals)
 
 
 def _require_not_negative(settings: object, *names: str) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from birdedge.edge.clips.cutter import ClipCutter
+from birdedge.edge.clips.privacy import PrivacyFilter
 from birdedge.edge.messages import FramesReady, Message, StreamEnded
 
 
 class ClipSink:
-    """Feeds a `ClipCutter` with the audio, masks and events of its stream."""
+    """Feeds a `ClipCutter` with the audio, masks and events of its stream, and a `PrivacyFilter` with the voices."""
 
-    def __init__(self, cutter: ClipCutter) -> None:
-        self._cutter = cutter
+    def __init__(self, cutter: ClipCutter, privacy: PrivacyFilter | None = None) -> None:
+        self._cutter, self._privacy = cutter, privacy
 
     def write(self, message: Message) -> None:
         """Take the next step of the pipeline; at the end of the stream, cut what waits."""
@@ -22,7 +23,12 @@ class ClipSink:
             case StreamEnded():
                 self._cutter.end()
             case _:
-                pass
+                return
+        if self._privacy is not None:
+            if isinstance(message, FramesReady):
+                self._privacy.push(message.output.voice)
+            else:
+                self._privacy.end()
 
     def close(self) -> None:
         """The clips belong to their writer, which outlives the stream."""

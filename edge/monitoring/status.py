@@ -167,6 +167,7 @@ def _clips_line(health: Health) -> str:
     counts = [f"{health.clips_written} written"]
     for count, what in (
         (health.clips_capped, "left out by max_per_hour"),
+        (health.clips_with_speech, "left out because of speech"),
         (health.clips_failed, "failed"),
         (health.clips_dropped, "dropped"),
         (health.clips_deleted, "deleted"),

@@ -22,6 +22,7 @@ from birdedge.edge.pipeline.mixer import Mixer
 from birdedge.edge.pipeline.resample import StreamResampler
 from birdedge.edge.pipeline.segmenter import Segmenter, SegmenterOutput
 from birdedge.edge.pipeline.spectrogram import Spectrogram
+from birdedge.edge.pipeline.voice import VoiceDetector
 
 Float32 = NDArray[np.float32]
 GAP_FRAMES = 1250  # the frames of a gap come in pieces of this length
@@ -39,6 +40,7 @@ class Pipeline:
         channels: of the source.
         channel: the one to analyse, from 0; None for the mean of all.
         denoised: also return the bird alone.
+        voice: also return when people speak.
 
     Attributes:
         heard_samples, lost_samples, gaps: what has passed, at the rate of the source.
@@ -55,6 +57,7 @@ class Pipeline:
         channels: int,
         channel: int | None = None,
         denoised: bool = False,
+        voice: bool = False,
     ) -> None:
         self.card = card = model.card
         self.sample_rate_hz, self.channel = sample_rate_hz, channel
@@ -72,6 +75,7 @@ class Pipeline:
         self._empty_level = np.log(card.grid.magnitude_floor)
         self._channels = channels
         self._denoiser = self._new_denoiser() if denoised else None
+        self._voice = VoiceDetector(card) if voice else None
         self._skip = 0  # resampled samples to drop, so that frames after a gap lie on the grid
         self._earlier_nonfinite_chunks = 0  # of models that were replaced
 
@@ -144,7 +148,8 @@ class Pipeline:
         last_frame = self._spectrogram.flush()
         pieces = [self._segment(np.concatenate([frames, last_frame]), is_end=True), self._segmenter.flush()]
         followed = reduce(_joined, map(self._follow, pieces))
-        output = _joined(followed, _output(followed.mask[:0], followed.level[:0], self._tracker.flush()))
+        regions = _output(followed.mask[:0], followed.level[:0], self._tracker.flush())
+        output = replace(_joined(followed, regions), voice=followed.voice)
         if self._denoiser is not None:
             rest = (
                 self._denoiser.push(np.zeros((0, self._channels), np.float32), output.mask),
@@ -177,6 +182,8 @@ class Pipeline:
         self._tracker = self._new_tracker()
         if self._denoiser is not None:
             self._denoiser = self._new_denoiser()
+        if self._voice is not None:
+            self._voice = VoiceDetector(self.card)
         return empty_frames
 
     def _new_tracker(self) -> EventTracker:
@@ -210,11 +217,14 @@ class Pipeline:
         mask = mask_bytes(segmented.mask)
         self._frames += len(mask)
         regions = self._tracker.push(mask, segmented.level, segmented.floor, segmented.classes)
-        return _output(mask, segmented.level, regions)
+        output = _output(mask, segmented.level, regions)
+        return output if self._voice is None else replace(output, voice=self._voice.push(segmented))
 
     def _empty(self, frames: int) -> PipelineOutput:
         shape = frames, self.card.grid.bins
-        return PipelineOutput(np.zeros(shape, np.uint8), np.full(shape, self._empty_level, np.float32), [])
+        voice = None if self._voice is None else np.zeros(frames, bool)
+        level = np.full(shape, self._empty_level, np.float32)
+        return PipelineOutput(np.zeros(shape, np.uint8), level, [], voice=voice)
 
 
 def _output(mask: NDArray[np.uint8], level: Float32, regions: list[Event]) -> PipelineOutput:
@@ -236,4 +246,5 @@ def _joined(first: PipelineOutput, second: PipelineOutput) -> PipelineOutput:
         first.events + second.events,
         denoised,
         first.rejected + second.rejected,
+        None if first.voice is None or second.voice is None else np.concatenate([first.voice, second.voice]),
     )

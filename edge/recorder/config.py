@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
-from birdedge.edge.clips.settings import ClipSettings, RetentionSettings
+from birdedge.edge.clips.settings import ClipSettings, PrivacySettings, RetentionSettings
 from birdedge.edge.errors import SettingsError
 from birdedge.edge.formats.tables import TABLE_NAMES, TableName
 from birdedge.edge.models.names import DEFAULT_MODEL
@@ -49,6 +49,7 @@ class Config:
     schedule: ScheduleSettings = field(default_factory=ScheduleSettings)
     clips: ClipSettings = field(default_factory=ClipSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
+    privacy: PrivacySettings = field(default_factory=PrivacySettings)
 
     def __post_init__(self) -> None:
         for name, limit in (("latitude_deg", 90), ("longitude_deg", 180)):
@@ -64,6 +65,11 @@ class Config:
         if self.denoised not in (None, "-") and Path(self.denoised).suffix.lower() not in (".wav", ".flac"):
             raise SettingsError(
                 f"denoised is {self.denoised!r}; name a .wav or .flac file, or - for raw PCM on standard output"
+            )
+        if self.denoised is not None and self.privacy.speech != "keep":
+            raise SettingsError(
+                f"the denoised audio may hold speech, and speech is {self.privacy.speech!r}: leave out denoised, or "
+                'set speech to "keep"'
             )
         if not 0.1 <= self.commit_s <= MAX_COMMIT_S:
             raise SettingsError(f"commit_s is {self.commit_s}; it must lie in 0.1..{MAX_COMMIT_S:g}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -32,6 +33,8 @@ from birdedge.edge.system.log import start_log
 from birdedge.edge.system.malloc import return_freed_memory
 from birdedge.edge.system.printable import printable
 from birdedge.edge.system.stop_signals import StopSignals
+
+PRIVATE_UMASK = 0o027  # what a recorder writes, which may hold voices, is for its user and group: 0640
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,7 @@ class Listener:
     def _record(self, out: Path) -> None:
         """Run the recorder: a microphone without end, with database and clips."""
         start_log()
+        os.umask(os.umask(0o777) | PRIVATE_UMASK)
         recorder = Recorder(self._config, out, self._read_config)
         outputs = OutputSettings(out, self._config.tables, self._settings.masks)
         sinks: list[Sink] = [

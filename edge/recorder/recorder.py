@@ -12,11 +12,12 @@ from birdedge.edge.audio.microphone import Microphone
 from birdedge.edge.audio.sources import LimitedSource
 from birdedge.edge.block import Source
 from birdedge.edge.clips.cutter import ClipCutter
+from birdedge.edge.clips.privacy import PrivacyFilter
 from birdedge.edge.clips.retention import Retention
 from birdedge.edge.clips.sink import ClipSink
 from birdedge.edge.clips.writer import ClipWriter
 from birdedge.edge.database.writer import DatabaseWriter
-from birdedge.edge.errors import BirdedgeError
+from birdedge.edge.errors import BirdedgeError, SettingsError
 from birdedge.edge.gap import GapCause
 from birdedge.edge.messages import GapStarted, Sink
 from birdedge.edge.models.card import ModelCard
@@ -35,6 +36,7 @@ from birdedge.edge.recorder.shedding_source import SheddingSource
 from birdedge.edge.recorder.supervisor import Supervisor
 from birdedge.edge.sinks.retrying import RetryingSink
 from birdedge.edge.sinks.sink import SinkGroup
+from birdedge.edge.sound_classes import VOICE
 from birdedge.edge.system.clock import boot_id, read_clocks
 from birdedge.edge.system.sd_notify import Notifier
 from birdedge.edge.system.stop_signals import StopSignals
@@ -105,6 +107,11 @@ class Recorder:
     def _configure(self, config: Config) -> None:
         input_devices()  # where PortAudio itself is missing, waiting does not help
         model = _open_model(config.model, config)
+        if config.privacy.speech != "keep" and VOICE not in model.card.classes:
+            raise SettingsError(
+                f"{model.card.name} does not know voices, and speech is {config.privacy.speech!r}: use another "
+                'model, or set speech to "keep"'
+            )
         # Which channels there are is known before there is a microphone.
         Mixer(config.channels, config.channel)
         schedule = Schedule(config.schedule, config.latitude_deg, config.longitude_deg)
@@ -153,9 +160,17 @@ class Recorder:
         source: Source = SheddingSource(microphone, shedder, config.gain_db)
         if duration_s is not None:
             source = LimitedSource(source, round(duration_s * rate_hz))
-        pipeline = Pipeline(model, rate_hz, channels, config.channel, config.denoised is not None)
+        pipeline = Pipeline(
+            model,
+            rate_hz,
+            channels,
+            config.channel,
+            config.denoised is not None,
+            config.privacy.speech != "keep",
+        )
+        privacy = PrivacyFilter(config.privacy, model.card.grid, clips.put)
         cutter = ClipCutter(
-            config.clips, clips, model.card, rate_hz, channels, self._timekeeper.stamp, microphone.name
+            config.clips, privacy, model.card, rate_hz, channels, self._timekeeper.stamp, microphone.name
         )
         supervisor = Supervisor(
             self._folder,
@@ -167,12 +182,13 @@ class Recorder:
             may_change_model=config.model == DEFAULT_MODEL,
             clips=clips,
             cutter=cutter,
+            privacy=privacy,
             retention=retention,
             outputs=[sink for sink in sinks if isinstance(sink, RetryingSink)],
             database=self._database,
             alive=self._notifier.alive,
         )
-        group = SinkGroup([self._database, ClipSink(cutter), *sinks, supervisor])
+        group = SinkGroup([self._database, ClipSink(cutter, privacy), *sinks, supervisor])
         run(source, pipeline, group, stop, self._timekeeper)
 
     def _start_gap(self, cause: GapCause) -> None:
@@ -186,7 +202,8 @@ class Recorder:
         config = self._config
         fields = {"birdedge|Site": config.site} if config.site else {}
         if config.latitude_deg is not None and config.longitude_deg is not None:
-            fields["Loc Position"] = f"{config.latitude_deg} {config.longitude_deg}"
+            place = (config.latitude_deg, config.longitude_deg)
+            fields["Loc Position"] = " ".join(str(config.privacy.rounded(degrees)) for degrees in place)
 
         def tidy() -> None:
             self._index.add_missing()

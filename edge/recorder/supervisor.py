@@ -9,6 +9,7 @@ from pathlib import Path
 
 from birdedge.edge.audio.microphone import Microphone
 from birdedge.edge.clips.cutter import ClipCutter
+from birdedge.edge.clips.privacy import PrivacyFilter
 from birdedge.edge.clips.retention import Retention
 from birdedge.edge.clips.writer import ClipWriter
 from birdedge.edge.database.writer import DatabaseWriter
@@ -41,7 +42,7 @@ class Supervisor:
         shedder: decides on the load level.
         change_model: uses the model of a load level; None for that of the configuration.
         may_change_model: whether the configuration leaves the choice of the model to birdedge.
-        clips, cutter, retention, outputs, database: report their counts and problems.
+        clips, cutter, privacy, retention, outputs, database: report their counts and problems.
         alive: feeds the watchdog.
         now_s: reads a clock that is never set.
     """
@@ -55,6 +56,7 @@ class Supervisor:
     may_change_model: bool
     clips: ClipWriter
     cutter: ClipCutter
+    privacy: PrivacyFilter
     retention: Retention
     outputs: Sequence[RetryingSink]
     database: DatabaseWriter
@@ -93,6 +95,7 @@ class Supervisor:
             clips_dropped=clips.dropped,
             clips_failed=clips.failed,
             clips_capped=self.cutter.capped,
+            clips_with_speech=self.privacy.dropped,
             clips_deleted=self.retention.deleted,
             silent_s=round(self.silent_s(), 1),
             dropped_messages=self.database.dropped_messages,

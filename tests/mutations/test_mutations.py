@@ -90,6 +90,13 @@ MUTATIONS = (
         "test_clips_of_a_boot_without_a_synchronized_clock_are_never_outdated",
     ),
     Mutation(
+        "clips with voices are written",
+        "edge/clips/privacy.py",
+        "not self._has_voice(clip)",
+        "True",
+        "tests/edge/clips/test_sink.py::test_the_clips_of_a_stream_pass_the_privacy_filter_until_its_end",
+    ),
+    Mutation(
         "files outside the folder of clips are deleted",
         "edge/clips/retention.py",
         'if not is_clip_path(path, self._folder / "clips"):',

@@ -9,8 +9,9 @@ from typing import cast
 
 from birdedge.edge.audio.microphone import Microphone
 from birdedge.edge.clips.cutter import ClipCutter
+from birdedge.edge.clips.privacy import PrivacyFilter
 from birdedge.edge.clips.retention import Retention
-from birdedge.edge.clips.settings import ClipSettings, RetentionSettings
+from birdedge.edge.clips.settings import ClipSettings, PrivacySettings, RetentionSettings
 from birdedge.edge.clips.writer import ClipWriter
 from birdedge.edge.database.writer import DatabaseWriter
 from birdedge.edge.health import Health
@@ -60,6 +61,7 @@ class Supervised:
             name="USB Audio", sample_rate_hz=RATE_HZ, waiting_samples=0, overflows=0
         )
         card = Model("birdedge-int8").card
+        self.privacy = PrivacyFilter(PrivacySettings(), card.grid, self.clips.put)
         self.cutter = ClipCutter(settings, self.clips, card, RATE_HZ, 1, self.stamp_of)
         self.supervisor = Supervisor(
             folder,
@@ -71,6 +73,7 @@ class Supervised:
             may_change_model=may_change_model,
             clips=self.clips,
             cutter=self.cutter,
+            privacy=self.privacy,
             retention=self.retention,
             outputs=outputs,
             database=self.database,

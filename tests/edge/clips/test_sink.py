@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ import pytest
 from birdedge.edge.block import Block
 from birdedge.edge.clips.clip import Clip
 from birdedge.edge.clips.cutter import ClipCutter
-from birdedge.edge.clips.settings import ClipSettings
+from birdedge.edge.clips.privacy import PrivacyFilter
+from birdedge.edge.clips.settings import ClipSettings, PrivacySettings
 from birdedge.edge.clips.sink import ClipSink
 from birdedge.edge.clips.writer import ClipWriter
 from birdedge.edge.messages import EventDetected, FramesReady
@@ -112,3 +114,20 @@ def test_after_hours_of_drift_a_clip_has_the_time_of_its_event(tmp_path: Path, m
     assert first.onset.utc_s == pytest.approx(clips[0].utc.timestamp() + 1.0, abs=0.02)
     assert clips[0].stamp is not None
     assert clips[0].stamp.boot_s - BOOT_S == pytest.approx(later_s + event_s - 1.0, abs=0.1)
+
+
+def test_the_clips_of_a_stream_pass_the_privacy_filter_until_its_end(tmp_path: Path, model: Model) -> None:
+    clips: list[Clip] = []
+    writer = ClipWriter(tmp_path, EVERYTHING, clips.append)
+    privacy = PrivacyFilter(PrivacySettings("drop-clips"), model.card.grid, writer.put)
+    sink = ClipSink(ClipCutter(EVERYTHING, privacy, model.card, RATE_HZ, 1, stamp_of), privacy)
+    for second in range(6):
+        step = frames(1.0)
+        voice = np.full(len(step.output.mask), second in (2, 3))  # somebody spoke from 1.0 to 3.8 s
+        voice[100:] &= second == 2
+        sink.write(replace(step, output=replace(step.output, voice=voice)))
+    wait_until(lambda: len(clips) == 1)
+    sink.write(stream_ended(6.0))
+    writer.close()
+    assert [clip.first_sample / RATE_HZ for clip in clips] == [0.0, 4.0, 5.0]
+    assert privacy.dropped == 3

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
-from birdedge.edge.clips.settings import ClipSettings, RetentionSettings
+from birdedge.edge.clips.settings import ClipSettings, PrivacySettings, RetentionSettings
 from birdedge.edge.errors import OutputError, SettingsError
 from birdedge.edge.formats.tables import FORMATS, TABLE_NAMES
 from birdedge.edge.models.names import DEFAULT_MODEL
@@ -180,3 +180,10 @@ def test_a_configuration_is_checked_without_the_packages_for_audio():
     loaded = set(done.stdout.split())
     assert "birdedge" in loaded
     assert loaded & {"numpy", "onnxruntime", "soxr", "soundfile", "sounddevice", "astral", "click"} == set()
+
+
+def test_denoised_audio_is_refused_where_speech_is_not_kept():
+    privacy = PrivacySettings("drop-clips")
+    with pytest.raises(SettingsError, match="the denoised audio may hold speech, and speech is 'drop-clips'"):
+        Config(denoised="birds.flac", privacy=privacy)
+    Config(privacy=privacy)
