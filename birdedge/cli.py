@@ -10,6 +10,7 @@ import sys
 import click
 
 from birdedge import __version__
+from birdedge.edge.cli.usage import usage_sentence
 from birdedge.edge.errors import BirdedgeError
 from birdedge.edge.system.printable import printable
 
@@ -28,6 +29,7 @@ COMMANDS = {  # command: its module, and the extra that it needs to run
     "inspect": ("birdedge.edge.cli.inspect", ""),
     "verify": ("birdedge.edge.cli.verify", ""),
     "bench": ("birdedge.edge.cli.bench", ""),
+    "completion": ("birdedge.edge.cli.completion", ""),
     "train": ("birdedge.train.cli", "train"),
     "evaluate": ("birdedge.train.evaluation.cli", "train"),
     "export": ("birdedge.export.cli", "export"),
@@ -41,9 +43,11 @@ class Commands(click.Group):
         """Return the names of all commands."""
         return list(COMMANDS)
 
-    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a command; an unknown name is an error that suggests the nearest one."""
         if cmd_name not in COMMANDS:
+            if ctx.resilient_parsing:  # a shell completes the line
+                return None
             near = difflib.get_close_matches(cmd_name, COMMANDS, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(COMMANDS)}"
             raise click.UsageError(f"there is no command {cmd_name!r}; {hint}")
@@ -70,10 +74,9 @@ def main() -> None:
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
             signal.signal(number, lambda *_: sys.exit("stopped"))
     try:
-        sys.exit(birdedge.main(standalone_mode=False))
+        sys.exit(birdedge.main(prog_name="birdedge", standalone_mode=False))
     except click.ClickException as error:
-        lines = error.format_message().expandtabs(4).split("\n")  # several, where it lists choices
-        message = "\n".join(map(printable, lines))
+        message = printable(usage_sentence(error))
     except BirdedgeError as error:
         message = printable(str(error))
     except ModuleNotFoundError as error:

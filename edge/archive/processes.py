@@ -6,11 +6,12 @@ import multiprocessing
 import os
 import signal
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from birdedge.edge.archive.event_buffer import EventBuffer
@@ -29,6 +30,7 @@ def segment_files(
     jobs: int = 1,
     channel: int | None = None,
     progress: Progress = lambda _: None,
+    min_score: float | None = None,
 ) -> Iterator[FileResult]:
     """Segment recordings and yield their results in the order given.
 
@@ -45,17 +47,23 @@ def segment_files(
         _refuse_existing(outputs, stems.values())
     _remove_unfinished(outputs)
     if jobs == 1:
-        opened = Model(model)
+        opened = _open_model(model, min_score)
         for path, stem in stems.items():
             yield segment_or_report(opened, path, stem, outputs, channel, progress)
         return
-    Model(model)  # so that a wrong model is one error, not one per process
+    _open_model(model, min_score)  # so that a wrong model is one error, not one per process
     tasks = [_Task(path, stem, outputs, channel) for path, stem in stems.items()]
-    with closing(_in_processes(model, tasks, jobs)) as results:
+    with closing(_in_processes(partial(_open_model, model, min_score), tasks, jobs)) as results:
         for result in results:
             progress(result.duration_s)
             yield result
             del result  # otherwise kept while the next one is awaited
+
+
+def _open_model(name_or_path: str | Path, min_score: float | None) -> Model:
+    model = Model(name_or_path)
+    model.set_min_score(min_score)
+    return model
 
 
 @dataclass(frozen=True)
@@ -78,15 +86,17 @@ class _Worker:
     model: Model
 
     @classmethod
-    def start(cls, name_or_path: str | Path) -> None:
-        cls.model = Model(name_or_path)
+    def start(cls, open_model: Callable[[], Model]) -> None:
+        cls.model = open_model()
 
     @classmethod
     def segment(cls, task: _Task) -> FileResult:
         return segment_or_report(cls.model, task.path, task.stem, task.outputs, task.channel, lambda _: None)
 
 
-def _in_processes(model: str | Path, tasks: Sequence[_Task], jobs: int) -> Generator[FileResult, None, None]:
+def _in_processes(
+    open_model: Callable[[], Model], tasks: Sequence[_Task], jobs: int
+) -> Generator[FileResult, None, None]:
     """Yield the results of the tasks in their order.
 
     A pool whose process is killed gives up all that is not done. What its processes had started, one of which may be
@@ -95,7 +105,7 @@ def _in_processes(model: str | Path, tasks: Sequence[_Task], jobs: int) -> Gener
     waiting = deque(tasks)
     early: dict[Path, FileResult] = {}  # results that came before their turn
     while waiting:
-        with _running(model, [task for task in waiting if task.path not in early], jobs) as futures:
+        with _running(open_model, [task for task in waiting if task.path not in early], jobs) as futures:
             while waiting:
                 path = waiting[0].path
                 try:
@@ -108,13 +118,13 @@ def _in_processes(model: str | Path, tasks: Sequence[_Task], jobs: int) -> Gener
                 del result  # otherwise kept while the next one is awaited
         early |= {path: future.result() for path, future in futures.items() if not future.exception()}
         started = [task for task in waiting if task.path not in early][:jobs]
-        early |= {task.path: _alone(model, task.again()) for task in started}
+        early |= {task.path: _alone(open_model, task.again()) for task in started}
         waiting = deque(task.again() for task in waiting)
 
 
-def _alone(model: str | Path, task: _Task) -> FileResult:
+def _alone(open_model: Callable[[], Model], task: _Task) -> FileResult:
     """Return the result of a task whose process was killed before."""
-    with _running(model, [task], 1) as futures:
+    with _running(open_model, [task], 1) as futures:
         try:
             return futures[task.path].result()
         except BrokenProcessPool:
@@ -127,14 +137,14 @@ def _alone(model: str | Path, task: _Task) -> FileResult:
 
 @contextmanager
 def _running(
-    model: str | Path, tasks: Sequence[_Task], jobs: int
+    open_model: Callable[[], Model], tasks: Sequence[_Task], jobs: int
 ) -> Iterator[dict[Path, Future[FileResult]]]:
     """Begin tasks in processes; an exception in the block, such as Ctrl-C, kills these."""
     others = set(multiprocessing.active_children())
     # Spawned, not forked: threads of the libraries of this process do not survive a fork.
     context = multiprocessing.get_context("spawn")
     with _interrupts_blocked():  # inherited by the resource tracker, which starts now
-        pool = ProcessPoolExecutor(jobs, context, _Worker.start, (model,))
+        pool = ProcessPoolExecutor(jobs, context, _Worker.start, (open_model,))
     try:
         with _interrupts_blocked():  # inherited by the workers: Ctrl-C is for the parent, which ends them
             futures = {task.path: pool.submit(_Worker.segment, task) for task in tasks}

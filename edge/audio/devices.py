@@ -10,6 +10,10 @@ from types import ModuleType
 from birdedge.edge.errors import DeviceNotFoundError, PortAudioMissingError
 from birdedge.edge.system.printable import printable
 
+CARD = re.compile(
+    r"\s*\(hw:\d+,\d+\)$"
+)  # the number of the card and device, in PortAudio's names of ALSA hardware
+
 
 @dataclass(frozen=True)
 class InputDevice:
@@ -21,6 +25,7 @@ class InputDevice:
     default_rate_hz: int
     is_default: bool
     index: int  # PortAudio's index, valid in this process only
+    is_hardware: bool = True  # not a plug-in of ALSA such as `dmix` or `sysdefault`
 
 
 def input_devices() -> list[InputDevice]:
@@ -42,6 +47,7 @@ def input_devices() -> list[InputDevice]:
             default_rate_hz=round(device["default_samplerate"]),
             is_default=device["index"] == host_apis[sounddevice.default.hostapi]["default_input_device"],
             index=device["index"],
+            is_hardware=host_apis[host_api]["name"] != "ALSA" or CARD.search(device["name"]) is not None,
         )
         for device, (host_api, name) in zip(inputs, names, strict=True)
     ]
@@ -85,8 +91,12 @@ def find_input_device(name: str | None) -> InputDevice:
     partial = [device for device in devices if folded in device.name.casefold()]
     if len(partial) == 1:
         return partial[0]
-    problem = f"{len(partial)} microphones match {name!r}" if partial else f"no microphone is called {name!r}"
-    raise DeviceNotFoundError(f"{problem}: choose one of {listed}")
+    if partial:
+        listed = ", ".join(repr(device.name) for device in partial)
+        raise DeviceNotFoundError(
+            f"{len(partial)} microphones match {name!r}: give more of the name; {listed}"
+        )
+    raise DeviceNotFoundError(f"no microphone is called {name!r}: choose one of {listed}")
 
 
 def portaudio() -> ModuleType:
@@ -107,4 +117,4 @@ def portaudio() -> ModuleType:
 
 def stable_name(portaudio_name: str) -> str:
     """Return a device name without ALSA's `(hw:card,device)`."""
-    return re.sub(r"\s*\(hw:\d+,\d+\)$", "", portaudio_name)
+    return CARD.sub("", portaudio_name)

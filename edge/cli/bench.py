@@ -32,27 +32,27 @@ CANDIDATES = ("birdedge-int8", "birdedge-int8-s8", "birdedge-fp32")  # the same 
 @click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Configuration to write the choice to.  [default: the user's]",
+    help="Configuration that --write changes.  [default: the user's]",
 )
-@click.option("--dry-run", is_flag=True, help="Do not write the configuration.")
+@click.option("--write", is_flag=True, help="Make the fastest model the default of `birdedge listen`.")
 @click.option("--json", "as_json", is_flag=True, help="Print every measurement as JSON.")
 def bench(
     models: tuple[str, ...],
     duration_s: float,
     profile: bool,
     config: Path | None,
-    dry_run: bool,
+    write: bool,
     as_json: bool,
 ) -> None:
     """Find the fastest model for this machine.
 
-    The fastest becomes the default of `birdedge listen`. Without MODEL, the default network is measured as int8 in two
-    variants, whose results are identical, and as fp32.
+    With --write, the fastest becomes the default of `birdedge listen`. Without MODEL, the default network is measured
+    as int8 in two variants, whose results are identical, and as fp32.
 
     \b
     Example:
       birdedge bench
-      birdedge bench mine.onnx mine-fp32.onnx --dry-run
+      birdedge bench mine.onnx mine-fp32.onnx --write
       birdedge bench birdedge-int8 --profile
     """
     from birdedge.edge.diagnostics import speed
@@ -75,8 +75,8 @@ def bench(
     if fastest is None:
         click.echo("birdedge: no model is fast enough to listen with: use fewer frames per call", err=True)
         return
-    if dry_run:
-        click.echo(f"birdedge: {fastest.card.name} is the fastest", err=True)
+    if not write:
+        click.echo(f"birdedge: {fastest.card.name} is the fastest; --write makes it the default", err=True)
         return
     is_bundled = fastest.card.name in bundled_models()
     path = config or default_config_path()

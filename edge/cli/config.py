@@ -1,7 +1,8 @@
-"""`birdedge config`: write and check the recorder's configuration."""
+"""`birdedge config`: write, check and show the recorder's configuration."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -13,7 +14,7 @@ file_argument = click.argument("file", required=False, type=click.Path(path_type
 
 @click.group(no_args_is_help=False)
 def config() -> None:
-    """Write or check the recorder's configuration.
+    """Write, check or show the recorder's configuration.
 
     \b
     Example:
@@ -61,3 +62,36 @@ def check(file: Path | None) -> None:
     check_model(settings.model)
     Schedule(settings.schedule, settings.latitude_deg, settings.longitude_deg)
     print_line(f"{file or default_config_path()}: OK")
+
+
+@config.command()
+@file_argument
+def show(file: Path | None) -> None:
+    """Print all values, and where each comes from.
+
+    Options of `birdedge listen` take precedence over them.
+
+    \b
+    Example:
+      birdedge config show
+      birdedge config show /etc/birdedge/config.toml
+    """
+    from birdedge.edge.recorder.config_page import config_lines
+
+    for line in list(config_lines(file)):
+        print_line(line)
+
+
+@config.command()
+def schema() -> None:
+    """Print the JSON Schema of the configuration.
+
+    Editors that know TOML schemas complete and check keys with it.
+
+    \b
+    Example:
+      birdedge config schema > config.schema.json
+    """
+    from birdedge.edge.recorder.config_page import config_schema
+
+    print_line(json.dumps(config_schema(), indent=2, ensure_ascii=False))

@@ -10,9 +10,12 @@ from birdedge.edge.system.stdout import print_line
 
 
 @click.command()
+@click.option("--all", "show_all", is_flag=True, help="Also list plug-ins of ALSA, such as dmix.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def devices(as_json: bool) -> None:
+def devices(show_all: bool, as_json: bool) -> None:
     """List the microphones. The default one is marked with a star.
+
+    Hardware comes first. Devices that are no hardware are only listed if they are the default, or with --all.
 
     \b
     Example:
@@ -20,13 +23,16 @@ def devices(as_json: bool) -> None:
     """
     from birdedge.edge.audio.devices import input_devices
 
-    found = input_devices()
+    known = sorted(input_devices(), key=lambda d: not d.is_hardware)
+    found = [d for d in known if show_all or d.is_hardware or d.is_default]
     if as_json:
-        keys = ("name", "host_api", "channels", "default_rate_hz", "is_default")
+        keys = ("name", "host_api", "channels", "default_rate_hz", "is_default", "is_hardware")
         print_line(json.dumps([{key: getattr(d, key) for key in keys} for d in found], ensure_ascii=False))
         return
     if not found:
         print_line("no microphone")
+    if len(found) < len(known):
+        click.echo(f"birdedge: --all also lists {len(known) - len(found)} plug-in(s) of ALSA", err=True)
     for d in found:
         mark = "*" if d.is_default else " "
         print_line(f"{mark} {d.name}  ({d.host_api}, {d.channels} ch, {d.default_rate_hz} Hz)")

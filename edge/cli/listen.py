@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from birdedge.edge.cli.options import channel_option, masks_option
+from birdedge.edge.cli.options import channel_option, masks_option, min_score_option, quiet_option
 from birdedge.edge.errors import SettingsError
 from birdedge.edge.system.stop_signals import StopSignals
 
@@ -46,6 +46,7 @@ from birdedge.edge.system.stop_signals import StopSignals
     type=click.Path(path_type=Path, file_okay=False),
     help="Write tables here. With a microphone: run as a recorder, with clips and a database.",
 )
+@min_score_option
 @masks_option
 @click.option(
     "--denoised",
@@ -53,6 +54,7 @@ from birdedge.edge.system.stop_signals import StopSignals
     help="Write the denoised audio to this .wav or .flac file as it is heard; - for raw 16-bit PCM on standard output.",
 )
 @click.option("--force", is_flag=True, help="Replace existing results of a file; live results get a number.")
+@quiet_option
 def listen(
     source: str | None,
     demo: bool,
@@ -68,9 +70,11 @@ def listen(
     config: Path | None,
     as_json: bool | None,
     out: Path | None,
+    min_score: float | None,
     masks: Path | None,
     denoised: str | None,
     force: bool,
+    quiet: bool,
 ) -> None:
     """Listen to a microphone and print each event as it ends.
 
@@ -103,6 +107,7 @@ def listen(
         "channel": channel,
         "model": model,
         "denoised": denoised,
+        "min_score": min_score,
     }
     is_recorder = out is not None and source is None and not (demo or or_demo)
     with StopSignals(reloads=is_recorder) as stop:  # before the imports, which take seconds on a small board
@@ -114,6 +119,17 @@ def listen(
             return replace(read_config(config), **given)
 
         settings = ListenSettings(
-            source, demo, or_demo, fast, duration_s, sample_format, as_json, out, masks, denoised, force
+            source,
+            demo,
+            or_demo,
+            fast,
+            duration_s,
+            sample_format,
+            as_json,
+            out,
+            masks,
+            denoised,
+            force,
+            quiet,
         )
         Listener(settings, read, stop).run()

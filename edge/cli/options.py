@@ -15,6 +15,14 @@ channel_option = click.option(
     "--channel", type=int, default=None, help="Channel to use, from 0.  [default: the mean of all]"
 )
 force_option = click.option("--force", is_flag=True, help="Replace existing files.")
+quiet_option = click.option(
+    "-q", "--quiet", is_flag=True, help="Print no progress and no summary, only errors."
+)
+min_score_option = click.option(
+    "--min-score",
+    type=click.FloatRange(0, 1),
+    help="Minimum probability of a bird, 0 to 1.  [default: the model's own]",
+)
 masks_option = click.option(
     "--masks",
     type=click.Path(path_type=Path, file_okay=False),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from birdedge.edge.cli.options import archive_model_option, channel_option, force_option
+from birdedge.edge.cli.options import archive_model_option, channel_option, force_option, min_score_option
 from birdedge.edge.system.stdout import print_line
 
 
@@ -21,6 +21,7 @@ from birdedge.edge.system.stdout import print_line
 )
 @click.option("--rejected", is_flag=True, help="Also draw what is not an event, in grey with the reason.")
 @force_option
+@min_score_option
 @channel_option
 @archive_model_option
 def plot(
@@ -30,6 +31,7 @@ def plot(
     duration_s: float,
     rejected: bool,
     force: bool,
+    min_score: float | None,
     channel: int | None,
     model: str,
 ) -> None:
@@ -49,6 +51,7 @@ def plot(
     if not force:
         refuse_existing([output])
     opened = Model(model)
+    opened.set_min_score(min_score)
     excerpt = segment_excerpt(opened, file, start_s, duration_s, channel)
     draw(
         output,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +11,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from birdedge.edge.cli.options import archive_model_option, channel_option, force_option, masks_option
+from birdedge.edge.cli.options import (
+    archive_model_option,
+    channel_option,
+    force_option,
+    masks_option,
+    min_score_option,
+    quiet_option,
+)
 from birdedge.edge.errors import SettingsError
 from birdedge.edge.formats.tables import FORMATS, TableName
 from birdedge.edge.system.printable import printable
@@ -44,7 +52,9 @@ if TYPE_CHECKING:  # loads onnxruntime
     "--skip-existing", is_flag=True, help="Keep existing results, and write those that are missing."
 )
 @force_option
+@quiet_option
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Number of processes.")
+@min_score_option
 @channel_option
 @archive_model_option
 def segment(
@@ -55,7 +65,9 @@ def segment(
     masks: Path | None,
     skip_existing: bool,
     force: bool,
+    quiet: bool,
     jobs: int,
+    min_score: float | None,
     channel: int | None,
     model: str,
 ) -> None:
@@ -80,10 +92,10 @@ def segment(
     from birdedge.edge.sinks.table_file import combined_raven, holds_only
 
     if not files and files_from is None:
-        raise click.UsageError("Missing argument 'FILES...': give audio files, folders, or --files-from.")
+        raise SettingsError("FILES is missing: give audio files, folders, or --files-from")
     found = find_recordings([*files, *(read_list(files_from) if files_from else ())])
     paths = found.paths
-    if found.left_out:
+    if found.left_out and not quiet:
         click.echo(f"birdedge: left out: {found.left_out_text()}", err=True)
     for error in found.errors:
         click.echo(f"Error: {error}", err=True)
@@ -94,9 +106,12 @@ def segment(
     settings = OutputSettings(out, formats or ("csv",), masks, force, skip_existing)
     totals = _Totals()
     total_ms = round(1000 * total_duration_s(paths))
-    with click.progressbar(length=total_ms, label=f"{len(paths)} file(s)", file=sys.stderr) as bar:
-        results = segment_files(model, paths, settings, jobs, channel, lambda s: bar.update(round(s * 1000)))
-        readable = _report(results, totals)
+    progress_file = io.StringIO() if quiet else sys.stderr
+    with click.progressbar(length=total_ms, label=f"{len(paths)} file(s)", file=progress_file) as bar:
+        results = segment_files(
+            model, paths, settings, jobs, channel, lambda s: bar.update(round(s * 1000)), min_score
+        )
+        readable = _report(results, totals, quiet)
         if out is not None:
             rows = ((file_name(r.path), r.duration_s, r.events) for r in readable)
             combined = out / "all.selections.txt"
@@ -109,13 +124,14 @@ def segment(
                 lines = () if masks else (event_json(e, file_name(result.path)) for e in result.events)
                 if not all(print_line(line) for line in lines):
                     return
-    click.echo(
-        f"{totals.files - totals.failed} of {totals.files} file(s), {totals.audio_s:.1f} s of audio, "
-        f"{totals.events} event(s)"
-        + (f", {totals.silent_s:.1f} s of digital silence" if totals.silent_s >= 0.05 else "")
-        + (f", {totals.skipped} skipped" if totals.skipped else ""),
-        err=True,
-    )
+    if not quiet:
+        click.echo(
+            f"{totals.files - totals.failed} of {totals.files} file(s), {totals.audio_s:.1f} s of audio, "
+            f"{totals.events} event(s)"
+            + (f", {totals.silent_s:.1f} s of digital silence" if totals.silent_s >= 0.05 else "")
+            + (f", {totals.skipped} skipped" if totals.skipped else ""),
+            err=True,
+        )
     if totals.failed or found.errors:
         sys.exit(1)
 
@@ -130,7 +146,7 @@ class _Totals:
     silent_s: float = 0.0
 
 
-def _report(results: Iterator[FileResult], totals: _Totals) -> Iterator[FileResult]:
+def _report(results: Iterator[FileResult], totals: _Totals, quiet: bool) -> Iterator[FileResult]:
     """Count the results, print the errors, and yield the other results one at a time."""
     for result in results:
         totals.files += 1
@@ -140,6 +156,6 @@ def _report(results: Iterator[FileResult], totals: _Totals) -> Iterator[FileResu
         totals.silent_s += result.silent_s
         if result.error:
             totals.failed += 1
-            click.echo(f"\nError: {printable(result.error)}", err=True)
+            click.echo(f"{'' if quiet else chr(10)}Error: {printable(result.error)}", err=True)
         else:
             yield result

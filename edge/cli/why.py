@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from birdedge.edge.cli.options import archive_model_option, channel_option
+from birdedge.edge.cli.options import archive_model_option, channel_option, min_score_option
 from birdedge.edge.errors import SettingsError
 from birdedge.edge.system.stdout import print_line
 
@@ -20,6 +20,7 @@ NEAR_S = 0.5
 @click.option("--duration", "duration_s", type=float, help="Length in seconds.  [default: to the end]")
 @click.option("--at", "at_s", type=float, help="Only what is within half a second of this second.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON Lines.")
+@min_score_option
 @channel_option
 @archive_model_option
 def why(
@@ -28,6 +29,7 @@ def why(
     duration_s: float | None,
     at_s: float | None,
     as_json: bool,
+    min_score: float | None,
     channel: int | None,
     model: str,
 ) -> None:
@@ -57,6 +59,7 @@ def why(
     from birdedge.edge.models.model import Model
 
     opened = Model(model)
+    opened.set_min_score(min_score)
     settings = opened.card.events
     found = judged_regions(opened, file, start_s or 0.0, duration_s, channel)
     if found.regions and not as_json:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,11 @@ class Model:
         self.path = checked.path
         self.card: ModelCard = checked.card
         self.session = open_session(checked, profile)
+
+    def set_min_score(self, min_score: float | None) -> None:
+        """Report regions as events from this probability of a bird; None leaves the value of the card."""
+        if min_score is not None:
+            self.card = replace(self.card, events=replace(self.card.events, min_score=min_score))
 
 
 def is_bundled(checked: CheckedModel) -> bool:

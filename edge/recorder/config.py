@@ -12,6 +12,7 @@ import tomllib
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from birdedge.edge.clips.settings import ClipSettings, PrivacySettings, RetentionSettings
 from birdedge.edge.errors import SettingsError
@@ -96,21 +97,39 @@ def read_config(path: Path | None = None) -> Config:
     Raises:
         SettingsError: The file does not exist or cannot be read, is not TOML, or a key or value is wrong.
     """
+    table = read_table(path)
+    return from_table(Config, table, str(path or default_config_path()))
+
+
+def read_table(path: Path | None = None) -> dict[str, Any]:
+    """Return what `read_config` reads, unchecked.
+
+    Raises:
+        SettingsError: The file does not exist, cannot be read, is empty, or is not TOML.
+    """
     given = path is not None
     path = path or default_config_path()
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        # utf-8-sig: editors of Windows begin a file with a byte order mark.
+        text = path.read_text(encoding="utf-8-sig")
+        if not text and path.is_file():
+            raise SettingsError(
+                f"{path} is empty (0 bytes), perhaps after a power cut; delete it and write a new one "
+                f"with `birdedge config init {path}`"
+            )
+        return tomllib.loads(text)
     except FileNotFoundError:
         if given:
             raise SettingsError(
                 f"there is no configuration {path}; `birdedge config init {path}` writes one"
             ) from None
-        return Config()
+        return {}
     except OSError as error:
         raise SettingsError(f"{path} cannot be read ({error.strerror}); give a TOML file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} is not valid TOML: {error}") from error
-    return from_table(Config, table, str(path))
+        raise SettingsError(
+            f"{path} is not valid TOML ({error}); correct it, or write it as UTF-8"
+        ) from error
 
 
 def template() -> str:
@@ -141,7 +160,7 @@ def write_model(path: Path, model: str) -> None:
     text = ""
     if path.exists():
         read_config(path)
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     value = model.replace("\\", "\\\\").replace('"', '\\"')
     line = f'model = "{value}"'
     text, replaced = re.subn(r"(?m)^(# )?model\s*=.*$", lambda _: line, text, count=1)

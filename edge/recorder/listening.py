@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -52,6 +53,7 @@ class ListenSettings:
     masks: Path | None = None
     denoised: str | None = None  # file, or - for standard output
     force: bool = False  # let the results of a file replace earlier ones; live ones get a number
+    quiet: bool = False  # print no notes and no summary, and log warnings and errors only
 
 
 class Listener:
@@ -93,6 +95,7 @@ class Listener:
         settings, config = self._settings, self._config
         with ExitStack() as stack:
             model = Model(config.model)
+            model.set_min_score(config.min_score)
             source = self._open_source(stack)
             if settings.duration_s is not None:
                 source = LimitedSource(source, round(settings.duration_s * source.sample_rate_hz))
@@ -111,7 +114,7 @@ class Listener:
             ]
             if path := _audio_path(self._denoised):
                 sinks.append(stack.enter_context(DenoisedSink(path, existing)))
-            _say(
+            self._say(
                 f"listening to {source.name}, {source.sample_rate_hz} Hz, {source.channels} channel(s), "
                 f"with {model.card.name} ({model.card.precision}); licence of the model: {model.card.licence}"
             )
@@ -122,7 +125,7 @@ class Listener:
 
     def _record(self, out: Path) -> None:
         """Run the recorder: a microphone without end, with database and clips."""
-        start_log()
+        start_log(logging.WARNING if self._settings.quiet else logging.INFO)
         os.umask(os.umask(0o777) | PRIVATE_UMASK)
         recorder = Recorder(self._config, out, self._read_config)
         outputs = OutputSettings(out, self._config.tables, self._settings.masks)
@@ -146,7 +149,7 @@ class Listener:
         if self._denoised != "-":
             as_table = terminal if as_json is None else not as_json
             name = "microphone" if self._is_recorder else None
-            return [ConsoleSink(as_table, self._stop, name), SummarySink()]
+            return [ConsoleSink(as_table, self._stop, name), *self._summary()]
         if as_json is not None:
             raise SettingsError(
                 "standard output cannot take both events and the denoised audio; leave out --json and --table, or "
@@ -156,11 +159,18 @@ class Listener:
             raise SettingsError(
                 "the denoised audio is for a program to read; pipe it there, or give --denoised a .wav or .flac file"
             )
-        _say(
+        self._say(
             "standard output is the bird alone, raw 16-bit PCM at the rate and channels of the source; events are "
             "not printed"
         )
-        return [PipedSink(DenoisedSink(None), self._stop), SummarySink()]
+        return [PipedSink(DenoisedSink(None), self._stop), *self._summary()]
+
+    def _summary(self) -> list[Sink]:
+        return [] if self._settings.quiet else [SummarySink()]
+
+    def _say(self, line: str) -> None:
+        if not self._settings.quiet:
+            print(f"birdedge: {printable(line)}", file=sys.stderr)
 
     def _open_source(self, stack: ExitStack) -> Source:
         settings, config = self._settings, self._config
@@ -184,7 +194,7 @@ class Listener:
         except DeviceError as error:
             if not settings.or_demo:
                 raise
-            _say(f"{error}. Listening to the demo instead.")
+            self._say(f"{error}. Listening to the demo instead.")
             return demo_source(demo_s, DEMO_SEED, settings.fast)
 
 
@@ -195,7 +205,3 @@ def _audio_path(denoised: str | None) -> Path | None:
 
 def _now() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
-
-
-def _say(line: str) -> None:
-    print(f"birdedge: {printable(line)}", file=sys.stderr)

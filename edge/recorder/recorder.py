@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from birdedge.edge.audio.devices import input_devices
@@ -215,8 +214,7 @@ class Recorder:
 def _open_model(name: str, config: Config) -> Model:
     """Open a model, with the minimum score of the configuration."""
     model = Model(name)
-    if config.min_score is not None:
-        _set_min_score(model, config.min_score)
+    model.set_min_score(config.min_score)
     return model
 
 
@@ -224,9 +222,5 @@ def _open_fallback(name: str, configured: Model) -> Model:
     """Open a lighter model. The minimum score of the configured one is for it only if both give the same results."""
     model = Model(name)
     if model.card.answer == configured.card.answer:
-        _set_min_score(model, configured.card.events.min_score)
+        model.set_min_score(configured.card.events.min_score)
     return model
-
-
-def _set_min_score(model: Model, min_score: float) -> None:
-    model.card = replace(model.card, events=replace(model.card.events, min_score=min_score))

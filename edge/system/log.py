@@ -33,8 +33,8 @@ class JournalFormatter(LineFormatter):
         return "\n".join(f"<{number}>{line}" for line in super().format(record).splitlines() or [""])
 
 
-def start_log() -> None:
-    """Send the messages of birdedge, from INFO, to standard error.
+def start_log(level: int = logging.INFO) -> None:
+    """Send the messages of birdedge, from a level on, to standard error.
 
     Lines have priorities if standard error is the journal, otherwise the prefix `birdedge: `.
     """
@@ -42,7 +42,7 @@ def start_log() -> None:
     handler.setFormatter(JournalFormatter() if _is_journal() else LineFormatter("birdedge: %(message)s"))
     log = logging.getLogger("birdedge")
     log.handlers = [handler]
-    log.setLevel(logging.INFO)
+    log.setLevel(level)
     log.propagate = False
 
 

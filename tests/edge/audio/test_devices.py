@@ -53,7 +53,10 @@ print(json.dumps([asdict(device) for device in input_devices()]))
     ("name", "sentence"),
     [
         ("wren", r"DeviceNotFoundError: no microphone is called 'wren': choose one of .*'default'"),
-        ("u", r"DeviceNotFoundError: \d+ microphones match 'u': choose one of .*'default'"),
+        (
+            "u",
+            r"DeviceNotFoundError: \d+ microphones match 'u': give more of the name; '\w*[Uu]\w*'(, '\w*[Uu]\w*')*$",
+        ),
         ("Puls", r"opened 'pulse'"),
     ],
 )

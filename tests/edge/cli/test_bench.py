@@ -3,15 +3,17 @@
 from tests.support.commands import birdedge
 
 
-def test_a_dry_run_writes_no_configuration(tmp_path):
+def test_no_configuration_is_written_unless_asked(tmp_path):
     config = tmp_path / "config.toml"
-    birdedge("bench", "birdedge-fp32", "--seconds", 0.1, "--config", config, "--dry-run", cwd=tmp_path)
+    birdedge("bench", "birdedge-fp32", "--seconds", 0.1, "--config", config, cwd=tmp_path)
     assert not config.exists()
 
 
 def test_listen_uses_the_model_that_bench_chose_unless_another_is_given(tmp_path, demo):
     config = tmp_path / "config.toml"
-    output, stderr = birdedge("bench", "birdedge-fp32", "--seconds", 0.1, "--config", config, cwd=tmp_path)
+    output, stderr = birdedge(
+        "bench", "birdedge-fp32", "--seconds", 0.1, "--config", config, "--write", cwd=tmp_path
+    )
     assert "birdedge-fp32" in output
     assert str(config) in stderr
     _, stderr = birdedge("listen", demo, "--fast", "--json", "--config", config, cwd=tmp_path)

@@ -1,5 +1,10 @@
 """`birdedge config` writes a configuration that it then accepts, and reports what is wrong with another."""
 
+import json
+from dataclasses import fields, is_dataclass
+
+from birdedge.edge.recorder.config import Config, read_config, template, write_model
+from birdedge.edge.recorder.config_page import config_schema
 from tests.support.commands import birdedge
 
 
@@ -21,3 +26,68 @@ def test_check_reports_a_missing_file_an_unknown_key_and_a_missing_location(fail
     assert "did you mean 'device'?" in failing("config", "check", "key.toml")
     (tmp_path / "sun.toml").write_text('[schedule]\nwindows = ["sunrise..noon"]', encoding="utf-8")
     assert "give latitude_deg" in failing("config", "check", "sun.toml")
+
+
+def test_show_prints_each_value_and_where_it_comes_from(tmp_path):
+    path = tmp_path / "c.toml"
+    path.write_text('site = "Hütte \\"Nord\\""\n[clips]\nkeep = "none"\n', encoding="utf-8")
+    output, _ = birdedge("config", "show", path, cwd=tmp_path)
+    lines = output.splitlines()
+    assert f'site = "Hütte \\"Nord\\""  # {path}' in lines
+    assert "gain_db = 0.0  # default" in lines
+    assert "# device is not set  # default" in lines
+    assert lines.index("[clips]") < lines.index(f'keep = "none"  # {path}') < lines.index("[retention]")
+    shown = tmp_path / "shown.toml"
+    shown.write_text(output, encoding="utf-8")
+    assert read_config(shown) == read_config(path)
+
+
+def test_show_reports_a_wrong_configuration(failing, tmp_path):
+    (tmp_path / "key.toml").write_text('devise = "USB"', encoding="utf-8")
+    assert "did you mean 'device'?" in failing("config", "show", "key.toml")
+
+
+def test_the_schema_has_each_key_its_type_and_its_meaning(tmp_path):
+    schema = json.loads(birdedge("config", "schema", cwd=tmp_path)[0])
+    keys = schema["properties"]
+    assert keys["channels"] == {"type": "integer", "default": 1}
+    assert keys["latitude_deg"] == {"type": "number", "description": keys["latitude_deg"]["description"]}
+    assert keys["tables"]["items"]["enum"] == ["raven", "audacity", "csv", "jsonl"]
+    clips = keys["clips"]["properties"]
+    assert clips["keep"]["enum"] == ["events", "everything", "none"]
+    assert clips["before_s"] == {"type": "number", "default": 3.0, "description": "audio before an event"}
+    assert schema["additionalProperties"] is keys["clips"]["additionalProperties"] is False
+    assert "#:schema ./config.schema.json" in template()
+
+
+def test_the_schema_has_the_keys_of_the_configuration():
+    def keys(cls):
+        return {
+            field.name: keys(type(getattr(cls(), field.name)))
+            if is_dataclass(getattr(cls(), field.name))
+            else None
+            for field in fields(cls)
+        }
+
+    def names(schema):
+        return {
+            key: names(value) if "properties" in value else None
+            for key, value in schema["properties"].items()
+        }
+
+    assert names(config_schema()) == keys(Config)
+
+
+def test_a_configuration_of_0_bytes_is_an_error_and_a_byte_order_mark_is_not(failing, tmp_path):
+    (tmp_path / "empty.toml").touch()
+    assert "empty.toml is empty (0 bytes)" in failing("config", "check", "empty.toml")
+    assert "is empty (0 bytes)" in failing(
+        "listen", "--demo", environment={"BIRDEDGE_CONFIG": str(tmp_path / "empty.toml")}
+    )
+    path = tmp_path / "windows.toml"
+    path.write_bytes(b'\xef\xbb\xbfmodel = "birdedge-fp32"\r\n')
+    assert read_config(path).model == "birdedge-fp32"
+    write_model(path, "birdedge-int8")
+    assert read_config(path).model == "birdedge-int8"
+    path.write_bytes("site = 1".encode("utf-16"))
+    assert "is not valid TOML" in failing("config", "check", "windows.toml")
