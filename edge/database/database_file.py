@@ -15,6 +15,7 @@ from pathlib import Path
 
 from birdedge.edge.database.connection import is_damage, open_to_write
 from birdedge.edge.database.schema import FILE_NAME
+from birdedge.edge.errors import OutputError
 from birdedge.edge.system.folder_lock import FolderLock
 
 log = logging.getLogger(__name__)
@@ -61,6 +62,11 @@ class DatabaseFile:
                     "the database was damaged; it was moved to %s, and a new one was created", quarantined
                 )
         return self._db
+
+    def checkpoint(self) -> None:
+        """Move what is committed from the write-ahead log to the file, as far as no other program reads it there."""
+        with suppress(OutputError, sqlite3.Error):  # the next commit shows what is wrong
+            self.db.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def leave_if_moved(self) -> None:
         """Close the connection if its file is no longer the one at its path."""

@@ -143,6 +143,13 @@ def has_open_rows(
     )
 
 
+def has_ended(db: sqlite3.Connection, boot_id: str, began_s: float) -> bool:
+    """Return whether a run that began then was stopped cleanly."""
+    query = """SELECT 1 FROM runs JOIN boots ON boots.id = runs.boot
+        WHERE boot_id = ? AND began_s = ? AND ended_s IS NOT NULL"""
+    return _scalar(db, query, boot_id, began_s) is not None
+
+
 def last_heard_s(db: sqlite3.Connection, run: int) -> float | None:
     """Return the boot clock at the last audio of a run; None if there was none."""
     query = "SELECT max(ended_s) FROM heard JOIN boot_of_stream USING (stream) WHERE run = ?"

@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
 
 from birdedge import __version__
 from birdedge.edge.database import queries, rows
@@ -39,6 +40,7 @@ from birdedge.edge.times import ClockReading, Stamp
 
 log = logging.getLogger(__name__)
 ANCHOR_S = 60.0
+NOT_RESTORED = frozenset({"utc", "opened"})  # known from the clock and from the database
 
 
 @dataclass
@@ -72,7 +74,7 @@ class RunLog:
     that run had stopped cleanly, otherwise "restart" within one boot and "power lost" after another.
 
     Args:
-        folder: of the database.
+        file: of the database.
         boot_id: of the machine's present boot.
         began: what the clocks showed when the run began.
         model, site: of the recorder.
@@ -81,11 +83,10 @@ class RunLog:
         OutputError: the database cannot be opened or written; from all methods but `undo`.
     """
 
-    def __init__(self, folder: Path, boot_id: str, began: ClockReading, model: str, site: str) -> None:
-        self._file = DatabaseFile(folder)
-        self.path = self._file.path
-        self._boot_id, self._began = boot_id, began
-        self._model, self._site = model, site
+    def __init__(self, file: DatabaseFile, boot_id: str, began: ClockReading, model: str, site: str) -> None:
+        self.path = file.path
+        self._file, self.boot_id, self.began = file, boot_id, began
+        self.model, self.site = model, site
         self._open = _OpenRows(UtcLine().follow(began))
         self._committed = self._copy()
 
@@ -114,10 +115,6 @@ class RunLog:
         if error is not None:
             self._file.close_if_damaged(error.__cause__)
 
-    def reopen(self) -> None:
-        """Open the database again at the next use."""
-        self._file.close()
-
     def close(self) -> None:
         """Commit, and fold the write-ahead log into the file."""
         with database_errors(self.path):
@@ -132,29 +129,52 @@ class RunLog:
             return
         with database_errors(self.path):
             if not rows_open.run:
-                utc = queries.utc_of_boot(db, self._boot_id)
+                utc = queries.utc_of_boot(db, self.boot_id)
                 if utc is not None and (utc.synchronized or not rows_open.utc.synchronized):
-                    rows_open.utc = utc.follow(self._began)
-                self._insert_run(self._began.boot_s)
+                    rows_open.utc = utc.follow(self.began)
+                self._insert_run(self.began.boot_s)
             elif not queries.has_open_rows(
-                db, self._boot_id, rows_open.run, rows_open.run_began_s, rows_open.stream, rows_open.span
+                db, self.boot_id, rows_open.run, rows_open.run_began_s, rows_open.stream, rows_open.span
             ):
                 self._continue_run()
         rows_open.opened = self._file.opened
 
+    def open_rows(self) -> dict[str, Any]:
+        """Return the rows that were open at the last commit, by attribute, for `restore`."""
+        committed = self._committed
+        return {f.name: getattr(committed, f.name) for f in fields(committed) if f.name not in NOT_RESTORED}
+
+    def restore(self, open_rows: Mapping[str, Any]) -> bool:
+        """Continue a run of another process; return False if that run has ended in the database.
+
+        Raises:
+            TypeError: another version of birdedge wrote these rows.
+        """
+        self._open = rows_open = replace(self._open, **open_rows)
+        self._committed = self._copy()
+        with database_errors(self.path):
+            rows_open.utc = queries.utc_of_boot(self.db, self.boot_id) or rows_open.utc
+            # In this database, or in another one in which the run was continued.
+            began = {rows_open.run_began_s or self.began.boot_s}
+            began |= {rows_open.until.boot_s} if rows_open.until is not None else set()
+            return not any(queries.has_ended(self.db, self.boot_id, began_s) for began_s in began)
+
+    @property
+    def until(self) -> Stamp | None:
+        """The end of the last audio."""
+        return self._open.until
+
     def _insert_run(self, began_s: float) -> None:
         rows_open = self._open
-        rows_open.boot = rows.insert_boot(self.db, self._boot_id, rows_open.utc)
+        rows_open.boot = rows.insert_boot(self.db, self.boot_id, rows_open.utc)
         self._close_earlier_run(began_s)
         rows_open.run_began_s = began_s
-        rows_open.run = rows.insert_run(
-            self.db, rows_open.boot, began_s, __version__, self._model, self._site
-        )
+        rows_open.run = rows.insert_run(self.db, rows_open.boot, began_s, __version__, self.model, self.site)
 
     def _continue_run(self) -> None:
         """Write the rows that are open into another database: the run, its stream, and its span or gap."""
         rows_open, until = self._open, self._open.until
-        self._insert_run(self._began.boot_s if until is None else until.boot_s)
+        self._insert_run(self.began.boot_s if until is None else until.boot_s)
         rows_open.gap_before_span = 0
         if rows_open.span or rows_open.gap:  # audio or another cause follows at once
             rows_open.gap_before_run = 0

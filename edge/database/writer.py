@@ -15,6 +15,8 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from birdedge.edge.database import rescue
+from birdedge.edge.database.database_file import DatabaseFile
 from birdedge.edge.database.rejected import KeptRegion, RejectedSelection
 from birdedge.edge.database.run_log import RunLog
 from birdedge.edge.errors import DiskError, OutputError, StoreError
@@ -35,8 +37,11 @@ from birdedge.edge.times import ClockReading, Stamp
 log = logging.getLogger(__name__)
 MAX_WAITING = 20_000  # messages that wait for the disk; more are dropped, and counted
 HEARD_WHILE_WAITING_S = 30.0  # so that those of a week fit
-REOPEN_AFTER = 5  # commits that failed one after another
-REOPEN_EVERY = 300  # further ones
+REOPEN_AFTER_S = 5.0  # of commits that fail
+REOPEN_EVERY_S = 60.0  # from then on
+STUCK_AFTER_S = 120.0  # of commits that fail, on a disk that can be written
+CHECKPOINT_EVERY_S = 300.0
+CLOSE_S = 8.0  # less than systemd allows, after clips had their time
 
 
 class DatabaseWriter:
@@ -52,6 +57,7 @@ class DatabaseWriter:
     Attributes:
         problem: why nothing can be written at present; None while it can.
         dropped_messages: how many found the buffer full, or could not be stored.
+        is_stuck: whether nothing could be written for minutes although the disk can be: a new process may help.
 
     Raises:
         StoreError: the database cannot be opened, and waiting would not help; see `open_to_write`. From `submit`:
@@ -70,18 +76,23 @@ class DatabaseWriter:
         self.problem: str | None = None
         self.dropped_messages = 0
         self._is_full = False  # and this was logged
-        self._failed_commits = 0  # one after another
+        self.is_stuck = False
+        self._failed_since_s: float | None = None
+        self._check_due_s = self._checkpoint_due_s = 0.0
+        self._are_rescued_stored = False
+        self._rescue_file: Path | None = None  # of this run
         self._defect: str | None = None  # of the thread
         self._folder, self._read, self._commit_s = folder, read, commit_s
         began = read()
         self._heard_s = began.boot_s
-        self._run_log = RunLog(folder, boot_id, began, model, site)
+        self._file = DatabaseFile(folder)
+        self._run_log = RunLog(self._file, boot_id, began, model, site)
         self._messages: deque[Message | KeptRegion] = deque()
         self._rejected = RejectedSelection()
         self._wake = threading.Event()
         self._closing = False
         with suppress(DiskError):  # which passes; anything else needs a person
-            _ = self._run_log.db
+            _ = self._file.db
         self._commit()
         self._thread = threading.Thread(target=self._run, name="database", daemon=True)
         self._thread.start()
@@ -128,11 +139,26 @@ class DatabaseWriter:
             self.submit(RunEnded(Stamp(0, 0.0, now.boot_s, now.utc_s, 0.0, bool(now.synchronized))))
         self._closing = True
         self._wake.set()
-        self._thread.join()
-        if self.problem is not None:
-            log.error("%s; %d buffered message(s) are lost", self.problem, len(self._messages))
-        with suppress(OutputError):
-            self._run_log.close()
+        self._thread.join(CLOSE_S)
+        if self._messages:
+            self._save_waiting()
+        if not self._thread.is_alive():
+            with suppress(OutputError):
+                self._run_log.close()
+
+    def _save_waiting(self) -> None:
+        """Write the messages that wait to a rescue file, in place of an earlier one of this run."""
+        messages = list(self._messages)
+        problem = self.problem or f"{self._run_log.path} cannot be written: its disk does not answer"
+        try:
+            self._rescue_file = rescue.save(self._folder, self._run_log, messages, self._rescue_file)
+        except OutputError as error:
+            log.error("%s; %d buffered message(s) are lost: %s", problem, len(messages), error)
+        else:
+            log.error(
+                "%s; %d buffered message(s) were saved in %s, which the next start reads",
+                *(problem, len(messages), self._rescue_file),
+            )
 
     def _may_skip(self, message: Message) -> bool:
         """Return whether a later message will say this too, so that those of a week of a failing disk fit."""
@@ -157,9 +183,11 @@ class DatabaseWriter:
             log.critical("%s", self._defect, exc_info=error)
 
     def _commit(self) -> None:
+        now = self._read()
         try:
+            self._store_rescued()
             self._run_log.begin()
-            self._run_log.follow_clock(self._read())
+            self._run_log.follow_clock(now)
             applied = self._apply_waiting()
             self._run_log.commit()
         except OutputError as error:
@@ -167,15 +195,42 @@ class DatabaseWriter:
                 log.error("%s; results are buffered until the disk is writable", error)
             self.problem = str(error)
             self._run_log.undo(error)
-            self._failed_commits += 1
-            if self._failed_commits % REOPEN_EVERY == REOPEN_AFTER and can_write(self._folder):
-                self._run_log.reopen()  # not the disk has failed, but the connection
-        else:
-            if self.problem is not None:
-                log.info("%s is written again", self._run_log.path)
-            self.problem, self._failed_commits = None, 0
-            for _ in range(applied):
-                self._messages.popleft()
+            self._check(now.boot_s)
+            return
+        for _ in range(applied):
+            self._messages.popleft()
+        if self.problem is not None:
+            log.info("%s is written again", self._run_log.path)
+        self.problem, self._failed_since_s, self.is_stuck = None, None, False
+        self._forget_rescue()
+        if now.boot_s >= self._checkpoint_due_s:  # so that a copy of the file alone is recent
+            self._checkpoint_due_s = now.boot_s + CHECKPOINT_EVERY_S
+            self._file.checkpoint()
+
+    def _check(self, now_s: float) -> None:
+        """After a failed commit, see from time to time whether it is the disk; if not, open the database again."""
+        if self._failed_since_s is None:
+            self._failed_since_s, self._check_due_s = now_s, now_s + REOPEN_AFTER_S
+        if now_s < self._check_due_s:
+            return
+        self._check_due_s = now_s + REOPEN_EVERY_S
+        is_disk_healthy = can_write(self._folder)
+        if is_disk_healthy:
+            self._file.close()
+        if is_disk_healthy and now_s - self._failed_since_s >= STUCK_AFTER_S:
+            self._save_waiting()
+            self.is_stuck = True
+
+    def _store_rescued(self) -> None:
+        if not self._are_rescued_stored:
+            rescue.store_saved(self._folder, self._file)
+            self._are_rescued_stored = True
+
+    def _forget_rescue(self) -> None:
+        path, self._rescue_file = self._rescue_file, None
+        if path is not None:
+            with suppress(OSError):
+                path.unlink()
 
     def _apply_waiting(self) -> int:
         """Write the messages that wait now, and leave out those that cannot be stored; return how many were written."""

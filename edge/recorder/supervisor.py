@@ -43,7 +43,7 @@ class Supervisor:
         change_model: uses the model of a load level; None for that of the configuration.
         may_change_model: whether the configuration leaves the choice of the model to birdedge.
         clips, cutter, privacy, retention, outputs, database: report their counts and problems.
-        alive: feeds the watchdog.
+        alive: feeds the watchdog; not called while the database is stuck, which a new process may help.
         now_s: reads a clock that is never set.
     """
 
@@ -70,7 +70,8 @@ class Supervisor:
         """Act when audio was heard."""
         if not isinstance(message, AudioHeard):
             return
-        self.alive()
+        if not self.database.is_stuck:
+            self.alive()
         self._shed_load(message)
         if self.now_s() - self._reported_s >= HEALTH_EVERY_S:
             self._reported_s = self.now_s()

@@ -68,6 +68,27 @@ MUTATIONS = (
         POWER_LOSS + "test_power_loss_loses_no_commit",
     ),
     Mutation(
+        "a stuck database feeds the watchdog",
+        "edge/recorder/supervisor.py",
+        "if not self.database.is_stuck:",
+        "if True:",
+        SUPERVISOR + "test_a_stuck_database_starves_the_watchdog",
+    ),
+    Mutation(
+        "a database that is no longer at its path is written on",
+        "edge/database/run_log.py",
+        "self._file.leave_if_moved()",
+        "pass",
+        "tests/edge/database/test_moved_database.py::test_a_folder_that_is_replaced_is_used",
+    ),
+    Mutation(
+        "what waits at the end is dropped",
+        "edge/database/writer.py",
+        "        if self._messages:\n            self._save_waiting()",
+        "        pass",
+        "tests/edge/database/test_rescue.py::test_the_next_start_stores_what_waited",
+    ),
+    Mutation(
         "clips are not synced",
         "edge/system/atomic_file.py",
         "os.fsync(file.fileno())",

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from birdedge.edge.database.connection import reading
+from birdedge.edge.database.database_file import DatabaseFile
 from birdedge.edge.database.run_log import RunLog
 from birdedge.edge.event import Event
 from birdedge.edge.gap import GapCause
@@ -146,7 +147,7 @@ class MessageStream:
 
 def started(folder: Path, clocks: Clocks, boot_id: str = "boot") -> RunLog:
     """Return the log of a run that starts now."""
-    run_log = RunLog(folder, boot_id, clocks(), "birdedge-int8", "the wood")
+    run_log = RunLog(DatabaseFile(folder), boot_id, clocks(), "birdedge-int8", "the wood")
     run_log.begin()
     run_log.commit()
     return run_log

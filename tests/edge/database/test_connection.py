@@ -14,6 +14,7 @@ import pytest
 
 from birdedge.edge.database import queries
 from birdedge.edge.database.connection import open_to_write, reading
+from birdedge.edge.database.database_file import DatabaseFile
 from birdedge.edge.database.run_log import RunLog
 from birdedge.edge.database.schema import FILE_NAME, SCHEMA_VERSION
 from birdedge.edge.errors import DiskError, StoreError
@@ -83,7 +84,7 @@ def test_a_damaged_file_is_quarantined_whole(
         content = bytearray(b"birds, mostly\n" * 1000)
     path.write_bytes(content)
     with caplog.at_level(logging.ERROR):
-        run_log = RunLog(tmp_path, "boot", Clocks()(), "model", "")
+        run_log = RunLog(DatabaseFile(tmp_path), "boot", Clocks()(), "model", "")
         run_log.begin()
     moved = tmp_path / "birdedge.damaged-1.sqlite"
     assert moved.read_bytes() == bytes(content)

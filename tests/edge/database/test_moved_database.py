@@ -10,49 +10,26 @@ from pathlib import Path
 
 import pytest
 
+from birdedge.edge.database.database_file import DatabaseFile
 from birdedge.edge.database.run_log import RunLog
 from birdedge.edge.database.schema import FILE_NAME
-from birdedge.edge.database.writer import DatabaseWriter
+from birdedge.edge.database.writer import REOPEN_AFTER_S, DatabaseWriter
 from birdedge.edge.errors import StoreError
 from tests.support.disks import small_disk
+from tests.support.recordings import Recording, onsets_in
 from tests.support.streams import Clocks, MessageStream, connection_of, coverage_of, gaps_of, rows_of, started
 from tests.support.waiting import wait_until
 
 NOT_THERE = "is no longer the database that was opened"
 
 
-class Recording:
-    """A database that is written while a test breaks it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.clocks = folder, Clocks()
-        self.database = DatabaseWriter(folder, "boot", "model", commit_s=0.01, read=self.clocks)
-        self.stream = MessageStream(self.database.submit, self.clocks)
-        self.events = 0
-
-    def hear(self) -> None:
-        """Hear ten seconds and an event."""
-        self.stream.hear(10)
-        self.stream.detect(self.clocks.boot_s - 105.0)
-        self.events += 1
-
-    def wait(self) -> None:
-        """Wait until everything is written."""
-        wait_until(lambda: not self.database._messages)
-
-
 @pytest.fixture
 def recording(tmp_path: Path) -> Iterator[Recording]:
     """Return a recording that has an event in its database."""
-    found = Recording(tmp_path / "out")
-    found.hear()
-    found.wait()
-    yield found
-    found.database.close()
-
-
-def onsets_in(folder: Path) -> list[int]:
-    return [sample for (sample,) in rows_of(folder, "SELECT onset_sample FROM events ORDER BY onset_sample")]
+    with closing(Recording(tmp_path / "out")) as found:
+        found.hear()
+        found.wait()
+        yield found
 
 
 def assert_continued(recording: Recording, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -60,7 +37,7 @@ def assert_continued(recording: Recording, tmp_path: Path, caplog: pytest.LogCap
     recording.hear()
     recording.wait()
     recording.hear()
-    recording.database.close()
+    recording.close()
     assert onsets_in(tmp_path / "before") == [5 * 32_000]
     assert onsets_in(recording.folder) == [15 * 32_000, 25 * 32_000]
     assert coverage_of(recording.folder).heard_s == pytest.approx(20)
@@ -98,7 +75,7 @@ def test_a_disk_that_is_mounted_over_the_folder_is_used(
     recording.hear()
     recording.wait()
     recording.hear()
-    recording.database.close()
+    recording.close()
     # The database under the disk has this run already, and not what was heard meanwhile.
     assert onsets_in(recording.folder) == [5 * 32_000, 35 * 32_000, 45 * 32_000]
     assert coverage_of(recording.folder).heard_s == pytest.approx(30)
@@ -113,7 +90,7 @@ def test_a_lasting_gap_goes_on_in_another_folder(recording: Recording, tmp_path:
     recording.clocks.advance(7)
     recording.stream.resume()
     recording.hear()
-    recording.database.close()
+    recording.close()
     assert gaps_of(recording.folder) == [("device lost", 7.0)]
     assert coverage_of(recording.folder).heard_s == pytest.approx(10)
     assert onsets_in(recording.folder) == [22 * 32_000]
@@ -122,13 +99,13 @@ def test_a_lasting_gap_goes_on_in_another_folder(recording: Recording, tmp_path:
 def test_a_database_of_an_earlier_run_in_the_new_folder_is_continued(
     recording: Recording, tmp_path: Path
 ) -> None:
-    other = RunLog(tmp_path / "other", "boot", Clocks(boot_s=50.0)(), "model", "")
+    other = RunLog(DatabaseFile(tmp_path / "other"), "boot", Clocks(boot_s=50.0)(), "model", "")
     other.begin()
     other.close()
     recording.folder.rename(tmp_path / "before")
     (tmp_path / "other").rename(recording.folder)
     recording.hear()
-    recording.database.close()
+    recording.close()
     assert onsets_in(recording.folder) == [15 * 32_000]
     assert gaps_of(recording.folder) == [("restart", 60.0)]  # until where this database continues
 
@@ -139,7 +116,7 @@ def test_a_copy_of_the_database_in_a_new_folder_is_continued_without_a_gap(
     recording.folder.rename(tmp_path / "before")
     shutil.copytree(tmp_path / "before", recording.folder, ignore=shutil.ignore_patterns("*.lock", "*-shm"))
     recording.hear()
-    recording.database.close()
+    recording.close()
     assert onsets_in(recording.folder) == [5 * 32_000, 15 * 32_000]
     assert coverage_of(recording.folder).heard_s == pytest.approx(20)
     assert rows_of(recording.folder, "SELECT count(*) FROM runs") == [(1,)]
@@ -159,7 +136,7 @@ def test_a_database_that_becomes_damaged_is_moved_and_nothing_that_waits_is_lost
     MessageStream(recording.database.submit, recording.clocks, recording.stream.timekeeper, source="other")
     wait_until(lambda: any("the database was damaged" in text for text in caplog.messages))
     recording.hear()
-    recording.database.close()
+    recording.close()
     moved = recording.folder / "birdedge.damaged-1.sqlite"
     assert moved.exists()
     assert len(onsets_in(recording.folder)) == 1
@@ -171,8 +148,9 @@ def test_a_connection_that_failed_is_opened_again(recording: Recording) -> None:
     recording.database._run_log.db.execute("PRAGMA query_only = 1")  # as a disk that was mounted again
     recording.hear()
     wait_until(lambda: recording.database.problem)
+    recording.clocks.advance(REOPEN_AFTER_S)
     wait_until(lambda: recording.database.problem is None)
-    recording.database.close()
+    recording.close()
     assert len(onsets_in(recording.folder)) == 2
 
 
@@ -191,5 +169,5 @@ def test_a_thread_that_ended_refuses_messages_and_says_why(
 def test_two_recorders_never_write_to_one_folder(recording: Recording) -> None:
     with pytest.raises(StoreError, match=r"in use by another birdedge, process \d+: stop that one"):
         DatabaseWriter(recording.folder, "boot", "model")
-    recording.database.close()
+    recording.close()
     started(recording.folder, recording.clocks).close()

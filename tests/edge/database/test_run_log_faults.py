@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from birdedge.edge.database.database_file import DatabaseFile
 from birdedge.edge.database.run_log import RunLog
 from birdedge.edge.errors import DiskError
 from birdedge.edge.messages import Message
@@ -85,7 +86,7 @@ def test_a_clock_correction_that_could_not_be_written_is_made_later(tmp_path: Pa
 
 def test_a_run_whose_disk_fails_at_the_start_began_when_it_was_started(tmp_path: Path) -> None:
     clocks = Clocks()
-    run_log = RunLog(tmp_path / "data", "boot", clocks(), "model", "")
+    run_log = RunLog(DatabaseFile(tmp_path / "data"), "boot", clocks(), "model", "")
     with no_room():
         for _ in range(2):
             with pytest.raises(DiskError, match="cannot be opened"):

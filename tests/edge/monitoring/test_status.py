@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from birdedge.edge.database.connection import open_to_write
+from birdedge.edge.database.database_file import DatabaseFile
 from birdedge.edge.database.run_log import RunLog
 from birdedge.edge.errors import DiskError, StoreError
 from birdedge.edge.gap import GapCause
@@ -196,7 +197,7 @@ def test_health_of_an_earlier_run_is_not_that_of_the_present_one(recording: Reco
 
 def test_time_since_the_last_audio_is_by_the_boot_clock_within_a_boot(tmp_path: Path) -> None:
     clocks = Clocks(boot_s=monotonic_s() - 5.0, utc_s=1_000_000.0)
-    run_log = RunLog(tmp_path, boot_id(), clocks(), "model", "")
+    run_log = RunLog(DatabaseFile(tmp_path), boot_id(), clocks(), "model", "")
     run_log.begin()
     MessageStream(run_log.apply, clocks).hear(1)
     kill(run_log)

@@ -43,6 +43,15 @@ def test_only_analysed_audio_feeds_the_watchdog(supervised: Supervised) -> None:
     supervised.supervisor.close()
 
 
+def test_a_stuck_database_starves_the_watchdog(supervised: Supervised) -> None:
+    supervised.database.is_stuck = True
+    supervised.hear(3.0)
+    assert supervised.alive == 0
+    supervised.database.is_stuck = False
+    supervised.hear(3.0)
+    assert supervised.alive == 6
+
+
 def test_health_is_reported_with_the_first_audio_and_every_five_seconds(
     supervised: Supervised, tmp_path: Path
 ) -> None:
