@@ -11,8 +11,18 @@ import click
 from benchmarks.report import model_card
 from benchmarks.studies.speech import speech_table
 from birdedge.cli import COMMANDS
-from docs.generate import commands, configuration, database, drawing, figures, listening, messages
+from docs.generate import (
+    commands,
+    configuration,
+    database,
+    drawing,
+    figures,
+    listening,
+    messages,
+    reliability,
+)
 from docs.generate.blocks import Block, block_names, filled
+from docs.generate.reliability import UnfoundedError
 from docs.generate.rooms import ROOT
 
 DOCS = ROOT / "docs"
@@ -41,7 +51,10 @@ def main(check: bool) -> None:
       python -m docs.generate
       python -m docs.generate --check
     """
-    stale = stale_pages()
+    try:
+        stale = stale_pages()
+    except UnfoundedError as error:
+        sys.exit(str(error))
     if check:
         if stale:
             names = ", ".join(str(path.relative_to(ROOT)) for path in stale)
@@ -75,7 +88,8 @@ def printed_pages() -> dict[Path, str]:
     """Return the pages that are printed as a whole."""
     folder = DOCS / "commands"
     pages = {folder / f"{name}.md": commands.command_page(name) for name in COMMANDS}
-    return pages | {folder / "index.md": commands.commands_page(), model_card.PAGE: model_card.page()}
+    pages[folder / "index.md"] = commands.commands_page()
+    return pages | {model_card.PAGE: model_card.page(), reliability.PAGE: reliability.reliability_page()}
 
 
 def pages_with_blocks() -> dict[Path, str]:
