@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from birdedge.edge.database.schema import FILE_NAME, SCHEMA, SCHEMA_VERSION
-from birdedge.edge.errors import DiskError, StoreError
+from birdedge.edge.errors import DiskError, OutputError, StoreError
 from birdedge.edge.system.atomic_file import is_permanent
 
 BUSY_TIMEOUT_S = 10.0
@@ -29,8 +29,7 @@ def reading(folder: Path) -> Iterator[sqlite3.Connection]:
     if not path.is_file():
         raise StoreError(f"there is no {path}: name the folder of `birdedge listen --out`")
     # Where there is no log next to it and none can be made, as on a card in a reader, the file is taken as it is.
-    log = path.with_name(f"{path.name}-wal")
-    immutable = int(not log.exists() and not os.access(path.parent, os.W_OK))
+    immutable = int(not has_log(folder) and not os.access(path.parent, os.W_OK))
     with database_errors(path):
         db = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=ro&immutable={immutable}", uri=True, timeout=BUSY_TIMEOUT_S
@@ -39,6 +38,20 @@ def reading(folder: Path) -> Iterator[sqlite3.Connection]:
             yield db
         finally:
             db.close()
+
+
+def has_log(folder: Path) -> bool:
+    """Return whether the write-ahead log of a database lies next to it; it is deleted when the recorder stops.
+
+    One that is empty was made by a program that read the database.
+    """
+    log = folder / f"{FILE_NAME}-wal"
+    return log.exists() and log.stat().st_size > 0
+
+
+def is_empty(error: OutputError) -> bool:
+    """Return whether reading failed because the file has no tables: they were in the write-ahead log."""
+    return "no such table" in str(error.__cause__)
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Literal
 
 from birdedge.edge.database import queries
-from birdedge.edge.database.connection import reading
+from birdedge.edge.database.connection import has_log, is_empty, reading
+from birdedge.edge.database.schema import FILE_NAME
 from birdedge.edge.errors import DiskError, OutputError, StoreError
 from birdedge.edge.gap import PAUSED, Gap
 from birdedge.edge.health import Health
@@ -23,6 +24,10 @@ STALE_S = 15.0
 DAY_S = 86_400.0
 FULL_BYTES = 1_000_000  # a disk with less room is full: SQLite needs some to commit
 SHOWN_GAPS = 10
+_COPY = (
+    "{0} is without the newest part of a recorder that was not stopped: copy {0}-wal with it, or stop the recorder "
+    "before you copy"
+)
 
 
 @dataclass(frozen=True)
@@ -44,13 +49,17 @@ class Status:
     clock: ClockState  # who says what UTC is
     clock_uncertainty_s: float | None  # of UTC at present; None if it is unknown
     disk_problem: str | None  # at present: a recorder that cannot write cannot report it in its database
+    copy_problem: str | None  # why the database is not complete
     health: Health  # as it reported last
 
     @property
     def healthy(self) -> bool:
         """Whether nothing needs a person."""
         return (
-            self.state in ("listening", "paused") and self.disk_problem is None and not self.health.problems
+            self.state in ("listening", "paused")
+            and self.disk_problem is None
+            and self.copy_problem is None
+            and not self.health.problems
         )
 
 
@@ -67,6 +76,8 @@ def read_status(folder: Path, now_utc_s: float) -> Status:
             return _status(db, folder, now_utc_s, disk_problem)
     except OutputError as error:
         if disk_problem is None:
+            if is_empty(error) and not has_log(folder):
+                raise StoreError(_COPY.format(folder / FILE_NAME)) from error
             raise
         raise DiskError(f"{disk_problem}; until then the status of the recorder cannot be read") from error
 
@@ -115,6 +126,7 @@ def _status(db: sqlite3.Connection, folder: Path, now_utc_s: float, disk_problem
         run.clock,
         None if error_s is None else round(error_s, 3),
         disk_problem,
+        None if run.ended_s is not None or has_log(folder) else _COPY.format(folder / FILE_NAME),
         health,
     )
 
@@ -142,7 +154,7 @@ def status_page(status: Status) -> str:
         lines.append(f"disk: {health.free_mb / 1000:.1f} GB free")
     if health.temperature_c is not None:
         lines.append(f"{health.temperature_c:.0f} degrees C")
-    problems = [status.disk_problem, *health.problems.values()]
+    problems = [status.disk_problem, status.copy_problem, *health.problems.values()]
     lines += [f"! {problem}" for problem in problems if problem]
     if status.disk_problem:
         lines.append(

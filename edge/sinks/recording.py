@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from itertools import chain, count
 from pathlib import Path
@@ -18,6 +19,8 @@ from birdedge.edge.models.card import ModelCard
 from birdedge.edge.sinks.elapsed import ElapsedTime
 from birdedge.edge.sinks.table_file import Table
 from birdedge.edge.system.atomic_file import Existing, output_errors
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,12 @@ class RecordingSink:
 
     def _open_tables(self) -> list[Table]:
         settings = self._settings
+        if not self._atomic and self._tables and any(table.is_moved() for table in self._tables):
+            log.error("%s is no longer the file that was opened; a new table is begun", self._tables[0].path)
+            with suppress(OSError):
+                for table in self._tables:
+                    table.close()
+            self._tables, self._stem_is_free = None, False
         if self._tables is None:
             self._choose_stem()
             with ExitStack() as stack:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from itertools import chain
@@ -74,6 +75,14 @@ class Table:
         """Append one event."""
         self._append(self._format.event_lines(event, self._recording, self._events + 1, self._channel))
         self._events += 1
+
+    def is_moved(self) -> bool:
+        """Return whether the file of a live stream is no longer at its path: its drive or folder was replaced."""
+        try:
+            there, opened = self.path.stat(), os.fstat(self._file.fileno())
+        except OSError:
+            return True
+        return (there.st_dev, there.st_ino) != (opened.st_dev, opened.st_ino)
 
     def close(self) -> None:
         """Complete the table; further calls do nothing."""

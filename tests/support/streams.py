@@ -160,8 +160,9 @@ def end(run_log: RunLog, clocks: Clocks) -> None:
 
 
 def kill(run_log: RunLog) -> None:
-    """Leave what SIGKILL leaves: the last commit."""
+    """Leave what SIGKILL leaves: the last commit, and a write-ahead log."""
     run_log.close()
+    run_log.path.with_name(f"{run_log.path.name}-wal").write_bytes(bytes(32))
 
 
 def coverage_of(folder: Path, since_utc_s: float = 0.0, until_utc_s: float = ALWAYS_S) -> Coverage:

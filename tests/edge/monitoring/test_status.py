@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from birdedge.edge.database.connection import open_to_write
 from birdedge.edge.database.database_file import DatabaseFile
 from birdedge.edge.database.run_log import RunLog
+from birdedge.edge.database.schema import FILE_NAME
 from birdedge.edge.errors import DiskError, StoreError
 from birdedge.edge.gap import GapCause
 from birdedge.edge.health import Health
@@ -222,6 +224,25 @@ def test_a_folder_without_a_recorder_is_refused(tmp_path: Path) -> None:
     open_to_write(tmp_path)[0].close()
     with pytest.raises(StoreError, match=f"in {tmp_path} holds no run yet: start `birdedge listen --out"):
         read_status(tmp_path, 0.0)
+
+
+def test_a_copy_without_the_write_ahead_log_says_what_to_copy(recording: Recording, tmp_path: Path) -> None:
+    recording.run_log.commit()
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    shutil.copy(recording.folder / FILE_NAME, copy)
+    with pytest.raises(StoreError, match=f"copy {copy / FILE_NAME}-wal with it, or stop the recorder before"):
+        read_status(copy, recording.clocks.utc_s)
+    recording.run_log._file.checkpoint()
+    shutil.copy(recording.folder / FILE_NAME, copy)
+    status = read_status(copy, recording.clocks.utc_s)
+    assert not status.healthy
+    assert f"! {copy / FILE_NAME} is without the newest part" in status_page(status)
+    shutil.copy(recording.folder / f"{FILE_NAME}-wal", copy)
+    assert read_status(copy, recording.clocks.utc_s).healthy
+    end(recording.run_log, recording.clocks)
+    status = read_status(recording.folder, recording.clocks.utc_s)
+    assert status.copy_problem is None
 
 
 def test_a_full_disk_needs_a_person_though_the_recorder_cannot_report_it(tmp_path: Path) -> None:

@@ -165,6 +165,29 @@ def test_a_live_start_that_fails_leaves_no_empty_tables(tmp_path: Path, card: Mo
     assert names(tmp_path) == {"file"}
 
 
+def test_live_tables_go_on_where_their_folder_was_replaced(
+    tmp_path: Path, card: ModelCard, caplog: pytest.LogCaptureFixture
+) -> None:
+    out, before = tmp_path / "out", tmp_path / "before"
+    settings = OutputSettings(out, TABLE_NAMES)
+    with RecordingSink(settings, "dawn", card, atomic=False) as sink:
+        sink.write(stream_started())
+        sink.write(detected(0.1))
+        out.rename(before)
+        sink.write(detected(0.5))
+        sink.write(detected(0.7))
+        assert (onsets_s(before), onsets_s(out)) == ([0.1], [0.5, 0.7])
+        assert caplog.messages == [
+            f"{out / 'dawn.selections.txt'} is no longer the file that was opened; a new table is begun"
+        ]
+        out.rename(tmp_path / "meanwhile")
+        before.rename(out)
+        sink.write(detected(0.9))
+    assert onsets_s(out) == [0.1]
+    assert {"dawn-2.csv", "dawn-2.jsonl"} <= names(out)
+    assert len(names(out)) == 2 * len(SUFFIXES)
+
+
 def test_live_files_survive_an_error(tmp_path: Path, card: ModelCard) -> None:
     with pytest.raises(RuntimeError):
         fail_after_an_event(sink_in(tmp_path, card, atomic=False), RuntimeError("a bug elsewhere"))
