@@ -45,7 +45,7 @@ UNSUPPORTED_SUFFIXES = frozenset(
     ]
 )
 HEAD_BYTES = 12  # by which a file is recognised
-CONVERT = "convert it first: ffmpeg -i {} recording.flac"
+MP3_HEAD_BYTES = 4096  # likewise, if an MP3 file begins without a tag
 
 _MAGIC = {
     b"RIFF": "WAV",
@@ -64,6 +64,8 @@ _MAGIC = {
     b"wvpk": "WavPack",
     b"#!AMR": "AMR",
 }
+_MP3_KBIT_V1 = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+_MP3_KBIT_V2 = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 
 
 def file_type(head: bytes) -> str | None:
@@ -71,3 +73,19 @@ def file_type(head: bytes) -> str | None:
     if head[4:8] == b"ftyp":
         return "M4A"
     return next((name for magic, name in _MAGIC.items() if head.startswith(magic)), None)
+
+
+def is_mp3(start: bytes) -> bool:
+    """Return whether MP3_HEAD_BYTES of a file are consecutive MPEG audio frames, layer III (ISO 11172-3)."""
+    at, frames = 0, 0
+    while at + 4 <= len(start):
+        first, second, third = start[at : at + 3]
+        version, layer, bitrate, rate = second >> 3 & 3, second >> 1 & 3, third >> 4, third >> 2 & 3
+        if first != 0xFF or second >> 5 != 7 or version == 1 or layer != 1 or bitrate in (0, 15) or rate == 3:
+            return False
+        is_v1 = version == 3
+        kbit_per_s = (_MP3_KBIT_V1 if is_v1 else _MP3_KBIT_V2)[bitrate - 1]
+        rate_hz = (44_100, 48_000, 32_000)[rate] // {3: 1, 2: 2, 0: 4}[version]
+        at += (144_000 if is_v1 else 72_000) * kbit_per_s // rate_hz + (third >> 1 & 1)
+        frames += 1
+    return frames >= 3

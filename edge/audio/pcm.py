@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +30,15 @@ class PcmEncoder:
         return []
 
 
+class ByteStream(Protocol):
+    """Anything that bytes are read from."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most `size` bytes; none only at the end."""
+
+
 def raw_blocks(
-    stream: BinaryIO, sample_rate_hz: int, channels: int, sample_format: str, block_samples: int = 4096
+    stream: ByteStream, sample_rate_hz: int, channels: int, sample_format: str, block_samples: int = 4096
 ) -> Iterator[NDArray[np.float32]]:
     """Yield float32 blocks `[1..block_samples, channels]` until the stream ends; integers are scaled to -1..1.
 
@@ -66,7 +73,7 @@ def raw_blocks(
 
 
 def _decoded_blocks(
-    stream: BinaryIO, channels: int, sample_format: str, block_samples: int
+    stream: ByteStream, channels: int, sample_format: str, block_samples: int
 ) -> Iterator[NDArray[np.float32]]:
     sample_bytes = BYTES_PER_VALUE[sample_format] * channels
     rest = b""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 import time
@@ -14,12 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdedge.edge.audio.file import AudioFile
-from birdedge.edge.audio.pcm import raw_blocks
+from birdedge.edge.audio.pcm import ByteStream, raw_blocks
+from birdedge.edge.audio.pipe import PipeReader, WavSamples, read_wav_header
 from birdedge.edge.block import Block, Source
+from birdedge.edge.errors import SettingsError
 
 LIVE_BLOCK_S = 0.05
 FAST_BLOCK_SAMPLES = 65_536
 MAX_QUEUED_BLOCKS = 64
+
+log = logging.getLogger(__name__)
 
 Samples = Iterator[NDArray[np.float32]]
 
@@ -124,16 +129,40 @@ def demo_source(duration_s: float, seed: int, fast: bool) -> RecordedSource:
     return array_source(scene.samples, scene.sample_rate_hz, "demo", fast)
 
 
-def raw_source(stream: BinaryIO, sample_rate_hz: int, channels: int, sample_format: str) -> RecordedSource:
-    """Return raw PCM from a pipe as a source.
+def pipe_source(
+    stream: BinaryIO, sample_rate_hz: int | None, channels: int, sample_format: str, stop: threading.Event
+) -> RecordedSource:
+    """Return raw PCM, or the WAV file, from a pipe as a source. Waits for its first bytes.
 
-    A thread waits for the pipe, so that stopping need not.
+    A thread waits for the rest, so that stopping need not.
+
+    Args:
+        stream: standard input.
+        sample_rate_hz: of raw PCM; None is allowed for a WAV file, whose header counts.
+        channels: of raw PCM.
+        sample_format: of raw PCM.
+        stop: ends waiting.
 
     Raises:
-        SettingsError: a rate, channel count or format that is not allowed.
+        SettingsError: a rate, channel count or format that is not allowed, or no rate for raw PCM.
+        AudioFileError: the pipe holds a file that cannot be read from a pipe.
     """
+    pipe = PipeReader(stream, stop)
+    header = read_wav_header(pipe)
+    samples: ByteStream = pipe
+    if header is not None and header.sample_format is not None:
+        given = sample_rate_hz or header.sample_rate_hz, channels, sample_format
+        sample_rate_hz, channels, sample_format = header.sample_rate_hz, header.channels, header.sample_format
+        if given != (sample_rate_hz, channels, sample_format):
+            log.warning(
+                "standard input is a WAV file; its header counts: %d Hz, %d channel(s), %s",
+                *(sample_rate_hz, channels, sample_format),
+            )
+        samples = WavSamples(pipe, header.data_bytes)
+    if sample_rate_hz is None:
+        raise SettingsError("raw PCM does not state its sample rate; give it with --rate")
     block_samples = max(1, round(LIVE_BLOCK_S * sample_rate_hz))
-    blocks = raw_blocks(stream, sample_rate_hz, channels, sample_format, block_samples)
+    blocks = raw_blocks(samples, sample_rate_hz, channels, sample_format, block_samples)
     return RecordedSource("stdin", sample_rate_hz, channels, lambda stop: _read_in_thread(blocks, stop))
 
 

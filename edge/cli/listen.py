@@ -78,14 +78,15 @@ def listen(
 ) -> None:
     """Listen to a microphone and print each event as it ends.
 
-    SOURCE is an audio file, or - for raw PCM on standard input. The default is the microphone. Stop with Ctrl-C.
+    SOURCE is an audio file, or - for raw PCM or WAV on standard input. The default is the microphone. Stop with Ctrl-C.
 
     \b
     Example:
       birdedge listen
       birdedge listen --device "USB Audio" --out today/
       birdedge listen dawn.flac --fast --json
-      arecord -f S16_LE -r 48000 | birdedge listen - --rate 48000
+      arecord -f S16_LE -r 48000 | birdedge listen -
+      arecord -t raw -f S32_LE -r 48000 | birdedge listen - --rate 48000 --sample-format s32le
       birdedge listen --denoised - | aplay -f S16_LE -r 48000
     """
     if duration_s is not None and not 0 < duration_s < math.inf:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from birdedge.edge.audio.file import AudioFile
 from birdedge.edge.audio.microphone import Microphone
-from birdedge.edge.audio.sources import LimitedSource, demo_source, file_source, raw_source
+from birdedge.edge.audio.sources import LimitedSource, demo_source, file_source, pipe_source
 from birdedge.edge.block import Source
 from birdedge.edge.errors import AudioFileError, DeviceError, OutputError, SettingsError
 from birdedge.edge.formats.tables import FORMATS
@@ -42,7 +42,9 @@ PRIVATE_UMASK = 0o027  # what a recorder writes, which may hold voices, is for i
 class ListenSettings:
     """What to listen to, and where results go, as the command line says it."""
 
-    source: str | None = None  # audio file, or - for raw PCM on standard input; None for the microphone
+    source: str | None = (
+        None  # audio file, or - for raw PCM or WAV on standard input; None for the microphone
+    )
     demo: bool = False
     or_demo: bool = False  # the demo if no microphone can be used
     fast: bool = False
@@ -178,13 +180,15 @@ class Listener:
         if settings.demo:
             return demo_source(demo_s, DEMO_SEED, settings.fast)
         if settings.source == "-":
-            if config.sample_rate_hz is None:
-                raise SettingsError("raw PCM does not state its sample rate; give it with --rate")
             if sys.stdin is None:
-                raise AudioFileError("standard input is closed: pipe raw PCM into it")
+                raise AudioFileError("standard input is closed: pipe raw PCM or WAV into it")
+            if sys.stdin.isatty():
+                raise SettingsError("standard input is a terminal; pipe raw PCM or WAV into it")
             # Unbuffered: a thread that still waits within sys.stdin would crash the exit of Python.
             stdin = open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)  # noqa: SIM115
-            return raw_source(stdin, config.sample_rate_hz, config.channels, settings.sample_format)
+            return pipe_source(
+                stdin, config.sample_rate_hz, config.channels, settings.sample_format, self._stop
+            )
         if settings.source is not None:
             return file_source(stack.enter_context(AudioFile(settings.source)), settings.fast)
         try:

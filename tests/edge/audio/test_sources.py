@@ -22,7 +22,7 @@ from birdedge.edge.audio.sources import (
     array_source,
     demo_source,
     file_source,
-    raw_source,
+    pipe_source,
 )
 from birdedge.edge.block import Block, Source
 from birdedge.edge.errors import AudioFileError, SampleError, SettingsError
@@ -147,7 +147,7 @@ def test_raw_samples_are_yielded_as_they_were_piped(
     recording: tuple[Path, Samples], stop: threading.Event
 ) -> None:
     _, samples = recording
-    source = raw_source(io.BytesIO(samples.tobytes()), RATE_HZ, 2, "f32le")
+    source = pipe_source(io.BytesIO(samples.tobytes()), RATE_HZ, 2, "f32le", threading.Event())
     assert (source.name, source.sample_rate_hz, source.channels) == ("stdin", RATE_HZ, 2)
     np.testing.assert_array_equal(joined(source.blocks(stop)), samples)
 
@@ -156,7 +156,7 @@ def test_a_stop_does_not_wait_for_a_pipe_that_delivers_nothing(stop: threading.E
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb", buffering=0) as stream, os.fdopen(writing, "wb", buffering=0) as program:
         program.write(np.zeros(RATE_HZ, "<i2").tobytes())
-        blocks = raw_source(stream, RATE_HZ, 1, "s16le").blocks(stop)
+        blocks = pipe_source(stream, RATE_HZ, 1, "s16le", stop).blocks(stop)
         for _ in range(5):
             next(blocks)
         threading.Timer(0.2, stop.set).start()
@@ -167,9 +167,9 @@ def test_a_stop_does_not_wait_for_a_pipe_that_delivers_nothing(stop: threading.E
 
 def test_an_empty_pipe_and_an_unknown_format_are_errors(stop: threading.Event) -> None:
     with pytest.raises(SampleError, match="ended after 0 bytes"):
-        list(raw_source(io.BytesIO(), RATE_HZ, 1, "s16le").blocks(stop))
+        list(pipe_source(io.BytesIO(), RATE_HZ, 1, "s16le", threading.Event()).blocks(stop))
     with pytest.raises(SettingsError, match="did you mean 's16le'"):
-        raw_source(io.BytesIO(), RATE_HZ, 1, "s16")
+        pipe_source(io.BytesIO(), RATE_HZ, 1, "s16", threading.Event())
 
 
 @pytest.mark.parametrize("samples", [1, 99, 100, 101, 250, 300])
