@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import string
 from pathlib import Path
 
 from birdedge.edge.errors import SettingsError
@@ -10,6 +12,7 @@ from birdedge.edge.errors import SettingsError
 UNIT = "birdedge.service"
 CONFIG = Path("/etc/birdedge/config.toml")
 DATA_DIR = Path("/var/lib/birdedge")
+UNIT_CHARACTERS = frozenset(string.ascii_letters + string.digits + ":_.")  # not escaped in the name of a unit
 HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
 
 # Some directives are left out on purpose:
@@ -24,7 +27,7 @@ TEMPLATE = """\
 [Unit]
 Description=birdedge bird sound recorder
 After=sound.target
-# Restarts are not limited.
+{mounts}# Restarts are not limited.
 StartLimitIntervalSec=0
 
 [Service]
@@ -101,14 +104,14 @@ def unit_text(executable: Path, config: Path, data_dir: Path, user: str) -> str:
         if not path.is_absolute() or not str(path).isprintable():
             raise SettingsError(f"{str(path)!r} must be an absolute path of printable characters")
     at_home = any(path.is_relative_to(home) for path in paths for home in HOMES)
-    # The minus sign lets the service start without its disk.
-    writable = (
-        "StateDirectory=birdedge\nStateDirectoryMode=0750"
-        if data_dir == DATA_DIR
-        else f"ReadWritePaths={_quoted(f'-{data_dir}')}"
-    )
+    # The state folder is DATA_DIR. It also takes what could not be stored in another folder.
+    writable = "StateDirectory=birdedge\nStateDirectoryMode=0750"
+    if data_dir != DATA_DIR:
+        # The minus sign lets the service start without its disk.
+        writable += f"\nReadWritePaths={_quoted(f'-{data_dir}')}"
     return TEMPLATE.format(
         unit=UNIT,
+        mounts=_mounts(data_dir),
         executable=_quoted(str(executable)),
         config=_quoted(str(config)).replace("$", "$$"),
         out=_quoted(str(data_dir)).replace("$", "$$"),
@@ -116,6 +119,32 @@ def unit_text(executable: Path, config: Path, data_dir: Path, user: str) -> str:
         writable=writable,
         protect_home="read-only" if at_home else "yes",
     )
+
+
+def _mounts(data_dir: Path) -> str:
+    """Return the lines that let the service start after the drive of its folder was mounted, if there is one.
+
+    RequiresMountsFor= would not start it without the drive, and stop it where the drive is unplugged.
+    """
+    folder = Path(os.path.normpath(data_dir))
+    parents = [path for path in (*reversed(folder.parents), folder) if path != path.parent]
+    units = " ".join(_mount_unit(path) for path in parents)
+    comment = "# As RequiresMountsFor= would, but listening starts without the drive, and goes on when it is unplugged."
+    return f"{comment}\nWants={units}\nAfter={units}\n"
+
+
+def _mount_unit(path: Path) -> str:
+    """Return the name of the unit that mounts a path, as `systemd-escape --path --suffix=mount` does."""
+    text = "/".join(path.parts[1:])
+    escaped = "".join(
+        "-" if char == "/" else char if char in UNIT_CHARACTERS and (index or char != ".") else _hex(char)
+        for index, char in enumerate(text)
+    )
+    return f"{escaped}.mount"
+
+
+def _hex(char: str) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in char.encode())
 
 
 def unit_data_dir(unit: str) -> Path:

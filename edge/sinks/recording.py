@@ -136,7 +136,7 @@ class RecordingSink:
     def _open_tables(self) -> list[Table]:
         settings = self._settings
         if not self._atomic and self._tables and any(table.is_moved() for table in self._tables):
-            log.error("%s is no longer the file that was opened; a new table is begun", self._tables[0].path)
+            log.error("%s is no longer the file that was opened; a new one is started", self._tables[0].path)
             with suppress(OSError):
                 for table in self._tables:
                     table.close()

@@ -74,4 +74,25 @@ def test_systemd_creates_the_default_data_folder_and_another_may_be_missing():
     assert "StateDirectory=birdedge\n" in unit_text(Path("/opt/birdedge"), CONFIG, DATA_DIR, "birdedge")
     other = unit_text(Path("/opt/birdedge"), CONFIG, Path("/mnt/my birds"), "birdedge")
     assert 'ReadWritePaths="-/mnt/my birds"\n' in other
-    assert "StateDirectory" not in other
+    assert "StateDirectory=birdedge\n" in other  # for what cannot be stored there
+
+
+def test_the_service_starts_after_the_drive_of_its_data_folder_was_mounted_but_does_not_need_it():
+    unit = unit_text(Path("/opt/birdedge"), CONFIG, Path("/media/../media/USB-1/my birds"), "birdedge")
+    names = r"media.mount media-USB\x2d1.mount media-USB\x2d1-my\x20birds.mount"
+    assert f"\nWants={names}\nAfter={names}\n" in unit
+    directives = [line.partition("=")[0] for line in unit.splitlines()]
+    assert not {"Requires", "RequiresMountsFor", "BindsTo"} & set(directives)
+
+
+@pytest.mark.parametrize(
+    "path", ["/mnt/my birds", "/media/pi/USB-1/.x", "/.hidden/\u00e4%b", "/mnt/b'i\"\\x"]
+)
+def test_the_names_of_mounts_are_those_of_systemd(path):
+    if shutil.which("systemd-escape") is None:
+        pytest.skip("systemd-escape is missing: apt install systemd")
+    command = ["systemd-escape", "--path", "--suffix=mount", path]
+    expected = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    unit = unit_text(Path("/opt/birdedge"), CONFIG, Path(path), "birdedge")
+    (after,) = (line for line in unit.splitlines() if line.startswith("Wants="))
+    assert after.split()[-1] == expected

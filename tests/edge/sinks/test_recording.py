@@ -178,7 +178,7 @@ def test_live_tables_go_on_where_their_folder_was_replaced(
         sink.write(detected(0.7))
         assert (onsets_s(before), onsets_s(out)) == ([0.1], [0.5, 0.7])
         assert caplog.messages == [
-            f"{out / 'dawn.selections.txt'} is no longer the file that was opened; a new table is begun"
+            f"{out / 'dawn.selections.txt'} is no longer the file that was opened; a new one is started"
         ]
         out.rename(tmp_path / "meanwhile")
         before.rename(out)
