@@ -18,6 +18,7 @@ from birdedge.edge.archive.event_buffer import EventBuffer
 from birdedge.edge.archive.names import unique_stems
 from birdedge.edge.archive.segment import FileResult, Progress, segment_or_report
 from birdedge.edge.errors import OutputError
+from birdedge.edge.formats.start_time import FROM_RECORDING, StartTime
 from birdedge.edge.models.model import Model
 from birdedge.edge.sinks.recording import OutputSettings
 from birdedge.edge.system.atomic_file import remove_unfinished
@@ -31,6 +32,7 @@ def segment_files(
     channel: int | None = None,
     progress: Progress = lambda _: None,
     min_score: float | None = None,
+    start_time: StartTime = FROM_RECORDING,
 ) -> Iterator[FileResult]:
     """Segment recordings and yield their results in the order given.
 
@@ -49,10 +51,10 @@ def segment_files(
     if jobs == 1:
         opened = _open_model(model, min_score)
         for path, stem in stems.items():
-            yield segment_or_report(opened, path, stem, outputs, channel, progress)
+            yield segment_or_report(opened, path, stem, outputs, channel, progress, start_time)
         return
     _open_model(model, min_score)  # so that a wrong model is one error, not one per process
-    tasks = [_Task(path, stem, outputs, channel) for path, stem in stems.items()]
+    tasks = [_Task(path, stem, outputs, channel, start_time) for path, stem in stems.items()]
     with closing(_in_processes(partial(_open_model, model, min_score), tasks, jobs)) as results:
         for result in results:
             progress(result.duration_s)
@@ -74,6 +76,7 @@ class _Task:
     stem: str
     outputs: OutputSettings
     channel: int | None
+    start_time: StartTime
 
     def again(self) -> _Task:
         """Return the task for another process; results that the one before completed are kept."""
@@ -91,7 +94,9 @@ class _Worker:
 
     @classmethod
     def segment(cls, task: _Task) -> FileResult:
-        return segment_or_report(cls.model, task.path, task.stem, task.outputs, task.channel, lambda _: None)
+        return segment_or_report(
+            cls.model, task.path, task.stem, task.outputs, task.channel, lambda _: None, task.start_time
+        )
 
 
 def _in_processes(

@@ -14,6 +14,7 @@ from birdedge.edge.audio.sources import file_source
 from birdedge.edge.errors import BirdedgeError, OutputError
 from birdedge.edge.event import Event
 from birdedge.edge.formats.event_reader import read_events
+from birdedge.edge.formats.start_time import FROM_RECORDING, StartTime
 from birdedge.edge.formats.tables import FORMATS
 from birdedge.edge.mask import Mask
 from birdedge.edge.messages import EventDetected, FramesReady, Message
@@ -22,6 +23,7 @@ from birdedge.edge.models.names import ARCHIVE_MODEL
 from birdedge.edge.pipeline.collector import Collector
 from birdedge.edge.pipeline.pipeline import Pipeline
 from birdedge.edge.pipeline.run import run
+from birdedge.edge.pipeline.timekeeper import recording_clock
 from birdedge.edge.sinks.recording import OutputSettings, RecordingSink
 from birdedge.edge.sinks.sink import SinkGroup
 
@@ -39,6 +41,7 @@ class FileResult:
     error: str | None = None
     skipped: bool = False  # all its results existed; the events are those of an earlier table
     silent_s: float = 0.0  # digital silence in it
+    start_utc_s: float | None = None  # of its first sample, in seconds since 1970; None if it is unknown
 
 
 def segment(
@@ -79,6 +82,7 @@ def segment_file(
     outputs: OutputSettings,
     channel: int | None = None,
     progress: Progress = lambda _: None,
+    start_time: StartTime = FROM_RECORDING,
 ) -> FileResult:
     """Segment one recording and write its results; `stem` names them. Events come back without masks.
 
@@ -89,15 +93,23 @@ def segment_file(
     with AudioFile(path) as file, RecordingSink(outputs, stem, model.card, atomic=True) as recording:
         pipeline = Pipeline(model, file.sample_rate_hz, file.channels, channel)
         events = _EventSink(file.sample_rate_hz, progress)
-        run(file_source(file), pipeline, SinkGroup([recording, events]), threading.Event())
+        start_utc_s = start_time.utc_s(path)
+        sinks = SinkGroup([recording, events])
+        run(file_source(file), pipeline, sinks, threading.Event(), recording_clock(start_utc_s))
         heard_s, silent_s = (
             n / file.sample_rate_hz for n in (pipeline.heard_samples, pipeline.silent_samples)
         )
-        return FileResult(path, heard_s, events.events, silent_s=silent_s)
+        return FileResult(path, heard_s, events.events, silent_s=silent_s, start_utc_s=start_utc_s)
 
 
 def segment_or_report(
-    model: Model, path: Path, stem: str, outputs: OutputSettings, channel: int | None, progress: Progress
+    model: Model,
+    path: Path,
+    stem: str,
+    outputs: OutputSettings,
+    channel: int | None,
+    progress: Progress,
+    start_time: StartTime = FROM_RECORDING,
 ) -> FileResult:
     """As `segment_file`, but a recording that cannot be read is reported in the `error` of its result.
 
@@ -108,8 +120,9 @@ def segment_or_report(
         if outputs.skip_existing and not any(missing.paths(stem)):
             duration_s = total_duration_s([path])
             progress(duration_s)
-            return FileResult(path, duration_s, EventBuffer(_earlier_events(outputs, stem)), skipped=True)
-        return segment_file(model, path, stem, missing, channel, progress)
+            events = EventBuffer(_earlier_events(outputs, stem))
+            return FileResult(path, duration_s, events, skipped=True, start_utc_s=start_time.utc_s(path))
+        return segment_file(model, path, stem, missing, channel, progress, start_time)
     except OutputError:
         raise
     except BirdedgeError as error:

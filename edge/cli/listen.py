@@ -9,7 +9,14 @@ from typing import Any
 
 import click
 
-from birdedge.edge.cli.options import channel_option, masks_option, min_score_option, quiet_option
+from birdedge.edge.cli.options import (
+    channel_option,
+    masks_option,
+    min_score_option,
+    quiet_option,
+    start_option,
+    timezone_option,
+)
 from birdedge.edge.errors import SettingsError
 from birdedge.edge.system.stop_signals import StopSignals
 
@@ -46,6 +53,8 @@ from birdedge.edge.system.stop_signals import StopSignals
     type=click.Path(path_type=Path, file_okay=False),
     help="Write tables here. With a microphone: run as a recorder, with clips and a database.",
 )
+@start_option
+@timezone_option
 @min_score_option
 @masks_option
 @click.option(
@@ -70,6 +79,8 @@ def listen(
     config: Path | None,
     as_json: bool | None,
     out: Path | None,
+    start: str | None,
+    timezone: str | None,
     min_score: float | None,
     masks: Path | None,
     denoised: str | None,
@@ -91,6 +102,8 @@ def listen(
     """
     if duration_s is not None and not 0 < duration_s < math.inf:
         raise SettingsError(f"--duration is {duration_s}; give seconds above 0")
+    if (start or timezone) and source in (None, "-"):
+        raise SettingsError("--start and --timezone are about a file; leave them out, or name the file")
     if demo and source:
         raise SettingsError(f"both --demo and {source!r} were given; leave one out")
     if (demo or source) and device:
@@ -132,5 +145,7 @@ def listen(
             denoised,
             force,
             quiet,
+            start,
+            timezone,
         )
         Listener(settings, read, stop).run()

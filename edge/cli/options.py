@@ -15,6 +15,13 @@ channel_option = click.option(
     "--channel", type=int, default=None, help="Channel to use, from 0.  [default: the mean of all]"
 )
 force_option = click.option("--force", is_flag=True, help="Replace existing files.")
+start_option = click.option(
+    "--start",
+    help="Time of the first sample of a file, such as 2024-05-01T04:30:00Z.  [default: from its metadata or name]",
+)
+timezone_option = click.option(
+    "--timezone", help="Zone of local times in names and metadata, such as Europe/Berlin.  [default: unknown]"
+)
 quiet_option = click.option(
     "-q", "--quiet", is_flag=True, help="Print no progress and no summary, only errors."
 )

@@ -18,6 +18,8 @@ from birdedge.edge.cli.options import (
     masks_option,
     min_score_option,
     quiet_option,
+    start_option,
+    timezone_option,
 )
 from birdedge.edge.errors import SettingsError
 from birdedge.edge.formats.tables import FORMATS, TableName
@@ -54,6 +56,8 @@ if TYPE_CHECKING:  # loads onnxruntime
 @force_option
 @quiet_option
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Number of processes.")
+@start_option
+@timezone_option
 @min_score_option
 @channel_option
 @archive_model_option
@@ -67,6 +71,8 @@ def segment(
     force: bool,
     quiet: bool,
     jobs: int,
+    start: str | None,
+    timezone: str | None,
     min_score: float | None,
     channel: int | None,
     model: str,
@@ -88,6 +94,7 @@ def segment(
     from birdedge.edge.archive.processes import segment_files
     from birdedge.edge.audio.sources import file_name
     from birdedge.edge.formats.jsonl import event_json
+    from birdedge.edge.formats.start_time import StartTime
     from birdedge.edge.sinks.recording import OutputSettings
     from birdedge.edge.sinks.table_file import combined_raven, holds_only
 
@@ -101,19 +108,26 @@ def segment(
         click.echo(f"Error: {error}", err=True)
     if out is not None and "raven" in formats and any(path.stem.casefold() == "all" for path in paths):
         raise SettingsError("all.selections.txt is the table of all files; rename the recording 'all'")
-    if skip_existing and (force or (out is None and masks is None)):
-        raise SettingsError("--skip-existing keeps the results in --out or --masks: give one, and no --force")
+    _check_options(skip_existing, force, out or masks, start, len(paths))
     settings = OutputSettings(out, formats or ("csv",), masks, force, skip_existing)
+    start_time = StartTime(start, timezone)
     totals = _Totals()
     total_ms = round(1000 * total_duration_s(paths))
     progress_file = io.StringIO() if quiet else sys.stderr
     with click.progressbar(length=total_ms, label=f"{len(paths)} file(s)", file=progress_file) as bar:
         results = segment_files(
-            model, paths, settings, jobs, channel, lambda s: bar.update(round(s * 1000)), min_score
+            model,
+            paths,
+            settings,
+            jobs,
+            channel,
+            lambda s: bar.update(round(s * 1000)),
+            min_score,
+            start_time,
         )
         readable = _report(results, totals, quiet)
         if out is not None:
-            rows = ((file_name(r.path), r.duration_s, r.events) for r in readable)
+            rows = ((file_name(r.path), r.duration_s, r.events, r.start_utc_s) for r in readable)
             combined = out / "all.selections.txt"
             existing: Existing = "number"
             if force or (skip_existing and holds_only(combined, map(file_name, paths))):
@@ -121,7 +135,11 @@ def segment(
             combined_raven(combined, rows, existing, channel)
         else:
             for result in readable:
-                lines = () if masks else (event_json(e, file_name(result.path)) for e in result.events)
+                lines = (
+                    ()
+                    if masks
+                    else (event_json(e, file_name(result.path), result.start_utc_s) for e in result.events)
+                )
                 if not all(print_line(line) for line in lines):
                     return
     if not quiet:
@@ -134,6 +152,15 @@ def segment(
         )
     if totals.failed or found.errors:
         sys.exit(1)
+
+
+def _check_options(
+    skip_existing: bool, force: bool, folder: Path | None, start: str | None, recordings: int
+) -> None:
+    if skip_existing and (force or folder is None):
+        raise SettingsError("--skip-existing keeps the results in --out or --masks: give one, and no --force")
+    if start is not None and recordings > 1:
+        raise SettingsError(f"--start {start} is of one recording, and {recordings} were given; give one")
 
 
 @dataclass

@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # an Event loads numpy, which reading a configuration does no
 SUFFIX = ".labels.txt"
 
 
-def event_lines(event: Event, _file: str | Path, _number: int, _channel: int | None = None) -> str:
+def event_lines(event: Event, _file: str | Path, _number: int, *_unused: object) -> str:
     r"""Return one event as `onset<TAB>offset<TAB>label` and `\<TAB>low<TAB>high`, in seconds and hertz."""
     onset, offset, low, high, score = (
         number_text(getattr(event, column), column)

@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from birdedge.edge.formats.columns import EVENT_COLUMNS, HISTORY_COLUMNS
+from birdedge.edge.formats.columns import EVENT_COLUMNS, HISTORY_COLUMNS, utc_text
 
 if TYPE_CHECKING:  # an Event loads numpy, which reading a configuration does not need
     from birdedge.edge.event import Event
@@ -15,9 +15,21 @@ if TYPE_CHECKING:  # an Event loads numpy, which reading a configuration does no
 SUFFIX = ".jsonl"
 
 
-def event_json(event: Event, file: str | Path) -> str:
-    """Return one event of the recording `file` as a JSON object without a line end; NaN or infinity is null."""
-    return json.dumps({"file": str(file), **_numbers(event, EVENT_COLUMNS)}, allow_nan=False)
+def event_json(event: Event, file: str | Path, start_utc_s: float | None = None) -> str:
+    """Return one event as a JSON object without a line end; NaN, infinity and what is unknown are null.
+
+    Args:
+        event: The event; its times count from the start of the recording or stream.
+        file: The recording or source.
+        start_utc_s: UTC of that start; None if it is unknown.
+    """
+    record = {
+        "file": str(file),
+        **_numbers(event, EVENT_COLUMNS),
+        "onset_utc": utc_text(event.onset_s, start_utc_s),
+        "offset_utc": utc_text(event.offset_s, start_utc_s),
+    }
+    return json.dumps(record, allow_nan=False)
 
 
 def region_json(region: Event, file: str | Path, decision: str) -> str:
@@ -34,9 +46,15 @@ def region_json(region: Event, file: str | Path, decision: str) -> str:
     return json.dumps(record, allow_nan=False)
 
 
-def event_lines(event: Event, file: str | Path, _number: int, _channel: int | None = None) -> str:
+def event_lines(
+    event: Event,
+    file: str | Path,
+    _number: int,
+    _channel: int | None = None,
+    start_utc_s: float | None = None,
+) -> str:
     """Return one event of the recording `file` as a line."""
-    return event_json(event, file) + "\n"
+    return event_json(event, file, start_utc_s) + "\n"
 
 
 def _numbers(event: Event, columns: dict[str, int]) -> dict[str, float | None]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from birdedge.edge.formats.columns import number_text, path_text
+from birdedge.edge.formats.columns import number_text, path_text, utc_text
 
 if TYPE_CHECKING:  # an Event loads numpy, which reading a configuration does not need
     from birdedge.edge.event import Event
@@ -23,16 +23,27 @@ COLUMNS = (
     "High Freq (Hz)",
     "Begin Path",
     "File Offset (s)",
+    "Begin File",
+    "Annotation",  # that crowsetta reads
     "Score",
     "Peak Freq (Hz)",
     "SNR (dB)",
     "Area (Hz s)",
+    "Begin UTC",
 )
+ANNOTATION = "bird"
+# Path, duration in seconds, events, and UTC of the start or None.
+Recording = tuple[str | Path, float, Iterable["Event"], float | None]
 HEADER = "\t".join(COLUMNS) + "\n"
 
 
 def event_lines(
-    event: Event, file: str | Path, selection: int, channel: int | None = None, file_begin_s: float = 0.0
+    event: Event,
+    file: str | Path,
+    selection: int,
+    channel: int | None = None,
+    start_utc_s: float | None = None,
+    file_begin_s: float = 0.0,
 ) -> str:
     """Return one event as a line of the table.
 
@@ -41,6 +52,7 @@ def event_lines(
         file: The recording. Raven finds the audio by an absolute path.
         selection: Number of the selection, from 1.
         channel: The one that was analysed, from 0; None for the mean of all. Raven counts from 1.
+        start_utc_s: UTC of the start of `file`; None if it is unknown.
         file_begin_s: Start of `file` within a sequence of files, in seconds.
     """
     cells = (
@@ -53,33 +65,34 @@ def event_lines(
         number_text(event.high_hz, "high_hz"),
         _cell(path_text(file)),
         number_text(event.onset_s, "onset_s"),
+        _cell(path_text(Path(file).name)),
+        ANNOTATION,
         number_text(event.score, "score"),
         number_text(event.peak_hz, "peak_hz"),
         number_text(event.snr_db, "snr_db"),
         number_text(event.area_hz_s, "area_hz_s"),
+        utc_text(event.onset_s, start_utc_s) or "",
     )
     return "\t".join(cells) + "\n"
 
 
-def sequence_lines(
-    recordings: Iterable[tuple[str | Path, float, Iterable[Event]]], channel: int | None = None
-) -> Iterator[str]:
+def sequence_lines(recordings: Iterable[Recording], channel: int | None = None) -> Iterator[str]:
     """Yield the header and lines of one table for a file sequence; nothing if there are no recordings.
 
     Begin and End Time are cumulative over the sequence. Begin Path and File Offset locate each event in its file.
 
     Args:
-        recordings: Path, duration in seconds and events of each file, in the order in which Raven opens them.
+        recordings: In the order in which Raven opens them.
         channel: The one that was analysed, as for `event_lines`.
     """
     selection = 0
     file_begin_s = 0.0
-    for index, (file, duration_s, events) in enumerate(recordings):
+    for index, (file, duration_s, events, start_utc_s) in enumerate(recordings):
         if index == 0:
             yield HEADER
         for event in events:
             selection += 1
-            yield event_lines(event, file, selection, channel, file_begin_s)
+            yield event_lines(event, file, selection, channel, start_utc_s, file_begin_s)
         file_begin_s += duration_s
 
 

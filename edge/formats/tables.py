@@ -22,8 +22,8 @@ class TableFormat:
 
     suffix: str
     header: str  # with its line end; empty if the format has none
-    # Event, recording, number of the event from 1, and channel from 0 or None for the mean of all.
-    event_lines: Callable[[Event, str | Path, int, int | None], str]
+    # Event, recording, number of the event from 1, channel from 0 (None: the mean of all), UTC of the start or None.
+    event_lines: Callable[[Event, str | Path, int, int | None, float | None], str]
 
 
 FORMATS: dict[TableName, TableFormat] = {

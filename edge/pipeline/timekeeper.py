@@ -145,3 +145,8 @@ class Timekeeper:
                 enough = len(rest_s) >= MIN_WINDOWS
                 segment.late_s = float(np.median(rest_s) if enough else rest_s.min())
                 self.uncertainty_s = ARRIVAL_S + float(np.abs(rest_s - segment.late_s).max())
+
+
+def recording_clock(start_utc_s: float | None) -> Timekeeper:
+    """Return the timekeeper of a recording, whose nominal rate is exact and whose start may be known."""
+    return Timekeeper(None if start_utc_s is None else ClockReading(0.0, start_utc_s, None))

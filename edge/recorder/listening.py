@@ -16,11 +16,13 @@ from birdedge.edge.audio.microphone import Microphone
 from birdedge.edge.audio.sources import LimitedSource, demo_source, file_source, pipe_source
 from birdedge.edge.block import Source
 from birdedge.edge.errors import AudioFileError, DeviceError, OutputError, SettingsError
+from birdedge.edge.formats.start_time import StartTime
 from birdedge.edge.formats.tables import FORMATS
 from birdedge.edge.messages import Sink
 from birdedge.edge.models.model import Model
 from birdedge.edge.pipeline.pipeline import Pipeline
 from birdedge.edge.pipeline.run import run
+from birdedge.edge.pipeline.timekeeper import Timekeeper, recording_clock
 from birdedge.edge.recorder.config import Config
 from birdedge.edge.recorder.recorder import Recorder
 from birdedge.edge.sinks.console import ConsoleSink, PipedSink, SummarySink
@@ -30,6 +32,7 @@ from birdedge.edge.sinks.retrying import RetryingSink
 from birdedge.edge.sinks.sink import SinkGroup
 from birdedge.edge.synthesis import DEMO_S, DEMO_SEED
 from birdedge.edge.system.atomic_file import Existing
+from birdedge.edge.system.clock import read_clocks
 from birdedge.edge.system.log import start_log
 from birdedge.edge.system.malloc import return_freed_memory
 from birdedge.edge.system.printable import printable
@@ -56,6 +59,8 @@ class ListenSettings:
     denoised: str | None = None  # file, or - for standard output
     force: bool = False  # let the results of a file replace earlier ones; live ones get a number
     quiet: bool = False  # print no notes and no summary, and log warnings and errors only
+    start: str | None = None  # of a file, see `StartTime`
+    timezone: str | None = None
 
 
 class Listener:
@@ -121,7 +126,7 @@ class Listener:
                 f"with {model.card.name} ({model.card.precision}); licence of the model: {model.card.licence}"
             )
             try:
-                run(source, pipeline, SinkGroup(sinks), self._stop)
+                run(source, pipeline, SinkGroup(sinks), self._stop, self._timekeeper())
             finally:
                 SinkGroup(self._console).close()
 
@@ -166,6 +171,15 @@ class Listener:
             "not printed"
         )
         return [PipedSink(DenoisedSink(None), self._stop), *self._summary()]
+
+    def _timekeeper(self) -> Timekeeper:
+        settings = self._settings
+        if settings.source is None and not settings.demo:
+            return Timekeeper(read_clocks())
+        start_utc_s = None
+        if settings.source not in (None, "-"):
+            start_utc_s = StartTime(settings.start, settings.timezone).utc_s(Path(settings.source or ""))
+        return recording_clock(start_utc_s)
 
     def _summary(self) -> list[Sink]:
         return [] if self._settings.quiet else [SummarySink()]

@@ -40,8 +40,11 @@ class ConsoleSink:
                     self._print(text_table.header())
             case EventDetected():
                 event = self._elapsed.event(message)
-                row = text_table.row(event) if self._as_table else event_json(event, self._name or "")
-                self._print(row)
+                if self._as_table:
+                    self._print(text_table.row(event))
+                else:
+                    start_utc_s = self._elapsed.start_utc_s(message)
+                    self._print(event_json(event, self._name or "", start_utc_s))
             case _:
                 pass
 

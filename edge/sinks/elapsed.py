@@ -34,3 +34,8 @@ class ElapsedTime:
         onset, event = message.onset, message.event
         shift_s = self._stream_s + onset.elapsed_s - onset.sample / self._sample_rate_hz
         return replace(event, onset_s=event.onset_s + shift_s, offset_s=event.offset_s + shift_s)
+
+    def start_utc_s(self, message: EventDetected) -> float | None:
+        """Return the UTC of 0 elapsed seconds, by the clock of the event; None if it is unknown."""
+        onset = message.onset
+        return None if onset.utc_s is None else onset.utc_s - self._stream_s - onset.elapsed_s

@@ -100,7 +100,7 @@ class RecordingSink:
                 self._open_masks(self._frames)
                 event = self._elapsed.event(message)
                 for table in self._open_tables():
-                    table.write(event)
+                    table.write(event, self._elapsed.start_utc_s(message))
             case _:
                 pass
 

@@ -71,9 +71,10 @@ class Table:
             self._append(self._format.header)
             self._open = stack.pop_all()
 
-    def write(self, event: Event) -> None:
-        """Append one event."""
-        self._append(self._format.event_lines(event, self._recording, self._events + 1, self._channel))
+    def write(self, event: Event, start_utc_s: float | None = None) -> None:
+        """Append one event; its times count from the start, whose UTC may be unknown."""
+        number = self._events + 1
+        self._append(self._format.event_lines(event, self._recording, number, self._channel, start_utc_s))
         self._events += 1
 
     def is_moved(self) -> bool:
@@ -118,7 +119,7 @@ class Table:
 
 def combined_raven(
     path: Path,
-    recordings: Iterable[tuple[str | Path, float, Iterable[Event]]],
+    recordings: Iterable[raven.Recording],
     existing: Existing = "number",
     channel: int | None = None,
 ) -> None:
@@ -128,7 +129,7 @@ def combined_raven(
 
     Args:
         path: The table; it appears when it is complete.
-        recordings: Path, duration in seconds and events of each file, in the order in which Raven opens them.
+        recordings: In the order in which Raven opens them.
         existing: What to do if it exists.
         channel: The one that was analysed, from 0; None for the mean of all.
 

@@ -35,7 +35,7 @@ def test_listen_and_segment_find_the_same_events_and_mask(listened, demo, tmp_pa
 
 def test_an_event_is_a_line_of_json_with_all_columns(listened, demo):
     for event in listened[1]:
-        assert list(event) == ["file", *EVENT_COLUMNS]
+        assert list(event) == ["file", *EVENT_COLUMNS, "onset_utc", "offset_utc"]
         assert event["file"] == str(demo)
         assert 0 <= event["onset_s"] < event["offset_s"] <= 20
         assert 0 < event["low_hz"] <= event["peak_hz"] <= event["high_hz"] <= 16_032

@@ -20,9 +20,9 @@ def test_a_csv_reader_gets_the_file_name_back(name: str) -> None:
     (row,) = csv.DictReader(io.StringIO(header() + event_lines(FIRST, name, 1), newline=""))
     assert row["file"] == name
     assert float(row["onset_s"]) == 0.256
-    assert len(row) == 9
+    assert len(row) == 11
 
 
 @pytest.mark.parametrize("snr_db", [math.nan, math.inf, -math.inf])
 def test_nan_and_infinity_are_empty_cells(snr_db: float) -> None:
-    assert event_lines(replace(FIRST, snr_db=snr_db), "a.wav", 1).endswith(",412.5,\n")
+    assert event_lines(replace(FIRST, snr_db=snr_db), "a.wav", 1).endswith(",412.5,,,\n")

@@ -19,7 +19,9 @@ def test_there_is_an_expected_text_for_every_format() -> None:
 @pytest.mark.parametrize("name", TABLE_NAMES)
 def test_each_format_has_its_exact_suffix_header_and_lines(name: TableName) -> None:
     format = FORMATS[name]
-    lines = format.event_lines(FIRST, RECORDING, 1, None) + format.event_lines(SECOND, RECORDING, 2, None)
+    lines = format.event_lines(FIRST, RECORDING, 1, None, None) + format.event_lines(
+        SECOND, RECORDING, 2, None, None
+    )
     assert (format.suffix, format.header, lines) == TABLE_TEXTS[name]
 
 

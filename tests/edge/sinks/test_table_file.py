@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from birdedge.edge.errors import DeviceLostError, OutputError, SettingsError
-from birdedge.edge.event import Event
+from birdedge.edge.formats.raven import Recording
 from birdedge.edge.formats.tables import FORMATS
 from birdedge.edge.sinks.table_file import Table, combined_raven, holds_only
 from tests.support.tables import FIRST, RAVEN_VIEW, RECORDING, SECOND, TABLE_TEXTS
@@ -56,11 +56,16 @@ def test_a_recording_without_events_has_only_the_header(tmp_path: Path, format: 
 def test_a_combined_raven_table_has_cumulative_times_and_the_offset_in_each_file(tmp_path: Path) -> None:
     path = tmp_path / "all.selections.txt"
     combined_raven(
-        path, [("/a/1.wav", 60.0, [FIRST]), ("/a/2.wav", 0.5, []), (Path("/a/3.wav"), 90.0, [SECOND])]
+        path,
+        [
+            ("/a/1.wav", 60.0, [FIRST], None),
+            ("/a/2.wav", 0.5, [], None),
+            (Path("/a/3.wav"), 90.0, [SECOND], None),
+        ],
     )
     assert path.read_text() == TABLE_TEXTS["raven"][1] + (
-        f"1{RAVEN_VIEW}0.2560\t1.5000\t2031.2\t4156.3\t/a/1.wav\t0.2560\t0.872\t3000.0\t12.3\t412.5\n"
-        f"2{RAVEN_VIEW}121.5000\t121.5400\t6968.8\t8031.2\t/a/3.wav\t61.0000\t1.000\t7500.0\t0.0\t3.5\n"
+        f"1{RAVEN_VIEW}0.2560\t1.5000\t2031.2\t4156.3\t/a/1.wav\t0.2560\t1.wav\tbird\t0.872\t3000.0\t12.3\t412.5\t\n"
+        f"2{RAVEN_VIEW}121.5000\t121.5400\t6968.8\t8031.2\t/a/3.wav\t61.0000\t3.wav\tbird\t1.000\t7500.0\t0.0\t3.5\t\n"
     )
 
 
@@ -86,8 +91,8 @@ def test_an_error_leaves_the_earlier_table_and_no_partial_file(tmp_path: Path) -
 
 
 def test_an_interrupted_combined_table_holds_what_was_done(tmp_path: Path) -> None:
-    def recordings() -> Iterator[tuple[str, float, list[Event]]]:
-        yield "1.wav", 60.0, [FIRST]
+    def recordings() -> Iterator[Recording]:
+        yield "1.wav", 60.0, [FIRST], None
         raise KeyboardInterrupt
 
     path = tmp_path / "all.selections.txt"
@@ -95,21 +100,21 @@ def test_an_interrupted_combined_table_holds_what_was_done(tmp_path: Path) -> No
         combined_raven(path, recordings())
     assert list(tmp_path.iterdir()) == [path]
     assert path.read_text().splitlines()[1:] == [
-        f"1{RAVEN_VIEW}0.2560\t1.5000\t2031.2\t4156.3\t1.wav\t0.2560\t0.872\t3000.0\t12.3\t412.5"
+        f"1{RAVEN_VIEW}0.2560\t1.5000\t2031.2\t4156.3\t1.wav\t0.2560\t1.wav\tbird\t0.872\t3000.0\t12.3\t412.5\t"
     ]
 
 
 def test_a_combined_table_gets_a_number_unless_it_may_replace(tmp_path: Path) -> None:
     path = tmp_path / "all.selections.txt"
     for existing in ("number", "number", "replace"):
-        combined_raven(path, [("/a/1.wav", 60.0, [FIRST])], existing)
+        combined_raven(path, [("/a/1.wav", 60.0, [FIRST], None)], existing)
     assert {path.name for path in tmp_path.iterdir()} == {"all.selections.txt", "all-2.selections.txt"}
 
 
 def test_it_is_known_which_recordings_a_combined_table_is_about(tmp_path: Path) -> None:
     path = tmp_path / "all.selections.txt"
     assert holds_only(path, [])
-    combined_raven(path, [("/a/1.wav", 60.0, [FIRST]), ("-2.wav", 60.0, [SECOND])])
+    combined_raven(path, [("/a/1.wav", 60.0, [FIRST], None), ("-2.wav", 60.0, [SECOND], None)])
     assert holds_only(path, ["/a/1.wav", "-2.wav", "/a/3.wav"])
     assert not holds_only(path, ["/a/1.wav"])
 
@@ -199,7 +204,7 @@ def test_any_file_name_gives_valid_tables(tmp_path: Path, name: str) -> None:
         text = written.path.read_bytes().decode()
         if format == "raven":
             header, row = text.splitlines()
-            assert [len(header.split("\t")), len(row.split("\t"))] == [13, 13]
+            assert [len(header.split("\t")), len(row.split("\t"))] == [16, 16]
             assert row.split("\t")[7][0] not in "=-"
         if format == "csv":
             with written.path.open(newline="") as file:
