@@ -175,8 +175,9 @@ def open_gaps(db: sqlite3.Connection, boot: int) -> list[tuple[int, float]]:
 def spans(db: sqlite3.Connection) -> list[SpanRow]:
     """Return all spans of audio, oldest first."""
     rows = db.execute(
-        f"""SELECT {_utc("began_s")}, ended_s - began_s FROM heard JOIN boot_of_stream USING (stream)
-        {_line_at("boot_of_stream.boot", "began_s")} ORDER BY 1"""
+        f"""SELECT {_utc("began_s")}, max(0.0, {_utc("ended_s", "ended")} - {_utc("began_s")})
+        FROM heard JOIN boot_of_stream USING (stream)
+        {_line_at("boot_of_stream.boot", "began_s")} {_line_at("boot_of_stream.boot", "ended_s", "ended")} ORDER BY 1"""
     )
     return [SpanRow(*row) for row in rows]
 
@@ -299,9 +300,9 @@ def clip_place(
     return None if row is None else ClipPlace(*row[:3])
 
 
-def _line_at(boot: str, boot_s: str) -> str:
+def _line_at(boot: str, boot_s: str, name: str = "line") -> str:
     """Return the join with the clock line of a moment."""
-    return f"""JOIN clock_lines ON clock_lines.boot = {boot} AND from_s = (
+    return f"""JOIN clock_lines AS {name} ON {name}.boot = {boot} AND {name}.from_s = (
         SELECT max(from_s) FROM clock_lines WHERE boot = {boot} AND from_s <= {boot_s})"""
 
 
@@ -311,9 +312,9 @@ def _boot_s_at(boot: str, utc_s: str) -> str:
         WHERE boot = {boot} AND from_s + offset_s <= {utc_s} ORDER BY from_s DESC LIMIT 1)"""
 
 
-def _utc(boot_s: str) -> str:
+def _utc(boot_s: str, line: str = "line") -> str:
     """Return the UTC of a moment, by its clock line."""
-    return f"({boot_s} + offset_s + slope * ({boot_s} - from_s))"
+    return f"({boot_s} + {line}.offset_s + {line}.slope * ({boot_s} - {line}.from_s))"
 
 
 def _regions(db: sqlite3.Connection, table: str, more_columns: str = "") -> Iterator[Any]:

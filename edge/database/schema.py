@@ -108,7 +108,7 @@ CREATE VIEW rejected AS                -- likewise
 CREATE VIEW gaps AS                    -- with the UTC of their start
     SELECT gap_rows.id, gap_rows.boot, gap_rows.began_s,
         began_s + began.offset_s + began.slope * (began_s - began.from_s) AS utc_s,
-        CASE WHEN end_boot = gap_rows.boot THEN ended_s - began_s
+        CASE WHEN end_boot = gap_rows.boot THEN (ended_s - began_s) * (1 + min(max(began.slope, -0.001), 0.001))
             WHEN 'unknown' NOT IN (SELECT clock FROM boots WHERE boots.id IN (gap_rows.boot, end_boot))
             THEN max(0.0, ended_s + ended.offset_s + ended.slope * (ended_s - ended.from_s)
                 - began_s - began.offset_s - began.slope * (began_s - began.from_s))

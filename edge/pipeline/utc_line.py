@@ -171,10 +171,11 @@ class UtcLine:
             not was_read or latest is None or reading.max_error_s <= latest.max_error_s
         )
         is_due = bool(reading.synchronized) and (self._is_due or bool(is_fresh))
-        is_slewed = passed_s <= SLEWING_S and STEP_S < abs(moved_s) <= MAX_SLEW * passed_s
-        if is_due and not is_slewed:
-            return replace(followed._take(reading), _is_due=False)
-        return replace(followed, _is_due=is_due)
+        # A slow correction may go on after the synchronization, or begin: two readings show that there is none.
+        may_be_slewed = 0 < passed_s <= SLEWING_S and abs(moved_s) <= max(STEP_S, MAX_SLEW * passed_s)
+        if not is_due or (may_be_slewed and (not self._is_due or abs(moved_s) > STEP_S)):
+            return replace(followed, _is_due=is_due)
+        return replace(followed._take(reading), _is_due=False)
 
     def _guess(self, reading: ClockReading) -> UtcLine:
         """Believe a clock that nothing keeps right: as it was first read, or as somebody has set it."""

@@ -48,7 +48,8 @@ def test_a_clip_without_a_row_is_indexed_at_the_next_start(
         daemon.stop()
     ((name, run, utc_s, samples, size_bytes, score),) = daemon.rows(
         """SELECT path, run, clips.began_s + offset_s, samples, bytes, score
-        FROM clips JOIN boot_of_stream USING (stream) JOIN clock_lines ON clock_lines.boot = clips.boot"""
+        FROM clips JOIN boot_of_stream USING (stream) JOIN clock_lines ON clock_lines.boot = clips.boot
+        WHERE until_s IS NULL"""
     )
     fields = read_guano(path)
     assert (daemon.out / name, run) == (path, 1)

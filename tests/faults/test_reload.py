@@ -58,7 +58,8 @@ def test_the_denoised_file_keeps_its_time_through_a_lost_device_and_a_new_config
     assert duration_before_end_s < duration_s == pytest.approx(found.expected_s, abs=GAP_TOLERANCE_S)
     (lost,) = [gap for gap in found.gaps if gap.cause == "device lost"]
     began_s = daemon.rows(
-        "SELECT began_s + offset_s FROM heard JOIN boot_of_stream USING (stream) JOIN clock_lines USING (boot)"
+        """SELECT began_s + offset_s FROM heard JOIN boot_of_stream USING (stream) JOIN clock_lines USING (boot)
+        WHERE until_s IS NULL"""
     )[0][0]
     first = round((lost.utc_s - began_s) * rate_hz)
     end = first + round(lost.length_s * rate_hz)

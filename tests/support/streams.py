@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -56,6 +56,16 @@ def event(onset_s: float, score: float = 0.97) -> Event:
     return Event(onset_s, onset_s + 0.5, 2000.0, 3000.0, 2500.0, score, 100.0, 12.0, 0, 0, mask)
 
 
+class MovingClocks(Protocol):
+    """Clocks that move with the audio."""
+
+    boot_s: float
+
+    def __call__(self) -> ClockReading: ...
+
+    def advance(self, seconds: float) -> None: ...
+
+
 class MessageStream:
     """A stream that starts now. Its messages are stamped by a real `Timekeeper`.
 
@@ -68,12 +78,13 @@ class MessageStream:
 
     Attributes:
         sample: samples until now, gaps included.
+        drift: as given; it may change.
     """
 
     def __init__(
         self,
         write: Callable[[Message], None],
-        clocks: Clocks,
+        clocks: MovingClocks,
         timekeeper: Timekeeper | None = None,
         *,
         source: str = "mic",
@@ -83,7 +94,7 @@ class MessageStream:
     ) -> None:
         self.sample = 0
         self.timekeeper = timekeeper or Timekeeper(clocks())
-        self._write, self._clocks, self._rate_hz, self._drift = write, clocks, rate_hz, drift
+        self._write, self._clocks, self._rate_hz, self.drift = write, clocks, rate_hz, drift
         self._lost_at_s = 0.0
         self._heard_s = 0.0  # of audio, as it was in truth
         self.timekeeper.begin_stream(rate_hz)
@@ -96,7 +107,7 @@ class MessageStream:
         first_sample = self.sample
         for step in range(1, round(seconds / every_s) + 1):
             self._clocks.advance(every_s)
-            self.sample = first_sample + round(step * every_s * self._rate_hz * (1 + self._drift))
+            self.sample = first_sample + round(step * every_s * self._rate_hz * (1 + self.drift))
             read = self._late(late_s)
             self.timekeeper.arrived(self.sample, read)
             self._write(AudioHeard(self.timekeeper.stamp(self.sample), self.timekeeper.span, read))
@@ -145,7 +156,7 @@ class MessageStream:
         return replace(now, boot_s=now.boot_s + seconds, utc_s=now.utc_s + seconds)
 
 
-def started(folder: Path, clocks: Clocks, boot_id: str = "boot") -> RunLog:
+def started(folder: Path, clocks: MovingClocks, boot_id: str = "boot") -> RunLog:
     """Return the log of a run that starts now."""
     run_log = RunLog(DatabaseFile(folder), boot_id, clocks(), "birdedge-int8", "the wood")
     run_log.begin()
