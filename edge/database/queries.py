@@ -12,6 +12,13 @@ from birdedge.edge.pipeline.utc_line import ClockLine, UtcLine
 from birdedge.edge.times import ClockState
 
 LINE_COLUMNS = tuple(field.name for field in fields(ClockLine))
+# The boot clock of each boot at the UTC ?1, below 0 if that was before the boot. Computed once, not for every row.
+_BOOTS_AT = """WITH boots_at AS MATERIALIZED (
+    SELECT boots.id AS boot, clock, coalesce((
+        SELECT from_s + (?1 - from_s - offset_s) / (1 + slope) FROM clock_lines
+        WHERE clock_lines.boot = boots.id AND from_s + offset_s <= ?1 ORDER BY from_s DESC LIMIT 1
+    ), -1.0) AS boot_s FROM boots ORDER BY boots.id
+)"""
 _CLIP_COLUMNS = "path, bytes"
 _NEWEST_CLIP = "SELECT boot, began_s FROM clips ORDER BY boot DESC, began_s DESC LIMIT 1"
 
@@ -199,9 +206,9 @@ def anchors(db: sqlite3.Connection) -> list[AnchorRow]:
 
 def count_events(db: sqlite3.Connection, since_utc_s: float = 0.0) -> int:
     """Return the number of events since a time."""
-    query = f"""SELECT count(*) FROM boots JOIN runs ON runs.boot = boots.id JOIN streams ON streams.run = runs.id
-        JOIN event_rows ON event_rows.stream = streams.id
-        WHERE onset_s >= coalesce({_boot_s_at("boots.id", "?1")}, 0.0)"""
+    query = f"""{_BOOTS_AT} SELECT count(*) FROM boots_at CROSS JOIN runs ON runs.boot = boots_at.boot
+        CROSS JOIN streams ON streams.run = runs.id
+        CROSS JOIN event_rows ON event_rows.stream = streams.id AND onset_s >= boots_at.boot_s"""
     return int(_scalar(db, query, since_utc_s))
 
 
@@ -249,13 +256,17 @@ def newest_clip_utc_s(db: sqlite3.Connection) -> float | None:
 
 def outdated_clips(db: sqlite3.Connection, before_utc_s: float, count: int) -> list[ClipRow]:
     """Return the oldest clips among those that are known to be from before a time."""
-    rows = db.execute(
-        f"""SELECT {_CLIP_COLUMNS} FROM boots CROSS JOIN clips ON clips.boot = boots.id
-        WHERE clock = 'synchronized' AND began_s < {_boot_s_at("boots.id", "?1")}
-        ORDER BY boots.id, began_s LIMIT ?2""",
-        (before_utc_s, count),
+    found: list[ClipRow] = []
+    boots = db.execute(
+        f"{_BOOTS_AT} SELECT boot, boot_s FROM boots_at WHERE clock = 'synchronized'", (before_utc_s,)
     )
-    return [ClipRow(*row) for row in rows]
+    for boot, boot_s in boots.fetchall():
+        rows = db.execute(
+            f"SELECT {_CLIP_COLUMNS} FROM clips WHERE boot = ? AND began_s < ? ORDER BY began_s LIMIT ?",
+            (boot, boot_s, count - len(found)),
+        )
+        found += [ClipRow(*row) for row in rows]
+    return found
 
 
 def first_clips(
@@ -304,12 +315,6 @@ def _line_at(boot: str, boot_s: str, name: str = "line") -> str:
     """Return the join with the clock line of a moment."""
     return f"""JOIN clock_lines AS {name} ON {name}.boot = {boot} AND {name}.from_s = (
         SELECT max(from_s) FROM clock_lines WHERE boot = {boot} AND from_s <= {boot_s})"""
-
-
-def _boot_s_at(boot: str, utc_s: str) -> str:
-    """Return the boot clock at a time, as a subquery; NULL if that was before the boot."""
-    return f"""(SELECT from_s + ({utc_s} - from_s - offset_s) / (1 + slope) FROM clock_lines
-        WHERE boot = {boot} AND from_s + offset_s <= {utc_s} ORDER BY from_s DESC LIMIT 1)"""
 
 
 def _utc(boot_s: str, line: str = "line") -> str:

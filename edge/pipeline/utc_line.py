@@ -115,7 +115,6 @@ class UtcLine:
     _points: tuple[_Point, ...] = ()
     _has_first: bool = True  # whether _points[0] is the first of the boot
     _latest: ClockReading | None = None
-    _is_due: bool = False  # the clock was synchronized, and that reading was not taken yet
 
     @classmethod
     def of_boot(cls, state: ClockState, latest: ClockLine) -> UtcLine:
@@ -158,24 +157,23 @@ class UtcLine:
 
     def follow(self, reading: ClockReading) -> UtcLine:
         """Return what is known after a reading of the clocks."""
-        latest, offset_s = self._latest, reading.utc_s - reading.boot_s
-        moved_s = 0.0 if latest is None else offset_s - (latest.utc_s - latest.boot_s)
-        passed_s = 0.0 if latest is None else reading.boot_s - latest.boot_s
-        followed = self if self._points else self._guess(reading)
-        followed = replace(followed, _latest=reading)
-        is_leap = abs(abs(moved_s) - 1.0) < 0.01 and passed_s <= LEAP_S and _is_near_midnight(reading.utc_s)
-        if self._points and is_leap:
+        followed = replace(self if self._points else self._guess(reading), _latest=reading)
+        latest = self._latest or reading
+        passed_s = reading.boot_s - latest.boot_s
+        moved_s = reading.utc_s - reading.boot_s - (latest.utc_s - latest.boot_s)
+        if (
+            self._points
+            and abs(abs(moved_s) - 1) < 0.01
+            and passed_s <= LEAP_S
+            and _is_midnight(reading.utc_s)
+        ):
             return followed._leap(reading, round(moved_s))
-        was_read = latest is not None and latest.synchronized
-        is_fresh = reading.synchronized and (
-            not was_read or latest is None or reading.max_error_s <= latest.max_error_s
-        )
-        is_due = bool(reading.synchronized) and (self._is_due or bool(is_fresh))
-        # A slow correction may go on after the synchronization, or begin: two readings show that there is none.
+        # A slow correction may have started just now, or may go on: two readings show that there is none.
+        is_new = not latest.synchronized or reading.max_error_s < latest.max_error_s
         may_be_slewed = 0 < passed_s <= SLEWING_S and abs(moved_s) <= max(STEP_S, MAX_SLEW * passed_s)
-        if not is_due or (may_be_slewed and (not self._is_due or abs(moved_s) > STEP_S)):
-            return replace(followed, _is_due=is_due)
-        return replace(followed._take(reading), _is_due=False)
+        if not reading.synchronized or (may_be_slewed and (is_new or abs(moved_s) > STEP_S)):
+            return followed
+        return followed._take(reading)
 
     def _guess(self, reading: ClockReading) -> UtcLine:
         """Believe a clock that nothing keeps right: as it was first read, or as somebody has set it."""
@@ -191,7 +189,11 @@ class UtcLine:
         return replace(self, guess_s=offset_s, state="set")
 
     def _take(self, reading: ClockReading) -> UtcLine:
-        """Add a synchronized reading, unless what is known is better."""
+        """Add a synchronized reading, unless what is known is better.
+
+        The kernel calls a clock synchronized for nine hours after it was, but lets the error grow much faster than that
+        of the line. So it is the readings right after a synchronization that count.
+        """
         points = self._points
         first = _Point(reading.boot_s, reading.utc_s - reading.boot_s, SYNCHRONIZED_S + reading.max_error_s)
         if not points:
@@ -236,5 +238,5 @@ def _line_at(lines: tuple[ClockLine, ...], boot_s: float) -> ClockLine:
     return next((line for line in reversed(lines) if line.from_s <= boot_s), lines[0])
 
 
-def _is_near_midnight(utc_s: float) -> bool:
+def _is_midnight(utc_s: float) -> bool:
     return min(utc_s % DAY_S, -utc_s % DAY_S) <= LEAP_S

@@ -10,6 +10,7 @@ import pytest
 
 from birdedge.edge.database import queries
 from birdedge.edge.database.connection import reading
+from birdedge.edge.monitoring.status import read_status
 from tests.support.station import DAY_S, START_S, Board, Station, always, never, weekly
 from tests.support.streams import coverage_of, gaps_of
 
@@ -68,11 +69,26 @@ def busy_month(station: Station) -> None:
 def test_with_ntp_every_time_of_a_month_is_right_to_a_fifth_of_a_second(tmp_path: Path) -> None:
     station = Station(tmp_path, Board(always))
     busy_month(station)
+    station.run_log.commit()
+    status = read_status(tmp_path, station.board.utc_s + 1.0)
+    assert (status.state, status.coverage_today) == ("listening", 1.0)
+    assert status.last_audio_s == pytest.approx(1.0, abs=0.3)
     station.end()
     assert assert_times_are_as_stated(tmp_path, station, synchronized={0, 1}) < 0.2
     assert_losses_are_right(tmp_path, station)
     found = coverage_of(tmp_path)
     assert found.expected_s == pytest.approx(station.board.true_s - START_S, abs=1.0)
+
+
+def test_a_duty_cycle_is_heard_for_a_third_of_the_time(tmp_path: Path) -> None:
+    station = Station(tmp_path, Board(always), step_s=5.0)
+    for _ in range(120):
+        station.listen(20.0)
+        station.lose_device(40.0)
+    station.listen(20.0)
+    station.end()
+    assert_losses_are_right(tmp_path, station)
+    assert coverage_of(tmp_path).share == pytest.approx(121 / 361, abs=1e-3)
 
 
 @pytest.mark.parametrize(("corrects", "drift"), [("step", -20e-6), ("slew", 35e-6)])
