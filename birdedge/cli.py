@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import io
 import signal
 import sys
+from pathlib import Path
 
 import click
 
@@ -73,6 +75,9 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
             signal.signal(number, lambda *_: sys.exit("stopped"))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal may lack a character of a name
+            stream.reconfigure(errors="backslashreplace")
     try:
         sys.exit(birdedge.main(prog_name="birdedge", standalone_mode=False))
     except click.ClickException as error:
@@ -84,7 +89,20 @@ def main() -> None:
         if not extra:
             raise
         message = f"this command needs {error.name}, which is not installed: pip install 'birdedge[{extra}]'"
+    except OSError as error:
+        message = printable(_path_problem(error))
     except (KeyboardInterrupt, click.Abort):
         message = "stopped"
     click.echo(f"Error: {message}", err=True)
     sys.exit(1)
+
+
+def _path_problem(error: OSError) -> str:
+    """Return what is wrong with a path that was only looked at, such as one that is too long."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return "the current folder no longer exists; cd to another one"
+    if error.filename is None:
+        raise error
+    return f"{error.filename} cannot be used ({error.strerror}); give another path"

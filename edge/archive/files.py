@@ -59,7 +59,7 @@ def find_recordings(paths: Sequence[Path]) -> FoundRecordings:
     """
     found = FoundRecordings()
     for path in paths:
-        if not path.is_dir():
+        if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir() raises where a name is too long
             found.paths.append(path)
             continue
         before = len(found.errors)
@@ -99,9 +99,9 @@ def total_duration_s(paths: Iterable[Path]) -> float:
     import soundfile
 
     total_s = 0.0
-    for path in filter(Path.is_file, paths):  # opening a pipe would block
+    for path in filter(os.path.isfile, paths):  # opening a pipe would block
         try:
-            total_s += soundfile.info(path).duration
+            total_s += soundfile.info(os.fsencode(path)).duration
         except (soundfile.LibsndfileError, OSError, TypeError):
             continue
     return total_s

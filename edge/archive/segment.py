@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -123,9 +124,10 @@ def segment_or_report(
             events = EventBuffer(_earlier_events(outputs, stem))
             return FileResult(path, duration_s, events, skipped=True, start_utc_s=start_time.utc_s(path))
         return segment_file(model, path, stem, missing, channel, progress, start_time)
-    except OutputError:
-        raise
     except BirdedgeError as error:
+        of_this_name = isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.ENAMETOOLONG
+        if isinstance(error, OutputError) and not of_this_name:
+            raise
         return FileResult(path, 0.0, EventBuffer(), error=str(error))
 
 

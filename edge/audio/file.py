@@ -40,7 +40,7 @@ class AudioFile:
         self.path = Path(path)
         self._refuse_unreadable()
         try:
-            self._sound = soundfile.SoundFile(self.path)
+            self._sound = soundfile.SoundFile(os.fsencode(self.path))
         except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a .raw file has no header
             raise AudioFileError(
                 f"{self.path} is not a supported audio file: give WAV, FLAC, OGG or MP3"

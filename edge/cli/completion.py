@@ -24,4 +24,4 @@ def completion(ctx: click.Context, shell: str) -> None:
     assert kind is not None
     script = kind(ctx.find_root().command, {}, "birdedge", "_BIRDEDGE_COMPLETE")
     # Not source(), which runs bash to ask for its version.
-    print_line((script.source_template % script.source_vars()).rstrip("\n"))
+    print_line(*(script.source_template % script.source_vars()).splitlines())

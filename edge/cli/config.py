@@ -94,4 +94,4 @@ def schema() -> None:
     """
     from birdedge.edge.recorder.config_page import config_schema
 
-    print_line(json.dumps(config_schema(), indent=2, ensure_ascii=False))
+    print_line(*json.dumps(config_schema(), indent=2, ensure_ascii=False).splitlines())

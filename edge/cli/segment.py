@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # loads onnxruntime
 
 
 @click.command()
-@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path, readable=False))  # checked one by one
 @click.option(
     "--files-from",
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),

@@ -53,6 +53,8 @@ def _problem(name: str, param: click.Parameter, message: str) -> str:
     if path := re.match(r"\w+ '(.*)' is a (file|directory)\.", message):
         is_file = path[2] == "file"
         return f"{name}: {path[1]} is a {'file' if is_file else 'folder'}; give a {'folder' if is_file else 'file'}"
+    if path := re.match(r"\w+ '(.*)' is not (readable|writable)\.", message):
+        return f"{name}: {path[1]} is not {path[2]}; give another path, or change its permissions"
     return f"{name}: {message}"
 
 

@@ -44,7 +44,7 @@ def read_guano(path: Path) -> dict[str, str]:
             if file.read(12)[:4] == b"RIFF":
                 text = _find_chunk(file).decode("utf-8", "replace")
             else:
-                with soundfile.SoundFile(path) as sound:
+                with soundfile.SoundFile(os.fsencode(path)) as sound:
                     text = sound.comment
     except (OSError, soundfile.LibsndfileError) as error:
         raise AudioFileError(f"{path} cannot be read ({error}): give a WAV or FLAC file") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass
@@ -90,7 +91,7 @@ def _guano_time(path: Path, zone: tzinfo | None) -> datetime | None:
 def _comment_time(path: Path) -> datetime | None:
     """Return the time in the comment that an AudioMoth writes into its WAV files."""
     with suppress(OSError, TypeError, ValueError, soundfile.LibsndfileError):
-        with soundfile.SoundFile(path) as sound:
+        with soundfile.SoundFile(os.fsencode(path)) as sound:
             found = AUDIOMOTH_COMMENT.search(sound.comment)
         if found:
             hours = int(found[3] or 0)

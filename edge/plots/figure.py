@@ -18,6 +18,7 @@ from birdedge.edge.grid import Grid
 from birdedge.edge.plots import boxes
 from birdedge.edge.plots.contrast import contrast_db
 from birdedge.edge.system.atomic_file import Existing, output_errors, replacing
+from birdedge.edge.system.printable import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -132,7 +133,7 @@ def draw(
     scale.tick_params(labelsize=8)
 
     end_s = start_s + shown * hop_s
-    name = " ".join(title.split())
+    name = printable(" ".join(title.split()))
     if shown < frames:
         name += f" (first {_length(shown * hop_s)} of {_length(frames * hop_s)})"
     figure.text(0.05, 1 - 0.36 / height_in, name, fontsize=14, weight="bold", parse_math=False)

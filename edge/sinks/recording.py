@@ -45,9 +45,9 @@ class OutputSettings:
         formats = [
             name
             for name in self.formats
-            if self.tables and not (self.tables / (stem + FORMATS[name].suffix)).exists()
+            if self.tables and not os.path.lexists(self.tables / (stem + FORMATS[name].suffix))
         ]
-        has_mask = self.masks is not None and (self.masks / f"{stem}.npz").exists()
+        has_mask = self.masks is not None and os.path.lexists(self.masks / f"{stem}.npz")
         return replace(self, formats=formats, masks=None if has_mask else self.masks)
 
 

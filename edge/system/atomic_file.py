@@ -60,7 +60,7 @@ def refuse_existing(paths: Iterable[Path]) -> None:
         OutputError: It exists.
     """
     for path in paths:
-        if path.is_dir():
+        if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir() raises for a name that is too long
             raise OutputError(f"{path} is a folder; give another name")
         if os.path.lexists(path):
             raise OutputError(f"{path} exists already; give another name, or --force to replace it")
@@ -101,7 +101,9 @@ def replacing(path: Path, existing: Existing = "replace", suffix: str | None = N
     Raises:
         OutputError: The folder or file cannot be written, or exists. Exceptions of the block itself pass unchanged.
     """
-    if path.exists() and not (path.is_file() or path.is_dir()):
+    with output_errors(path):
+        is_special = path.exists() and not (path.is_file() or path.is_dir())
+    if is_special:
         raise OutputError(f"{path} is a device or pipe, not a file; give another name")
     if existing == "refuse":
         refuse_existing([path])
