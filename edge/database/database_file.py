@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from birdedge.edge.database.connection import is_damage, open_to_write
 from birdedge.edge.database.schema import FILE_NAME
 from birdedge.edge.errors import OutputError
 from birdedge.edge.system.folder_lock import FolderLock
+from birdedge.edge.system.mounts import is_mounted
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +27,7 @@ class DatabaseFile:
     Attributes:
         path: of the file.
         opened: how often it was opened; what was known of its rows may be wrong after each.
+        left: the database that was left, if its disk is still mounted: it can be read, and nobody finds it again.
 
     Raises:
         OutputError: from `db`; see `open_to_write`.
@@ -36,6 +37,8 @@ class DatabaseFile:
     def __init__(self, folder: Path) -> None:
         self.path = folder / FILE_NAME
         self.opened = 0
+        self.left: sqlite3.Connection | None = None
+        self._kept: list[sqlite3.Connection] = []
         self._folder = folder
         self._db: sqlite3.Connection | None = None
         self._lock: FolderLock | None = None
@@ -69,18 +72,33 @@ class DatabaseFile:
             self.db.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def leave_if_moved(self) -> None:
-        """Close the connection if its file is no longer the one at its path."""
-        if self._db is None or self._file_id_at_path() == self._file_id:
+        """Leave the file if it is no longer the one at its path."""
+        if self._db is None or self._file_id is None or self._file_id_at_path() == self._file_id:
             return
         log.error(
             "%s is no longer the database that was opened: its folder was mounted, unmounted, moved or deleted; "
             "what follows is written to the folder that is there now",
             self.path,
         )
-        if sys.version_info >= (3, 12):
-            # SQLite compares inode numbers only, and could delete the write-ahead log of another file.
-            self._db.setconfig(sqlite3.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, True)
+        self.forget_left()
+        self.left, self._db = self._db, None
         self.close()
+        if not is_mounted(self._file_id[0]):
+            self.forget_left()
+
+    def forget_left(self) -> None:
+        """Close the database that was left."""
+        left, self.left = self.left, None
+        there = self._file_id_at_path()
+        if left is None:
+            return
+        # On closing, SQLite deletes the write-ahead log at its path, which may be that of the file that is there now:
+        # it compares inode numbers, which two disks may have in common.
+        if there is not None and self._file_id is not None and there[1] == self._file_id[1]:
+            self._kept.append(left)
+            return
+        with suppress(sqlite3.Error):
+            left.close()
 
     def close_if_damaged(self, error: BaseException | None) -> None:
         """Close the connection if this error means damage; the next use moves the file away."""

@@ -137,17 +137,30 @@ def _latest_line(db: sqlite3.Connection, boot: int) -> ClockLine:
     return ClockLine(*row)
 
 
-def has_open_rows(
-    db: sqlite3.Connection, boot_id: str, run: int, began_s: float, stream: int, span: int
-) -> bool:
-    """Return whether the latest run is this one, with this stream and this span of audio; 0 stands for none."""
+def is_latest_run(db: sqlite3.Connection, boot_id: str, run: int, began_s: float) -> bool:
+    """Return whether the latest run is this one."""
     latest = latest_run(db)
-    return (
-        latest is not None
-        and (latest.boot_id, latest.run, latest.began_s) == (boot_id, run, began_s)
-        and (not stream or _scalar(db, "SELECT run FROM streams WHERE id = ?", stream) == run)
-        and (not span or _scalar(db, "SELECT stream FROM heard WHERE id = ?", span) == stream)
-    )
+    return latest is not None and (latest.boot_id, latest.run, latest.began_s) == (boot_id, run, began_s)
+
+
+def span_end_s(db: sqlite3.Connection, span: int) -> float | None:
+    """Return where a span of audio ends; None if there is none with this number."""
+    ended_s: float | None = _scalar(db, "SELECT ended_s FROM heard WHERE id = ?", span)
+    return ended_s
+
+
+def has_run(db: sqlite3.Connection, boot_id: str, began_s: float) -> bool:
+    """Return whether there is a run that began then."""
+    query = "SELECT 1 FROM runs JOIN boots ON boots.id = runs.boot WHERE boot_id = ? AND began_s = ?"
+    return _scalar(db, query, boot_id, began_s) is not None
+
+
+def rows_of(db: sqlite3.Connection, table: str, **where: int) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a table in which a column has a value, in their order, by the names of the columns."""
+    ((column, value),) = where.items()
+    found = db.execute(f"SELECT * FROM {table} WHERE {column} = ? ORDER BY 1", (value,))
+    names = [description[0] for description in found.description]
+    return (dict(zip(names, row, strict=True)) for row in found)
 
 
 def has_ended(db: sqlite3.Connection, boot_id: str, began_s: float) -> bool:

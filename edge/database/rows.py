@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from dataclasses import astuple
+from typing import Any
 
 from birdedge.edge.database import queries
 from birdedge.edge.messages import ClipFound, ClipWritten, EventDetected, RegionRejected
@@ -213,6 +215,24 @@ def _region_values(stream: int, message: EventDetected | RegionRejected, utc_s: 
     onset, offset = message.onset, message.offset
     event = (getattr(message.event, name) for name in EVENT_COLUMNS)
     return (stream, onset.sample, offset.sample, onset.boot_s, onset.uncertainty_s, utc_s, *event)
+
+
+def copy(
+    db: sqlite3.Connection, table: str, copied: Iterable[dict[str, Any]], **changes: int
+) -> dict[int, int]:
+    """Insert rows of another database, with changed values; return the new numbers by the old ones.
+
+    A row that is there already, of a table without numbers, is kept.
+    """
+    numbers = {}
+    for row in copied:
+        number = row.pop("id", None)
+        values = row | changes
+        statement = f"INSERT OR IGNORE INTO {table} ({', '.join(values)}) VALUES ({_marks(tuple(values))})"
+        inserted = _insert(db, statement, tuple(values.values()))
+        if number is not None:
+            numbers[number] = inserted
+    return numbers
 
 
 def _storable(text: str) -> str:

@@ -18,7 +18,8 @@ from birdedge.edge.database import queries, rows
 from birdedge.edge.database.connection import database_errors, is_damage
 from birdedge.edge.database.database_file import DatabaseFile
 from birdedge.edge.database.rejected import KeptRegion
-from birdedge.edge.errors import OutputError
+from birdedge.edge.database.transfer import transfer_run
+from birdedge.edge.errors import DiskError, OutputError
 from birdedge.edge.messages import (
     AudioHeard,
     ClipDeleted,
@@ -104,6 +105,7 @@ class RunLog:
         """Make durable what was written so far."""
         with database_errors(self.path):
             self.db.commit()
+        self._file.forget_left()
         self._committed = self._copy()
 
     def undo(self, error: OutputError | None = None) -> None:
@@ -133,9 +135,7 @@ class RunLog:
                 if utc is not None and (utc.synchronized or not rows_open.utc.synchronized):
                     rows_open.utc = utc.follow(self.began)
                 self._insert_run(self.began.boot_s)
-            elif not queries.has_open_rows(
-                db, self.boot_id, rows_open.run, rows_open.run_began_s, rows_open.stream, rows_open.span
-            ):
+            elif not self._is_continued():
                 self._continue_run()
         rows_open.opened = self._file.opened
 
@@ -171,9 +171,19 @@ class RunLog:
         rows_open.run_began_s = began_s
         rows_open.run = rows.insert_run(self.db, rows_open.boot, began_s, __version__, self.model, self.site)
 
-    def _continue_run(self) -> None:
-        """Write the rows that are open into another database: the run, its stream, and its span or gap."""
+    def _is_continued(self) -> bool:
+        """Return whether the database is that of the last commit: this run is its latest, and ends there."""
         rows_open, until = self._open, self._open.until
+        return queries.is_latest_run(self.db, self.boot_id, rows_open.run, rows_open.run_began_s) and (
+            not rows_open.span or until is None or queries.span_end_s(self.db, rows_open.span) == until.boot_s
+        )
+
+    def _continue_run(self) -> None:
+        """Write the run into another database: what can be read of it, or else the rows that are open."""
+        rows_open, until = self._open, self._open.until
+        is_known = queries.has_run(self.db, self.boot_id, rows_open.run_began_s)
+        if self._file.left is not None and not is_known and self._transfer(self._file.left):
+            return
         self._insert_run(self.began.boot_s if until is None else until.boot_s)
         rows_open.gap_before_span = 0
         if rows_open.span or rows_open.gap:  # audio or another cause follows at once
@@ -187,6 +197,30 @@ class RunLog:
             rows_open.gap = rows.insert_gap(
                 self.db, rows_open.boot, rows_open.gap_began_s, rows_open.gap_cause
             )
+
+    def _transfer(self, left: sqlite3.Connection) -> bool:
+        """Copy what this run wrote into the database that was left; return False if that cannot be read."""
+        before = self._copy()
+        run, boot, began_s = before.run, before.boot, before.run_began_s
+        self.db.execute("SAVEPOINT transfer")
+        try:
+            self._insert_run(began_s)
+            rows_open = self._open
+            numbers = transfer_run(left, self.db, (run, rows_open.run), (boot, rows_open.boot), began_s)
+        except DiskError as error:
+            log.error("what was written before is not copied: %s", error)
+            self.db.execute("ROLLBACK TO transfer")
+            self._open = before
+            return False
+        finally:
+            self.db.execute("RELEASE transfer")
+        rows_open.stream = numbers.streams.get(rows_open.stream, 0)
+        rows_open.span = numbers.spans.get(rows_open.span, 0)
+        rows_open.gap = numbers.gaps.get(rows_open.gap, 0)
+        rows_open.gap_before_span = numbers.gaps.get(rows_open.gap_before_span, 0)
+        if numbers.streams:
+            rows_open.gap_before_run = 0
+        return True
 
     def follow_clock(self, now: ClockReading) -> None:
         """Store what a reading of the clocks says about the UTC of this boot."""

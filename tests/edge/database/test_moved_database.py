@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -33,14 +34,14 @@ def recording(tmp_path: Path) -> Iterator[Recording]:
 
 
 def assert_continued(recording: Recording, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Require that what follows goes to the folder at the path, and what was before is where it was."""
+    """Require that the folder at the path has the whole run, and what was before is where it was too."""
     recording.hear()
     recording.wait()
     recording.hear()
     recording.close()
     assert onsets_in(tmp_path / "before") == [5 * 32_000]
-    assert onsets_in(recording.folder) == [15 * 32_000, 25 * 32_000]
-    assert coverage_of(recording.folder).heard_s == pytest.approx(20)
+    assert onsets_in(recording.folder) == [5 * 32_000, 15 * 32_000, 25 * 32_000]
+    assert coverage_of(recording.folder).heard_s == pytest.approx(30)
     assert gaps_of(recording.folder) == []
     assert rows_of(recording.folder, "SELECT device, site FROM streams JOIN runs ON run = runs.id") == [
         ("mic", "")
@@ -70,8 +71,8 @@ def test_a_disk_that_is_mounted_over_the_folder_is_used(
         recording.hear()
         recording.hear()
         recording.wait()
-        assert onsets_in(recording.folder) == [15 * 32_000, 25 * 32_000]
-        assert coverage_of(recording.folder).heard_s == pytest.approx(20)
+        assert onsets_in(recording.folder) == [5 * 32_000, 15 * 32_000, 25 * 32_000]
+        assert coverage_of(recording.folder).heard_s == pytest.approx(30)
     recording.hear()
     recording.wait()
     recording.hear()
@@ -83,6 +84,27 @@ def test_a_disk_that_is_mounted_over_the_folder_is_used(
     assert sum(NOT_THERE in text for text in caplog.messages) == 2
 
 
+def test_a_drive_that_is_away_for_a_while_has_everything_when_it_is_back(
+    recording: Recording, tmp_path: Path
+) -> None:
+    with small_disk(tmp_path / "drive") as drive:
+        for _ in range(2):
+            subprocess.run(["mount", "--bind", drive, recording.folder], check=True)
+            recording.hear()
+            recording.wait()
+            subprocess.run(["umount", "--lazy", recording.folder], check=True)
+            recording.hear()
+            recording.wait()
+        subprocess.run(["mount", "--bind", drive, recording.folder], check=True)
+        recording.hear()
+        recording.close()
+        subprocess.run(["umount", "--lazy", recording.folder], check=True)
+        onsets = onsets_in(drive)
+        assert sorted(onsets) == [(5 + 10 * number) * 32_000 for number in range(6)]
+        assert coverage_of(drive).heard_s == pytest.approx(60)
+        assert {length_s for _, length_s in gaps_of(drive)} <= {0.0}
+
+
 def test_a_lasting_gap_goes_on_in_another_folder(recording: Recording, tmp_path: Path) -> None:
     recording.stream.break_off()
     recording.wait()
@@ -92,8 +114,8 @@ def test_a_lasting_gap_goes_on_in_another_folder(recording: Recording, tmp_path:
     recording.hear()
     recording.close()
     assert gaps_of(recording.folder) == [("device lost", 7.0)]
-    assert coverage_of(recording.folder).heard_s == pytest.approx(10)
-    assert onsets_in(recording.folder) == [22 * 32_000]
+    assert coverage_of(recording.folder).heard_s == pytest.approx(20)
+    assert onsets_in(recording.folder) == [5 * 32_000, 22 * 32_000]
 
 
 def test_a_database_of_an_earlier_run_in_the_new_folder_is_continued(
@@ -106,8 +128,8 @@ def test_a_database_of_an_earlier_run_in_the_new_folder_is_continued(
     (tmp_path / "other").rename(recording.folder)
     recording.hear()
     recording.close()
-    assert onsets_in(recording.folder) == [15 * 32_000]
-    assert gaps_of(recording.folder) == [("restart", 60.0)]  # until where this database continues
+    assert onsets_in(recording.folder) == [5 * 32_000, 15 * 32_000]
+    assert gaps_of(recording.folder) == [("restart", 50.0)]
 
 
 def test_a_copy_of_the_database_in_a_new_folder_is_continued_without_a_gap(
@@ -171,3 +193,28 @@ def test_two_recorders_never_write_to_one_folder(recording: Recording) -> None:
         DatabaseWriter(recording.folder, "boot", "model")
     recording.close()
     started(recording.folder, recording.clocks).close()
+
+
+def test_the_write_ahead_log_of_an_earlier_run_on_a_drive_is_kept(tmp_path: Path) -> None:
+    earlier = Recording(tmp_path / "earlier", Clocks(boot_s=50.0))
+    earlier.hear()
+    earlier.wait()
+    with small_disk(tmp_path / "out") as first:
+        recording = Recording(first)
+        recording.hear()
+        recording.wait()
+        inode = (first / FILE_NAME).stat().st_ino
+        with small_disk(tmp_path / "out") as second:
+            # Two disks of one kind number their files alike.
+            while not (second / FILE_NAME).exists() or (second / FILE_NAME).stat().st_ino < inode:
+                (second / FILE_NAME).unlink(missing_ok=True)
+                (second / FILE_NAME).touch()
+            assert (second / FILE_NAME).stat().st_ino == inode
+            shutil.copy(earlier.folder / f"{FILE_NAME}-wal", second)
+            shutil.copyfile(earlier.folder / FILE_NAME, second / FILE_NAME)
+            recording.hear()
+            recording.wait()
+            assert (second / f"{FILE_NAME}-wal").exists()
+            recording.close()
+            assert onsets_in(second) == [5 * 32_000, 5 * 32_000, 15 * 32_000]
+    earlier.close()

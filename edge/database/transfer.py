@@ -1,0 +1,66 @@
+"""Copying what a run wrote from the database that it left into the one in which it goes on.
+
+The database that was left is open, but hidden: a drive was mounted over its folder, or the folder was moved or deleted.
+Clips are not copied, since their files are not there either.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from birdedge.edge.database import queries, rows
+from birdedge.edge.errors import DiskError
+
+OF_A_STREAM = ("anchors", "event_rows", "rejected_rows")
+
+
+@dataclass(frozen=True)
+class NewNumbers:
+    """The numbers of the copies, by those of the rows that were copied."""
+
+    streams: dict[int, int]
+    spans: dict[int, int]
+    gaps: dict[int, int]
+
+
+def transfer_run(
+    left: sqlite3.Connection,
+    db: sqlite3.Connection,
+    run: tuple[int, int],
+    boot: tuple[int, int],
+    began_s: float,
+) -> NewNumbers:
+    """Copy the rows of a run.
+
+    Args:
+        left: the database in which they are.
+        db: the other one, which has the run and its boot.
+        run: its number in the first one and in the other one.
+        boot: likewise.
+        began_s: of the run, on the clock of the boot.
+
+    Raises:
+        DiskError: the database that was left cannot be read.
+    """
+    rows.copy(db, "clock_lines", _read(left, "clock_lines", boot=boot[0]), boot=boot[1])
+    streams = rows.copy(db, "streams", _read(left, "streams", run=run[0]), run=run[1])
+    spans: dict[int, int] = {}
+    for stream, copied in streams.items():
+        spans |= rows.copy(db, "heard", _read(left, "heard", stream=stream), stream=copied)
+        for table in OF_A_STREAM:
+            rows.copy(db, table, _read(left, table, stream=stream), stream=copied)
+    of_run = (row for row in _read(left, "gap_rows", boot=boot[0]) if row["began_s"] >= began_s)
+    gaps = rows.copy(db, "gap_rows", of_run, boot=boot[1], end_boot=boot[1])
+    levels = (row for row in _read(left, "load_levels", boot=boot[0]) if row["boot_s"] >= began_s)
+    rows.copy(db, "load_levels", levels, boot=boot[1])
+    return NewNumbers(streams, spans, gaps)
+
+
+def _read(left: sqlite3.Connection, table: str, **where: int) -> Iterator[dict[str, Any]]:
+    try:
+        yield from queries.rows_of(left, table, **where)
+    except sqlite3.Error as error:
+        raise DiskError(f"the database that was left cannot be read ({error})") from error
