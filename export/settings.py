@@ -8,6 +8,7 @@ from typing import Literal
 
 from birdedge.edge.errors import SettingsError
 from birdedge.edge.models.bounds import MAX_CHUNK_FRAMES
+from birdedge.edge.models.card import Precision
 from birdedge.edge.models.settings import EventSettings
 from birdedge.export.graph import OPSET
 from birdedge.train.networks.unet import TIME_STRIDE
@@ -53,8 +54,8 @@ class FileForm:
     chunk_frames: int
 
     @property
-    def precision(self) -> str:
-        """The precision as the card states it: fp32 or int8."""
+    def precision(self) -> Precision:
+        """The precision as the card states it."""
         return "fp32" if self.number_format == "fp32" else "int8"
 
 

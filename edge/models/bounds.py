@@ -16,6 +16,11 @@ MAX_CHUNK_FRAMES = 512
 MAX_CELLS_PER_S = 2**17  # bins of the mask per second of audio; the bundled models have 32,000
 MAX_MACS_PER_S = 4_000_000_000
 MAX_ITEMS = {"states": 256, "classes": 64, "training_data": 4096, "answer": 4096}
+MAX_CHARACTERS = {
+    "name": 100,
+    "birdedge_version": 50,
+    "licence": 300,
+}  # they are logged and stored with each clip
 INITIAL_VALUES = {"float32": (-1e6, 1e6), "uint8": (0, 255), "int8": (-128, 127)}
 
 BOUNDS: dict[type, dict[str, tuple[float, float]]] = {
@@ -76,6 +81,9 @@ def check_bounds(card: ModelCard) -> None:
     for name, limit in MAX_ITEMS.items():
         if (count := len(getattr(card, name))) > limit:
             raise SettingsError(f"{name} has {count} items; at most {limit} are allowed")
+    for name, limit in MAX_CHARACTERS.items():
+        if len(getattr(card, name)) > limit:
+            raise SettingsError(f"{name} has more than {limit} characters")
     for state in card.states:
         low, high = INITIAL_VALUES.get(state.dtype, (0, -1))
         if not low <= state.initial <= high:

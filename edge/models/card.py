@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from birdedge.edge.errors import ModelFileError, SettingsError
 from birdedge.edge.grid import Grid
@@ -19,6 +19,9 @@ MAX_CARD_CHARACTERS = 2**20
 MAX_DEPTH = 8  # of tables and lists within each other
 MAX_NUMBER = 1e15
 MAX_REASON = 300  # characters of an error that quotes the card
+
+
+Precision = Literal["fp32", "int8"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class ModelCard:
     name: str
     card_version: int
     birdedge_version: str
-    precision: str  # fp32 or int8
+    precision: Precision
     grid: Grid
     scaling: InputScaling
     chunk_frames: int  # frames per call

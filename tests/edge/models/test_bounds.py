@@ -95,6 +95,11 @@ def test_a_card_that_is_deep_or_large_is_refused(text: str) -> None:
         read(text)
 
 
+def test_an_unknown_precision_is_refused() -> None:
+    with pytest.raises(ModelFileError, match="precision is 'fp16'; it must be one of fp32, int8"):
+        read({**CARD, "precision": "fp16"})
+
+
 def test_the_error_of_a_malformed_card_is_short() -> None:
     with pytest.raises(ModelFileError, match="malformed card") as refused:
         read({**CARD, "k" * 100_000: 1, "chunk_frames": "v" * 100_000})
@@ -111,6 +116,7 @@ def test_the_error_of_a_malformed_card_is_short() -> None:
         ({"states": [{**CARD["states"][0], "dtype": "object"}]}, "of type 'object'"),
         ({"states": [{**CARD["states"][0], "initial": 256}]}, "of type 'uint8' starts with 256"),
         ({"scaling": {**CARD["scaling"], "min_np": 7.0}}, "min_np is 7.0; it must be below max_np"),
+        ({"name": "n" * 101}, "name has more than 100 characters"),
         ({"grid": {**CARD["grid"], "hop": 16}}, "bins per second of audio"),
     ],
 )
