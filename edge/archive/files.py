@@ -6,11 +6,12 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from birdedge.edge.audio.file_types import SUFFIXES, UNSUPPORTED_SUFFIXES
-from birdedge.edge.errors import SettingsError
+from birdedge.edge.errors import AudioError, SettingsError
 
 # In lower case. Names that begin with a dot are left out anyway.
 _SYSTEM_FOLDERS = frozenset(
@@ -96,14 +97,12 @@ def read_list(path: Path) -> list[Path]:
 
 def total_duration_s(paths: Iterable[Path]) -> float:
     """Return the sum of the durations by the headers, without files that cannot be read."""
-    import soundfile
+    from birdedge.edge.audio.file import AudioFile
 
     total_s = 0.0
     for path in filter(os.path.isfile, paths):  # opening a pipe would block
-        try:
-            total_s += soundfile.info(os.fsencode(path)).duration
-        except (soundfile.LibsndfileError, OSError, TypeError):
-            continue
+        with suppress(AudioError), AudioFile(path) as file:
+            total_s += file.length_samples / file.sample_rate_hz
     return total_s
 
 

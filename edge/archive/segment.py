@@ -43,6 +43,7 @@ class FileResult:
     skipped: bool = False  # all its results existed; the events are those of an earlier table
     silent_s: float = 0.0  # digital silence in it
     start_utc_s: float | None = None  # of its first sample, in seconds since 1970; None if it is unknown
+    warnings: tuple[str, ...] = ()  # what is wrong with it, though it was read: a sentence each
 
 
 def segment(
@@ -73,7 +74,9 @@ def segment(
     heard_s, silent_s = (
         n / pipeline.sample_rate_hz for n in (pipeline.heard_samples, pipeline.silent_samples)
     )
-    return FileResult(Path(path), heard_s, collector.events, mask, silent_s=silent_s)
+    return FileResult(
+        Path(path), heard_s, collector.events, mask, silent_s=silent_s, warnings=tuple(file.warnings)
+    )
 
 
 def segment_file(
@@ -100,7 +103,14 @@ def segment_file(
         heard_s, silent_s = (
             n / file.sample_rate_hz for n in (pipeline.heard_samples, pipeline.silent_samples)
         )
-        return FileResult(path, heard_s, events.events, silent_s=silent_s, start_utc_s=start_utc_s)
+        return FileResult(
+            path,
+            heard_s,
+            events.events,
+            silent_s=silent_s,
+            start_utc_s=start_utc_s,
+            warnings=tuple(file.warnings),
+        )
 
 
 def segment_or_report(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -13,11 +13,13 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from birdedge.edge.audio.file_types import HEAD_BYTES, UNSUPPORTED_SUFFIXES, UNSUPPORTED_TYPES, file_type
+from birdedge.edge.audio.riff import UNKNOWN_DATA_BYTES
+from birdedge.edge.audio.spliced import SplicedFile
+from birdedge.edge.audio.whole_file import whole_file
 from birdedge.edge.errors import AudioFileError, AudioFileMissingError, SettingsError
 from birdedge.edge.sample_rates import MAX_RATE_HZ, MIN_RATE_HZ
 
-# Programs that write WAV to a pipe do not know its length and declare at least this one.
-_UNKNOWN_DATA_BYTES = 0x7FFF_0000
 # The length of an MP3 without a length header is estimated from its size, to within one MP3 frame.
 _MP3_FRAME_SAMPLES = 1152
 
@@ -29,7 +31,8 @@ class AudioFile:
         path: Path of the file.
         sample_rate_hz: Sample rate, 8000 to 384000.
         channels: Number of channels.
-        length_samples: Samples per channel by the header.
+        length_samples: Samples per channel, by the header if it is right.
+        warnings: What is wrong with the file, though all that it holds is read: a sentence each.
 
     Raises:
         AudioFileMissingError: The file does not exist.
@@ -38,26 +41,41 @@ class AudioFile:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self._refuse_unreadable()
+        head = self._readable_head()
+        self._spliced: list[SplicedFile] = []
+        self._sounds: list[soundfile.SoundFile] = []
         try:
-            self._sound = soundfile.SoundFile(os.fsencode(self.path))
-        except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a .raw file has no header
-            raise AudioFileError(
-                f"{self.path} is not a supported audio file: give WAV, FLAC, OGG or MP3"
-            ) from error
-        self.sample_rate_hz: int = self._sound.samplerate
-        self.channels: int = self._sound.channels
-        self.length_samples: int = self._sound.frames
-        refusal = None
-        if self.length_samples == 0:
-            refusal = f"{self.path} contains no samples: the recording may have stopped before its header was written"
-        elif not MIN_RATE_HZ <= self.sample_rate_hz <= MAX_RATE_HZ:
-            refusal = (
-                f"{self.path} has a sample rate of {self.sample_rate_hz} Hz: "
-                f"{MIN_RATE_HZ} to {MAX_RATE_HZ} Hz are supported"
-            )
-        if refusal:
+            self._open(head)
+        except BaseException:
             self.close()
+            raise
+
+    def _open(self, head: bytes) -> None:
+        try:
+            whole = whole_file(self.path)
+        except OSError as error:
+            raise AudioFileError(f"{self.path} cannot be read ({error.strerror}): check its disk") from error
+        self._spliced = whole.parts
+        try:
+            sources: Sequence[SplicedFile | bytes] = whole.parts or [os.fsencode(self.path)]
+            for source in sources:
+                self._sounds.append(soundfile.SoundFile(source))
+        except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a .raw file has no header
+            raise AudioFileError(f"{self.path} {self._why_unsupported(head)}") from error
+        first = self._sounds[0]
+        self.sample_rate_hz: int = first.samplerate
+        self.channels: int = first.channels
+        self.length_samples: int = sum(sound.frames for sound in self._sounds)
+        self.warnings: list[str] = []
+        if whole.declared_share < 1:
+            length_s = self.length_samples / self.sample_rate_hz
+            self.warnings.append(
+                f"{self.path} holds more sound than its header says: {length_s:.1f} s instead of "
+                f"{length_s * whole.declared_share:.1f} s; all of it is read"
+            )
+        if whole.is_cut:
+            self.warnings.append(f"{self.path} was cut: its end is missing; what is there is read")
+        if refusal := self._refusal():
             raise AudioFileError(refusal)
 
     def __enter__(self) -> Self:
@@ -70,7 +88,8 @@ class AudioFile:
 
     def close(self) -> None:
         """Close the file; closing it again does nothing."""
-        self._sound.close()
+        for file in (*self._sounds, *self._spliced):
+            file.close()
 
     def blocks(self, block_samples: int = 65_536) -> Iterator[NDArray[np.float32]]:
         """Yield the file from its start as float32 blocks `[1..block_samples, channels]`.
@@ -83,10 +102,9 @@ class AudioFile:
         if block_samples < 1:
             raise SettingsError(f"blocks of {block_samples} samples are not possible: give at least 1")
         decoded_samples = 0
-        damage = None
+        damage: Exception | None = None
         try:
-            self._sound.seek(0)
-            while len(block := self._sound.read(block_samples, dtype="float32", always_2d=True)):
+            for block in self._decoded(block_samples):
                 finite = np.isfinite(block).all(axis=1)
                 if not finite.all():
                     at_s = (decoded_samples + int(finite.argmin())) / self.sample_rate_hz
@@ -97,40 +115,74 @@ class AudioFile:
                 yield block
         except soundfile.LibsndfileError as error:
             damage = error
+        damage = damage or next((spliced.error for spliced in self._spliced if spliced.error), None)
         expected_samples = self._declared_samples()
-        tolerance_samples = _MP3_FRAME_SAMPLES if self._sound.format == "MP3" else 0
+        tolerance_samples = _MP3_FRAME_SAMPLES if self._sounds[0].format == "MP3" else 0
         if damage or decoded_samples < expected_samples - tolerance_samples:
             raise AudioFileError(
                 f"{self.path} is damaged or truncated: {decoded_samples / self.sample_rate_hz:.3f} of its "
                 f"{expected_samples / self.sample_rate_hz:.3f} s could be read; copy it again"
             ) from damage
 
-    def _refuse_unreadable(self) -> None:
-        """Raise an error that gives the cause, for which soundfile only says `Error opening`."""
+    def _decoded(self, block_samples: int) -> Iterator[NDArray[np.float32]]:
+        for sound in self._sounds:
+            sound.seek(0)
+            while len(block := sound.read(block_samples, dtype="float32", always_2d=True)):
+                yield block
+
+    def _refusal(self) -> str | None:
+        """Return why the file cannot be used, or None."""
+        formats = {(sound.samplerate, sound.channels) for sound in self._sounds}
+        if len(formats) > 1:
+            shown = " and ".join(
+                f"{rate_hz} Hz, {channels} channel(s)" for rate_hz, channels in sorted(formats)
+            )
+            return f"{self.path} holds streams of {shown}: divide it into files"
+        if self.length_samples == 0:
+            return f"{self.path} contains no samples: the recording may have stopped before its header was written"
+        if not MIN_RATE_HZ <= self.sample_rate_hz <= MAX_RATE_HZ:
+            return (
+                f"{self.path} has a sample rate of {self.sample_rate_hz} Hz: "
+                f"{MIN_RATE_HZ} to {MAX_RATE_HZ} Hz are supported"
+            )
+        return None
+
+    def _why_unsupported(self, head: bytes) -> str:
+        kind, suffix = file_type(head), self.path.suffix.lower()
+        if kind in UNSUPPORTED_TYPES or suffix in UNSUPPORTED_SUFFIXES:
+            name = kind or suffix.removeprefix(".").upper()
+            flac = self.path.with_suffix(".flac").name
+            return f"is {name}, which is not supported: convert it first: ffmpeg -i {self.path.name} {flac}"
+        return "is not a supported audio file: give WAV, FLAC, OGG or MP3"
+
+    def _readable_head(self) -> bytes:
+        """Return the first bytes, or raise an error that gives the cause, where soundfile says `Error opening`."""
         try:
             if self.path.is_dir():
                 raise AudioFileError(f"{self.path} is a directory: give the audio files in it")
             if self.path.exists() and not self.path.is_file():
                 raise AudioFileError(
-                    f"{self.path} is not a regular file: pipe raw PCM into standard input instead"
+                    f"{self.path} is not a regular file: pipe raw PCM or WAV into standard input instead"
                 )
             with self.path.open("rb") as file:
-                empty = not file.read(1)
+                head = file.read(HEAD_BYTES)
         except FileNotFoundError as error:
             raise AudioFileMissingError(f"{self.path} does not exist: check the path") from error
         except OSError as error:
             raise AudioFileError(
                 f"{self.path} cannot be read ({error.strerror}): check its permissions"
             ) from error
-        if empty:
+        if not head:
             raise AudioFileError(f"{self.path} is empty (0 bytes): give a file that contains audio")
+        return head
 
     def _declared_samples(self) -> int:
         """Return the length by the header; libsndfile reduces it to the actual length of a WAV file, and logs that."""
-        reduced = re.search(r"^\s*data\s*: (\d+) \(should be (\d+)\)", self._sound.extra_info, re.MULTILINE)
+        extra_info = self._sounds[0].extra_info
+        reduced = re.search(r"^\s*data\s*: (\d+) \(should be (\d+)\)", extra_info, re.MULTILINE)
         if reduced is None:
             return self.length_samples
         declared_bytes, actual_bytes = int(reduced[1]), int(reduced[2])
-        if declared_bytes >= _UNKNOWN_DATA_BYTES:
+        if declared_bytes >= UNKNOWN_DATA_BYTES:
             return self.length_samples
         return self.length_samples * declared_bytes // actual_bytes

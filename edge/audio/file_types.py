@@ -47,6 +47,7 @@ UNSUPPORTED_SUFFIXES = frozenset(
 HEAD_BYTES = 12  # by which a file is recognised
 MP3_HEAD_BYTES = 4096  # likewise, if an MP3 file begins without a tag
 
+UNSUPPORTED_TYPES = frozenset({"M4A", "Matroska", "WMA", "WavPack", "AMR"})
 _MAGIC = {
     b"RIFF": "WAV",
     b"RIFX": "WAV",

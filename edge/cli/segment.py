@@ -181,6 +181,8 @@ def _report(results: Iterator[FileResult], totals: _Totals, quiet: bool) -> Iter
         totals.events += len(result.events)
         totals.audio_s += result.duration_s
         totals.silent_s += result.silent_s
+        for warning in result.warnings:
+            click.echo(f"\nWarning: {warning}", err=True)
         if result.error:
             totals.failed += 1
             click.echo(f"{'' if quiet else chr(10)}Error: {printable(result.error)}", err=True)

@@ -204,7 +204,10 @@ class Listener:
                 stdin, config.sample_rate_hz, config.channels, settings.sample_format, self._stop
             )
         if settings.source is not None:
-            return file_source(stack.enter_context(AudioFile(settings.source)), settings.fast)
+            file = stack.enter_context(AudioFile(settings.source))
+            for warning in file.warnings:
+                print(f"birdedge: {warning}", file=sys.stderr)
+            return file_source(file, settings.fast)
         try:
             return stack.enter_context(
                 Microphone(config.device, channels=config.channels, sample_rate_hz=config.sample_rate_hz)

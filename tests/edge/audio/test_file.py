@@ -113,12 +113,9 @@ def test_an_empty_file_is_an_error(tmp_path):
 
 
 def test_a_file_without_samples_is_an_error(tmp_path):
-    for path in (
-        write_noise(tmp_path / "a.wav", samples=0),
-        with_data_bytes(write_noise(tmp_path / "b.wav"), 0),
-    ):
-        with pytest.raises(AudioFileError, match=f"{path.name} contains no samples"):
-            AudioFile(path)
+    path = write_noise(tmp_path / "a.wav", samples=0)
+    with pytest.raises(AudioFileError, match=r"a\.wav contains no samples"):
+        AudioFile(path)
 
 
 @pytest.mark.parametrize("rate_hz", [7_999, 384_001])
@@ -179,3 +176,10 @@ def test_a_block_size_of_0_is_an_error(tmp_path):
         pytest.raises(SettingsError, match="blocks of 0"),
     ):
         next(recording.blocks(0))
+
+
+@pytest.mark.parametrize("name", ["call.m4a", "call.MP4", "call"])
+def test_a_format_that_is_not_supported_says_how_to_convert_it(tmp_path, name):
+    (tmp_path / name).write_bytes(b"\0\0\0\x20ftypM4A \0\0\0\0" + bytes(500))
+    with pytest.raises(AudioFileError, match=r"is M4A, which is not supported: .* ffmpeg -i .* call\.flac"):
+        AudioFile(tmp_path / name)

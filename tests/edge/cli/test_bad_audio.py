@@ -118,7 +118,7 @@ def test_a_folder_without_recordings_is_an_error(failing, tmp_path):
         (("--rate", 32000, "--channels", 0), "at least 1"),
         (("--rate", 32000, "--channel", 7), "channel 7"),
         (("--rate", 1), "8000 to 384000 Hz"),
-        (("--rate", "x"), "'x' is not a valid integer"),
+        (("--rate", "x"), "--rate is 'x'; give a whole number"),
         ((), "give it with --rate"),
     ],
 )

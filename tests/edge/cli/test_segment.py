@@ -113,3 +113,15 @@ def test_the_channel_of_raven_is_the_channel(tmp_path):
         lines = (tmp_path / "out" / f"{name}.selections.txt").read_text(encoding="utf-8").splitlines()
         assert len(lines) > 1
         assert {line.split("\t")[2] for line in lines[1:]} == {"2"}
+
+
+def test_a_warning_names_the_file_and_changes_no_exit_code(demo, tmp_path):
+    data = bytearray(demo.read_bytes())
+    at = data.index(b"data") + 4
+    data[at : at + 4] = (32_000).to_bytes(4, "little")
+    (tmp_path / "stale.wav").write_bytes(data)
+    _, stderr = birdedge("segment", "stale.wav", "--out", "out", cwd=tmp_path)
+    assert "Warning: stale.wav holds more sound than its header says: 20.0 s instead of" in stderr
+    assert "1 of 1 file(s), 20.0 s of audio" in stderr
+    _, stderr = birdedge("listen", "stale.wav", "--fast", "--json", cwd=tmp_path)
+    assert "birdedge: stale.wav holds more sound" in stderr

@@ -1,0 +1,142 @@
+"""Files of which libsndfile reads a part: their header names less than they hold, or they hold several streams.
+
+A recorder that loses power leaves a header of the start, a program that writes to a pipe cannot return to it, and a WAV
+length of 32 bits is cut at 4 GiB. libsndfile is given a corrected header with the same samples.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from birdedge.edge.audio import flac_frames, ogg, riff
+from birdedge.edge.audio.file_types import HEAD_BYTES
+from birdedge.edge.audio.spliced import SplicedFile
+from birdedge.edge.errors import AudioFileError
+
+MIN_EXTRA_BYTES = 4096  # fewer bytes after the end of a file are no sound
+_WRAP_BYTES = 1 << 32
+
+
+@dataclass
+class WholeFile:
+    """What libsndfile must read.
+
+    Attributes:
+        parts: In place of the file; none if the file can be read as it is.
+        declared_share: How much of the sound the header names; 1 for all, and if it names nothing on purpose.
+        is_cut: Whether the end of an OGG or FLAC file is missing.
+    """
+
+    parts: list[SplicedFile] = field(default_factory=list)
+    declared_share: float = 1.0
+    is_cut: bool = False
+
+
+def whole_file(path: Path) -> WholeFile:
+    """Find out how a file must be read.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+        if riff.is_wav(head):
+            return _whole_wav(path, file, head, size)
+        readers = {b"FORM": _whole_aiff, b".snd": _whole_au, b"fLaC": _whole_flac, b"OggS": _whole_ogg}
+        reader = readers.get(head[:4])
+        return reader(path, file, size) if reader and size > HEAD_BYTES else WholeFile()
+
+
+def _whole_wav(path: Path, file: BinaryIO, head: bytes, size: int) -> WholeFile:
+    try:
+        header = riff.read_header(head, file.read)
+    except AudioFileError:
+        return WholeFile()  # libsndfile refuses it
+    begin = file.tell()
+    end = _end_of_samples(
+        file, begin, header.data_bytes, size, ">" if header.is_big_endian else "<", head[:4] != b"riff"
+    )
+    if end is None and header.has_padding:
+        return WholeFile()
+    declared_end = min(size, begin + header.data_bytes)
+    end = declared_end if end is None else end
+    if header.is_big_endian and end - begin >= _WRAP_BYTES:
+        return WholeFile()
+    prefix = riff.write_header(header, end - begin)
+    return WholeFile([SplicedFile(path, begin, end, prefix)], (declared_end - begin) / max(1, end - begin))
+
+
+def _whole_aiff(path: Path, file: BinaryIO, size: int) -> WholeFile:
+    at = HEAD_BYTES
+    while at + 16 <= size:
+        file.seek(at)
+        name, length = struct.unpack(">4sI", file.read(8))
+        if name == b"SSND":
+            begin = at + 16  # after its offset and block size
+            end = _end_of_samples(file, begin, max(0, length - 8), size, ">", is_chunked=True)
+            if end is None or length < 8 or end - begin + 8 >= _WRAP_BYTES:
+                return WholeFile()
+            file.seek(0)
+            prefix = file.read(at + 4) + struct.pack(">I", end - begin + 8) + file.read(12)[4:]
+            return WholeFile([SplicedFile(path, begin, end, prefix)], (length - 8) / (end - begin))
+        at += 8 + length + length % 2
+    return WholeFile()
+
+
+def _whole_au(path: Path, file: BinaryIO, size: int) -> WholeFile:
+    file.seek(0)
+    begin, declared = struct.unpack(">II", file.read(12)[4:])
+    if not HEAD_BYTES <= begin < size or begin + declared + MIN_EXTRA_BYTES > size:
+        return WholeFile()
+    file.seek(0)
+    prefix = bytearray(file.read(begin))
+    prefix[8:12] = b"\xff" * 4  # unknown
+    return WholeFile([SplicedFile(path, begin, size, bytes(prefix))], declared / (size - begin))
+
+
+def _whole_flac(path: Path, file: BinaryIO, size: int) -> WholeFile:
+    declared, found, is_cut = flac_frames.length_samples(file, size)
+    if found <= declared:
+        return WholeFile()
+    file.seek(0)
+    prefix = flac_frames.with_length(file.read(flac_frames.HEAD_BYTES), found)
+    declared_share = declared / found if declared else 1.0
+    return WholeFile([SplicedFile(path, len(prefix), size, prefix)], declared_share, is_cut)
+
+
+def _whole_ogg(path: Path, file: BinaryIO, size: int) -> WholeFile:
+    layout = ogg.read_layout(file, size)
+    parts = layout.streams if len(layout.streams) > 1 else []
+    return WholeFile([SplicedFile(path, *part) for part in parts], is_cut=layout.is_cut)
+
+
+def _end_of_samples(
+    file: BinaryIO, begin: int, declared: int, size: int, order: str, is_chunked: bool
+) -> int | None:
+    """Return where samples end that go on after their declared length; None if they do not."""
+    if begin + declared + MIN_EXTRA_BYTES > size:
+        return None
+    if not is_chunked:
+        return size if begin + -(-declared // 8) * 8 + MIN_EXTRA_BYTES <= size else None
+    for end in range(begin + declared, size, _WRAP_BYTES):
+        if any(_holds_only_chunks(file, at, size, order) for at in {end, end + declared % 2}):
+            return None if end == begin + declared else end
+    return size
+
+
+def _holds_only_chunks(file: BinaryIO, begin: int, size: int, order: str) -> bool:
+    """Return whether whole chunks follow from here to the end of the file."""
+    return begin >= size or all(_chunks_fit(file, begin, size, order))
+
+
+def _chunks_fit(file: BinaryIO, at: int, size: int, order: str) -> Iterator[bool]:
+    while at + 8 <= size:
+        file.seek(at)
+        name, length = struct.unpack(order + "4sI", file.read(8))
+        yield riff.is_chunk_name(name) and at + 8 + length <= size
+        at += 8 + length + length % 2
