@@ -82,6 +82,21 @@ MUTATIONS = (
         "tests/edge/database/test_moved_database.py::test_a_folder_that_is_replaced_is_used",
     ),
     Mutation(
+        "the write-ahead log of another disk is deleted",
+        "edge/database/database_file.py",
+        "there[1] == self._file_id[1]",
+        "False",
+        "tests/edge/database/test_moved_database.py::"
+        "test_the_write_ahead_log_of_an_earlier_run_on_a_drive_is_kept",
+    ),
+    Mutation(
+        "two recorders may write to one folder",
+        "edge/system/folder_lock.py",
+        "fcntl.LOCK_EX",
+        "fcntl.LOCK_SH",
+        "tests/edge/database/test_moved_database.py::test_two_recorders_never_write_to_one_folder",
+    ),
+    Mutation(
         "what waits at the end is dropped",
         "edge/database/writer.py",
         "        if self._messages:\n            self._save_waiting()",
@@ -105,8 +120,8 @@ MUTATIONS = (
     Mutation(
         "clips of unknown time have an age",
         "edge/database/queries.py",
-        "WHERE synchronized AND began_s",
-        "WHERE began_s",
+        "SELECT boot, boot_s FROM boots_at WHERE clock = 'synchronized'",
+        "SELECT boot, boot_s FROM boots_at",
         "tests/edge/database/test_clips.py::"
         "test_clips_of_a_boot_without_a_synchronized_clock_are_never_outdated",
     ),
@@ -163,8 +178,8 @@ MUTATIONS = (
     Mutation(
         "digital silence moves the noise floor",
         "edge/pipeline/noise_floor.py",
-        "            if count:\n",
-        "            if True:\n",
+        "else ~silent.reshape(grouped.shape[-3:-1])",
+        "else np.ones(grouped.shape[-3:-1], bool)",
         DIGITAL_SILENCE + "test_drop_outs_hide_no_event",
     ),
     Mutation(
