@@ -148,12 +148,8 @@ class UtcLine:
     def utc_s(self, boot_s: float) -> float | None:
         """Return the UTC of a recent moment; None before the first reading."""
         lines = self.lines
-        return None if not lines else boot_s + _line_at(lines, boot_s).offset_at(boot_s)
-
-    def uncertainty_s(self, boot_s: float) -> float | None:
-        """Return the largest error of `utc_s`, if boot_s is right; None if it is unknown."""
-        lines = self.lines
-        return None if not lines else _line_at(lines, boot_s).error_at(boot_s)
+        line = next((line for line in reversed(lines) if line.from_s <= boot_s), lines[0] if lines else None)
+        return None if line is None else boot_s + line.offset_at(boot_s)
 
     def follow(self, reading: ClockReading) -> UtcLine:
         """Return what is known after a reading of the clocks."""
@@ -161,12 +157,8 @@ class UtcLine:
         latest = self._latest or reading
         passed_s = reading.boot_s - latest.boot_s
         moved_s = reading.utc_s - reading.boot_s - (latest.utc_s - latest.boot_s)
-        if (
-            self._points
-            and abs(abs(moved_s) - 1) < 0.01
-            and passed_s <= LEAP_S
-            and _is_midnight(reading.utc_s)
-        ):
+        is_leap = abs(abs(moved_s) - 1) < 0.01 and passed_s <= LEAP_S and _is_midnight(reading.utc_s)
+        if is_leap and self._points:
             return followed._leap(reading, round(moved_s))
         # A slow correction may have started just now, or may go on: two readings show that there is none.
         is_new = not latest.synchronized or reading.max_error_s < latest.max_error_s
@@ -232,10 +224,6 @@ class UtcLine:
     def _with(self, point: _Point) -> UtcLine:
         points = (*self._points, point)
         return replace(self, _points=points[-KEPT:], _has_first=self._has_first and len(points) <= KEPT)
-
-
-def _line_at(lines: tuple[ClockLine, ...], boot_s: float) -> ClockLine:
-    return next((line for line in reversed(lines) if line.from_s <= boot_s), lines[0])
 
 
 def _is_midnight(utc_s: float) -> bool:

@@ -59,7 +59,6 @@ class Boot:
 
 def test_before_any_reading_nothing_is_known() -> None:
     assert UtcLine().utc_s(5.0) is None
-    assert UtcLine().uncertainty_s(5.0) is None
     assert UtcLine().lines == ()
 
 
@@ -160,4 +159,4 @@ def test_another_run_of_the_boot_continues_the_line() -> None:
 
 def test_a_clock_chip_makes_the_clock_believed_but_not_its_error_known() -> None:
     line = Boot(replace(reading(5.0, right=False), chip_agrees=True)).line
-    assert (line.state, line.uncertainty_s(5.0)) == ("set", None)
+    assert (line.state, line.lines[0].error_at(5.0)) == ("set", None)

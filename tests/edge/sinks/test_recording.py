@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from birdedge.edge.models.card import ModelCard
 from birdedge.edge.sinks.recording import OutputSettings, RecordingSink
 from tests.support.disks import no_new_files
 from tests.support.frames import detected, frames, stamp, stream_ended, stream_started
+from tests.support.streams import Clocks, MessageStream
 
 HOP_S = 0.008
 SUFFIXES = {"raven": ".selections.txt", "audacity": ".labels.txt", "csv": ".csv", "jsonl": ".jsonl"}
@@ -227,6 +229,26 @@ def test_two_streams_lie_on_one_axis(tmp_path: Path, card: ModelCard) -> None:
     assert onsets_s(tmp_path) == [0.5, 25.5]
     mask = mask_of(tmp_path).mask
     assert mask[:, 0].tolist() == [7] * 125 + [0] * (24 * 125) + [9] * 125
+
+
+@pytest.mark.parametrize("drift", [0.0, 80e-6])
+def test_after_a_reload_seconds_and_utc_of_the_tables_go_on(
+    tmp_path: Path, card: ModelCard, drift: float
+) -> None:
+    clocks = Clocks()
+    with sink_in(tmp_path, card, atomic=False) as sink:
+        before = MessageStream(sink.write, clocks, drift=drift)
+        before.hear(86_400, every_s=600.0)
+        before.detect(3600.0 * (1 + drift))
+        before.end()
+        clocks.advance(2.5)
+        after = MessageStream(sink.write, clocks, before.timekeeper, drift=drift)
+        after.hear(600)
+        after.detect(10.0)
+    lines = [json.loads(line) for line in (tmp_path / "dawn.jsonl").read_text().splitlines()]
+    utc_s = [datetime.fromisoformat(line["onset_utc"]).timestamp() for line in lines]
+    assert [line["onset_s"] for line in lines] == pytest.approx([3600.0, 86_412.5], abs=0.1)
+    assert utc_s == pytest.approx([1_003_600.0, 1_086_412.5], abs=0.1)
 
 
 def test_a_stream_that_overlaps_the_frames_of_the_one_before_follows_it(
