@@ -162,6 +162,14 @@ MUTATIONS = (
         "tests/edge/system/test_stop_signals.py::test_an_end_while_the_event_is_cleared_is_kept",
     ),
     Mutation(
+        "a power cut has a length though no clock knows it",
+        "edge/database/schema.py",
+        "WHEN 'unknown' NOT IN",
+        "WHEN '' NOT IN",
+        "tests/edge/database/test_clock_corrections.py::"
+        "test_the_length_of_a_power_cut_is_corrected_when_the_clock_is_set",
+    ),
+    Mutation(
         "the uncertainty of UTC never grows",
         "edge/pipeline/utc_line.py",
         "return self.error_s + self.wander * passed_s",

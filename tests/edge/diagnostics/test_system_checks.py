@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from birdedge.edge.diagnostics import system_checks
 from birdedge.edge.diagnostics.system_checks import folder_checks, permission_check, write_bytes_per_s
 
 NOBODY = 65_534
@@ -75,3 +76,22 @@ def test_audio_devices_without_permission_fail_and_the_fix_names_the_group(publi
     assert "not use pcmC1D0c in" in check.finding
     assert "usermod -aG audio" in check.fix
     assert permission_check(public_folder / "none").state == "ok"
+
+
+@pytest.mark.parametrize(
+    ("synchronized", "chip", "state", "words"),
+    [
+        (True, False, "ok", "synchronized"),
+        (None, False, "warn", "compare it with another clock"),
+        (False, True, "warn", "kept by a clock chip"),
+        (False, False, "warn", "set the clock by hand at each start: `sudo date --utc --set "),
+    ],
+)
+def test_the_clock_check_says_what_to_do_without_a_network(
+    monkeypatch: pytest.MonkeyPatch, synchronized: bool | None, chip: bool, state: str, words: str
+) -> None:
+    monkeypatch.setattr(system_checks, "clock_synchronized", lambda: synchronized)
+    monkeypatch.setattr(system_checks, "clock_chip_agrees", lambda: chip)
+    check = system_checks.clock_check()
+    assert check.state == state
+    assert words in f"{check.finding}; {check.fix}"
