@@ -31,3 +31,4 @@ class PipelineOutput:
     denoised: DenoisedAudio | None = None  # delayed as the mask is; None if denoising is off
     rejected: list[Event] = field(default_factory=list)  # each with its `reason`
     voice: NDArray[np.bool_] | None = None  # [frames], see `VoiceDetector`; None if nobody asks
+    empty_frames: int = 0  # further frames, without sound: a gap of any length costs the same

@@ -33,6 +33,10 @@ class ActivityTracker:
             self._runs.append((start, frame + 1))
         self._frames += len(mask)
 
+    def skip(self, frames: int) -> None:
+        """Append frames without a bin that is set."""
+        self._frames += frames
+
     def since(self, frame: int) -> int:
         """Return the first frame of the run at `frame`, or `frame` itself if there is none.
 

@@ -100,7 +100,9 @@ class ClipCutter:
             self._audio.push(block)
             self._advance(mask, events)
 
-    def gap(self, samples: int, mask: NDArray[np.uint8], events: Sequence[Event]) -> None:
+    def gap(
+        self, samples: int, mask: NDArray[np.uint8], events: Sequence[Event], empty_frames: int = 0
+    ) -> None:
         """Append a gap of `samples`, and the output of the pipeline for it: what was open, then empty frames."""
         if self._settings.keep == "none":
             return
@@ -114,6 +116,9 @@ class ClipCutter:
         self._push_mask(mask[ended:])
         if ends_clip:
             self._free_from = self._audio.end
+        self._masks.skip(empty_frames)
+        self._activity.skip(empty_frames)
+        self._advance(mask[:0], [])
 
     def end(self) -> None:
         """Cut the remaining clips: the stream has ended."""

@@ -41,8 +41,11 @@ class PrivacyFilter:
         self._waiting.append(clip)
         self._judge(self._known_until_s)
 
-    def push(self, voice: NDArray[np.bool_] | None) -> None:
-        """Take the next frames of the stream: for each, whether a voice was heard in the second before."""
+    def push(self, voice: NDArray[np.bool_] | None, empty_frames: int = 0) -> None:
+        """Take the next frames of the stream: for each, whether a voice was heard in the second before.
+
+        `empty_frames` without a voice follow.
+        """
         if voice is None:
             return
         for frame in (np.flatnonzero(voice) + self._frames).tolist():
@@ -51,7 +54,7 @@ class PrivacyFilter:
                 self._voices[-1] = self._voices[-1][0], end_s
             else:
                 self._voices.append((end_s - WINDOW_S, end_s))
-        self._frames += len(voice)
+        self._frames += len(voice) + empty_frames
         while self._voices and self._voices[0][1] < self._known_until_s - HELD_S:
             self._voices.popleft()
         self._judge(self._known_until_s)

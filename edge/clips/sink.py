@@ -19,14 +19,14 @@ class ClipSink:
             case FramesReady(output=output, lost_samples=0):
                 self._cutter.push(message.audio, output.mask, output.events)
             case FramesReady(output=output, lost_samples=lost_samples):
-                self._cutter.gap(lost_samples, output.mask, output.events)
+                self._cutter.gap(lost_samples, output.mask, output.events, output.empty_frames)
             case StreamEnded():
                 self._cutter.end()
             case _:
                 return
         if self._privacy is not None:
             if isinstance(message, FramesReady):
-                self._privacy.push(message.output.voice)
+                self._privacy.push(message.output.voice, message.output.empty_frames)
             else:
                 self._privacy.end()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import reduce
 
@@ -25,7 +24,6 @@ from birdedge.edge.pipeline.spectrogram import Spectrogram
 from birdedge.edge.pipeline.voice import VoiceDetector
 
 Float32 = NDArray[np.float32]
-GAP_FRAMES = 1250  # the frames of a gap come in pieces of this length
 
 
 class Pipeline:
@@ -114,21 +112,17 @@ class Pipeline:
             output = replace(output, denoised=denoised)
         return output if replaced is None else _joined(replaced, output)
 
-    def gap(self, samples: int) -> Iterator[PipelineOutput]:
+    def gap(self, samples: int) -> PipelineOutput:
         """Skip samples of the source that were lost: close what is open, and start fresh after them.
 
-        The empty frames come in pieces, so that those of a whole night are never in memory together.
+        The frames of the gap are `empty_frames` of the output.
         """
         ended = self.flush()
         self._take_next_model()
         self.lost_samples += samples
         self.gaps += 1
-        empty_frames = self._restart()
-        yield replace(ended, denoised=ended.denoised and replace(ended.denoised, lost_samples=samples))
-        while empty_frames:
-            piece = min(empty_frames, GAP_FRAMES)
-            empty_frames -= piece
-            yield self._empty(piece)
+        denoised = ended.denoised and replace(ended.denoised, lost_samples=samples)
+        return replace(ended, denoised=denoised, empty_frames=self._restart())
 
     def change(self, model: Model) -> None:
         """Use another model, with its own thresholds, from the next push on, as after a gap of no length.

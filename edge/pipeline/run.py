@@ -126,10 +126,7 @@ class _Stream:
         """The gap before a block: what was open closes, then the clock or the count says when audio goes on."""
         timekeeper, cause = self._timekeeper, block.gap_cause or "overrun"
         before = timekeeper.stamp(self._sample)
-        lost_samples = block.gap_samples
-        for output in self._pipeline.gap(block.gap_samples):
-            self._tell(output, self._no_audio, lost_samples)
-            lost_samples = 0  # the other outputs are of the same gap
+        self._tell(self._pipeline.gap(block.gap_samples), self._no_audio, block.gap_samples)
         self._sample += block.gap_samples
         self._told_sample = self._sample
         if cause in REOPENED:
@@ -143,7 +140,7 @@ class _Stream:
     def _tell(self, output: PipelineOutput, audio: NDArray[np.float32], lost_samples: int = 0) -> None:
         stamp = self._timekeeper.stamp
         self._sinks.write(FramesReady(stamp(self._sample), self._frames, output, audio, lost_samples))
-        self._frames += len(output.mask)
+        self._frames += len(output.mask) + output.empty_frames
         for event in (*output.events, *output.rejected):
             onset, offset = (stamp(round(s * self._rate_hz)) for s in (event.onset_s, event.offset_s))
             message = RegionRejected if event.reason else EventDetected

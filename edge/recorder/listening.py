@@ -25,6 +25,7 @@ from birdedge.edge.pipeline.run import run
 from birdedge.edge.pipeline.timekeeper import Timekeeper, recording_clock
 from birdedge.edge.recorder.config import Config
 from birdedge.edge.recorder.recorder import Recorder
+from birdedge.edge.sinks.background import BackgroundSink
 from birdedge.edge.sinks.console import ConsoleSink, PipedSink, SummarySink
 from birdedge.edge.sinks.denoised import DenoisedSink
 from birdedge.edge.sinks.recording import OutputSettings, RecordingSink
@@ -36,9 +37,11 @@ from birdedge.edge.system.clock import read_clocks
 from birdedge.edge.system.log import start_log
 from birdedge.edge.system.malloc import return_freed_memory
 from birdedge.edge.system.printable import printable
+from birdedge.edge.system.stdout import open_standard_streams
 from birdedge.edge.system.stop_signals import StopSignals
 
 PRIVATE_UMASK = 0o027  # what a recorder writes, which may hold voices, is for its user and group: 0640
+FILES_CLOSE_S, STANDARD_OUTPUT_CLOSE_S = 60.0, 1.0  # how long a recorder that ends waits for what it writes
 
 
 @dataclass(frozen=True)
@@ -132,15 +135,15 @@ class Listener:
 
     def _record(self, out: Path) -> None:
         """Run the recorder: a microphone without end, with database and clips."""
+        open_standard_streams()
         start_log(logging.WARNING if self._settings.quiet else logging.INFO)
         os.umask(os.umask(0o777) | PRIVATE_UMASK)
         recorder = Recorder(self._config, out, self._read_config)
         outputs = OutputSettings(out, self._config.tables, self._settings.masks)
-        sinks: list[Sink] = [
-            RetryingSink(RecordingSink(outputs, _now(), recorder.card, atomic=False, file="microphone"))
-        ]
+        recording = RecordingSink(outputs, _now(), recorder.card, atomic=False, file="microphone")
+        sinks: list[Sink] = [BackgroundSink(RetryingSink(recording), "tables and masks", FILES_CLOSE_S)]
         if path := _audio_path(self._denoised):  # perhaps on another disk
-            sinks.append(RetryingSink(DenoisedSink(path)))
+            sinks.append(BackgroundSink(RetryingSink(DenoisedSink(path)), str(path), FILES_CLOSE_S))
         sinks += self._console
         try:
             recorder.run(sinks, self._stop, self._settings.duration_s)
@@ -155,8 +158,9 @@ class Listener:
         as_json = self._settings.as_json
         if self._denoised != "-":
             as_table = terminal if as_json is None else not as_json
-            name = "microphone" if self._is_recorder else None
-            return [ConsoleSink(as_table, self._stop, name), *self._summary()]
+            if self._is_recorder:
+                return [_background(ConsoleSink(as_table, None, "microphone")), *self._summary()]
+            return [ConsoleSink(as_table, self._stop), *self._summary()]
         if as_json is not None:
             raise SettingsError(
                 "standard output cannot take both events and the denoised audio; leave out --json and --table, or "
@@ -170,6 +174,8 @@ class Listener:
             "standard output is the bird alone, raw 16-bit PCM at the rate and channels of the source; events are "
             "not printed"
         )
+        if self._is_recorder:
+            return [_background(DenoisedSink(None)), *self._summary()]
         return [PipedSink(DenoisedSink(None), self._stop), *self._summary()]
 
     def _timekeeper(self) -> Timekeeper:
@@ -217,6 +223,11 @@ class Listener:
                 raise
             self._say(f"{error}. Listening to the demo instead.")
             return demo_source(demo_s, DEMO_SEED, settings.fast)
+
+
+def _background(sink: Sink) -> Sink:
+    """Return a sink of standard output that a daemon outlives: its reader may stop reading, or leave."""
+    return BackgroundSink(RetryingSink(sink), "standard output", STANDARD_OUTPUT_CLOSE_S)
 
 
 def _audio_path(denoised: str | None) -> Path | None:

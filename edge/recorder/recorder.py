@@ -33,7 +33,7 @@ from birdedge.edge.recorder.reconnecting_microphone import ReconnectingMicrophon
 from birdedge.edge.recorder.schedule import Schedule
 from birdedge.edge.recorder.shedding_source import SheddingSource
 from birdedge.edge.recorder.supervisor import Supervisor
-from birdedge.edge.sinks.retrying import RetryingSink
+from birdedge.edge.sinks.background import BackgroundSink
 from birdedge.edge.sinks.sink import SinkGroup
 from birdedge.edge.sound_classes import VOICE
 from birdedge.edge.system.clock import boot_id, read_clocks
@@ -183,7 +183,7 @@ class Recorder:
             cutter=cutter,
             privacy=privacy,
             retention=retention,
-            outputs=[sink for sink in sinks if isinstance(sink, RetryingSink)],
+            outputs=[sink for sink in sinks if isinstance(sink, BackgroundSink)],
             database=self._database,
             alive=self._notifier.alive,
         )

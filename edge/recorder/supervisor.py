@@ -16,6 +16,7 @@ from birdedge.edge.database.writer import DatabaseWriter
 from birdedge.edge.health import Health
 from birdedge.edge.messages import AudioHeard, HealthReported, LoadLevelChanged, Message
 from birdedge.edge.recorder.load_shedding import LEVELS, LoadShedder
+from birdedge.edge.sinks.background import BackgroundSink
 from birdedge.edge.sinks.retrying import RetryingSink
 from birdedge.edge.system import board_health
 from birdedge.edge.system.clock import monotonic_s
@@ -58,7 +59,7 @@ class Supervisor:
     cutter: ClipCutter
     privacy: PrivacyFilter
     retention: Retention
-    outputs: Sequence[RetryingSink]
+    outputs: Sequence[BackgroundSink | RetryingSink]
     database: DatabaseWriter
     alive: Callable[[], None]
     now_s: Callable[[], float] = monotonic_s

@@ -12,22 +12,26 @@ from birdedge.edge.formats import text_table
 from birdedge.edge.formats.jsonl import event_json
 from birdedge.edge.messages import EventDetected, Message, Sink, StreamEnded, StreamStarted
 from birdedge.edge.sinks.elapsed import ElapsedTime
-from birdedge.edge.system.stdout import print_line
+from birdedge.edge.system.stdout import LineWriter, print_line
 
 
 class ConsoleSink:
-    """Prints events on standard output as they end; sets `stop` when nobody reads them any more.
+    """Prints events on standard output as they end.
 
     Args:
         as_table: a readable table, or JSON Lines.
-        stop: set when the reader of standard output is gone.
+        stop: set when the reader of standard output is gone; None for a daemon, which does not end then.
         name: how JSON names the recording; None for the name of the source.
+
+    Raises:
+        OutputError: from `write`: standard output cannot be written. A `DiskError` without `stop`: it may be later.
     """
 
-    def __init__(self, as_table: bool, stop: threading.Event, name: str | None = None) -> None:
+    def __init__(self, as_table: bool, stop: threading.Event | None, name: str | None = None) -> None:
         self._as_table, self._stop, self._name = as_table, stop, name
         self._elapsed = ElapsedTime()
         self._has_head = False
+        self._lines = LineWriter()
 
     def write(self, message: Message) -> None:
         """Print an event, or the head of the table."""
@@ -52,7 +56,9 @@ class ConsoleSink:
         """Every line is out already."""
 
     def _print(self, line: str) -> None:
-        if not print_line(line):
+        if self._stop is None:
+            self._lines.write(line)
+        elif not print_line(line):
             self._stop.set()
 
 

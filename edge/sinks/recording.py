@@ -90,10 +90,12 @@ class RecordingSink:
             case StreamStarted():
                 self._start(message)
             case FramesReady(stamp, output=output):
-                frames, self._frames = self._frames, self._frames + len(output.mask)
+                frames = self._frames
+                self._frames += len(output.mask) + output.empty_frames
                 self._open_masks(frames)
                 if self._masks is not None:
                     self._masks.push(output.mask)
+                    self._masks.frames += output.empty_frames  # frames that were never pushed are empty
                     # So that frame and event of one sound have one time, however far the crystal is off.
                     self._masks.hop_s = self._card.grid.hop_s * self._elapsed.stretch(stamp)
             case EventDetected():

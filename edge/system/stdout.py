@@ -1,11 +1,11 @@
-"""Standard output that another program may close."""
+"""Standard output that another program may close or stop reading."""
 
 from __future__ import annotations
 
 import os
 import sys
 
-from birdedge.edge.errors import OutputError
+from birdedge.edge.errors import DiskError, OutputError
 from birdedge.edge.system.printable import printable
 
 
@@ -26,3 +26,38 @@ def print_line(*lines: str) -> bool:
         if isinstance(error, BrokenPipeError):
             return False
         raise OutputError(f"standard output cannot be written: {error.strerror}") from error
+
+
+class LineWriter:
+    """Writes lines to standard output past Python's buffer, whose lock a blocked write would hold on exit.
+
+    A line is written completely or not at all: what is missing of a line precedes the next one.
+    """
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def write(self, line: str) -> None:
+        """Write a line; do nothing if there was no standard output at the start.
+
+        Raises:
+            DiskError: Standard output cannot be written; it may be again.
+        """
+        if sys.stdout is None:
+            return
+        rest, self._rest = self._rest, b""
+        for data, is_begun in ((rest, bool(rest)), (f"{printable(line)}\n".encode(errors="replace"), False)):
+            left = data
+            try:
+                while left:
+                    left = left[os.write(sys.stdout.fileno(), left) :]
+            except OSError as error:
+                self._rest = left if is_begun or len(left) < len(data) else b""
+                raise DiskError(f"standard output cannot be written: {error.strerror}") from error
+
+
+def open_standard_streams() -> None:
+    """Open those of the descriptors 0 to 2 that are closed, or a file that is opened later takes what is printed."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)

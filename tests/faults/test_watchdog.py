@@ -28,6 +28,21 @@ def call_unless_told(self):
 segmenter.Segmenter.call = call_unless_told
 """
 
+HANGING_DISK = """
+import time
+from pathlib import Path
+from birdedge.edge.sinks import recording
+
+write = recording.RecordingSink.write
+
+def write_unless_told(self, message):
+    while Path({flag!r}).exists():
+        time.sleep(0.1)
+    write(self, message)
+
+recording.RecordingSink.write = write_unless_told
+"""
+
 
 @pytest.fixture
 def manager() -> Iterator[ServiceManager]:
@@ -79,6 +94,22 @@ def test_a_microphone_that_is_open_and_delivers_nothing_does_not_feed_it(
         daemon.wait_for("again after")
         assert fed_within(manager, QUIET_S) >= 4
         daemon.stop()
+
+
+def test_a_disk_that_hangs_feeds_it_and_costs_no_audio(
+    breakable_microphone: VirtualMicrophone, tmp_path: Path, manager: ServiceManager
+) -> None:
+    flag, folder = tmp_path / "hang", tmp_path / "site"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(HANGING_DISK.format(flag=str(flag)), encoding="utf-8")
+    with Daemon(breakable_microphone, tmp_path, path=folder, environment=manager.environment) as daemon:
+        daemon.wait_for("listening to")
+        flag.touch()
+        assert fed_within(manager, QUIET_S) >= 4
+        flag.unlink()
+        daemon.stop()
+    assert daemon.gaps() == []
+    assert daemon.coverage().heard_s > QUIET_S
 
 
 def test_an_inference_that_hangs_does_not_feed_it(

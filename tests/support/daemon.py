@@ -42,6 +42,8 @@ class Daemon:
         prefix: words of the command before `birdedge`.
         path: a folder for `PYTHONPATH`, where a test may write a `sitecustomize.py`.
         environment: more variables.
+        stdout: standard output, in place of the log.
+        as_json: print events as JSON.
 
     Attributes:
         out: the folder that the daemon writes to.
@@ -58,9 +60,12 @@ class Daemon:
         prefix: Sequence[str] = (),
         path: Path = ROOT,
         environment: Mapping[str, str] | None = None,
+        stdout: int | None = None,
+        as_json: bool = True,
     ) -> None:
         self.out = folder / "out"
-        self._microphone, self._prefix = microphone, prefix
+        self._microphone, self._prefix, self._stdout = microphone, prefix, stdout
+        self._format = ["--json"] if as_json else []
         self._log, self._config = folder / "log", folder / "config.toml"
         # A low threshold gives many events: these tests do not measure how well birds are detected.
         self._config.write_text(f"min_score = 0.8\n{config}", encoding="utf-8")
@@ -72,9 +77,18 @@ class Daemon:
         """Start the daemon, for the first time or again."""
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*self._prefix, *BIRDEDGE, "listen", "--json", "--config", self._config, "--out", self.out],
+                [
+                    *self._prefix,
+                    *BIRDEDGE,
+                    "listen",
+                    *self._format,
+                    "--config",
+                    self._config,
+                    "--out",
+                    self.out,
+                ],
                 env=self._environment,
-                stdout=log,
+                stdout=log if self._stdout is None else self._stdout,
                 stderr=log,
             )
 

@@ -60,7 +60,10 @@ def segmented(
 
 def across_gap(pipeline: Pipeline, samples: int) -> PipelineOutput:
     """Skip lost samples, and return all frames of the gap at once."""
-    return joined(list(pipeline.gap(samples)))
+    output = pipeline.gap(samples)
+    empty = output.empty_frames, pipeline.card.grid.bins
+    level = np.full(empty, np.log(pipeline.card.grid.magnitude_floor), np.float32)
+    return joined([output, PipelineOutput(np.zeros(empty, np.uint8), level, [])])
 
 
 def denoised(outputs: Sequence[PipelineOutput]) -> Samples:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from birdedge.edge.output import PipelineOutput
 from birdedge.edge.pipeline.pipeline import Pipeline
 from birdedge.edge.pipeline.run import run
 from birdedge.edge.pipeline.timekeeper import Timekeeper
+from birdedge.edge.sinks.recording import OutputSettings, RecordingSink
 from birdedge.edge.sinks.sink import SinkGroup
 from birdedge.edge.synthesis.soundscape import soundscape
 from birdedge.edge.times import ClockReading, Stamp
@@ -78,6 +80,26 @@ def test_the_writer_outlives_the_stream(tmp_path: Path, model: Model) -> None:
         sink.close()
     writer.close()
     assert [clip.samples for clip in clips] == [RATE_HZ // 2] * 2
+
+
+def test_a_gap_of_three_days_costs_no_more_than_one_of_seconds(tmp_path: Path, model: Model) -> None:
+    def cpu_s(gap_s: int) -> float:
+        settings = ClipSettings(min_free_mb=0.0, mask=True)
+        writer = ClipWriter(tmp_path, settings, lambda _: None)
+        cutter = ClipCutter(settings, writer, model.card, RATE_HZ, 1, stamp_of)
+        outputs = OutputSettings(tmp_path, ("csv",), tmp_path)
+        recording = RecordingSink(outputs, f"{gap_s}", model.card, atomic=False)
+        audio = np.zeros((RATE_HZ, 1), np.float32)
+        script = [Block(audio), Block(audio, gap_s * RATE_HZ, "device lost")]
+        group = SinkGroup([ClipSink(cutter), recording])
+        began_s = time.process_time()
+        run(ScriptedSource(iter(script)), Pipeline(model, RATE_HZ, 1), group, threading.Event())
+        passed_s = time.process_time() - began_s
+        writer.close()
+        return passed_s
+
+    cpu_s(10)
+    assert cpu_s(72 * 3600) < 2 * cpu_s(10) + 0.1
 
 
 def test_after_hours_of_drift_a_clip_has_the_time_of_its_event(tmp_path: Path, model: Model) -> None:

@@ -34,18 +34,19 @@ def test_across_a_gap_the_denoised_audio_keeps_its_time_and_counts_what_was_lost
 ) -> None:
     pipeline, at = Pipeline(int8, 32_000, 1, denoised=True), 100_077
     before = pushed(pipeline, calls[:at], 4096)
-    across = list(pipeline.gap(gap))
+    across = pipeline.gap(gap)
     after = [*pushed(pipeline, calls[at + gap :], 4096), pipeline.flush()]
-    lost_samples = [output.denoised.lost_samples for output in [*before, across[0], *after]]
+    lost_samples = [output.denoised.lost_samples for output in [*before, across, *after]]
     assert lost_samples == [*[0] * len(before), gap, *[0] * len(after)]
     card = int8.card
-    mask_before = np.concatenate([output.mask for output in [*before, across[0]]])
+    mask_before = np.concatenate([output.mask for output in [*before, across]])
     mask_after = np.concatenate([output.mask for output in after])
-    first_frame_s = card.grid.first_frame_s + sum(len(o.mask) for o in [*before, *across]) * card.grid.hop_s
+    frames = sum(len(o.mask) for o in [*before, across]) + across.empty_frames
+    first_frame_s = card.grid.first_frame_s + frames * card.grid.hop_s
     first_s = first_frame_s - (at + gap) / 32_000
     samples = calls[:, np.newaxis]
     np.testing.assert_array_equal(
-        denoised([*before, across[0]]),
+        denoised([*before, across]),
         denoise(samples[:at], 32_000, mask_before, card.grid, threshold=card.threshold),
     )
     np.testing.assert_array_equal(

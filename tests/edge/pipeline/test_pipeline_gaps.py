@@ -12,19 +12,16 @@ from birdedge.edge.errors import SettingsError
 from birdedge.edge.event import Event
 from birdedge.edge.grid import Grid
 from birdedge.edge.models.model import Model
-from birdedge.edge.pipeline.pipeline import GAP_FRAMES, Pipeline
+from birdedge.edge.pipeline.pipeline import Pipeline
 from tests.support.pipelines import across_gap, at_rate, joined, pushed, segmented
 
 HOP = 256
 
 
-def test_the_frames_of_a_gap_of_hours_come_in_small_pieces(int8: Model) -> None:
-    pipeline, frames = Pipeline(int8, 48_000, 1), 0
-    for output in pipeline.gap(48_000 * 7200):
-        assert len(output.mask) <= GAP_FRAMES
-        assert output.events == []
-        frames += len(output.mask)
-    assert frames == 7200 * 125
+def test_the_frames_of_a_gap_of_days_are_counted_and_not_made(int8: Model) -> None:
+    output = Pipeline(int8, 48_000, 1).gap(48_000 * 72 * 3600)
+    assert (len(output.mask), output.empty_frames) == (0, 72 * 3600 * 125)
+    assert output.events == []
 
 
 @pytest.mark.parametrize("rate_hz", [32_000, 44_100])
