@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from birdedge.edge.audio.devices import forget_devices
+from birdedge.edge.audio.devices import forget_devices, sound_cards
 from birdedge.edge.audio.microphone import Microphone
 from birdedge.edge.block import Block
 from birdedge.edge.errors import DeviceError, DeviceLostError
@@ -126,7 +126,6 @@ class ReconnectingMicrophone:
                 log.warning("%s; trying again until it delivers audio", error)
             yield Block(np.zeros((0, self.channels), np.float32), gap_cause=cause)
             self._microphone.close()
-            forget_devices()
             if cause == "device lost":
                 self._back_off(stop)
             if not self.open(stop):
@@ -148,6 +147,7 @@ class ReconnectingMicrophone:
 
     def _wait_for_schedule(self, stop: threading.Event) -> bool:
         """Return whether to listen: not before the schedule is open, and not after `stop` was set."""
+        cards = sound_cards()
         while not stop.is_set() and not self._schedule.is_open(self._read().utc_s):
             if not self._is_paused:
                 self._is_paused = True
@@ -155,6 +155,8 @@ class ReconnectingMicrophone:
                 self._report_gap(PAUSED)
             self._waiting()
             stop.wait(WAITING_EVERY_S)
+        if self._is_paused and sound_cards() != cards:
+            forget_devices()
         self._is_paused = False
         return not stop.is_set()
 

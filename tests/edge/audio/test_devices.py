@@ -132,3 +132,30 @@ def test_two_devices_of_one_name_keep_their_card_numbers(monkeypatch: pytest.Mon
     monkeypatch.setitem(sys.modules, "sounddevice", twins)
     names = [device.name for device in input_devices()]
     assert names == ["USB Audio (hw:1,0)", "USB Audio (hw:2,0)", "Webcam"]
+
+
+def test_looking_for_devices_again_leaks_next_to_nothing(virtual_microphone: VirtualMicrophone) -> None:
+    code = """
+import ctypes
+from birdedge.edge.audio.devices import find_input_device, forget_devices
+
+class Heap(ctypes.Structure):
+    _fields_ = [(f"field_{n}", ctypes.c_size_t) for n in range(10)]  # the first: from the system, the eighth: in use
+
+libc = ctypes.CDLL("libc.so.6")
+libc.mallinfo2.restype = Heap
+
+def used_bytes():
+    return libc.mallinfo2().field_7 + libc.mallinfo2().field_4
+
+def look(times):
+    for _ in range(times):
+        forget_devices()
+        find_input_device(None)
+
+look(10)
+before_bytes = used_bytes()
+look(30)
+print((used_bytes() - before_bytes) / 30)
+"""
+    assert float(run_python(code, virtual_microphone.environment)) < 2000

@@ -220,6 +220,22 @@ def test_outside_its_schedule_the_microphone_is_closed_and_the_pause_is_a_gap(
     assert [s - START_S for s in bench.waiting_s[:6]] == [6, 7, 8, 9, 10, 11]
 
 
+@pytest.mark.parametrize("changes", [True, False])
+def test_after_a_pause_devices_are_looked_for_only_if_sound_cards_changed(
+    forgotten: list[str], monkeypatch: pytest.MonkeyPatch, changes: bool
+) -> None:
+    bench = Bench([in_time(100), in_time(100)], ScheduleSettings(listen_s=6, every_s=12))
+    bench.stop.at = START_S + 20
+    monkeypatch.setattr(
+        reconnecting_microphone,
+        "sound_cards",
+        lambda: "0 1" if changes and bench.clocks.utc_s > START_S + 9 else "0",
+    )
+    blocks = bench.blocks()
+    assert gaps_of(blocks) == [("paused by schedule", 6.0)]
+    assert len(forgotten) == changes
+
+
 def test_a_schedule_that_is_closed_at_the_start_is_waited_for_and_reported() -> None:
     bench = Bench([in_time(1)], ScheduleSettings(listen_s=6, every_s=12))
     bench.clocks.advance(8.0)
