@@ -24,7 +24,7 @@ PIECE_S = 0.064  # half a call of the network: a callback costs more than what i
 # How late the callback may run on a busy machine before the device itself loses samples.
 # With more, PulseAudio delivers two pieces at a time.
 DEVICE_BUFFER_S = 3 * PIECE_S
-MIN_RING_S = 2.0
+MIN_RING_S, RING_S = 2.0, 5.0
 BLOCK_S = 0.5
 
 
@@ -59,7 +59,7 @@ class Microphone:
         *,
         channels: int = 1,
         sample_rate_hz: int | None = None,
-        ring_s: float = 5.0,
+        ring_s: float = RING_S,
         stall_s: float = 2.0,
         read: Callable[[], ClockReading] = read_clocks,
     ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from birdedge.edge.recorder.systemd_unit import MEMORY_MAX_MB
 from birdedge.edge.system.stdout import print_line
 
 file_argument = click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
@@ -44,10 +45,19 @@ def init(file: Path | None) -> None:
 
 @config.command()
 @file_argument
-def check(file: Path | None) -> None:
+@click.option(
+    "--memory-max",
+    "memory_max_mb",
+    type=click.IntRange(min=1),
+    default=MEMORY_MAX_MB,
+    show_default=True,
+    help="Memory in MB that the recorder may use: MemoryMax= of its service.",
+)
+def check(file: Path | None, memory_max_mb: int) -> None:
     """Check a configuration.
 
-    Checks keys and values, the model file, and the location if the schedule follows the sun.
+    Checks keys and values, the model file, the location if the schedule follows the sun, and the memory that the
+    recorder needs at most.
 
     \b
     Example:
@@ -56,12 +66,14 @@ def check(file: Path | None) -> None:
     """
     from birdedge.edge.models.checked_model import check_model
     from birdedge.edge.recorder.config import default_config_path, read_config
+    from birdedge.edge.recorder.memory import check_memory
     from birdedge.edge.recorder.schedule import Schedule
 
     settings = read_config(file)
-    check_model(settings.model)
+    card = check_model(settings.model).card
     Schedule(settings.schedule, settings.latitude_deg, settings.longitude_deg)
-    print_line(f"{file or default_config_path()}: OK")
+    needed_mb = check_memory(settings, card, memory_max_mb)
+    print_line(f"{file or default_config_path()}: OK, up to {needed_mb:.0f} MB of memory")
 
 
 @config.command()

@@ -20,7 +20,6 @@ from birdedge.edge.event import Event
 from birdedge.edge.models.card import ModelCard
 from birdedge.edge.times import Stamp
 
-MAX_EVENT_DELAY_S = 10.0  # between audio and its events: one block and the lookahead of the network
 MAX_GAP_S = 2.0  # a longer gap ends a clip
 HOUR_S = 3600
 
@@ -77,12 +76,7 @@ class ClipCutter:
         self._min_duration = self._samples(settings.min_duration_s)
         self._max_duration = self._samples(settings.max_duration_s)
         self._everything = self._samples(settings.everything_s)
-        longest = max(settings.max_duration_s, card.events.max_duration_s)
-        held_s = MAX_EVENT_DELAY_S + (
-            settings.everything_s
-            if settings.keep == "everything"
-            else longest + 2 * settings.before_s + settings.after_s
-        )
+        held_s = settings.held_s(card.events.max_duration_s)
         self._audio = AudioHistory(self._samples(held_s), channels)
         self._holds_masks = settings.denoised or settings.mask or settings.picture
         held_frames = round(held_s / card.grid.hop_s) if self._holds_masks else 1

@@ -9,6 +9,8 @@ from birdedge.edge.errors import SettingsError
 
 MAX_DECIMALS = 6
 MAX_CLIP_S = 600.0  # clips are held in memory until they are written
+MAX_WAITING = 4  # clips for the disk: one minute at 48 kHz is 6 MB
+MAX_EVENT_DELAY_S = 10.0  # between audio and its events: one block and the lookahead of the network
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,12 @@ class ClipSettings:
             )
         if not 1 <= self.everything_s <= MAX_CLIP_S:
             raise SettingsError(f"everything_s is {self.everything_s}; it must lie in 1..{MAX_CLIP_S:.0f} s")
+
+    def held_s(self, max_event_s: float) -> float:
+        """Return how many seconds of audio are held, so that a clip can start before its event is known."""
+        if self.keep == "everything":
+            return MAX_EVENT_DELAY_S + self.everything_s
+        return MAX_EVENT_DELAY_S + max(self.max_duration_s, max_event_s) + 2 * self.before_s + self.after_s
 
 
 @dataclass(frozen=True)

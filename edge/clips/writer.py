@@ -13,9 +13,8 @@ from pathlib import Path
 from birdedge.edge.clips.clip import Clip, CutClip
 from birdedge.edge.clips.file import write_clip
 from birdedge.edge.clips.folder import remove_unfinished
-from birdedge.edge.clips.settings import ClipSettings
+from birdedge.edge.clips.settings import MAX_WAITING, ClipSettings
 
-MAX_WAITING = 4  # clips in memory: one minute at 48 kHz is 6 MB
 NICENESS = 10
 TIDY_S = 60.0
 

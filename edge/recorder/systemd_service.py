@@ -12,7 +12,7 @@ from pathlib import Path
 
 from birdedge.edge.errors import ServiceError
 from birdedge.edge.recorder.config import read_config, write_template
-from birdedge.edge.recorder.systemd_unit import DATA_DIR, UNIT, unit_data_dir, unit_text
+from birdedge.edge.recorder.systemd_unit import DATA_DIR, MEMORY_MAX_MB, UNIT, unit_data_dir, unit_text
 from birdedge.edge.system.atomic_file import output_errors, replacing
 
 UNIT_DIR = Path("/etc/systemd/system")
@@ -33,7 +33,8 @@ def install(executable: Path, config: Path, data_dir: Path, user: str, unit_dir:
     Raises:
         ServiceError: systemd does not run, this process is not root, the user lacks a permission, or the service did
             not start.
-        SettingsError: The configuration is wrong, or a path is not allowed in a unit.
+        SettingsError: The configuration is wrong or needs too much memory, or a path is not allowed in a unit.
+        ModelError: The model of the configuration cannot be used.
         OutputError: A file cannot be written.
     """
     unit = unit_text(executable, config, data_dir, user)
@@ -41,7 +42,11 @@ def install(executable: Path, config: Path, data_dir: Path, user: str, unit_dir:
     _require_systemd(f"start `{shlex.join(command)}` by other means, such as @reboot in a crontab")
     _require_root()
     if config.exists():
-        read_config(config)
+        from birdedge.edge.models.checked_model import check_model  # the other commands need no numpy
+        from birdedge.edge.recorder.memory import check_memory
+
+        settings = read_config(config)
+        check_memory(settings, check_model(settings.model).card, MEMORY_MAX_MB)
     else:
         write_template(config)
         config.chmod(0o644)

@@ -13,6 +13,7 @@ UNIT = "birdedge.service"
 CONFIG = Path("/etc/birdedge/config.toml")
 DATA_DIR = Path("/var/lib/birdedge")
 UNIT_CHARACTERS = frozenset(string.ascii_letters + string.digits + ":_.")  # not escaped in the name of a unit
+MEMORY_MAX_MB = 300
 HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
 
 # Some directives are left out on purpose:
@@ -51,7 +52,7 @@ StandardError=journal
 
 # Lost audio cannot be recovered, and the recorder needs little CPU time: it runs before other work.
 Nice=-5
-MemoryMax=300M
+MemoryMax={memory_max_mb}M
 TasksMax=64
 
 User={user}
@@ -112,6 +113,7 @@ def unit_text(executable: Path, config: Path, data_dir: Path, user: str) -> str:
     return TEMPLATE.format(
         unit=UNIT,
         mounts=_mounts(data_dir),
+        memory_max_mb=MEMORY_MAX_MB,
         executable=_quoted(str(executable)),
         config=_quoted(str(config)).replace("$", "$$"),
         out=_quoted(str(data_dir)).replace("$", "$$"),

@@ -122,7 +122,9 @@ def _without_what_no_output_needs(message: Message) -> Message:
             return replace(
                 message,
                 audio=np.zeros((0, message.audio.shape[1]), np.float32),
-                output=replace(output, level=np.zeros((0, bins), np.float32), events=[], rejected=[], voice=None),
+                output=replace(
+                    output, level=np.zeros((0, bins), np.float32), events=[], rejected=[], voice=None
+                ),
             )
         case EventDetected(event=event):
             return replace(message, event=event.without_mask())

@@ -31,7 +31,7 @@ def print_line(*lines: str) -> bool:
 class LineWriter:
     """Writes lines to standard output past Python's buffer, whose lock a blocked write would hold on exit.
 
-    A line is written completely or not at all: what is missing of a line precedes the next one.
+    A line is written completely or not at all: the missing part of a line precedes the next one.
     """
 
     def __init__(self) -> None:
@@ -46,13 +46,13 @@ class LineWriter:
         if sys.stdout is None:
             return
         rest, self._rest = self._rest, b""
-        for data, is_begun in ((rest, bool(rest)), (f"{printable(line)}\n".encode(errors="replace"), False)):
+        for data, is_rest in ((rest, bool(rest)), (f"{printable(line)}\n".encode(errors="replace"), False)):
             left = data
             try:
                 while left:
                     left = left[os.write(sys.stdout.fileno(), left) :]
             except OSError as error:
-                self._rest = left if is_begun or len(left) < len(data) else b""
+                self._rest = left if is_rest or len(left) < len(data) else b""
                 raise DiskError(f"standard output cannot be written: {error.strerror}") from error
 
 

@@ -1,4 +1,4 @@
-"""Whatever happens to its standard output, the daemon records, and ends when it is told to."""
+"""The daemon records, and ends on SIGTERM, whatever happens to its standard output."""
 
 from __future__ import annotations
 

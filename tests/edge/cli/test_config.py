@@ -10,14 +10,16 @@ from tests.support.commands import birdedge
 
 def test_init_writes_a_configuration_that_check_accepts(tmp_path):
     assert birdedge("config", "init", "config.toml", cwd=tmp_path)[0] == "config.toml\n"
-    assert birdedge("config", "check", "config.toml", cwd=tmp_path)[0] == "config.toml: OK\n"
+    assert birdedge("config", "check", "config.toml", cwd=tmp_path)[0] == (
+        "config.toml: OK, up to 176 MB of memory\n"
+    )
 
 
 def test_without_a_file_init_writes_that_of_the_user(tmp_path):
     path = tmp_path / "user" / "config.toml"
     environment = {"BIRDEDGE_CONFIG": str(path)}
     assert birdedge("config", "init", cwd=tmp_path, environment=environment)[0] == f"{path}\n"
-    assert birdedge("config", "check", cwd=tmp_path, environment=environment)[0] == f"{path}: OK\n"
+    assert birdedge("config", "check", cwd=tmp_path, environment=environment)[0].startswith(f"{path}: OK")
 
 
 def test_check_reports_a_missing_file_an_unknown_key_and_a_missing_location(failing, tmp_path):
@@ -91,3 +93,13 @@ def test_a_configuration_of_0_bytes_is_an_error_and_a_byte_order_mark_is_not(fai
     assert read_config(path).model == "birdedge-int8"
     path.write_bytes("site = 1".encode("utf-16"))
     assert "is not valid TOML" in failing("config", "check", "windows.toml")
+
+
+def test_check_refuses_settings_that_need_more_memory_than_the_service_has(failing, tmp_path):
+    (tmp_path / "bats.toml").write_text(
+        "sample_rate_hz = 384000\nchannels = 2\n[clips]\nkeep = 'everything'\n", encoding="utf-8"
+    )
+    error = failing("config", "check", "bats.toml")
+    assert "need up to 918 MB of memory, and the service may use 300 MB; lower sample_rate_hz" in error
+    arguments = ("config", "check", "bats.toml", "--memory-max", 1000)
+    assert birdedge(*arguments, cwd=tmp_path)[0] == "bats.toml: OK, up to 918 MB of memory\n"

@@ -15,7 +15,8 @@ import pytest
 import soundfile
 
 from birdedge.edge.clips.clip import Clip
-from birdedge.edge.clips.writer import MAX_WAITING, ClipWriter
+from birdedge.edge.clips.settings import MAX_WAITING
+from birdedge.edge.clips.writer import ClipWriter
 from birdedge.edge.formats.guano import read_guano
 from birdedge.edge.models.card import ModelCard
 from birdedge.edge.models.model import Model

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from birdedge.edge.clips.clip import CutClip
-from birdedge.edge.clips.settings import RetentionSettings
-from birdedge.edge.clips.writer import MAX_WAITING, ClipWriter
+from birdedge.edge.clips.settings import MAX_WAITING, RetentionSettings
+from birdedge.edge.clips.writer import ClipWriter
 from birdedge.edge.database import writer
 from birdedge.edge.models.model import Model
 from birdedge.edge.monitoring.status import Status, status_page

@@ -65,7 +65,7 @@ def length(taken: list[Message]) -> tuple[int, int]:
 
 def test_messages_arrive_in_their_order(inner: Hanging) -> None:
     sink = sink_of(inner)
-    messages = [stream_started(), frames(5, 7), detected(0.1), frames(5, 8), stream_ended(1.0)]
+    messages: list[Message] = [stream_started(), frames(5, 7), detected(0.1), frames(5, 8), stream_ended(1.0)]
     for message in messages:
         sink.write(message)
     inner.released.set()

@@ -1,0 +1,47 @@
+"""How much memory a recorder needs at most, by its settings."""
+
+from __future__ import annotations
+
+from birdedge.edge.audio.microphone import RING_S
+from birdedge.edge.clips.settings import MAX_WAITING
+from birdedge.edge.errors import SettingsError
+from birdedge.edge.models.card import ModelCard
+from birdedge.edge.recorder.config import Config
+
+USUAL_RATE_HZ = 48_000  # of a microphone whose rate is not set
+BASE_MB = 110.0  # Python, its libraries, the network and the pipeline
+WAITING_MB = 40.0  # messages and frames while a disk cannot be written
+# Bytes per sample and channel to write a clip, measured; the latter two besides the encoded audio.
+ENCODED_BYTES, DENOISED_BYTES, PICTURE_BYTES = 2, 8, 11
+
+
+def max_memory_mb(config: Config, card: ModelCard) -> float:
+    """Return the memory in megabytes that a recorder needs when its disk is slow and clips wait."""
+    clips = config.clips
+    samples_per_s = (config.sample_rate_hz or USUAL_RATE_HZ) * config.channels
+    total_bytes = RING_S * samples_per_s * 4
+    if clips.keep != "none":
+        clip_s = clips.everything_s if clips.keep == "everything" else clips.max_duration_s
+        writing_bytes = ENCODED_BYTES + DENOISED_BYTES * clips.denoised + PICTURE_BYTES * clips.picture
+        kept_s = (
+            clips.held_s(card.events.max_duration_s) + (MAX_WAITING + 2) * clip_s
+        )  # one is cut and one is written
+        total_bytes += (2 * kept_s + writing_bytes * clip_s) * samples_per_s
+        if clips.denoised or clips.mask or clips.picture:
+            total_bytes += kept_s / card.grid.hop_s * card.grid.bins
+    return BASE_MB + WAITING_MB + total_bytes / 1e6
+
+
+def check_memory(config: Config, card: ModelCard, limit_mb: float) -> float:
+    """Return `max_memory_mb` if it is within a limit.
+
+    Raises:
+        SettingsError: It is not.
+    """
+    needed_mb = max_memory_mb(config, card)
+    if needed_mb > limit_mb:
+        raise SettingsError(
+            f"these settings need up to {needed_mb:.0f} MB of memory, and the service may use {limit_mb:.0f} MB; "
+            "lower sample_rate_hz, channels, everything_s or max_duration_s, or write no denoised clips and pictures"
+        )
+    return needed_mb
