@@ -61,7 +61,7 @@ class DatabaseWriter:
 
     Raises:
         StoreError: the database cannot be opened, and waiting would not help; see `open_to_write`. From `submit`:
-            the thread ended because of a defect, and a new process is needed.
+            see `require_thread`.
     """
 
     def __init__(
@@ -104,8 +104,7 @@ class DatabaseWriter:
 
     def submit(self, message: Message) -> None:
         """Queue a message, from any thread; rejected regions are collected, and queued once per minute."""
-        if self._defect is not None:
-            raise StoreError(f"{self._defect}: restart birdedge")
+        self.require_thread()
         if isinstance(message, FramesReady):
             return
         if isinstance(message, RegionRejected):
@@ -118,6 +117,15 @@ class DatabaseWriter:
             message = replace(message, event=message.event.without_mask())
         if not self._may_skip(message):
             self._queue(message)
+
+    def require_thread(self) -> None:
+        """Raise an error if the thread ended because of a defect.
+
+        Raises:
+            StoreError: it did.
+        """
+        if self._defect is not None:
+            raise StoreError(f"{self._defect}: restart birdedge")
 
     def _queue(self, message: Message | KeptRegion) -> None:
         if len(self._messages) >= MAX_WAITING:

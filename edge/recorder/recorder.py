@@ -117,7 +117,11 @@ class Recorder:
         microphone = Microphone(config.device, channels=config.channels, sample_rate_hz=config.sample_rate_hz)
         self._config, self._model, self._device = config, model, microphone
         # Waiting for the schedule or for a device feeds the watchdog as audio does.
-        self._microphone = ReconnectingMicrophone(microphone, schedule, self._start_gap, self._notifier.alive)
+        self._microphone = ReconnectingMicrophone(microphone, schedule, self._start_gap, self._wait)
+
+    def _wait(self) -> None:
+        self._database.require_thread()  # no message would show that it ended
+        self._notifier.alive()
 
     def _reconfigure(self) -> None:
         try:

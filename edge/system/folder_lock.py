@@ -8,11 +8,11 @@ from pathlib import Path
 
 from birdedge.edge.errors import StoreError
 
-LOCK_NAME = "birdedge.lock"
+LOCK_NAME = "birdedge.sqlite.lock"
 
 
 class FolderLock:
-    """Holds `birdedge.lock` in a folder with flock(2): the system drops it when the process ends, however it ends.
+    """Holds `birdedge.sqlite.lock` in a folder with flock(2): the system drops it when the process ends.
 
     Where the file cannot be made, as on a disk that is read-only, or the file system has no locks, nothing is held.
 

@@ -104,6 +104,19 @@ def test_a_database_thread_that_ends_ends_the_daemon_and_the_next_start_has_all_
     assert len(daemon.onsets_utc_s()) == len(daemon.printed_events()) >= 1
 
 
+def test_a_database_thread_that_ends_while_the_schedule_is_closed_ends_the_daemon(
+    virtual_microphone: VirtualMicrophone, tmp_path: Path
+) -> None:
+    defect = tmp_path / "defect"
+    (tmp_path / "sitecustomize.py").write_text(DEFECT.format(file=str(defect)), encoding="utf-8")
+    closed = "[schedule]\nlisten_s = 1\nevery_s = 600000\n"
+    with Daemon(virtual_microphone, tmp_path, closed, path=tmp_path) as daemon:
+        daemon.wait_for("paused by schedule")
+        defect.touch()
+        assert daemon.process.wait(20) == 1
+        assert "Error: the thread of the database ended" in daemon.log_text()
+
+
 def test_a_stop_on_a_full_disk_loses_no_event(
     virtual_microphone: VirtualMicrophone, song: Path, tmp_path: Path
 ) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from birdedge.edge.database import queries
-from birdedge.edge.database.connection import open_to_write, reading
+from birdedge.edge.database.connection import MAX_LOG_BYTES, open_to_write, reading
 from birdedge.edge.database.database_file import DatabaseFile
 from birdedge.edge.database.run_log import RunLog
 from birdedge.edge.database.schema import FILE_NAME, SCHEMA_VERSION
@@ -174,3 +174,28 @@ def test_a_damaged_database_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).write_bytes(b"birds, mostly\n" * 1000)
     with pytest.raises(DiskError, match="that it is the database of a recorder"), reading(tmp_path) as db:
         queries.latest_run(db)
+
+
+def test_the_write_ahead_log_stays_short_after_a_burst_that_somebody_read_through(tmp_path: Path) -> None:
+    clocks = Clocks()
+    run_log = started(tmp_path, clocks)
+    stream = MessageStream(run_log.apply, clocks)
+    stream.hear(1)
+    run_log.commit()
+    log = tmp_path / f"{FILE_NAME}-wal"
+    with reading(tmp_path) as db:
+        db.execute("BEGIN")
+        queries.latest_run(db)  # no checkpoint can pass what is read
+        for _ in range(40):
+            for index in range(1000):
+                stream.detect(float(index))
+            run_log.commit()
+        assert log.stat().st_size > 1.5 * MAX_LOG_BYTES
+    for index in range(20_000):
+        stream.detect(float(index))
+    run_log.commit()
+    run_log._file.checkpoint()
+    stream.hear(1)
+    run_log.commit()
+    assert log.stat().st_size <= MAX_LOG_BYTES
+    run_log.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import sqlite3
 import time
 import weakref
@@ -15,6 +16,7 @@ import pytest
 
 from birdedge.edge.database import queries, writer
 from birdedge.edge.database.connection import reading
+from birdedge.edge.database.schema import FILE_NAME
 from birdedge.edge.database.writer import DatabaseWriter
 from birdedge.edge.errors import StoreError
 from birdedge.edge.health import Health
@@ -295,3 +297,24 @@ def test_events_that_wait_for_the_disk_hold_no_masks(tmp_path: Path) -> None:
         assert held() is None
     database.close()
     assert events_in(tmp_path) == 1
+
+
+def test_the_file_itself_is_recent_while_the_recorder_runs(tmp_path: Path) -> None:
+    clocks = Clocks()
+    database = opened(tmp_path, clocks)
+    stream = MessageStream(database.submit, clocks)
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for expected in (1, 2):
+        stream.hear(5)
+        stream.detect(1.0)
+        stream.hear(writer.CHECKPOINT_EVERY_S, every_s=30.0)
+        wait_until(lambda: not database._messages)
+        deadline_s = time.monotonic() + 10.0
+        while True:
+            shutil.copy(tmp_path / FILE_NAME, copy)
+            if events_in(copy) == expected:
+                break
+            assert time.monotonic() < deadline_s
+            time.sleep(0.02)
+    database.close()
