@@ -34,9 +34,8 @@ from birdedge.edge.sinks.sink import SinkGroup
 from birdedge.edge.synthesis import DEMO_S, DEMO_SEED
 from birdedge.edge.system.atomic_file import Existing
 from birdedge.edge.system.clock import read_clocks
-from birdedge.edge.system.log import start_log
+from birdedge.edge.system.log import note, start_log
 from birdedge.edge.system.malloc import return_freed_memory
-from birdedge.edge.system.printable import printable
 from birdedge.edge.system.stdout import open_standard_streams
 from birdedge.edge.system.stop_signals import StopSignals
 
@@ -192,7 +191,7 @@ class Listener:
 
     def _say(self, line: str) -> None:
         if not self._settings.quiet:
-            print(f"birdedge: {printable(line)}", file=sys.stderr)
+            note(line)
 
     def _open_source(self, stack: ExitStack) -> Source:
         settings, config = self._settings, self._config

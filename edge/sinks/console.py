@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from birdedge.edge.formats import text_table
 from birdedge.edge.formats.jsonl import event_json
 from birdedge.edge.messages import EventDetected, Message, Sink, StreamEnded, StreamStarted
 from birdedge.edge.sinks.elapsed import ElapsedTime
+from birdedge.edge.system.log import note
 from birdedge.edge.system.stdout import LineWriter, print_line
 
 
@@ -104,7 +104,7 @@ class SummarySink:
 
     def close(self) -> None:
         """Print the summary."""
-        print(f"birdedge: {self._events} event(s) in {_heard(self._streams)}", file=sys.stderr)
+        note(f"{self._events} event(s) in {_heard(self._streams)}")
 
 
 def _heard(streams: list[StreamEnded]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from contextlib import suppress
 
 from birdedge.edge.system.printable import printable
 
@@ -53,3 +54,9 @@ def _is_journal() -> bool:
     except (AttributeError, OSError, ValueError):  # closed or missing
         return False
     return os.environ.get("JOURNAL_STREAM") == f"{stream.st_dev}:{stream.st_ino}"
+
+
+def note(line: str) -> None:
+    """Print a line for a person on standard error, where somebody can read it: a terminal may have been closed."""
+    with suppress(OSError, AttributeError, ValueError):
+        print(f"birdedge: {printable(line)}", file=sys.stderr, flush=True)

@@ -25,6 +25,7 @@ KILLED_WRITER = "tests/edge/clips/test_killed_writer.py::"
 UTC_LINE = "tests/edge/pipeline/test_utc_line.py::"
 DIGITAL_SILENCE = "tests/edge/pipeline/test_digital_silence.py::"
 POWER_LOSS = "tests/faults/test_power_loss.py::"
+ATOMIC_FILE = "tests/edge/system/test_atomic_file.py::"
 
 
 @dataclass(frozen=True)
@@ -196,6 +197,35 @@ MUTATIONS = (
         "elif not is_end:",
         "elif False:",
         DIGITAL_SILENCE + "test_frames_are_judged_alike_in_any_blocks",
+    ),
+    Mutation(
+        "a result replaces a file that appeared meanwhile",
+        "edge/system/atomic_file.py",
+        "os.link(part, path)",
+        "part.replace(path)",
+        ATOMIC_FILE + "test_a_name_in_use_is_refused_before_and_after_the_block",
+    ),
+    Mutation(
+        "a file that is being written is taken for a left-over",
+        "edge/system/atomic_file.py",
+        "while not _locked(file):",
+        "while not _locked(file) and False:",
+        ATOMIC_FILE + "test_a_file_that_is_taken_for_unfinished_before_it_has_its_lock_is_made_again",
+    ),
+    Mutation(
+        "a killed worker takes the rest of the batch with it",
+        "edge/archive/processes.py",
+        "waiting = deque(task.again() for task in waiting)",
+        "waiting = deque()",
+        "tests/edge/archive/test_processes.py::"
+        "test_a_recording_whose_process_is_killed_is_tried_once_more_alone",
+    ),
+    Mutation(
+        "a local time is taken for UTC",
+        "edge/formats/start_time.py",
+        "microsecond=1000 * int(found[3] or 0), tzinfo=zone)",
+        "microsecond=1000 * int(found[3] or 0), tzinfo=UTC)",
+        "tests/edge/formats/test_start_time.py::test_a_local_time_in_a_name_needs_a_zone",
     ),
 )
 

@@ -47,3 +47,15 @@ def test_each_line_in_the_journal_starts_with_its_priority() -> None:
 def test_elsewhere_each_message_starts_with_the_name_of_the_program() -> None:
     lines = logged(journal=False)
     assert lines[:3] == ["birdedge: listening", "birdedge: 12 samples lost", "birdedge: device lost"]
+
+
+def test_a_note_that_nobody_can_read_is_no_error() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    code = "from birdedge.edge.system.log import note; note('12 events'); note('again')"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, stderr=writing, timeout=60, check=False
+    )
+    os.close(writing)
+    assert done.returncode == 0
