@@ -122,6 +122,9 @@ PROMISES: dict[str, tuple[str, ...]] = {
     "The recorder runs unattended": (
         FAULTS + "test_device_loss.py::test_the_daemon_waits_for_a_microphone_that_is_absent_at_the_start",
         "tests/edge/recorder/test_supervisor.py::test_only_analysed_audio_feeds_the_watchdog",
+        FAULTS + "test_watchdog.py::test_a_microphone_that_is_open_and_delivers_nothing_does_not_feed_it",
+        FAULTS + "test_watchdog.py::test_an_inference_that_hangs_does_not_feed_it",
+        FAULTS + "test_standard_output.py::test_a_reader_that_stopped_reading_stalls_nothing",
     ),
     "reopens a lost microphone": (
         FAULTS

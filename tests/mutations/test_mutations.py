@@ -156,6 +156,13 @@ MUTATIONS = (
         "test_a_device_that_opens_and_delivers_nothing_is_not_waited_for",
     ),
     Mutation(
+        "a stop waits for a reader that stopped reading",
+        "edge/sinks/background.py",
+        "self._thread.join(self._close_s)",
+        "self._thread.join()",
+        "tests/edge/sinks/test_background.py::test_closing_does_not_wait_for_a_sink_that_hangs",
+    ),
+    Mutation(
         "a reload forgets that the daemon is to end",
         "edge/system/stop_signals.py",
         "self._is_ending = True",
