@@ -138,9 +138,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")  # a commit survives a power cut
-        db.execute(
-            f"PRAGMA journal_size_limit = {MAX_LOG_BYTES}"
-        )  # what a burst of writes made longer is cut again
+        db.execute(f"PRAGMA journal_size_limit = {MAX_LOG_BYTES}")  # after a burst of writes
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError):
             db.close()

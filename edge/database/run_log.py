@@ -10,13 +10,14 @@ import logging
 import sqlite3
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from birdedge import __version__
 from birdedge.edge.database import queries, rows
 from birdedge.edge.database.connection import database_errors, is_damage
 from birdedge.edge.database.database_file import DatabaseFile
+from birdedge.edge.database.open_rows import OpenRows
 from birdedge.edge.database.rejected import KeptRegion
 from birdedge.edge.database.transfer import transfer_run
 from birdedge.edge.errors import DiskError, OutputError
@@ -41,31 +42,6 @@ from birdedge.edge.times import ClockReading, Stamp
 
 log = logging.getLogger(__name__)
 ANCHOR_S = 60.0
-NOT_RESTORED = frozenset({"utc", "opened"})  # known from the clock and from the database
-
-
-@dataclass
-class _OpenRows:
-    """The rows that are still being written; a number is 0 where there is none."""
-
-    utc: UtcLine
-    opened: int = 0  # the numbers are those of rows in the database that was opened as this one
-    boot: int = 0
-    run: int = 0
-    run_began_s: float = 0.0
-    stream: int = 0
-    started: StreamStarted | None = None
-    span: int = 0
-    span_begin: Stamp | None = None
-    span_continued: Stamp | None = None  # where it begins in this database: what was before is in another one
-    until: Stamp | None = None  # of the last audio
-    heard_until_s: float | None = None  # end of the last span that ended
-    gap: int = 0
-    gap_began_s: float = 0.0
-    gap_cause: str = ""
-    gap_before_run: int = 0  # ends with the first audio, or with the gap that has another cause
-    gap_before_span: int = 0  # ends where the span begins, which is known more exactly as time passes
-    anchored_s: float = 0.0
 
 
 class RunLog:
@@ -88,7 +64,7 @@ class RunLog:
         self.path = file.path
         self._file, self.boot_id, self.began = file, boot_id, began
         self.model, self.site = model, site
-        self._open = _OpenRows(UtcLine().follow(began))
+        self._open = OpenRows(UtcLine().follow(began))
         self._committed = self._copy()
 
     @property
@@ -140,9 +116,8 @@ class RunLog:
         rows_open.opened = self._file.opened
 
     def open_rows(self) -> dict[str, Any]:
-        """Return the rows that were open at the last commit, by attribute, for `restore`."""
-        committed = self._committed
-        return {f.name: getattr(committed, f.name) for f in fields(committed) if f.name not in NOT_RESTORED}
+        """Return the rows that were open at the last commit, for `restore`."""
+        return self._committed.table()
 
     def restore(self, open_rows: Mapping[str, Any]) -> bool:
         """Continue a run of another process; return False if that run has ended in the database.
@@ -214,12 +189,7 @@ class RunLog:
             return False
         finally:
             self.db.execute("RELEASE transfer")
-        rows_open.stream = numbers.streams.get(rows_open.stream, 0)
-        rows_open.span = numbers.spans.get(rows_open.span, 0)
-        rows_open.gap = numbers.gaps.get(rows_open.gap, 0)
-        rows_open.gap_before_span = numbers.gaps.get(rows_open.gap_before_span, 0)
-        if numbers.streams:
-            rows_open.gap_before_run = 0
+        rows_open.take(numbers)
         return True
 
     def follow_clock(self, now: ClockReading) -> None:
@@ -365,5 +335,5 @@ class RunLog:
         self._open.gap_before_run = rows.insert_gap(self.db, earlier.boot, last_s, cause, end_boot=boot)
         rows.end_gap(self.db, self._open.gap_before_run, began_s)
 
-    def _copy(self) -> _OpenRows:
+    def _copy(self) -> OpenRows:
         return replace(self._open)

@@ -92,8 +92,8 @@ def error_at_the_start(folder: Path, config: str) -> str:
         ("channels = 0", "0 channels were given: audio has at least 1"),
         ("channel = 3", "channel 3 was given, but the input has 1"),
         ("sample_rate_hz = -48000", "a sample rate of -48000 Hz was given"),
-        ("site = 'oak\nmodel =", "is not valid TOML: "),
-        ("\ufeff\x00", "is not valid TOML: "),
+        ("site = 'oak\nmodel =", "is not valid TOML ("),
+        ("\ufeff\x00", "is not valid TOML ("),
         ("model = 'birdedge-int9'", "there is no model 'birdedge-int9'"),
     ],
 )
