@@ -18,7 +18,7 @@ from birdedge.edge.database.run_log import RunLog
 from birdedge.edge.messages import RunEnded
 from birdedge.edge.pipeline.timekeeper import Timekeeper
 from birdedge.edge.times import ClockReading
-from tests.support.streams import RATE_HZ, MessageStream, started
+from tests.support.streams import RATE_HZ, MessageStream, kill, started
 
 DAY_S, YEAR_S = 86_400.0, 365.25 * 86_400.0
 START_S = 19_900 * DAY_S  # true time, in seconds since 1970
@@ -186,13 +186,13 @@ class Station:
     def restart(self, seconds: float) -> None:
         """Be killed, and started again."""
         self.lost_s.append(("restart", seconds))
-        self._kill()
+        kill(self.run_log)
         self.board.advance(seconds - 5.0)
         self._begin(5.0)
 
     def lose_power(self, seconds: float) -> None:
         self.lost_s.append(("power lost", seconds))
-        self._kill()
+        kill(self.run_log)
         self.board.lose_power(seconds - 5.0)
         self._begin(5.0)
 
@@ -207,7 +207,3 @@ class Station:
         self.wait(first_audio_s)
         self.stream = MessageStream(self.run_log.apply, self.board, timekeeper, late_s=0.05)
         self._first_sample = 0
-
-    def _kill(self) -> None:
-        self.run_log.commit()
-        self.run_log.db.close()
