@@ -16,7 +16,7 @@ from birdedge.edge.database.run_log import RunLog
 from birdedge.edge.database.schema import FILE_NAME
 from birdedge.edge.database.writer import REOPEN_AFTER_S, DatabaseWriter
 from birdedge.edge.errors import StoreError
-from tests.support.disks import small_disk
+from tests.support.disks import ext4_disk, small_disk
 from tests.support.recordings import Recording, onsets_in
 from tests.support.streams import Clocks, MessageStream, connection_of, coverage_of, gaps_of, rows_of, started
 from tests.support.waiting import wait_until
@@ -218,3 +218,23 @@ def test_the_write_ahead_log_of_an_earlier_run_on_a_drive_is_kept(tmp_path: Path
             recording.close()
             assert onsets_in(second) == [5 * 32_000, 5 * 32_000, 15 * 32_000]
     earlier.close()
+
+
+def test_a_disk_that_fails_and_is_mounted_again_has_everything(tmp_path: Path) -> None:
+    with ext4_disk(tmp_path / "out") as disk:
+        recording = Recording(disk.folder)
+        recording.hear()
+        recording.wait()
+        disk.cut_power()
+        recording.hear()
+        wait_until(lambda: recording.database.problem)
+        disk.unmount()
+        recording.wait()  # in the folder under the disk
+        recording.hear()
+        recording.wait()
+        disk.mount()
+        recording.hear()
+        recording.close()
+        assert onsets_in(disk.folder) == [(5 + 10 * number) * 32_000 for number in range(4)]
+        assert coverage_of(disk.folder).heard_s == pytest.approx(40)
+        assert {length_s for _, length_s in gaps_of(disk.folder)} <= {0.0}
