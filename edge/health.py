@@ -25,6 +25,7 @@ class Health:
     clips_capped: int = 0  # left out: their hour had its share
     clips_with_speech: int = 0  # left out: people spoke in them
     clips_deleted: int = 0  # to make room, or because of their age
+    input_problem: str | None = None  # of the samples, such as channels of opposite phase
     silent_s: float = 0.0  # digital silence, which no microphone delivers
     dropped_messages: int = 0  # never reached the database: too many waited for the disk
     clip_problem: str | None = None
@@ -38,6 +39,7 @@ class Health:
     def problems(self) -> dict[str, str]:
         """What needs a person, by the name of the field: a sentence each."""
         sentences = {
+            "input_problem": self.input_problem,
             "clip_problem": self.clip_problem,
             "retention_problem": self.retention_problem,
             "output_problem": self.output_problem,

@@ -39,6 +39,7 @@ class StreamEnded:
     nonfinite_samples: int  # NaN or infinite, taken as 0
     nonfinite_chunks: int  # for which the network gave NaN; their mask is empty
     silent_samples: int = 0  # of digital silence
+    warnings: tuple[str, ...] = ()  # what may be wrong with the samples: a sentence each
 
 
 @dataclass(frozen=True)

@@ -74,9 +74,8 @@ def segment(
     heard_s, silent_s = (
         n / pipeline.sample_rate_hz for n in (pipeline.heard_samples, pipeline.silent_samples)
     )
-    return FileResult(
-        Path(path), heard_s, collector.events, mask, silent_s=silent_s, warnings=tuple(file.warnings)
-    )
+    warnings = _warnings(file, pipeline)
+    return FileResult(Path(path), heard_s, collector.events, mask, silent_s=silent_s, warnings=warnings)
 
 
 def segment_file(
@@ -109,7 +108,7 @@ def segment_file(
             events.events,
             silent_s=silent_s,
             start_utc_s=start_utc_s,
-            warnings=tuple(file.warnings),
+            warnings=_warnings(file, pipeline),
         )
 
 
@@ -146,6 +145,19 @@ def _earlier_events(outputs: OutputSettings, stem: str) -> Iterator[Event]:
         # Others have more columns than Audacity's.
         name = min(outputs.formats, key=lambda name: name == "audacity")
         yield from read_events(outputs.tables / (stem + FORMATS[name].suffix), name)
+
+
+def _warnings(file: AudioFile, pipeline: Pipeline) -> tuple[str, ...]:
+    """Return what is wrong with a recording that was read to its end: a sentence each, with its path."""
+    counts = [
+        f"{count} {unit} that are NaN or infinite, or far out of range"
+        for count, unit in (
+            (pipeline.nonfinite_samples, "sample(s)"),
+            (pipeline.nonfinite_chunks, "chunk(s)"),
+        )
+        if count
+    ]
+    return (*file.warnings, *(f"{file.path}: {text}" for text in (*counts, *pipeline.warnings)))
 
 
 class _EventSink:

@@ -1,11 +1,20 @@
-"""Mixing of the channels of a stream to mono."""
+"""Mixing of the channels of a stream to mono, and what may be wrong with it.
+
+Channels of opposite phase, as of a balanced cable with one wire swapped, cancel in their mean. The power of the mean is
+compared with that of the channels, after a first difference, which removes offsets and favours the band of birds.
+"""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 from numpy.typing import NDArray
 
 from birdedge.edge.errors import SampleError, SettingsError
+
+MAX_LOSS_DB = 10.0  # of power in the mean, beyond the 10 log10(channels) of independent channels
+MAX_PEAK = 10.0
 
 
 class Mixer:
@@ -34,6 +43,25 @@ class Mixer:
             )
         self._channels, self._channel = channels, channel
         self.nonfinite_samples = 0
+        self._peak = 0.0
+        self._mean_power = self._channel_power = 0.0  # sums over the samples; the latter per channel
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What may be wrong with the samples so far: a sentence each."""
+        sentences = []
+        if self._peak > MAX_PEAK:
+            sentences.append(f"samples reach {self._peak:.3g}, where 1 is full scale: export the audio again")
+        allowed = self._channels * 10 ** (MAX_LOSS_DB / 10)
+        if self._channel_power > allowed * self._mean_power:
+            below = "lost"
+            if self._mean_power > 0:
+                below = f"{10 * math.log10(self._channel_power / self._mean_power):.0f} dB below them"
+            sentences.append(
+                f"the mean of the {self._channels} channels is {below}: they are of opposite phase; "
+                f"choose one with --channel 0 to {self._channels - 1}"
+            )
+        return tuple(sentences)
 
     def push(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the mix; samples that are NaN or infinite are replaced by 0, because a filter would spread them.
@@ -46,6 +74,8 @@ class Mixer:
         if not finite.all():
             self.nonfinite_samples += int(np.count_nonzero(~finite))
             mono[~finite] = 0
+        if len(mono):
+            self._peak = max(self._peak, float(mono.max()), -float(mono.min()))
         return mono
 
     def _mono(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -59,5 +89,14 @@ class Mixer:
         with np.errstate(over="ignore", invalid="ignore"):
             for channel in range(1, self._channels):
                 mono += by_channel[:, channel]
-        mono /= self._channels
+            mono /= self._channels
+            if self._channels > 1:
+                self._compare(mono, by_channel)
         return mono
+
+    def _compare(self, mono: NDArray[np.float32], by_channel: NDArray[np.float32]) -> None:
+        mean, parts = np.diff(mono), np.diff(by_channel, axis=0)
+        powers = float(np.vdot(mean, mean)), float(np.vdot(parts, parts)) / self._channels
+        if all(map(math.isfinite, powers)):
+            self._mean_power += powers[0]
+            self._channel_power += powers[1]

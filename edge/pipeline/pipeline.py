@@ -93,6 +93,11 @@ class Pipeline:
         return self._earlier_nonfinite_chunks + self._segmenter.nonfinite_chunks
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What may be wrong with the samples so far: a sentence each."""
+        return self._mixer.warnings
+
+    @property
     def missing_samples(self) -> int:
         """Samples that the next call of the network waits for, at least 1; fewer may as well come together."""
         frames = max(1, self._segmenter.missing_frames - len(self._undecided))
@@ -210,7 +215,8 @@ class Pipeline:
             return self._empty(0)
         mask = mask_bytes(segmented.mask)
         self._frames += len(mask)
-        regions = self._tracker.push(mask, segmented.level, segmented.floor, segmented.classes)
+        with np.errstate(over="ignore", invalid="ignore"):  # chunks that are not finite are counted
+            regions = self._tracker.push(mask, segmented.level, segmented.floor, segmented.classes)
         output = _output(mask, segmented.level, regions)
         return output if self._voice is None else replace(output, voice=self._voice.push(segmented))
 

@@ -119,6 +119,7 @@ class _Stream:
                 pipeline.nonfinite_samples,
                 pipeline.nonfinite_chunks,
                 pipeline.silent_samples,
+                pipeline.warnings,
             )
         )
 

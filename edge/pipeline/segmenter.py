@@ -118,7 +118,8 @@ class Segmenter:
 
     def _run(self, frames: Float32, silent: NDArray[np.bool_]) -> tuple[Float32, Float32, Float32]:
         """Return the mask and the class map of one chunk, and the noise floor of each of its groups."""
-        network_input, floors = self._network_input.push(frames, silent)
+        with np.errstate(invalid="ignore"):  # infinite levels, see below
+            network_input, floors = self._network_input.push(frames, silent)
         self.input[0] = network_input
         self.call()
         # Quantization turns NaN into a number, so the input of an int8 network is checked too.

@@ -76,9 +76,10 @@ class Spectrogram:
         # As sliding_window_view, which takes longer than the transform when a live block gives few frames.
         step = buffer.itemsize
         windows: Float32 = np.ndarray((frames, grid.n_fft), buffer.dtype, buffer, 0, (grid.hop * step, step))
-        spectrum = np.fft.rfft(windows * self._window, axis=1)[:, 1 : grid.bins + 1]
-        # abs() of a complex array (hypot) takes three times as long.
-        power = spectrum.real**2 + spectrum.imag**2
+        with np.errstate(over="ignore", invalid="ignore"):  # the chunks of such frames are counted
+            spectrum = np.fft.rfft(windows * self._window, axis=1)[:, 1 : grid.bins + 1]
+            # abs() of a complex array (hypot) takes three times as long.
+            power = spectrum.real**2 + spectrum.imag**2
         magnitude = np.sqrt(power) + np.float32(grid.magnitude_floor)
         # In float64, then rounded: the last bit of a float32 logarithm differs between processors.
         return np.log(magnitude.astype(np.float64)).astype(np.float32)

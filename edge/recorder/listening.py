@@ -211,7 +211,7 @@ class Listener:
         if settings.source is not None:
             file = stack.enter_context(AudioFile(settings.source))
             for warning in file.warnings:
-                print(f"birdedge: {warning}", file=sys.stderr)
+                note(warning)
             return file_source(file, settings.fast)
         try:
             return stack.enter_context(

@@ -180,6 +180,7 @@ class Recorder:
             self._device,
             lambda: microphone.losses,
             lambda: pipeline.silent_samples / rate_hz,
+            lambda: pipeline.warnings,
             shedder,
             lambda name: pipeline.change(_open_fallback(name, model) if name else model),
             may_change_model=config.model == DEFAULT_MODEL,

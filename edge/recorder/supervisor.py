@@ -40,6 +40,7 @@ class Supervisor:
         microphone: the open one.
         device_losses: returns how often it was lost.
         silent_s: returns the seconds of digital silence so far.
+        input_problems: returns what is wrong with the samples so far.
         shedder: decides on the load level.
         change_model: uses the model of a load level; None for that of the configuration.
         may_change_model: whether the configuration leaves the choice of the model to birdedge.
@@ -52,6 +53,7 @@ class Supervisor:
     microphone: Microphone
     device_losses: Callable[[], int]
     silent_s: Callable[[], float]
+    input_problems: Callable[[], Sequence[str]]
     shedder: LoadShedder
     change_model: Callable[[str | None], None]
     may_change_model: bool
@@ -99,6 +101,7 @@ class Supervisor:
             clips_capped=self.cutter.capped,
             clips_with_speech=self.privacy.dropped,
             clips_deleted=self.retention.deleted,
+            input_problem="; ".join(self.input_problems()) or None,
             silent_s=round(self.silent_s(), 1),
             dropped_messages=self.database.dropped_messages,
             clip_problem=clips.problem,

@@ -105,6 +105,8 @@ class SummarySink:
     def close(self) -> None:
         """Print the summary."""
         note(f"{self._events} event(s) in {_heard(self._streams)}")
+        for warning in dict.fromkeys(warning for stream in self._streams for warning in stream.warnings):
+            note(warning)
 
 
 def _heard(streams: list[StreamEnded]) -> str:

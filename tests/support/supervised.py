@@ -51,6 +51,7 @@ class Supervised:
     ) -> None:
         self.folder, self.clocks = folder, Clocks()
         self.models: list[str | None] = []
+        self.input_problems: list[str] = []
         self.alive = self.losses = 0
         self.database = DatabaseWriter(folder, "boot", "model", "the wood", commit_s=0.01, read=self.clocks)
         self.index = DatabaseClipIndex(folder, self.database.submit)
@@ -68,6 +69,7 @@ class Supervised:
             cast(Microphone, self.microphone),
             lambda: self.losses,
             lambda: 12.34,
+            lambda: self.input_problems,
             LoadShedder(),
             self.models.append,
             may_change_model=may_change_model,

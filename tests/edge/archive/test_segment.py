@@ -144,3 +144,25 @@ def test_digital_silence_is_counted(tmp_path: Path) -> None:
     samples[16_000:32_000] = 0
     soundfile.write(tmp_path / "dawn.wav", samples, 32_000)
     assert segment(tmp_path / "dawn.wav").silent_s == 0.5
+
+
+def test_values_far_out_of_range_are_reported_without_a_warning_of_numpy(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    samples = np.random.default_rng(1).normal(0, 0.01, (64_000, 2)).astype(np.float32)
+    samples[20_000:21_000] = 3e38
+    samples[30_000:40_000] = 1e30 * np.sign(samples[30_000:40_000])
+    soundfile.write(tmp_path / "a.wav", samples, 32_000, subtype="FLOAT")
+    warnings = segment(tmp_path / "a.wav").warnings
+    assert [text.split(": ", 1)[1] for text in warnings if "chunk(s) that are NaN or infinite" in text]
+    assert any("samples reach 1e+30, where 1 is full scale" in text for text in warnings)
+    assert [str(warning.message) for warning in recwarn] == []
+
+
+def test_channels_of_opposite_phase_are_reported(tmp_path: Path) -> None:
+    left = np.random.default_rng(1).normal(0, 0.1, 64_000)
+    soundfile.write(tmp_path / "a.wav", np.column_stack([left, -left]), 32_000)
+    (warning,) = segment(tmp_path / "a.wav").warnings
+    assert warning.startswith(f"{tmp_path / 'a.wav'}: the mean of the 2 channels is ")
+    assert warning.endswith("they are of opposite phase; choose one with --channel 0 to 1")
+    assert segment(tmp_path / "a.wav", channel=0).warnings == ()

@@ -75,3 +75,44 @@ def test_zero_channels_are_refused():
 def test_a_block_of_the_wrong_shape_is_refused(shape):
     with pytest.raises(SampleError, match=r"use \[samples, 2\]"):
         Mixer(2).push(np.zeros(shape, dtype=np.float32))
+
+
+def stereo(left, right):
+    return np.column_stack([left, right]).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("block", "warned"),
+    [
+        (stereo(noise(48_000), noise(48_000)), False),
+        (stereo(noise(48_000), noise(48_000, 2)), False),
+        (stereo(noise(48_000), np.zeros(48_000)), False),
+        (stereo(noise(48_000), -noise(48_000)), True),
+        (stereo(noise(48_000), 0.1 * noise(48_000, 2) - noise(48_000)), True),
+        (stereo(100 + noise(48_000), 100 - noise(48_000)), True),  # behind an offset
+        (np.column_stack([noise(48_000, seed) for seed in range(32)]), False),
+        (np.zeros((48_000, 2), np.float32), False),
+    ],
+)
+def test_channels_that_cancel_are_noticed(block, warned):
+    mixer = Mixer(block.shape[1])
+    mixed(mixer, block, 1000)
+    assert (
+        any("of opposite phase; choose one with --channel 0 to 1" in text for text in mixer.warnings)
+        == warned
+    )
+
+
+def test_a_chosen_channel_cancels_nothing():
+    mixer = Mixer(2, 1)
+    mixer.push(stereo(noise(4800), -noise(4800)))
+    assert not any("phase" in text for text in mixer.warnings)
+
+
+@pytest.mark.parametrize(("peak", "warned"), [(1.0, False), (4.0, False), (-32_768.0, True), (1e30, True)])
+def test_values_far_out_of_range_are_noticed(peak, warned):
+    mixer = Mixer(1)
+    mixer.push(np.array([0, peak, 0.5], np.float32))
+    mixer.push(np.zeros(0, np.float32))
+    assert bool(mixer.warnings) == warned
+    assert not warned or "where 1 is full scale" in mixer.warnings[0]

@@ -34,6 +34,12 @@ def stored_health(folder: Path) -> Health:
         return Health.from_json(queries.latest_health(db))
 
 
+def test_what_is_wrong_with_the_samples_is_a_problem(supervised: Supervised) -> None:
+    assert supervised.supervisor.health().problems == {}
+    supervised.input_problems.append("the channels cancel")
+    assert supervised.supervisor.health().problems == {"input_problem": "the channels cancel"}
+
+
 def test_only_analysed_audio_feeds_the_watchdog(supervised: Supervised) -> None:
     for message in (stream_started(), frames(10), stream_ended(1.0)):
         supervised.supervisor.write(message)

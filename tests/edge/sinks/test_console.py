@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -169,3 +170,11 @@ def test_the_summary_of_a_good_stream_is_short(capsys: pytest.CaptureFixture[str
 def test_the_summary_without_a_stream_has_no_audio(capsys: pytest.CaptureFixture[str]) -> None:
     SummarySink().close()
     assert capsys.readouterr().err == "birdedge: 0 event(s) in no audio\n"
+
+
+def test_the_summary_says_once_what_is_wrong_with_the_samples(capsys: pytest.CaptureFixture[str]) -> None:
+    sink = SummarySink()
+    for _ in range(2):
+        sink.write(replace(stream_ended(10.0), warnings=("the channels cancel",)))
+    sink.close()
+    assert capsys.readouterr().err.splitlines()[1:] == ["birdedge: the channels cancel"]
