@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from birdedge.edge.errors import SettingsError
 
 MAX_CHANNELS = 8
+MAX_LENGTH = (1 << 36) - 1  # samples
 LENGTH_OFFSET = 18  # of 64 bits in STREAMINFO: sample rate, channels, bits per sample, samples
 
 
@@ -44,12 +45,17 @@ class FlacEncoder:
             self._frame_samples = struct.unpack_from(">H", b"".join(data for _, data in writes), 8)[0]
         # A frame is written with the first sample after it.
         written = (self._samples - 1) // self._frame_samples * self._frame_samples
-        return [*writes, (LENGTH_OFFSET, struct.pack(">Q", self._format | written))] if writes else []
+        return [*writes, self._length(written)] if writes else []
 
     def close(self) -> list[tuple[int, bytes]]:
         """Return what to write at the end."""
         self._file.close()
-        return self._writes
+        return [*self._writes, self._length(self._samples)]
+
+    def _length(self, samples: int) -> tuple[int, bytes]:
+        """Return what to write where the length stands; 0 says that it is not known, because it does not fit."""
+        known = samples if samples <= MAX_LENGTH else 0
+        return LENGTH_OFFSET, struct.pack(">Q", self._format | known)
 
     def write(self, data: bytes) -> int:
         """Record a write of libsndfile."""

@@ -20,7 +20,13 @@ from birdedge.edge.audio.pcm import PcmEncoder
 from birdedge.edge.audio.wav import WavEncoder
 from birdedge.edge.errors import OutputError
 from birdedge.edge.output import DenoisedAudio
-from birdedge.edge.system.atomic_file import Existing, output_errors, refuse_existing, with_free_name
+from birdedge.edge.system.atomic_file import (
+    Existing,
+    output_errors,
+    refuse_existing,
+    sync_file,
+    with_free_name,
+)
 
 MAX_SILENCE_S = 60.0
 Encoder = PcmEncoder | WavEncoder | FlacEncoder
@@ -78,6 +84,12 @@ class AudioWriter:
                 self._write(encoder, scaled.astype(np.int16))
         finally:
             self._silent_samples += unwritten + sound.lost_samples
+
+    def sync(self) -> None:
+        """Wait until the disk has the file; from any thread."""
+        if self._is_file:
+            with output_errors(self.path):
+                sync_file(self._fd)
 
     def close(self) -> None:
         """Complete the file, or delete it if it contains no samples."""

@@ -7,8 +7,9 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from birdedge.edge.audio.file import AudioFile
@@ -16,9 +17,11 @@ from birdedge.edge.audio.microphone import Microphone
 from birdedge.edge.audio.sources import LimitedSource, demo_source, file_source, pipe_source
 from birdedge.edge.block import Source
 from birdedge.edge.errors import AudioFileError, DeviceError, OutputError, SettingsError
+from birdedge.edge.formats.growing_mask import repair_latest
 from birdedge.edge.formats.start_time import StartTime
 from birdedge.edge.formats.tables import FORMATS
 from birdedge.edge.messages import Sink
+from birdedge.edge.models.card import ModelCard
 from birdedge.edge.models.model import Model
 from birdedge.edge.pipeline.pipeline import Pipeline
 from birdedge.edge.pipeline.run import run
@@ -30,7 +33,9 @@ from birdedge.edge.sinks.console import ConsoleSink, PipedSink, SummarySink
 from birdedge.edge.sinks.denoised import DenoisedSink
 from birdedge.edge.sinks.recording import OutputSettings, RecordingSink
 from birdedge.edge.sinks.retrying import RetryingSink
+from birdedge.edge.sinks.rotating import DAY_S, HOUR_S, FileSink, RotatingSink
 from birdedge.edge.sinks.sink import SinkGroup
+from birdedge.edge.sinks.syncing import SyncingSink
 from birdedge.edge.synthesis import DEMO_S, DEMO_SEED
 from birdedge.edge.system.atomic_file import Existing
 from birdedge.edge.system.clock import read_clocks
@@ -38,6 +43,7 @@ from birdedge.edge.system.log import note, start_log
 from birdedge.edge.system.malloc import return_freed_memory
 from birdedge.edge.system.stdout import open_standard_streams
 from birdedge.edge.system.stop_signals import StopSignals
+from birdedge.edge.times import Stamp
 
 PRIVATE_UMASK = 0o027  # what a recorder writes, which may hold voices, is for its user and group: 0640
 FILES_CLOSE_S, STANDARD_OUTPUT_CLOSE_S = 60.0, 1.0  # how long a recorder that ends waits for what it writes
@@ -139,10 +145,10 @@ class Listener:
         os.umask(os.umask(0o777) | PRIVATE_UMASK)
         recorder = Recorder(self._config, out, self._read_config)
         outputs = OutputSettings(out, self._config.tables, self._settings.masks)
-        recording = RecordingSink(outputs, _now(), recorder.card, atomic=False, file="microphone")
-        sinks: list[Sink] = [BackgroundSink(RetryingSink(recording), "tables and masks", FILES_CLOSE_S)]
-        if path := _audio_path(self._denoised):  # perhaps on another disk
-            sinks.append(BackgroundSink(RetryingSink(DenoisedSink(path)), str(path), FILES_CLOSE_S))
+        sinks: list[Sink] = [
+            BackgroundSink(RetryingSink(SyncingSink(sink, self._config.commit_s)), name, FILES_CLOSE_S)
+            for name, sink in self._file_sinks(outputs, recorder.card)
+        ]
         sinks += self._console
         try:
             recorder.run(sinks, self._stop, self._settings.duration_s)
@@ -150,6 +156,28 @@ class Listener:
             SinkGroup(sinks).close()
         if recorder.clip_problem is not None:
             raise OutputError(recorder.clip_problem)
+
+    def _file_sinks(self, outputs: OutputSettings, card: ModelCard) -> list[tuple[str, FileSink]]:
+        """Return the sinks of tables, masks and denoised audio by name; each may be on another disk."""
+
+        def recording(settings: OutputSettings, stem: str, origin: Stamp | None) -> RecordingSink:
+            return RecordingSink(settings, stem, card, atomic=False, file="microphone", origin=origin)
+
+        tables, masks = replace(outputs, masks=None), replace(outputs, tables=None)
+        sinks: list[tuple[str, FileSink]] = [
+            ("tables", RotatingSink(partial(recording, tables), DAY_S, late_events=True))
+        ]
+        if masks.masks is not None:
+            repair_latest(masks.masks)
+            sinks.append(("masks", RotatingSink(partial(recording, masks), HOUR_S)))
+        if path := _audio_path(self._denoised):
+            first = [path]  # the name that the user gave; the others have their time too
+
+            def denoised(stem: str, _: Stamp | None) -> DenoisedSink:
+                return DenoisedSink(first.pop() if first else path.with_stem(f"{path.stem}-{stem}"))
+
+            sinks.append((str(path), RotatingSink(denoised, DAY_S)))
+        return sinks
 
     def _console_sinks(self) -> list[Sink]:
         """Return the sinks of standard output and standard error."""

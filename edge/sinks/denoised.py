@@ -49,6 +49,11 @@ class DenoisedSink:
             case _:
                 pass
 
+    def sync(self) -> None:
+        """Wait until the disk has the audio so far; from any thread."""
+        if self._writer is not None:
+            self._writer.sync()
+
     def close(self) -> None:
         """Finish the file."""
         writer, self._writer = self._writer, None

@@ -10,24 +10,35 @@ from birdedge.edge.times import Stamp
 
 
 class ElapsedTime:
-    """Places events in seconds since the first stream started; those of a recording stay where they are."""
+    """Places events in seconds since an origin; those of a recording stay where they are.
 
-    def __init__(self) -> None:
-        self._first: StreamStarted | None = None
+    Args:
+        origin: Within the first stream; by default its start.
+    """
+
+    def __init__(self, origin: Stamp | None = None) -> None:
+        self._origin = origin
         self._stream_s = 0.0  # start of the present stream
+        self._nominal_stream_s = 0.0  # by the nominal rate
         self._sample_rate_hz = 1
 
     def start(self, stream: StreamStarted) -> float:
-        """Begin a stream; return how many seconds after the first one."""
-        self._first = self._first or stream
+        """Begin a stream; return how many seconds after the origin."""
+        self._origin = self._origin or stream.stamp
         self._sample_rate_hz = stream.sample_rate_hz
-        self._stream_s = stream.stamp.boot_s - self._first.stamp.boot_s
+        self._stream_s = self._nominal_stream_s = stream.stamp.boot_s - self._origin.boot_s
+        if self._stream_s < 0:
+            self._nominal_stream_s = -self._origin.sample / self._sample_rate_hz
         return self._stream_s
+
+    def nominal_s(self, stream_s: float) -> float:
+        """Return the seconds since the origin, by the nominal rate, for those since the start of the stream."""
+        return self._nominal_stream_s + stream_s
 
     def stretch(self, now: Stamp) -> float:
         """Return the elapsed time per second of the nominal rate, until now; exactly 1 for a recording."""
-        nominal_s = self._stream_s + now.sample / self._sample_rate_hz
-        return (self._stream_s + now.elapsed_s) / nominal_s if nominal_s else 1.0
+        nominal_s = self.nominal_s(now.sample / self._sample_rate_hz)
+        return (self._stream_s + now.elapsed_s) / nominal_s if nominal_s > 0 else 1.0
 
     def event(self, message: EventDetected) -> Event:
         """Return the event with onset and offset in elapsed seconds."""

@@ -12,13 +12,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from birdedge.edge.formats.growing_mask import GrowingMaskFile
 from birdedge.edge.formats.mask_npz import MaskFile
 from birdedge.edge.formats.tables import FORMATS, TableName
-from birdedge.edge.messages import EventDetected, FramesReady, Message, StreamStarted
+from birdedge.edge.messages import EventDetected, FramesReady, Message, StreamEnded, StreamStarted
 from birdedge.edge.models.card import ModelCard
 from birdedge.edge.sinks.elapsed import ElapsedTime
 from birdedge.edge.sinks.table_file import Table
-from birdedge.edge.system.atomic_file import Existing, output_errors
+from birdedge.edge.system.atomic_file import Existing, make_folder, output_errors, sync_folder
+from birdedge.edge.times import Stamp
 
 log = logging.getLogger(__name__)
 
@@ -66,13 +68,21 @@ class RecordingSink:
         card: of the model.
         atomic: all or nothing.
         file: how tables name the recording; None for the name of the source.
+        origin: of all times, within the stream that is written first.
 
     Raises:
         OutputError: from `write`, `close` and on leaving `with`: something cannot be written.
     """
 
     def __init__(
-        self, settings: OutputSettings, stem: str, card: ModelCard, *, atomic: bool, file: str | None = None
+        self,
+        settings: OutputSettings,
+        stem: str,
+        card: ModelCard,
+        *,
+        atomic: bool,
+        file: str | None = None,
+        origin: Stamp | None = None,
     ) -> None:
         self._settings, self._stem, self._card = settings, stem, card
         self._atomic, self._file = atomic, file
@@ -80,35 +90,58 @@ class RecordingSink:
         self._stem_is_free = False
         self._open = ExitStack()
         self._tables: list[Table] | None = None
-        self._masks: MaskFile | None = None
-        self._elapsed = ElapsedTime()
+        self._named_tables: list[Table] | None = None  # whose names the disk has
+        self._masks: MaskFile | GrowingMaskFile | None = None
+        self._elapsed = ElapsedTime(origin)
+        self._first_s: float | None = None if origin else 0.0  # start of the first frame
         self._frames = 0  # of all streams, written or not
+        self._gap_frames = 0  # of the latest gap
 
     def write(self, message: Message) -> None:
         """Write frames and events."""
         match message:
             case StreamStarted():
                 self._start(message)
-            case FramesReady(stamp, output=output):
-                frames = self._frames
-                self._frames += len(output.mask) + output.empty_frames
+            case FramesReady(stamp, first_frame, output):
+                if self._first_s is None:
+                    self._first_s = self._elapsed.nominal_s(first_frame * self._card.grid.hop_s)
+                self._skip(self._gap_frames)
+                frames, self._frames = self._frames, self._frames + len(output.mask)
+                # A gap counts when it is over: the next frames may belong to another file.
+                self._gap_frames = output.empty_frames
                 self._open_masks(frames)
                 if self._masks is not None:
                     self._masks.push(output.mask)
-                    self._masks.frames += output.empty_frames  # frames that were never pushed are empty
                     # So that frame and event of one sound have one time, however far the crystal is off.
                     self._masks.hop_s = self._card.grid.hop_s * self._elapsed.stretch(stamp)
+            case StreamEnded() if self._atomic:
+                self._skip(self._gap_frames)
             case EventDetected():
-                self._open_masks(self._frames)
                 event = self._elapsed.event(message)
                 for table in self._open_tables():
                     table.write(event, self._elapsed.start_utc_s(message))
             case _:
                 pass
 
+    def sync(self) -> None:
+        """Wait until the disk has the files of a live stream as they are; from any thread."""
+        tables, folder = self._tables, self._settings.tables
+        for table in tables or ():
+            table.sync()
+        if folder is not None and tables is not self._named_tables:
+            with output_errors(folder):
+                sync_folder(folder)
+            self._named_tables = tables
+        if isinstance(self._masks, GrowingMaskFile):
+            self._masks.sync()
+
     def close(self) -> None:
         """Finish the files."""
-        self._open.close()
+        try:
+            if not self._atomic:
+                self.sync()
+        finally:
+            self._open.close()
 
     def __enter__(self) -> Self:
         return self
@@ -124,16 +157,19 @@ class RecordingSink:
     def _start(self, stream: StreamStarted) -> None:
         """Open the files; where an earlier stream ended, the mask continues with empty frames until now."""
         self._file, self._channel = self._file or stream.source, stream.channel
-        missing = max(0, round(self._elapsed.start(stream) / self._card.grid.hop_s) - self._frames)
-        self._frames += missing
-        if self._masks is not None:
-            self._masks.frames += missing  # frames that were never pushed are empty
+        self._skip(max(0, round(self._elapsed.start(stream) / self._card.grid.hop_s) - self._frames))
         self._open_masks(self._frames)
         if self._atomic:
             self._open_tables()
         elif folder := self._settings.tables:
             with output_errors(folder):  # a wrong folder is an error now, not at the first event
-                folder.mkdir(parents=True, exist_ok=True)
+                make_folder(folder)
+
+    def _skip(self, frames: int) -> None:
+        self._frames += frames
+        self._gap_frames = 0
+        if self._masks is not None:
+            self._masks.frames += frames  # frames that were never pushed are empty
 
     def _open_tables(self) -> list[Table]:
         settings = self._settings
@@ -167,20 +203,15 @@ class RecordingSink:
 
     def _open_masks(self, first_frame: int) -> None:
         settings, grid = self._settings, self._card.grid
-        if self._masks is None and settings.masks:
+        if self._masks is None and settings.masks and self._first_s is not None:
             self._choose_stem()
-            for_recording: Existing = "replace" if settings.force else "refuse"
-            masks = MaskFile(
-                settings.masks / f"{self._stem}.npz",
-                grid.hop_s,
-                grid.first_frame_s + first_frame * grid.hop_s,
-                grid.low_hz,
-                grid.bin_hz,
-                self._card.threshold,
-                grid.bins,
-                for_recording if self._atomic else "number",
-            )
-            self._masks = self._open.enter_context(masks)
+            path, first_s = settings.masks / f"{self._stem}.npz", self._first_s + first_frame * grid.hop_s
+            scales = grid.hop_s, grid.first_frame_s + first_s, grid.low_hz, grid.bin_hz, self._card.threshold
+            if self._atomic:
+                existing: Existing = "replace" if settings.force else "refuse"
+                self._masks = self._open.enter_context(MaskFile(path, *scales, grid.bins, existing))
+            else:
+                self._masks = self._open.enter_context(GrowingMaskFile(path, *scales, grid.bins))
 
     def _choose_stem(self) -> None:
         """Before the first file of a live stream is opened, add a number to the stem if a file has its name."""

@@ -17,7 +17,14 @@ from birdedge.edge.event import Event
 from birdedge.edge.formats import raven
 from birdedge.edge.formats.columns import path_text
 from birdedge.edge.formats.tables import FORMATS
-from birdedge.edge.system.atomic_file import Existing, output_errors, replacing, with_free_name
+from birdedge.edge.system.atomic_file import (
+    Existing,
+    make_folder,
+    output_errors,
+    replacing,
+    sync_file,
+    with_free_name,
+)
 
 
 class Table:
@@ -58,16 +65,18 @@ class Table:
         self.path = path = folder / (stem + self._format.suffix)
         self._recording, self._channel = file, channel
         self._events = 0
+        self._is_synced = True
         with ExitStack() as stack:
             self._file: BinaryIO | io.FileIO
             if atomic:
                 self._file = stack.enter_context(replacing(path, "replace" if force else "refuse"))
             else:
                 with output_errors(path):
-                    path.parent.mkdir(parents=True, exist_ok=True)
+                    make_folder(path.parent)
                     self.path, self._file = with_free_name(path, _new_file, self._format.suffix)
                 stack.enter_context(self._file)
                 stack.push(self._discard_empty)
+                stack.callback(self.sync)
             self._append(self._format.header)
             self._open = stack.pop_all()
 
@@ -84,6 +93,14 @@ class Table:
         except OSError:
             return True
         return (there.st_dev, there.st_ino) != (opened.st_dev, opened.st_ino)
+
+    def sync(self) -> None:
+        """Wait until the disk has all events; from any thread."""
+        if self._is_synced:
+            return
+        self._is_synced = True
+        with output_errors(self.path), suppress(ValueError):  # it was closed, which syncs too
+            sync_file(self._file.fileno())
 
     def close(self) -> None:
         """Complete the table; further calls do nothing."""
@@ -115,6 +132,7 @@ class Table:
                     self._file.truncate(complete_bytes)
                     self._file.seek(complete_bytes)
                 raise
+            self._is_synced = False
 
 
 def combined_raven(

@@ -86,6 +86,57 @@ def with_free_name(path: Path, create: Callable[[Path], T], suffix: str | None =
     raise AssertionError
 
 
+def make_folder(folder: Path) -> None:
+    """Create a folder and those above it, so that a power cut leaves them; nothing happens if it exists.
+
+    Raises:
+        OSError: A folder cannot be created.
+    """
+    if not folder.is_dir():
+        if folder.parent != folder:
+            make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)
+
+
+def sync_file(fd: int) -> None:
+    """Wait until the disk has a file; a file that another thread closed meanwhile is left alone.
+
+    Args:
+        fd: Of the file; negative if it is closed.
+
+    Raises:
+        OSError: The disk failed.
+    """
+    if fd < 0:
+        return
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        if error.errno != errno.EBADF:
+            raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the disk has the names in a folder; where a file system has no such call, until it has everything.
+
+    Raises:
+        OSError: The disk failed.
+    """
+    try:
+        fd = os.open(folder, os.O_RDONLY)
+    except PermissionError:  # a folder that may be written and not read, or Windows
+        return
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
+            raise
+        os.sync()  # FAT and exFAT by FUSE
+    finally:
+        os.close(fd)
+
+
 @contextmanager
 def replacing(path: Path, existing: Existing = "replace", suffix: str | None = None) -> Iterator[BinaryIO]:
     """Open a binary file that gets the name `path` when the block succeeds and is removed when it fails.
@@ -110,7 +161,7 @@ def replacing(path: Path, existing: Existing = "replace", suffix: str | None = N
     part = path.with_name(f".birdedge-{secrets.token_hex(8)}.part")
     try:
         with output_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             file = part.open("xb")
             while not _locked(file):
                 file.close()
@@ -122,6 +173,7 @@ def replacing(path: Path, existing: Existing = "replace", suffix: str | None = N
                 os.fsync(file.fileno())  # otherwise a power cut can leave the new name on an empty file
                 file.close()
                 _name(part, path, existing, suffix)
+                sync_folder(path.parent)  # otherwise it can leave the old name, or none
         finally:
             with suppress(OSError):
                 file.close()

@@ -127,6 +127,13 @@ MUTATIONS = (
         "test_clips_of_a_boot_without_a_synchronized_clock_are_never_outdated",
     ),
     Mutation(
+        "tables and masks are not synced",
+        "edge/sinks/syncing.py",
+        "self._try(self._sink.sync)",
+        "pass",
+        "tests/edge/sinks/test_syncing.py::test_tables_and_masks_reach_the_disk_while_they_grow",
+    ),
+    Mutation(
         "clips with voices are written",
         "edge/clips/privacy.py",
         "not self._has_voice(clip)",

@@ -136,8 +136,8 @@ def test_real_files_hold_what_was_heard_while_the_disk_could_be_written(
         sink.write(detected(4.0))
         sink.close()
     masks = read_mask_file(tmp_path / "masks" / "live.npz")
-    assert masks.first_frame_s == card.grid.first_frame_s
-    assert masks.mask[:, 0].tolist() == [0] * 200 + [100] * 100 + [0] * 100 + [200] * 100
+    assert masks.first_frame_s == pytest.approx(card.grid.first_frame_s + 200 * card.grid.hop_s)
+    assert masks.mask[:, 0].tolist() == [100] * 100 + [150] * 100 + [200] * 100  # 150 waited for the disk
     lines = (tmp_path / "tables" / "live.csv").read_text().splitlines()
     assert [line.split(",")[1] for line in lines] == ["onset_s", "2.0000", "4.0000"]
 

@@ -1,0 +1,276 @@
+"""The mask file of a live stream: a `.npz` that grows, and is whole at each second.
+
+A killed process leaves a file that any program reads. A power cut may tear its last seconds; `repair_mask_file` makes
+such a file whole.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from birdedge.edge.errors import DataError, OutputError
+from birdedge.edge.formats.growing_zip import LOCAL, GrowingZip
+from birdedge.edge.formats.mask_npz import MaskFile
+from birdedge.edge.system.atomic_file import (
+    make_folder,
+    output_errors,
+    sync_file,
+    sync_folder,
+    with_free_name,
+)
+
+SEALED_S = 1.0  # of frames
+TORN_S = 2.0  # of frames, which a power cut may leave half written
+NAMES = ("hop_s", "first_frame_s", "low_hz", "bin_hz", "threshold")
+PIECE_BYTES = 1 << 20
+
+log = logging.getLogger(__name__)
+
+
+class GrowingMaskFile:
+    """A writer for the mask of a live stream, with the fields of `MaskFile`.
+
+    Frames that could not be written are zeros, so that later frames keep their times; so are those that are skipped by
+    adding to `frames`. No file is replaced: a number is added to the name.
+
+    Args:
+        path: The `.npz` file; its folder is created if missing.
+        hop_s: Seconds between frames.
+        first_frame_s: Centre of frame 0, in seconds from the start of the file.
+        low_hz: Centre of bin 0.
+        bin_hz: Hertz between bins.
+        threshold: Probability from which a bin counts as bird sound.
+        bins: Bins per frame.
+
+    Attributes:
+        path: Path of the file in use.
+        hop_s: May be changed until `close`, when the true rate of the stream is known.
+        frames: Frames pushed or skipped so far.
+
+    Raises:
+        OutputError: The file cannot be written. Also raised by `push`, `sync` and `close`.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        hop_s: float,
+        first_frame_s: float,
+        low_hz: float,
+        bin_hz: float,
+        threshold: float,
+        bins: int = 256,
+    ) -> None:
+        self.path, self.hop_s, self.frames = path, hop_s, 0
+        self._bins = bins
+        self._scalars = (first_frame_s, low_hz, bin_hz, threshold)
+        self._zip = GrowingZip("mask.npy")
+        self._appended_frames = self._sealed_frames = 0
+        self._is_new = True  # a power cut may lose its name
+        self._pending = b""  # to be written at `_end`
+        self._end = len(self._zip.sealed(*self._fixed())[0])
+        with output_errors(path):
+            make_folder(path.parent)
+            self.path, self._fd = with_free_name(path, _new_file)
+        try:
+            self._seal()
+        except OutputError:  # on a full disk, no empty file is left behind
+            os.close(self._fd)
+            with suppress(OSError):
+                self.path.unlink()
+            raise
+
+    def push(self, mask: NDArray[np.uint8]) -> None:
+        """Append frames `[frames, bins]`, as `mask_bytes` makes them.
+
+        Raises:
+            DataError: The shape is wrong.
+        """
+        if mask.ndim != 2 or mask.shape[1] != self._bins:
+            raise DataError(f"a mask of shape {mask.shape} was pushed: give [frames, {self._bins}]")
+        first_frame, self.frames = self.frames, self.frames + len(mask)
+        self._write_pending()  # if it fails, the frames become zeros
+        self._append_zeros(first_frame)
+        self._append(mask.tobytes())
+        self._write_pending()
+        if (self.frames - self._sealed_frames) * self.hop_s >= SEALED_S:
+            self._seal()
+
+    def sync(self) -> None:
+        """Wait until the disk has what was sealed; from any thread."""
+        with output_errors(self.path):
+            sync_file(self._fd)
+            if self._is_new:
+                sync_folder(self.path.parent)
+                self._is_new = False
+
+    def close(self) -> None:
+        """Complete the file; further calls do nothing."""
+        if self._fd < 0:
+            return
+        try:
+            self._write_pending()
+            self._append_zeros(self.frames)
+            self._seal()
+            self.sync()
+        finally:
+            fd, self._fd = self._fd, -1
+            os.close(fd)
+
+    def __enter__(self) -> GrowingMaskFile:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def _append(self, data: bytes) -> None:
+        self._pending += self._zip.append(data)
+        self._appended_frames += len(data) // self._bins
+
+    def _append_zeros(self, until_frame: int) -> None:
+        piece = max(1, PIECE_BYTES // self._bins)
+        while (missing := until_frame - self._appended_frames) > 0:
+            self._append(bytes(min(missing, piece) * self._bins))
+
+    def _seal(self) -> None:
+        """Make the file whole as it is."""
+        self._pending += self._zip.flush()
+        self._write_pending()
+        head, tail = self._zip.sealed(*self._fixed())
+        with output_errors(self.path):
+            _write_at(self._fd, self._end, tail)
+            _write_at(self._fd, 0, head)
+            os.ftruncate(self._fd, self._end + len(tail))
+        self._sealed_frames = self._appended_frames
+
+    def _write_pending(self) -> None:
+        with output_errors(self.path):
+            while self._pending:
+                written = os.pwrite(self._fd, self._pending, self._end)
+                self._end, self._pending = self._end + written, self._pending[written:]
+
+    def _fixed(self) -> tuple[dict[str, bytes], bytes]:
+        """Return the members of fixed size, and the beginning of the mask."""
+        values = dict(zip(NAMES, (self.hop_s, *self._scalars), strict=True))
+        head = io.BytesIO()
+        shape = self._appended_frames, self._bins
+        np.lib.format.write_array_header_1_0(head, {"descr": "|u1", "fortran_order": False, "shape": shape})
+        return {f"{name}.npy": _array_bytes(value) for name, value in values.items()}, head.getvalue()
+
+
+def repair_mask_file(path: Path) -> bool:
+    """Make a mask file whole that a power cut tore while it grew.
+
+    The frames up to its last seal are kept; if the disk does not have all of them, those of its last seconds are left
+    out, because what stands there may be of an earlier seal.
+
+    Returns:
+        Whether the file had to be repaired.
+
+    Raises:
+        DataError: It is not the file of a `GrowingMaskFile`.
+        OutputError: It cannot be written.
+    """
+    with output_errors(path):
+        try:
+            with zipfile.ZipFile(path) as npz:
+                if npz.testzip() is None:
+                    return False
+        except (zipfile.BadZipFile, zlib.error, EOFError):
+            pass
+        with path.open("rb") as file:
+            try:
+                hop_s, first_s, low_hz, bin_hz, threshold = (_read_scalar(file, name) for name in NAMES)
+                crc, beginning, frames, bins = _read_beginning(file)
+            except (struct.error, ValueError, EOFError) as error:
+                raise DataError(f"{path} is damaged, and its beginning is missing: delete it") from error
+            first, read_bytes, found_crc = file.tell(), 0, zlib.crc32(beginning)
+            for piece in _inflated(file, frames * bins):
+                read_bytes, found_crc = read_bytes + len(piece), zlib.crc32(piece, found_crc)
+            if (read_bytes, found_crc) != (frames * bins, crc):
+                frames = max(0, read_bytes // bins - round(TORN_S / hop_s))
+            file.seek(first)
+            with MaskFile(path, hop_s, first_s, low_hz, bin_hz, threshold, bins) as whole:
+                rest = b""
+                for piece in _inflated(file, frames * bins):
+                    rest += piece
+                    count = len(rest) // bins
+                    whole.push(np.frombuffer(rest, np.uint8, count * bins).reshape(count, bins))
+                    rest = rest[count * bins :]
+    return True
+
+
+def repair_latest(folder: Path) -> None:
+    """Make the latest mask file of a folder whole, if power was cut while it grew; the log says so."""
+    try:
+        paths = [path for path in folder.glob("*.npz") if path.is_file()]
+        latest = max(paths, key=lambda path: path.stat().st_mtime, default=None)
+        if latest is not None and repair_mask_file(latest):
+            log.info("%s was torn by a power cut, and is whole again", latest)
+    except (DataError, OutputError) as error:
+        log.error("%s", error)
+
+
+def _array_bytes(value: float) -> bytes:
+    file = io.BytesIO()
+    np.lib.format.write_array(file, np.asarray(value, dtype=np.float64))
+    return file.getvalue()
+
+
+def _read_header(file: io.BufferedReader, name: str) -> int:
+    """Read the header of a member, and return its CRC."""
+    fields = LOCAL.unpack(file.read(LOCAL.size))
+    if file.read(fields[-2]) != name.encode():
+        raise ValueError(name)
+    file.read(fields[-1])
+    return int(fields[6])
+
+
+def _read_scalar(file: io.BufferedReader, name: str) -> float:
+    _read_header(file, f"{name}.npy")
+    return float(np.lib.format.read_array(file, allow_pickle=False))
+
+
+def _read_beginning(file: io.BufferedReader) -> tuple[int, bytes, int, int]:
+    """Read up to the first frame, and return the CRC of the mask, its beginning, its frames and its bins."""
+    crc = _read_header(file, "mask.npy")
+    _, size_bytes, _ = struct.unpack("<B2H", file.read(5))
+    beginning = io.BytesIO(file.read(size_bytes))
+    np.lib.format.read_magic(beginning)
+    frames, bins = np.lib.format.read_array_header_1_0(beginning)[0]
+    return crc, beginning.getvalue(), frames, bins
+
+
+def _inflated(file: io.BufferedReader, max_bytes: int) -> Iterator[bytes]:
+    """Yield the data that follows, as far as it can be read, in pieces."""
+    inflate = zlib.decompressobj(-zlib.MAX_WBITS)
+    while max_bytes and (data := inflate.unconsumed_tail or file.read(PIECE_BYTES)):
+        try:
+            piece = inflate.decompress(data, min(max_bytes, PIECE_BYTES))
+        except zlib.error:
+            return
+        if not piece and inflate.eof:
+            return
+        max_bytes -= len(piece)
+        yield piece
+
+
+def _new_file(path: Path) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+
+
+def _write_at(fd: int, offset: int, data: bytes) -> None:
+    while data:
+        written = os.pwrite(fd, data, offset)
+        offset, data = offset + written, data[written:]

@@ -1,0 +1,229 @@
+"""The mask file of a live stream is whole at any second, and after a power cut as far as the disk has it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tracemalloc
+import zipfile
+import zlib
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from birdedge.edge.errors import DataError, OutputError
+from birdedge.edge.formats.growing_mask import GrowingMaskFile, repair_mask_file
+from birdedge.edge.formats.growing_zip import _joined_crc
+from birdedge.edge.formats.mask_npz import MaskFile, read_mask_file
+from tests.support.commands import ENVIRONMENT, ROOT
+from tests.support.disks import no_room
+
+FIELDS: dict[str, Any] = {
+    "hop_s": 0.008,
+    "first_frame_s": 0.016,
+    "low_hz": 62.5,
+    "bin_hz": 62.5,
+    "threshold": 0.55,
+}
+SECOND = 125  # frames
+
+
+def frames(count: int, seed: int = 5) -> NDArray[np.uint8]:
+    """Return frames in which one of ten holds something."""
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, (count, 256), np.uint8) * (rng.random((count, 1)) > 0.9)
+
+
+def grown(path: Path, mask: NDArray[np.uint8], piece: int = 32) -> GrowingMaskFile:
+    file = GrowingMaskFile(path, **FIELDS)
+    for start in range(0, len(mask), piece):
+        file.push(mask[start : start + piece])
+    return file
+
+
+@pytest.mark.parametrize("piece", [1, 32, 125, 999])
+def test_it_holds_what_a_mask_file_holds(tmp_path: Path, piece: int) -> None:
+    mask = frames(999)
+    grown(tmp_path / "new" / "live.npz", mask, piece).close()
+    with MaskFile(tmp_path / "archive.npz", **FIELDS) as archive:
+        archive.push(mask)
+    with np.load(tmp_path / "new" / "live.npz") as live, np.load(tmp_path / "archive.npz") as expected:
+        assert sorted(live) == sorted(expected)
+        for name in expected:
+            assert live[name].dtype == expected[name].dtype
+            np.testing.assert_array_equal(live[name], expected[name])
+
+
+def test_it_is_whole_after_each_second(tmp_path: Path) -> None:
+    mask = frames(20 * SECOND)
+    file = GrowingMaskFile(tmp_path / "live.npz", **FIELDS)
+    assert read_mask_file(file.path).mask.shape == (0, 256)
+    for start in range(0, len(mask), SECOND):
+        file.push(mask[start : start + SECOND])
+        np.testing.assert_array_equal(read_mask_file(file.path).mask, mask[: start + SECOND])
+    file.close()
+    file.close()
+    assert read_mask_file(file.path).threshold == 0.55
+
+
+def test_other_programs_find_no_fault_in_it(tmp_path: Path) -> None:
+    file = grown(tmp_path / "live.npz", frames(10 * SECOND))
+    done = subprocess.run(
+        [sys.executable, "-m", "zipfile", "--test", file.path], capture_output=True, check=True
+    )
+    assert done.stdout.strip() == b"Done testing"
+    file.close()
+
+
+def test_the_rate_may_change_until_the_end(tmp_path: Path) -> None:
+    file = grown(tmp_path / "live.npz", frames(3 * SECOND))
+    file.hop_s = 0.00801
+    file.close()
+    assert read_mask_file(file.path).hop_s == 0.00801
+
+
+def test_skipped_frames_are_empty(tmp_path: Path) -> None:
+    file = grown(tmp_path / "live.npz", frames(10))
+    file.frames += 70_000
+    file.push(frames(5))
+    file.frames += 3
+    file.close()
+    mask = read_mask_file(file.path).mask
+    np.testing.assert_array_equal(mask[70_010:-3], frames(5))
+    assert len(mask) == 70_018
+    assert not mask[10:70_010].any()
+    assert not mask[-3:].any()
+
+
+def test_an_earlier_file_is_kept(tmp_path: Path) -> None:
+    for count in (1, 2, 3):
+        grown(tmp_path / "live.npz", frames(count)).close()
+    lengths = {path.name: len(read_mask_file(path).mask) for path in tmp_path.iterdir()}
+    assert lengths == {"live.npz": 1, "live-2.npz": 2, "live-3.npz": 3}
+
+
+def test_after_a_full_disk_later_frames_keep_their_times(tmp_path: Path) -> None:
+    mask = frames(60 * SECOND)
+    file = grown(tmp_path / "live.npz", mask[: 10 * SECOND])
+    pushed = 10 * SECOND
+    with no_room(file.path.stat().st_size + 3000):
+        for start in range(pushed, 50 * SECOND, 32):
+            pushed = min(start + 32, 50 * SECOND)
+            with suppress(OutputError):  # there is room again and again, for a few bytes
+                file.push(mask[start:pushed])
+        with pytest.raises(OutputError, match=r"live\.npz cannot be written"):
+            file.push(np.full((1000, 256), 77, np.uint8) * frames(1000))
+        file.frames -= 1000
+    file.push(mask[pushed:])
+    file.close()
+    found = read_mask_file(file.path).mask
+    assert len(found) == len(mask)
+    np.testing.assert_array_equal(found[: 10 * SECOND], mask[: 10 * SECOND])
+    np.testing.assert_array_equal(found[pushed:], mask[pushed:])
+    lost = (found != mask).any(axis=1)
+    assert lost.any()
+    assert not found[lost].any()
+
+
+def test_memory_does_not_grow_with_the_stream(tmp_path: Path) -> None:
+    piece = frames(1000)
+    tracemalloc.start()
+    with GrowingMaskFile(tmp_path / "live.npz", **FIELDS) as file:
+        for _ in range(100):
+            file.push(piece)
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak_bytes < 3_000_000
+
+
+def test_a_killed_process_leaves_a_whole_file(tmp_path: Path) -> None:
+    writer = f"""
+import numpy as np
+from pathlib import Path
+from tests.edge.formats.test_growing_mask import FIELDS, frames
+from birdedge.edge.formats.growing_mask import GrowingMaskFile
+file, mask = GrowingMaskFile(Path({str(tmp_path / "live.npz")!r}), **FIELDS), frames(125)
+while True:
+    file.push(mask)
+    print(file.frames, flush=True)
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", writer], stdout=subprocess.PIPE, text=True, env=ENVIRONMENT, cwd=ROOT
+    ) as process:
+        assert process.stdout is not None
+        for _ in range(50):
+            last = int(process.stdout.readline())
+        process.send_signal(signal.SIGKILL)
+    repair_mask_file(tmp_path / "live.npz")
+    mask = read_mask_file(tmp_path / "live.npz").mask
+    assert len(mask) >= last - 2 * SECOND
+    assert all(np.array_equal(mask[at : at + SECOND], frames(SECOND)) for at in range(0, len(mask), SECOND))
+
+
+def test_a_whole_file_needs_no_repair(tmp_path: Path) -> None:
+    file = grown(tmp_path / "live.npz", frames(3 * SECOND))
+    file.close()
+    before = file.path.read_bytes()
+    assert not repair_mask_file(file.path)
+    assert file.path.read_bytes() == before
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_of_a_torn_file_all_but_the_last_seconds_are_kept(tmp_path: Path, seed: int) -> None:
+    mask = frames(20 * SECOND)
+    file = grown(tmp_path / "live.npz", mask[: 19 * SECOND], SECOND)
+    before = file.path.read_bytes()
+    file.push(mask[19 * SECOND :])
+    after = file.path.read_bytes()
+    os.close(file._fd)
+    file._fd = -1
+    # Of what the last seal wrote, the disk has some sectors, in any order.
+    torn, rng = bytearray(after), np.random.default_rng(seed)
+    for at in range(0, len(after), 512):
+        if rng.random() < 0.5:
+            torn[at : at + 512] = before[at : at + 512].ljust(min(512, len(after) - at), b"\0")
+    file.path.write_bytes(torn[: len(before)] if seed % 3 == 0 else torn)
+    repair_mask_file(file.path)
+    found = read_mask_file(file.path).mask
+    assert len(found) >= 17 * SECOND
+    np.testing.assert_array_equal(found, mask[: len(found)])
+    assert list(tmp_path.iterdir()) == [file.path]
+
+
+@pytest.mark.parametrize("kept", [0, 10, 500, 1000])
+def test_a_file_without_a_beginning_is_refused_and_kept(tmp_path: Path, kept: int) -> None:
+    file = grown(tmp_path / "live.npz", frames(3 * SECOND))
+    file.close()
+    file.path.write_bytes(file.path.read_bytes()[:kept])
+    with pytest.raises(DataError, match="is damaged, and its beginning is missing: delete it"):
+        repair_mask_file(file.path)
+    assert file.path.stat().st_size == kept
+
+
+@pytest.mark.parametrize("shape", [(256,), (3, 255), (1, 3, 256)])
+def test_a_mask_of_another_shape_is_refused(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    with pytest.raises(DataError, match=r"was pushed: give \[frames, 256\]"):
+        GrowingMaskFile(tmp_path / "live.npz", **FIELDS).push(np.zeros(shape, np.uint8))
+
+
+@pytest.mark.parametrize("length", [0, 1, 7, 1000, 123_457])
+def test_the_crc_of_two_pieces_is_that_of_the_whole(length: int) -> None:
+    first, second = b"beginning", np.random.default_rng(1).bytes(length)
+    assert _joined_crc(zlib.crc32(first), zlib.crc32(second), length) == zlib.crc32(first + second)
+
+
+def test_more_than_four_gigabytes_have_sizes_of_64_bits(tmp_path: Path) -> None:
+    file = GrowingMaskFile(tmp_path / "live.npz", **FIELDS)
+    file.frames = (5 << 30) // 256
+    file._append_zeros(1000)
+    file._zip.size_bytes = file.frames * 256  # as if all were appended: five gigabytes of zeros take a minute
+    file._appended_frames = file.frames
+    file._seal()
+    with zipfile.ZipFile(file.path) as npz:
+        assert npz.getinfo("mask.npy").file_size == 5 << 30 | 128
