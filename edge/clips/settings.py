@@ -58,7 +58,7 @@ class ClipSettings:
 
 @dataclass(frozen=True)
 class RetentionSettings:
-    """When clips are deleted, and which ones first.
+    """When clips, masks and tables are deleted, and which clips first.
 
     Raises:
         SettingsError: A value is negative.
@@ -68,12 +68,14 @@ class RetentionSettings:
     max_gb: float = 0.0  # limit on the size of all clips; 0: no limit
     min_free_mb: float = 1000.0  # where birdedge takes more, clips are deleted until this much is free
     delete_for_others: bool = False  # also delete clips if other programs fill the disk
+    max_masks_gb: float = 10.0  # limit on the size of all mask files; 0: no limit
+    max_tables_gb: float = 1.0  # limit on the size of all tables; 0: no limit
     delete_first: Literal["oldest", "lowest_score"] = (
         "oldest"  # which clips go to meet the two limits on size
     )
 
     def __post_init__(self) -> None:
-        _require_not_negative(self, "max_age_days", "max_gb", "min_free_mb")
+        _require_not_negative(self, "max_age_days", "max_gb", "min_free_mb", "max_masks_gb", "max_tables_gb")
 
 
 @dataclass(frozen=True)

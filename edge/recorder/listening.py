@@ -31,6 +31,7 @@ from birdedge.edge.recorder.recorder import Recorder
 from birdedge.edge.sinks.background import BackgroundSink
 from birdedge.edge.sinks.console import ConsoleSink, PipedSink, SummarySink
 from birdedge.edge.sinks.denoised import DenoisedSink
+from birdedge.edge.sinks.old_files import remove_old_files
 from birdedge.edge.sinks.recording import OutputSettings, RecordingSink
 from birdedge.edge.sinks.retrying import RetryingSink
 from birdedge.edge.sinks.rotating import DAY_S, HOUR_S, FileSink, RotatingSink
@@ -159,8 +160,14 @@ class Listener:
 
     def _file_sinks(self, outputs: OutputSettings, card: ModelCard) -> list[tuple[str, FileSink]]:
         """Return the sinks of tables, masks and denoised audio by name; each may be on another disk."""
+        retention = self._config.retention
 
         def recording(settings: OutputSettings, stem: str, origin: Stamp | None) -> RecordingSink:
+            if settings.masks is not None:
+                remove_old_files(settings.masks, (".npz",), retention.max_masks_gb)
+            if settings.tables is not None:
+                suffixes = [format.suffix for format in FORMATS.values()]
+                remove_old_files(settings.tables, suffixes, retention.max_tables_gb)
             return RecordingSink(settings, stem, card, atomic=False, file="microphone", origin=origin)
 
         tables, masks = replace(outputs, masks=None), replace(outputs, tables=None)
