@@ -71,10 +71,11 @@ def birdedge(ctx: click.Context) -> None:
 
 def main() -> None:
     """Run a command; an error is one sentence on standard error and exit code 1."""
-    # Like Ctrl-C, so that incomplete files are deleted.
+    # Like Ctrl-C, so that incomplete files are deleted. `listen` ends well on a signal, also before it handles them.
+    reason = 0 if sys.argv[1:2] == ["listen"] else "stopped"
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
-            signal.signal(number, lambda *_: sys.exit("stopped"))
+            signal.signal(number, lambda *_: sys.exit(reason))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal may lack a character of a name
             stream.reconfigure(errors="backslashreplace")

@@ -72,6 +72,17 @@ def test_sigterm_while_the_daemon_starts_ends_it_cleanly(
         assert has_ended_cleanly(daemon)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_before_the_command_is_known_ends_it_without_an_error(
+    breakable_microphone: VirtualMicrophone, tmp_path: Path, number: signal.Signals
+) -> None:
+    code = SIGNAL_AT_IMPORT.format(module="birdedge.edge.cli.options", number=int(number))
+    (tmp_path / "sitecustomize.py").write_text(code, encoding="utf-8")
+    with Daemon(breakable_microphone, tmp_path, NO_CLIPS, path=tmp_path) as daemon:
+        end(daemon)
+        assert not daemon.out.exists()
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_sighup_while_the_daemon_starts_reloads_it(
     breakable_microphone: VirtualMicrophone, tmp_path: Path, module: str
