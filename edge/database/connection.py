@@ -26,6 +26,8 @@ def reading(folder: Path) -> Iterator[sqlite3.Connection]:
         DiskError: it cannot be read; from the block too.
     """
     path = folder / FILE_NAME
+    if not _may_read(path):
+        raise StoreError(f"{path} may not be read by this user: use sudo, or join the group of its recorder")
     if not path.is_file():
         raise StoreError(f"there is no {path}: name the folder of `birdedge listen --out`")
     # Where there is no log next to it and none can be made, as on a card in a reader, the file is taken as it is.
@@ -52,6 +54,19 @@ def has_log(folder: Path) -> bool:
 def is_empty(error: OutputError) -> bool:
     """Return whether reading failed because the file has no tables: they were in the write-ahead log."""
     return "no such table" in str(error.__cause__)
+
+
+def _may_read(path: Path) -> bool:
+    """Return whether this user may read a file, or find that it is missing."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return True
+    except PermissionError:
+        return False
+    except OSError:
+        return True  # what it is, is said where it is opened
+    return os.access(path, os.R_OK)
 
 
 @contextmanager

@@ -195,3 +195,23 @@ def test_the_write_ahead_log_stays_short_after_a_burst_that_somebody_read_throug
     run_log.commit()
     assert log.stat().st_size <= MAX_LOG_BYTES
     run_log.close()
+
+
+def test_a_database_of_another_user_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    open_to_write(tmp_path)[0].close()
+    is_root = os.geteuid() == 0
+    tmp_path.chmod(0o750 if is_root else 0)
+    child = os.fork()
+    if child == 0:
+        try:
+            if is_root:
+                os.setgroups([])
+                os.setuid(NOBODY)
+            with reading(tmp_path):
+                pass
+        except StoreError as error:
+            os._exit("may not be read by this user: use sudo, or join the group" not in str(error))
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    tmp_path.chmod(0o750)
