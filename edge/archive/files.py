@@ -107,7 +107,7 @@ def total_duration_s(paths: Iterable[Path]) -> float:
 
 
 def _recordings_in(root: Path, found: FoundRecordings) -> Iterator[Path]:
-    """Yield the recordings in a folder. Each folder and file is read once: by its own path, if that is in `root`."""
+    """Yield the recordings in a folder. Each folder and file in it is read once, by its own path rather than a link."""
     folders, linked_folders, linked_files = [root], list[Path](), list[Path]()
     read = set[str]()  # real paths
     while folders or linked_folders:
@@ -131,12 +131,10 @@ def _recordings_in(root: Path, found: FoundRecordings) -> Iterator[Path]:
             else:
                 found.left_out[kind] += 1
     for path in sorted(linked_files):
-        target = os.path.realpath(path)
-        if target in read:
+        if os.path.realpath(path) in read:
             found.left_out["link(s) to what is read already"] += 1
-            continue
-        read.add(target)
-        yield path
+        else:  # several links to one file elsewhere are recordings of their own, as in `unique_stems`
+            yield path
 
 
 def _entries(folder: Path, found: FoundRecordings) -> list[os.DirEntry[str]]:
