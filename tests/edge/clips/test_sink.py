@@ -25,6 +25,7 @@ from birdedge.edge.pipeline.pipeline import Pipeline
 from birdedge.edge.pipeline.run import run
 from birdedge.edge.pipeline.timekeeper import Timekeeper
 from birdedge.edge.sinks.recording import OutputSettings, RecordingSink
+from birdedge.edge.sinks.rotating import HOUR_S, RotatingSink
 from birdedge.edge.sinks.sink import SinkGroup
 from birdedge.edge.synthesis.soundscape import soundscape
 from birdedge.edge.times import ClockReading, Stamp
@@ -88,12 +89,20 @@ def test_a_gap_of_three_days_costs_no_more_than_one_of_seconds(tmp_path: Path, m
         writer = ClipWriter(tmp_path, settings, lambda _: None)
         cutter = ClipCutter(settings, writer, model.card, RATE_HZ, 1, stamp_of)
         outputs = OutputSettings(tmp_path, ("csv",), tmp_path)
-        recording = RecordingSink(outputs, f"{gap_s}", model.card, atomic=False)
+
+        def make(stem: str, origin: Stamp | None) -> RecordingSink:  # as the recorder does
+            return RecordingSink(outputs, f"{gap_s} {stem}", model.card, atomic=False, origin=origin)
+
         audio = np.zeros((RATE_HZ, 1), np.float32)
-        script = [Block(audio), Block(audio, gap_s * RATE_HZ, "device lost")]
-        group = SinkGroup([ClipSink(cutter), recording])
+        first, second = (ClockReading(BOOT_S + s, UTC_S + s, True) for s in (1.0, gap_s + 2.0))
+        script = [
+            Block(audio, arrived=first),
+            Block(audio, gap_s * RATE_HZ, "device lost", second),
+        ]
+        group = SinkGroup([ClipSink(cutter), RotatingSink(make, HOUR_S)])
         began_s = time.process_time()
-        run(ScriptedSource(iter(script)), Pipeline(model, RATE_HZ, 1), group, threading.Event())
+        pipeline, timekeeper = Pipeline(model, RATE_HZ, 1), Timekeeper(first)
+        run(ScriptedSource(iter(script)), pipeline, group, threading.Event(), timekeeper)
         passed_s = time.process_time() - began_s
         writer.close()
         return passed_s
