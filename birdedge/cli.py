@@ -71,7 +71,7 @@ def birdedge(ctx: click.Context) -> None:
 
 def main() -> None:
     """Run a command; an error is one sentence on standard error and exit code 1."""
-    # Like Ctrl-C, so that incomplete files are deleted. `listen` ends well on a signal, also before it handles them.
+    # Like Ctrl-C, so that incomplete files are deleted. `listen` exits with 0 on a signal, also before it handles them.
     reason = 0 if sys.argv[1:2] == ["listen"] else "stopped"
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it

@@ -33,7 +33,7 @@ class EventSettings:
 
     low_threshold: float = 0.5  # probability from which a bin belongs to a region
     high_threshold: float = 0.7  # probability that at least one bin of an event reaches
-    min_score: float = 0.97  # minimum probability of a bird; train/EXPERIMENTS.md lists what it costs
+    min_score: float = 0.95  # minimum probability of a bird; train/EXPERIMENTS.md lists what it costs
     gap_s: float = 0.1  # a pause of up to this length does not end an event
     gap_hz: float = 250.0  # nor does a frequency step or gap of up to this width
     min_duration_s: float = 0.06  # including the margins of the mask around the sound

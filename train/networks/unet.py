@@ -45,6 +45,7 @@ class UNetConfig:
     dilations: tuple[int, ...] = (1, 2, 4, 8)
     lookahead_frames: int = 8
     dropout: float = 0.1
+    class_dropout: float = 0.0  # of the channels that the class map is made of
     classes: tuple[str, ...] = SOUND_CLASSES  # of the class map; the first is the target of the mask
 
 
@@ -128,6 +129,7 @@ class UNet(nn.Module):
         self.up2, self.dec2 = Up(c3, c2, (1, 2)), CausalConv(c2, c2, b2)
         self.up1, self.dec1 = Up(c2, c1, (2, 2)), CausalConv(c1, c1, b1)
         self.head = nn.Conv2d(c1, 4, 1)
+        self.class_dropout = nn.Dropout2d(config.class_dropout)
         self.class_head = nn.Conv2d(c2, len(config.classes), 1)
         self.up_class = Up(c4, len(config.classes), (1, 4))
         # The fine branch is centred 4 frames back by itself; a delay adds the rest of the lookahead.
@@ -175,7 +177,7 @@ class UNet(nn.Module):
             deep = block(deep, recall(deep))
         coarse = self.dec3(recall(self.up3(deep, coarse)))
         middle = self.dec2(recall(self.up2(coarse, middle)))
-        class_logits = self.up_class(deep, self.class_head(middle))
+        class_logits = self.up_class(self.class_dropout(deep), self.class_head(self.class_dropout(middle)))
         late = recall(fine)[:, :, : fine.shape[2]] if self.delay[1] else fine
         fine = self.dec1(recall(self.up1(middle, late)))
         return functional.pixel_shuffle(self.head(fine), 2).squeeze(1), class_logits, kept
