@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from birdedge.edge.cli.options import force_option
 from birdedge.edge.models.settings import EventSettings
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ CHUNK_FRAMES = 16  # that of the recorder
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write the measurements to this Markdown file.",
 )
+@force_option
 def export(
     checkpoint: Path,
     output: Path | None,
@@ -87,6 +89,7 @@ def export(
     max_loss: float,
     min_score: float,
     report: Path | None,
+    force: bool,
 ) -> None:
     """Export a checkpoint of `birdedge train` to model files for the recorder.
 
@@ -97,16 +100,18 @@ def export(
       birdedge export runs/first/best.safetensors --quantize -o mine.onnx --data recordings/
     """
     from birdedge.edge.models.card_text import card_page
-    from birdedge.edge.system.atomic_file import replacing
+    from birdedge.edge.system.atomic_file import refuse_existing, replacing
     from birdedge.export.export import export as run
     from birdedge.export.report import report_page
     from birdedge.export.settings import ExportSettings
 
     settings = ExportSettings(quantize, frames, opset, not per_tensor, activations, max_loss / 100, min_score)
     output = output or Path(checkpoint.stem).with_suffix(".onnx")
-    exported = run(checkpoint, output, settings, data, calibration, click.echo)
+    if report is not None and not force:
+        refuse_existing([report])
+    exported = run(checkpoint, output, settings, data, calibration, click.echo, force)
     if report is not None:
-        with replacing(report) as file:
+        with replacing(report, "replace" if force else "refuse") as file:
             file.write(report_page(exported).encode())
     for path, card in exported.cards.items():
         click.echo(card_page(card, path))

@@ -19,7 +19,7 @@ from birdedge.edge.grid import Grid
 from birdedge.edge.models.card import ModelCard
 from birdedge.edge.models.model import Model
 from birdedge.edge.models.settings import InputScaling
-from birdedge.edge.system.atomic_file import replacing
+from birdedge.edge.system.atomic_file import Existing, refuse_existing, replacing
 from birdedge.export.calibration import calibration_sequences
 from birdedge.export.card import draft_card, model_file_bytes
 from birdedge.export.equality import compare_chunkings, compare_with_torch, hard_sequences
@@ -66,6 +66,7 @@ def export(
     data: Path | None = None,
     calibration: Path | None = None,
     progress: Progress = print,
+    force: bool = False,
 ) -> Exported:
     """Write `output` and the files that belong to it.
 
@@ -80,14 +81,18 @@ def export(
             figures of `evaluate`. Without it, int8 is calibrated on synthetic soundscapes and cards have no figures.
         calibration: A folder of audio to calibrate int8 on instead.
         progress: Receives progress messages.
+        force: Replace existing files.
 
     Raises:
         ExportError: Two forms differ, int8 loses too much, or the network cannot stream. Nothing is written.
         ModelError: The checkpoint cannot be used.
         DataError: Recordings cannot be used.
-        OutputError: A file cannot be written.
+        OutputError: A file cannot be written, or exists and `force` is not given.
     """
     settings = settings or ExportSettings()
+    files = model_files(output, settings)
+    if not force:
+        refuse_existing(files)
     checkpoint = load_checkpoint(checkpoint_path)
     network = _streaming_network(checkpoint, checkpoint_path)
     hard = hard_sequences(Grid(), InputScaling())
@@ -102,7 +107,6 @@ def export(
             "calibration": source,
             "weights": "int8 a channel" if settings.per_channel else "int8 a tensor",
         }
-    files = model_files(output, settings)
     speed = None
     with TemporaryDirectory() as folder:
         models = {
@@ -124,7 +128,10 @@ def export(
                     "int8 is slower here; run `birdedge bench` on the recorder to see which is faster there"
                 )
         cards = _complete_cards(models, report, data, progress)
-    _write({path: model_file_bytes(graphs[files[path]], card) for path, card in cards.items()})
+    _write(
+        {path: model_file_bytes(graphs[files[path]], card) for path, card in cards.items()},
+        "replace" if force else "refuse",
+    )
     return Exported(cards, speed)
 
 
@@ -218,8 +225,8 @@ def _complete_cards(
     return cards
 
 
-def _write(contents: Mapping[Path, bytes]) -> None:
+def _write(contents: Mapping[Path, bytes], existing: Existing) -> None:
     """Write all files, or none if one cannot be written."""
     with ExitStack() as stack:
         for path, content in contents.items():
-            stack.enter_context(replacing(path)).write(content)
+            stack.enter_context(replacing(path, existing)).write(content)

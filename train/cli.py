@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from birdedge.edge.cli.options import force_option
+
 CHECKPOINT = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -25,6 +27,7 @@ CHECKPOINT = click.Path(path_type=Path, dir_okay=False)
     help="Folder of the results.  [default: runs/RECIPE]",
 )
 @click.option("--resume", is_flag=True, help="Continue the run in --out.")
+@force_option
 @click.option("--from", "initial", type=CHECKPOINT, help="Start from the weights of this checkpoint.")
 @click.option(
     "--teacher",
@@ -47,6 +50,7 @@ def train(
     data: Path,
     out: Path | None,
     resume: bool,
+    force: bool,
     initial: Path | None,
     teachers: tuple[Path, ...],
     tier: str | None,
@@ -84,6 +88,7 @@ def train(
             teachers=teachers,
             initial=initial,
             resume=resume,
+            force=force,
             say=click.echo,
         )
     )

@@ -82,7 +82,7 @@ def main(data: Path, runs: Path, epochs: int | None) -> None:
             out = runs / (f"ablation-{number}" if number else BUDGET)
             if not (out / "best.safetensors").exists():
                 cache = runs / "examples.safetensors"
-                train(TrainingRun(change(base), data, out, cache=cache, say=click.echo))
+                train(TrainingRun(change(base), data, out, cache=cache, force=True, say=click.echo))
             history = json.loads((out / "history.json").read_text(encoding="utf-8"))
             rows[name] = max(row["validation_iou"] for row in history)
     except BirdedgeError as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from birdedge.edge.cli.options import force_option
 from birdedge.edge.recorder.systemd_unit import MEMORY_MAX_MB
 from birdedge.edge.system.stdout import print_line
 
@@ -26,7 +27,8 @@ def config() -> None:
 
 @config.command()
 @file_argument
-def init(file: Path | None) -> None:
+@force_option
+def init(file: Path | None, force: bool) -> None:
     """Write a commented configuration.
 
     Its comments show every key and its default.
@@ -39,7 +41,7 @@ def init(file: Path | None) -> None:
     from birdedge.edge.recorder.config import default_config_path, write_template
 
     path = file or default_config_path()
-    write_template(path)
+    write_template(path, force)
     print_line(str(path))
 
 

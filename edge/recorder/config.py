@@ -137,16 +137,13 @@ def template() -> str:
     return (resources.files("birdedge.edge.recorder") / "config_template.toml").read_text(encoding="utf-8")
 
 
-def write_template(path: Path) -> None:
-    """Write the commented configuration to a new file.
+def write_template(path: Path, force: bool = False) -> None:
+    """Write the commented configuration.
 
     Raises:
-        SettingsError: The file exists.
-        OutputError: The file cannot be written.
+        OutputError: The file cannot be written, or exists and `force` is not given.
     """
-    if path.exists():
-        raise SettingsError(f"{path} exists already; give another file, or remove it first")
-    with replacing(path) as file:
+    with replacing(path, "replace" if force else "refuse") as file:
         file.write(template().encode())
 
 

@@ -193,7 +193,10 @@ class Listener:
         if self._denoised != "-":
             as_table = terminal if as_json is None else not as_json
             if self._is_recorder:
-                return [_background(ConsoleSink(as_table, None, "microphone")), *self._summary()]
+                return [
+                    _background(ConsoleSink(as_table, None, "microphone"), optional=True),
+                    *self._summary(),
+                ]
             return [ConsoleSink(as_table, self._stop), *self._summary()]
         if as_json is not None:
             raise SettingsError(
@@ -209,7 +212,7 @@ class Listener:
             "not printed"
         )
         if self._is_recorder:
-            return [_background(DenoisedSink(None)), *self._summary()]
+            return [_background(DenoisedSink(None), optional=False), *self._summary()]
         return [PipedSink(DenoisedSink(None), self._stop), *self._summary()]
 
     def _timekeeper(self) -> Timekeeper:
@@ -259,9 +262,9 @@ class Listener:
             return demo_source(demo_s, DEMO_SEED, settings.fast)
 
 
-def _background(sink: Sink) -> Sink:
+def _background(sink: Sink, optional: bool) -> Sink:
     """Return a sink of standard output that a daemon outlives: its reader may stop reading, or leave."""
-    return BackgroundSink(RetryingSink(sink), "standard output", STANDARD_OUTPUT_CLOSE_S)
+    return BackgroundSink(RetryingSink(sink), "standard output", STANDARD_OUTPUT_CLOSE_S, optional)
 
 
 def _audio_path(denoised: str | None) -> Path | None:

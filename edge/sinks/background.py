@@ -31,13 +31,14 @@ class BackgroundSink:
         sink: writes the messages.
         name: what it writes, for the log.
         close_s: how long `close` waits for the sink.
+        optional: whether all is well without what it writes: it has no `problem`, only lines in the log.
 
     Raises:
         Exception: from `write` and `close`: what the sink raised in the thread.
     """
 
-    def __init__(self, sink: RetryingSink, name: str, close_s: float) -> None:
-        self._sink, self._name, self._close_s = sink, name, close_s
+    def __init__(self, sink: RetryingSink, name: str, close_s: float, optional: bool = False) -> None:
+        self._sink, self._name, self._close_s, self._optional = sink, name, close_s, optional
         self._waiting: deque[Message] = deque()
         self._waiting_bytes = 0
         self._changed = threading.Condition()
@@ -50,6 +51,8 @@ class BackgroundSink:
     @property
     def problem(self) -> str | None:
         """Why results are left out at present; None if they are not."""
+        if self._optional:
+            return None
         return self._too_slow or self._sink.problem
 
     def write(self, message: Message) -> None:

@@ -28,7 +28,9 @@ def birdedge(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[s
 def test_shipped_weights_are_exported_with_the_settings_of_the_options(tmp_path: Path) -> None:
     weights = ROOT / "train" / "weights" / "birdedge-small.safetensors"
     options = ("--frames", "32", "--min-score", "0.9", "--max-loss", "1", "--report", "report.md")
-    done = birdedge("export", weights, *options, cwd=tmp_path)
+    for name in ("birdedge-small.onnx", "report.md"):
+        (tmp_path / name).write_bytes(b"earlier")
+    done = birdedge("export", weights, *options, "--force", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     card = Model(tmp_path / "birdedge-small.onnx").card
     assert (card.name, card.precision, card.chunk_frames, card.events.min_score) == (
@@ -56,3 +58,16 @@ def test_an_error_is_one_line_with_exit_code_1(
     assert done.stderr.startswith(message)
     assert done.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["mine.onnx", "mine-fp32.onnx", "mine-256.onnx", "mine-s8.onnx", "mine.md"])
+def test_an_existing_file_is_kept_unless_force_is_given(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"mine")
+    options = ("--quantize", "--frames", "16", "--frames", "256", "--activation", "u8", "--activation", "s8")
+    command = ("none.safetensors", "-o", "mine.onnx", *options, "--report", "mine.md")
+    done = birdedge("export", *command, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == f"Error: {name} exists already; give another name, or --force to replace it\n"
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"mine"]
+    forced = birdedge("export", *command, "--force", cwd=tmp_path)  # it gets as far as the checkpoint
+    assert forced.stderr.startswith("Error: there is no checkpoint none.safetensors")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from birdedge.edge.cli.options import force_option
+
 if TYPE_CHECKING:
     from birdedge.train.evaluation.figures import Figures
 
@@ -45,6 +47,7 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write an HTML page with the figures and pictures of the best and worst clips and events.",
 )
+@force_option
 def evaluate(
     detector: tuple[str, ...],
     data: Path,
@@ -55,6 +58,7 @@ def evaluate(
     images: bool,
     as_json: bool,
     page: Path | None,
+    force: bool,
 ) -> None:
     """Score models on held-out recordings: masks, events, false events per hour, calibration.
 
@@ -76,6 +80,7 @@ def evaluate(
     """
     from birdedge.edge.errors import SettingsError
     from birdedge.edge.models.names import DEFAULT_MODEL
+    from birdedge.edge.system.atomic_file import refuse_existing
     from birdedge.train.data.bird_sounds_denoising import is_bird_sounds_denoising
     from birdedge.train.evaluation.baselines import BASELINES
     from birdedge.train.evaluation.bird_sounds_denoising import score_bird_sounds_denoising
@@ -85,6 +90,8 @@ def evaluate(
     from birdedge.train.evaluation.scoring import figures_of, score_sets
     from birdedge.train.evaluation.table import evaluation_table
 
+    if page is not None and not force:
+        refuse_existing([page])
     names = list(dict.fromkeys([*(detector or (DEFAULT_MODEL,)), *(BASELINES if baselines else ())]))
     figures: list[Figures]
     if is_bird_sounds_denoising(data):
@@ -103,6 +110,6 @@ def evaluate(
         scored = [score_sets(one, sets) for one in detectors]
         evaluated = [figures_of(one, sets, clips) for one, clips in zip(detectors, scored, strict=True)]
         if page is not None:
-            evaluation_page(page, evaluated, detectors, scored)
+            evaluation_page(page, evaluated, detectors, scored, "replace" if force else "refuse")
         figures = [*evaluated]
     click.echo(json.dumps([f.to_dict() for f in figures]) if as_json else evaluation_table(figures))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from birdedge.edge.system.atomic_file import replacing
+from birdedge.edge.system.atomic_file import Existing, replacing
 from birdedge.train.evaluation.calibration import reliability
 from birdedge.train.evaluation.detectors import Detector
 from birdedge.train.evaluation.event_ranking import MIN_IOU, RankedEvent, best_and_worst
@@ -37,11 +37,12 @@ def evaluation_page(
     figures: Sequence[EvaluationFigures],
     detectors: Sequence[Detector],
     scored: Sequence[SetScores],
+    existing: Existing,
 ) -> None:
     """Write the page; figures, detectors and their scores are in the same order.
 
     Raises:
-        OutputError: The file cannot be written.
+        OutputError: The file cannot be written, or exists and `existing` is "refuse".
     """
     head = "".join(f"<th>{escape(f.name)}</th>" for f in figures)
     rows = "".join(
@@ -58,7 +59,7 @@ def evaluation_page(
         parts += [f"<h2>{escape(detector.name)}</h2>"]
         parts += _clips(detector, scores.masked)
         parts += _events(detector, scores)
-    with replacing(path) as file:
+    with replacing(path, existing) as file:
         file.write("\n".join(parts).encode())
 
 

@@ -46,8 +46,10 @@ def train(run: TrainingRun) -> Path:
     run = adapted_to_data(run)
     recipe, settings = run.recipe, run.recipe.training
     initial, teachers = load_initial(run), load_teachers(run.teachers, recipe)
-    if run.last.exists() and not run.resume:
-        raise DataError(f"{run.folder} holds a run already; give another --out, or --resume to continue it")
+    if not run.resume and not run.force and any(os.path.lexists(path) for path in run.results):
+        raise DataError(
+            f"{run.folder} holds a run already; give another --out, --resume to continue it, or --force to replace it"
+        )
     fabric = _start_fabric(run)
     examples = load_examples(run)
     learner = Learner(fabric, recipe, initial, teachers)

@@ -31,6 +31,7 @@ class TrainingRun:
         teachers: Checkpoints that a recipe with a `teacher_share` learns from.
         initial: A checkpoint to start from; its training data is listed with the new one's.
         resume: Continue the run in `folder`.
+        force: Replace the results in `folder`.
         say: Receives progress messages.
     """
 
@@ -43,6 +44,7 @@ class TrainingRun:
     teachers: tuple[Path, ...] = ()
     initial: Path | None = None
     resume: bool = False
+    force: bool = False
     say: Callable[[str], None] = print
 
     @property
@@ -54,6 +56,12 @@ class TrainingRun:
     def last(self) -> Path:
         """The state after the last epoch, to resume from."""
         return self.folder / "last.pt"
+
+    @property
+    def results(self) -> list[Path]:
+        """The files of the run, except TensorBoard's, whose names are never in use."""
+        names = ("recipe.json", "history.json", "curves.png")
+        return [self.best, self.last, *(self.folder / name for name in names)]
 
 
 def adapted_to_data(run: TrainingRun) -> TrainingRun:

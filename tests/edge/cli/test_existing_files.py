@@ -5,6 +5,7 @@ import pytest
 from tests.support.commands import birdedge
 
 REFUSED = [
+    (("config", "init", "mine.toml"), "mine.toml"),
     (("demo", "mine.wav", "--duration", 1), "mine.wav"),
     (("demo", "mine.wav", "--duration", 1), "mine.truth.csv"),
     (("plot", "good.wav", "-o", "mine.png"), "mine.png"),

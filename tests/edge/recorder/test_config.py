@@ -115,8 +115,10 @@ def test_the_template_changes_no_default_and_replaces_no_file(tmp_path):
     path = tmp_path / "config.toml"
     write_template(path)
     assert read_config(path) == Config()
-    with pytest.raises(SettingsError, match="exists already"):
+    path.write_text("site = 'mine'", encoding="utf-8")
+    with pytest.raises(OutputError, match="exists already"):
         write_template(path)
+    assert path.read_text(encoding="utf-8") == "site = 'mine'"
 
 
 def test_the_template_shows_every_key_in_order_with_its_default_or_a_valid_example(tmp_path):

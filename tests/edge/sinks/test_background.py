@@ -148,6 +148,24 @@ def test_an_error_that_waiting_does_not_help_is_raised(inner: Hanging) -> None:
     sink.close()
 
 
+def test_a_sink_that_is_optional_has_no_problem(
+    inner: Hanging, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(background, "MAX_WAITING_BYTES", 2000)
+    sink = BackgroundSink(RetryingSink(inner), "standard output", 10.0, optional=True)
+    inner.error = DiskError("standard output cannot be written: Broken pipe")
+    for second in range(5):
+        sink.write(detected(float(second)))
+    assert sink.problem is None
+    inner.released.set()
+    sink.close()
+    assert sink.problem is None
+    assert [record.getMessage() for record in caplog.records] == [
+        "standard output cannot be written as fast as results come: check what takes them",
+        "standard output cannot be written: Broken pipe",
+    ]
+
+
 def test_a_disk_that_fails_is_a_problem_and_no_error(inner: Hanging) -> None:
     sink = sink_of(inner)
     inner.error = DiskError("no room")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from birdedge.edge.errors import DataError, ModelMissingError, SettingsError
+from birdedge.edge.errors import DataError, ModelMissingError, OutputError, SettingsError
 from birdedge.train.evaluation.cli import evaluate
 
 
@@ -76,3 +76,14 @@ def test_bird_sounds_denoising_is_scored_in_four_ways_and_has_no_page(picture_se
 def test_images_of_a_folder_of_recordings_are_refused(recordings: Path) -> None:
     with pytest.raises(SettingsError, match="has no pictures; leave out --images"):
         run("--data", recordings, "--images")
+
+
+def test_an_existing_page_is_replaced_with_force_only(recordings: Path, tmp_path: Path) -> None:
+    page = tmp_path / "evaluation.html"
+    page.write_text("mine", encoding="utf-8")
+    # The page is checked before anything else, such as whether there is such a model.
+    with pytest.raises(OutputError, match=r"evaluation\.html exists already; give another name, or --force"):
+        run("no-such", "--data", recordings, "--page", page)
+    assert page.read_text(encoding="utf-8") == "mine"
+    run("median-threshold", "--data", recordings, "--mixes", 2, "--page", page, "--force")
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")

@@ -104,8 +104,28 @@ def test_training_stops_early_when_validation_does_not_improve(recordings: Path,
 
 
 def test_a_finished_run_is_not_overwritten(run: Path, recordings: Path) -> None:
-    with pytest.raises(DataError, match="holds a run already; give another --out, or --resume"):
+    with pytest.raises(
+        DataError, match="holds a run already; give another --out, --resume to continue it, or"
+    ):
         train_quietly(SMALL, recordings, run)
+
+
+@pytest.mark.parametrize("name", ["best.safetensors", "last.pt", "recipe.json", "history.json", "curves.png"])
+def test_no_result_of_a_run_replaces_a_file_without_force(
+    name: str, recordings: Path, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(b"mine")
+    with pytest.raises(DataError, match="or --force to replace it"):
+        train_quietly(SMALL, recordings, tmp_path)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"mine"]
+
+
+def test_force_replaces_a_run(recordings: Path, tmp_path: Path) -> None:
+    for name in ("best.safetensors", "last.pt", "recipe.json", "history.json", "curves.png"):
+        (tmp_path / name).write_bytes(b"mine")
+    recipe = with_training(SMALL, epochs=1, examples_per_epoch=8)
+    train_quietly(recipe, recordings, tmp_path, force=True)
+    assert b"mine" not in [path.read_bytes() for path in tmp_path.iterdir() if path.is_file()]
 
 
 def test_a_run_can_start_from_the_weights_of_another_and_lists_the_data_of_both_once(
