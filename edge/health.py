@@ -25,6 +25,8 @@ class Health:
     clips_capped: int = 0  # left out: their hour had its share
     clips_with_speech: int = 0  # left out: people spoke in them
     clips_deleted: int = 0  # to make room, or because of their age
+    files_deleted: int = 0  # of masks and tables, to make room
+    rows_deleted: int = 0  # of the database: old ones that are neither of events nor of what was heard
     input_problem: str | None = None  # of the samples, such as channels of opposite phase
     silent_s: float = 0.0  # digital silence, which no microphone delivers
     dropped_messages: int = 0  # never reached the database: too many waited for the disk

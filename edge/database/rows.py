@@ -13,8 +13,12 @@ from birdedge.edge.pipeline.utc_line import UtcLine
 from birdedge.edge.times import ClockReading, Stamp
 
 SAME_STREAM_S = 1.0  # how far the time that a clip states may be off that of its stream
-MAX_REJECTED_ROWS = 20_000
-PRUNED_ROWS = 1000  # deleted at once, so that most insertions delete nothing
+KEPT_ROWS = {
+    "anchors": 50_000,
+    "load_levels": 50_000,
+    "rejected_rows": 20_000,
+}  # the newest; other tables keep all
+PRUNED_ROWS = 500  # at most, of a table at once
 EVENT_COLUMNS = (  # attributes of `Event`
     *("low_hz", "high_hz", "peak_hz", "score", "area_hz_s", "snr_db"),
     *("sound_class", "class_score", "busy_10_s", "busy_30_s", "busy_60_s", "alike"),
@@ -133,13 +137,21 @@ def insert_rejected(
     utc_s: float,
     left_out: int,
 ) -> None:
-    """Add a rejected region, and delete the oldest ones where there would be more than `MAX_REJECTED_ROWS`."""
+    """Add a rejected region."""
     region = _region_values(stream, message, utc_s)
     values = (*region, message.event.reason, left_out)
     columns = ", ".join((*REGION_COLUMNS, "reason", "left_out"))
-    number = _insert(db, f"INSERT INTO rejected_rows ({columns}) VALUES ({_marks(values)})", values)
-    if number % PRUNED_ROWS == 0:  # numbers have no gaps
-        db.execute("DELETE FROM rejected_rows WHERE id <= ?", (number - MAX_REJECTED_ROWS + PRUNED_ROWS,))
+    db.execute(f"INSERT INTO rejected_rows ({columns}) VALUES ({_marks(values)})", values)
+
+
+def prune(db: sqlite3.Connection, table: str) -> int:
+    """Delete up to `PRUNED_ROWS` of the oldest rows of a table of `KEPT_ROWS`; return how many."""
+    cursor = db.execute(
+        f"""DELETE FROM {table} WHERE rowid IN (
+            SELECT rowid FROM {table} WHERE rowid <= (SELECT max(rowid) FROM {table}) - ? ORDER BY rowid LIMIT ?)""",
+        (KEPT_ROWS[table], PRUNED_ROWS),  # rowids have no gaps
+    )
+    return cursor.rowcount
 
 
 def insert_clip(db: sqlite3.Connection, boot: int, stream: int, clip: ClipWritten) -> None:

@@ -56,14 +56,19 @@ class RunLog:
         began: what the clocks showed when the run began.
         model, site: of the recorder.
 
+    Attributes:
+        deleted_rows: how many `prune` deleted.
+
     Raises:
-        OutputError: the database cannot be opened or written; from all methods but `undo`.
+        OutputError: the database cannot be opened or written; from all methods but `undo` and `prune`.
     """
 
     def __init__(self, file: DatabaseFile, boot_id: str, began: ClockReading, model: str, site: str) -> None:
         self.path = file.path
         self._file, self.boot_id, self.began = file, boot_id, began
         self.model, self.site = model, site
+        self.deleted_rows = 0
+        self._pruned: set[str] = set()  # tables of which rows were deleted, and this was logged
         self._open = OpenRows(UtcLine().follow(began))
         self._committed = self._copy()
 
@@ -92,6 +97,21 @@ class RunLog:
         self._committed = self._copy()
         if error is not None:
             self._file.close_if_damaged(error.__cause__)
+
+    def prune(self) -> None:
+        """Delete a few of the oldest rows where there are too many, and commit that; call it after a commit."""
+        try:
+            with database_errors(self.path), self.db as db:
+                deleted = {table: rows.prune(db, table) for table in rows.KEPT_ROWS}
+        except (
+            OutputError
+        ) as error:  # nothing of it is missed; where the disk fails, the next commit shows it
+            self.undo(error)
+            return
+        self.deleted_rows += sum(deleted.values())
+        for table in [table for table, count in deleted.items() if count and table not in self._pruned]:
+            self._pruned.add(table)
+            log.info("the oldest rows of %s are deleted: the newest %d stay", table, rows.KEPT_ROWS[table])
 
     def close(self) -> None:
         """Commit, and fold the write-ahead log into the file."""

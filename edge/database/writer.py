@@ -102,6 +102,11 @@ class DatabaseWriter:
         """What earlier runs of this boot and the clock know of UTC."""
         return self._run_log.utc
 
+    @property
+    def deleted_rows(self) -> int:
+        """How many old rows made room for new ones."""
+        return self._run_log.deleted_rows
+
     def submit(self, message: Message) -> None:
         """Queue a message, from any thread; rejected regions are collected, and queued once per minute."""
         self.require_thread()
@@ -213,6 +218,7 @@ class DatabaseWriter:
         self._forget_rescue()
         if now.boot_s >= self._checkpoint_due_s:  # so that a copy of the file alone is recent
             self._checkpoint_due_s = now.boot_s + CHECKPOINT_EVERY_S
+            self._run_log.prune()
             self._file.checkpoint()
 
     def _check(self, now_s: float) -> None:

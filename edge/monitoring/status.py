@@ -146,6 +146,11 @@ def status_page(status: Status) -> str:
         _clock_line(status),
         _clips_line(health),
     ]
+    if health.files_deleted or health.rows_deleted:
+        lines.append(
+            f"deleted in this run to make room: {health.files_deleted} file(s) of masks and tables, "
+            f"{health.rows_deleted} old row(s) of the database"
+        )
     if health.silent_s:
         lines.append(
             f"{health.silent_s:.1f} s of digital silence in this run: check the microphone and its cable"

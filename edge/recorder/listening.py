@@ -21,7 +21,6 @@ from birdedge.edge.formats.growing_mask import repair_latest
 from birdedge.edge.formats.start_time import StartTime
 from birdedge.edge.formats.tables import FORMATS
 from birdedge.edge.messages import Sink
-from birdedge.edge.models.card import ModelCard
 from birdedge.edge.models.model import Model
 from birdedge.edge.pipeline.pipeline import Pipeline
 from birdedge.edge.pipeline.run import run
@@ -31,7 +30,6 @@ from birdedge.edge.recorder.recorder import Recorder
 from birdedge.edge.sinks.background import BackgroundSink
 from birdedge.edge.sinks.console import ConsoleSink, PipedSink, SummarySink
 from birdedge.edge.sinks.denoised import DenoisedSink
-from birdedge.edge.sinks.old_files import remove_old_files
 from birdedge.edge.sinks.recording import OutputSettings, RecordingSink
 from birdedge.edge.sinks.retrying import RetryingSink
 from birdedge.edge.sinks.rotating import DAY_S, HOUR_S, FileSink, RotatingSink
@@ -148,7 +146,7 @@ class Listener:
         outputs = OutputSettings(out, self._config.tables, self._settings.masks)
         sinks: list[Sink] = [
             BackgroundSink(RetryingSink(SyncingSink(sink, self._config.commit_s)), name, FILES_CLOSE_S)
-            for name, sink in self._file_sinks(outputs, recorder.card)
+            for name, sink in self._file_sinks(outputs, recorder)
         ]
         sinks += self._console
         try:
@@ -158,17 +156,19 @@ class Listener:
         if recorder.clip_problem is not None:
             raise OutputError(recorder.clip_problem)
 
-    def _file_sinks(self, outputs: OutputSettings, card: ModelCard) -> list[tuple[str, FileSink]]:
+    def _file_sinks(self, outputs: OutputSettings, recorder: Recorder) -> list[tuple[str, FileSink]]:
         """Return the sinks of tables, masks and denoised audio by name; each may be on another disk."""
-        retention = self._config.retention
 
         def recording(settings: OutputSettings, stem: str, origin: Stamp | None) -> RecordingSink:
+            old_files, retention = recorder.old_files, recorder.retention  # the configuration may change
             if settings.masks is not None:
-                remove_old_files(settings.masks, (".npz",), retention.max_masks_gb)
+                old_files.remove(settings.masks, (".npz",), retention.max_masks_gb)
             if settings.tables is not None:
                 suffixes = [format.suffix for format in FORMATS.values()]
-                remove_old_files(settings.tables, suffixes, retention.max_tables_gb)
-            return RecordingSink(settings, stem, card, atomic=False, file="microphone", origin=origin)
+                old_files.remove(settings.tables, suffixes, retention.max_tables_gb)
+            return RecordingSink(
+                settings, stem, recorder.card, atomic=False, file="microphone", origin=origin
+            )
 
         tables, masks = replace(outputs, masks=None), replace(outputs, tables=None)
         sinks: list[tuple[str, FileSink]] = [

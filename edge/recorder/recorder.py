@@ -13,6 +13,7 @@ from birdedge.edge.block import Source
 from birdedge.edge.clips.cutter import ClipCutter
 from birdedge.edge.clips.privacy import PrivacyFilter
 from birdedge.edge.clips.retention import Retention
+from birdedge.edge.clips.settings import RetentionSettings
 from birdedge.edge.clips.sink import ClipSink
 from birdedge.edge.clips.writer import ClipWriter
 from birdedge.edge.database.writer import DatabaseWriter
@@ -34,6 +35,7 @@ from birdedge.edge.recorder.schedule import Schedule
 from birdedge.edge.recorder.shedding_source import SheddingSource
 from birdedge.edge.recorder.supervisor import Supervisor
 from birdedge.edge.sinks.background import BackgroundSink
+from birdedge.edge.sinks.old_files import OldFiles
 from birdedge.edge.sinks.sink import SinkGroup
 from birdedge.edge.sound_classes import VOICE
 from birdedge.edge.system.clock import boot_id, read_clocks
@@ -54,6 +56,7 @@ class Recorder:
         read_config: reads the configuration again.
 
     Attributes:
+        old_files: deletes old tables and masks.
         clip_problem: why the latest clip could not be written, or old ones deleted, when the run ended.
 
     Raises:
@@ -66,6 +69,7 @@ class Recorder:
         self._folder, self._read_config = folder, read_config
         self._first_config = config
         self.clip_problem: str | None = None
+        self.old_files = OldFiles()
         self._notifier = Notifier()
         self._configure(config)
         self._database = DatabaseWriter(
@@ -78,6 +82,11 @@ class Recorder:
     def card(self) -> ModelCard:
         """The card of the model it listens with."""
         return self._model.card
+
+    @property
+    def retention(self) -> RetentionSettings:
+        """What may stay, as the configuration was last read."""
+        return self._config.retention
 
     def run(self, sinks: Sequence[Sink], stop: StopSignals, duration_s: float | None = None) -> None:
         """Listen until `stop` is set, or until this much of the stream has passed, and write everything.
@@ -188,6 +197,7 @@ class Recorder:
             cutter=cutter,
             privacy=privacy,
             retention=retention,
+            old_files=self.old_files,
             outputs=[sink for sink in sinks if isinstance(sink, BackgroundSink)],
             database=self._database,
             alive=self._notifier.alive,

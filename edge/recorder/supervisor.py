@@ -17,6 +17,7 @@ from birdedge.edge.health import Health
 from birdedge.edge.messages import AudioHeard, HealthReported, LoadLevelChanged, Message
 from birdedge.edge.recorder.load_shedding import LEVELS, LoadShedder
 from birdedge.edge.sinks.background import BackgroundSink
+from birdedge.edge.sinks.old_files import OldFiles
 from birdedge.edge.sinks.retrying import RetryingSink
 from birdedge.edge.system import board_health
 from birdedge.edge.system.clock import monotonic_s
@@ -44,7 +45,7 @@ class Supervisor:
         shedder: decides on the load level.
         change_model: uses the model of a load level; None for that of the configuration.
         may_change_model: whether the configuration leaves the choice of the model to birdedge.
-        clips, cutter, privacy, retention, outputs, database: report their counts and problems.
+        clips, cutter, privacy, retention, old_files, outputs, database: report their counts and problems.
         alive: feeds the watchdog; not called while the database is stuck, which a new process may help.
         now_s: reads a clock that is never set.
     """
@@ -61,6 +62,7 @@ class Supervisor:
     cutter: ClipCutter
     privacy: PrivacyFilter
     retention: Retention
+    old_files: OldFiles
     outputs: Sequence[BackgroundSink | RetryingSink]
     database: DatabaseWriter
     alive: Callable[[], None]
@@ -101,6 +103,8 @@ class Supervisor:
             clips_capped=self.cutter.capped,
             clips_with_speech=self.privacy.dropped,
             clips_deleted=self.retention.deleted,
+            files_deleted=self.old_files.deleted,
+            rows_deleted=self.database.deleted_rows,
             input_problem="; ".join(self.input_problems()) or None,
             silent_s=round(self.silent_s(), 1),
             dropped_messages=self.database.dropped_messages,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from birdedge.edge.database.rejected import MAX_PER_INTERVAL
-from birdedge.edge.database.rows import MAX_REJECTED_ROWS
+from birdedge.edge.database.rows import KEPT_ROWS
 from birdedge.edge.recorder.config import Config
 from birdedge.edge.settings import from_table
 from docs.generate.database import schema
@@ -107,4 +107,5 @@ def test_the_page_on_the_database_states_the_limits_of_rejected_regions() -> Non
     page = " ".join((ROOT / "docs" / "database.md").read_text(encoding="utf-8").split())
     assert MAX_PER_INTERVAL == 10
     assert "The ten with the highest `score` of each minute" in page
-    assert f"the newest {MAX_REJECTED_ROWS:,} of all" in page
+    assert f"the newest {KEPT_ROWS['rejected_rows']:,} of all" in page
+    assert f"newest {KEPT_ROWS['anchors']:,} rows each" in page

@@ -21,6 +21,7 @@ from birdedge.edge.monitoring.status import Status, read_status
 from birdedge.edge.recorder.clip_index import DatabaseClipIndex
 from birdedge.edge.recorder.load_shedding import LoadShedder
 from birdedge.edge.recorder.supervisor import Supervisor
+from birdedge.edge.sinks.old_files import OldFiles
 from birdedge.edge.sinks.retrying import RetryingSink
 from birdedge.edge.times import Stamp
 from tests.support.streams import Clocks
@@ -57,6 +58,7 @@ class Supervised:
         self.index = DatabaseClipIndex(folder, self.database.submit)
         retention = retention or RetentionSettings(min_free_mb=0.0)
         self.retention = Retention(retention, folder, self.index, lambda: self.clocks.utc_s)
+        self.old_files = OldFiles()
         self.clips = ClipWriter(folder / "clips", settings, self.index.written)
         self.microphone = SimpleNamespace(
             name="USB Audio", sample_rate_hz=RATE_HZ, waiting_samples=0, overflows=0
@@ -77,6 +79,7 @@ class Supervised:
             cutter=self.cutter,
             privacy=self.privacy,
             retention=self.retention,
+            old_files=self.old_files,
             outputs=outputs,
             database=self.database,
             alive=self._feed,

@@ -1,4 +1,4 @@
-"""Rejected regions are stored with their reason, a few per minute, and the oldest are deleted."""
+"""Rejected regions are stored with their reason, a few per minute."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from birdedge.edge.block import Block
-from birdedge.edge.database import queries, rows, writer
+from birdedge.edge.database import queries, writer
 from birdedge.edge.database.connection import reading
 from birdedge.edge.database.queries import RejectedRow
 from birdedge.edge.database.rejected import MAX_PER_INTERVAL
@@ -127,29 +127,6 @@ def test_an_hour_of_crickets_is_at_most_600_rows(tmp_path: Path) -> None:
     assert 590 <= len(stored) <= 61 * MAX_PER_INTERVAL
     assert len(stored) + sum(row.left_out for row in stored) == 3 * 3600
     assert database.dropped_messages == 0
-
-
-def test_the_oldest_rows_are_deleted_and_the_newest_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(rows, "MAX_REJECTED_ROWS", 50)
-    monkeypatch.setattr(rows, "PRUNED_ROWS", 10)
-    sizes = []
-    for start in range(3):  # the numbers continue from run to run
-        clocks = Clocks(boot_s=100.0 + 10_000.0 * start, utc_s=1_000_000.0 + 10_000.0 * start)
-        database = opened(tmp_path, clocks)
-        stream = MessageStream(database.submit, clocks)
-        for minute in range(7):
-            for second in range(3):
-                stream.reject(60.0 * minute + second)
-            stream.hear(61)
-        stream.end()
-        database.close()
-        sizes.append(len(rejected_in(tmp_path)))
-    assert sizes == [21, 42, 43]  # 60 rows were 50 less 10, then three more
-    newest = rejected_in(tmp_path)[-1].region
-    assert newest.onset_s == pytest.approx(20_100.0 + 362.0)
-    assert [row.region.id for row in rejected_in(tmp_path)] == list(range(21, 64))
 
 
 def test_the_rows_of_a_stream_belong_to_it(tmp_path: Path) -> None:

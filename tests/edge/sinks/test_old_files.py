@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from birdedge.edge.errors import OutputError
-from birdedge.edge.sinks.old_files import remove_old_files
+from birdedge.edge.sinks.old_files import OldFiles
 
 STEMS = ("2026-11-23T05-00-00Z", "2026-11-23T04-00-00Z", "2026-11-23T04-00-00Z-2", "2025-01-01T00-00-00Z")
 
@@ -29,7 +29,9 @@ def test_the_oldest_are_deleted_until_the_rest_is_small_enough(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    remove_old_files(folder, (".npz",), 2500e-9)
+    old_files = OldFiles()
+    old_files.remove(folder, (".npz",), 2500e-9)
+    assert old_files.deleted == 2
     assert names(folder) == [
         "2026-11-23.npz",
         "2026-11-23T04-00-00Z.npz",
@@ -46,12 +48,12 @@ def test_the_oldest_are_deleted_until_the_rest_is_small_enough(
 @pytest.mark.parametrize("max_gb", [0.0, 4000e-9])
 def test_within_the_limit_nothing_is_deleted(folder: Path, max_gb: float) -> None:
     before = names(folder)
-    remove_old_files(folder, (".npz",), max_gb)
+    OldFiles().remove(folder, (".npz",), max_gb)
     assert names(folder) == before
 
 
 def test_a_missing_folder_has_no_old_files(tmp_path: Path) -> None:
-    remove_old_files(tmp_path / "new", (".npz",), 1.0)
+    OldFiles().remove(tmp_path / "new", (".npz",), 1.0)
 
 
 def test_a_file_that_cannot_be_deleted_is_an_output_error(folder: Path) -> None:
@@ -59,4 +61,4 @@ def test_a_file_that_cannot_be_deleted_is_an_output_error(folder: Path) -> None:
     stuck.unlink()
     stuck.mkdir()  # cannot be unlinked, not even by root
     with pytest.raises(OutputError, match="cannot be written"):
-        remove_old_files(folder, (".npz",), 1e-9)
+        OldFiles().remove(folder, (".npz",), 1e-9)
