@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from birdedge.edge.event import Event
+from birdedge.edge.grid import Grid
 from birdedge.edge.messages import EventDetected, FramesReady, Message
 from birdedge.edge.output import PipelineOutput
 
@@ -32,10 +33,17 @@ class Collector:
         """Nothing is open."""
 
     def output(self) -> PipelineOutput:
-        """Return everything as one output, without denoised audio."""
+        """Return everything as one output, without denoised audio; the frames of gaps are empty."""
+        gaps = [((0, output.empty_frames), (0, 0)) for output in self.frames]
+        silence = np.log(Grid().magnitude_floor)
         return PipelineOutput(
-            np.concatenate([output.mask for output in self.frames]),
-            np.concatenate([output.level for output in self.frames]),
+            np.concatenate([np.pad(o.mask, gap) for o, gap in zip(self.frames, gaps, strict=True)]),
+            np.concatenate(
+                [
+                    np.pad(o.level, gap, constant_values=silence)
+                    for o, gap in zip(self.frames, gaps, strict=True)
+                ]
+            ),
             self.events,
             rejected=[region for output in self.frames for region in output.rejected],
         )

@@ -121,7 +121,7 @@ def test_with_recordings_the_card_has_the_figures_that_evaluate_measures(
     assert card.figures["noise"]["hours"] > 0
     assert card.quantization["int8_stream_to_offline"] == 0.0
     assert card.quantization["calibration"] == "mixes of validation recordings"
-    assert card.licence.startswith("CC BY-SA")
+    assert card.licence.startswith("CC-BY-SA")
 
 
 @pytest.mark.parametrize("name", ["paper", "segnet"])

@@ -203,7 +203,8 @@ MUTATIONS = (
         "edge/pipeline/noise_floor.py",
         "else ~silent.reshape(grouped.shape[-3:-1])",
         "else np.ones(grouped.shape[-3:-1], bool)",
-        DIGITAL_SILENCE + "test_drop_outs_hide_no_event",
+        "tests/edge/pipeline/test_noise_floor.py::"
+        "test_digital_silence_keeps_the_floor_and_looks_like_steady_noise",
     ),
     Mutation(
         "a frame does not wait for the end of a run",
