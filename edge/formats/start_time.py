@@ -16,6 +16,7 @@ from birdedge.edge.errors import AudioFileError, SettingsError
 from birdedge.edge.formats.guano import read_guano
 
 FIRST_YEAR = 2000  # recorders whose clock was never set begin at 1970 or 1980
+YEARS = range(1900, 2200)  # of any recording, so that its last event has a time too
 # BAR and other recorders of Frontier Labs, and clips of birdedge: 20240501T043000.123456+1000_REC, 20240501T043000Z.
 WITH_OFFSET = re.compile(r"(?<!\d)(\d{8}T\d{6})(\.\d{1,6})?(Z|[+-]\d{4})(?!\d)")
 # AudioMoth, in UTC: 20240501_043000, 20240501_043000T (triggered), 24F3190361DF3A05_20240501_043000.
@@ -62,7 +63,7 @@ class StartTime:
             return self._given_utc_s()
         zone = self._zone()
         for time in (_guano_time(path, zone), _comment_time(path), _name_time(path.stem, zone)):
-            if time is not None and time.year >= FIRST_YEAR:
+            if time is not None and FIRST_YEAR <= time.year < YEARS.stop:
                 return time.timestamp()
         return None
 
@@ -117,10 +118,12 @@ def _name_time(stem: str, zone: tzinfo | None) -> datetime | None:
 
 
 def _iso_time(text: str, zone: tzinfo | None) -> datetime | None:
-    """Return a time with its zone; None if the text is no time, or local without a known zone."""
+    """Return a time with its zone; None if the text is no time of a recording, or local without a known zone."""
     try:
         time = datetime.fromisoformat(text.strip())
     except ValueError:
+        return None
+    if time.year not in YEARS:
         return None
     if time.tzinfo is None:
         return None if zone is None else time.replace(tzinfo=zone)

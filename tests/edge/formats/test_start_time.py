@@ -48,6 +48,8 @@ def recording(folder: Path, name: str, guano: dict[str, str] | None = None, comm
         ("SMA01234_20240501_043000.wav", None),  # local time of an unknown zone
         ("19700101_000003.WAV", None),  # a clock that was never set
         ("20241399_999999.WAV", None),
+        ("99991231_235959.WAV", None),  # an event would be in the year 10000
+        ("99991231T235959-1000_REC.flac", None),
         ("12345678.wav", None),
         ("120240501_0430001.wav", None),
         ("dawn.wav", None),
@@ -98,6 +100,8 @@ def test_a_given_start_comes_before_all() -> None:
     ("start", "timezone", "sentence"),
     [
         ("soon", None, "--start is 'soon'; give a time with its offset"),
+        ("9999-12-31T23:59:59Z", None, "give a time with its offset"),
+        ("0001-01-01T00:00:00+14:00", None, "give a time with its offset"),
         ("2020-06-02T03:04:05", None, "or give --timezone too"),
         (None, "Mars", "--timezone is 'Mars'; give an IANA name"),
         (None, "../etc/passwd", "give an IANA name"),
