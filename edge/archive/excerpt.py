@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from birdedge.edge.archive.segment import reading_warnings
 from birdedge.edge.audio.file import AudioFile
 from birdedge.edge.audio.sources import file_source
 from birdedge.edge.errors import AudioFileError, SettingsError
@@ -33,6 +34,7 @@ class Excerpt:
     level: Float32  # [frames, bins], natural logarithm of magnitude
     events: list[Event]
     rejected: list[Event]  # each with its `reason`
+    warnings: tuple[str, ...]  # what is wrong with the recording, though it was read
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +46,7 @@ class JudgedRegions:
     highest: float  # probability of the mask in the part
     highest_s: float  # where that is, from the start of the recording
     highest_hz: float
+    warnings: tuple[str, ...]  # what is wrong with the recording, though it was read
 
 
 def segment_excerpt(
@@ -72,7 +75,7 @@ def segment_excerpt(
     part = _read_part(model, path, start_s, duration_s, channel, keep, "a --start")
     events = [region for region in part.regions if not region.reason]
     rejected = [region for region in part.regions if region.reason]
-    return Excerpt(part.first, np.concatenate(masks), np.concatenate(levels), events, rejected)
+    return Excerpt(part.first, np.concatenate(masks), np.concatenate(levels), events, rejected, part.warnings)
 
 
 def judged_regions(
@@ -113,6 +116,7 @@ def judged_regions(
         highest / 255,
         grid.first_frame_s + place[0] * grid.hop_s,
         grid.low_hz + place[1] * grid.bin_hz,
+        part.warnings,
     )
 
 
@@ -148,7 +152,9 @@ def _read_part(
     last = None if duration_s is None else math.ceil((start_s + length_s) / hop_s)
     sink = _PartSink(round(start_s / hop_s), last, enough, stop, keep)
     with AudioFile(path) as file:
-        run(file_source(file), Pipeline(model, file.sample_rate_hz, file.channels, channel), sink, stop)
+        pipeline = Pipeline(model, file.sample_rate_hz, file.channels, channel)
+        run(file_source(file), pipeline, sink, stop)
+        sink.warnings = reading_warnings(file, pipeline)
     if sink.frames <= sink.first:
         raise AudioFileError(f"{path} is {sink.frames * hop_s:.1f} s long; give {needed} before that")
     return sink
@@ -167,6 +173,7 @@ class _PartSink:
     ) -> None:
         self.first, self.frames = first, 0
         self.regions: list[Event] = []
+        self.warnings: tuple[str, ...] = ()
         self._last, self._enough, self._stop, self._keep = last, enough, stop, keep
 
     def write(self, message: Message) -> None:

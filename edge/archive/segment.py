@@ -74,7 +74,7 @@ def segment(
     heard_s, silent_s = (
         n / pipeline.sample_rate_hz for n in (pipeline.heard_samples, pipeline.silent_samples)
     )
-    warnings = _warnings(file, pipeline)
+    warnings = reading_warnings(file, pipeline)
     return FileResult(Path(path), heard_s, collector.events, mask, silent_s=silent_s, warnings=warnings)
 
 
@@ -108,7 +108,7 @@ def segment_file(
             events.events,
             silent_s=silent_s,
             start_utc_s=start_utc_s,
-            warnings=_warnings(file, pipeline),
+            warnings=reading_warnings(file, pipeline),
         )
 
 
@@ -147,7 +147,7 @@ def _earlier_events(outputs: OutputSettings, stem: str) -> Iterator[Event]:
         yield from read_events(outputs.tables / (stem + FORMATS[name].suffix), name)
 
 
-def _warnings(file: AudioFile, pipeline: Pipeline) -> tuple[str, ...]:
+def reading_warnings(file: AudioFile, pipeline: Pipeline) -> tuple[str, ...]:
     """Return what is wrong with a recording that was read to its end: a sentence each, with its path."""
     counts = [
         f"{count} {unit} that are NaN or infinite, or far out of range"

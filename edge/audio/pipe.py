@@ -46,6 +46,11 @@ class PipeReader:
                 return data_or_none
         return b""
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether waiting was ended."""
+        return self._stop.is_set()
+
     def read_all(self, size: int) -> bytes:
         """Return `size` bytes; fewer only at the end."""
         data = b""
@@ -74,6 +79,9 @@ class WavSamples:
             return self._pipe.read(size)
         data = self._pipe.read(min(size, self._left))
         self._left -= len(data)
+        if self._left and size and not data and not self._pipe.is_stopped:
+            log.warning("standard input ended before its WAV header says: %d bytes are missing", self._left)
+            self._left = None
         return data
 
     def _goes_on(self) -> bool:

@@ -47,7 +47,13 @@ def whole_file(path: Path) -> WholeFile:
         head = file.read(HEAD_BYTES)
         if riff.is_wav(head):
             return _whole_wav(path, file, head, size)
-        readers = {b"FORM": _whole_aiff, b".snd": _whole_au, b"fLaC": _whole_flac, b"OggS": _whole_ogg}
+        readers = {
+            b"FORM": _whole_aiff,
+            b".snd": _whole_au,
+            b"caff": _whole_caf,
+            b"fLaC": _whole_flac,
+            b"OggS": _whole_ogg,
+        }
         reader = readers.get(head[:4])
         return reader(path, file, size) if reader and size > HEAD_BYTES else WholeFile()
 
@@ -97,6 +103,40 @@ def _whole_au(path: Path, file: BinaryIO, size: int) -> WholeFile:
     prefix = bytearray(file.read(begin))
     prefix[8:12] = b"\xff" * 4  # unknown
     return WholeFile([SplicedFile(path, begin, size, bytes(prefix))], declared / (size - begin))
+
+
+def _whole_caf(path: Path, file: BinaryIO, size: int) -> WholeFile:
+    at = 8
+    while at + 12 <= size:
+        file.seek(at)
+        name, length = struct.unpack(">4sq", file.read(12))
+        if name == b"data":
+            begin = at + 16  # after its edit count
+            end = _end_of_caf_samples(file, begin, max(0, length - 4), size)
+            if end is None:
+                return WholeFile()
+            file.seek(0)
+            prefix = file.read(at + 4) + struct.pack(">q", end - begin + 4) + file.read(12)[8:]
+            declared_share = 1.0 if length == -1 else max(0, length - 4) / (end - begin)
+            return WholeFile([SplicedFile(path, begin, end, prefix)], declared_share)
+        if length < 0:
+            break
+        at += 12 + length
+    return WholeFile()
+
+
+def _end_of_caf_samples(file: BinaryIO, begin: int, declared: int, size: int) -> int | None:
+    """Return where samples end that go on after their declared length, without other chunks; None if they do not."""
+    at = begin + declared
+    if at + MIN_EXTRA_BYTES > size:
+        return None
+    while at + 12 <= size:
+        file.seek(at)
+        name, length = struct.unpack(">4sq", file.read(12))
+        if not (riff.is_chunk_name(name) and 0 <= length <= size - at - 12):
+            return size
+        at += 12 + length
+    return None
 
 
 def _whole_flac(path: Path, file: BinaryIO, size: int) -> WholeFile:

@@ -65,5 +65,7 @@ def plot(
         excerpt.rejected if rejected else None,
         "replace" if force else "refuse",
     )
+    for warning in excerpt.warnings:
+        click.echo(f"Warning: {warning}", err=True)
     more = f", {len(excerpt.rejected)} rejected region(s)" if rejected else ""
     print_line(f"{output}: {len(excerpt.events)} event(s){more}")

@@ -73,6 +73,8 @@ def why(
             without_region(found.highest, found.highest_s, found.highest_hz, settings),
             err=as_json,
         )
+    for warning in found.warnings:
+        click.echo(f"Warning: {warning}", err=True)
     events = sum(not region.reason for region in found.regions)
     click.echo(
         f"{events} event(s) and {len(found.regions) - events} rejected region(s) in {found.duration_s:.1f} s of audio",

@@ -82,6 +82,13 @@ def test_sound_beyond_the_declared_length_is_heard_with_a_warning(
     assert "more sound than its WAV header says" in caplog.text
 
 
+def test_sound_that_ends_before_the_declared_length_is_heard_with_a_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    np.testing.assert_array_equal(heard(source_of(wav("f32le", 4 * SAMPLES.size + 400), None, 2)), SAMPLES)
+    assert "400 bytes are missing" in caplog.text
+
+
 @pytest.mark.parametrize("form", ["FLAC", "OGG", "MP3", "AIFF", "CAF", "AU", "W64"])
 def test_other_files_are_refused_with_a_command(tmp_path: Path, form: str) -> None:
     soundfile.write(tmp_path / "file", np.tile(SAMPLES, (10, 1)), RATE_HZ, format=form)

@@ -57,6 +57,7 @@ LENGTHS: dict[str, tuple[bytes, int, str]] = {  # format: name before its length
     "W64": (b"data", 16, "<Q"),
     "AIFF": (b"SSND", 4, ">I"),
     "AU": (b".snd", 8, ">I"),
+    "CAF": (b"data", 4, ">q"),
 }
 
 
@@ -67,12 +68,22 @@ def test_a_stale_length_is_ignored_with_a_warning(tmp_path: Path, form: str) -> 
     assert_whole(path, "a holds more sound than its header says: 3.0 s instead of 1.0 s")
 
 
-@pytest.mark.parametrize("form", ["WAV", "WAVEX", "RF64", "W64", "AU"])
+@pytest.mark.parametrize("form", ["WAV", "WAVEX", "RF64", "W64", "AU", "CAF"])
 @pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
 def test_a_length_of_0_is_ignored_with_a_warning(tmp_path: Path, form: str, subtype: str) -> None:
     name, after, number = LENGTHS[form]
     path = patched(write(tmp_path / "a", form, subtype), name, after, bytes(struct.calcsize(number)))
     assert_whole(path, "3.0 s instead of 0.0 s; all of it is read")
+
+
+def test_a_caf_file_that_was_not_finished_is_read_to_its_end(tmp_path: Path) -> None:
+    assert_whole(patched(write(tmp_path / "a.caf", "CAF"), b"data", 4, b"\xff" * 8), None)
+
+
+def test_a_chunk_after_the_samples_of_a_caf_file_is_not_sound(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.caf", "CAF")
+    path.write_bytes(path.read_bytes() + b"info" + struct.pack(">q", 5000) + bytes(5000))
+    assert_whole(path, None)
 
 
 def test_a_big_endian_wav_file_is_read_to_its_end(tmp_path: Path) -> None:

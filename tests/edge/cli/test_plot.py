@@ -1,6 +1,8 @@
 """`birdedge plot` draws a part of a recording."""
 
+import numpy as np
 import pytest
+import soundfile
 
 from birdedge.edge.models.model import Model
 from tests.support.commands import birdedge
@@ -22,3 +24,11 @@ def test_rejected_regions_are_drawn_and_counted_on_request(demo, tmp_path, run_h
     assert grey.startswith("grey.png: 0 event(s), ")
     assert int(grey.split()[3]) >= 3
     assert (tmp_path / "plain.png").read_bytes() != (tmp_path / "grey.png").read_bytes()
+
+
+def test_channels_that_cancel_are_said(tmp_path):
+    tone = 0.1 * np.sin(2 * np.pi * 3000 * np.arange(64_000) / 32_000)
+    soundfile.write(tmp_path / "opposite.wav", np.column_stack([tone, -tone]), 32_000)
+    _, errors = birdedge("plot", "opposite.wav", cwd=tmp_path)
+    assert "Warning: opposite.wav: " in errors
+    assert "--channel" in errors
