@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,10 @@ pytest_plugins = ["tests.support.skips"]
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # The tests do not use what `birdedge bench` chose on this machine.
 os.environ["BIRDEDGE_CONFIG"] = os.devnull
+# A shell that starts the tests in the background, or nohup, has these ignored, and commands would inherit that.
+for _number in (signal.SIGHUP, signal.SIGINT):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

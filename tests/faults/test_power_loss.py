@@ -29,9 +29,11 @@ folder, clocks = Path(sys.argv[1]), Clocks()
 run_log = started(folder, clocks)
 stream = MessageStream(run_log.apply, clocks)
 
+written = []  # by the thread that writes clips; one thread writes to the database
+
 def index(clip):
     path = clip.path.relative_to(folder).as_posix()
-    run_log.apply(ClipWritten(path, clip.stamp, clip.samples, clip.size_bytes, clip.score))
+    written.append(ClipWritten(path, clip.stamp, clip.samples, clip.size_bytes, clip.score))
 
 settings = ClipSettings(format="flac", keep="everything", everything_s=1.0, min_free_mb=0.0, mask=True)
 clips = ClipStream(folder / "clips", Model("birdedge-int8").card, settings, on_clip=index)
@@ -42,6 +44,8 @@ while True:
     stream.hear(1)
     stream.detect(float(second))
     clips.play(audio, [])
+    while written:
+        run_log.apply(written.pop(0))
     run_log.commit()
     print(second, flush=True)
 """

@@ -65,10 +65,13 @@ def test_a_reader_that_leaves_does_not_end_it(
         os.close(writer)
         os.close(reader)
         events_are_stored(daemon, breakable_microphone, song)
-        assert "Broken pipe" in daemon.status().stdout
+        # Denoised audio was asked for; a recorder can do without its printed events.
+        assert ("Broken pipe" in daemon.status().stdout) == bool(config)
         daemon.stop()
     assert recorded_without_a_gap(daemon)
-    assert daemon.log_text().count("Broken pipe") == 2  # by the sink and by the supervisor
+    assert daemon.log_text().count("Broken pipe") == (
+        2 if config else 1
+    )  # by the sink, and by the supervisor
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
@@ -82,7 +85,7 @@ def test_a_full_standard_output_does_not_end_it(
         daemon.wait_for("listening to")
         events_are_stored(daemon, breakable_microphone, song)
         daemon.stop()
-    assert daemon.log_text().count("No space left") == 2
+    assert daemon.log_text().count("No space left") == 1
 
 
 def test_standard_streams_that_are_closed_take_no_file_for_their_own(
