@@ -21,9 +21,9 @@ touch "$folder/newest.txt"
 for versions in oldest newest; do
     environment=$folder/$versions
     "$python" -m venv "$environment"
-    # Some tests compare with scipy and onnx.
+    # Some tests compare with crowsetta, onnx and scipy.
     "$environment/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: \
-        --constraint "$folder/$versions.txt" "$(echo "$folder"/*.whl)[plot,signature]" onnx pytest pytest-xdist scipy
+        --constraint "$folder/$versions.txt" "$(echo "$folder"/*.whl)[plot,signature]" crowsetta onnx pytest pytest-xdist scipy
     echo "With the $versions versions:" $("$environment/bin/python" -m pip freeze --exclude birdedge)
     (
         cd "$folder/checkout"
