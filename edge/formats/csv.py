@@ -36,5 +36,5 @@ def event_lines(
 
 def _line(cells: Iterable[str]) -> str:
     line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue()
+    csv.writer(line).writerow(cells)  # which quotes the characters of its line end, and a name may hold them
+    return line.getvalue().removesuffix("\r\n") + "\n"

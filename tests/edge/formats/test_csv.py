@@ -14,7 +14,8 @@ from tests.support.tables import FIRST
 
 
 @pytest.mark.parametrize(
-    "name", ["my garden.wav", 'a "quoted", name.wav', "chörus 鳥.wav", "tab\tline\nfeed\r\u2028.wav"]
+    "name",
+    ["my garden.wav", 'a "quoted", name.wav', "chörus 鳥.wav", "tab\tline\nfeed\r\u2028.wav", "return\r.wav"],
 )
 def test_a_csv_reader_gets_the_file_name_back(name: str) -> None:
     (row,) = csv.DictReader(io.StringIO(header() + event_lines(FIRST, name, 1), newline=""))
