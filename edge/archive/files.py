@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 from collections import Counter
@@ -77,6 +78,8 @@ def find_recordings(paths: Sequence[Path]) -> FoundRecordings:
 def read_list(path: Path) -> list[Path]:
     """Return the paths in a list, one per line or each ended by NUL; `-` is standard input.
 
+    A list in UTF-16, as Windows writes it, begins with its byte order mark.
+
     Raises:
         SettingsError: The list cannot be read, or is empty.
     """
@@ -87,7 +90,9 @@ def read_list(path: Path) -> list[Path]:
         raise SettingsError(
             f"the list {path} cannot be read ({reason}): give a text file of paths"
         ) from error
-    data = data.removeprefix(b"\xef\xbb\xbf")
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # of which every other byte can be NUL
+        data = data.decode("utf-16", "replace").encode()
+    data = data.removeprefix(codecs.BOM_UTF8)
     lines = data.split(b"\0") if b"\0" in data else [line.removesuffix(b"\r") for line in data.split(b"\n")]
     names = [os.fsdecode(line) for line in lines if line]
     if not names:
@@ -148,20 +153,23 @@ def _entries(folder: Path, found: FoundRecordings) -> list[os.DirEntry[str]]:
 
 def _kind(entry: os.DirEntry[str]) -> str:
     """Return `folder`, `recording`, or the kind that is left out."""
+    name = entry.name.lower()
     try:
         is_folder, is_file = entry.is_dir(), entry.is_file()
+    except PermissionError:  # a link into a folder that may not be entered, which is reported when it is read
+        is_file = os.path.splitext(name)[1] in SUFFIXES  # noqa: PTH122
+        is_folder = not is_file
     except OSError:  # a link to itself
         is_folder = is_file = False
-    if by_name := _kind_left_out(entry.name.lower(), is_folder):
-        return by_name
+    is_broken = entry.is_symlink() and not (is_folder or is_file)
+    if left_out := _kind_left_out(name, is_folder, is_broken):
+        return left_out
     if is_folder:
         return "folder"
-    if is_file:
-        return "recording"
-    return "broken link(s)" if entry.is_symlink() else "special file(s)"
+    return "recording" if is_file else "special file(s)"
 
 
-def _kind_left_out(name: str, is_folder: bool) -> str | None:
+def _kind_left_out(name: str, is_folder: bool, is_broken: bool) -> str | None:
     """Return why this name, in lower case, is left out; None if it is a folder to search or a recording."""
     suffix = os.path.splitext(name)[1]  # noqa: PTH122
     is_recording = suffix in SUFFIXES
@@ -172,6 +180,7 @@ def _kind_left_out(name: str, is_folder: bool) -> str | None:
         "file(s) of macOS (._*)": name.startswith("._"),
         "hidden folder(s)": is_folder and name.startswith("."),
         "hidden file(s)": name.startswith("."),
+        "broken link(s)": is_broken,
         unsupported: not is_folder and suffix in UNSUPPORTED_SUFFIXES,
         "file(s) that are no audio": not is_folder and not is_recording,
     }

@@ -6,6 +6,7 @@ import io
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,9 +36,11 @@ if TYPE_CHECKING:  # loads onnxruntime
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path, readable=False))  # checked one by one
 @click.option(
     "--files-from",
+    multiple=True,
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
     metavar="LIST",
-    help="Also segment the files and folders in this list, one per line or separated by NUL; - for standard input.",
+    help="Also segment the files and folders in this list, one per line or separated by NUL; - for standard "
+    "input. May be repeated.",
 )
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), help="Write a table per file to this folder."
@@ -63,7 +66,7 @@ if TYPE_CHECKING:  # loads onnxruntime
 @archive_model_option
 def segment(
     files: tuple[Path, ...],
-    files_from: Path | None,
+    files_from: tuple[Path, ...],
     out: Path | None,
     formats: tuple[TableName, ...],
     masks: Path | None,
@@ -98,9 +101,9 @@ def segment(
     from birdedge.edge.sinks.recording import OutputSettings
     from birdedge.edge.sinks.table_file import combined_raven, holds_only
 
-    if not files and files_from is None:
+    if not files and not files_from:
         raise SettingsError("FILES is missing: give audio files, folders, or --files-from")
-    found = find_recordings([*files, *(read_list(files_from) if files_from else ())])
+    found = find_recordings([*files, *chain.from_iterable(map(read_list, files_from))])
     paths = found.paths
     if found.left_out and not quiet:
         click.echo(f"birdedge: left out: {found.left_out_text()}", err=True)

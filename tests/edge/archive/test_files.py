@@ -47,6 +47,7 @@ def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.wav")
     (tmp_path / "gone.wav").symlink_to("nowhere.wav")
     (tmp_path / "loop.wav").symlink_to("loop.wav")
+    (tmp_path / "card").symlink_to("not-mounted")
     found = find_recordings([tmp_path])
     assert found.paths == [tmp_path / "a.wav"]
     assert found.left_out == {
@@ -57,7 +58,7 @@ def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
         "file(s) that are no audio": 2,
         "trash and system folder(s)": 6,
         "special file(s)": 1,
-        "broken link(s)": 2,
+        "broken link(s)": 3,
     }
 
 
@@ -128,6 +129,12 @@ def test_a_list_holds_a_path_per_line_or_ended_by_nul(tmp_path: Path, ends: byte
     names = [b"a.wav", b"my garden/b.wav", b"\xff.wav", b" #1.wav"]
     (tmp_path / "list").write_bytes(b"\xef\xbb\xbf" + b"".join(name + ends for name in [*names, b""]))
     assert [os.fsencode(path) for path in read_list(tmp_path / "list")] == names
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_a_list_in_utf_16_as_windows_writes_it_is_read(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "list").write_bytes("\ufeff/archive/a.wav\r\n鳥.wav\r\n".encode(encoding))
+    assert read_list(tmp_path / "list") == [Path("/archive/a.wav"), Path("鳥.wav")]
 
 
 @pytest.mark.parametrize(

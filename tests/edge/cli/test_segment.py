@@ -104,6 +104,15 @@ def test_files_come_from_a_list_and_an_empty_folder_makes_the_exit_code_1(demo, 
     }
 
 
+def test_several_lists_are_all_read(demo, tmp_path):
+    for name in ("a", "b", "c"):
+        (tmp_path / f"{name}.wav").write_bytes(demo.read_bytes())
+    (tmp_path / "list").write_text("a.wav\n", encoding="utf-8")
+    lists = ("--files-from", "list", "--files-from", "-")
+    birdedge("segment", *lists, "--out", "out", cwd=tmp_path, stdin=b"b.wav\nc.wav\n")
+    assert {path.stem for path in (tmp_path / "out").glob("*.csv")} == {"a", "b", "c"}
+
+
 def test_the_channel_of_raven_is_the_channel(tmp_path):
     samples = np.zeros((32_000 * 6, 2), np.float32)
     samples[:, 1] = soundscape(6.0, 5, calls_per_minute=60.0).samples
