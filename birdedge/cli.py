@@ -92,6 +92,8 @@ def main() -> None:
         message = f"this command needs {error.name}, which is not installed: pip install 'birdedge[{extra}]'"
     except OSError as error:
         message = printable(_path_problem(error))
+    except MemoryError:
+        message = "there is not enough memory for this; give less audio at once, or free memory"
     except (KeyboardInterrupt, click.Abort):
         message = "stopped"
     click.echo(f"Error: {message}", err=True)

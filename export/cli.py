@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from birdedge.edge.cli.options import force_option
+from birdedge.edge.cli.options import NumberRange, force_option
 from birdedge.edge.models.settings import EventSettings
 
 if TYPE_CHECKING:
@@ -58,14 +58,14 @@ CHUNK_FRAMES = 16  # that of the recorder
 )
 @click.option(
     "--max-loss",
-    type=click.FloatRange(0),
+    type=NumberRange(0),
     default=0.5,
     show_default=True,
     help="IoU points that int8 may lose against fp32.",
 )
 @click.option(
     "--min-score",
-    type=click.FloatRange(0, 1),
+    type=NumberRange(0, 1),
     default=EventSettings.min_score,
     show_default=True,
     help="Minimum probability of a bird for an event. A higher value gives fewer false alarms and misses more birds.",

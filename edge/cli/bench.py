@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from birdedge.edge.cli.options import NumberRange
 from birdedge.edge.system.printable import printable
 from birdedge.edge.system.stdout import print_line
 
@@ -23,7 +24,7 @@ CANDIDATES = ("birdedge-int8", "birdedge-int8-s8", "birdedge-fp32")  # the same 
 @click.option(
     "--seconds",
     "duration_s",
-    type=click.FloatRange(0.1),
+    type=NumberRange(0.1),
     default=5.0,
     show_default=True,
     help="Duration of the measurement.",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from birdedge.edge.cli.options import NumberRange
 from birdedge.edge.system.stdout import print_line
 
 if TYPE_CHECKING:  # loads onnxruntime
@@ -30,7 +31,7 @@ PICTURE = "birdedge-doctor.png"
 @click.option(
     "--record",
     "record_s",
-    type=click.FloatRange(2, MAX_S),
+    type=NumberRange(2, MAX_S),
     help=f"Record for this many seconds, and draw the recording ({PICTURE} in --out).",
 )
 @click.option(

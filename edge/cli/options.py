@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
 import click
 
 from birdedge.edge.models.names import ARCHIVE_MODEL
+
+
+class NumberRange(click.FloatRange):
+    """A range of numbers; NaN, which compares as within any range, is not in it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number, or fail as for one that is out of range."""
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{number} is not in the range {self._describe_range()}.", param, ctx)
+        return number
+
 
 archive_model_option = click.option(
     "--model", default=ARCHIVE_MODEL, show_default=True, help="Name of a bundled model, or an .onnx file."
@@ -27,7 +41,7 @@ quiet_option = click.option(
 )
 min_score_option = click.option(
     "--min-score",
-    type=click.FloatRange(0, 1),
+    type=NumberRange(0, 1),
     help="Minimum probability of a bird, 0 to 1.  [default: the model's own]",
 )
 masks_option = click.option(
