@@ -83,7 +83,8 @@ def default_config_path() -> Path:
 
 def user_config_dir() -> Path:
     """Return the folder for the user's configuration of birdedge, by the convention of the platform."""
-    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() raises for a user without a home
+    # Path.home() raises for a user without a home, and a relative path would be in the current folder.
+    home = Path("/", os.path.expanduser("~"))  # noqa: PTH111
     if sys.platform == "win32":
         return Path(os.environ.get("APPDATA") or home, "birdedge")
     if sys.platform == "darwin":
@@ -118,7 +119,7 @@ def read_table(path: Path | None = None) -> dict[str, Any]:
                 f"with `birdedge config init {path}`"
             )
         return tomllib.loads(text)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):  # HOME of a service can be /dev/null
         if given:
             raise SettingsError(
                 f"there is no configuration {path}; `birdedge config init {path}` writes one"
@@ -126,7 +127,7 @@ def read_table(path: Path | None = None) -> dict[str, Any]:
         return {}
     except OSError as error:
         raise SettingsError(f"{path} cannot be read ({error.strerror}); give a TOML file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SettingsError(
             f"{path} is not valid TOML ({error}); correct it, or write it as UTF-8"
         ) from error

@@ -52,6 +52,19 @@ def test_without_birdedge_config_the_file_is_in_the_configuration_folder(monkeyp
     assert default_config_path() == tmp_path / "birdedge" / "config.toml"
 
 
+def test_a_home_that_is_no_folder_holds_no_configuration(monkeypatch):
+    for name in ("BIRDEDGE_CONFIG", "XDG_CONFIG_HOME", "APPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", os.devnull)
+    assert read_config() == Config()
+
+
+def test_a_user_without_a_home_gets_no_folder_with_the_name_tilde(monkeypatch):
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as for a user ID without a name
+    assert user_config_dir().is_absolute()
+
+
 def test_a_named_configuration_must_exist(tmp_path):
     with pytest.raises(SettingsError, match="there is no configuration"):
         read_config(tmp_path / "none.toml")
@@ -64,6 +77,7 @@ def test_a_named_configuration_must_exist(tmp_path):
         ("model = 3", "it must be str"),
         ("model = ", "not valid TOML"),
         (b"\xff\xfe", "not valid TOML"),
+        ("x = " + 10_000 * "[", "not valid TOML"),
     ],
 )
 def test_a_wrong_configuration_is_refused(tmp_path, text, sentence):
