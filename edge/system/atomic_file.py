@@ -45,6 +45,8 @@ def output_errors(path: Path) -> Iterator[None]:
     """
     try:
         yield
+    except OutputError:
+        raise
     except OSError as error:
         reason = error.strerror or str(error)
         kind = OutputError if is_permanent(error) else DiskError

@@ -67,7 +67,9 @@ def test_a_name_in_use_is_refused_before_and_after_the_block(tmp_path: Path) -> 
             file.write(b"mine")
             path.write_bytes(b"of another process")
 
-    with pytest.raises(OutputError, match="exists already"):
+    with pytest.raises(
+        OutputError, match=r"^\S+ exists already; give another name, or --force to replace it$"
+    ):
         overtaken()
     with pytest.raises(OutputError, match="exists already; give another name, or --force to replace it"):
         replacing(path, "refuse").__enter__()
