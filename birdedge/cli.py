@@ -19,6 +19,7 @@ from birdedge.edge.system.printable import printable
 COMMANDS = {  # command: its module, and the extra that it needs to run
     "listen": ("birdedge.edge.cli.listen", ""),
     "status": ("birdedge.edge.cli.status", ""),
+    "serve": ("birdedge.edge.cli.serve", "web"),
     "config": ("birdedge.edge.cli.config", ""),
     "service": ("birdedge.edge.cli.service", ""),
     "doctor": ("birdedge.edge.cli.doctor", ""),
@@ -71,8 +72,9 @@ def birdedge(ctx: click.Context) -> None:
 
 def main() -> None:
     """Run a command; an error is one sentence on standard error and exit code 1."""
-    # Like Ctrl-C, so that incomplete files are deleted. `listen` exits with 0 on a signal, also before it handles them.
-    reason = 0 if sys.argv[1:2] == ["listen"] else "stopped"
+    # Like Ctrl-C, so that incomplete files are deleted. What runs until it is stopped exits with 0 on a signal, also
+    # before it handles them.
+    reason = 0 if sys.argv[1:2] in (["listen"], ["serve"]) else "stopped"
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
             signal.signal(number, lambda *_: sys.exit(reason))

@@ -20,11 +20,13 @@ FLOORS = {
     **dict.fromkeys(("models", "formats", "synthesis"), 3),
     **dict.fromkeys(("audio", "pipeline"), 4),
     **dict.fromkeys(("plots", "sinks", "diagnostics"), 5),
-    **dict.fromkeys(("clips", "archive"), 6),
+    **dict.fromkeys(("clips", "archive", "integrations"), 6),
     **dict.fromkeys(("database",), 7),
     **dict.fromkeys(("recorder", "monitoring"), 8),
-    **dict.fromkeys(("cli",), 9),
-    API: 10,
+    **dict.fromkeys(("companion",), 9),
+    **dict.fromkeys(("web",), 10),
+    **dict.fromkeys(("cli",), 11),
+    API: 12,
 }
 PARTS = {"edge": {"edge"}, "train": {"train", "edge"}, "export": {"export", "train", "edge"}}
 # I/O, clocks, threads and logs.
@@ -55,6 +57,7 @@ FORBIDDEN_IN_PIPELINE = {
     ),
     *("time", "warnings"),
 }
+WEB_PACKAGES = {"anyio", "jinja2", "starlette", "uvicorn", "websockets"}
 TRAINING_PACKAGES = {"lightning_fabric", "onnx", "onnxscript", "scipy", "tensorboard", "torch"}
 
 
@@ -82,6 +85,10 @@ def edge_violations(room: str, source: str) -> list[str]:
         forbidden |= FORBIDDEN_IN_PIPELINE
     if room != "cli":
         forbidden |= {"click"}
+    if room != "web":
+        forbidden |= WEB_PACKAGES
+    if room != "integrations":
+        forbidden |= {"paho"}
     against = []
     for name in imported_names(source):
         package = name.partition(".")[0]
@@ -154,6 +161,13 @@ def test_imports_lead_from_export_to_train_to_edge_and_never_back(part: str) -> 
         ("plots", "from birdedge.cli import main", False),
         ("plots", "from birdedge.train.networks.unet import UNet", False),
         ("cli", "import click", True),
+        ("cli", "import uvicorn", False),
+        ("web", "from starlette.routing import Route", True),
+        ("companion", "import starlette", False),
+        ("companion", "import paho.mqtt.client", False),
+        ("integrations", "import paho.mqtt.client", True),
+        ("integrations", "from birdedge.edge.database import queries", False),
+        ("recorder", "from birdedge.edge.companion.folders import find_folders", False),
         ("audio", "from birdedge.edge.pipeline.pipeline import Pipeline", False),
         ("pipeline", "from birdedge.edge.audio.file import AudioFile", False),
         ("pipeline", "import time", False),

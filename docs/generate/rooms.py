@@ -14,9 +14,11 @@ FLOORS = (  # the rooms of edge/ from the first floor up: a room imports from lo
     ("models", "formats", "synthesis"),
     ("audio", "pipeline"),
     ("plots", "sinks", "diagnostics"),
-    ("clips", "archive"),
+    ("clips", "archive", "integrations"),
     ("database",),
     ("recorder", "monitoring"),
+    ("companion",),
+    ("web",),
     ("cli",),
 )
 WORKSTATION = ("train", "export")  # each one room, above all floors; only they import torch

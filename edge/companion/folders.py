@@ -1,0 +1,52 @@
+"""The folders of recorders: where `birdedge listen --out` writes, one for each source."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from birdedge.edge.database.schema import FILE_NAME
+
+MAX_DEPTH = 3  # folders below a given one that are searched
+
+
+class RecorderFolder(NamedTuple):
+    """A folder with the database of one recorder, or of one source of a recorder.
+
+    `name` is unique among the folders that were found together, and valid as one segment of a URL's path.
+    """
+
+    name: str
+    path: Path
+
+
+def find_folders(paths: Iterable[Path]) -> tuple[RecorderFolder, ...]:
+    """Return the recorders in the given folders and below them, by name.
+
+    A recorder may make its folder later, so the caller asks again. What lies below a recorder's folder is not
+    searched.
+    """
+    found = sorted({path.resolve() for given in paths for path in _databases(given, MAX_DEPTH)})
+    folders: dict[str, Path] = {}
+    for path in found:
+        name, number = path.name or "recorder", 2
+        while name in folders:
+            name, number = f"{path.name}-{number}", number + 1
+        folders[name] = path
+    return tuple(RecorderFolder(*folder) for folder in sorted(folders.items()))
+
+
+def _databases(folder: Path, depth: int) -> Iterator[Path]:
+    """Yield the folder if it holds a database, otherwise those below it that do."""
+    try:
+        if (folder / FILE_NAME).is_file():
+            yield folder
+        elif depth:
+            with os.scandir(folder) as entries:
+                below = [Path(entry) for entry in entries if entry.is_dir(follow_symlinks=False)]
+            for path in below:
+                yield from _databases(path, depth - 1)
+    except OSError:
+        return  # it is missing, or may not be read

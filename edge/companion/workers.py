@@ -1,0 +1,33 @@
+"""What the companion does besides the web pages, each in its own thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from birdedge.edge.recorder.config import Config
+
+Worker = Callable[[threading.Event], None]  # runs until the event is set
+
+
+@contextmanager
+def running(paths: tuple[Path, ...], config: Config) -> Iterator[None]:
+    """Run the workers that the configuration asks for, until the end of the block."""
+    stop = threading.Event()
+    threads = [
+        threading.Thread(target=worker, args=(stop,), daemon=True) for worker in _workers(paths, config)
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(timeout=5.0)
+
+
+def _workers(_paths: tuple[Path, ...], _config: Config) -> list[Worker]:
+    return []

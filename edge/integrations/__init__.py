@@ -1,0 +1,1 @@
+"""Settings and transports of what a companion passes on: dashboard, MQTT, alerts."""

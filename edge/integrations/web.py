@@ -1,0 +1,43 @@
+"""The settings of the dashboard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from birdedge.edge.errors import SettingsError
+
+Language = Literal["", "en", "de", "es", "fr", "nl"]
+
+
+@dataclass(frozen=True)
+class WebSettings:
+    """The table `[web]` of the configuration.
+
+    Raises:
+        SettingsError: A value is out of range.
+    """
+
+    listen: str = "127.0.0.1:8088"  # HOST:PORT
+    hosts: tuple[str, ...] = ()  # names by which browsers may ask, besides those of this machine
+    root_path: str = ""  # the path of a proxy that passes it on
+    language: Language = ""  # the browser's
+
+    def __post_init__(self) -> None:
+        host, colon, port = self.listen.rpartition(":")
+        if not (host and colon and port.isdecimal() and int(port) < 65_536):
+            raise SettingsError(f"listen is {self.listen!r}; it must be HOST:PORT, such as 127.0.0.1:8088")
+        if self.root_path and not (self.root_path.startswith("/") and not self.root_path.endswith("/")):
+            raise SettingsError(
+                f"root_path is {self.root_path!r}; it must start with / and not end with it, such as /birds"
+            )
+
+    @property
+    def host(self) -> str:
+        """The address to listen at."""
+        return self.listen.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        """The port to listen at."""
+        return int(self.listen.rpartition(":")[2])

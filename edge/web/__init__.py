@@ -1,0 +1,1 @@
+"""The dashboard: pages about recorders, over HTTP. Only this room imports a web framework."""

@@ -1,0 +1,17 @@
+"""The page Health."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from birdedge.edge.web.render import render
+
+
+def health(request: Request) -> Response:
+    """Return the page."""
+    return render(request, "health.html")
+
+
+routes = [Route("/health", health)]

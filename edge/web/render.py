@@ -1,0 +1,65 @@
+"""Pages from templates, with what every page needs: its language, relative links, and the recorders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from birdedge import __version__
+from birdedge.edge.companion.folders import RecorderFolder, find_folders
+from birdedge.edge.web.security import csrf_token
+from birdedge.edge.web.translations import Translate, preferred, translator
+
+_TEMPLATES = Environment(
+    loader=PackageLoader("birdedge.edge.web"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def render(request: Request, template: str, status_code: int = 200, **context: Any) -> HTMLResponse:
+    """Return a page.
+
+    A template has, besides `context`: `_` (translates a text), `language`, `root` (the relative URL of the first page,
+    as in `{{ root }}static/site.css`), `page` (the name of the template), `folders`, `csrf_token` and `version`.
+    """
+    language = language_of(request)
+    shared = {
+        "_": translator(language),
+        "language": language,
+        "root": root_of(request),
+        "page": template.removesuffix(".html"),
+        "folders": folders_of(request),
+        "version": __version__,
+        "csrf_token": csrf_token(request),
+    }
+    text = _TEMPLATES.get_template(template).render(shared | context)
+    return HTMLResponse(text, status_code, {"Cache-Control": "no-store", "Vary": "Accept-Language"})
+
+
+def language_of(request: Request) -> str:
+    """Return the language of a request."""
+    configured: str = request.app.state.settings.language
+    return configured or preferred(request.headers.get("accept-language", ""))
+
+
+def translate_for(request: Request) -> Translate:
+    """Return the translation of texts that a handler makes itself."""
+    return translator(language_of(request))
+
+
+def root_of(request: Request) -> str:
+    """Return the relative URL of the first page. There are no absolute URLs, so any proxy may add a path."""
+    path: str = request.scope["path"]
+    path = path.removeprefix(request.scope.get("app_root_path", request.scope.get("root_path", "")))
+    return "../" * (path.count("/") - 1) or "./"
+
+
+def folders_of(request: Request) -> tuple[RecorderFolder, ...]:
+    """Return the recorders that exist now."""
+    return find_folders(request.app.state.paths)

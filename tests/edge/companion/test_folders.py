@@ -1,0 +1,55 @@
+"""Recorders are found in the given folders and below them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from birdedge.edge.companion.folders import MAX_DEPTH, RecorderFolder, find_folders
+from birdedge.edge.database.schema import FILE_NAME
+
+
+def made(folder: Path) -> Path:
+    """Return a folder that looks like that of a recorder."""
+    folder.mkdir(parents=True)
+    (folder / FILE_NAME).touch()
+    return folder
+
+
+def test_a_recorders_folder_is_found_by_its_own_name(tmp_path: Path) -> None:
+    oak = made(tmp_path / "oak")
+    assert find_folders([oak]) == (RecorderFolder("oak", oak),)
+
+
+def test_the_sources_of_a_recorder_and_several_recorders_are_found_below_a_folder(tmp_path: Path) -> None:
+    north, south = made(tmp_path / "oak" / "north"), made(tmp_path / "oak" / "south")
+    elm = made(tmp_path / "elm")
+    assert find_folders([tmp_path]) == (
+        RecorderFolder("elm", elm),
+        RecorderFolder("north", north),
+        RecorderFolder("south", south),
+    )
+
+
+def test_folders_of_one_name_get_different_names(tmp_path: Path) -> None:
+    first, second = made(tmp_path / "a" / "birds"), made(tmp_path / "b" / "birds")
+    assert find_folders([tmp_path]) == (RecorderFolder("birds", first), RecorderFolder("birds-2", second))
+
+
+def test_a_folder_that_is_given_twice_is_one_recorder(tmp_path: Path) -> None:
+    oak = made(tmp_path / "oak")
+    (tmp_path / "link").symlink_to(oak)
+    assert find_folders([oak, tmp_path, tmp_path / "link"]) == (RecorderFolder("oak", oak),)
+
+
+def test_nothing_is_searched_below_a_recorder_or_too_deep(tmp_path: Path) -> None:
+    oak = made(tmp_path / "oak")
+    made(oak / "inner")
+    made(tmp_path / Path(*"abcd"))
+    assert MAX_DEPTH == 3
+    assert [folder.path for folder in find_folders([tmp_path])] == [oak]
+
+
+def test_a_missing_folder_has_no_recorder_yet(tmp_path: Path) -> None:
+    assert find_folders([tmp_path / "later"]) == ()
+    made(tmp_path / "later")
+    assert len(find_folders([tmp_path / "later"])) == 1

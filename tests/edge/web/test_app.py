@@ -1,0 +1,67 @@
+"""The pages: each is there with any recorder or none, in five languages, with relative links only."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from birdedge.edge.integrations.web import WebSettings
+from tests.support.web import browser
+
+PAGES = ("/", "/events", "/days", "/health")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_has_a_title_a_heading_and_the_navigation(recorded: Path, path: str) -> None:
+    page = browser(recorded).get(path)
+    assert page.status_code == 200
+    assert re.search(r"<title>[^<]+ · birdedge</title>", page.text)
+    assert page.text.count("<h1>") == 1
+    assert re.findall(r'<a href="([^"]*)"[^>]*>(\w+)</a>', page.text)[:4] == [
+        ("./", "Now"),
+        ("./events", "Events"),
+        ("./days", "Days"),
+        ("./health", "Health"),
+    ]
+    assert page.text.count("aria-current") == 1
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_is_there_before_any_recorder(tmp_path: Path, path: str) -> None:
+    assert browser(tmp_path).get(path).status_code == 200
+
+
+def test_links_of_a_deeper_page_lead_back_to_the_first(recorded: Path) -> None:
+    page = browser(recorded).get("/events/oak/1")
+    assert 'href="../../static/site.css"' in page.text
+
+
+def test_a_page_that_does_not_exist_says_so(tmp_path: Path) -> None:
+    page = browser(tmp_path).get("/missing")
+    assert page.status_code == 404
+    assert 'role="alert">Not Found<' in page.text
+
+
+def test_the_style_sheet_is_served(tmp_path: Path) -> None:
+    assert browser(tmp_path).get("/static/site.css").headers["content-type"].startswith("text/css")
+
+
+@pytest.mark.parametrize(
+    ("accepted", "text"),
+    [
+        ("", "Events"),
+        ("de-AT,en;q=0.5", "Ereignisse"),
+        ("pt, es;q=0.8, en;q=0.9", "Events"),
+        ("fr;q=x, nl;q=0.3", "Gebeurtenissen"),
+    ],
+)
+def test_the_language_is_that_of_the_browser(tmp_path: Path, accepted: str, text: str) -> None:
+    client = browser(tmp_path, headers={"Accept-Language": accepted})
+    assert f">{text}</a>" in client.get("/").text
+
+
+def test_the_language_can_be_set(tmp_path: Path) -> None:
+    client = browser(tmp_path, settings=WebSettings(language="fr"), headers={"Accept-Language": "de"})
+    assert '<html lang="fr">' in client.get("/").text
