@@ -2,8 +2,9 @@
 
 `python -m benchmarks.studies.systems --data recordings/`
 
-With `--train`, networks without a finished run are trained first, all on the same recordings, splits, examples and
-number of epochs, each by its own recipe. The table is written to SYSTEMS.md and its figures to systems.json.
+With `--train`, networks without a finished run are trained first, all on the same recordings, splits and examples, each
+by its own recipe. Only the founding paper's network is trained for more epochs: as many as the paper says, or until it
+stops improving. The table is written to SYSTEMS.md and its figures to systems.json.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from birdedge.train.evaluation.scoring import mask_figures, score_clip
 from birdedge.train.networks.registry import Network
 from birdedge.train.networks.unet import UNet
 from birdedge.train.training.checkpoint import load_checkpoint
+from birdedge.train.training.epoch import Epoch
 from birdedge.train.training.recipe import read_recipe
 
 PAGE = Path(__file__).with_name("SYSTEMS.md")
@@ -59,7 +61,8 @@ class Row:
     macs_per_s: float
     streams: bool
     figures: dict[str, dict[str, Any]]
-    budget: str | None = None  # training examples, seed and epochs; None for a model file
+    budget: str | None = None  # training examples and seed; None for a model file
+    epochs: int | None = None  # that were trained
 
     def iou(self, name: str) -> float:
         """Return the pooled foreground IoU on a set, 0..1."""
@@ -124,16 +127,25 @@ def _measure(data: Path, runs: Path, with_training: bool, mixes: int) -> list[Ro
 
 def train(recipe: str, data: Path, runs: Path) -> None:
     """Train a network, or resume its run, unless the run is finished."""
-    out, epochs = runs / recipe, read_recipe(COMPACT).training.epochs
-    history = out / "history.json"
-    if history.is_file() and len(json.loads(history.read_text())) >= epochs:
-        return
+    out, training = runs / recipe, read_recipe(recipe).training
+    if epochs := epochs_of(out):
+        best = max(epochs, key=lambda epoch: epoch.score)
+        if len(epochs) >= training.epochs or epochs[-1].epoch - best.epoch >= training.patience:
+            return
     command = [sys.executable, "-m", "birdedge", "train", recipe, "--data", str(data), "--out", str(out)]
-    command += ["--epochs", str(epochs), "--cache", str(runs / "examples.safetensors")]
+    command += ["--cache", str(runs / "examples.safetensors")]
     if (out / "last.pt").is_file():
         command.append("--resume")
     if subprocess.run(command, check=False).returncode:
         raise click.ClickException(f"training {recipe} failed; see above")
+
+
+def epochs_of(run: Path) -> list[Epoch]:
+    """Return the epochs of a run so far."""
+    history = run / "history.json"
+    return (
+        [Epoch(**row) for row in json.loads(history.read_text(encoding="utf-8"))] if history.is_file() else []
+    )
 
 
 def checkpoint_row(title: str, path: Path, sets: EvaluationSets) -> Row:
@@ -150,7 +162,8 @@ def checkpoint_row(title: str, path: Path, sets: EvaluationSets) -> Row:
         macs_per_s(network),
         isinstance(network, UNet),
         scores(checkpoint_detector(path), sets),
-        f"{training.cached_examples:,} examples mixed once, seed {training.seed}, {training.epochs} epochs",
+        f"{training.cached_examples:,} examples mixed once, seed {training.seed}",
+        len(epochs_of(path.parent)),
     )
 
 
@@ -193,12 +206,20 @@ def stored_page() -> str:
 
 def page(rows: list[Row], budget: str, day: date) -> str:
     """Return the table and its summary as Markdown."""
-    head = ["", "parameters", "MMAC per second of audio", *(f"IoU {name} [95 %]" for name in SETS), "streams"]
+    head = [
+        "",
+        "parameters",
+        "MMAC per second of audio",
+        "epochs",
+        *(f"IoU {name} [95 %]" for name in SETS),
+        "streams",
+    ]
     body = [
         [
             row.title,
             f"{row.parameters:,}",
             f"{row.macs_per_s / 1e6:.0f}",
+            str(row.epochs or ""),
             *(_iou(row.figures[name]) for name in SETS),
             "yes" if row.streams else "no",
         ]

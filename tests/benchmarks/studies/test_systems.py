@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
 import pytest
+from click import ClickException
 
 from benchmarks.studies.systems import (
     COMPACT,
@@ -22,6 +26,7 @@ from benchmarks.studies.systems import (
 from birdedge.edge.models.model import Model
 from birdedge.train.networks.registry import build_network
 from birdedge.train.networks.unet import UNet
+from birdedge.train.training.epoch import Epoch
 from birdedge.train.training.recipe import read_recipe
 
 
@@ -30,7 +35,7 @@ def row(recipe: str, painted: float, mixes: float, macs: float = 4e8) -> Row:
         name: {"iou": iou, "iou_interval": [iou - 0.05, iou + 0.05]}
         for name, iou in (("painted", painted), ("mixes", mixes))
     }
-    return Row(TITLES[recipe], 1000, macs, recipe == COMPACT, figures)
+    return Row(TITLES[recipe], 1000, macs, recipe == COMPACT, figures, epochs=7)
 
 
 ROWS = [row("paper", 0.5, 0.6), row("segnet", 0.55, 0.65), row(COMPACT, 0.56, 0.634, 2e8)]
@@ -45,8 +50,8 @@ def test_the_verdict_names_the_best_of_the_others_and_the_distance_in_points() -
 
 def test_the_page_has_one_row_per_network_with_intervals_and_whether_it_streams() -> None:
     text = page(ROWS, "10 examples", date(2026, 1, 2))
-    assert "| SegNet | 1,000 | 400 | 55.0 [50.0..60.0] | 65.0 [60.0..70.0] | no |" in text
-    assert f"| {TITLES[COMPACT]} | 1,000 | 200 | 56.0 [51.0..61.0] | 63.4 [58.4..68.4] | yes |" in text
+    assert "| SegNet | 1,000 | 400 | 7 | 55.0 [50.0..60.0] | 65.0 [60.0..70.0] | no |" in text
+    assert f"| {TITLES[COMPACT]} | 1,000 | 200 | 7 | 56.0 [51.0..61.0] | 63.4 [58.4..68.4] | yes |" in text
 
 
 def test_the_compact_network_costs_what_its_model_card_says() -> None:
@@ -68,7 +73,7 @@ def test_all_networks_have_the_same_budget_and_examples() -> None:
         assert recipe.mixing == budget.mixing, name
         assert recipe.training.seed == budget.training.seed, name
         assert recipe.training.cached_examples == budget.training.cached_examples, name
-        if name != "paper":  # keeps its own input, loss and optimizer
+        if name != "paper":  # keeps its own input, loss, optimizer and number of epochs
             assert recipe.training == budget.training, name
 
 
@@ -78,8 +83,30 @@ def test_the_committed_page_is_that_of_the_committed_figures() -> None:
     )
 
 
-def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
-    (tmp_path / "segnet").mkdir()
-    (tmp_path / "segnet" / "history.json").write_text("[1, 2, 3]")
-    train("segnet", tmp_path / "no such recordings", tmp_path)
-    assert [p.name for p in (tmp_path / "segnet").iterdir()] == ["history.json"]
+def history(folder: Path, scores: Sequence[float]) -> None:
+    """Write the history of a run with these scores."""
+    rows = [
+        asdict(Epoch(number, 0.5, 0.5, 0.5, score, 0.5, 0.5, 0.1)) for number, score in enumerate(scores, 1)
+    ]
+    folder.mkdir()
+    (folder / "history.json").write_text(json.dumps(rows))
+
+
+@pytest.mark.parametrize(
+    ("recipe", "scores"),
+    [
+        ("segnet", [0.1, 0.2, 0.3, 0.4, 0.5]),
+        ("paper", [0.1, 0.3, *[0.2] * 10]),
+    ],  # the last epoch; its patience
+)
+def test_a_finished_run_is_not_trained_again(recipe: str, scores: Sequence[float], tmp_path: Path) -> None:
+    history(tmp_path / recipe, scores)
+    train(recipe, tmp_path / "no such recordings", tmp_path)
+    assert [p.name for p in (tmp_path / recipe).iterdir()] == ["history.json"]
+
+
+@pytest.mark.parametrize("recipe", ["segnet", "paper"])
+def test_an_unfinished_run_is_trained_further(recipe: str, tmp_path: Path) -> None:
+    history(tmp_path / recipe, [0.1, 0.3, 0.2])
+    with pytest.raises(ClickException, match=f"training {recipe} failed"):
+        train(recipe, tmp_path / "no such recordings", tmp_path)
