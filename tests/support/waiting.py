@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 
-def wait_until(condition: Callable[[], object], timeout_s: float = 10.0) -> None:
+def wait_until(condition: Callable[[], object], timeout_s: float = 60.0) -> None:
     """Return as soon as the condition is true; fail after the timeout."""
     deadline_s = time.monotonic() + timeout_s
     while not condition():
