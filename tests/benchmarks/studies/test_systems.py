@@ -95,7 +95,7 @@ def history(folder: Path, scores: Sequence[float]) -> None:
 @pytest.mark.parametrize(
     ("recipe", "scores"),
     [
-        ("segnet", [0.1, 0.2, 0.3, 0.4, 0.5]),
+        ("segnet", [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]),
         ("paper", [0.1, 0.3, *[0.2] * 10]),
     ],  # the last epoch; its patience
 )
