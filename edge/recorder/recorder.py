@@ -35,10 +35,12 @@ from birdedge.edge.recorder.schedule import Schedule
 from birdedge.edge.recorder.shedding_source import SheddingSource
 from birdedge.edge.recorder.supervisor import Supervisor
 from birdedge.edge.sinks.background import BackgroundSink
+from birdedge.edge.sinks.live import LiveSink
 from birdedge.edge.sinks.old_files import OldFiles
 from birdedge.edge.sinks.sink import SinkGroup
 from birdedge.edge.sound_classes import VOICE
 from birdedge.edge.system.clock import boot_id, read_clocks
+from birdedge.edge.system.live_socket import LiveServer
 from birdedge.edge.system.sd_notify import Notifier
 from birdedge.edge.system.stop_signals import StopSignals
 
@@ -77,6 +79,7 @@ class Recorder:
         )
         self._timekeeper = Timekeeper(read_clocks(), self._database.utc)
         self._index = DatabaseClipIndex(folder, self._database.submit)
+        self._live = LiveServer(folder)
 
     @property
     def card(self) -> ModelCard:
@@ -110,6 +113,7 @@ class Recorder:
                 self._notifier.ready()
         finally:
             self._notifier.stopping()
+            self._live.close()
             self._database.close()
 
     def _configure(self, config: Config) -> None:
@@ -130,6 +134,7 @@ class Recorder:
 
     def _wait(self) -> None:
         self._database.require_thread()  # no message would show that it ended
+        self._live.watched()
         self._notifier.alive()
 
     def _reconfigure(self) -> None:
@@ -202,7 +207,8 @@ class Recorder:
             database=self._database,
             alive=self._notifier.alive,
         )
-        group = SinkGroup([self._database, ClipSink(cutter, privacy), *sinks, supervisor])
+        live = LiveSink(self._live, lambda: pipeline.card, config.site, config.privacy.speech == "keep")
+        group = SinkGroup([self._database, ClipSink(cutter, privacy), *sinks, supervisor, live])
         run(source, pipeline, group, stop, self._timekeeper)
 
     def _start_gap(self, cause: GapCause) -> None:

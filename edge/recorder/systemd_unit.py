@@ -59,6 +59,10 @@ User={user}
 SupplementaryGroups=audio
 UMask=0027
 {writable}
+# The socket of the live view. A companion that runs on keeps the folder.
+RuntimeDirectory=birdedge
+RuntimeDirectoryMode=0750
+RuntimeDirectoryPreserve=yes
 ProtectSystem=strict
 ProtectHome={protect_home}
 PrivateTmp=yes

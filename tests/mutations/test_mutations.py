@@ -25,6 +25,7 @@ KILLED_WRITER = "tests/edge/clips/test_killed_writer.py::"
 UTC_LINE = "tests/edge/pipeline/test_utc_line.py::"
 DIGITAL_SILENCE = "tests/edge/pipeline/test_digital_silence.py::"
 POWER_LOSS = "tests/faults/test_power_loss.py::"
+LIVE_SOCKET = "tests/edge/system/test_live_socket.py::"
 ATOMIC_FILE = "tests/edge/system/test_atomic_file.py::"
 
 
@@ -241,6 +242,34 @@ MUTATIONS = (
         "microsecond=1000 * int(found[3] or 0), tzinfo=zone)",
         "microsecond=1000 * int(found[3] or 0), tzinfo=UTC)",
         "tests/edge/formats/test_start_time.py::test_a_local_time_in_a_name_needs_a_zone",
+    ),
+    Mutation(
+        "a viewer that does not read is waited for",
+        "edge/system/live_socket.py",
+        "accepted.setblocking(False)",
+        "accepted.settimeout(2.0)",
+        LIVE_SOCKET + "test_a_client_that_never_reads_is_dropped_and_nobody_waits",
+    ),
+    Mutation(
+        "a viewer that does not read is kept",
+        "edge/system/live_socket.py",
+        "except OSError:  # it left, or reads too slowly\n            self._drop(client)",
+        "except OSError:\n            pass",
+        LIVE_SOCKET + "test_a_stopped_process_is_dropped",
+    ),
+    Mutation(
+        "the live feed is encoded while nobody watches",
+        "edge/sinks/live.py",
+        "if not self._server.watched():",
+        "if self._server.watched() is None:",
+        "tests/edge/sinks/test_live.py::test_nothing_is_encoded_while_nobody_watches",
+    ),
+    Mutation(
+        "live audio leaves a recorder that may hear speech",
+        "edge/sinks/live.py",
+        "if len(mono) and self._audio and self._server.heard:",
+        "if len(mono) and self._server.heard:",
+        "tests/edge/sinks/test_live.py::test_no_audio_leaves_a_recorder_that_may_hear_speech",
     ),
 )
 
