@@ -10,31 +10,54 @@ import click
 
 @click.command()
 @click.argument(
-    "folders", nargs=-1, required=True, metavar="DIR...", type=click.Path(path_type=Path, file_okay=False)
+    "folders",
+    nargs=-1,
+    required=True,
+    metavar="DIR...|token",
+    type=click.Path(path_type=Path, file_okay=False),
 )
 @click.option("--listen", metavar="HOST:PORT", help="Address of the dashboard.  [default: 127.0.0.1:8088]")
+@click.option("--root-path", metavar="PATH", help="Path of a proxy that does not remove it, such as /birds.")
 @click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Configuration in TOML.  [default: BIRDEDGE_CONFIG, else the user's]",
 )
-def serve(folders: tuple[Path, ...], listen: str | None, config: Path | None) -> None:
+def serve(folders: tuple[Path, ...], listen: str | None, root_path: str | None, config: Path | None) -> None:
     """Show recorders in a browser.
 
     DIR is where a recorder writes (`birdedge listen --out DIR`), or a folder above several. The dashboard only reads
-    there, in a process of its own, and needs no recorder that runs.
+    there, in a process of its own.
+
+    `birdedge serve token` makes the token that a browser must show, and prints it once; a file next to the
+    configuration keeps its hash. Without a token the dashboard listens to this machine only.
 
     \b
     Example:
       birdedge serve birds/
+      birdedge serve token
+      birdedge serve birds/ --listen 0.0.0.0:8088
     """
-    from birdedge.edge.companion.workers import running
-    from birdedge.edge.recorder.config import read_config
+    from birdedge.edge.integrations.web_token import new_token, read_token_digest, token_path
+    from birdedge.edge.recorder.config import default_config_path, read_config
     from birdedge.edge.system.stdout import print_line
+
+    token_file = token_path(config or default_config_path())
+    if folders == (Path("token"),):  # a folder of this name is ./token/
+        print_line(new_token(token_file))
+        click.echo(
+            f"its hash is in {token_file}; start the dashboard again, and log in with the token", err=True
+        )
+        return
+
+    from birdedge.edge.companion.workers import running
+    from birdedge.edge.system.malloc import return_freed_memory
     from birdedge.edge.web.server import serve as serve_web
 
     settings = read_config(config)
-    web = settings.web if listen is None else replace(settings.web, listen=listen)
-    print_line(f"http://{web.listen}{web.root_path}/")
+    web = settings.web
+    web = replace(web, listen=web.listen if listen is None else listen)
+    web = replace(web, root_path=web.root_path if root_path is None else root_path)
+    return_freed_memory()
     with running(folders, settings):
-        serve_web(folders, web)
+        serve_web(folders, web, read_token_digest(token_file), print_line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,7 +21,10 @@ class WebSettings:
 
     listen: str = "127.0.0.1:8088"  # HOST:PORT
     hosts: tuple[str, ...] = ()  # names by which browsers may ask, besides those of this machine
-    root_path: str = ""  # the path of a proxy that passes it on
+    root_path: str = ""  # the path of a proxy that does not remove it
+    trusted_proxies: tuple[
+        str, ...
+    ] = ()  # addresses or networks whose X-Forwarded-For and -Proto are believed
     language: Language = ""  # the browser's
 
     def __post_init__(self) -> None:
@@ -31,6 +35,13 @@ class WebSettings:
             raise SettingsError(
                 f"root_path is {self.root_path!r}; it must start with / and not end with it, such as /birds"
             )
+        for proxy in self.trusted_proxies:
+            try:
+                ipaddress.ip_network(proxy)
+            except ValueError:
+                raise SettingsError(
+                    f"trusted_proxies holds {proxy!r}; it must be an address or a network, such as 127.0.0.1"
+                ) from None
 
     @property
     def host(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,36 +10,46 @@ import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from birdedge.edge.errors import BirdedgeError
 from birdedge.edge.integrations.web import WebSettings
-from birdedge.edge.web.pages import days, event, events, health, now
-from birdedge.edge.web.render import render
+from birdedge.edge.web.access import Access
+from birdedge.edge.web.errors import birdedge_error, http_error
+from birdedge.edge.web.pages import days, event, events, health, login, now
 from birdedge.edge.web.security import Guard
 
+PAGES = (now, events, event, days, health, login)
 STATIC = Path(__file__).with_name("static")
 THREADS = 4  # for handlers that read a database or a file; each needs memory
 
 
-def create_app(paths: tuple[Path, ...], settings: WebSettings) -> Starlette:
-    """Return the application for the recorders in the given folders and below them."""
-    pages = (now, events, event, days, health)
+def create_app(paths: tuple[Path, ...], settings: WebSettings, token_digest: str | None = None) -> Starlette:
+    """Return the application.
+
+    Args:
+        paths: Folders of recorders, or above them.
+        settings: How it is reached.
+        token_digest: The hash of the token that it asks for; None if everybody who reaches it may see it.
+    """
     app = Starlette(
         routes=[
-            *(route for page in pages for route in page.routes),
+            *(route for page in PAGES for route in page.routes),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
-        middleware=[Middleware(Guard)],
-        exception_handlers={HTTPException: _http_error, BirdedgeError: _birdedge_error},  # type: ignore[dict-item]
+        middleware=[
+            Middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies)),
+            Middleware(Guard, settings),
+        ],
+        exception_handlers={HTTPException: http_error, BirdedgeError: birdedge_error},
         lifespan=_lifespan,
     )
+    app.router.redirect_slashes = False  # it would send an absolute URL, which no proxy's path survives
     app.state.paths = paths
     app.state.settings = settings
-    app.state.csrf_token = secrets.token_urlsafe(32)
+    app.state.access = Access(token_digest, settings.port)
     return app
 
 
@@ -48,12 +57,3 @@ def create_app(paths: tuple[Path, ...], settings: WebSettings) -> Starlette:
 async def _lifespan(_app: Starlette) -> AsyncIterator[None]:
     anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     yield
-
-
-async def _http_error(request: Request, error: HTTPException) -> Response:
-    return render(request, "error.html", error.status_code, sentence=error.detail)
-
-
-async def _birdedge_error(request: Request, error: BirdedgeError) -> Response:
-    """Show what a recorder's database, clip or disk lacks; the recorder itself is not concerned."""
-    return render(request, "error.html", 503, sentence=str(error))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import HTMLResponse
 
 from birdedge import __version__
 from birdedge.edge.companion.folders import RecorderFolder, find_folders
-from birdedge.edge.web.security import csrf_token
+from birdedge.edge.web.access import access_of
 from birdedge.edge.web.translations import Translate, preferred, translator
 
 _TEMPLATES = Environment(
@@ -25,18 +25,27 @@ _TEMPLATES = Environment(
 def render(request: Request, template: str, status_code: int = 200, **context: Any) -> HTMLResponse:
     """Return a page.
 
-    A template has, besides `context`: `_` (translates a text), `language`, `root` (the relative URL of the first page,
-    as in `{{ root }}static/site.css`), `page` (the name of the template), `folders`, `csrf_token` and `version`.
+    A template has, besides `context`:
+
+    - `_` translates a text, and `language` is that of the page.
+    - `root` is the relative URL of the first page, as in `{{ root }}static/site.css`.
+    - `page` is the name of the template.
+    - `folders` are the recorders.
+    - `csrf_token` is what each form repeats in a hidden field of this name, and a script in its header X-CSRF-Token.
+    - `needs_token` is whether one can log out.
+    - `version` is that of birdedge.
     """
-    language = language_of(request)
+    language, access = language_of(request), access_of(request)
+    if "folders" not in context:
+        context["folders"] = folders_of(request)
     shared = {
         "_": translator(language),
         "language": language,
         "root": root_of(request),
         "page": template.removesuffix(".html"),
-        "folders": folders_of(request),
         "version": __version__,
-        "csrf_token": csrf_token(request),
+        "csrf_token": access.csrf_token(request.cookies),
+        "needs_token": access.needs_token,
     }
     text = _TEMPLATES.get_template(template).render(shared | context)
     return HTMLResponse(text, status_code, {"Cache-Control": "no-store", "Vary": "Accept-Language"})
@@ -53,11 +62,9 @@ def translate_for(request: Request) -> Translate:
     return translator(language_of(request))
 
 
-def root_of(request: Request) -> str:
+def root_of(connection: HTTPConnection) -> str:
     """Return the relative URL of the first page. There are no absolute URLs, so any proxy may add a path."""
-    path: str = request.scope["path"]
-    path = path.removeprefix(request.scope.get("app_root_path", request.scope.get("root_path", "")))
-    return "../" * (path.count("/") - 1) or "./"
+    return "../" * (connection.scope["path"].count("/") - 1) or "./"
 
 
 def folders_of(request: Request) -> tuple[RecorderFolder, ...]:

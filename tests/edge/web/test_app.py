@@ -41,7 +41,7 @@ def test_links_of_a_deeper_page_lead_back_to_the_first(recorded: Path) -> None:
 def test_a_page_that_does_not_exist_says_so(tmp_path: Path) -> None:
     page = browser(tmp_path).get("/missing")
     assert page.status_code == 404
-    assert 'role="alert">Not Found<' in page.text
+    assert re.search(r'role="alert">\s*There is no such page.\s*<', page.text)
 
 
 def test_the_style_sheet_is_served(tmp_path: Path) -> None:

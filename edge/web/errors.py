@@ -1,0 +1,37 @@
+"""What a browser or a script gets instead of what it asked for."""
+
+from __future__ import annotations
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from birdedge.edge.errors import BirdedgeError
+from birdedge.edge.web.render import render
+
+
+def error_page(
+    request: Request, status_code: int, sentence: str, headers: dict[str, str] | None = None
+) -> Response:
+    """Return a page for a browser, and the sentence for anything else. It names no recorder."""
+    response: Response
+    if "text/html" in request.headers.get("accept", ""):
+        response = render(
+            request, "error.html", status_code, sentence=sentence, status=status_code, folders=()
+        )
+    else:
+        response = PlainTextResponse(f"{sentence}\n", status_code)
+    response.headers.update(headers or {})
+    return response
+
+
+def http_error(request: Request, error: Exception) -> Response:
+    """Answer where a page raised an HTTPException, or there is none."""
+    assert isinstance(error, HTTPException)
+    return error_page(request, error.status_code, error.detail, dict(error.headers or {}))
+
+
+def birdedge_error(request: Request, error: Exception) -> Response:
+    """Answer where the database, a clip or the disk of a recorder cannot be read; it may go on nevertheless."""
+    assert isinstance(error, BirdedgeError)
+    return error_page(request, 503, str(error))

@@ -1,0 +1,72 @@
+"""Logging in with the token, and out."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from birdedge.edge.web.access import COOKIE_S, access_of, client_of
+from birdedge.edge.web.forms import read_form
+from birdedge.edge.web.render import render
+
+
+def show(request: Request) -> Response:
+    """Return the form, or go on if no token is needed."""
+    access, page = access_of(request), request.query_params.get("page", "")
+    cookie = request.cookies.get(access.cookie)
+    if not access.needs_token or access.is_token(cookie or ""):
+        return _to(page)
+    response = _form(request, page)
+    if cookie is not None:  # of an earlier token
+        response.delete_cookie(access.cookie, path=None)  # type: ignore[arg-type]
+    return response
+
+
+async def log_in(request: Request) -> Response:
+    """Keep the right token in a cookie, and go on to the page that was asked for."""
+    access, client, fields = access_of(request), client_of(request), await read_form(request)
+    token, page = fields.get("token", "").strip(), fields.get("page", "")
+    if not access.tries.has_room(client):
+        return _form(request, page, 429)
+    if not access.is_token(token):
+        access.tries.take(client)
+        return _form(request, page, 401)
+    response = _to(page)
+    response.set_cookie(
+        access.cookie,
+        token,
+        max_age=COOKIE_S,
+        path=None,  # that of this page, also beneath the path of a proxy
+        secure=request.url.scheme == "https",
+        httponly=True,
+        samesite="strict",
+    )
+    return response
+
+
+def log_out(request: Request) -> Response:
+    """Delete the cookie."""
+    response = _to("login")
+    response.delete_cookie(access_of(request).cookie, path=None)  # type: ignore[arg-type]
+    return response
+
+
+def _form(request: Request, page: str, status_code: int = 200) -> Response:
+    return render(request, "login.html", status_code, wanted=_local(page), status=status_code, folders=())
+
+
+def _to(page: str) -> Response:
+    return RedirectResponse(_local(page), 303)
+
+
+def _local(page: str) -> str:
+    """Return the URL of a page; it stays below the first one, whatever a link to the login says."""
+    return "./" if ".." in page else f"./{page}"
+
+
+routes = [
+    Route("/login", show),
+    Route("/login", log_in, methods=["POST"]),
+    Route("/logout", log_out, methods=["POST"]),
+]

@@ -1,0 +1,154 @@
+"""Logging in: the token is asked for once, kept in a cookie that only this site gets, and not guessed at."""
+
+from __future__ import annotations
+
+import http.cookies
+from pathlib import Path
+
+import pytest
+
+from birdedge.edge.integrations.web import WebSettings
+from birdedge.edge.web.access import Access
+from tests.support.web import TOKEN, browser, csrf_token, log_in
+
+PROXY = WebSettings(hosts=("birds.example",), trusted_proxies=("127.0.0.1",))
+
+
+def test_a_browser_is_led_to_the_login_and_back_to_its_page(recorded: Path) -> None:
+    client = browser(recorded, token=TOKEN)
+    led = client.get("/events?min_score=0.5&label=a%20b")
+    assert (led.status_code, led.headers["location"]) == (
+        303,
+        "./login?page=events%3Fmin_score%3D0.5%26label%3Da%2520b",
+    )
+    form = client.get(led.headers["location"])
+    assert 'name="page" value="events?min_score=0.5&amp;label=a%20b"' in form.text
+    back = client.post(
+        "/login",
+        data={"csrf_token": csrf_token(client), "token": TOKEN, "page": "events?min_score=0.5&label=a%20b"},
+    )
+    assert (back.status_code, back.headers["location"]) == (303, "./events?min_score=0.5&label=a%20b")
+    assert client.get("/events").status_code == 200
+
+
+def test_the_way_to_the_login_is_relative_on_a_deeper_page(recorded: Path) -> None:
+    led = browser(recorded, token=TOKEN).get("/events/oak/1")
+    assert led.headers["location"] == "../../login?page=events%2Foak%2F1"
+
+
+@pytest.mark.parametrize(
+    ("page", "location"),
+    [
+        ("", "./"),
+        ("days", "./days"),
+        ("https://evil.example/", "./https://evil.example/"),
+        ("//evil.example", ".///evil.example"),
+        ("/\\evil.example", ".//%5Cevil.example"),
+        ("../../other", "./"),
+        ("days\r\nSet-Cookie: a=b", "./days%0D%0ASet-Cookie:%20a=b"),
+    ],
+)
+def test_the_login_leads_to_no_other_site(recorded: Path, page: str, location: str) -> None:
+    client = browser(recorded, token=TOKEN)
+    fields = {"csrf_token": csrf_token(client), "token": TOKEN, "page": page}
+    assert client.post("/login", data=fields).headers["location"] == location
+
+
+@pytest.mark.parametrize("is_https", [False, True])
+def test_the_cookie_is_for_this_site_only_and_not_for_scripts(recorded: Path, is_https: bool) -> None:
+    client = browser(recorded, token=TOKEN, settings=PROXY)
+    client.headers["X-Forwarded-Proto"] = "https" if is_https else "http"
+    fields = {"csrf_token": csrf_token(client), "token": TOKEN}
+    cookie = http.cookies.SimpleCookie(client.post("/login", data=fields).headers["set-cookie"])[
+        "birdedge-8088"
+    ]
+    assert cookie["httponly"] is True
+    assert cookie["samesite"] == "strict"
+    assert (
+        cookie["path"] == cookie["domain"] == ""
+    )  # the folder of the login, beneath any proxy, on this host only
+    assert bool(cookie["secure"]) is is_https
+
+
+def test_a_wrong_token_is_refused(recorded: Path) -> None:
+    client = browser(recorded, token=TOKEN)
+    assert log_in(client, "guess") == 401
+    assert client.get("/").status_code == 303
+    assert (
+        browser(recorded, token=TOKEN, headers={"Cookie": "birdedge-8088=guess"}).get("/").status_code == 303
+    )
+
+
+def test_tries_are_limited_for_each_client(recorded: Path) -> None:
+    client = browser(recorded, token=TOKEN)
+    assert [log_in(client, f"guess {number}") for number in range(11)] == [401] * 10 + [429]
+    assert log_in(client) == 429  # the right one is not looked at
+    for name in ("bearer guess", f"Bearer {TOKEN}"):
+        assert client.get("/", headers={"Authorization": name, "Accept": "*/*"}).status_code == 429
+
+
+def test_guesses_of_a_script_count_as_tries(recorded: Path) -> None:
+    client = browser(recorded, token=TOKEN, headers={"Accept": "*/*"})
+    found = [client.get("/", headers={"Authorization": f"Bearer {number}"}) for number in range(11)]
+    assert [answer.status_code for answer in found] == [401] * 10 + [429]
+    assert found[-1].headers["retry-after"] == "60"
+
+
+def test_who_is_logged_in_stays_so_while_another_guesses_from_the_same_address(recorded: Path) -> None:
+    client = browser(recorded, token=TOKEN)
+    log_in(client)
+    for number in range(11):
+        client.get("/", headers={"Authorization": f"Bearer {number}", "Cookie": ""})
+    assert client.get("/").status_code == 200
+
+
+def test_a_page_that_stays_open_with_an_old_cookie_uses_up_no_tries(recorded: Path) -> None:
+    client = browser(recorded, token=TOKEN, headers={"Cookie": "birdedge-8088=old"})
+    for _ in range(20):
+        assert client.get("/").status_code == 303
+    deleted = client.get("/login").headers["set-cookie"]
+    assert "Max-Age=0" in deleted
+    del client.headers["Cookie"]
+    assert log_in(client) == 303
+
+
+def test_a_script_shows_the_token_as_bearer_and_needs_no_token_of_a_form(recorded: Path) -> None:
+    client = browser(recorded, token=TOKEN, headers={"Authorization": f"Bearer {TOKEN}"})
+    assert client.get("/").status_code == 200
+    assert client.post("/logout").status_code == 303
+    client.headers["Authorization"] = "Basic Zm9v"
+    assert client.get("/", headers={"Accept": "*/*"}).headers["www-authenticate"] == "Bearer"
+
+
+def test_logging_out_deletes_the_cookie(recorded: Path) -> None:
+    client = browser(recorded, token=TOKEN)
+    log_in(client)
+    assert "Log out" in client.get("/").text
+    client.post("/logout", data={"csrf_token": csrf_token(client, "/")})
+    assert client.get("/").status_code == 303
+
+
+def test_without_a_token_there_is_no_login(recorded: Path) -> None:
+    client = browser(recorded)
+    assert client.get("/login?page=days").headers["location"] == "./days"
+    assert "Log out" not in client.get("/").text
+    assert client.get("/").headers.get("set-cookie") is None
+
+
+def test_pages_of_a_stranger_name_no_recorder(recorded: Path) -> None:
+    client = browser(recorded, token=TOKEN)
+    assert "oak" not in client.get("/login").text + client.get("/static/missing").text
+
+
+def test_the_token_of_a_form_is_of_one_login_and_one_process(recorded: Path) -> None:
+    client = browser(recorded, token=TOKEN)
+    before = csrf_token(client)
+    log_in(client)
+    assert client.post("/logout", data={"csrf_token": before}).status_code == 403
+    assert Access(None, 1).csrf_token({}) != Access(None, 1).csrf_token({})
+    assert csrf_token(client, "/") == csrf_token(client, "/days")
+
+
+@pytest.mark.parametrize("token", ["", "é", "a" * 70_000, "\x00", "%s"])
+def test_odd_tokens_are_wrong_and_no_more(recorded: Path, token: str) -> None:
+    assert log_in(browser(recorded, token=TOKEN), token) in (401, 413)
