@@ -56,8 +56,10 @@ def serve(folders: tuple[Path, ...], listen: str | None, root_path: str | None, 
 
     settings = read_config(config)
     web = settings.web
-    web = replace(web, listen=web.listen if listen is None else listen)
-    web = replace(web, root_path=web.root_path if root_path is None else root_path)
+    if listen is not None:
+        web = replace(web, listen=listen)
+    if root_path is not None:
+        web = replace(web, root_path=root_path)
     return_freed_memory()
     with running(folders, settings):
         serve_web(folders, web, read_token_digest(token_file), print_line)

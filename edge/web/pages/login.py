@@ -24,7 +24,7 @@ def show(request: Request) -> Response:
 
 
 async def log_in(request: Request) -> Response:
-    """Keep the right token in a cookie, and go on to the page that was asked for."""
+    """Keep the right token in a cookie, and go on to the page that led here."""
     access, client, fields = access_of(request), client_of(request), await read_form(request)
     token, page = fields.get("token", "").strip(), fields.get("page", "")
     if not access.tries.has_room(client):

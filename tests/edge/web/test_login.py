@@ -1,4 +1,4 @@
-"""Logging in: the token is asked for once, kept in a cookie that only this site gets, and not guessed at."""
+"""Logging in: a browser sends the token once and keeps it in a cookie for this site only; nobody guesses it."""
 
 from __future__ import annotations
 
