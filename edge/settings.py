@@ -20,7 +20,7 @@ def from_table(cls: type[T], table: dict[str, Any], where: str) -> T:
 
     Args:
         cls: The dataclass.
-        table: Its values by field name; a nested dataclass is a nested table.
+        table: Its values by field name; a nested dataclass is a nested table, a tuple of them an array of tables.
         where: The name of the table in error messages.
 
     Raises:
@@ -40,7 +40,11 @@ def from_table(cls: type[T], table: dict[str, Any], where: str) -> T:
     missing = [key for key in required if key not in table]
     if missing:
         raise SettingsError(f"{where} lacks {', '.join(missing)}")
-    return cls(**{key: _converted(value, hints[key], f"{where}: {key}") for key, value in table.items()})
+    values = {key: _converted(value, hints[key], f"{where}: {key}") for key, value in table.items()}
+    try:
+        return cls(**values)
+    except SettingsError as error:
+        raise SettingsError(f"{where}: {error}") from None
 
 
 def _converted(value: Any, hint: Any, where: str) -> Any:
@@ -50,7 +54,7 @@ def _converted(value: Any, hint: Any, where: str) -> Any:
         if value is None and type(None) in arguments:
             return None
         return _converted(value, next(a for a in arguments if a is not type(None)), where)
-    if origin is tuple and isinstance(value, list | tuple):
+    if origin is tuple and (isinstance(value, list | tuple) or is_dataclass(arguments[0])):
         return _converted_items(value, arguments, where)
     if is_dataclass(hint) and isinstance(value, dict):
         return from_table(hint, value, where)  # type: ignore[arg-type]
@@ -70,12 +74,20 @@ def _converted(value: Any, hint: Any, where: str) -> Any:
     return value
 
 
-def _converted_items(
-    values: list[Any] | tuple[Any, ...], hints: tuple[Any, ...], where: str
-) -> tuple[Any, ...]:
+def _converted_items(values: Any, hints: tuple[Any, ...], where: str) -> tuple[Any, ...]:
     """Return `values` as a tuple whose items have the types `hints`."""
+    if is_dataclass(hints[0]):
+        return _array_of_tables(values, hints[0], where)
     if hints[-1] is Ellipsis:
         hints = hints[:1] * len(values)
     elif len(hints) != len(values):
         raise SettingsError(f"{where} needs {len(hints)} values, not {len(values)}")
     return tuple(_converted(value, hint, where) for value, hint in zip(values, hints, strict=True))
+
+
+def _array_of_tables(tables: Any, cls: Any, where: str) -> tuple[Any, ...]:
+    """Return the tables of an array as instances of `cls`; `where` ends with its name."""
+    name = where.rpartition(": ")[2]
+    if not isinstance(tables, list | tuple) or not all(isinstance(table, dict) for table in tables):
+        raise SettingsError(f"{where} must be an array of tables: write [[{name}]] above the keys of each")
+    return tuple(from_table(cls, table, f"{where} {number}") for number, table in enumerate(tables, 1))

@@ -22,14 +22,22 @@ def config_lines(path: Path | None = None) -> Iterator[str]:
         SettingsError: As in `read_config`.
     """
     config, table, origin = read_config(path), read_table(path), str(path or default_config_path())
-    tops = [field.name for field in fields(config) if not is_dataclass(getattr(config, field.name))]
+    hints = get_type_hints(Config)
+    tops = [name for name, hint in hints.items() if _table_class(hint) is None]
     yield from _lines(config, tops, table, origin)
-    for field in fields(config):
-        section = getattr(config, field.name)
-        if is_dataclass(section):
-            yield from ("", f"[{field.name}]")
-            names = [inner.name for inner in fields(section)]
-            yield from _lines(section, names, table.get(field.name, {}), origin)
+    for name in (name for name in hints if name not in tops):
+        sections, tables, header = getattr(config, name), table.get(name, {}), f"[[{name}]]"
+        if is_dataclass(sections):
+            sections, tables, header = [sections], [tables], f"[{name}]"
+        for section, given in zip(sections, tables, strict=True):
+            yield from ("", header)
+            yield from _lines(section, [inner.name for inner in fields(section)], given, origin)
+
+
+def _table_class(hint: Any) -> type | None:
+    """Return the dataclass of a table, or of the tables in an array; None for any other type."""
+    item = get_args(hint)[0] if get_origin(hint) is tuple else hint
+    return item if isinstance(item, type) and is_dataclass(item) else None
 
 
 def _lines(settings: object, names: list[str], table: dict[str, Any], origin: str) -> Iterator[str]:
@@ -54,10 +62,14 @@ def config_schema() -> dict[str, Any]:
 def _object(cls: type, section: str, meanings: dict[tuple[str, str], str]) -> dict[str, Any]:
     assert is_dataclass(cls)
     hints, properties = get_type_hints(cls), {}
+    required = [
+        field.name for field in fields(cls) if field.default is MISSING and field.default_factory is MISSING
+    ]
     for field in fields(cls):
         hint = hints[field.name]
-        if is_dataclass(hint) and isinstance(hint, type):
-            properties[field.name] = _object(hint, field.name, meanings)
+        if table := _table_class(hint):
+            schema = _object(table, field.name, meanings)
+            properties[field.name] = schema if hint is table else {"type": "array", "items": schema}
             continue
         schema = _schema(hint)
         if field.default not in (MISSING, None):
@@ -65,7 +77,8 @@ def _object(cls: type, section: str, meanings: dict[tuple[str, str], str]) -> di
         if meaning := meanings.get((section, field.name)):
             schema["description"] = meaning
         properties[field.name] = schema
-    return {"type": "object", "properties": properties, "additionalProperties": False}
+    schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    return {**schema, "required": required} if required else schema
 
 
 def _schema(hint: Any) -> dict[str, Any]:
@@ -83,8 +96,8 @@ def _meanings() -> dict[tuple[str, str], str]:
     """Return the comments of the template by section and key."""
     meanings, section = {}, ""
     for line in template().splitlines():
-        if found := re.fullmatch(r"\[(\w+)\]", line):
-            section = found[1]
+        if found := re.fullmatch(r"\[(\w+)\]|# \[\[(\w+)\]\]", line):
+            section = found[1] or found[2]
         elif found := re.fullmatch(r"# (\w+) = .*?  +# (.*)|# (\w+) = .*# (.*)", line):
             meanings[section, found[1] or found[3]] = found[2] or found[4]
     return meanings

@@ -1,5 +1,6 @@
 """Tables become checked dataclasses, or an error that says what is wrong."""
 
+import tomllib
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
@@ -13,6 +14,10 @@ from birdedge.edge.settings import from_table
 class Inner:
     gap_s: float = 0.1
     name: str = "inner"
+
+    def __post_init__(self) -> None:
+        if self.gap_s < 0:
+            raise SettingsError(f"gap_s is {self.gap_s}; it must be at least 0")
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,7 @@ class Outer:
     modes: tuple[Literal["fast", "slow"], ...] = ()
     inner: Inner = field(default_factory=Inner)
     extra: dict[str, Any] = field(default_factory=dict)
+    part: tuple[Inner, ...] = ()
 
 
 def refusal(table):
@@ -62,7 +68,7 @@ def test_an_unknown_key_is_refused_with_the_nearest_valid_one():
     assert refusal({"rate_hz": 1, "gian": 2.0}) == "[outer] has the unknown key 'gian'; did you mean 'gain'?"
     assert "did you mean 'gap_s'?" in refusal({"rate_hz": 1, "inner": {"gaps": 0.1}})
     assert refusal({"rate_hz": 1, "zzzz": 1}).endswith(
-        "valid keys are rate_hz, gain, loud, limit, sizes, pair, mode, bits, modes, inner, extra"
+        "valid keys are rate_hz, gain, loud, limit, sizes, pair, mode, bits, modes, inner, extra, part"
     )
 
 
@@ -99,3 +105,29 @@ def test_a_wrong_value_is_named_with_what_is_allowed(key, value, sentence):
 def test_a_value_that_is_not_a_table_is_refused():
     with pytest.raises(SettingsError, match=r"\[outer\] must be a table, not 3"):
         from_table(Outer, cast(dict[str, Any], 3), "[outer]")
+
+
+def test_an_array_of_tables_becomes_a_tuple_of_dataclasses():
+    table = tomllib.loads("rate_hz = 1\n[[part]]\nname = 'a'\n[[part]]\ngap_s = 2\n")
+    assert from_table(Outer, table, "[outer]").part == (Inner(name="a"), Inner(2.0))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            "[part]\nname = 'a'",
+            "[outer]: part must be an array of tables: write [[part]] above the keys of each",
+        ),
+        ("part = ['a']", "[outer]: part must be an array of tables: write [[part]] above the keys of each"),
+        ("part = 'ab'", "[outer]: part must be an array of tables: write [[part]] above the keys of each"),
+        (
+            "[[part]]\n[[part]]\ngaps = 1",
+            "[outer]: part 2 has the unknown key 'gaps'; did you mean 'gap_s'?",
+        ),
+        ("[[part]]\n[[part]]\nname = 1", "[outer]: part 2: name is 1; it must be str"),
+        ("[[part]]\ngap_s = -1", "[outer]: part 1: gap_s is -1.0; it must be at least 0"),
+    ],
+)
+def test_what_is_wrong_in_an_array_of_tables_is_named_with_its_number(text, sentence):
+    assert refusal(tomllib.loads(f"rate_hz = 1\n{text}")) == sentence
