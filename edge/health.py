@@ -36,6 +36,8 @@ class Health:
     free_mb: float | None = None
     temperature_c: float | None = None
     throttled: bool | None = None
+    latitude_deg: float | None = None  # of the recorder, as exactly as its clips say it
+    longitude_deg: float | None = None
 
     @property
     def problems(self) -> dict[str, str]:

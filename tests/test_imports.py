@@ -68,6 +68,8 @@ def test_status_loads_neither_a_heavy_package_nor_numpy(
     packages = loaded_packages("status", "out", cwd=tmp_path, exit_code=1)  # it is stopped
     assert "sqlite3" in packages
     assert packages & {*HEAVY, "numpy"} == set()
+    packages = loaded_packages("status", "out", "--prometheus", cwd=tmp_path)
+    assert packages & {*HEAVY, "numpy"} == set()
 
 
 def test_status_of_a_missing_folder_loads_no_numpy(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from docs.generate import (
     figures,
     listening,
     messages,
+    metrics,
     reliability,
 )
 from docs.generate.blocks import Block, block_names, filled
@@ -35,6 +36,7 @@ BLOCKS: dict[str, Block] = {
     "targets": lambda _: figures.targets_table(),
     "configuration": lambda _: configuration.template_block(),
     "messages": lambda _: messages.messages_table(),
+    "metrics": lambda _: metrics.metrics_table(),
     "speech": lambda _: speech_table(),
     "schema": lambda _: database.schema_block(),
     **{name: partial(lambda name, _: figures.measured_block(name), name) for name in MEASURED},

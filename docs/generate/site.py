@@ -26,7 +26,7 @@ OUTSIDE = {  # pages from outside docs/, by their name in the site
     "benchmarks/studies/SYSTEMS.md": "systems.md",
     "train/EXPERIMENTS.md": "experiments.md",
 }
-ASSETS = {".png", ".svg", ".css"}
+ASSETS = {".png", ".svg", ".css", ".json"}
 LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?P<target>[^)#\s]+)(?P<anchor>#[^)\s]*)?\)")
 
 

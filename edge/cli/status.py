@@ -1,11 +1,12 @@
-"""`birdedge status`: show the status of a recorder."""
+"""`birdedge status`: show the status of recorders."""
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
-from dataclasses import asdict
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -16,21 +17,56 @@ from birdedge.edge.system.stdout import print_line
 @click.command()
 @click.argument("folder", default=".", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def status(folder: Path, as_json: bool) -> None:
+@click.option("--prometheus", is_flag=True, help="Print metrics for Prometheus.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="With --prometheus: replace this file, for node_exporter.",
+)
+def status(folder: Path, as_json: bool, prometheus: bool, output: Path | None) -> None:
     """Show the status of a recorder.
 
     FOLDER is where it writes (`birdedge listen --out FOLDER`). The exit code is 0 if the recorder is recording, or
     paused by its schedule, and needs no attention; otherwise 1.
 
+    With `--prometheus`, metrics are printed of every recorder in FOLDER and below it, and the exit code is 0.
+
     \b
     Example:
       birdedge status today/
+      birdedge status today/ --prometheus --output /var/lib/prometheus/node-exporter/birdedge.prom
     """
-    from birdedge.edge.monitoring.status import read_status, status_page
+    if output is not None and not prometheus:
+        raise click.UsageError("--output needs --prometheus")
+    if as_json and prometheus:
+        raise click.UsageError("give --json or --prometheus, not both")
+    if prometheus:
+        _write_metrics(folder, output)
+        return
+    from birdedge.edge.monitoring.status import read_status, status_page, status_table
 
     found = read_status(folder, time.time())
     if as_json:
-        print_line(json.dumps({**asdict(found), "healthy": found.healthy}, ensure_ascii=False))
+        print_line(json.dumps(status_table(found), ensure_ascii=False))
     else:
         print_line(*status_page(found).split("\n"))
     sys.exit(0 if found.healthy else 1)
+
+
+def _write_metrics(folder: Path, output: Path | None) -> None:
+    """Print the metrics, or write them to a file that everyone may read."""
+    from birdedge.edge.companion.folders import expected_folders
+    from birdedge.edge.monitoring.metrics import metrics_text
+    from birdedge.edge.system.atomic_file import replacing
+
+    earlier = ""
+    if output is not None:
+        with suppress(OSError):
+            earlier = output.read_text(encoding="utf-8", errors="replace")
+    text = metrics_text(dict(expected_folders([folder])), time.time(), earlier)
+    if output is None:
+        print_line(*text.splitlines())
+        return
+    with replacing(output) as file:
+        os.fchmod(file.fileno(), 0o644)  # node_exporter is another user
+        file.write(text.encode())

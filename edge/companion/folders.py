@@ -38,6 +38,14 @@ def find_folders(paths: Iterable[Path]) -> tuple[RecorderFolder, ...]:
     return tuple(RecorderFolder(*folder) for folder in sorted(folders.items()))
 
 
+def expected_folders(paths: Iterable[Path]) -> tuple[RecorderFolder, ...]:
+    """Return what `find_folders` does, and each given folder without any recorder: one is missing there."""
+    given = tuple(paths)
+    empty = [path.resolve() for path in given if not find_folders([path])]
+    missing = [RecorderFolder(path.name or "recorder", path) for path in dict.fromkeys(empty)]
+    return (*find_folders(given), *missing)
+
+
 def _databases(folder: Path, depth: int) -> Iterator[Path]:
     """Yield the folder if it holds a database, otherwise those below it that do."""
     try:

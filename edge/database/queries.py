@@ -32,6 +32,7 @@ class RunRow:
     boot_id: str
     began_s: float
     ended_s: float | None
+    version: str  # of birdedge
     model: str
     site: str
     clock: ClockState  # who says what UTC is
@@ -52,6 +53,14 @@ class GapRow(NamedTuple):
     length_s: float | None
     cause: str
     lasts: bool
+
+
+class GapTotal(NamedTuple):
+    """All gaps of one cause that are over; those of unknown length count as 0 seconds."""
+
+    cause: str
+    gaps: int
+    length_s: float
 
 
 class AnchorRow(NamedTuple):
@@ -112,7 +121,8 @@ class ClipPlace(NamedTuple):
 def latest_run(db: sqlite3.Connection) -> RunRow | None:
     """Return the run that began last; None before there was any."""
     row = db.execute(
-        """SELECT runs.id, boots.id, boots.boot_id, runs.began_s, runs.ended_s, runs.model, runs.site, boots.clock
+        """SELECT runs.id, boots.id, boots.boot_id, runs.began_s, runs.ended_s, runs.version, runs.model, runs.site,
+        boots.clock
         FROM runs JOIN boots ON boots.id = runs.boot ORDER BY runs.id DESC LIMIT 1"""
     ).fetchone()
     return None if row is None else RunRow(*(*row, _latest_line(db, row[1])))
@@ -208,6 +218,20 @@ def gaps(db: sqlite3.Connection) -> list[GapRow]:
     return [GapRow(utc_s, length_s, cause, bool(lasts)) for utc_s, length_s, cause, lasts in rows]
 
 
+def gap_totals(db: sqlite3.Connection) -> list[GapTotal]:
+    """Return the number and the length of the gaps that are over, by cause."""
+    rows = db.execute("SELECT cause, count(*), total(length_s) FROM gaps WHERE NOT lasts GROUP BY cause")
+    return [GapTotal(*row) for row in rows]
+
+
+def heard_s(db: sqlite3.Connection) -> float:
+    """Return the seconds of audio that were heard, counted in samples: no clock that is set later changes them."""
+    query = (
+        "SELECT total(samples * 1.0 / sample_rate_hz) FROM heard JOIN streams ON streams.id = heard.stream"
+    )
+    return float(_scalar(db, query))
+
+
 def anchors(db: sqlite3.Connection) -> list[AnchorRow]:
     """Return all anchors, oldest first."""
     rows = db.execute(
@@ -223,6 +247,12 @@ def count_events(db: sqlite3.Connection, since_utc_s: float = 0.0) -> int:
         CROSS JOIN streams ON streams.run = runs.id
         CROSS JOIN event_rows ON event_rows.stream = streams.id AND onset_s >= boots_at.boot_s"""
     return int(_scalar(db, query, since_utc_s))
+
+
+def latest_event_utc_s(db: sqlite3.Connection) -> float | None:
+    """Return the onset of the event that closed last; None if there is none."""
+    utc_s: float | None = _scalar(db, "SELECT utc_s FROM events WHERE id = (SELECT max(id) FROM event_rows)")
+    return utc_s
 
 
 def events(db: sqlite3.Connection) -> Iterator[EventRow]:
@@ -250,6 +280,11 @@ def load_levels(db: sqlite3.Connection) -> list[tuple[float, str]]:
 def has_clip(db: sqlite3.Connection, path: str) -> bool:
     """Return whether a clip has a row."""
     return _scalar(db, "SELECT 1 FROM clips WHERE path = ?", path) is not None
+
+
+def count_clips(db: sqlite3.Connection) -> int:
+    """Return the number of clips on disk."""
+    return int(_scalar(db, "SELECT count(*) FROM clips"))
 
 
 def clip_bytes(db: sqlite3.Connection) -> int:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from birdedge.edge.database import queries
 from birdedge.edge.database.connection import has_log, is_empty, reading
@@ -19,6 +19,7 @@ from birdedge.edge.monitoring.coverage import coverage
 from birdedge.edge.system.clock import boot_id, monotonic_s
 from birdedge.edge.times import ClockState
 
+SCHEMA = 1  # of `status_table`; keys may be added, and no key changes its meaning while this number stays
 State = Literal["listening", "paused", "no_device", "stalled", "stopped"]
 STALE_S = 15.0
 DAY_S = 86_400.0
@@ -35,7 +36,9 @@ class Status:
     """`stalled`: it should be listening, and has not reported audio for some time."""
 
     state: State
+    generated_utc_s: float
     site: str
+    version: str  # of the birdedge that records
     model: str
     last_audio_s: float | None  # seconds since the last audio that was analysed
     coverage_today: float
@@ -112,7 +115,9 @@ def _status(db: sqlite3.Connection, folder: Path, now_utc_s: float, disk_problem
     today, always = coverage(db, today_s, until_utc_s), coverage(db, 0.0, until_utc_s)
     return Status(
         state,
+        now_utc_s,
         run.site,
+        run.version,
         run.model,
         None if last_s is None else round(now_s - last_s, 1),
         today.share,
@@ -129,6 +134,22 @@ def _status(db: sqlite3.Connection, folder: Path, now_utc_s: float, disk_problem
         None if run.ended_s is not None or has_log(folder) else _COPY.format(folder / FILE_NAME),
         health,
     )
+
+
+def status_table(status: Status) -> dict[str, Any]:
+    """Return the status for other programs, ready for JSON; docs/formats.md describes it."""
+    table = asdict(status)
+    generated, health = datetime.fromtimestamp(table.pop("generated_utc_s"), UTC), table["health"]
+    return {
+        "schema": SCHEMA,
+        "site": table.pop("site"),
+        "version": table.pop("version"),
+        "latitude_deg": health.pop("latitude_deg"),
+        "longitude_deg": health.pop("longitude_deg"),
+        "generated": generated.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        **table,
+        "healthy": status.healthy,
+    }
 
 
 def status_page(status: Status) -> str:

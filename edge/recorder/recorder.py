@@ -206,6 +206,7 @@ class Recorder:
             outputs=[sink for sink in sinks if isinstance(sink, BackgroundSink)],
             database=self._database,
             alive=self._notifier.alive,
+            place=self._place(),
         )
         live = LiveSink(self._live, lambda: pipeline.card, config.site, config.privacy.speech == "keep")
         group = SinkGroup([self._database, ClipSink(cutter, privacy), *sinks, supervisor, live])
@@ -218,12 +219,18 @@ class Recorder:
         utc = self._database.utc
         return utc.utc_s(read_clocks().boot_s) if utc.synchronized else None
 
+    def _place(self) -> tuple[float, float] | None:
+        """Return latitude and longitude as exactly as others may know them; None if they are not configured."""
+        config = self._config
+        if config.latitude_deg is None or config.longitude_deg is None:
+            return None
+        return config.privacy.rounded(config.latitude_deg), config.privacy.rounded(config.longitude_deg)
+
     def _clip_writer(self, retention: Retention) -> ClipWriter:
         config = self._config
         fields = {"birdedge|Site": config.site} if config.site else {}
-        if config.latitude_deg is not None and config.longitude_deg is not None:
-            place = (config.latitude_deg, config.longitude_deg)
-            fields["Loc Position"] = " ".join(str(config.privacy.rounded(degrees)) for degrees in place)
+        if place := self._place():
+            fields["Loc Position"] = " ".join(map(str, place))
 
         def tidy() -> None:
             self._index.add_missing()

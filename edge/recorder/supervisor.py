@@ -48,6 +48,7 @@ class Supervisor:
         clips, cutter, privacy, retention, old_files, outputs, database: report their counts and problems.
         alive: feeds the watchdog; not called while the database is stuck, which a new process may help.
         now_s: reads a clock that is never set.
+        place: latitude and longitude, as others may know them.
     """
 
     folder: Path
@@ -67,6 +68,7 @@ class Supervisor:
     database: DatabaseWriter
     alive: Callable[[], None]
     now_s: Callable[[], float] = monotonic_s
+    place: tuple[float, float] | None = None
     _reported_s: float = field(default=float("-inf"), init=False)
     _problems: set[str] = field(default_factory=set, init=False)
     _capped: bool = field(default=False, init=False)
@@ -90,6 +92,7 @@ class Supervisor:
     def health(self) -> Health:
         """Return the present health of the recorder."""
         microphone, clips = self.microphone, self.clips
+        latitude_deg, longitude_deg = self.place or (None, None)
         return Health(
             device=microphone.name,
             backlog_s=round(self._backlog_s(), 3),
@@ -114,6 +117,8 @@ class Supervisor:
             free_mb=board_health.free_mb(self.folder),
             temperature_c=board_health.temperature_c(),
             throttled=board_health.throttled(),
+            latitude_deg=latitude_deg,
+            longitude_deg=longitude_deg,
         )
 
     def _backlog_s(self) -> float:

@@ -18,10 +18,10 @@ from birdedge.edge.errors import BirdedgeError
 from birdedge.edge.integrations.web import WebSettings
 from birdedge.edge.web.access import Access
 from birdedge.edge.web.errors import birdedge_error, http_error
-from birdedge.edge.web.pages import days, event, events, health, login, now
+from birdedge.edge.web.pages import days, event, events, health, login, metrics, now
 from birdedge.edge.web.security import Guard
 
-PAGES = (now, events, event, days, health, login)
+PAGES = (now, events, event, days, health, login, metrics)
 STATIC = Path(__file__).with_name("static")
 THREADS = 4  # for handlers that read a database or a file; each needs memory
 
@@ -49,6 +49,7 @@ def create_app(paths: tuple[Path, ...], settings: WebSettings, token_digest: str
     app.router.redirect_slashes = False  # it would send an absolute URL, which no proxy's path survives
     app.state.paths = paths
     app.state.settings = settings
+    app.state.metrics = metrics.MetricsReader(paths)
     app.state.access = Access(token_digest, settings.port)
     return app
 

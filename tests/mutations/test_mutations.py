@@ -26,6 +26,7 @@ UTC_LINE = "tests/edge/pipeline/test_utc_line.py::"
 DIGITAL_SILENCE = "tests/edge/pipeline/test_digital_silence.py::"
 POWER_LOSS = "tests/faults/test_power_loss.py::"
 LIVE_SOCKET = "tests/edge/system/test_live_socket.py::"
+METRICS = "tests/edge/monitoring/test_metrics.py::"
 ATOMIC_FILE = "tests/edge/system/test_atomic_file.py::"
 
 
@@ -270,6 +271,20 @@ MUTATIONS = (
         "if len(mono) and self._audio and self._server.heard:",
         "if len(mono) and self._server.heard:",
         "tests/edge/sinks/test_live.py::test_no_audio_leaves_a_recorder_that_may_hear_speech",
+    ),
+    Mutation(
+        "a corrected gap resets its counter",
+        "edge/monitoring/metrics.py",
+        "value = held\n",
+        "value = value\n",
+        METRICS + "test_a_gap_that_is_corrected_does_not_reset_its_counter",
+    ),
+    Mutation(
+        "a gap that lasts is not counted",
+        "edge/monitoring/metrics.py",
+        "lasting_s.get(cause, 0.0)",
+        "0.0",
+        METRICS + "test_a_gap_that_lasts_grows",
     ),
 )
 

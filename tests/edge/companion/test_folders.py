@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from birdedge.edge.companion.folders import MAX_DEPTH, RecorderFolder, find_folders
+from birdedge.edge.companion.folders import MAX_DEPTH, RecorderFolder, expected_folders, find_folders
 from birdedge.edge.database.schema import FILE_NAME
 
 
@@ -53,3 +53,9 @@ def test_a_missing_folder_has_no_recorder_yet(tmp_path: Path) -> None:
     assert find_folders([tmp_path / "later"]) == ()
     made(tmp_path / "later")
     assert len(find_folders([tmp_path / "later"])) == 1
+
+
+def test_a_given_folder_without_a_recorder_is_expected_to_have_one(tmp_path: Path) -> None:
+    oak, later = made(tmp_path / "birds" / "oak"), tmp_path / "later"
+    folders = expected_folders([tmp_path / "birds", later, later])
+    assert folders == (RecorderFolder("oak", oak), RecorderFolder("later", later))

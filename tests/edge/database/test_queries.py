@@ -9,6 +9,7 @@ from typing import Literal
 
 import pytest
 
+from birdedge import __version__
 from birdedge.edge.database import queries
 from birdedge.edge.database.connection import open_to_write, reading
 from birdedge.edge.health import Health
@@ -63,6 +64,10 @@ def test_an_empty_database_has_no_answers(empty: sqlite3.Connection) -> None:
     assert queries.open_gaps(empty, 1) == []
     assert queries.spans(empty) == []
     assert queries.gaps(empty) == []
+    assert queries.gap_totals(empty) == []
+    assert queries.heard_s(empty) == 0.0
+    assert queries.latest_event_utc_s(empty) is None
+    assert queries.count_clips(empty) == 0
     assert queries.count_events(empty) == 0
     assert list(queries.events(empty)) == []
     assert list(queries.rejected(empty)) == []
@@ -83,6 +88,7 @@ def test_the_latest_run_is_the_one_that_began_last(recorded: sqlite3.Connection)
         boot_id="next boot",
         began_s=5.0,
         ended_s=None,
+        version=__version__,
         model="birdedge-int8",
         site="the wood",
         clock="unknown",

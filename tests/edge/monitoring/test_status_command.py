@@ -7,10 +7,12 @@ import os
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from birdedge import __version__
 from birdedge.edge.health import Health
 from birdedge.edge.messages import HealthReported
 from tests.support.streams import Clocks, MessageStream, kill, started
@@ -72,3 +74,48 @@ def test_a_folder_without_a_recorder_is_one_sentence(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"Error: there is no {tmp_path / 'birdedge.sqlite'}")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_json_begins_with_its_schema_and_whose_it_is(tmp_path: Path) -> None:
+    listening(tmp_path, Health(latitude_deg=52.5, longitude_deg=13.4))
+    table = json.loads(birdedge_status(tmp_path, "--json").stdout)
+    assert list(table)[:6] == ["schema", "site", "version", "latitude_deg", "longitude_deg", "generated"]
+    assert (table["schema"], table["site"], table["version"]) == (1, "the wood", __version__)
+    assert (table["latitude_deg"], table["longitude_deg"]) == (52.5, 13.4)
+    assert abs(datetime.fromisoformat(table["generated"]).timestamp() - time.time()) < 60
+
+
+def test_metrics_are_printed_and_leave_the_exit_code_to_prometheus(tmp_path: Path) -> None:
+    listening(tmp_path / "oak", Health(throttled=True))
+    done = birdedge_status(tmp_path, "--prometheus")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert 'birdedge_up{recorder="oak"} 1' in done.stdout.splitlines()
+    assert 'birdedge_healthy{recorder="oak"} 0' in done.stdout.splitlines()
+
+
+def test_a_missing_recorder_is_down(tmp_path: Path) -> None:
+    done = birdedge_status(tmp_path / "drive", "--prometheus")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert 'birdedge_up{recorder="drive"} 0' in done.stdout.splitlines()
+
+
+def test_a_file_of_metrics_is_replaced_at_once_and_readable_for_everyone(tmp_path: Path) -> None:
+    listening(tmp_path / "oak", Health())
+    file = tmp_path / "textfiles" / "birdedge.prom"
+    file.parent.mkdir()
+    file.write_text('birdedge_gap_seconds_total{recorder="oak",cause="overrun"} 7\n', encoding="utf-8")
+    old = file.open(encoding="utf-8")
+    done = birdedge_status(tmp_path, "--prometheus", "--output", file)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert 'birdedge_up{recorder="oak"} 1\n' in file.read_text(encoding="utf-8")
+    assert file.stat().st_mode & 0o777 == 0o644
+    assert [path.name for path in file.parent.iterdir()] == ["birdedge.prom"]
+    with old:  # a reader of the old file reads it to its end
+        assert old.read().endswith(" 7\n")
+
+
+def test_options_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
+    for options in (("--output", "x.prom"), ("--json", "--prometheus")):
+        done = birdedge_status(tmp_path, *options)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "--prometheus" in done.stderr

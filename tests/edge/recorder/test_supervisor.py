@@ -92,6 +92,13 @@ def test_health_shows_each_part(supervised: Supervised) -> None:
     assert {name for name in health.problems if name != "throttled"} == set()
 
 
+def test_health_says_where_the_recorder_is(supervised: Supervised) -> None:
+    assert supervised.supervisor.health().latitude_deg is None
+    supervised.supervisor.place = (47.1, -8.5)
+    health = supervised.supervisor.health()
+    assert (health.latitude_deg, health.longitude_deg) == (47.1, -8.5)
+
+
 def test_a_backlog_lightens_the_load_and_its_end_restores_it(
     supervised: Supervised, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
