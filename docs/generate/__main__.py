@@ -39,6 +39,7 @@ BLOCKS: dict[str, Block] = {
     "metrics": lambda _: metrics.metrics_table(),
     "speech": lambda _: speech_table(),
     "schema": lambda _: database.schema_block(),
+    "labels": lambda _: database.labels_block(),
     **{name: partial(lambda name, _: figures.measured_block(name), name) for name in MEASURED},
 }
 

@@ -1,4 +1,4 @@
-"""The schema of the recorder's database, taken from the program that creates it."""
+"""The schemas of the recorder's database and of the labels, taken from the programs that create them."""
 
 from __future__ import annotations
 
@@ -7,23 +7,29 @@ import ast
 from docs.generate.rooms import ROOT
 
 
-def schema() -> str:
-    """Return the SQL that creates the tables, as it is written in edge/database/.
+def schema(file: str = "schema.py") -> str:
+    """Return the SQL that creates the tables of a database, as a file of edge/database/ has it.
 
     Raises:
-        ValueError: No file there, or more than one, holds a schema.
+        ValueError: It holds no schema, or more than one.
     """
     found = [
         node.value
-        for path in sorted((ROOT / "edge" / "database").glob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(ast.parse((ROOT / "edge" / "database" / file).read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and "CREATE TABLE" in node.value
     ]
     if len(found) != 1:
-        raise ValueError(f"edge/database/ holds {len(found)} texts with CREATE TABLE: keep the schema in one")
+        raise ValueError(
+            f"edge/database/{file} holds {len(found)} texts with CREATE TABLE: keep the schema in one"
+        )
     return found[0].strip()
 
 
 def schema_block() -> str:
     """Return the schema as a block of a page."""
     return f"```sql\n{schema()}\n```\n"
+
+
+def labels_block() -> str:
+    """Return the schema of the labels as a block of a page."""
+    return f"```text\n{schema('labels.py')}\n```\n"

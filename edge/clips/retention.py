@@ -33,7 +33,10 @@ class KeptClip:
 
 
 class ClipIndex(Protocol):
-    """What the database knows of the clips on disk; no answer takes longer because there are more of them."""
+    """What the database knows of the clips on disk; no answer takes longer because there are more of them.
+
+    Clips that a person locked are left out of `outdated` and `first`.
+    """
 
     def size_bytes(self) -> int:
         """Return the bytes of all clips together."""
@@ -48,6 +51,9 @@ class ClipIndex(Protocol):
         self, order: Literal["oldest", "lowest_score"], newest_s: float, count: int
     ) -> Sequence[KeptClip]:
         """Return the "oldest" clips, or those with the "lowest_score", but none of the newest `newest_s`."""
+
+    def unwanted(self, count: int) -> Sequence[KeptClip]:
+        """Return clips that a person deleted."""
 
     def deleted(self, path: str) -> None:
         """Forget a clip."""
@@ -109,18 +115,22 @@ class Retention:
     def _excess(self, max_clips: int) -> list[tuple[KeptClip, str]]:
         """Return the clips to delete, each with the reason."""
         settings = self._settings
-        outdated = self._outdated(max_clips)
-        excess = [(clip, f"older than max_age_days = {settings.max_age_days:g}") for clip in outdated]
+        unwanted = self._index.unwanted(max_clips)
+        if len(unwanted) >= max_clips:
+            return [(clip, "a person deleted it") for clip in unwanted]
+        outdated = [clip for clip in self._outdated(max_clips) if clip not in unwanted]
+        excess = [(clip, "a person deleted it") for clip in unwanted]
+        excess += [(clip, f"older than max_age_days = {settings.max_age_days:g}") for clip in outdated]
         size_bytes = self._index.size_bytes()
         over_bytes = size_bytes - settings.max_gb * 1e9 if settings.max_gb else 0.0
         missing_bytes = self._missing_bytes(size_bytes)
-        freed_bytes = sum(clip.size_bytes for clip in outdated)
+        freed_bytes = sum(clip.size_bytes for clip, _ in excess)
         if freed_bytes >= max(over_bytes, missing_bytes) or len(excess) >= max_clips:
             return excess
         for clip in self._index.first(settings.delete_first, NEWEST_S, max_clips):
             if freed_bytes >= max(over_bytes, missing_bytes) or len(excess) >= max_clips:
                 break
-            if clip in outdated:
+            if clip in outdated or clip in unwanted:
                 continue
             if freed_bytes < over_bytes:
                 reason = f"the clips take more than max_gb = {settings.max_gb:g}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, NamedTuple
 
@@ -20,6 +20,7 @@ _BOOTS_AT = """WITH boots_at AS MATERIALIZED (
     ), -1.0) AS boot_s FROM boots ORDER BY boots.id
 )"""
 _CLIP_COLUMNS = "path, bytes"
+_UNLOCKED = "path NOT IN (SELECT value FROM json_each({}))"
 _NEWEST_CLIP = "SELECT boot, began_s FROM clips ORDER BY boot DESC, began_s DESC LIMIT 1"
 
 
@@ -302,25 +303,41 @@ def newest_clip_utc_s(db: sqlite3.Connection) -> float | None:
     return utc_s
 
 
-def outdated_clips(db: sqlite3.Connection, before_utc_s: float, count: int) -> list[ClipRow]:
-    """Return the oldest clips among those that are known to be from before a time."""
+def clips_at(db: sqlite3.Connection, paths: Sequence[str], count: int) -> list[ClipRow]:
+    """Return the clips that have one of these paths, `count` at most."""
+    rows = db.execute(
+        f"SELECT {_CLIP_COLUMNS} FROM clips WHERE path IN (SELECT value FROM json_each(?)) LIMIT ?",
+        (json.dumps(list(paths)), count),
+    )
+    return [ClipRow(*row) for row in rows]
+
+
+def outdated_clips(
+    db: sqlite3.Connection, before_utc_s: float, count: int, locked: Sequence[str] = ()
+) -> list[ClipRow]:
+    """Return the oldest clips among those that are known to be from before a time, without those that are locked."""
     found: list[ClipRow] = []
     boots = db.execute(
         f"{_BOOTS_AT} SELECT boot, boot_s FROM boots_at WHERE clock = 'synchronized'", (before_utc_s,)
     )
     for boot, boot_s in boots.fetchall():
         rows = db.execute(
-            f"SELECT {_CLIP_COLUMNS} FROM clips WHERE boot = ? AND began_s < ? ORDER BY began_s LIMIT ?",
-            (boot, boot_s, count - len(found)),
+            f"""SELECT {_CLIP_COLUMNS} FROM clips WHERE boot = ?1 AND began_s < ?2 AND {_UNLOCKED.format("?4")}
+            ORDER BY began_s LIMIT ?3""",
+            (boot, boot_s, count - len(found), json.dumps(list(locked))),
         )
         found += [ClipRow(*row) for row in rows]
     return found
 
 
 def first_clips(
-    db: sqlite3.Connection, order: Literal["oldest", "lowest_score"], newest_s: float, count: int
+    db: sqlite3.Connection,
+    order: Literal["oldest", "lowest_score"],
+    newest_s: float,
+    count: int,
+    locked: Sequence[str] = (),
 ) -> list[ClipRow]:
-    """Return the first clips of an order, none of which began within `newest_s` of the newest clip.
+    """Return the first clips of an order that are not locked and did not begin within `newest_s` of the newest clip.
 
     No wall clock is asked: boots are in the order of time, and so is the boot clock within each.
     """
@@ -328,8 +345,8 @@ def first_clips(
     rows = db.execute(
         f"""SELECT {_CLIP_COLUMNS} FROM clips WHERE (boot, began_s) < (
             SELECT boot, began_s - ?1 FROM ({_NEWEST_CLIP})
-        ) ORDER BY {by} LIMIT ?2""",
-        (newest_s, count),
+        ) AND {_UNLOCKED.format("?3")} ORDER BY {by} LIMIT ?2""",
+        (newest_s, count, json.dumps(list(locked))),
     )
     return [ClipRow(*row) for row in rows]
 

@@ -118,7 +118,9 @@ CREATE VIEW gaps AS                    -- with the UTC of their start
         SELECT max(from_s) FROM clock_lines WHERE boot = gap_rows.boot AND from_s <= began_s)
     LEFT JOIN clock_lines AS ended ON ended.boot = end_boot AND ended.from_s = (
         SELECT max(from_s) FROM clock_lines WHERE boot = end_boot AND from_s <= ended_s);
-CREATE INDEX events_by_onset ON event_rows (stream, onset_s);
+CREATE INDEX events_by_onset ON event_rows ( -- with all that events are filtered by
+    stream, onset_s, score, low_hz, high_hz, onset_sample, offset_sample, sound_class
+);
 CREATE INDEX clips_by_time ON clips (boot, began_s);
 CREATE INDEX clips_by_score ON clips (score, boot, began_s);
 """

@@ -14,6 +14,7 @@ from birdedge.edge.clips.folder import clips_in
 from birdedge.edge.clips.retention import KeptClip
 from birdedge.edge.database import queries
 from birdedge.edge.database.connection import reading
+from birdedge.edge.database.labels import marked_clips
 from birdedge.edge.messages import ClipDeleted, ClipFound, ClipWritten, Message
 
 CHECKED_AT_ONCE = 500  # clips on disk that are looked up together
@@ -47,15 +48,24 @@ class DatabaseClipIndex:
 
     def outdated(self, before_utc_s: float, count: int) -> Sequence[KeptClip]:
         """See `ClipIndex`."""
+        locked = marked_clips(self._folder, "locked")
         with reading(self._folder) as db:
-            return [KeptClip(*row) for row in queries.outdated_clips(db, before_utc_s, count)]
+            return [KeptClip(*row) for row in queries.outdated_clips(db, before_utc_s, count, locked)]
 
     def first(
         self, order: Literal["oldest", "lowest_score"], newest_s: float, count: int
     ) -> Sequence[KeptClip]:
         """See `ClipIndex`."""
+        locked = marked_clips(self._folder, "locked")
         with reading(self._folder) as db:
-            return [KeptClip(*row) for row in queries.first_clips(db, order, newest_s, count)]
+            return [KeptClip(*row) for row in queries.first_clips(db, order, newest_s, count, locked)]
+
+    def unwanted(self, count: int) -> Sequence[KeptClip]:
+        """See `ClipIndex`."""
+        if not (paths := marked_clips(self._folder, "deleted")):
+            return ()
+        with reading(self._folder) as db:
+            return [KeptClip(*row) for row in queries.clips_at(db, paths, count)]
 
     def written(self, clip: Clip) -> None:
         """Give a new clip its row."""

@@ -30,6 +30,7 @@ class Index:
         self.clips: list[tuple[KeptClip, float, float, bool]] = []
         self.error: Exception | None = None
         self.asked: list[int] = []
+        self.deleted_by_hand: set[str] = set()
 
     def size_bytes(self) -> int:
         if self.error is not None:
@@ -54,6 +55,11 @@ class Index:
         old = sorted((c for c in self.clips if c[1] < last_s - newest_s), key=lambda clip: clip[1])
         chosen = old if order == "oldest" else sorted(old, key=lambda clip: clip[2])
         return [clip for clip, *_ in chosen][:count]
+
+    def unwanted(self, count: int) -> Sequence[KeptClip]:
+        if self.error is not None:
+            raise self.error
+        return [clip for clip, *_ in self.clips if clip.path in self.deleted_by_hand][:count]
 
     def deleted(self, path: str) -> None:
         self.clips = [clip for clip in self.clips if clip[0].path != path]

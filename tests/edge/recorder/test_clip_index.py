@@ -15,6 +15,7 @@ from birdedge.edge.clips.clip import Clip
 from birdedge.edge.clips.folder import clips_in, remove_unfinished
 from birdedge.edge.clips.retention import KeptClip, Retention
 from birdedge.edge.clips.settings import RetentionSettings
+from birdedge.edge.database.labels import LABELS_FILE, mark_clips
 from birdedge.edge.database.run_log import RunLog
 from birdedge.edge.database.schema import FILE_NAME
 from birdedge.edge.errors import OutputError
@@ -206,3 +207,41 @@ def test_many_clips_on_disk_take_no_memory(tmp_path: Path) -> None:
     finally:
         tracemalloc.stop()
     assert peak_bytes < 1_000_000
+
+
+def test_locked_clips_outlive_retention_and_those_that_a_person_deleted_go_at_once(
+    recorder: Recorder, card: ModelCard, caplog: pytest.LogCaptureFixture
+) -> None:
+    clips = [recorder.written(card, at_s) for at_s in (10.0, 20.0, 30.0, 40.0)]
+    names = [name_of(recorder, clip) for clip in clips]
+    recorder.clocks.advance(2 * 3600.0)
+    recorder.stream.hear(10)
+    newest = recorder.written(card, 2 * 3600.0 + 60.0)
+    mark_clips(recorder.folder, names[:2], "locked", 1.0)
+    mark_clips(recorder.folder, [name_of(recorder, newest), names[0]], "deleted", 2.0)
+    settings = RetentionSettings(max_gb=1e-9, min_free_mb=0.0, max_age_days=0.05)
+    retention = Retention(settings, recorder.folder, recorder.index, lambda: recorder.clocks.utc_s)
+    with caplog.at_level(logging.INFO):
+        for _ in range(3):
+            retention.step()
+    assert retention.problem is None
+    assert [row[0] for row in recorder.rows()] == names[:2]
+    assert [clip.path.exists() for clip in (*clips, newest)] == [True, True, False, False, False]
+    assert f"deleted {name_of(recorder, newest)}: a person deleted it" in caplog.messages
+
+
+def test_while_the_locks_cannot_be_read_no_clip_is_deleted(recorder: Recorder, card: ModelCard) -> None:
+    recorder.written(card, 10.0)
+    recorder.clocks.advance(2 * 3600.0)
+    recorder.stream.hear(10)
+    recorder.written(card, 2 * 3600.0 + 60.0)
+    (recorder.folder / LABELS_FILE).write_bytes(b"no database" * 1000)
+    settings = RetentionSettings(max_gb=1e-9, min_free_mb=0.0)
+    retention = Retention(settings, recorder.folder, recorder.index, lambda: recorder.clocks.utc_s)
+    retention.step()
+    assert retention.deleted == 0
+    assert retention.problem is not None
+    assert "labels.sqlite is damaged" in retention.problem
+    (recorder.folder / LABELS_FILE).unlink()
+    retention.step()
+    assert (retention.deleted, retention.problem) == (1, None)
