@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from birdedge.edge.recorder import companion_unit
 from birdedge.edge.recorder import systemd_service as systemd
 from birdedge.edge.recorder.systemd_unit import CONFIG, DATA_DIR, UNIT, unit_text
 from birdedge.edge.system.stdout import print_line
@@ -19,6 +20,10 @@ unit_dir_option = click.option(
     help="Folder of the unit file.",
 )
 
+companion_option = click.option(
+    "--companion", is_flag=True, help="The companion, `birdedge serve`, instead of the recorder."
+)
+
 
 @click.group(no_args_is_help=False)
 def service() -> None:
@@ -29,6 +34,7 @@ def service() -> None:
     \b
     Example:
       sudo birdedge service install --out /mnt/usb/birds
+      sudo birdedge service install --companion --out /mnt/usb/birds
       birdedge service status
     """
 
@@ -58,9 +64,16 @@ def service() -> None:
     help="The `birdedge` to run.  [default: this one]",
 )
 @click.option("--print", "only_print", is_flag=True, help="Print the unit file and change nothing.")
+@companion_option
 @unit_dir_option
 def install(
-    config: Path, data_dir: Path, user: str, executable: Path | None, only_print: bool, unit_dir: Path
+    config: Path,
+    data_dir: Path,
+    user: str,
+    executable: Path | None,
+    only_print: bool,
+    companion: bool,
+    unit_dir: Path,
 ) -> None:
     """Install and start the service. Run it again to change its options.
 
@@ -72,38 +85,47 @@ def install(
     # Not resolve(): a link keeps the path stable when its target is replaced.
     paths = ((executable or _this_executable()).absolute(), config.absolute(), data_dir.absolute())
     if only_print:
-        print_line(*unit_text(*paths, user).splitlines())
+        text = companion_unit.unit_text if companion else unit_text
+        print_line(*text(*paths, user).splitlines())
         return
-    systemd.install(*paths, user, unit_dir)
-    print_line(f"{UNIT}: runs as user {user} and writes to {paths[2]}")
-    print_line(f"to follow its log: journalctl -fu {UNIT}")
+    systemd.install(*paths, user, unit_dir, companion=companion)
+    name, task = _unit(companion), "shows" if companion else "writes to"
+    print_line(f"{name}: runs as user {user} and {task} {paths[2]}")
+    print_line(f"to follow its log: journalctl -fu {name}")
     print_line(f"to read its data without sudo: sudo usermod -aG {user} NAME")
 
 
 @service.command()
-def status() -> None:
+@companion_option
+def status(companion: bool) -> None:
     """Show the state of the service in one line. The exit code is 0 only if it is running.
 
     \b
     Example:
       birdedge service status
     """
-    is_running, line = systemd.status()
+    is_running, line = systemd.status(_unit(companion))
     print_line(line)
     sys.exit(0 if is_running else 1)
 
 
 @service.command()
+@companion_option
 @unit_dir_option
-def remove(unit_dir: Path) -> None:
+def remove(companion: bool, unit_dir: Path) -> None:
     """Stop and remove the service. Its data are kept.
 
     \b
     Example:
       sudo birdedge service remove
     """
-    data_dir = systemd.remove(unit_dir)
-    print_line(f"{UNIT}: removed; the data in {data_dir} are kept")
+    name = _unit(companion)
+    data_dir = systemd.remove(unit_dir, name)
+    print_line(f"{name}: removed; the data in {data_dir} are kept")
+
+
+def _unit(companion: bool) -> str:
+    return companion_unit.UNIT if companion else UNIT
 
 
 def _this_executable() -> Path:

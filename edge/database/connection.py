@@ -30,8 +30,8 @@ def reading(folder: Path) -> Iterator[sqlite3.Connection]:
         raise StoreError(f"{path} may not be read by this user: use sudo, or join the group of its recorder")
     if not path.is_file():
         raise StoreError(f"there is no {path}: name the folder of `birdedge listen --out`")
-    # Where there is no log next to it and none can be made, as on a card in a reader, the file is taken as it is.
-    immutable = int(not has_log(folder) and not os.access(path.parent, os.W_OK))
+    # Where nobody writes it and no log can be made, as on a card in a reader, the file is taken as it is.
+    immutable = int(not has_log(folder) and not _is_open(folder) and not os.access(path.parent, os.W_OK))
     with database_errors(path):
         db = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=ro&immutable={immutable}", uri=True, timeout=BUSY_TIMEOUT_S
@@ -49,6 +49,11 @@ def has_log(folder: Path) -> bool:
     """
     log = folder / f"{FILE_NAME}-wal"
     return log.exists() and log.stat().st_size > 0
+
+
+def _is_open(folder: Path) -> bool:
+    """Return whether a program may have the database open, also where its log is empty at present."""
+    return all((folder / f"{FILE_NAME}{suffix}").exists() for suffix in ("-wal", "-shm"))
 
 
 def is_empty(error: OutputError) -> bool:

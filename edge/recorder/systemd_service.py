@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from birdedge.edge.errors import ServiceError
+from birdedge.edge.integrations.web_token import token_path
+from birdedge.edge.recorder import companion_unit
 from birdedge.edge.recorder.config import read_config, write_template
 from birdedge.edge.recorder.systemd_unit import DATA_DIR, MEMORY_MAX_MB, UNIT, unit_data_dir, unit_text
 from birdedge.edge.system.atomic_file import output_errors, replacing
@@ -18,7 +20,15 @@ from birdedge.edge.system.atomic_file import output_errors, replacing
 UNIT_DIR = Path("/etc/systemd/system")
 
 
-def install(executable: Path, config: Path, data_dir: Path, user: str, unit_dir: Path = UNIT_DIR) -> None:
+def install(
+    executable: Path,
+    config: Path,
+    data_dir: Path,
+    user: str,
+    unit_dir: Path = UNIT_DIR,
+    *,
+    companion: bool = False,
+) -> None:
     """Write the unit, enable it at boot, and start or restart it.
 
     The user, the configuration and the data folder are created if they do not exist.
@@ -29,6 +39,7 @@ def install(executable: Path, config: Path, data_dir: Path, user: str, unit_dir:
         data_dir: The folder for results.
         user: The user of the service.
         unit_dir: The folder of systemd's units.
+        companion: Whether the service is the companion, otherwise the recorder.
 
     Raises:
         ServiceError: systemd does not run, this process is not root, the user lacks a permission, or the service did
@@ -37,11 +48,17 @@ def install(executable: Path, config: Path, data_dir: Path, user: str, unit_dir:
         ModelError: The model of the configuration cannot be used.
         OutputError: A file cannot be written.
     """
-    unit = unit_text(executable, config, data_dir, user)
-    command = [str(executable), "listen", "--config", str(config), "--out", str(data_dir)]
+    if companion:
+        name, unit = companion_unit.UNIT, companion_unit.unit_text(executable, config, data_dir, user)
+        command = [str(executable), "serve", "--config", str(config), str(data_dir)]
+    else:
+        name, unit = UNIT, unit_text(executable, config, data_dir, user)
+        command = [str(executable), "listen", "--config", str(config), "--out", str(data_dir)]
     _require_systemd(f"start `{shlex.join(command)}` by other means, such as @reboot in a crontab")
     _require_root()
-    if config.exists():
+    if config.exists() and companion:
+        read_config(config)
+    elif config.exists():
         from birdedge.edge.models.checked_model import check_model  # the other commands need no numpy
         from birdedge.edge.recorder.memory import check_memory
 
@@ -53,31 +70,33 @@ def install(executable: Path, config: Path, data_dir: Path, user: str, unit_dir:
     _make_user(user, data_dir)
     _make_data_dir(data_dir, user)
     _check_permissions(executable, config, data_dir, user)
-    with replacing(unit_dir / UNIT) as file:
+    if companion and token_path(config).exists():
+        _give(token_path(config), user)
+    with replacing(unit_dir / name) as file:
         file.write(unit.encode())
     _run("systemctl", "daemon-reload")
-    _run("systemctl", "enable", UNIT)
+    _run("systemctl", "enable", name)
     _run(
         "systemctl",
         "restart",
-        UNIT,
-        fix=f"systemd keeps restarting it; see the cause with: journalctl -u {UNIT}",
+        name,
+        fix=f"systemd keeps restarting it; see the cause with: journalctl -u {name}",
     )
 
 
-def status() -> tuple[bool, str]:
-    """Return whether the service runs, and its state as one line.
+def status(unit: str = UNIT) -> tuple[bool, str]:
+    """Return whether a service runs, and its state as one line.
 
     Raises:
         ServiceError: systemd does not run.
     """
     _require_systemd("query the program that started birdedge")
     names = ("LoadState", "ActiveState", "SubState", "NRestarts", "StateChangeTimestamp", "StatusText")
-    shown = _run("systemctl", "show", UNIT, f"--property={','.join(names)}")
+    shown = _run("systemctl", "show", unit, f"--property={','.join(names)}")
     state = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
     if state.get("LoadState") == "not-found":
-        return False, f"{UNIT}: not installed"
-    line = f"{UNIT}: {state.get('ActiveState', 'unknown')} ({state.get('SubState', 'unknown')})"
+        return False, f"{unit}: not installed"
+    line = f"{unit}: {state.get('ActiveState', 'unknown')} ({state.get('SubState', 'unknown')})"
     if since := state.get("StateChangeTimestamp"):
         line += f" since {since}"
     line += f", {state.get('NRestarts', '0')} restart(s)"
@@ -86,8 +105,8 @@ def status() -> tuple[bool, str]:
     return state.get("ActiveState") in ("active", "reloading"), line
 
 
-def remove(unit_dir: Path = UNIT_DIR) -> Path:
-    """Stop the service and delete its unit.
+def remove(unit_dir: Path = UNIT_DIR, unit: str = UNIT) -> Path:
+    """Stop a service and delete its unit.
 
     Returns:
         The data folder, which is kept.
@@ -96,13 +115,13 @@ def remove(unit_dir: Path = UNIT_DIR) -> Path:
         ServiceError: The service is not installed, this process is not root, or systemd does not run.
         OutputError: The unit cannot be deleted.
     """
-    path = unit_dir / UNIT
-    _require_systemd(f"there is no {UNIT} to remove")
+    path = unit_dir / unit
+    _require_systemd(f"there is no {unit} to remove")
     _require_root()
     if not path.exists():
         raise ServiceError(f"{path} does not exist: the service is not installed")
     data_dir = unit_data_dir(path.read_text(encoding="utf-8"))
-    _run("systemctl", "disable", "--now", UNIT)
+    _run("systemctl", "disable", "--now", unit)
     with output_errors(path):
         path.unlink()
     _run("systemctl", "daemon-reload")
@@ -140,9 +159,13 @@ def _make_data_dir(data_dir: Path, user: str) -> None:
         return
     with output_errors(data_dir):
         data_dir.mkdir(mode=0o750, parents=True)
+    _give(data_dir, user)
+
+
+def _give(path: Path, user: str) -> None:
     account = pwd.getpwnam(user)
-    with suppress(PermissionError):  # FAT has no owners; the next step checks write access
-        os.chown(data_dir, account.pw_uid, account.pw_gid)
+    with suppress(PermissionError):  # FAT has no owners; access is checked later
+        os.chown(path, account.pw_uid, account.pw_gid)
 
 
 def _check_permissions(executable: Path, config: Path, data_dir: Path, user: str) -> None:

@@ -104,30 +104,42 @@ def unit_text(executable: Path, config: Path, data_dir: Path, user: str) -> str:
     Raises:
         SettingsError: A path is not absolute, or has characters that a unit cannot hold.
     """
-    paths = (executable, config, data_dir)
-    for path in paths:
-        if not path.is_absolute() or not str(path).isprintable():
-            raise SettingsError(f"{str(path)!r} must be an absolute path of printable characters")
-    at_home = any(path.is_relative_to(home) for path in paths for home in HOMES)
+    require_unit_paths(executable, config, data_dir)
     # The state folder is DATA_DIR. It also takes what could not be stored in another folder.
     writable = "StateDirectory=birdedge\nStateDirectoryMode=0750"
     if data_dir != DATA_DIR:
         # The minus sign lets the service start without its disk.
-        writable += f"\nReadWritePaths={_quoted(f'-{data_dir}')}"
+        writable += f"\nReadWritePaths={quoted(f'-{data_dir}')}"
     return TEMPLATE.format(
         unit=UNIT,
-        mounts=_mounts(data_dir),
+        mounts=mount_lines(data_dir),
         memory_max_mb=MEMORY_MAX_MB,
-        executable=_quoted(str(executable)),
-        config=_quoted(str(config)).replace("$", "$$"),
-        out=_quoted(str(data_dir)).replace("$", "$$"),
+        executable=quoted(str(executable)),
+        config=quoted(str(config)).replace("$", "$$"),
+        out=quoted(str(data_dir)).replace("$", "$$"),
         user=user,
         writable=writable,
-        protect_home="read-only" if at_home else "yes",
+        protect_home=protect_home(executable, config, data_dir),
     )
 
 
-def _mounts(data_dir: Path) -> str:
+def require_unit_paths(*paths: Path) -> None:
+    """Raise an error if a unit cannot hold a path.
+
+    Raises:
+        SettingsError: A path is not absolute, or has characters that a unit cannot hold.
+    """
+    for path in paths:
+        if not path.is_absolute() or not str(path).isprintable():
+            raise SettingsError(f"{str(path)!r} must be an absolute path of printable characters")
+
+
+def protect_home(*paths: Path) -> str:
+    """Return how much of the users' homes a service may see."""
+    return "read-only" if any(path.is_relative_to(home) for path in paths for home in HOMES) else "yes"
+
+
+def mount_lines(data_dir: Path) -> str:
     """Return the lines that let the service start after the drive of its folder was mounted, if there is one.
 
     RequiresMountsFor= would not start it without the drive, and stop it where the drive is unplugged.
@@ -159,6 +171,6 @@ def unit_data_dir(unit: str) -> Path:
     return Path(shlex.split(command)[-1].replace("$$", "$").replace("%%", "%"))
 
 
-def _quoted(word: str) -> str:
+def quoted(word: str) -> str:
     """Return a word quoted as in systemd.syntax(7), with specifiers of systemd.unit(5) escaped."""
     return '"' + word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%") + '"'

@@ -54,6 +54,18 @@ def small_disk(folder: Path, size_mb: int = 4) -> Iterator[Path]:
 
 
 @contextmanager
+def read_only_view(disk: Path, view: Path) -> Iterator[Path]:
+    """Show a disk read-only at another folder, as systemd does to a service."""
+    view.mkdir()
+    subprocess.run(["mount", "--bind", disk, view], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,ro,bind", view], check=True)
+        yield view
+    finally:
+        subprocess.run(["umount", "--lazy", view], check=True)
+
+
+@contextmanager
 def read_only(disk: Path) -> Iterator[None]:
     """Make a disk that nothing has open read-only."""
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)

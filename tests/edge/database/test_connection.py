@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -18,10 +20,11 @@ from birdedge.edge.database.database_file import DatabaseFile
 from birdedge.edge.database.run_log import RunLog
 from birdedge.edge.database.schema import FILE_NAME, SCHEMA_VERSION
 from birdedge.edge.errors import DiskError, StoreError
-from tests.support.disks import no_room, read_only, small_disk
+from tests.support.disks import no_room, read_only, read_only_view, small_disk
 from tests.support.streams import Clocks, MessageStream, connection_of, end, started
 
 NOBODY = 65_534
+ROOT = Path(__file__).parents[3]
 
 
 def recorded(folder: Path, events: int = 1) -> None:
@@ -159,6 +162,47 @@ def test_a_database_on_a_read_only_disk_is_read(tmp_path: Path) -> None:
         recorded(card)
         with read_only(card), reading(card) as db:
             assert queries.count_events(db) == 1
+
+
+FOLLOW = """
+import sys, pathlib
+from birdedge.edge.database.connection import reading
+from birdedge.edge.database.queries import count_events
+with reading(pathlib.Path(sys.argv[1])) as db:
+    for _ in sys.stdin:
+        print(count_events(db), flush=True)
+"""
+
+
+def test_a_service_that_may_not_write_follows_a_recorder_also_when_its_log_was_empty(tmp_path: Path) -> None:
+    """The companion may see the folder read-only; it reads the log and the shared memory of the recorder."""
+    with small_disk(tmp_path / "disk") as disk, read_only_view(disk, tmp_path / "view") as view:
+        clocks = Clocks()
+        run_log = started(disk, clocks)
+        stream = MessageStream(run_log.apply, clocks)
+        stream.hear(5)
+        stream.detect(0.0)
+        run_log.commit()
+        with closing(sqlite3.connect(disk / FILE_NAME)) as db:
+            assert db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() == (0, 0, 0)
+        assert (disk / f"{FILE_NAME}-wal").stat().st_size == 0
+        command = [sys.executable, "-c", FOLLOW, view]
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
+        ) as reader:
+            assert seen_by(reader) == 1
+            stream.detect(1.0)
+            run_log.commit()
+            assert seen_by(reader) == 2
+            reader.stdin.close()
+        end(run_log, clocks)
+
+
+def seen_by(reader: subprocess.Popen[str]) -> int:
+    """Return how many events a reader sees now."""
+    reader.stdin.write("\n")
+    reader.stdin.flush()
+    return int(reader.stdout.readline())
 
 
 def test_reading_changes_nothing(tmp_path: Path) -> None:

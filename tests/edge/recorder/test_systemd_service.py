@@ -12,6 +12,8 @@ from click.testing import CliRunner
 
 from birdedge.edge.cli.service import service
 from birdedge.edge.errors import ServiceError, SettingsError
+from birdedge.edge.integrations.web_token import new_token, token_path
+from birdedge.edge.recorder import companion_unit
 from birdedge.edge.recorder.config import template
 from birdedge.edge.recorder.systemd_unit import DATA_DIR, UNIT, unit_data_dir, unit_text
 
@@ -103,6 +105,36 @@ def test_install_writes_the_unit_and_starts_it(machine):
     assert machine.data_dir.is_dir()
     assert machine.data_dir.stat().st_mode & 0o777 == 0o750
     assert not machine.calls("useradd")
+
+
+def test_the_companion_has_a_unit_of_its_own(machine):
+    token_path(machine.config).parent.mkdir(exist_ok=True)
+    new_token(token_path(machine.config))
+    output, code = machine.install("--companion")
+    assert code == 0
+    assert f"shows {machine.data_dir}" in output
+    unit = machine.folder / companion_unit.UNIT
+    paths = (machine.executable, machine.config, machine.data_dir)
+    assert unit.read_text(encoding="utf-8") == companion_unit.unit_text(*paths, getpass.getuser())
+    assert machine.calls("systemctl")[-1] == f"systemctl restart {companion_unit.UNIT}"
+    assert not machine.unit.exists()
+    assert token_path(machine.config).stat().st_uid == os.getuid()
+    output, _ = run("remove", "--companion", "--unit-dir", machine.folder)
+    assert output.startswith(f"{companion_unit.UNIT}: removed")
+    assert not unit.exists()
+
+
+def test_the_token_of_the_companion_belongs_to_its_user(machine, monkeypatch):
+    given = []
+    monkeypatch.setattr(os, "chown", lambda path, *owner: given.append((path, *owner)))
+    new_token(token_path(machine.config))
+    machine.install("--companion")
+    assert (token_path(machine.config), os.getuid(), os.getgid()) in given
+
+
+def test_the_state_of_the_companion_is_shown(machine):
+    machine.answers("running", "LoadState=not-found\n")
+    assert run("status", "--companion") == (f"{companion_unit.UNIT}: not installed\n", 1)
 
 
 def test_install_again_takes_new_options_and_keeps_configuration_and_data(machine):
