@@ -30,7 +30,7 @@ def reading(folder: Path) -> Iterator[sqlite3.Connection]:
         raise StoreError(f"{path} may not be read by this user: use sudo, or join the group of its recorder")
     if not path.is_file():
         raise StoreError(f"there is no {path}: name the folder of `birdedge listen --out`")
-    # Where nobody writes it and no log can be made, as on a card in a reader, the file is taken as it is.
+    # Where no program writes it and no log can be made, as on a card in a reader, the file is taken as it is.
     immutable = int(not has_log(folder) and not _is_open(folder) and not os.access(path.parent, os.W_OK))
     with database_errors(path):
         db = sqlite3.connect(

@@ -186,7 +186,7 @@ def test_a_service_that_may_not_write_follows_a_recorder_also_when_its_log_was_e
         with closing(sqlite3.connect(disk / FILE_NAME)) as db:
             assert db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() == (0, 0, 0)
         assert (disk / f"{FILE_NAME}-wal").stat().st_size == 0
-        command = [sys.executable, "-c", FOLLOW, view]
+        command = [sys.executable, "-c", FOLLOW, str(view)]
         with subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT
         ) as reader:
