@@ -22,7 +22,7 @@ class Coverage:
     heard_s: float
     expected_s: float
     gaps: tuple[Gap, ...]  # oldest first
-    hours: dict[float, tuple[float, float]]  # UTC at the start of an hour: heard, expected
+    hours: dict[float, tuple[float, float]]  # UTC at the start of each: heard, expected
 
     @property
     def share(self) -> float:
@@ -30,8 +30,17 @@ class Coverage:
         return self.heard_s / self.expected_s if self.expected_s else 1.0
 
 
-def coverage(db: sqlite3.Connection, since_utc_s: float, until_utc_s: float) -> Coverage:
-    """Return the coverage between two times, by the clock as it is known now."""
+def coverage(
+    db: sqlite3.Connection, since_utc_s: float, until_utc_s: float, hour_s: float = HOUR_S
+) -> Coverage:
+    """Return the coverage between two times, by the clock as it is known now.
+
+    Args:
+        db: of a recorder.
+        since_utc_s: Start of the time.
+        until_utc_s: Its end.
+        hour_s: Length of the parts in `hours`, which are counted from 1970.
+    """
     gaps = []
     for utc_s, length_s, cause, lasts in queries.gaps(db):
         gap = Gap(utc_s, max(0.0, until_utc_s - utc_s) if lasts else length_s, cause, lasts)
@@ -40,25 +49,25 @@ def coverage(db: sqlite3.Connection, since_utc_s: float, until_utc_s: float) -> 
     hours: dict[float, list[float]] = defaultdict(lambda: [0.0, 0.0])
     for span in queries.spans(db):
         end_s = min(span.utc_s + span.length_s, until_utc_s)
-        for hour_s, part_s in _by_hour(max(span.utc_s, since_utc_s), end_s):
-            hours[hour_s][0] += part_s
-            hours[hour_s][1] += part_s
+        for begin_s, part_s in _parts(max(span.utc_s, since_utc_s), end_s, hour_s):
+            hours[begin_s][0] += part_s
+            hours[begin_s][1] += part_s
     for gap in gaps:
         if gap.cause != PAUSED:
-            begin_s, end_s = max(gap.utc_s, since_utc_s), min(gap.utc_s + gap.known_s, until_utc_s)
-            for hour_s, part_s in _by_hour(begin_s, end_s):
-                hours[hour_s][1] += part_s
+            end_s = min(gap.utc_s + gap.known_s, until_utc_s)
+            for begin_s, part_s in _parts(max(gap.utc_s, since_utc_s), end_s, hour_s):
+                hours[begin_s][1] += part_s
     heard_s, expected_s = (sum(hour[i] for hour in hours.values()) for i in range(2))
-    by_hour = {hour_s: (heard, expected) for hour_s, (heard, expected) in sorted(hours.items())}
+    by_hour = {begin_s: (heard, expected) for begin_s, (heard, expected) in sorted(hours.items())}
     return Coverage(heard_s, expected_s, tuple(gaps), by_hour)
 
 
-def _by_hour(begin_s: float, end_s: float) -> list[tuple[float, float]]:
+def _parts(begin_s: float, end_s: float, hour_s: float) -> list[tuple[float, float]]:
     """Return the start of each hour, and the part of the time in it."""
     parts = []
     while begin_s < end_s:
-        hour_s = begin_s // HOUR_S * HOUR_S
-        until_s = min(end_s, hour_s + HOUR_S)
-        parts.append((hour_s, until_s - begin_s))
+        first_s = begin_s // hour_s * hour_s
+        until_s = min(end_s, first_s + hour_s)
+        parts.append((first_s, until_s - begin_s))
         begin_s = until_s
     return parts

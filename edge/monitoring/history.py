@@ -1,0 +1,98 @@
+"""Events and audio heard for each hour of many days, in the time of a place with its summer time."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, tzinfo
+
+from birdedge.edge.database.history_queries import events_per_bin
+from birdedge.edge.monitoring.coverage import HOUR_S, coverage
+
+BIN_S = 900.0  # offsets of time zones are multiples of it
+MIN_HEARD_S = 60.0  # with less, a rate says nothing
+HOURS = 24
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What was heard in an hour, or in any other time. An hour of a clock that is set back lasts two."""
+
+    events: int = 0
+    heard_s: float = 0.0
+    expected_s: float = 0.0  # as of `Coverage`
+    past_s: float = 0.0  # of the time itself; 0 in the future, and where clocks skip the hour
+
+    @property
+    def per_hour(self) -> float | None:
+        """Events per hour of audio that was heard; None where too little was heard to say."""
+        return self.events * HOUR_S / self.heard_s if self.heard_s >= MIN_HEARD_S else None
+
+    @property
+    def missed(self) -> float:
+        """Share of the time in which nothing was heard, 0..1, whatever the reason."""
+        return max(0.0, 1 - self.heard_s / self.past_s) if self.past_s else 0.0
+
+    def __add__(self, other: Heard) -> Heard:
+        return Heard(
+            self.events + other.events,
+            self.heard_s + other.heard_s,
+            self.expected_s + other.expected_s,
+            self.past_s + other.past_s,
+        )
+
+
+@dataclass(frozen=True)
+class Day:
+    """A day from midnight to midnight of a place, with its 24 hours."""
+
+    date: date
+    hours: tuple[Heard, ...]
+
+    @property
+    def total(self) -> Heard:
+        """All hours together."""
+        return sum(self.hours, Heard())
+
+
+def history(
+    db: sqlite3.Connection, first: date, last: date, zone: tzinfo, now_utc_s: float
+) -> tuple[Day, ...]:
+    """Return the days from the first to the last.
+
+    Args:
+        db: of a recorder.
+        first: The first day.
+        last: The last day.
+        zone: whose days and hours they are.
+        now_utc_s: where the past ends.
+    """
+    since_s, end_s = midnight_s(first, zone), midnight_s(last + timedelta(days=1), zone)
+    until_s = min(now_utc_s, end_s)
+    days = {first + timedelta(days=n): [Heard()] * HOURS for n in range((last - first).days + 1)}
+
+    def add(utc_s: float, heard: Heard) -> None:
+        local = datetime.fromtimestamp(utc_s, zone)
+        day = days.get(local.date())
+        if day is not None:  # a bin that begins before the first midnight belongs to no day
+            day[local.hour] += heard
+
+    for begin_s in _bins(since_s, until_s):
+        add(begin_s, Heard(past_s=min(BIN_S, until_s - begin_s)))
+    for number, events in events_per_bin(db, since_s, until_s, BIN_S):
+        add(number * BIN_S, Heard(events=events))
+    for begin_s, (heard_s, expected_s) in coverage(db, since_s, until_s, BIN_S).hours.items():
+        add(begin_s, Heard(heard_s=heard_s, expected_s=expected_s))
+    return tuple(Day(day, tuple(hours)) for day, hours in days.items())
+
+
+def midnight_s(day: date, zone: tzinfo) -> float:
+    """Return the UTC of the start of a day."""
+    return datetime.combine(day, time(), zone).timestamp()
+
+
+def _bins(since_s: float, until_s: float) -> Iterator[float]:
+    while since_s < until_s:
+        yield since_s
+        since_s += BIN_S
