@@ -20,6 +20,7 @@ COMMANDS = {  # command: its module, and the extra that it needs to run
     "listen": ("birdedge.edge.cli.listen", ""),
     "status": ("birdedge.edge.cli.status", ""),
     "serve": ("birdedge.edge.cli.serve", "web"),
+    "mqtt": ("birdedge.edge.cli.mqtt", "mqtt"),
     "config": ("birdedge.edge.cli.config", ""),
     "service": ("birdedge.edge.cli.service", ""),
     "doctor": ("birdedge.edge.cli.doctor", ""),

@@ -16,6 +16,7 @@
     ├── OutputError                 (OSError)      a result cannot be written
     │   ├── DiskError                              a retry may succeed, for example after a full disk
     │   └── StoreError                             the recorder's database
+    ├── DeliveryError               (ConnectionError) another system does not take a message; a retry may succeed
     ├── ServiceError                (RuntimeError) systemd
     ├── DataError                   (ValueError)   training or evaluation data
     └── ExtraMissingError           (ImportError)  pip install 'birdedge[...]'
@@ -87,6 +88,10 @@ class DiskError(OutputError):
 
 class StoreError(OutputError):
     """The recorder's database cannot be opened or written."""
+
+
+class DeliveryError(BirdedgeError, ConnectionError):
+    """Another system cannot be reached or does not take a message; a retry may succeed."""
 
 
 class ServiceError(BirdedgeError, RuntimeError):

@@ -20,6 +20,7 @@ from docs.generate import (
     listening,
     messages,
     metrics,
+    mqtt,
     reliability,
 )
 from docs.generate.blocks import Block, block_names, filled
@@ -38,6 +39,8 @@ BLOCKS: dict[str, Block] = {
     "messages": lambda _: messages.messages_table(),
     "metrics": lambda _: metrics.metrics_table(),
     "speech": lambda _: speech_table(),
+    "mqtt-topics": lambda _: mqtt.topics_table(),
+    "mqtt-payloads": lambda _: mqtt.payloads_block(),
     "schema": lambda _: database.schema_block(),
     "labels": lambda _: database.labels_block(),
     **{name: partial(lambda name, _: figures.measured_block(name), name) for name in MEASURED},

@@ -51,6 +51,7 @@ def serve(folders: tuple[Path, ...], listen: str | None, root_path: str | None, 
         return
 
     from birdedge.edge.companion.workers import running
+    from birdedge.edge.system.log import start_log
     from birdedge.edge.system.malloc import return_freed_memory
     from birdedge.edge.web.server import serve as serve_web
 
@@ -60,6 +61,7 @@ def serve(folders: tuple[Path, ...], listen: str | None, root_path: str | None, 
         web = replace(web, listen=listen)
     if root_path is not None:
         web = replace(web, root_path=root_path)
+    start_log()
     return_freed_memory()
     with running(folders, settings):
         serve_web(folders, web, read_token_digest(token_file), print_line)

@@ -29,5 +29,10 @@ def running(paths: tuple[Path, ...], config: Config) -> Iterator[None]:
             thread.join(timeout=5.0)
 
 
-def _workers(_paths: tuple[Path, ...], _config: Config) -> list[Worker]:
-    return []
+def _workers(paths: tuple[Path, ...], config: Config) -> list[Worker]:
+    workers: list[Worker] = []
+    if config.mqtt.host:
+        from birdedge.edge.companion.mqtt import MqttPublisher
+
+        workers.append(MqttPublisher(paths, config.mqtt))
+    return workers

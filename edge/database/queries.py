@@ -19,6 +19,10 @@ _BOOTS_AT = """WITH boots_at AS MATERIALIZED (
         WHERE clock_lines.boot = boots.id AND from_s + offset_s <= ?1 ORDER BY from_s DESC LIMIT 1
     ), -1.0) AS boot_s FROM boots ORDER BY boots.id
 )"""
+# Of an EventRow, in its order.
+_EVENT_COLUMNS = """{0}.id, utc_s, uncertainty_s, corrected, onset_s, onset_sample, offset_sample,
+    (offset_sample - onset_sample) * 1.0 / sample_rate_hz, low_hz, high_hz, peak_hz, score, area_hz_s, snr_db,
+    sound_class, class_score, busy_10_s, busy_30_s, busy_60_s, alike"""
 _CLIP_COLUMNS = "path, bytes"
 _UNLOCKED = "path NOT IN (SELECT value FROM json_each({}))"
 _NEWEST_CLIP = "SELECT boot, began_s FROM clips ORDER BY boot DESC, began_s DESC LIMIT 1"
@@ -94,6 +98,22 @@ class EventRow(NamedTuple):
     busy_30_s: float
     busy_60_s: float
     alike: int
+
+
+class NewEvent(NamedTuple):
+    """An event for those who have read all earlier ones."""
+
+    boot_id: str  # of its boot clock
+    event: EventRow
+
+
+class NewGap(NamedTuple):
+    """A gap for those who have read all earlier ones."""
+
+    id: int  # in the order in which the gaps began
+    boot_id: str
+    began_s: float  # boot clock
+    gap: GapRow
 
 
 class RejectedRow(NamedTuple):
@@ -250,15 +270,58 @@ def count_events(db: sqlite3.Connection, since_utc_s: float = 0.0) -> int:
     return int(_scalar(db, query, since_utc_s))
 
 
+def events(db: sqlite3.Connection) -> Iterator[EventRow]:
+    """Yield all events as they were heard."""
+    return map(_event_row, _regions(db, "events"))
+
+
+def new_events(db: sqlite3.Connection, after: int, count: int) -> list[NewEvent]:
+    """Return the first events after one, by their ids; 0 for all."""
+    return [_new_event(row) for row in _closed_events(db, "ASC", after, count)]
+
+
+def latest_events(db: sqlite3.Connection, after: int, count: int) -> list[NewEvent]:
+    """Return the last events after one, by their ids."""
+    return [_new_event(row) for row in _closed_events(db, "DESC", after, count)][::-1]
+
+
+def last_event_before(db: sqlite3.Connection, boot_id: str, onset_s: float) -> int:
+    """Return the id of the last event that closed before the first with a later onset in a boot; 0 if there is none."""
+    query = """SELECT coalesce(max(event_rows.id), 0) FROM event_rows JOIN boot_of_stream USING (stream)
+        JOIN boots ON boots.id = boot WHERE NOT (boot_id = ? AND onset_s >= ?)"""
+    return int(_scalar(db, query, boot_id, onset_s))
+
+
+def new_gaps(db: sqlite3.Connection, after: int, count: int) -> list[NewGap]:
+    """Return the first gaps after one, by their ids; 0 for all."""
+    rows = db.execute(
+        """SELECT gaps.id, boots.boot_id, began_s, utc_s, length_s, cause, lasts FROM gaps
+        JOIN boots ON boots.id = gaps.boot WHERE gaps.id > ? ORDER BY gaps.id LIMIT ?""",
+        (after, count),
+    )
+    return [
+        NewGap(row_id, boot_id, began_s, GapRow(utc_s, length_s, cause, bool(lasts)))
+        for row_id, boot_id, began_s, utc_s, length_s, cause, lasts in rows
+    ]
+
+
+def last_ended_gap(db: sqlite3.Connection) -> int:
+    """Return the id of the last gap that is over; 0 if there is none."""
+    return int(_scalar(db, "SELECT coalesce(max(id), 0) FROM gap_rows WHERE ended_s IS NOT NULL"))
+
+
+def first_run(db: sqlite3.Connection) -> tuple[str, float, str] | None:
+    """Return boot id, start (boot clock) and site of the first run; None before there was any."""
+    row: tuple[str, float, str] | None = db.execute(
+        """SELECT boot_id, began_s, site FROM runs JOIN boots ON boots.id = runs.boot ORDER BY runs.id LIMIT 1"""
+    ).fetchone()
+    return row
+
+
 def latest_event_utc_s(db: sqlite3.Connection) -> float | None:
     """Return the onset of the event that closed last; None if there is none."""
     utc_s: float | None = _scalar(db, "SELECT utc_s FROM events WHERE id = (SELECT max(id) FROM event_rows)")
     return utc_s
-
-
-def events(db: sqlite3.Connection) -> Iterator[EventRow]:
-    """Yield all events as they were heard."""
-    return map(_event_row, _regions(db, "events"))
 
 
 def rejected(db: sqlite3.Connection) -> Iterator[RejectedRow]:
@@ -387,11 +450,22 @@ def _utc(boot_s: str, line: str = "line") -> str:
     return f"({boot_s} + {line}.offset_s + {line}.slope * ({boot_s} - {line}.from_s))"
 
 
+def _closed_events(db: sqlite3.Connection, order: Literal["ASC", "DESC"], after: int, count: int) -> Any:
+    return db.execute(
+        f"""SELECT {_EVENT_COLUMNS.format("events")}, boot_id FROM events JOIN streams ON streams.id = events.stream
+        JOIN runs ON runs.id = run JOIN boots ON boots.id = boot
+        WHERE events.id > ? ORDER BY events.id {order} LIMIT ?""",
+        (after, count),
+    )
+
+
+def _new_event(row: tuple[Any, ...]) -> NewEvent:
+    return NewEvent(row[-1], _event_row(row))
+
+
 def _regions(db: sqlite3.Connection, table: str, more_columns: str = "") -> Iterator[Any]:
     return db.execute(
-        f"""SELECT {table}.id, utc_s, uncertainty_s, corrected, onset_s, onset_sample, offset_sample,
-        (offset_sample - onset_sample) * 1.0 / sample_rate_hz, low_hz, high_hz, peak_hz, score, area_hz_s, snr_db,
-        sound_class, class_score, busy_10_s, busy_30_s, busy_60_s, alike{more_columns}
+        f"""SELECT {_EVENT_COLUMNS.format(table)}{more_columns}
         FROM {table} JOIN streams ON streams.id = {table}.stream ORDER BY {table}.stream, onset_s, {table}.id"""
     )
 

@@ -17,6 +17,7 @@ from typing import Any
 from birdedge.edge.clips.settings import ClipSettings, PrivacySettings, RetentionSettings
 from birdedge.edge.errors import SettingsError
 from birdedge.edge.formats.tables import TABLE_NAMES, TableName
+from birdedge.edge.integrations.mqtt import MqttSettings
 from birdedge.edge.integrations.web import WebSettings
 from birdedge.edge.models.names import DEFAULT_MODEL
 from birdedge.edge.recorder.schedule import ScheduleSettings
@@ -53,6 +54,7 @@ class Config:
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     privacy: PrivacySettings = field(default_factory=PrivacySettings)
     web: WebSettings = field(default_factory=WebSettings)  # of the companion, as are those that follow
+    mqtt: MqttSettings = field(default_factory=MqttSettings)
 
     def __post_init__(self) -> None:
         for name, limit in (("latitude_deg", 90), ("longitude_deg", 180)):

@@ -12,7 +12,7 @@ LOCK_NAME = "birdedge.sqlite.lock"
 
 
 class FolderLock:
-    """Holds `birdedge.sqlite.lock` in a folder with flock(2): the system drops it when the process ends.
+    """Holds a lock file in a folder with flock(2): the system drops it when the process ends.
 
     Where the file cannot be made, as on a disk that is read-only, or the file system has no locks, nothing is held.
 
@@ -20,12 +20,12 @@ class FolderLock:
         StoreError: another process holds it.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str = LOCK_NAME) -> None:
         self._descriptor: int | None = None
         try:
             import fcntl
 
-            self._descriptor = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o640)
+            self._descriptor = os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o640)
         except (ImportError, OSError):  # not Unix, or a disk that cannot be written
             return
         try:
