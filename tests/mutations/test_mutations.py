@@ -286,6 +286,41 @@ MUTATIONS = (
         "0.0",
         METRICS + "test_a_gap_that_lasts_grows",
     ),
+    Mutation(
+        "the dashboard answers by any name",
+        "edge/web/security.py",
+        'if not is_known_host(connection.headers.get("host", ""), self._settings.hosts):',
+        "if False:",
+        "tests/edge/web/test_security.py::test_a_host_that_is_not_this_machine_is_refused",
+    ),
+    Mutation(
+        "another site may write",
+        "edge/web/security.py",
+        'and not is_same_origin(origin, connection.headers["host"])',
+        "and False",
+        "tests/edge/web/test_security.py::test_another_site_can_neither_write_nor_open_a_socket",
+    ),
+    Mutation(
+        "a form needs no token",
+        "edge/web/security.py",
+        "if request.method not in READING:",
+        "if False:",
+        "tests/edge/web/test_routes.py::test_every_route_that_writes_needs_the_token_of_a_form",
+    ),
+    Mutation(
+        "a page is served without the token",
+        "edge/web/security.py",
+        'path == "/login" or path.startswith("/static/")',
+        'path in ("/login", "/health") or path.startswith("/static/")',
+        "tests/edge/web/test_routes.py::test_no_route_answers_without_the_token",
+    ),
+    Mutation(
+        "tokens may be guessed without end",
+        "edge/web/pages/login.py",
+        "        access.tries.take(client)\n",
+        "        pass\n",
+        "tests/edge/web/test_login.py::test_tries_are_limited_for_each_client",
+    ),
 )
 
 

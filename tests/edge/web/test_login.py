@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from birdedge.edge.integrations.web import WebSettings
+from birdedge.edge.web import render
 from birdedge.edge.web.access import Access
 from tests.support.web import TOKEN, browser, csrf_token, log_in
 
@@ -135,9 +136,14 @@ def test_without_a_token_there_is_no_login(recorded: Path) -> None:
     assert client.get("/").headers.get("set-cookie") is None
 
 
-def test_pages_of_a_stranger_name_no_recorder(recorded: Path) -> None:
-    client = browser(recorded, token=TOKEN)
-    assert "oak" not in client.get("/login").text + client.get("/static/missing").text
+def test_no_recorder_is_looked_for_on_behalf_of_a_stranger(
+    recorded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, asked = browser(recorded, token=TOKEN), []
+    monkeypatch.setattr(render, "find_folders", asked.append)
+    assert [client.get(path).status_code for path in ("/", "/login", "/static/missing")] == [303, 200, 404]
+    assert client.get("/", headers={"Host": "evil.example"}).status_code == 400
+    assert asked == []
 
 
 def test_the_token_of_a_form_is_of_one_login_and_one_process(recorded: Path) -> None:

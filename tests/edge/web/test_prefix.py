@@ -85,6 +85,10 @@ def test_one_logs_in_and_out_beneath_the_path(proxied: Callable[..., TestClient]
     assert client.get(f"{PREFIX}/days").status_code == 303
 
 
+def test_a_slash_too_many_is_not_corrected_with_an_absolute_url(recorded: Path) -> None:
+    assert browser(recorded).get("/events/").status_code == 404
+
+
 def test_the_path_itself_leads_to_the_first_page(recorded: Path) -> None:
     led = browser(recorded, settings=WebSettings(root_path="/a/birds")).get("/a/birds")
     assert (led.status_code, urljoin("/a/birds", led.headers["location"])) == (303, "/a/birds/")
