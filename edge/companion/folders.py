@@ -25,8 +25,8 @@ class RecorderFolder(NamedTuple):
 def find_folders(paths: Iterable[Path]) -> tuple[RecorderFolder, ...]:
     """Return the recorders in the given folders and below them, by name.
 
-    A recorder may make its folder later, so the caller asks again. What lies below a recorder's folder is not
-    searched.
+    A recorder may make its folder later, so the caller asks again. Below a recorder's folder only those of its sources
+    are searched.
     """
     found = sorted({path.resolve() for given in paths for path in _databases(given, MAX_DEPTH)})
     folders: dict[str, Path] = {}
@@ -47,11 +47,12 @@ def expected_folders(paths: Iterable[Path]) -> tuple[RecorderFolder, ...]:
 
 
 def _databases(folder: Path, depth: int) -> Iterator[Path]:
-    """Yield the folder if it holds a database, otherwise those below it that do."""
+    """Yield the folder if it holds a database, and those below it that do."""
     try:
         if (folder / FILE_NAME).is_file():
             yield folder
-        elif depth:
+            depth = min(depth, 1)  # it may have sources; clips and tables have none
+        if depth:
             with os.scandir(folder) as entries:
                 below = [Path(entry) for entry in entries if entry.is_dir(follow_symlinks=False)]
             for path in below:

@@ -183,7 +183,9 @@ async def _read_body(request: Request) -> bytes:
 def _with_headers(send: Send) -> Send:
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            MutableHeaders(scope=message).update(HEADERS)
+            headers = MutableHeaders(scope=message)
+            headers.update(HEADERS)
+            headers.setdefault("Cache-Control", "private, no-cache")
         await send(message)
 
     return send_with_headers

@@ -12,10 +12,11 @@ from tests.support.commands import BIRDEDGE, ENVIRONMENT
 
 
 class Serving(NamedTuple):
-    """A dashboard that runs: its process, and its URL, which ends with a slash."""
+    """A dashboard that runs: its process, its URL, which ends with a slash, and its log."""
 
     process: subprocess.Popen[str]
     url: str
+    log: Path
 
     @property
     def port(self) -> int:
@@ -27,13 +28,15 @@ class Serving(NamedTuple):
 def serving(*arguments: object, cwd: Path, listen: str = "127.0.0.1:0") -> Iterator[Serving]:
     """Serve at a free port until the end of the block."""
     command = [*BIRDEDGE, "serve", *map(str, arguments), "--listen", listen]
-    process = subprocess.Popen(
-        command, cwd=cwd, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    log = cwd / "serve.log"
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            command, cwd=cwd, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=file, text=True
+        )
     try:
         url = process.stdout.readline().strip()
-        assert url, process.communicate()[1]
-        yield Serving(process, url)
+        assert url, log.read_text()
+        yield Serving(process, url, log)
     finally:
         process.terminate()
         process.communicate(timeout=20)

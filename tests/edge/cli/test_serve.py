@@ -64,6 +64,8 @@ def test_others_reach_it_only_with_a_token(tmp_path: Path) -> None:
         assert get(url)[0] == 401
         assert get(url, Authorization="Bearer guess")[0] == 401
         assert get(url, Authorization=f"Bearer {token.strip()}")[0] == 200
+        assert get(f"{url}?token={token.strip()}")[0] == 401
+    assert dashboard.log.read_text() == ""  # neither tokens nor what was looked at
 
 
 def test_a_token_is_needed_at_loopback_too_once_there_is_one(tmp_path: Path) -> None:

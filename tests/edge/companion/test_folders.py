@@ -41,9 +41,15 @@ def test_a_folder_that_is_given_twice_is_one_recorder(tmp_path: Path) -> None:
     assert find_folders([oak, tmp_path, tmp_path / "link"]) == (RecorderFolder("oak", oak),)
 
 
-def test_nothing_is_searched_below_a_recorder_or_too_deep(tmp_path: Path) -> None:
+def test_sources_are_found_in_the_folder_of_a_recorder_that_had_none_before(tmp_path: Path) -> None:
     oak = made(tmp_path / "oak")
-    made(oak / "inner")
+    north = made(oak / "north")
+    assert find_folders([tmp_path]) == (RecorderFolder("north", north), RecorderFolder("oak", oak))
+
+
+def test_nothing_is_searched_in_the_results_of_a_recorder_or_too_deep(tmp_path: Path) -> None:
+    oak = made(tmp_path / "oak")
+    made(oak / "clips" / "2026-05-01")
     made(tmp_path / Path(*"abcd"))
     assert MAX_DEPTH == 3
     assert [folder.path for folder in find_folders([tmp_path])] == [oak]

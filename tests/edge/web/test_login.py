@@ -139,7 +139,8 @@ def test_without_a_token_there_is_no_login(recorded: Path) -> None:
 def test_no_recorder_is_looked_for_on_behalf_of_a_stranger(
     recorded: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client, asked = browser(recorded, token=TOKEN), []
+    client = browser(recorded, token=TOKEN)
+    asked: list[object] = []
     monkeypatch.setattr(render, "find_folders", asked.append)
     assert [client.get(path).status_code for path in ("/", "/login", "/static/missing")] == [303, 200, 404]
     assert client.get("/", headers={"Host": "evil.example"}).status_code == 400

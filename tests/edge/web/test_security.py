@@ -139,6 +139,14 @@ def test_every_answer_has_the_headers_of_the_guard(client: Browser, path: str) -
     assert {name: answer.headers[name] for name in security.HEADERS} == security.HEADERS
 
 
+def test_no_proxy_keeps_what_one_may_see_and_a_browser_asks_whether_it_is_new(client: Browser) -> None:
+    style = client.get("/static/site.css")
+    assert style.headers["cache-control"] == "private, no-cache"
+    again = client.get("/static/site.css", headers={"If-None-Match": style.headers["etag"]})
+    assert again.status_code == 304
+    assert client.get("/").headers["cache-control"] == "no-store"
+
+
 def test_refusals_have_the_headers_of_the_guard(client: Browser) -> None:
     answer = client.get("/", headers={"Host": "evil.example"})
     assert {name: answer.headers[name] for name in security.HEADERS} == security.HEADERS
