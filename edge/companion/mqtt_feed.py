@@ -44,9 +44,7 @@ class Feed:
         self.topics = topics_of(settings, progress.recorder_id)
         self.progress = progress
         self._saved: Progress | None = None
-        self._saved_s = self._event_s = float(
-            "-inf"
-        )  # when progress was saved, and topic `event` had a message
+        self._saved_s = self._event_s = float("-inf")  # when it was stored, and topic `event` had a message
         self._is_unsaved = False  # because the disk failed
         self._left_out = 0
         self._batch = MAX_BATCH
@@ -62,6 +60,8 @@ class Feed:
         """Begin after what was acknowledged, or at another place."""
         if self._waiting("events"):  # perhaps the broker does not take so many at once
             self._batch = max(1, self._batch // 2)
+        if self._waiting("live"):
+            self._event_s = float("-inf")
         self._unacknowledged.clear()
         self.progress = self._sent = progress or self.progress
 

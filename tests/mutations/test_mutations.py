@@ -27,6 +27,7 @@ DIGITAL_SILENCE = "tests/edge/pipeline/test_digital_silence.py::"
 POWER_LOSS = "tests/faults/test_power_loss.py::"
 LIVE_SOCKET = "tests/edge/system/test_live_socket.py::"
 METRICS = "tests/edge/monitoring/test_metrics.py::"
+MQTT_FEED = "tests/edge/companion/test_mqtt_feed.py::"
 ATOMIC_FILE = "tests/edge/system/test_atomic_file.py::"
 
 
@@ -320,6 +321,69 @@ MUTATIONS = (
         "        access.tries.take(client)\n",
         "        pass\n",
         "tests/edge/web/test_login.py::test_tries_are_limited_for_each_client",
+        "an event counts as published before the broker has acknowledged it",
+        "edge/companion/mqtt_feed.py",
+        "        self._sent = replace(self._sent, **place)\n",
+        "        self._sent = self.progress = replace(self._sent, **place)\n",
+        MQTT_FEED + "test_the_place_moves_with_acknowledgements_only",
+    ),
+    Mutation(
+        "an acknowledgement stands for all messages before it",
+        "edge/companion/mqtt_feed.py",
+        "self._unacknowledged[0].is_acknowledged:",
+        "sent in self._unacknowledged:",
+        MQTT_FEED + "test_the_place_does_not_jump_over_what_is_not_acknowledged",
+    ),
+    Mutation(
+        "an old event starts an automation",
+        "edge/companion/mqtt_feed.py",
+        "for new in latest if not self._is_late(new)",
+        "for new in latest",
+        MQTT_FEED + "test_an_old_event_is_late_and_starts_no_automation",
+    ),
+    Mutation(
+        "an event that waits in the broker starts an automation whenever it arrives",
+        "edge/companion/mqtt_feed.py",
+        "topic, payload, expires_s=expires_s,",
+        "topic, payload,",
+        MQTT_FEED + "test_a_message_for_automations_expires_when_its_event_is_old",
+    ),
+    Mutation(
+        "an event for automations is lost with its connection",
+        "edge/companion/mqtt_feed.py",
+        """        if self._waiting("live"):
+            self._event_s = float("-inf")
+""",
+        "",
+        MQTT_FEED + "test_an_event_for_automations_that_was_not_acknowledged_is_sent_again",
+    ),
+    Mutation(
+        "events of a new database are skipped",
+        "edge/companion/mqtt_feed.py",
+        "if not belongs_to(self.progress, db):",
+        "if False:",
+        "tests/edge/companion/test_mqtt.py::test_another_database_in_the_folder_is_published_from_its_first_event",
+    ),
+    Mutation(
+        "a companion that is killed stays online",
+        "edge/integrations/mqtt_connection.py",
+        "if will is not None:",
+        "if False:",
+        "tests/edge/companion/test_mqtt_faults.py::test_a_companion_that_is_killed_is_unavailable",
+    ),
+    Mutation(
+        "the certificate of a broker is not checked",
+        "edge/integrations/mqtt_connection.py",
+        "ssl.create_default_context(",
+        "ssl._create_unverified_context(",
+        "tests/edge/integrations/test_mqtt_connection.py::test_a_certificate_is_checked_and_one_is_shown",
+    ),
+    Mutation(
+        "a secret is read from a file that everybody can read",
+        "edge/system/secret_file.py",
+        "stat.S_IRWXO | stat.S_IWGRP",
+        "stat.S_IWGRP",
+        "tests/edge/system/test_secret_file.py::test_a_file_that_others_can_use_is_refused",
     ),
 )
 
