@@ -321,6 +321,8 @@ MUTATIONS = (
         "        access.tries.take(client)\n",
         "        pass\n",
         "tests/edge/web/test_login.py::test_tries_are_limited_for_each_client",
+    ),
+    Mutation(
         "an event counts as published before the broker has acknowledged it",
         "edge/companion/mqtt_feed.py",
         "        self._sent = replace(self._sent, **place)\n",
