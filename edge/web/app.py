@@ -17,7 +17,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from birdedge.edge.errors import BirdedgeError
 from birdedge.edge.integrations.web import WebSettings
 from birdedge.edge.web.access import Access
-from birdedge.edge.web.errors import birdedge_error, http_error
+from birdedge.edge.web.errors import birdedge_error, http_error, server_error
 from birdedge.edge.web.pages import days, event, events, health, login, metrics, now
 from birdedge.edge.web.security import Guard
 
@@ -43,7 +43,11 @@ def create_app(paths: tuple[Path, ...], settings: WebSettings, token_digest: str
             Middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies)),
             Middleware(Guard, settings),
         ],
-        exception_handlers={HTTPException: http_error, BirdedgeError: birdedge_error},
+        exception_handlers={
+            HTTPException: http_error,
+            BirdedgeError: birdedge_error,
+            Exception: server_error,
+        },
         lifespan=_lifespan,
     )
     app.router.redirect_slashes = False  # it would send an absolute URL, which no proxy's path survives

@@ -31,6 +31,11 @@ def http_error(request: Request, error: Exception) -> Response:
     return error_page(request, error.status_code, error.detail, dict(error.headers or {}))
 
 
+def server_error(request: Request, _error: Exception) -> Response:
+    """Answer where birdedge itself failed; the server logs the traceback."""
+    return error_page(request, 500, "birdedge failed to answer; its log says why")
+
+
 def birdedge_error(request: Request, error: Exception) -> Response:
     """Answer where the database, a clip or the disk of a recorder cannot be read; it may go on nevertheless."""
     assert isinstance(error, BirdedgeError)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
+from birdedge.edge.errors import DiskError
 from birdedge.edge.integrations.web import WebSettings
-from tests.support.web import browser
+from tests.support.web import SITE, Browser, browser
 
 PAGES = ("/", "/events", "/days", "/health")
 
@@ -65,3 +70,27 @@ def test_the_language_is_that_of_the_browser(tmp_path: Path, accepted: str, text
 def test_the_language_can_be_set(tmp_path: Path) -> None:
     client = browser(tmp_path, settings=WebSettings(language="fr"), headers={"Accept-Language": "de"})
     assert '<html lang="fr">' in client.get("/").text
+
+
+async def _fail(_request: Request) -> Response:
+    raise ZeroDivisionError("secret")
+
+
+async def _fail_to_read(_request: Request) -> Response:
+    raise DiskError("the disk is gone: check it")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "status", "says"),
+    [(_fail, 500, "birdedge failed to answer"), (_fail_to_read, 503, "the disk is gone: check it")],
+)
+def test_a_failure_is_a_page_and_says_no_more_than_a_person_needs(
+    tmp_path: Path, endpoint: Callable[[Request], Awaitable[Response]], status: int, says: str
+) -> None:
+    client = browser(tmp_path)
+    client.application.router.routes.append(Route("/fail", endpoint))
+    quiet = Browser(client.application, f"http://{SITE}", raise_server_exceptions=False)
+    for accept in ("text/html", "*/*"):
+        page = quiet.get("/fail", headers={"Accept": accept})
+        assert (page.status_code, says in page.text) == (status, True)
+        assert "secret" not in page.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import re
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from tests.support.web import SITE, TOKEN, Browser, browser, csrf_token, log_in
 
+EDGE = Path(__file__).parents[3] / "edge"
 PUBLIC = {("GET", "/login"), ("HEAD", "/login"), ("POST", "/login"), ("GET", "/static/")}
 
 
@@ -123,6 +125,17 @@ def test_no_way_to_write_a_path_passes_the_guard(stranger: Browser, path: str) -
 )
 def test_no_file_outside_the_static_ones_is_served(stranger: Browser, path: str) -> None:
     assert status_of_path(stranger.application, path) in (401, 404)
+
+
+def test_no_pattern_is_made_of_what_a_browser_sends() -> None:
+    """A pattern that a client chooses can keep a process busy for hours."""
+    for room in ("web", "companion", "database"):
+        for path in (EDGE / room).rglob("*.py"):
+            for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(call, ast.Call) and ast.unparse(call.func).partition(".")[0] == "re":
+                    pattern = call.args[0]
+                    is_fixed = isinstance(pattern, ast.Constant) or ast.unparse(pattern).isupper()
+                    assert is_fixed, f"{path}: {ast.unparse(call)}"
 
 
 def test_every_route_answers_who_shows_the_token_in_its_cookie(recorded: Path) -> None:
