@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
@@ -57,7 +58,8 @@ def serve(
     with _bound(settings) as listener:
         started(_url(settings, listener.getsockname()[1]))
         Notifier().ready()
-        uvicorn.Server(config).run(sockets=[listener])
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[listener])
 
 
 class _Protocol(H11Protocol):

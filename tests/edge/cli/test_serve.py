@@ -33,7 +33,10 @@ def resident_mb(pid: int) -> float:
     return int(line.split()[1]) / 1000
 
 
-def test_it_prints_its_url_serves_pages_in_little_memory_and_stops_on_a_signal(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_prints_its_url_serves_pages_in_little_memory_and_stops_on_a_signal(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     with serving("out", cwd=tmp_path) as dashboard:
         assert dashboard.url == f"http://127.0.0.1:{dashboard.port}/"
         for page in ("", "events", "days", "health", "static/site.css"):
@@ -44,8 +47,9 @@ def test_it_prints_its_url_serves_pages_in_little_memory_and_stops_on_a_signal(t
         assert "numpy" not in maps
         # A viewer that stays does not keep it from stopping.
         with socket.create_connection(("127.0.0.1", dashboard.port)):
-            dashboard.process.send_signal(signal.SIGTERM)
+            dashboard.process.send_signal(number)
             assert dashboard.process.wait(timeout=20) == 0
+    assert dashboard.log.read_text() == ""
 
 
 def test_others_reach_it_only_with_a_token(tmp_path: Path) -> None:
