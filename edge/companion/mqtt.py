@@ -32,6 +32,7 @@ from birdedge.edge.monitoring.status import read_status
 from birdedge.edge.system.folder_lock import FolderLock
 
 POLL_S = 1.0  # between two looks for new rows
+REPORT_S = 2.0  # at least between two messages about the status
 SEARCH_S = 10.0  # between two searches for recorders
 FIRST_RETRY_S, MAX_RETRY_S = 1.0, 120.0  # after a failure, and after many
 STEADY_S = 60.0  # a connection that lasts longer starts the retries from the first
@@ -144,19 +145,18 @@ class Report:
         self._topics = topics_of(settings, recorder_id)
         self._discovery = b""  # as it was sent last
         self._state: object = None
+        self._is_news = True  # whether there is more to say than the time
         self._sent_s = float("-inf")
 
     def is_due(self, db: sqlite3.Connection, connection: MqttConnection) -> bool:
         """Return whether time has passed, the state has changed, or Home Assistant has started."""
         if any(payload == BIRTH_PAYLOAD for _, payload in connection.received):
-            self._discovery = b""
+            self._discovery, self._is_news = b"", True
         connection.received.clear()
         state, self._state = self._state, state_of(db)
-        return (
-            state != self._state
-            or (self._settings.discovery_topic and not self._discovery)
-            or time.monotonic() - self._sent_s >= self._settings.status_interval_s
-        )
+        self._is_news |= state != self._state
+        passed_s = time.monotonic() - self._sent_s
+        return passed_s >= (REPORT_S if self._is_news else self._settings.status_interval_s)
 
     def send(self, connection: MqttConnection) -> None:
         """Publish the status and the availability, and before them the discovery if there is news in it.
@@ -165,6 +165,7 @@ class Report:
             OutputError: The database cannot be read.
             DeliveryError: The connection has ended.
         """
+        self._is_news, self._sent_s = False, time.monotonic()
         status = read_status(self._folder.path, time.time())
         with reading(self._folder.path) as db:
             latest_event_utc_s = queries.latest_event_utc_s(db)
@@ -183,7 +184,6 @@ class Report:
                 log.warning("MQTT for %s: Home Assistant does not find it: %s", self._folder.name, error)
         connection.publish(self._topics.status, status_payload(status, latest_event_utc_s), retain=True)
         connection.publish(self._topics.availability, b"online", retain=True)
-        self._sent_s = time.monotonic()
 
 
 def remove(folder: RecorderFolder, settings: MqttSettings) -> str:

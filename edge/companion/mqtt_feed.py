@@ -93,7 +93,7 @@ class Feed:
             write_progress(self._folder, self.progress)
         except OutputError as error:
             if not self._is_unsaved:
-                log.warning("%s; after a restart, events are published again", error)
+                log.warning("%s; a restart may publish events twice or leave some out", error)
             self._is_unsaved = True
         else:
             self._saved, self._is_unsaved = self.progress, False

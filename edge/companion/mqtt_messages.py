@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 from collections.abc import Sequence
 from typing import Any
@@ -101,7 +102,8 @@ def _event(new: NewEvent, is_late: bool) -> dict[str, Any]:
 
 
 def _rounded(value: float | None, decimals: int) -> float | None:
-    return None if value is None else round(value, decimals)
+    """Return a number as JSON can hold it; None for what is unknown or infinite."""
+    return None if value is None or not math.isfinite(value) else round(value, decimals)
 
 
 def _json(table: dict[str, Any]) -> bytes:

@@ -28,6 +28,7 @@ except ImportError as error:
 TIMEOUT_S = 10.0  # for the answer to a connection, and for the last acknowledgements
 STUCK_S = 60.0  # a broker that acknowledges nothing for longer takes nothing
 MAX_IN_FLIGHT = 8  # messages that wait for their acknowledgement
+MAX_RECEIVED_BYTES = 65_536  # of a message to this client; the broker drops larger ones
 HEADER_BYTES = 64  # at most, of a message besides its topic and payload
 
 
@@ -67,7 +68,13 @@ class MqttConnection:
         if will is not None:
             client.will_set(*will, qos=1, retain=True)
         try:
-            client.connect(settings.host, settings.broker_port, settings.keepalive_s, clean_start=True)
+            client.connect(
+                settings.host,
+                settings.broker_port,
+                settings.keepalive_s,
+                clean_start=True,
+                properties=_properties(PacketTypes.CONNECT, MaximumPacketSize=MAX_RECEIVED_BYTES),
+            )
         except ssl.SSLCertVerificationError as error:
             raise DeliveryError(
                 f"the certificate of {self._broker} is not trusted ({error.verify_message}): check ca_file and host"
@@ -118,8 +125,7 @@ class MqttConnection:
         self._raise_if_ended()
         properties = None
         if expires_s is not None:
-            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-            properties.MessageExpiryInterval = max(1, round(expires_s))
+            properties = _properties(PacketTypes.PUBLISH, MessageExpiryInterval=max(1, round(expires_s)))
         if not self._unacknowledged:
             self._moved_s = time.monotonic()
         info = self._client.publish(topic, payload, 1, retain, properties)
@@ -231,6 +237,13 @@ def publish_once(settings: MqttSettings, client_id: str, topic: str, payload: by
     with connected(settings, client_id) as connection:
         connection.publish(topic, payload)
         connection.drain()
+
+
+def _properties(packet: int, **values: int) -> Properties:
+    properties = Properties(packet)  # type: ignore[no-untyped-call]
+    for name, value in values.items():
+        setattr(properties, name, value)
+    return properties
 
 
 def _tls_context(settings: MqttSettings) -> ssl.SSLContext:

@@ -36,5 +36,6 @@ def subscriber(broker: Mosquitto) -> Iterator[Subscriber]:
 def fast_mqtt(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look for new rows and try again more often than a recorder needs."""
     monkeypatch.setattr(mqtt, "POLL_S", 0.05)
+    monkeypatch.setattr(mqtt, "REPORT_S", 0.05)
     monkeypatch.setattr(mqtt, "FIRST_RETRY_S", 0.1)
     monkeypatch.setattr(mqtt, "MAX_RETRY_S", 0.2)

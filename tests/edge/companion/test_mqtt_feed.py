@@ -155,6 +155,14 @@ def test_an_old_event_is_late_and_starts_no_automation(recorder: LiveRecorder, b
     assert lates == [True, True, False]
 
 
+def test_a_number_that_json_does_not_have_is_null(recorder: LiveRecorder, broker: Broker) -> None:
+    feed = feed_of(recorder)
+    recorder.detect(snr_db=float("inf"))
+    send(feed, recorder, broker)
+    (batch,) = [table for name, table, _ in broker.sent if name == "events"]
+    assert batch["events"][0]["snr_db"] is None
+
+
 def test_an_event_of_another_boot_is_late(
     recorder: LiveRecorder, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
