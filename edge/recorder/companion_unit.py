@@ -7,7 +7,7 @@ from pathlib import Path
 from birdedge.edge.recorder.systemd_unit import mount_lines, protect_home, quoted, require_unit_paths
 
 UNIT = "birdedge-companion.service"
-MEMORY_MAX_MB = 120
+MEMORY_MAX_MB = 300  # 60 of the companion, and a process that makes a picture or a sound of a clip
 
 # Some directives are left out on purpose:
 # - MemoryDenyWriteExecute=: libffi may write code pages for ctypes.
@@ -31,17 +31,19 @@ TimeoutStopSec=10
 StandardOutput=null
 StandardError=journal
 
-# The recorder runs before it, and keeps its memory when this service needs too much.
+# The recorder runs before it, and keeps its memory when this service needs too much; then a picture fails, not the
+# service.
 Nice=10
 CPUWeight=20
 IOWeight=20
 MemoryMax={memory_max_mb}M
+OOMPolicy=continue
 TasksMax=64
 
 User={user}
 UMask=0027
-# It reads the databases of recorders, whose logs and shared memory may stay read-only. In each recorder's folder it
-# writes only labels.sqlite, and never to the clips.
+# In a recorder's folder it writes labels, and how far MQTT and alerts have come. It only reads the database and the
+# clips.
 StateDirectory=birdedge-companion
 StateDirectoryMode=0750
 ReadWritePaths={writable}

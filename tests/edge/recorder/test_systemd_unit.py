@@ -116,6 +116,6 @@ def test_the_companion_never_takes_from_the_recorder_and_never_writes_to_clips()
     assert directives["ProtectSystem"] == "strict"
     assert directives["ReadWritePaths"] == '"-/mnt/my birds"'
     assert directives["ReadOnlyPaths"] == '"-/mnt/my birds/clips"'
-    assert (directives["Nice"], directives["MemoryMax"]) == ("10", "120M")
+    assert (directives["Nice"], directives["MemoryMax"]) == ("10", "300M")
     assert "Requires" not in directives
     assert directives["PrivateDevices"] == "yes"
