@@ -50,7 +50,7 @@ PHRASES = (
     r"--(?:largest|least|longest|lowest|most|shortest)-[a-z]+",
 )
 NAMES = (
-    r"_*(?:Book|Capture|Found|Ledger|Masker|Mode|OpenSound|Overload|Overruns|Page|PatientOutput|Printer|Reading)",
+    r"_*(?:Book|Capture|Found|Ledger|Masker|Mode|OpenSound|Overload|Overruns|PatientOutput|Printer|Reading)",
     r"_*(?:RecordingOutput|Segmentation|Segmented|Song|SoundOutput|Wanted)",
     r"MISTAKES|begun|deaf|free_floor_mb|keep_threshold|masters|set_aside|start_threshold|want|well",
     r"_*(?:largest|least|longest|lowest|most(?!_common)|shortest)_\w+",

@@ -62,6 +62,9 @@ def serve(folders: tuple[Path, ...], listen: str | None, root_path: str | None, 
     if root_path is not None:
         web = replace(web, root_path=root_path)
     start_log()
+    place = None
+    if settings.latitude_deg is not None and settings.longitude_deg is not None:
+        place = (settings.latitude_deg, settings.longitude_deg)
     return_freed_memory()
     with running(folders, settings):
-        serve_web(folders, web, read_token_digest(token_file), print_line)
+        serve_web(folders, web, read_token_digest(token_file), print_line, place)

@@ -131,7 +131,9 @@ class LiveSink:
             self._gap = False
         if output.empty_frames or message.lost_samples:
             self._gap = self._audio_gap = True
-        if len(mono) and self._audio and self._server.heard:
+        if not self._audio or not self._server.heard:
+            self._audio_gap = True
+        elif len(mono):
             utc_s = _utc_s(message.stamp) - len(mono) / self._rate_hz
             for packet in audio_packets(mono, self._rate_hz, utc_s, self._audio_gap):
                 self._server.send(packet, audio=True)

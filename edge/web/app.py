@@ -14,25 +14,33 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from birdedge.edge.companion.live import LiveFeeds
 from birdedge.edge.errors import BirdedgeError
 from birdedge.edge.integrations.web import WebSettings
 from birdedge.edge.web.access import Access
 from birdedge.edge.web.errors import birdedge_error, http_error, server_error
 from birdedge.edge.web.pages import days, event, events, health, login, metrics, now
 from birdedge.edge.web.security import Guard
+from birdedge.edge.web.today import Place
 
 PAGES = (now, events, event, days, health, login, metrics)
 STATIC = Path(__file__).with_name("static")
 THREADS = 4  # for handlers that read a database or a file; each needs memory
 
 
-def create_app(paths: tuple[Path, ...], settings: WebSettings, token_digest: str | None = None) -> Starlette:
+def create_app(
+    paths: tuple[Path, ...],
+    settings: WebSettings,
+    token_digest: str | None = None,
+    place: Place | None = None,
+) -> Starlette:
     """Return the application.
 
     Args:
         paths: Folders of recorders, or above them.
         settings: How it is reached.
         token_digest: The hash of the token that it asks for; None if everybody who reaches it may see it.
+        place: Latitude and longitude of the recorders in degrees, for the times of the sun; None if unknown.
     """
     app = Starlette(
         routes=[
@@ -55,6 +63,9 @@ def create_app(paths: tuple[Path, ...], settings: WebSettings, token_digest: str
     app.state.settings = settings
     app.state.metrics = metrics.MetricsReader(paths)
     app.state.access = Access(token_digest, settings.port)
+    app.state.place = place
+    app.state.live = LiveFeeds()
+    app.state.listeners = app.state.event_streams = 0
     return app
 
 

@@ -67,6 +67,6 @@ def root_of(connection: HTTPConnection) -> str:
     return "../" * (connection.scope["path"].count("/") - 1) or "./"
 
 
-def folders_of(request: Request) -> tuple[RecorderFolder, ...]:
+def folders_of(request: HTTPConnection) -> tuple[RecorderFolder, ...]:
     """Return the recorders that exist now."""
     return find_folders(request.app.state.paths)

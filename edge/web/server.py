@@ -16,6 +16,7 @@ from birdedge.edge.integrations.web import WebSettings
 from birdedge.edge.system.sd_notify import Notifier
 from birdedge.edge.web.app import create_app
 from birdedge.edge.web.hosts import is_loopback
+from birdedge.edge.web.today import Place
 
 MAX_CONNECTIONS = 120  # without WebSockets
 MAX_HEADER_BYTES, MAX_HEADER_S = 16_384, 5.0
@@ -24,7 +25,11 @@ STOP_S = 2  # for answers that are under way
 
 
 def serve(
-    paths: tuple[Path, ...], settings: WebSettings, token_digest: str | None, started: Callable[[str], object]
+    paths: tuple[Path, ...],
+    settings: WebSettings,
+    token_digest: str | None,
+    started: Callable[[str], object],
+    place: Place | None = None,
 ) -> None:
     """Serve the dashboard until SIGTERM or SIGINT.
 
@@ -33,6 +38,7 @@ def serve(
         settings: Where it listens, and how it is reached.
         token_digest: The hash of the token; None if there is none.
         started: Is called with the URL of the dashboard as soon as browsers can connect.
+        place: Latitude and longitude of the recorders in degrees; None if unknown.
 
     Raises:
         SettingsError: The address is not of this machine or in use, or others can reach it and there is no token.
@@ -42,7 +48,7 @@ def serve(
             f"others can reach {settings.listen}: make a token first with `birdedge serve token`, or use 127.0.0.1"
         )
     config = uvicorn.Config(
-        create_app(paths, settings, token_digest),
+        create_app(paths, settings, token_digest, place),
         http=_Protocol,
         ws="websockets-sansio",
         loop="asyncio",

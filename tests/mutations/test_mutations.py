@@ -269,8 +269,8 @@ MUTATIONS = (
     Mutation(
         "live audio leaves a recorder that may hear speech",
         "edge/sinks/live.py",
-        "if len(mono) and self._audio and self._server.heard:",
-        "if len(mono) and self._server.heard:",
+        "if not self._audio or not self._server.heard:",
+        "if not self._server.heard:",
         "tests/edge/sinks/test_live.py::test_no_audio_leaves_a_recorder_that_may_hear_speech",
     ),
     Mutation(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from birdedge.edge.formats.live_frames import kind_of
+from birdedge.edge.messages import Message, Sink
 from birdedge.edge.system.live_socket import connect
 from tests.support.waiting import wait_until
 
@@ -26,6 +27,21 @@ client.connect(sys.argv[1])
 print("connected", flush=True)
 time.sleep(600)
 """
+
+
+class Watched:
+    """A sink that hands messages to another one, and takes what a client gets then."""
+
+    def __init__(self, sink: Sink, client: socket.socket) -> None:
+        self.taken: list[bytes] = []
+        self._sink, self.client = sink, client
+
+    def write(self, message: Message) -> None:
+        self._sink.write(message)
+        self.taken += packets(self.client)
+
+    def close(self) -> None:
+        pass
 
 
 def connected(folder: Path, timeout_s: float = 20.0) -> socket.socket:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,10 +29,11 @@ class Serving(NamedTuple):
 def serving(*arguments: object, cwd: Path, listen: str = "127.0.0.1:0") -> Iterator[Serving]:
     """Serve at a free port until the end of the block."""
     command = [*BIRDEDGE, "serve", *map(str, arguments), "--listen", listen]
+    environment = {**os.environ, **ENVIRONMENT}  # a test may have changed the former
     log = cwd / "serve.log"
     with log.open("w") as file:
         process = subprocess.Popen(
-            command, cwd=cwd, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=file, text=True
+            command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=file, text=True
         )
     try:
         url = process.stdout.readline().strip()

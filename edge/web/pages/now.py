@@ -1,17 +1,80 @@
-"""The page Now."""
+"""The page Now: what a recorder hears at this moment, its state, its last events, and its day."""
 
 from __future__ import annotations
+
+import re
+import time
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from birdedge.edge.database.connection import reading
+from birdedge.edge.database.queries import latest_events
+from birdedge.edge.errors import BirdedgeError
+from birdedge.edge.monitoring.status import read_status
+from birdedge.edge.web import live
 from birdedge.edge.web.render import render
+from birdedge.edge.web.today import today
+
+LAST_EVENTS = 10
+ZONE = re.compile(r"[A-Za-z0-9_+-]{1,32}(/[A-Za-z0-9_+-]{1,32}){0,2}")
 
 
 def now(request: Request) -> Response:
     """Return the page."""
-    return render(request, "now.html")
+    return render(request, "now.html", **_context(request))
 
 
-routes = [Route("/", now)]
+def parts(request: Request) -> Response:
+    """Return what changes on the page, but for the live picture; its links are those of the page."""
+    return render(request, "now_parts.html", root="./", **_context(request))
+
+
+def _context(request: Request) -> dict[str, Any]:
+    folder = live.chosen(request)
+    context: dict[str, Any] = {
+        "source": folder.name if folder else None,
+        "status": None,
+        "problem": None,
+        "time_of": _utc,
+    }
+    if folder is None:
+        return context
+    try:
+        return context | _recorder(folder.path, zone_of(request.query_params.get("zone", "")), request)
+    except BirdedgeError as error:  # the live picture needs no database
+        return context | {"problem": str(error)}
+
+
+def _recorder(folder: Path, zone: tzinfo, request: Request) -> dict[str, Any]:
+    now_s = time.time()
+    with reading(folder) as db:
+        events = [new.event for new in latest_events(db, 0, LAST_EVENTS)][::-1]
+        day = today(db, now_s, zone, request.app.state.place)
+    status = read_status(folder, now_s)
+    problems = [status.disk_problem, status.copy_problem, *status.health.problems.values()]
+    return {"status": status, "problems": list(filter(None, problems)), "events": events, "today": day}
+
+
+def _utc(utc_s: float) -> datetime:
+    return datetime.fromtimestamp(round(utc_s, 3), UTC)
+
+
+def zone_of(name: str) -> tzinfo:
+    """Return the zone of a browser; that of this machine if it is unknown."""
+    if ZONE.fullmatch(name):
+        try:
+            return ZoneInfo(name)
+        except (KeyError, OSError, ValueError):
+            pass
+    zone = datetime.now().astimezone().tzinfo
+    assert zone is not None
+    return zone
+
+
+routes = [Route("/", now), Route("/api/now", parts), *live.routes]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import fields
@@ -26,7 +25,7 @@ from birdedge.edge.sinks.live import LiveSink
 from birdedge.edge.synthesis.soundscape import soundscape
 from birdedge.edge.system.live_socket import AUDIO_ON, LiveServer
 from tests.support.frames import detected, frames, stamp, stream_started
-from tests.support.live import connected, messages, of_kind, packets
+from tests.support.live import Watched, connected, messages, of_kind, packets
 from tests.support.pipelines import segmented
 from tests.support.sources import ScriptedSource
 
@@ -51,21 +50,6 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LiveServ
     server.close()
 
 
-class Watched:
-    """A sink that hands messages to a `LiveSink`, and takes what a client gets."""
-
-    def __init__(self, sink: LiveSink, client: socket.socket) -> None:
-        self.taken: list[bytes] = []
-        self._sink, self._client = sink, client
-
-    def write(self, message: Message) -> None:
-        self._sink.write(message)
-        self.taken += packets(self._client)
-
-    def close(self) -> None:
-        pass
-
-
 def sink_of(server: LiveServer, model: Model, audio: bool = True) -> LiveSink:
     return LiveSink(server, lambda: model.card, "Oak 3", audio)
 
@@ -85,7 +69,7 @@ def test_frames_events_and_audio_are_those_of_the_offline_pipeline(
     tmp_path: Path, server: LiveServer, model: Model, samples: NDArray[np.float32]
 ) -> None:
     watched = Watched(sink_of(server, model), connected(tmp_path))
-    watched._client.send(AUDIO_ON)
+    watched.client.send(AUDIO_ON)
     blocks = [Block(samples[at : at + 1600, np.newaxis]) for at in range(0, len(samples), 1600)]
     run(ScriptedSource(blocks), Pipeline(model, RATE_HZ, 1), watched, threading.Event())
     offline = segmented(model, samples)

@@ -1,0 +1,212 @@
+"""The live feed over HTTP: frames and messages by WebSocket, sound as a WAV file without end, events as SSE."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import struct
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+
+import anyio.to_thread
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from birdedge.edge.companion.folders import RecorderFolder
+from birdedge.edge.companion.live import LiveFeed, Viewer
+from birdedge.edge.database.connection import reading
+from birdedge.edge.database.queries import EventRow, latest_events, new_events
+from birdedge.edge.errors import BirdedgeError
+from birdedge.edge.formats.columns import utc_text
+from birdedge.edge.formats.live_frames import HEADER_BYTES, audio_header, kind_of
+from birdedge.edge.web.render import folders_of
+
+SEND_S = 20.0  # after which a browser that takes nothing is let go
+MAX_LISTENERS = 8
+MAX_EVENT_STREAMS = 32
+POLL_S, HEARTBEAT_S = 1.0, 15.0
+EVENTS_PER_POLL = 100
+ENDLESS = 0xFFFFFFFF  # bytes of a WAV file whose end nobody knows
+STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # no proxy may collect it
+FIELDS = ("low_hz", "high_hz", "peak_hz", "score", "area_hz_s", "snr_db", "sound_class", "class_score")
+
+
+def chosen(connection: HTTPConnection) -> RecorderFolder | None:
+    """Return the recorder that the query names, or the first one; None if there is none at all.
+
+    Raises:
+        HTTPException: There is none of this name.
+    """
+    folders = folders_of(connection)
+    name = connection.query_params.get("source")
+    if name is None:
+        return folders[0] if folders else None
+    found = next((folder for folder in folders if folder.name == name), None)
+    if found is None:
+        raise HTTPException(404, "there is no recorder of this name")
+    return found
+
+
+def _required(connection: HTTPConnection) -> RecorderFolder:
+    folder = chosen(connection)
+    if folder is None:
+        raise HTTPException(404, "there is no recorder yet")
+    return folder
+
+
+def _feed(connection: HTTPConnection, folder: RecorderFolder) -> LiveFeed:
+    feed: LiveFeed = connection.app.state.live.of(folder.path)
+    return feed
+
+
+async def stream(socket: WebSocket) -> None:
+    """Send the packets of a recorder: frames as they are, and messages as text."""
+    try:
+        feed = _feed(socket, _required(socket))
+    except HTTPException:
+        await socket.close(1008)
+        return
+    await socket.accept()
+    async with feed.watched("pictures") as viewer:
+        sender = asyncio.create_task(_send_packets(socket, viewer))
+        try:
+            while not sender.done():
+                received = asyncio.create_task(socket.receive())
+                await asyncio.wait({sender, received}, return_when=asyncio.FIRST_COMPLETED)
+                if received.done() and received.result()["type"] == "websocket.disconnect":
+                    break
+                received.cancel()
+        finally:
+            sender.cancel()
+            with suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError, TimeoutError, OSError):
+                await sender
+
+
+async def _send_packets(socket: WebSocket, viewer: Viewer) -> None:
+    while True:
+        packet = await viewer.next()
+        is_binary = kind_of(packet) == "frames"
+        sent = socket.send_bytes(packet) if is_binary else socket.send_text(packet.decode())
+        await asyncio.wait_for(sent, SEND_S)
+
+
+async def listen(request: Request) -> Response:
+    """Return what is heard as a WAV file without end; with `only=bird`, the bird alone."""
+    feed = _feed(request, _required(request))
+    state = request.app.state
+    if state.listeners >= MAX_LISTENERS:
+        raise HTTPException(503, "too many people listen at the moment: try again later")
+    only_bird = request.query_params.get("only") == "bird"
+    return StreamingResponse(_wav(request, feed, only_bird), media_type="audio/wav", headers=STREAM_HEADERS)
+
+
+async def _wav(request: Request, feed: LiveFeed, only_bird: bool) -> AsyncIterator[bytes]:
+    state, bird, has_header = request.app.state, None, False
+    state.listeners += 1
+    try:
+        async with feed.watched("sound") as viewer:
+            while True:
+                packet = await viewer.next()
+                kind = kind_of(packet)
+                if kind == "state":
+                    if has_header or not json.loads(packet).get("audio", True):
+                        return  # another stream, or one that may hold speech
+                    if only_bird and b"grid_rate_hz" in packet:
+                        from birdedge.edge.companion.bird_alone import BirdAlone  # loads numpy
+
+                        bird = BirdAlone(packet)
+                    continue
+                if kind == "audio" and not has_header:
+                    yield wav_header(audio_header(packet).sample_rate_hz)
+                    has_header = True
+                if bird is not None:
+                    pcm = await anyio.to_thread.run_sync(bird.push, packet)
+                else:
+                    pcm = packet[HEADER_BYTES:] if kind == "audio" and not only_bird else b""
+                if pcm:
+                    yield pcm
+    finally:
+        state.listeners -= 1
+
+
+def wav_header(sample_rate_hz: int) -> bytes:
+    """Return the header of a mono WAV file of 16 bits without end."""
+    form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, sample_rate_hz, 2 * sample_rate_hz, 2, 16)
+    return struct.pack("<4sI4s", b"RIFF", ENDLESS, b"WAVE") + form + struct.pack("<4sI", b"data", ENDLESS)
+
+
+async def event_stream(request: Request) -> Response:
+    """Return events as they are stored, as server-sent events; it resumes after the header Last-Event-ID."""
+    folder = _required(request)
+    state = request.app.state
+    if state.event_streams >= MAX_EVENT_STREAMS:
+        raise HTTPException(503, "too many programs follow the events at the moment: try again later")
+    last = request.headers.get("last-event-id") or request.query_params.get("after", "")
+    if last and not last.isdecimal():
+        raise HTTPException(400, "Last-Event-ID is the number of an event")
+    after = min(int(last), 2**62) if last and len(last) < 20 else None
+    return StreamingResponse(
+        _server_sent(request, folder.path, after), media_type="text/event-stream", headers=STREAM_HEADERS
+    )
+
+
+async def _server_sent(request: Request, folder: Path, after: int | None) -> AsyncIterator[str]:
+    state = request.app.state
+    state.event_streams += 1
+    try:
+        yield "retry: 2000\n\n"
+        sent_s = time.monotonic()
+        while True:
+            try:
+                if after is None:
+                    after = await anyio.to_thread.run_sync(_last_id, folder)
+                rows = await anyio.to_thread.run_sync(_rows_after, folder, after)
+            except BirdedgeError:  # the disk is away; what it held comes later
+                rows = []
+            for row in rows:
+                after = row.id
+                yield f"id: {after}\nevent: event\ndata: {json.dumps(event_fields(row))}\n\n"
+            if rows:
+                sent_s = time.monotonic()
+                if len(rows) == EVENTS_PER_POLL:
+                    continue
+            elif time.monotonic() - sent_s > HEARTBEAT_S:
+                yield ": nothing new\n\n"
+                sent_s = time.monotonic()
+            await asyncio.sleep(POLL_S)
+    finally:
+        state.event_streams -= 1
+
+
+def _last_id(folder: Path) -> int:
+    with reading(folder) as db:
+        return max((new.event.id for new in latest_events(db, 0, 1)), default=0)
+
+
+def _rows_after(folder: Path, after: int) -> list[EventRow]:
+    with reading(folder) as db:
+        return [new.event for new in new_events(db, after, EVENTS_PER_POLL)]
+
+
+def event_fields(row: EventRow) -> dict[str, object]:
+    """Return what a program gets to know of an event."""
+    values = {name: getattr(row, name) for name in FIELDS}
+    return {
+        "id": row.id,
+        "onset_utc": utc_text(row.utc_s, 0.0),
+        "duration_s": row.duration_s,
+        **{name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in values.items()},
+    }
+
+
+routes = [
+    WebSocketRoute("/api/stream", stream),
+    Route("/api/listen", listen),
+    Route("/api/events/stream", event_stream),
+]
