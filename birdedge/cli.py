@@ -23,6 +23,7 @@ COMMANDS = {  # command: its module, and the extra that it needs to run
     "mqtt": ("birdedge.edge.cli.mqtt", "mqtt"),
     "config": ("birdedge.edge.cli.config", ""),
     "service": ("birdedge.edge.cli.service", ""),
+    "alert": ("birdedge.edge.cli.alert", ""),
     "doctor": ("birdedge.edge.cli.doctor", ""),
     "segment": ("birdedge.edge.cli.segment", ""),
     "plot": ("birdedge.edge.cli.plot", ""),

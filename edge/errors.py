@@ -17,6 +17,7 @@
     │   ├── DiskError                              a retry may succeed, for example after a full disk
     │   └── StoreError                             the recorder's database
     ├── DeliveryError               (ConnectionError) another system does not take a message; a retry may succeed
+    │   └── DeliveryRefusedError                   no retry will succeed
     ├── ServiceError                (RuntimeError) systemd
     ├── DataError                   (ValueError)   training or evaluation data
     └── ExtraMissingError           (ImportError)  pip install 'birdedge[...]'
@@ -92,6 +93,10 @@ class StoreError(OutputError):
 
 class DeliveryError(BirdedgeError, ConnectionError):
     """Another system cannot be reached or does not take a message; a retry may succeed."""
+
+
+class DeliveryRefusedError(DeliveryError):
+    """Another system does not take a message, and no retry will succeed."""
 
 
 class ServiceError(BirdedgeError, RuntimeError):

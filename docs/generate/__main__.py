@@ -12,6 +12,7 @@ from benchmarks.report import model_card
 from benchmarks.studies.speech import speech_table
 from birdedge.cli import COMMANDS
 from docs.generate import (
+    alert,
     commands,
     configuration,
     database,
@@ -37,6 +38,7 @@ BLOCKS: dict[str, Block] = {
     "targets": lambda _: figures.targets_table(),
     "configuration": lambda _: configuration.template_block(),
     "messages": lambda _: messages.messages_table(),
+    "alert": lambda _: alert.alert_block(),
     "metrics": lambda _: metrics.metrics_table(),
     "speech": lambda _: speech_table(),
     "mqtt-topics": lambda _: mqtt.topics_table(),

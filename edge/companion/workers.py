@@ -35,4 +35,8 @@ def _workers(paths: tuple[Path, ...], config: Config) -> list[Worker]:
         from birdedge.edge.companion.mqtt import MqttPublisher
 
         workers.append(MqttPublisher(paths, config.mqtt))
+    if config.alert:
+        from birdedge.edge.companion.alerts import AlertWatch
+
+        workers.append(AlertWatch(paths, config.alert, config.target, config.mqtt))
     return workers

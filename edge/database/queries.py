@@ -318,6 +318,19 @@ def first_run(db: sqlite3.Connection) -> tuple[str, float, str] | None:
     return row
 
 
+def first_event_utc_s(db: sqlite3.Connection, since_utc_s: float) -> float | None:
+    """Return the onset of the first event since a time; None if there is none."""
+    query = f"""{_BOOTS_AT} SELECT min(utc_s) FROM (
+            SELECT (
+                SELECT id FROM event_rows WHERE stream = streams.id AND onset_s >= boots_at.boot_s
+                ORDER BY onset_s LIMIT 1
+            ) AS first_id FROM boots_at CROSS JOIN runs ON runs.boot = boots_at.boot
+            CROSS JOIN streams ON streams.run = runs.id
+        ) JOIN events ON events.id = first_id WHERE utc_s >= ?1"""
+    utc_s: float | None = _scalar(db, query, since_utc_s)
+    return utc_s
+
+
 def latest_event_utc_s(db: sqlite3.Connection) -> float | None:
     """Return the onset of the event that closed last; None if there is none."""
     utc_s: float | None = _scalar(db, "SELECT utc_s FROM events WHERE id = (SELECT max(id) FROM event_rows)")

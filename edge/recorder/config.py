@@ -18,6 +18,7 @@ from typing import Any
 from birdedge.edge.clips.settings import ClipSettings, PrivacySettings, RetentionSettings
 from birdedge.edge.errors import SettingsError
 from birdedge.edge.formats.tables import TABLE_NAMES, TableName
+from birdedge.edge.integrations.alerts import AlertSettings, TargetSettings, check_alerts
 from birdedge.edge.integrations.mqtt import MqttSettings
 from birdedge.edge.integrations.web import WebSettings
 from birdedge.edge.models.names import DEFAULT_MODEL
@@ -59,6 +60,8 @@ class Config:
     privacy: PrivacySettings = field(default_factory=PrivacySettings)
     web: WebSettings = field(default_factory=WebSettings)  # of the companion, as are those that follow
     mqtt: MqttSettings = field(default_factory=MqttSettings)
+    alert: tuple[AlertSettings, ...] = ()
+    target: tuple[TargetSettings, ...] = ()  # of alerts
 
     def __post_init__(self) -> None:
         for name, limit in (("latitude_deg", 90), ("longitude_deg", 180)):
@@ -80,6 +83,7 @@ class Config:
                 f"the denoised audio may hold speech, and speech is {self.privacy.speech!r}: leave out denoised, or "
                 'set speech to "keep"'
             )
+        check_alerts(self.alert, self.target, has_broker=bool(self.mqtt.host))
         if not 0.1 <= self.commit_s <= MAX_COMMIT_S:
             raise SettingsError(f"commit_s is {self.commit_s}; it must lie in 0.1..{MAX_COMMIT_S:g}")
 

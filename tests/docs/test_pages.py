@@ -60,7 +60,10 @@ def test_every_query_runs_on_the_schema() -> None:
         assert database.execute(query).fetchall() == []
 
 
-@pytest.mark.parametrize("name", ["docs/field-recorder.md", "docs/dashboard.md", "docs/configuration.md"])
+@pytest.mark.parametrize(
+    "name",
+    ["docs/field-recorder.md", "docs/dashboard.md", "docs/configuration.md", "docs/metrics-and-alerts.md"],
+)
 def test_every_configuration_shown_can_be_used(name: str) -> None:
     blocks = code_blocks((ROOT / name).read_text(encoding="utf-8"), "toml")
     assert blocks

@@ -26,6 +26,7 @@ UTC_LINE = "tests/edge/pipeline/test_utc_line.py::"
 DIGITAL_SILENCE = "tests/edge/pipeline/test_digital_silence.py::"
 POWER_LOSS = "tests/faults/test_power_loss.py::"
 LIVE_SOCKET = "tests/edge/system/test_live_socket.py::"
+ALERT_STATE = "tests/edge/companion/test_alert_state.py::"
 METRICS = "tests/edge/monitoring/test_metrics.py::"
 MQTT_FEED = "tests/edge/companion/test_mqtt_feed.py::"
 ATOMIC_FILE = "tests/edge/system/test_atomic_file.py::"
@@ -272,6 +273,50 @@ MUTATIONS = (
         "if not self._audio or not self._server.heard:",
         "if not self._server.heard:",
         "tests/edge/sinks/test_live.py::test_no_audio_leaves_a_recorder_that_may_hear_speech",
+    ),
+    Mutation(
+        "the cooldown of an alert is ignored",
+        "edge/companion/alert_state.py",
+        "and not self._is_cooling(now_utc_s)",
+        "",
+        ALERT_STATE + "test_within_the_cooldown_nothing_is_sent_again",
+    ),
+    Mutation(
+        "quiet hours are ignored",
+        "edge/companion/alert_state.py",
+        "if is_quiet(self._alert.quiet_hours, self._alert.timezone, now_utc_s):",
+        "if False:",
+        ALERT_STATE + "test_what_came_and_went_in_quiet_hours_is_not_sent",
+    ),
+    Mutation(
+        "a bird of hours ago is news",
+        "edge/companion/alert_state.py",
+        "now_utc_s - finding.utc_s <= FRESH_S",
+        "True",
+        ALERT_STATE + "test_a_bird_of_hours_ago_is_no_news",
+    ),
+    Mutation(
+        "the signature of a webhook leaves out the timestamp",
+        "edge/integrations/webhook.py",
+        'timestamp.encode() + b"." + body',
+        "body",
+        "tests/edge/integrations/test_webhook.py::"
+        "test_the_signature_is_that_of_openssl_over_timestamp_and_body",
+    ),
+    Mutation(
+        "a slow webhook is waited for",
+        "edge/integrations/http_post.py",
+        "    timer.start()\n",
+        "    pass\n",
+        "tests/edge/integrations/test_http_post.py::"
+        "test_a_server_that_never_finishes_costs_no_more_than_the_timeout",
+    ),
+    Mutation(
+        "a message is forgotten where its target fails",
+        "edge/companion/alert_delivery.py",
+        "            return retry_s(",
+        "            retry_s(",
+        "tests/edge/companion/test_alert_delivery.py::test_an_error_keeps_the_message_and_is_logged_once",
     ),
     Mutation(
         "a corrected gap resets its counter",

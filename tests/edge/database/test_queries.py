@@ -67,6 +67,7 @@ def test_an_empty_database_has_no_answers(empty: sqlite3.Connection) -> None:
     assert queries.gap_totals(empty) == []
     assert queries.heard_s(empty) == 0.0
     assert queries.latest_event_utc_s(empty) is None
+    assert queries.first_event_utc_s(empty, 0.0) is None
     assert queries.count_clips(empty) == 0
     assert queries.count_events(empty) == 0
     assert list(queries.events(empty)) == []

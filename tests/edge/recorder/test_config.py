@@ -14,6 +14,7 @@ import pytest
 from birdedge.edge.clips.settings import ClipSettings, PrivacySettings, RetentionSettings
 from birdedge.edge.errors import OutputError, SettingsError
 from birdedge.edge.formats.tables import FORMATS, TABLE_NAMES
+from birdedge.edge.integrations.alerts import AlertSettings
 from birdedge.edge.models.names import DEFAULT_MODEL
 from birdedge.edge.recorder.config import (
     Config,
@@ -152,8 +153,15 @@ def test_the_template_changes_no_default_and_replaces_no_file(tmp_path):
     assert path.read_text(encoding="utf-8") == "site = 'mine'"
 
 
+def is_table(value):
+    """Return whether a value of TOML is a table, or an array of them."""
+    return isinstance(value, dict) or (
+        isinstance(value, list) and any(isinstance(item, dict) for item in value)
+    )
+
+
 def test_the_template_shows_every_key_in_order_with_its_default_or_a_valid_example(tmp_path):
-    text = re.sub(r"(?m)^# (?=\w+ = )", "", template())
+    text = re.sub(r"(?m)^# (?=\w+ = |\[\[)", "", template())
     path = tmp_path / "config.toml"
     path.write_text(text, encoding="utf-8")
     shown, tables = read_config(path), tomllib.loads(text)
@@ -162,12 +170,13 @@ def test_the_template_shows_every_key_in_order_with_its_default_or_a_valid_examp
         (shown.schedule, ScheduleSettings(), tables["schedule"]),
         (shown.clips, ClipSettings(), tables["clips"]),
         (shown.retention, RetentionSettings(), tables["retention"]),
+        (shown.alert[0], AlertSettings("no_audio", "no_audio"), tables["alert"][0]),
     )
     for values, defaults, table in rows:
         names = [field.name for field in dataclasses.fields(defaults)]
         assert list(table) == names
         for name in names:
-            if name in table and not isinstance(table[name], dict):
+            if name in table and not is_table(table[name]):
                 default = getattr(defaults, name)
                 assert default is None or getattr(values, name) == default, name
 

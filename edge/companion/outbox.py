@@ -1,0 +1,128 @@
+"""Messages that wait for their targets, and the states of alerts: one small file, so that both are of one moment."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from birdedge.edge.companion.alert_state import AlertState
+from birdedge.edge.errors import OutputError, SettingsError
+from birdedge.edge.integrations.alert_message import AlertMessage
+from birdedge.edge.settings import from_table
+from birdedge.edge.system.atomic_file import replacing
+
+MAX_WAITING = 200  # messages for one target; the oldest make room
+log = logging.getLogger(__name__)
+
+Key = tuple[str, str]  # names of an alert and a recorder
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A message and the name of its target."""
+
+    target: str
+    message: AlertMessage
+
+
+class Outbox:
+    """The file; used by several threads.
+
+    Args:
+        path: Of the file; None for a memory only.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._is_written = True
+        self._changed = threading.Condition()
+        self._states: dict[Key, AlertState] = {}
+        self._waiting: list[Waiting] = []
+        if path is not None:
+            self._read(path)
+
+    def state(self, key: Key) -> AlertState:
+        """Return the state of an alert about a recorder."""
+        with self._changed:
+            return self._states.get(key, AlertState())
+
+    def put(self, states: Mapping[Key, AlertState], messages: list[Waiting]) -> None:
+        """Store new states, and the messages that led to them, at once."""
+        with self._changed:
+            if not messages and all(self._states.get(key) == state for key, state in states.items()):
+                return
+            self._states.update(states)
+            self._waiting += messages
+            for target in {waiting.target for waiting in messages}:
+                self._make_room(target)
+            self._write()
+            self._changed.notify_all()
+
+    def first(self, target: str, timeout_s: float) -> AlertMessage | None:
+        """Return the oldest message for a target, or None if none comes in time."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._first(target) is not None, timeout_s)
+            return self._first(target)
+
+    def remove(self, target: str, message: AlertMessage) -> None:
+        """Forget a message: it was delivered, or never will be."""
+        with self._changed:
+            before = len(self._waiting)
+            self._waiting = [
+                waiting
+                for waiting in self._waiting
+                if (waiting.target, waiting.message.id) != (target, message.id)
+            ]
+            if len(self._waiting) != before:
+                self._write()
+
+    def _first(self, target: str) -> AlertMessage | None:
+        return next((waiting.message for waiting in self._waiting if waiting.target == target), None)
+
+    def _make_room(self, target: str) -> None:
+        own = [waiting for waiting in self._waiting if waiting.target == target]
+        dropped = own[: max(0, len(own) - MAX_WAITING)]
+        if dropped:
+            log.error(
+                "%d message(s) for %s are dropped: %d newer ones wait", len(dropped), target, MAX_WAITING
+            )
+            self._waiting = [waiting for waiting in self._waiting if waiting not in dropped]
+
+    def _write(self) -> None:
+        if self._path is None:
+            return
+        table = {
+            "states": [[*key, asdict(state)] for key, state in sorted(self._states.items())],
+            "waiting": [asdict(waiting) for waiting in self._waiting],
+        }
+        try:
+            with replacing(self._path) as file:
+                file.write(json.dumps(table, indent=1).encode())
+        except OutputError as error:
+            if self._is_written:
+                log.error("%s; a restart would send alerts twice, or lose them", error)
+            self._is_written = False
+        else:
+            self._is_written = True
+
+    def _read(self, path: Path) -> None:
+        """Read what an earlier companion left; a file that is damaged is as none."""
+        with suppress(FileNotFoundError):
+            try:
+                table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+                self._states = {
+                    (str(alert), str(recorder)): from_table(AlertState, state, str(path))
+                    for alert, recorder, state in table["states"]
+                }
+                self._waiting = [from_table(Waiting, waiting, str(path)) for waiting in table["waiting"]]
+            except FileNotFoundError:
+                raise
+            except (OSError, ValueError, KeyError, TypeError, SettingsError) as error:
+                log.error("%s cannot be read (%s): alerts begin as if none had been sent", path, error)
+                self._states, self._waiting = {}, []

@@ -1,0 +1,113 @@
+"""States and waiting messages are in one file, which a crash leaves as it was or as it shall be."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from birdedge.edge.companion.alert_state import AlertState
+from birdedge.edge.companion.outbox import MAX_WAITING, Outbox, Waiting
+from tests.support.alerts import message
+from tests.support.disks import read_only, small_disk
+
+FIRING = AlertState(is_firing=True, fired_s=5.0)
+KEY = ("no_audio", "oak")
+
+
+def test_what_was_put_is_there_after_a_restart(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "alerts.json"
+    outbox = Outbox(path)
+    outbox.put(
+        {KEY: FIRING, ("first", "elm"): AlertState(day="2026-05-01")}, [Waiting("phone", message(site="Ö"))]
+    )
+    again = Outbox(path)
+    assert again.state(KEY) == FIRING
+    assert again.state(("first", "elm")) == AlertState(day="2026-05-01")
+    assert again.state(("other", "oak")) == AlertState()
+    assert again.first("phone", 0.0) == message(site="Ö")
+    assert again.first("server", 0.0) is None
+
+
+def test_messages_keep_their_order_for_each_target(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "alerts.json")
+    for number in range(3):
+        outbox.put({}, [Waiting(target, message(id=str(number))) for target in ("phone", "server")])
+    outbox.remove("phone", message(id="0"))
+    again = Outbox(tmp_path / "alerts.json")
+    assert [again.first(target, 0.0).id for target in ("phone", "server")] == ["1", "0"]
+
+
+def test_the_number_that_waits_is_limited_and_the_oldest_make_room(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "alerts.json")
+    outbox.put({}, [Waiting("server", message(id="other"))])
+    outbox.put(
+        {}, [Waiting("phone", message(id=str(number), text="x" * 500)) for number in range(MAX_WAITING)]
+    )
+    outbox.put({}, [Waiting("phone", message(id="new"))])
+    assert outbox.first("phone", 0.0).id == "1"
+    assert outbox.first("server", 0.0).id == "other"
+    assert (tmp_path / "alerts.json").stat().st_size < 1_000_000
+
+
+def test_nothing_is_written_where_nothing_changed(tmp_path: Path) -> None:
+    path = tmp_path / "alerts.json"
+    outbox = Outbox(path)
+    outbox.put({KEY: FIRING}, [])
+    before = path.stat().st_ino
+    outbox.put({KEY: FIRING}, [])
+    assert path.stat().st_ino == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '{"states": 3, "waiting": []}',
+        '{"states": [["a"]], "waiting": []}',
+        '{"states": []}',
+        '{"states": [], "waiting": [{"target": "a"}]}',
+        '{"states": [["a", "b", {"is_firing": "yes"}]], "waiting": []}',
+    ],
+)
+def test_a_damaged_file_is_as_none_and_is_logged(
+    tmp_path: Path, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "alerts.json"
+    path.write_text(text, encoding="utf-8")
+    outbox = Outbox(path)
+    assert outbox.state(KEY) == AlertState()
+    assert "cannot be read" in caplog.text
+    outbox.put({KEY: FIRING}, [])
+    assert Outbox(path).state(KEY) == FIRING
+
+
+def test_a_disk_that_cannot_be_written_delays_nothing_and_is_logged_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with small_disk(tmp_path) as disk:
+        outbox = Outbox(disk / "alerts.json")
+        with read_only(disk):
+            outbox.put({KEY: FIRING}, [Waiting("phone", message())])
+            outbox.put({}, [Waiting("phone", message(id="2"))])
+            assert outbox.first("phone", 0.0) == message()
+        assert caplog.text.count("would send alerts twice") == 1
+        outbox.put({}, [Waiting("phone", message(id="3"))])
+        assert Outbox(disk / "alerts.json").state(KEY) == FIRING
+
+
+def test_who_waits_is_woken(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "alerts.json")
+    found = []
+    thread = threading.Thread(target=lambda: found.append(outbox.first("phone", 20.0)))
+    thread.start()
+    began_s = time.monotonic()
+    outbox.put({}, [Waiting("phone", message())])
+    thread.join(20.0)
+    assert found == [message()]
+    assert time.monotonic() - began_s < 5.0
