@@ -12,12 +12,17 @@ from birdedge.edge.models.card import CARD_KEY, CARD_VERSION, ModelCard
 from birdedge.edge.models.settings import EventSettings, InputScaling
 from birdedge.edge.models.validation import with_digest
 from birdedge.export.graph import graph_states, macs_per_frame
-from birdedge.export.settings import FileForm
+from birdedge.export.settings import ExportSettings, FileForm
 from birdedge.train.networks.unet import CLASS_BINS, TIME_STRIDE, UNet, past_frames
 
 
 def draft_card(
-    network: UNet, facts: dict[str, Any], name: str, form: FileForm, graph: onnx.ModelProto, min_score: float
+    network: UNet,
+    facts: dict[str, Any],
+    name: str,
+    form: FileForm,
+    graph: onnx.ModelProto,
+    settings: ExportSettings,
 ) -> ModelCard:
     """Return the card of a graph, without measured figures.
 
@@ -27,7 +32,7 @@ def draft_card(
         name: Name of the model.
         form: Form of the graph.
         graph: The graph, whose states and cost the card lists.
-        min_score: Minimum score of events.
+        settings: The scores of events.
     """
     grid = Grid()
     threshold = float(facts["threshold"])
@@ -47,7 +52,10 @@ def draft_card(
         classes=network.config.classes,
         class_bins=CLASS_BINS,
         events=EventSettings(
-            low_threshold=threshold, high_threshold=(1 + threshold) / 2, min_score=min_score
+            low_threshold=threshold,
+            high_threshold=(1 + threshold) / 2,
+            min_score=settings.min_score,
+            follow_score=settings.follow_score,
         ),
         parameters=sum(p.numel() for p in network.parameters()),
         macs_per_s=round(macs_per_frame(graph, form.chunk_frames) * grid.sample_rate_hz / grid.hop),

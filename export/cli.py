@@ -71,6 +71,13 @@ CHUNK_FRAMES = 16  # that of the recorder
     help="Minimum probability of a bird for an event. A higher value gives fewer false alarms and misses more birds.",
 )
 @click.option(
+    "--follow-score",
+    type=NumberRange(0, 1),
+    default=EventSettings.follow_score,
+    show_default=True,
+    help=f"The probability that is enough for {EventSettings.follow_s:g} s after an event in its band.",
+)
+@click.option(
     "--report",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write the measurements to this Markdown file.",
@@ -88,6 +95,7 @@ def export(
     opset: int,
     max_loss: float,
     min_score: float,
+    follow_score: float,
     report: Path | None,
     force: bool,
 ) -> None:
@@ -105,7 +113,9 @@ def export(
     from birdedge.export.report import report_page
     from birdedge.export.settings import ExportSettings
 
-    settings = ExportSettings(quantize, frames, opset, not per_tensor, activations, max_loss / 100, min_score)
+    settings = ExportSettings(
+        quantize, frames, opset, not per_tensor, activations, max_loss / 100, min_score, follow_score
+    )
     output = output or Path(checkpoint.stem).with_suffix(".onnx")
     if report is not None and not force:
         refuse_existing([report])

@@ -113,7 +113,7 @@ def export(
             path: _opened(
                 Path(folder) / path.name,
                 graphs[form],
-                draft_card(network, checkpoint.facts, path.stem, form, graphs[form], settings.min_score),
+                draft_card(network, checkpoint.facts, path.stem, form, graphs[form], settings),
             )
             for path, form in files.items()
         }

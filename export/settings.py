@@ -31,6 +31,7 @@ class ExportSettings:
     activations: tuple[NumberFormat, ...] = ("u8",)  # u8 or s8, likewise
     max_loss: float = 0.005  # IoU that int8 may lose against fp32
     min_score: float = EventSettings.min_score
+    follow_score: float = EventSettings.follow_score
     compared_frames: tuple[int, ...] = (
         4,
         256,

@@ -71,7 +71,8 @@ def _section(card: ModelCard, size_bytes: int, forms: list[str]) -> str:
         f"- **Input**: {card.grid.sample_rate_hz} Hz mono, {card.grid.bins} bins of {card.grid.bin_hz:g} Hz every "
         f"{1000 * card.grid.hop_s:g} ms, in decibels above a noise floor that is tracked for each bin.",
         f"- **Thresholds**: a bin counts as bird sound from probability {card.threshold:.2f}; an event is a "
-        f"{card.classes[0]} with a probability of at least {card.events.min_score:g}.",
+        f"{card.classes[0]} with a probability of at least {card.events.min_score:g}, or {card.events.follow_score:g} "
+        f"within {card.events.follow_s:g} s of one in its band.",
     ]
     if forms:
         lines.append(f"- **Variants with the same results, bit for bit**: {', '.join(forms)}.")

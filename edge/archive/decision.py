@@ -12,7 +12,9 @@ MAX_DECIMALS = 4
 def decision(region: Event, settings: EventSettings) -> str:
     """Return what was decided about a region, such as `rejected: insect 0.82`."""
     if not region.reason:
-        return "event"
+        return (
+            "event" if region.score >= settings.min_score else f"event: follows one, bird {region.score:.2f}"
+        )
     if region.reason == "faint":
         return f"rejected: the mask is never above {_below(region.max_probability, settings.high_threshold)}"
     if region.sound_class == BIRD:

@@ -44,6 +44,8 @@ BOUNDS: dict[type, dict[str, tuple[float, float]]] = {
         "low_threshold": (0.0, 1.0),
         "high_threshold": (0.0, 1.0),
         "min_score": (0.0, 1.0),
+        "follow_score": (0.0, 1.0),
+        "follow_s": (0.0, 60.0),
         "gap_s": (0.0, 10.0),
         "gap_hz": (0.0, 20_000.0),
         "min_duration_s": (0.0, 60.0),

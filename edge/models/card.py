@@ -14,7 +14,7 @@ from birdedge.edge.models.settings import EventSettings, InputScaling
 from birdedge.edge.settings import from_table
 
 CARD_KEY = "birdedge_card"  # in the ONNX file's metadata_props
-CARD_VERSION = 5
+CARD_VERSION = 6
 MAX_CARD_CHARACTERS = 2**20
 MAX_DEPTH = 8  # of tables and lists within each other
 MAX_NUMBER = 1e15

@@ -36,7 +36,8 @@ def card_page(card: ModelCard, path: Path) -> str:
         _row(
             "threshold",
             f"probability {card.threshold:.2f}; an event is a {card.classes[0]} with a probability of at least "
-            f"{card.events.min_score:g}",
+            f"{card.events.min_score:g}, or {card.events.follow_score:g} within {card.events.follow_s:g} s of one in "
+            "its band",
         ),
         *_table("measured", card.figures),
         *_table("quantization", card.quantization),

@@ -33,7 +33,9 @@ class EventSettings:
 
     low_threshold: float = 0.5  # probability from which a bin belongs to a region
     high_threshold: float = 0.7  # probability that at least one bin of an event reaches
-    min_score: float = 0.95  # minimum probability of a bird; train/EXPERIMENTS.md lists what it costs
+    min_score: float = 0.96  # minimum probability of a bird; train/EXPERIMENTS.md lists what it costs
+    follow_score: float = 0.5  # enough where the band held an event that reached min_score
+    follow_s: float = 10.0  # up to this long ago
     gap_s: float = 0.1  # a pause of up to this length does not end an event
     gap_hz: float = 250.0  # nor does a frequency step or gap of up to this width
     min_duration_s: float = 0.06  # including the margins of the mask around the sound
@@ -49,10 +51,18 @@ class EventSettings:
                 f"low_threshold {self.low_threshold} and high_threshold {self.high_threshold} "
                 "must lie in 0..1, the first not above the second"
             )
-        for name in ("min_score", "max_fill"):
+        for name in ("min_score", "follow_score", "max_fill"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise SettingsError(f"{name} is {getattr(self, name)}; it must lie in 0..1")
-        for name in ("gap_s", "gap_hz", "min_duration_s", "min_area_hz_s", "saddle_db", "box_range_db"):
+        for name in (
+            "follow_s",
+            "gap_s",
+            "gap_hz",
+            "min_duration_s",
+            "min_area_hz_s",
+            "saddle_db",
+            "box_range_db",
+        ):
             if getattr(self, name) < 0:
                 raise SettingsError(f"{name} is {getattr(self, name)}; it must not be negative")
         if self.max_duration_s < 1.0:

@@ -1,7 +1,8 @@
-"""How busy the band of a region was before it, and how many regions were like it."""
+"""How busy the band of a region was before it, whether it held an event, and how many regions were like it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -30,12 +31,20 @@ class BandHistory:
     def __init__(self, hop_s: float) -> None:
         self._frames = [round(s / hop_s) for s in HISTORY_S]
         self._spans = np.full((MAX_REGIONS, 4), -1, np.int64)  # a Span per row, the oldest overwritten
+        self._events = np.zeros(MAX_REGIONS, bool)  # whether it was an event by itself
         self._added = 0
 
-    def add(self, span: Span) -> None:
-        """Add the span of a closed region."""
+    def add(self, span: Span, is_event: bool) -> None:
+        """Add the span of a closed region, and whether it is an event whatever was before it."""
         self._spans[self._added % MAX_REGIONS] = span
+        self._events[self._added % MAX_REGIONS] = is_event
         self._added += 1
+
+    def held_event(self, span: Span, frames: int, besides: Sequence[Span]) -> bool:
+        """Return whether an event, or a span besides, is in the band of a region up to this many frames before it."""
+        events = np.concatenate([self._spans[self._events], np.reshape(besides, (-1, 4))])
+        in_band = np.minimum(events[:, 3], span.high) > np.maximum(events[:, 2], span.low)
+        return bool((in_band & (events[:, 1] > span.first_frame - frames)).any())
 
     def before(self, span: Span) -> tuple[list[float], int]:
         """Return how busy the band of a region was before it, over each of HISTORY_S, and how many are alike."""

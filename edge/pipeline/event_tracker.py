@@ -8,7 +8,8 @@ hysteresis thresholds (Canny 1986, doi:10.1109/TPAMI.1986.4767851):
 3. A region closes when it has had no run for longer than `gap_s`, or has lasted `max_duration_s`. One that is shorter
    or smaller than the minima is dropped.
 4. The score of a region is the probability of a bird by the mean of the class map over the region. It passes if it
-   reaches `min_score` and its maximum probability reaches `high_threshold`.
+   reaches `min_score` and its maximum probability reaches `high_threshold`. In a band in which a region reached
+   `min_score` within the last `follow_s`, `follow_score` is enough: a bird that sings goes on singing.
 5. A region that fills less than `max_fill` of its box is cut into pieces (see `region.py`). The pieces that pass
    take its place if there are two or more, or if the region itself does not pass.
 6. Every other region is returned with the reason why it is not an event.
@@ -58,9 +59,11 @@ class _OpenRegion:
     class_rows: dict[int, Float32]  # [columns, classes] by the number of the row
 
 
-class _Verdict(NamedTuple):
-    """What a region is."""
+class _Judged(NamedTuple):
+    """A region, the extent of its energy, and what it is."""
 
+    region: Region
+    span: Span
     score: float
     sound_class: str
     class_score: float
@@ -100,6 +103,7 @@ class EventTracker:
         self._gap_frames = round(settings.gap_s / grid.hop_s)
         self._gap_bins = round(settings.gap_hz / grid.bin_hz)
         self._max_frames = round(settings.max_duration_s / grid.hop_s)
+        self._follow_frames = round(settings.follow_s / grid.hop_s)
         self._frame = first_frame
         self._open: dict[int, _OpenRegion] = {}  # by number, oldest first
         self._regions = 0  # the last number given to a region
@@ -188,19 +192,17 @@ class EventTracker:
         whole = self._as_arrays(closed)
         if self._is_speck(whole):
             return []
-        settings, judged = self.settings, [(whole, self._judge(whole))]
+        settings, judged = self.settings, self._judge([whole])
         if whole.inside.mean() < settings.max_fill:
             pieces = pieces_of(whole, settings.saddle_db, self._gap_frames, settings.box_range_db)
             if len(pieces) > 1:
-                parts = [part for part in map(whole.part, pieces) if not self._is_speck(part)]
-                verdicts = [self._judge(part) for part in parts]
-                passed = sum(not verdict.reason for verdict in verdicts)
-                if passed > 1 or (passed and judged[0][1].reason):
-                    judged = list(zip(parts, verdicts, strict=True))
-        spans = [self._tight_span(region) for region, _ in judged]
-        events = [self._event(*one, span) for one, span in zip(judged, spans, strict=True)]
-        for span in spans:
-            self._history.add(span)
+                parts = self._judge([part for part in map(whole.part, pieces) if not self._is_speck(part)])
+                passed = sum(not part.reason for part in parts)
+                if passed > 1 or (passed and judged[0].reason):
+                    judged = parts
+        events = [self._event(one) for one in judged]
+        for one in judged:
+            self._history.add(one.span, self._is_sure(one))
         return sorted(events, key=lambda event: (event.onset_s, event.low_hz))
 
     def _is_speck(self, region: Region) -> bool:
@@ -210,8 +212,24 @@ class EventTracker:
         area_hz_s = np.count_nonzero(region.mask) * grid.hop_s * grid.bin_hz
         return bool(too_short or area_hz_s < settings.min_area_hz_s)
 
-    def _judge(self, region: Region) -> _Verdict:
-        """Return what a region is, and why it is not an event, if so."""
+    def _judge(self, regions: list[Region]) -> list[_Judged]:
+        """Return what each of the regions is that close together, and why it is not an event, if so."""
+        settings, judged = self.settings, [self._scored(region) for region in regions]
+        sure = [one.span for one in judged if self._is_sure(one)]
+        for i, one in enumerate(judged):
+            needed = settings.min_score
+            if self._history.held_event(one.span, self._follow_frames, sure):
+                needed = min(needed, settings.follow_score)
+            if one.score < needed:
+                judged[i] = one._replace(reason="other sound")
+        return judged
+
+    def _is_sure(self, judged: _Judged) -> bool:
+        """Return whether a region is an event whatever was before it."""
+        return judged.score >= self.settings.min_score and judged.reason != "faint"
+
+    def _scored(self, region: Region) -> _Judged:
+        """Return the class and the score of a region."""
         if region.classes is None:
             score = float(region.mask[region.inside].mean(dtype=np.float64)) / 255.0
             sound_class, class_score = self._classes[0], score
@@ -222,12 +240,8 @@ class EventTracker:
             likeliest = int(probability.argmax())
             sound_class, class_score = self._classes[likeliest], float(probability[likeliest])
             score = float(probability[0])
-        reason: Reason = ""
-        if score < self.settings.min_score:
-            reason = "other sound"
-        elif region.mask.max() < self._high_threshold:
-            reason = "faint"
-        return _Verdict(score, sound_class, class_score, reason)
+        reason: Reason = "faint" if region.mask.max() < self._high_threshold else ""
+        return _Judged(region, self._tight_span(region), score, sound_class, class_score, reason)
 
     def _tight_span(self, region: Region) -> Span:
         """Return the extent of the energy of a region."""
@@ -235,8 +249,9 @@ class EventTracker:
         first, low = region.first_frame, region.first_bin
         return Span(first + rows.start, first + rows.stop, low + columns.start, low + columns.stop)
 
-    def _event(self, region: Region, verdict: _Verdict, span: Span) -> Event:
-        grid, inside = self.grid, region.inside
+    def _event(self, judged: _Judged) -> Event:
+        grid, region, span = self.grid, judged.region, judged.span
+        inside = region.inside
         first, low = region.first_frame, region.first_bin
         busy, alike = self._history.before(span)
         loudest = int(np.where(inside, region.level, -np.inf).argmax())
@@ -246,19 +261,19 @@ class EventTracker:
             low_hz=grid.low_hz + (span.low - 0.5) * grid.bin_hz,
             high_hz=grid.low_hz + (span.high - 0.5) * grid.bin_hz,
             peak_hz=grid.low_hz + (low + loudest % region.mask.shape[1]) * grid.bin_hz,
-            score=verdict.score,
+            score=judged.score,
             area_hz_s=np.count_nonzero(inside) * grid.hop_s * grid.bin_hz,
             snr_db=float(region.above[inside].mean(dtype=np.float64)) * NEPER_DB,
             first_frame=first,
             first_bin=low,
             mask=region.mask,
-            sound_class=verdict.sound_class,
-            class_score=verdict.class_score,
+            sound_class=judged.sound_class,
+            class_score=judged.class_score,
             busy_10_s=busy[0],
             busy_30_s=busy[1],
             busy_60_s=busy[2],
             alike=alike,
-            reason=verdict.reason,
+            reason=judged.reason,
         )
 
     def _as_arrays(self, closed: _OpenRegion) -> Region:

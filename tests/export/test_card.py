@@ -11,20 +11,27 @@ import pytest
 
 from birdedge.edge.models.model import Model
 from birdedge.export.card import draft_card, model_file_bytes
-from birdedge.export.settings import FileForm
+from birdedge.export.settings import ExportSettings, FileForm
 from birdedge.train.networks.unet import UNet
 from tests.support.exports import TRAINING_DATA, Graphs
 from tests.support.models import refusal
 
 
 def card_of(network: UNet, graph: Graphs, facts: dict[str, Any]) -> Any:
-    return draft_card(network, facts, "mine", FileForm("fp32", 16), graph(16, False), min_score=0.9)
+    return draft_card(
+        network,
+        facts,
+        "mine",
+        FileForm("fp32", 16),
+        graph(16, False),
+        ExportSettings(min_score=0.9, follow_score=0.6),
+    )
 
 
 def test_thresholds_follow_from_the_checkpoint_and_the_minimum_score(network: UNet, graph: Graphs) -> None:
     card = card_of(network, graph, {"threshold": 0.4})
     assert (card.threshold, card.events.low_threshold, card.events.high_threshold) == (0.4, 0.4, 0.7)
-    assert card.events.min_score == 0.9
+    assert (card.events.min_score, card.events.follow_score) == (0.9, 0.6)
 
 
 @pytest.mark.parametrize(

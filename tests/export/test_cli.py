@@ -27,18 +27,17 @@ def birdedge(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[s
 
 def test_shipped_weights_are_exported_with_the_settings_of_the_options(tmp_path: Path) -> None:
     weights = ROOT / "train" / "weights" / "birdedge-small.safetensors"
-    options = ("--frames", "32", "--min-score", "0.9", "--max-loss", "1", "--report", "report.md")
+    options = (
+        *("--frames", "32", "--min-score", "0.9", "--follow-score", "0.7", "--max-loss", "1"),
+        *("--report", "report.md"),
+    )
     for name in ("birdedge-small.onnx", "report.md"):
         (tmp_path / name).write_bytes(b"earlier")
     done = birdedge("export", weights, *options, "--force", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     card = Model(tmp_path / "birdedge-small.onnx").card
-    assert (card.name, card.precision, card.chunk_frames, card.events.min_score) == (
-        "birdedge-small",
-        "fp32",
-        32,
-        0.9,
-    )
+    assert (card.name, card.precision, card.chunk_frames) == ("birdedge-small", "fp32", 32)
+    assert (card.events.min_score, card.events.follow_score) == (0.9, 0.7)
     assert "birdedge-small (fp32)" in done.stdout
     assert (tmp_path / "report.md").read_text(encoding="utf-8").startswith("# birdedge-small\n")
 

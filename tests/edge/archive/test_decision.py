@@ -58,7 +58,11 @@ def test_a_rejection_in_words(changes: dict[str, Any], words: str, short: str) -
 
 
 def test_an_event_is_an_event_whatever_its_class() -> None:
-    assert decision(region(reason=""), SETTINGS) == "event"
+    assert decision(region(reason="", score=0.5), SETTINGS) == "event"
+
+
+def test_an_event_with_a_lower_score_follows_another() -> None:
+    assert decision(region(reason="", score=0.496), SETTINGS) == "event: follows one, bird 0.50"
 
 
 @pytest.mark.parametrize(

@@ -162,3 +162,75 @@ def test_any_division_gives_the_same_scores_and_pieces(chunk_frames: int) -> Non
     assert [(e.onset_s, e.low_hz, e.score, e.reason) for e in divided] == [
         (e.onset_s, e.low_hz, e.score, e.reason) for e in whole
     ]
+
+
+def scored(*regions: tuple[tuple[int, int, int, int], float], **settings: float) -> list[tuple[float, str]]:
+    """Return the rounded score and the reason of each of these boxes, which have the given probability of a bird."""
+    frames = 2000
+    mask, classes = np.zeros((frames, GRID.bins), np.uint8), class_map(frames)
+    for box, score in regions:
+        mask |= drawn(box, frames=frames)
+        first, length, low, width = box
+        cells = classes[first // 4 : (first + length) // 4, low // 4 : (low + width) // 4]
+        cells[...] = -20.0
+        cells[..., BIRD], cells[..., INSECT] = np.log(score), np.log(1 - score)
+    found = tracked(mask, classes, EventSettings(max_fill=0.0, **settings))
+    return [(round(region.score, 2), region.reason) for region in found]
+
+
+SURE = ((100, 20, 40, 12), 0.98)
+UNSURE = 0.6
+
+
+@pytest.mark.parametrize(
+    ("box", "reason"),
+    [
+        ((200, 20, 40, 12), ""),
+        ((200, 20, 48, 12), ""),  # overlaps the band
+        ((200, 20, 52, 12), "other sound"),  # next to the band
+        ((1368, 20, 40, 12), ""),  # within 10 s, which are 1250 frames
+        ((1372, 20, 40, 12), "other sound"),
+        ((40, 20, 40, 12), "other sound"),  # before the event
+    ],
+)
+def test_in_the_band_of_a_recent_event_a_lower_score_is_enough(
+    box: tuple[int, int, int, int], reason: str
+) -> None:
+    assert sorted(scored(SURE, (box, UNSURE))) == [(UNSURE, reason), (0.98, "")]
+
+
+def test_a_region_that_passed_only_because_of_an_event_before_it_helps_no_other() -> None:
+    sure, first, second = scored(SURE, ((1000, 20, 40, 12), UNSURE), ((1500, 20, 40, 12), UNSURE))
+    assert (sure, first, second) == ((0.98, ""), (UNSURE, ""), (UNSURE, "other sound"))
+
+
+def test_a_rejected_region_helps_no_other() -> None:
+    assert scored(((100, 20, 40, 12), 0.9), ((200, 20, 40, 12), UNSURE)) == [
+        (0.9, "other sound"),
+        (UNSURE, "other sound"),
+    ]
+
+
+def test_a_lower_minimum_score_is_enough_everywhere() -> None:
+    found = scored(SURE, ((200, 20, 40, 12), 0.4), ((1600, 20, 40, 12), 0.4), min_score=0.3)
+    assert [reason for _, reason in found] == ["", "", ""]
+
+
+def test_a_score_below_follow_score_is_not_enough() -> None:
+    assert scored(SURE, ((200, 20, 40, 12), 0.48))[1] == (0.48, "other sound")
+    assert scored(SURE, ((200, 20, 40, 12), 0.48), follow_score=0.4)[1] == (0.48, "")
+
+
+def test_pieces_of_one_region_help_each_other() -> None:
+    """Two notes that a faint bridge joins, of which the second is sure."""
+    mask = drawn((10, 20, 40, 12), (50, 20, 40, 12), (30, 20, 40, 4))
+    level = np.full(mask.shape, -6.0, np.float32)
+    level[10:30, 40:52] = level[50:70, 40:52] = 0.0
+    classes = class_map()
+    classes[..., BIRD] = 2.5
+    classes[12:, :, BIRD] = 9.0
+    first, second = tracked(mask, classes, EventSettings(max_fill=1.0), level)
+    assert EventSettings.follow_score < first.score < EventSettings.min_score < second.score
+    assert (first.reason, second.reason) == ("", "")
+    # Otherwise only one of them would pass, and the region would stay whole.
+    assert len(tracked(mask, classes, EventSettings(max_fill=1.0, follow_score=0.96), level)) == 1
