@@ -157,7 +157,7 @@ PROMISES: dict[str, tuple[str, ...]] = {
         "tests/edge/clips/test_privacy.py::test_a_clip_with_a_voice_is_treated_as_the_settings_say",
     ),
     "They stay in that folder": (FAULTS + "test_privacy.py::test_no_other_user_can_read_what_is_written",),
-    "birdedge sends nothing anywhere": (
+    "the recorder sends nothing anywhere": (
         "tests/test_offline.py::test_a_recording_is_segmented_without_a_network",
     ),
     'keep = "none" under [clips] turns them off': (
