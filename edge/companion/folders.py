@@ -46,6 +46,19 @@ def expected_folders(paths: Iterable[Path]) -> tuple[RecorderFolder, ...]:
     return (*find_folders(given), *missing)
 
 
+def place_name(folder: Path, site: str) -> str:
+    """Return a name for people: the site, and the name of the folder if there are recorders next to it."""
+    if site and next(_neighbours(folder), None) is None:
+        return site
+    return f"{site} {folder.name}".strip()
+
+
+def _neighbours(folder: Path) -> Iterator[Path]:
+    """Yield the other recorders in the folder above, and the one that it belongs to."""
+    parent = folder.parent
+    return (path for path in _databases(parent, 1) if path != folder)
+
+
 def _databases(folder: Path, depth: int) -> Iterator[Path]:
     """Yield the folder if it holds a database, and those below it that do."""
     try:

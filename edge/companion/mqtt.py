@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from birdedge.edge.companion.folders import RecorderFolder, find_folders
+from birdedge.edge.companion.folders import RecorderFolder, find_folders, place_name
 from birdedge.edge.companion.mqtt_feed import Feed
 from birdedge.edge.companion.mqtt_messages import state_of, status_payload
 from birdedge.edge.companion.mqtt_progress import LOCK_NAME, read_progress
@@ -172,7 +172,7 @@ class Report:
         discovery = discovery_payload(
             self._settings,
             self._recorder_id,
-            status.site or self._folder.name,
+            place_name(self._folder.path, status.site),
             has_disk=status.health.free_mb is not None,
             has_temperature=status.health.temperature_c is not None,
         )

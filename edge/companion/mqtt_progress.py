@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
 
+from birdedge.edge.companion.folders import place_name
 from birdedge.edge.database import queries
 from birdedge.edge.database.queries import NewEvent, NewGap
 from birdedge.edge.errors import SettingsError, StoreError
@@ -101,8 +102,8 @@ def _first_progress(folder: Path, db: sqlite3.Connection, max_age_s: float) -> P
     if run is None:
         raise StoreError(f"the database in {folder} holds no run yet: start `birdedge listen --out {folder}`")
     boot, began_s, site = run
-    slug = re.sub(r"[^a-z0-9]+", "_", (site or folder.name).lower()).strip("_")[:MAX_SLUG]
-    recorder_id = f"{slug}_{_digest(boot, began_s)[:8]}".lstrip("_")
+    slug = re.sub(r"[^a-z0-9]+", "_", place_name(folder, site).lower()).strip("_")[:MAX_SLUG]
+    recorder_id = f"{slug}_{_digest(boot, began_s, folder.name)[:8]}".lstrip("_")
     events, gaps = (
         queries.last_event_before(db, boot_id(), monotonic_s() - max_age_s),
         queries.last_ended_gap(db),

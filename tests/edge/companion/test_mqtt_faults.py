@@ -187,6 +187,10 @@ def test_several_recorders_are_a_device_each(
         LiveRecorder(tmp_path / "site" / name)
     with publisher_process(tmp_path / "site", broker_settings(broker.port)):
         wait_until(lambda: len([n for n, _, _ in subscriber.messages if n.endswith("/availability")]) == 2)
+    names = {
+        json.loads(text)["dev"]["name"] for name, text, _ in subscriber.messages if name.endswith("/config")
+    }
+    assert names == {"birdedge the wood oak", "birdedge the wood elm"}
     devices = [
         json.loads(text)["dev"]["ids"] for name, text, _ in subscriber.messages if name.endswith("/config")
     ]
