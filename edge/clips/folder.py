@@ -11,9 +11,12 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from birdedge.edge.clips.clip import CutClip
 from birdedge.edge.system import atomic_file
+
+if TYPE_CHECKING:  # a CutClip loads numpy, which naming files does not need
+    from birdedge.edge.clips.clip import CutClip
 
 SUFFIXES = (".flac", ".wav")
 

@@ -20,6 +20,7 @@ from birdedge.edge.integrations.web import WebSettings
 from birdedge.edge.web.access import Access
 from birdedge.edge.web.errors import birdedge_error, http_error, server_error
 from birdedge.edge.web.pages import days, event, events, health, login, metrics, now
+from birdedge.edge.web.renderings import Renderings
 from birdedge.edge.web.security import Guard
 from birdedge.edge.web.today import Place
 
@@ -61,6 +62,7 @@ def create_app(
     app.router.redirect_slashes = False  # it would send an absolute URL, which no proxy's path survives
     app.state.paths = paths
     app.state.settings = settings
+    app.state.renderings = Renderings()
     app.state.metrics = metrics.MetricsReader(paths)
     app.state.access = Access(token_digest, settings.port)
     app.state.place = place

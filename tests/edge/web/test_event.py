@@ -1,0 +1,212 @@
+"""The page Event: its figures, picture and sounds, its neighbours, and no other file than its clip."""
+
+from __future__ import annotations
+
+import io
+import re
+import sqlite3
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import anyio
+import numpy as np
+import pytest
+import soundfile
+
+from birdedge.edge.companion.rendering import Rendering
+from birdedge.edge.database.connection import reading
+from birdedge.edge.database.event_queries import event
+from birdedge.edge.formats.mask_npz import MaskFile
+from birdedge.edge.grid import Grid
+from birdedge.edge.web import renderings
+from birdedge.edge.web.renderings import Renderings
+from tests.support.heard_birds import CLIP_S, HeardBirds
+from tests.support.web import Browser, browser
+
+EVENT = "/events/oak/4"
+
+
+@pytest.fixture(scope="module")
+def oak(tmp_path_factory: pytest.TempPathFactory) -> HeardBirds:
+    return HeardBirds(tmp_path_factory.mktemp("recorders") / "oak")
+
+
+@pytest.fixture(scope="module")
+def client(oak: HeardBirds) -> Browser:
+    return browser(oak.folder)
+
+
+def sound_of(content: bytes) -> tuple[np.ndarray, int]:
+    samples, rate_hz = soundfile.read(io.BytesIO(content))
+    return samples, int(rate_hz)
+
+
+def test_the_page_has_figures_reasons_and_neighbours(client: Browser) -> None:
+    page = client.get(f"{EVENT}?min_score=0.9").text
+    for text in ("the model asks for 0.95", "Hz s", "birdedge-int8", "Within a minute", "in the same band"):
+        assert text in page
+    assert 'href="../../events?min_score=0.9#e-oak-4"' in page
+    assert re.search(r'rel="prev" href="\.\./\.\./events/oak/5\?min_score=0.9"', page)
+    last = client.get("/events/oak/25").text
+    assert re.search(r'href="\.\./\.\./rejected/oak/\d\?', last)
+    assert client.get("/events/oak/1").text.count('rel="next"') == 0
+
+
+def test_a_rejected_sound_says_why(client: Browser) -> None:
+    page = client.get("/rejected/oak/1").text
+    assert "Most probably it is: frog (0.60)" in page
+    assert 'name="action"' not in page
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/events/oak/99999", "/events/elm/1", "/rejected/oak/99", f"{EVENT}/sound/x", f"{EVENT}/picture/x"],
+)
+def test_what_does_not_exist_is_not_found(client: Browser, path: str) -> None:
+    assert client.get(path).status_code == 404
+
+
+def test_a_number_that_is_too_large_is_not_found(client: Browser) -> None:
+    assert client.get(f"/events/oak/{10**30}").status_code == 404
+
+
+def test_the_clip_is_sent_whole_or_in_part(oak: HeardBirds, client: Browser) -> None:
+    whole = client.get(f"{EVENT}/clip")
+    assert whole.headers["content-type"] == "audio/flac"
+    assert whole.content == (oak.folder / "clips/2026-05-01/0.flac").read_bytes()
+    part = client.get(f"{EVENT}/clip", headers={"Range": "bytes=100-199"})
+    assert (part.status_code, part.content) == (206, whole.content[100:200])
+    assert client.get(f"{EVENT}/clip", headers={"Range": "bytes=99999999-"}).status_code == 416
+
+
+def test_pictures_show_the_event_with_the_mask_or_without(client: Browser) -> None:
+    plain, masked = (client.get(f"{EVENT}/picture/{name}") for name in ("picture", "picture_mask"))
+    assert plain.headers["content-type"] == "image/png"
+    width, height = struct.unpack(">II", plain.content[16:24])
+    assert height == 256
+    assert 500 < width < 1000  # about 5 s, 125 columns per second
+    assert plain.content != masked.content
+    started_s = time.monotonic()
+    assert client.get(f"{EVENT}/picture/picture").content == plain.content
+    assert time.monotonic() - started_s < 0.15, "it is kept"
+
+
+def test_the_band_is_the_clip_without_other_frequencies(oak: HeardBirds, client: Browser) -> None:
+    with reading(oak.folder) as db:
+        row = event(db, 4).event
+    raw, rate_hz = sound_of(client.get(f"{EVENT}/clip").content)
+    band, band_rate_hz = sound_of(client.get(f"{EVENT}/sound/band").content)
+    assert (len(band), band_rate_hz) == (len(raw), rate_hz) == (CLIP_S * rate_hz, rate_hz)
+    hz = np.fft.rfftfreq(len(raw), 1 / rate_hz)
+    power, raw_power = (np.abs(np.fft.rfft(samples)) ** 2 for samples in (band, raw))
+    inside = (hz > row.low_hz + 50) & (hz < row.high_hz - 50)
+    outside = (hz < row.low_hz - 400) | (hz > row.high_hz + 400)
+    assert power[inside].sum() == pytest.approx(raw_power[inside].sum(), rel=0.05)
+    assert power[outside].sum() < 1e-4 * raw_power[outside].sum()
+
+
+def test_the_bird_alone_is_made_by_the_network_where_no_mask_was_kept(client: Browser) -> None:
+    raw, _ = sound_of(client.get(f"{EVENT}/clip").content)
+    bird, _ = sound_of(client.get(f"{EVENT}/sound/bird").content)
+    assert len(bird) == len(raw)
+    assert 0 < np.square(bird).mean() < 0.5 * np.square(raw).mean()
+
+
+def test_files_that_the_recorder_kept_are_used(tmp_path: Path) -> None:
+    oak, grid = HeardBirds(tmp_path / "oak", 1), Grid()
+    clip = oak.folder / "clips/2026-05-01/0.flac"
+    scales = grid.hop_s, grid.first_frame_s, grid.low_hz, grid.bin_hz, 0.5
+    with MaskFile(clip.with_suffix(".npz"), *scales) as file:
+        file.push(np.zeros((1000, 256), np.uint8))
+    client = browser(oak.folder)
+    assert "computed again" not in client.get(EVENT).text
+    bird, _ = sound_of(client.get(f"{EVENT}/sound/bird").content)
+    assert not bird.any(), "the mask is empty"
+    clip.with_name("0.denoised.flac").write_bytes(clip.read_bytes())
+    assert client.get(f"{EVENT}/sound/bird").content == clip.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "../outside.flac",
+        "clips/../outside.flac",
+        "clips/2026-05-01/link.flac",
+        "/etc/hostname",
+        "birdedge.sqlite",
+        "clips/link/0.flac",
+    ],
+)
+def test_no_other_file_is_a_clip(tmp_path: Path, where: str) -> None:
+    oak = HeardBirds(tmp_path / "oak", 1)
+    clip = oak.folder / "clips/2026-05-01/0.flac"
+    outside = tmp_path / "outside.flac"
+    outside.write_bytes(clip.read_bytes())
+    (oak.folder / "outside.flac").write_bytes(clip.read_bytes())
+    (clip.parent / "link.flac").symlink_to(outside)
+    (tmp_path / "0.flac").write_bytes(clip.read_bytes())
+    (oak.folder / "clips/link").symlink_to(tmp_path)
+    with sqlite3.connect(oak.folder / "birdedge.sqlite") as db:
+        db.execute("UPDATE clips SET path = ? WHERE path = 'clips/2026-05-01/0.flac'", (where,))
+    client = browser(oak.folder)
+    for path in ("clip", "sound/band", "sound/bird", "picture/picture"):
+        assert client.get(f"{EVENT}/{path}").status_code == 404, path
+
+
+def test_a_clip_that_is_gone_or_damaged_is_one_sentence(tmp_path: Path) -> None:
+    oak = HeardBirds(tmp_path / "oak", 1)
+    clip = oak.folder / "clips/2026-05-01/0.flac"
+    clip.write_bytes(b"fLaC" + bytes(1000))
+    client = browser(oak.folder)
+    answer = client.get(f"{EVENT}/picture/picture")
+    assert answer.status_code == 503
+    assert "this cannot be made of the clip" in answer.text
+    assert "Traceback" not in answer.text
+    clip.unlink()
+    for path in ("clip", "sound/band", "picture/picture"):
+        assert client.get(f"{EVENT}/{path}").status_code == 404
+    assert client.get(EVENT).status_code == 200
+
+
+def test_files_are_made_one_at_a_time_and_the_oldest_are_forgotten(
+    oak: HeardBirds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(renderings, "MAX_BYTES", 100_000)
+    made = Renderings()
+    clip = str(oak.folder / "clips/2026-05-01/0.flac")
+    wanted = [Rendering("picture", clip, "", 0.0, end_s) for end_s in (3.0, 4.0, 5.0)]
+    wanted += [wanted[-1]] * 3
+
+    async def ask() -> list[Path]:
+        paths = []
+
+        async def one(rendering: Rendering) -> None:
+            paths.append(await made.file(rendering))
+
+        async with anyio.create_task_group() as group:
+            for rendering in wanted:
+                group.start_soon(one, rendering)
+        return paths
+
+    paths = anyio.run(ask)
+    assert len(paths) == 6
+    assert len(set(paths)) == 3
+    kept = list(paths[0].parent.iterdir())
+    assert sum(path.stat().st_size for path in kept) <= 100_000
+    assert paths[-1] in kept
+
+
+def test_too_many_that_wait_are_refused(client: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(renderings, "MAX_WAITING", 0)
+    assert client.get("/events/oak/9/picture/picture").status_code == 503
+
+
+def test_the_pages_need_neither_numpy_nor_a_network() -> None:
+    script = (
+        "import sys, birdedge.edge.web.app; "
+        "sys.exit(any(name in sys.modules for name in ('numpy', 'soundfile', 'onnxruntime')))"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
