@@ -55,5 +55,6 @@ def _publish(broker: MqttSettings, paths: tuple[Path, ...], message: AlertMessag
         raise StoreError(
             f"the recorder {message.recorder!r} cannot be found, and with it its topic: mount its disk"
         )
-    publish_alert(folder, broker, "resolved" if message.state == "resolved" else "alert", message.payload())
+    event_type = "resolved" if message.state == "resolved" else "alert"
+    publish_alert(folder, broker, event_type, message.payload(), message.utc_s)
     return f"{broker.host} has acknowledged it"

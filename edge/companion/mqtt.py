@@ -204,7 +204,7 @@ def remove(folder: RecorderFolder, settings: MqttSettings) -> str:
 
 
 def publish_alert(
-    folder: RecorderFolder, settings: MqttSettings, event_type: str, alert: dict[str, Any]
+    folder: RecorderFolder, settings: MqttSettings, event_type: str, alert: dict[str, Any], utc_s: float
 ) -> None:
     """Publish an alert about a recorder, in a connection of its own, and wait for the acknowledgement.
 
@@ -213,6 +213,7 @@ def publish_alert(
         settings: Of MQTT.
         event_type: One of `ALERT_TYPES`.
         alert: What else the message says.
+        utc_s: When it was made; a message that waited for longer than `max_age_s` is late.
 
     Raises:
         StoreError: The recorder has not run yet.
@@ -220,7 +221,8 @@ def publish_alert(
     """
     with reading(folder.path) as db:
         recorder_id = read_progress(folder.path, db, settings.max_age_s).recorder_id
-    payload = json.dumps({"event_type": event_type, **alert}, ensure_ascii=False, allow_nan=False).encode()
+    message = {"event_type": event_type, **alert, "late": time.time() - utc_s > settings.max_age_s}
+    payload = json.dumps(message, ensure_ascii=False, allow_nan=False).encode()
     publish_once(settings, f"{client_id(recorder_id)}_alert", topics_of(settings, recorder_id).alert, payload)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.edge.cli.test_serve import COMPANION_MB, resident_mb
-from tests.support.commands import birdedge
+from tests.support.commands import birdedge, run
+from tests.support.missing import without
 from tests.support.mosquitto import HOST, free_port, running_broker, subscribed
 from tests.support.mqtt import LiveRecorder, events, topic_of
 from tests.support.serving import serving
@@ -51,6 +53,16 @@ def test_the_settings_are_tried(tmp_path: Path) -> None:
 def test_without_a_broker_the_error_says_what_to_do(tmp_path: Path, words: tuple[str, ...]) -> None:
     _, error = birdedge("mqtt", *words, cwd=tmp_path, exit_code=1)
     assert "has no broker; set host under [mqtt]" in error
+
+
+def test_without_paho_the_error_names_the_extra(tmp_path: Path) -> None:
+    config = configured(tmp_path, free_port())
+    for words in (("mqtt", "test"), ("mqtt", "remove", "."), ("serve", ".", "--listen", "127.0.0.1:0")):
+        LiveRecorder(tmp_path).run_log.close()
+        done = run(sys.executable, "-c", without("paho"), *words, "--config", config, cwd=tmp_path)
+        assert done.returncode == 1
+        assert done.stderr.decode().endswith("install it with `pip install 'birdedge[mqtt]'`\n")
+        assert "Traceback" not in done.stderr.decode()
 
 
 def test_a_folder_without_a_recorder_and_a_broker_that_is_away_are_said(tmp_path: Path) -> None:

@@ -142,16 +142,19 @@ def test_an_alert_is_published_next_to_the_companion(
 ) -> None:
     settings = broker_settings(broker.port)
     folder = RecorderFolder("oak", recorder.folder)
-    mqtt.publish_alert(folder, settings, "alert", {"rule": "disk"})
+    mqtt.publish_alert(folder, settings, "alert", {"rule": "disk"}, time.time() - 100.0)
     with publishing(recorder.folder, settings):
         availability = topic_of(subscriber, "/availability")
-        mqtt.publish_alert(folder, settings, "resolved", {"rule": "disk"})
+        mqtt.publish_alert(folder, settings, "resolved", {"rule": "disk"}, time.time())
     alerts = subscriber.of(availability.replace("availability", "alert"))
-    assert alerts == [{"event_type": "alert", "rule": "disk"}, {"event_type": "resolved", "rule": "disk"}]
+    assert alerts == [
+        {"event_type": "alert", "rule": "disk", "late": True},
+        {"event_type": "resolved", "rule": "disk", "late": False},
+    ]
     assert subscriber.texts(availability) == ["online", "offline"]
     broker.kill()
     with pytest.raises(DeliveryError):
-        mqtt.publish_alert(folder, settings, "alert", {})
+        mqtt.publish_alert(folder, settings, "alert", {}, time.time())
 
 
 def test_a_recorder_is_removed_from_the_broker(tmp_path: Path, recorder: LiveRecorder) -> None:
