@@ -6,13 +6,15 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 from birdedge.edge.database import queries
+from birdedge.edge.database.queries import GapRow, SpanRow
 from birdedge.edge.integrations.alerts import AlertSettings, Condition
 from birdedge.edge.integrations.quiet_hours import day_begin_utc_s, zone
-from birdedge.edge.monitoring.coverage import coverage
+from birdedge.edge.monitoring.coverage import Coverage, coverage_of
 from birdedge.edge.monitoring.status import Status
 from birdedge.edge.system import board_health
 
@@ -45,6 +47,15 @@ class RecorderView:
     def now_utc_s(self) -> float:
         """The time of the status."""
         return self.status.generated_utc_s
+
+    def coverage(self, since_utc_s: float) -> Coverage:
+        """Return the coverage until now."""
+        spans, gaps = self._rows
+        return coverage_of(spans, gaps, since_utc_s, self.now_utc_s)
+
+    @cached_property
+    def _rows(self) -> tuple[list[SpanRow], list[GapRow]]:
+        return queries.spans(self.db), queries.gaps(self.db)
 
     @property
     def reports(self) -> bool:
@@ -88,7 +99,7 @@ def _problem(_alert: AlertSettings, recorder: RecorderView) -> Finding:
 
 
 def _coverage(alert: AlertSettings, recorder: RecorderView) -> Finding:
-    day = coverage(recorder.db, recorder.now_utc_s - DAY_S, recorder.now_utc_s)
+    day = recorder.coverage(recorder.now_utc_s - DAY_S)
     if day.expected_s < MIN_EXPECTED_S:
         return Finding(None)
     return Finding(day.share < alert.min_coverage, f"{day.share:.1%} of the last 24 h were heard")
@@ -124,7 +135,7 @@ def _hot(alert: AlertSettings, recorder: RecorderView) -> Finding:
 
 def _silence(alert: AlertSettings, recorder: RecorderView) -> Finding:
     latest_s = queries.latest_event_utc_s(recorder.db)
-    heard_s = coverage(recorder.db, latest_s or 0.0, recorder.now_utc_s).heard_s
+    heard_s = recorder.coverage(latest_s or 0.0).heard_s
     text = f"{_duration(heard_s)} of audio without an event"
     if latest_s is not None and heard_s <= alert.max_silence_h * HOUR_S:
         text = f"the last event was {_duration(recorder.now_utc_s - latest_s)} ago"

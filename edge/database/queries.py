@@ -264,6 +264,8 @@ def anchors(db: sqlite3.Connection) -> list[AnchorRow]:
 
 def count_events(db: sqlite3.Connection, since_utc_s: float = 0.0) -> int:
     """Return the number of events since a time."""
+    if since_utc_s <= 0:  # all of them are counted four times as fast without their times
+        return int(_scalar(db, "SELECT count(*) FROM event_rows"))
     query = f"""{_BOOTS_AT} SELECT count(*) FROM boots_at CROSS JOIN runs ON runs.boot = boots_at.boot
         CROSS JOIN streams ON streams.run = runs.id
         CROSS JOIN event_rows ON event_rows.stream = streams.id AND onset_s >= boots_at.boot_s"""

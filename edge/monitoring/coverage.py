@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from birdedge.edge.database import queries
+from birdedge.edge.database.queries import GapRow, SpanRow
 from birdedge.edge.gap import PAUSED, Gap
 
 HOUR_S = 3600.0
@@ -41,13 +43,24 @@ def coverage(
         until_utc_s: Its end.
         hour_s: Length of the parts in `hours`, which are counted from 1970.
     """
+    return coverage_of(queries.spans(db), queries.gaps(db), since_utc_s, until_utc_s, hour_s)
+
+
+def coverage_of(
+    span_rows: Sequence[SpanRow],
+    gap_rows: Sequence[GapRow],
+    since_utc_s: float,
+    until_utc_s: float,
+    hour_s: float = HOUR_S,
+) -> Coverage:
+    """Return what `coverage` does, from all spans and gaps of a database."""
     gaps = []
-    for utc_s, length_s, cause, lasts in queries.gaps(db):
+    for utc_s, length_s, cause, lasts in gap_rows:
         gap = Gap(utc_s, max(0.0, until_utc_s - utc_s) if lasts else length_s, cause, lasts)
         if utc_s < until_utc_s and utc_s + gap.known_s > since_utc_s:
             gaps.append(gap)
     hours: dict[float, list[float]] = defaultdict(lambda: [0.0, 0.0])
-    for span in queries.spans(db):
+    for span in span_rows:
         end_s = min(span.utc_s + span.length_s, until_utc_s)
         for begin_s, part_s in _parts(max(span.utc_s, since_utc_s), end_s, hour_s):
             hours[begin_s][0] += part_s

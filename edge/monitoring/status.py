@@ -15,7 +15,7 @@ from birdedge.edge.database.schema import FILE_NAME
 from birdedge.edge.errors import DiskError, OutputError, StoreError
 from birdedge.edge.gap import PAUSED, Gap
 from birdedge.edge.health import Health
-from birdedge.edge.monitoring.coverage import coverage
+from birdedge.edge.monitoring.coverage import coverage_of
 from birdedge.edge.system.clock import boot_id, monotonic_s
 from birdedge.edge.times import ClockState
 
@@ -112,7 +112,8 @@ def _status(db: sqlite3.Connection, folder: Path, now_utc_s: float, disk_problem
     elif now_s - (run.began_s if last_s is None else last_s) > STALE_S + health.left_out_s:
         state = "stalled"
     today_s = until_utc_s // DAY_S * DAY_S
-    today, always = coverage(db, today_s, until_utc_s), coverage(db, 0.0, until_utc_s)
+    spans, gaps = queries.spans(db), queries.gaps(db)
+    today, always = (coverage_of(spans, gaps, since_s, until_utc_s) for since_s in (today_s, 0.0))
     return Status(
         state,
         now_utc_s,
