@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from birdedge.edge.companion.event_view import Cursor, ViewPage, ShownEvent, View
+from birdedge.edge.companion.event_view import Cursor, ShownEvent, View, ViewPage
 from birdedge.edge.companion.folders import find_folders
 from birdedge.edge.database.event_queries import EventFilter
 from birdedge.edge.database.labels import LABELS_FILE, LabelledEvent, add_labels, mark_clips
