@@ -125,12 +125,12 @@ def listen(
     }
     is_recorder = out is not None and source is None and not (demo or or_demo)
     with StopSignals(reloads=is_recorder) as stop:  # before the imports, which take seconds on a small board
-        from birdedge.edge.recorder.config import Config, read_recorder_config
+        from birdedge.edge.recorder.config import Config, read_config
         from birdedge.edge.recorder.listening import Listener, ListenSettings
 
         def read() -> Config:
             given = {name: value for name, value in options.items() if value is not None}
-            return replace(read_recorder_config(config), **given)
+            return replace(read_config(config), **given)
 
         settings = ListenSettings(
             source,

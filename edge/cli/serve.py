@@ -67,4 +67,4 @@ def serve(folders: tuple[Path, ...], listen: str | None, root_path: str | None, 
         place = (settings.latitude_deg, settings.longitude_deg)
     return_freed_memory()
     with running(folders, settings):
-        serve_web(folders, web, read_token_digest(token_file), print_line, place)
+        serve_web(folders, web, read_token_digest(token_file), print_line, place, config)

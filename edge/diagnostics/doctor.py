@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from birdedge.edge.audio.devices import input_devices
 from birdedge.edge.diagnostics import audio_checks
-from birdedge.edge.diagnostics.check import Check
+from birdedge.edge.diagnostics.check import Check, graded_check
 from birdedge.edge.diagnostics.microphone_test import (
     MicrophoneRecording,
     MicrophoneSettings,
     record_microphone,
 )
-from birdedge.edge.diagnostics.system_checks import (
-    clock_check,
-    folder_checks,
-    model_check,
-    permission_check,
-    portaudio_check,
+from birdedge.edge.diagnostics.speed import network_seconds
+from birdedge.edge.diagnostics.system_checks import clock_check, folder_checks, permission_check
+from birdedge.edge.errors import (
+    AudioError,
+    BirdedgeError,
+    ExtraMissingError,
+    PortAudioMissingError,
+    SettingsError,
 )
-from birdedge.edge.errors import AudioError, BirdedgeError, ExtraMissingError, SettingsError
 from birdedge.edge.models.model import Model
+from birdedge.edge.pipeline.segmenter import Segmenter
 
 Draw = Callable[[MicrophoneRecording, Model], str]
 
@@ -66,6 +70,24 @@ def run_checks(
     yield from audio_checks.audio_checks(recording)
     if draw:
         yield _picture_check(draw, recording, model)
+
+
+def model_check(model: Model) -> Check:
+    """Check the share of a core that the network takes."""
+    segmenter = Segmenter(model)
+    share = statistics.median(network_seconds(segmenter) for _ in range(3))
+    finding = f"{model.card.name} takes {share:.1%} of a core"
+    fix = "run `birdedge bench` to choose the fastest model, and check power supply and cooling"
+    return graded_check("model speed", share, (0.5, 0.9), finding, fix)
+
+
+def portaudio_check() -> Check:
+    """Check that PortAudio is installed."""
+    try:
+        return Check("PortAudio", "ok", f"{len(input_devices())} microphone(s) found")
+    except PortAudioMissingError as error:
+        finding, _, fix = str(error).partition(": ")
+        return Check("PortAudio", "fail", finding, fix)
 
 
 def _picture_check(draw: Draw, recording: MicrophoneRecording, model: Model) -> Check:

@@ -1,34 +1,19 @@
-"""Checks of the machine: model speed, clock, data folder, disk, permissions and PortAudio."""
+"""Checks of the machine: clock, data folder, disk and permissions; they need no onnxruntime."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import statistics
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from birdedge.edge.audio.devices import input_devices
 from birdedge.edge.diagnostics.check import Check, graded_check
-from birdedge.edge.diagnostics.speed import network_seconds
-from birdedge.edge.errors import PortAudioMissingError
-from birdedge.edge.models.model import Model
-from birdedge.edge.pipeline.segmenter import Segmenter
 from birdedge.edge.system.clock import clock_chip_agrees, clock_synchronized
 
 TEST_FILE_BYTES = 4_000_000
-
-
-def model_check(model: Model) -> Check:
-    """Check the share of a core that the network takes."""
-    segmenter = Segmenter(model)
-    share = statistics.median(network_seconds(segmenter) for _ in range(3))
-    finding = f"{model.card.name} takes {share:.1%} of a core"
-    fix = "run `birdedge bench` to choose the fastest model, and check power supply and cooling"
-    return graded_check("model speed", share, (0.5, 0.9), finding, fix)
 
 
 def clock_check() -> Check:
@@ -62,9 +47,7 @@ def folder_checks(out: Path) -> Iterator[Check]:
         yield Check("disk", "skip", "not tested: the folder is not writable")
         return
     yield Check("folder", "ok", f"{folder} is writable")
-    free_bytes = shutil.disk_usage(folder).free
-    fix = "delete files, or use a larger disk"
-    yield graded_check("disk space", -free_bytes, (-1e9, -1e8), f"{free_bytes / 1e9:.1f} GB free", fix)
+    yield disk_space_check(folder)
     fix = "use a faster card (A1 or better) or a USB disk"
     try:
         speed = write_bytes_per_s(folder)
@@ -73,6 +56,13 @@ def folder_checks(out: Path) -> Iterator[Check]:
         yield Check("disk speed", "fail", finding, fix)
         return
     yield graded_check("disk speed", -speed, (-2e6, -2e5), f"{speed / 1e6:.1f} MB/s written and synced", fix)
+
+
+def disk_space_check(folder: Path) -> Check:
+    """Check the free space on the disk of a folder."""
+    free_bytes = shutil.disk_usage(folder).free
+    fix = "delete files, or use a larger disk"
+    return graded_check("disk space", -free_bytes, (-1e9, -1e8), f"{free_bytes / 1e9:.1f} GB free", fix)
 
 
 def write_bytes_per_s(folder: Path) -> float:
@@ -100,12 +90,3 @@ def permission_check(devices: Path = Path("/dev/snd")) -> Check:
         return Check("permission", "ok", f"this user may use {devices}")
     fix = "run `sudo usermod -aG audio $USER` and log in again"
     return Check("permission", "fail", f"this user may not use {', '.join(denied)} in {devices}", fix)
-
-
-def portaudio_check() -> Check:
-    """Check that PortAudio is installed."""
-    try:
-        return Check("PortAudio", "ok", f"{len(input_devices())} microphone(s) found")
-    except PortAudioMissingError as error:
-        finding, _, fix = str(error).partition(": ")
-        return Check("PortAudio", "fail", finding, fix)

@@ -15,7 +15,7 @@ MIN_HEARD_S = 60.0  # with less, a rate says nothing
 HOURS = 24
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Heard:
     """What was heard in an hour, or in any other time. An hour of a clock that is set back lasts two."""
 
@@ -54,6 +54,15 @@ class Day:
     def total(self) -> Heard:
         """All hours together."""
         return sum(self.hours, Heard())
+
+    @property
+    def busiest(self) -> int | None:
+        """The hour with the most events per hour heard; None if there was no event."""
+        return max(
+            (hour for hour in range(HOURS) if self.hours[hour].events),
+            key=lambda hour: self.hours[hour].per_hour or 0.0,
+            default=None,
+        )
 
 
 def history(

@@ -5,7 +5,6 @@ Options of the command line take precedence over the file, and the file over the
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 import sys
@@ -28,9 +27,6 @@ from birdedge.edge.system.atomic_file import replacing
 
 MAX_GAIN_DB = 60.0
 MAX_COMMIT_S = 600.0
-COMPANION_TABLES = ("web", "mqtt", "alert", "target")
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -112,25 +108,6 @@ def read_config(path: Path | None = None) -> Config:
     """
     table = read_table(path)
     return from_table(Config, table, str(path or default_config_path()))
-
-
-def read_recorder_config(path: Path | None = None) -> Config:
-    """Return what `read_config` does, also where tables are wrong that only the companion uses: they are left out.
-
-    A recorder then records, and its log says what is wrong.
-
-    Raises:
-        SettingsError: As in `read_config`, of what the recorder uses.
-    """
-    table, where = read_table(path), str(path or default_config_path())
-    try:
-        return from_table(Config, table, where)
-    except SettingsError as error:
-        config = from_table(
-            Config, {key: value for key, value in table.items() if key not in COMPANION_TABLES}, where
-        )
-        log.warning("%s; the recorder does not need it", error)
-        return config
 
 
 def read_table(path: Path | None = None) -> dict[str, Any]:

@@ -14,17 +14,18 @@ from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from birdedge.edge.companion.day_history import DayHistory
 from birdedge.edge.companion.live import LiveFeeds
 from birdedge.edge.errors import BirdedgeError
 from birdedge.edge.integrations.web import WebSettings
 from birdedge.edge.web.access import Access
 from birdedge.edge.web.errors import birdedge_error, http_error, server_error
-from birdedge.edge.web.pages import days, event, events, health, login, metrics, now
+from birdedge.edge.web.pages import days, event, events, health, language, login, metrics, now
 from birdedge.edge.web.renderings import Renderings
 from birdedge.edge.web.security import Guard
 from birdedge.edge.web.today import Place
 
-PAGES = (now, events, event, days, health, login, metrics)
+PAGES = (now, events, event, days, health, language, login, metrics)
 STATIC = Path(__file__).with_name("static")
 THREADS = 4  # for handlers that read a database or a file; each needs memory
 
@@ -34,6 +35,7 @@ def create_app(
     settings: WebSettings,
     token_digest: str | None = None,
     place: Place | None = None,
+    config_file: Path | None = None,
 ) -> Starlette:
     """Return the application.
 
@@ -42,6 +44,7 @@ def create_app(
         settings: How it is reached.
         token_digest: The hash of the token that it asks for; None if everybody who reaches it may see it.
         place: Latitude and longitude of the recorders in degrees, for the times of the sun; None if unknown.
+        config_file: For the support bundle; None for the configuration of the user.
     """
     app = Starlette(
         routes=[
@@ -63,6 +66,8 @@ def create_app(
     app.state.paths = paths
     app.state.settings = settings
     app.state.renderings = Renderings()
+    app.state.config_file = config_file
+    app.state.day_history = DayHistory()
     app.state.metrics = metrics.MetricsReader(paths)
     app.state.access = Access(token_digest, settings.port)
     app.state.place = place

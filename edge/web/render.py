@@ -11,8 +11,10 @@ from starlette.responses import HTMLResponse
 from birdedge import __version__
 from birdedge.edge.companion.folders import RecorderFolder, find_folders
 from birdedge.edge.web.access import access_of
-from birdedge.edge.web.translations import Translate, preferred, translator
+from birdedge.edge.web.locales import FILTERS
+from birdedge.edge.web.translations import NAMES, Translate, catalogue, preferred, translator
 
+LANGUAGE_COOKIE = "language"
 _TEMPLATES = Environment(
     loader=PackageLoader("birdedge.edge.web"),
     autoescape=True,
@@ -20,6 +22,7 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_TEMPLATES.filters.update(FILTERS)
 
 
 def render(request: Request, template: str, status_code: int = 200, **context: Any) -> HTMLResponse:
@@ -27,13 +30,14 @@ def render(request: Request, template: str, status_code: int = 200, **context: A
 
     A template has, besides `context`:
 
-    - `_` translates a text, and `language` is that of the page.
+    - `_` translates a text, `language` is that of the page, and `languages` names all.
     - `root` is the relative URL of the first page, as in `{{ root }}static/site.css`.
-    - `page` is the name of the template.
+    - `here` is the URL of this page below `root`, and `page` the name of its template.
     - `folders` are the recorders.
     - `csrf_token` is what each form repeats in a hidden field of this name, and a script in its header X-CSRF-Token.
     - `needs_token` is whether one can log out.
     - `version` is that of birdedge.
+    - Filters write values as the language does: `number`, `date`, `month`, `size` (bytes) and `duration` (seconds).
     """
     language, access = language_of(request), access_of(request)
     if "folders" not in context:
@@ -41,7 +45,9 @@ def render(request: Request, template: str, status_code: int = 200, **context: A
     shared = {
         "_": translator(language),
         "language": language,
+        "languages": NAMES,
         "root": root_of(request),
+        "here": _here(request),
         "page": template.removesuffix(".html"),
         "version": __version__,
         "csrf_token": access.csrf_token(request.cookies),
@@ -52,14 +58,22 @@ def render(request: Request, template: str, status_code: int = 200, **context: A
 
 
 def language_of(request: Request) -> str:
-    """Return the language of a request."""
+    """Return the language that was chosen on a page, else the configured one, else that of the browser."""
     configured: str = request.app.state.settings.language
+    chosen = request.cookies.get(LANGUAGE_COOKIE, "")
+    if chosen in catalogue():
+        return chosen
     return configured or preferred(request.headers.get("accept-language", ""))
 
 
 def translate_for(request: Request) -> Translate:
     """Return the translation of texts that a handler makes itself."""
     return translator(language_of(request))
+
+
+def _here(request: Request) -> str:
+    path, query = request.scope["path"].lstrip("/"), request.url.query
+    return f"{path}?{query}" if query else path
 
 
 def root_of(connection: HTTPConnection) -> str:

@@ -30,6 +30,7 @@ def serve(
     token_digest: str | None,
     started: Callable[[str], object],
     place: Place | None = None,
+    config_file: Path | None = None,
 ) -> None:
     """Serve the dashboard until SIGTERM or SIGINT.
 
@@ -39,6 +40,7 @@ def serve(
         token_digest: The hash of the token; None if there is none.
         started: Is called with the URL of the dashboard as soon as browsers can connect.
         place: Latitude and longitude of the recorders in degrees; None if unknown.
+        config_file: For the support bundle; None for the configuration of the user.
 
     Raises:
         SettingsError: The address is not of this machine or in use, or others can reach it and there is no token.
@@ -48,7 +50,7 @@ def serve(
             f"others can reach {settings.listen}: make a token first with `birdedge serve token`, or use 127.0.0.1"
         )
     config = uvicorn.Config(
-        create_app(paths, settings, token_digest, place),
+        create_app(paths, settings, token_digest, place, config_file),
         http=_Protocol,
         ws="websockets-sansio",
         loop="asyncio",

@@ -53,14 +53,14 @@ def log_out(request: Request) -> Response:
 
 
 def _form(request: Request, page: str, status_code: int = 200) -> Response:
-    return render(request, "login.html", status_code, wanted=_local(page), status=status_code, folders=())
+    return render(request, "login.html", status_code, wanted=local_url(page), status=status_code, folders=())
 
 
 def _to(page: str) -> Response:
-    return RedirectResponse(_local(page), 303)
+    return RedirectResponse(local_url(page), 303)
 
 
-def _local(page: str) -> str:
+def local_url(page: str) -> str:
     """Return the URL of a page; it stays below the first one, whatever a link to the login says."""
     return "./" if ".." in page else f"./{page}"
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import time
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,9 +18,9 @@ from birdedge.edge.monitoring.status import read_status
 from birdedge.edge.web import live
 from birdedge.edge.web.render import render
 from birdedge.edge.web.today import today
+from birdedge.edge.web.zones import zone_of
 
 LAST_EVENTS = 10
-ZONE = re.compile(r"[A-Za-z0-9_+-]{1,32}(/[A-Za-z0-9_+-]{1,32}){0,2}")
 
 
 def now(request: Request) -> Response:
@@ -46,7 +44,7 @@ def _context(request: Request) -> dict[str, Any]:
     if folder is None:
         return context
     try:
-        return context | _recorder(folder.path, zone_of(request.query_params.get("zone", "")), request)
+        return context | _recorder(folder.path, zone_of(request), request)
     except BirdedgeError as error:  # the live picture needs no database
         return context | {"problem": str(error)}
 
@@ -63,18 +61,6 @@ def _recorder(folder: Path, zone: tzinfo, request: Request) -> dict[str, Any]:
 
 def _utc(utc_s: float) -> datetime:
     return datetime.fromtimestamp(round(utc_s, 3), UTC)
-
-
-def zone_of(name: str) -> tzinfo:
-    """Return the zone of a browser; that of this machine if it is unknown."""
-    if ZONE.fullmatch(name):
-        try:
-            return ZoneInfo(name)
-        except (KeyError, OSError, ValueError):
-            pass
-    zone = datetime.now().astimezone().tzinfo
-    assert zone is not None
-    return zone
 
 
 routes = [Route("/", now), Route("/api/now", parts), *live.routes]

@@ -16,4 +16,9 @@ export function localTimes(element) {
   }
 }
 
+// The server draws hours of the day, so it has to know the zone.
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const path = new URL("../", import.meta.url).pathname;
+if (zone) document.cookie = `zone=${zone}; path=${path}; max-age=31536000; SameSite=Strict`;
+
 localTimes(document);

@@ -20,7 +20,6 @@ from birdedge.edge.recorder.config import (
     Config,
     default_config_path,
     read_config,
-    read_recorder_config,
     template,
     user_config_dir,
     write_model,
@@ -34,22 +33,6 @@ def test_without_a_configuration_file_everything_is_default(tmp_path, monkeypatc
     monkeypatch.setenv("BIRDEDGE_CONFIG", str(tmp_path / "none.toml"))
     assert default_config_path() == tmp_path / "none.toml"
     assert read_config() == Config(model=DEFAULT_MODEL)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    ["[web]\nlisten = 'oak'", "[web]\nlissten = 1", "[mqtt]\nport = 'x'", "web = 3", "[[alert]]\nx = 1"],
-)
-def test_a_wrong_table_of_the_companion_does_not_stop_the_recorder(tmp_path, caplog, wrong):
-    path = tmp_path / "config.toml"
-    path.write_text(f"site = 'Oak'\n{wrong}\n", encoding="utf-8")
-    assert read_recorder_config(path) == Config(site="Oak")
-    assert "the recorder does not need it" in caplog.text
-    with pytest.raises(SettingsError):
-        read_config(path)
-    path.write_text(f"sitte = 'Oak'\n{wrong}\n", encoding="utf-8")
-    with pytest.raises(SettingsError, match="did you mean 'site'"):
-        read_recorder_config(path)
 
 
 @pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])

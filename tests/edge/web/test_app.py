@@ -30,7 +30,7 @@ def test_a_page_has_a_title_a_heading_and_the_navigation(recorded: Path, path: s
         ("./days", "Days"),
         ("./health", "Health"),
     ]
-    assert page.text.count("aria-current") == 1
+    assert page.text.count('aria-current="page"') == 1
 
 
 @pytest.mark.parametrize("path", PAGES)

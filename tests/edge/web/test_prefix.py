@@ -17,7 +17,7 @@ from tests.support.web import SITE, TOKEN, browser, csrf_token
 
 ROOM = Path(birdedge.edge.web.__file__).parent
 PREFIX = "/api/hassio_ingress/x-1"
-LINK = re.compile(r"""(?:href|src|action)="([^"]*)\"""")
+LINK = re.compile(r"""(?:href|src|(?<!method="post" )action)="([^"]*)\"""")
 ABSOLUTE = re.compile(r"""["'`(](?:/[\w.?$]|/["'`]|//\w|\w+://)""")
 
 
