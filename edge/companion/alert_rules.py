@@ -14,7 +14,7 @@ from birdedge.edge.database import queries
 from birdedge.edge.database.queries import GapRow, SpanRow
 from birdedge.edge.integrations.alerts import AlertSettings, Condition
 from birdedge.edge.integrations.quiet_hours import day_begin_utc_s, zone
-from birdedge.edge.monitoring.coverage import Coverage, coverage_of
+from birdedge.edge.monitoring.coverage import WHOLE_S, Coverage, coverage_of
 from birdedge.edge.monitoring.status import Status
 from birdedge.edge.system import board_health
 
@@ -51,7 +51,7 @@ class RecorderView:
     def coverage(self, since_utc_s: float) -> Coverage:
         """Return the coverage until now."""
         spans, gaps = self._rows
-        return coverage_of(spans, gaps, since_utc_s, self.now_utc_s)
+        return coverage_of(spans, gaps, since_utc_s, self.now_utc_s, WHOLE_S)
 
     @cached_property
     def _rows(self) -> tuple[list[SpanRow], list[GapRow]]:

@@ -12,6 +12,7 @@ from birdedge.edge.database.queries import GapRow, SpanRow
 from birdedge.edge.gap import PAUSED, Gap
 
 HOUR_S = 3600.0
+WHOLE_S = 1e12  # as the length of the parts: there is one, however long a gap lasts
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from birdedge.edge.database.schema import FILE_NAME
 from birdedge.edge.errors import DiskError, OutputError, StoreError
 from birdedge.edge.gap import PAUSED, Gap
 from birdedge.edge.health import Health
-from birdedge.edge.monitoring.coverage import coverage_of
+from birdedge.edge.monitoring.coverage import WHOLE_S, coverage_of
 from birdedge.edge.system.clock import boot_id, monotonic_s
 from birdedge.edge.times import ClockState
 
@@ -113,7 +113,7 @@ def _status(db: sqlite3.Connection, folder: Path, now_utc_s: float, disk_problem
         state = "stalled"
     today_s = until_utc_s // DAY_S * DAY_S
     spans, gaps = queries.spans(db), queries.gaps(db)
-    today, always = (coverage_of(spans, gaps, since_s, until_utc_s) for since_s in (today_s, 0.0))
+    today, always = (coverage_of(spans, gaps, since_s, until_utc_s, WHOLE_S) for since_s in (today_s, 0.0))
     return Status(
         state,
         now_utc_s,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
 from birdedge.edge.gap import CAUSES, PAUSED, GapCause
 from birdedge.edge.monitoring.coverage import Coverage
+from birdedge.edge.monitoring.status import read_status
 from tests.support.streams import Clocks, MessageStream, coverage_of, kill, started
 
+YEAR_S = 365.25 * 86_400.0
 HOUR = 3600.0 * 100  # a full hour of UTC
 
 
@@ -81,3 +84,16 @@ def test_every_gap_but_a_pause_was_expected_to_be_heard(tmp_path: Path, cause: G
 
 def test_where_nothing_was_expected_everything_was_heard() -> None:
     assert Coverage(0.0, 0.0, (), {}).share == 1.0
+
+
+def test_a_gap_of_many_years_costs_as_much_as_a_short_one(tmp_path: Path) -> None:
+    """That of a card in a drawer, or of a recorder that began in 1970 for lack of a clock."""
+    clocks = Clocks(utc_s=HOUR)
+    run_log = started(tmp_path, clocks)
+    stream = MessageStream(run_log.apply, clocks)
+    stream.hear(60)
+    stream.break_off()
+    kill(run_log)
+    began_s = time.process_time()
+    assert read_status(tmp_path, HOUR + 60 * YEAR_S).heard_s == pytest.approx(60.0)
+    assert time.process_time() - began_s < 0.5
