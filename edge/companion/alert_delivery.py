@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import random
 import threading
-import time
-from collections.abc import Callable
 
 from birdedge.edge.companion.alert_targets import Send
 from birdedge.edge.companion.outbox import Outbox
@@ -26,13 +24,10 @@ class Delivery:
         target: Its name.
         send: Sends one message, and raises a `BirdedgeError` if it was not taken.
         outbox: Where messages wait.
-        utc_s: The time.
     """
 
-    def __init__(
-        self, target: str, send: Send, outbox: Outbox, utc_s: Callable[[], float] = time.time
-    ) -> None:
-        self._target, self._send, self._outbox, self._utc_s = target, send, outbox, utc_s
+    def __init__(self, target: str, send: Send, outbox: Outbox) -> None:
+        self._target, self._send, self._outbox = target, send, outbox
         self._failures = 0
 
     def __call__(self, stop: threading.Event) -> None:
@@ -44,7 +39,7 @@ class Delivery:
 
     def try_once(self, message: AlertMessage) -> float:
         """Try to deliver a message, and return the seconds until the next try."""
-        age_s = self._utc_s() - message.utc_s
+        age_s = self._outbox.age_s(message)
         if age_s > MAX_AGE_S:
             log.error(
                 "the message %r for %s is given up: it is %.0f h old",

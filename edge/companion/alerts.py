@@ -83,7 +83,7 @@ class AlertWatch:
     def __call__(self, stop: threading.Event) -> None:
         """Run until `stop` is set."""
         try:
-            outbox, lock = _open_outbox(self._paths)
+            outbox, lock = _open_outbox(self._paths, [target.name for target in self._targets])
         except StoreError as error:
             log.error("no alerts are sent: %s", error)
             return
@@ -143,7 +143,7 @@ def _message(
     )
 
 
-def _open_outbox(paths: tuple[Path, ...]) -> tuple[Outbox, FolderLock | None]:
+def _open_outbox(paths: tuple[Path, ...], targets: Sequence[str]) -> tuple[Outbox, FolderLock | None]:
     """Open the outbox of those who watch these folders.
 
     Raises:
@@ -156,6 +156,6 @@ def _open_outbox(paths: tuple[Path, ...]) -> tuple[Outbox, FolderLock | None]:
             make_folder(folder)
         if os.access(folder, os.W_OK):
             lock = FolderLock(folder, f"{name}.lock")
-            return Outbox(folder / f"{name}.json"), lock
+            return Outbox(folder / f"{name}.json", targets), lock
     log.error("no folder for the state of alerts can be written: a restart may send them twice")
-    return Outbox(None), None
+    return Outbox(None, targets), None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from birdedge.edge.errors import OutputError, SettingsError
 from birdedge.edge.integrations.alert_message import AlertMessage
 from birdedge.edge.settings import from_table
 from birdedge.edge.system.atomic_file import replacing
+from birdedge.edge.system.clock import monotonic_s
 
 MAX_WAITING = 200  # messages for one target; the oldest make room
 log = logging.getLogger(__name__)
@@ -36,16 +38,30 @@ class Outbox:
 
     Args:
         path: Of the file; None for a memory only.
+        targets: Their names; what waits for another one, which was removed from the configuration, is dropped.
+        now_s: Reads a clock that is never set.
+        utc_s: The time.
     """
 
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
+    def __init__(
+        self,
+        path: Path | None,
+        targets: Iterable[str],
+        now_s: Callable[[], float] = monotonic_s,
+        utc_s: Callable[[], float] = time.time,
+    ) -> None:
+        self._path, self._now_s = path, now_s
+        self._made_s: dict[str, float] = {}  # by the id of a message, on the clock of `now_s`
         self._is_written = True
         self._changed = threading.Condition()
         self._states: dict[Key, AlertState] = {}
         self._waiting: list[Waiting] = []
         if path is not None:
             self._read(path)
+        self._waiting = [waiting for waiting in self._waiting if waiting.target in set(targets)]
+        # A clock that is set after a start without a network must not make new messages old.
+        for waiting in self._waiting:
+            self._made_s[waiting.message.id] = now_s() - max(0.0, utc_s() - waiting.message.utc_s)
 
     def state(self, key: Key) -> AlertState:
         """Return the state of an alert about a recorder."""
@@ -59,6 +75,7 @@ class Outbox:
                 return
             self._states.update(states)
             self._waiting += messages
+            self._made_s |= {waiting.message.id: self._now_s() for waiting in messages}
             for target in {waiting.target for waiting in messages}:
                 self._make_room(target)
             self._write()
@@ -70,6 +87,11 @@ class Outbox:
             self._changed.wait_for(lambda: self._first(target) is not None, timeout_s)
             return self._first(target)
 
+    def age_s(self, message: AlertMessage) -> float:
+        """Return how long ago a message was made."""
+        with self._changed:
+            return self._now_s() - self._made_s.get(message.id, self._now_s())
+
     def remove(self, target: str, message: AlertMessage) -> None:
         """Forget a message: it was delivered, or never will be."""
         with self._changed:
@@ -80,6 +102,9 @@ class Outbox:
                 if (waiting.target, waiting.message.id) != (target, message.id)
             ]
             if len(self._waiting) != before:
+                self._made_s = {
+                    waiting.message.id: self._made_s[waiting.message.id] for waiting in self._waiting
+                }
                 self._write()
 
     def _first(self, target: str) -> AlertMessage | None:

@@ -31,7 +31,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def outbox(tmp_path: Path) -> Outbox:
-    return Outbox(tmp_path / "alerts.json")
+    return Outbox(tmp_path / "alerts.json", ["hook", "slow"], utc_s=lambda: message().utc_s)
 
 
 @contextmanager
@@ -50,7 +50,7 @@ def delivering(*deliveries: Delivery) -> Iterator[None]:
 
 def to(server: Server, outbox: Outbox, name: str = "hook") -> Delivery:
     send = sender(TargetSettings(name, "webhook", server.url, timeout_s=1.0), MqttSettings())
-    return Delivery(name, send, outbox, lambda: message().utc_s)
+    return Delivery(name, send, outbox)
 
 
 def ids(server: Server) -> list[str]:
@@ -104,7 +104,7 @@ def test_a_target_that_hangs_does_not_hold_up_another(outbox: Outbox, server: Se
         hanging.wait(20.0)
         return ""
 
-    with delivering(Delivery("slow", hang, outbox, lambda: message().utc_s), to(server, outbox)):
+    with delivering(Delivery("slow", hang, outbox), to(server, outbox)):
         outbox.put({}, [Waiting("slow", message()), Waiting("hook", message())])
         server.wait_for(1)
         hanging.set()
@@ -112,23 +112,29 @@ def test_a_target_that_hangs_does_not_hold_up_another(outbox: Outbox, server: Se
 
 def test_what_waited_is_sent_after_a_restart(outbox: Outbox, server: Server, tmp_path: Path) -> None:
     outbox.put({}, [Waiting("hook", message(id="1")), Waiting("hook", message(id="2"))])
-    again = Outbox(tmp_path / "alerts.json")
+    again = Outbox(tmp_path / "alerts.json", ["hook", "slow"], utc_s=lambda: message().utc_s)
     with delivering(to(server, again)):
         server.wait_for(2)
         wait_until(lambda: again.first("hook", 0.0) is None)
     assert ids(server) == ["1", "2"]
-    assert Outbox(tmp_path / "alerts.json").first("hook", 0.0) is None
+    assert (
+        Outbox(tmp_path / "alerts.json", ["hook", "slow"], utc_s=lambda: message().utc_s).first("hook", 0.0)
+        is None
+    )
 
 
-def test_a_message_that_is_too_old_is_given_up(outbox: Outbox, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_message_that_is_too_old_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
     sent: list[str] = []
 
     def send(message: AlertMessage) -> str:
         sent.append(message.id)
         return "fine"
 
-    delivery = Delivery("hook", send, outbox, lambda: message().utc_s + MAX_AGE_S + 1.0)
+    now_s = [0.0]
+    outbox = Outbox(None, ["hook"], lambda: now_s[0])
+    delivery = Delivery("hook", send, outbox)
     outbox.put({}, [Waiting("hook", message())])
+    now_s[0] = MAX_AGE_S + 1.0
     assert delivery.try_once(message()) == 0.0
     assert (sent, outbox.first("hook", 0.0)) == ([], None)
     assert "is given up: it is 24 h old" in caplog.text
@@ -144,7 +150,7 @@ def test_an_error_keeps_the_message_and_is_logged_once(
     def fail(_message: AlertMessage) -> str:
         raise error
 
-    delivery = Delivery("hook", fail, outbox, lambda: message().utc_s)
+    delivery = Delivery("hook", fail, outbox)
     outbox.put({}, [Waiting("hook", message())])
     waits_s = [delivery.try_once(message()) for _ in range(3)]
     assert waits_s == sorted(waits_s)
@@ -158,7 +164,7 @@ def test_after_a_success_retries_begin_from_the_first(outbox: Outbox) -> None:
     def send(_message: AlertMessage) -> str:
         raise errors.pop(0)
 
-    delivery = Delivery("hook", send, outbox, lambda: message().utc_s)
+    delivery = Delivery("hook", send, outbox)
     waits_s = [delivery.try_once(message()) for _ in range(8)]
     assert waits_s[5] > 16 * FIRST_RETRY_S
     assert waits_s[6] == 0.0

@@ -105,7 +105,7 @@ def test_nothing_old_is_sent_after_an_outage_of_the_companion(tmp_path: Path, se
     listened(folder, now_s)
     rules = [NO_AUDIO, AlertSettings("first", "first_bird"), AlertSettings("many", "many_events", for_s=0.0)]
     watch = AlertWatch((folder,), rules, [TargetSettings("hook", "webhook", server.url)])
-    outbox = Outbox(None)
+    outbox = Outbox(None, ["hook"])
     midnight_s = now_s // 86_400 * 86_400
     for later_s in range(0, 600, 10):
         watch.evaluate(outbox, later_s, now_s)

@@ -15,15 +15,16 @@ from tests.support.disks import read_only, small_disk
 
 FIRING = AlertState(is_firing=True, fired_s=5.0)
 KEY = ("no_audio", "oak")
+TARGETS = ("phone", "server")
 
 
 def test_what_was_put_is_there_after_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "state" / "alerts.json"
-    outbox = Outbox(path)
+    outbox = Outbox(path, TARGETS)
     outbox.put(
         {KEY: FIRING, ("first", "elm"): AlertState(day="2026-05-01")}, [Waiting("phone", message(site="Ö"))]
     )
-    again = Outbox(path)
+    again = Outbox(path, TARGETS)
     assert again.state(KEY) == FIRING
     assert again.state(("first", "elm")) == AlertState(day="2026-05-01")
     assert again.state(("other", "oak")) == AlertState()
@@ -32,16 +33,16 @@ def test_what_was_put_is_there_after_a_restart(tmp_path: Path) -> None:
 
 
 def test_messages_keep_their_order_for_each_target(tmp_path: Path) -> None:
-    outbox = Outbox(tmp_path / "alerts.json")
+    outbox = Outbox(tmp_path / "alerts.json", TARGETS)
     for number in range(3):
         outbox.put({}, [Waiting(target, message(id=str(number))) for target in ("phone", "server")])
     outbox.remove("phone", message(id="0"))
-    again = Outbox(tmp_path / "alerts.json")
+    again = Outbox(tmp_path / "alerts.json", TARGETS)
     assert [again.first(target, 0.0).id for target in ("phone", "server")] == ["1", "0"]
 
 
 def test_the_number_that_waits_is_limited_and_the_oldest_make_room(tmp_path: Path) -> None:
-    outbox = Outbox(tmp_path / "alerts.json")
+    outbox = Outbox(tmp_path / "alerts.json", TARGETS)
     outbox.put({}, [Waiting("server", message(id="other"))])
     outbox.put(
         {}, [Waiting("phone", message(id=str(number), text="x" * 500)) for number in range(MAX_WAITING)]
@@ -54,7 +55,7 @@ def test_the_number_that_waits_is_limited_and_the_oldest_make_room(tmp_path: Pat
 
 def test_nothing_is_written_where_nothing_changed(tmp_path: Path) -> None:
     path = tmp_path / "alerts.json"
-    outbox = Outbox(path)
+    outbox = Outbox(path, TARGETS)
     outbox.put({KEY: FIRING}, [])
     before = path.stat().st_ino
     outbox.put({KEY: FIRING}, [])
@@ -80,29 +81,29 @@ def test_a_damaged_file_is_as_none_and_is_logged(
 ) -> None:
     path = tmp_path / "alerts.json"
     path.write_text(text, encoding="utf-8")
-    outbox = Outbox(path)
+    outbox = Outbox(path, TARGETS)
     assert outbox.state(KEY) == AlertState()
     assert "cannot be read" in caplog.text
     outbox.put({KEY: FIRING}, [])
-    assert Outbox(path).state(KEY) == FIRING
+    assert Outbox(path, TARGETS).state(KEY) == FIRING
 
 
 def test_a_disk_that_cannot_be_written_delays_nothing_and_is_logged_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with small_disk(tmp_path) as disk:
-        outbox = Outbox(disk / "alerts.json")
+        outbox = Outbox(disk / "alerts.json", TARGETS)
         with read_only(disk):
             outbox.put({KEY: FIRING}, [Waiting("phone", message())])
             outbox.put({}, [Waiting("phone", message(id="2"))])
             assert outbox.first("phone", 0.0) == message()
         assert caplog.text.count("would send alerts twice") == 1
         outbox.put({}, [Waiting("phone", message(id="3"))])
-        assert Outbox(disk / "alerts.json").state(KEY) == FIRING
+        assert Outbox(disk / "alerts.json", TARGETS).state(KEY) == FIRING
 
 
 def test_who_waits_is_woken(tmp_path: Path) -> None:
-    outbox = Outbox(tmp_path / "alerts.json")
+    outbox = Outbox(tmp_path / "alerts.json", TARGETS)
     found = []
     thread = threading.Thread(target=lambda: found.append(outbox.first("phone", 20.0)))
     thread.start()
@@ -111,3 +112,22 @@ def test_who_waits_is_woken(tmp_path: Path) -> None:
     thread.join(20.0)
     assert found == [message()]
     assert time.monotonic() - began_s < 5.0
+
+
+def test_what_waits_for_a_target_that_is_gone_is_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "alerts.json"
+    Outbox(path, TARGETS).put({}, [Waiting(target, message()) for target in TARGETS])
+    again = Outbox(path, ["server"])
+    assert again.first("phone", 0.0) is None
+    assert again.first("server", 0.0) == message()
+
+
+def test_a_message_ages_by_a_clock_that_is_never_set_and_through_a_restart(tmp_path: Path) -> None:
+    path, now_s, utc_s = tmp_path / "alerts.json", [100.0], [message().utc_s]
+    outbox = Outbox(path, TARGETS, lambda: now_s[0], lambda: utc_s[0])
+    outbox.put({}, [Waiting("phone", message())])
+    now_s[0] += 60.0
+    utc_s[0] += 1e9  # the clock is set
+    assert outbox.age_s(message()) == 60.0
+    assert Outbox(path, TARGETS, lambda: 5.0, lambda: message().utc_s + 7200.0).age_s(message()) == 7200.0
+    assert Outbox(path, TARGETS, lambda: 5.0, lambda: message().utc_s - 7200.0).age_s(message()) == 0.0
