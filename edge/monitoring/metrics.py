@@ -179,7 +179,7 @@ def _board(health: Health, folder: Path) -> Iterator[_Sample]:
 
 def _series(name: str, labels: Mapping[str, str]) -> str:
     pairs = ",".join(f'{label}="{value.translate(_ESCAPES)}"' for label, value in labels.items())
-    return f"{name}{{{pairs}}}"
+    return f"{name}{{{pairs}}}".encode("utf-8", "replace").decode()  # a folder's name may not be UTF-8
 
 
 def _number(value: float) -> str:

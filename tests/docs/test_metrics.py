@@ -71,6 +71,34 @@ def test_the_rules_for_prometheus_are_valid(tmp_path: Path) -> None:
     check_rules(tmp_path, rules)
 
 
+def test_the_rule_about_audio_fires_and_a_pause_is_none(tmp_path: Path) -> None:
+    _, rules = code_blocks(PAGE.read_text(encoding="utf-8"), "yaml")
+    check_rules(tmp_path, rules)
+    series = [
+        {"series": f'{name}{{recorder="{recorder}"{label}}}', "values": f"{value}x20"}
+        for recorder, paused in (("oak", 0), ("elm", 1))
+        for name, label, value in (
+            ("birdedge_last_audio_timestamp_seconds", "", 0),
+            ("birdedge_state", ', state="paused"', paused),
+        )
+    ]
+    fires = {"exp_labels": {"recorder": "oak"}, "exp_annotations": {}}
+    cases = [
+        {"eval_time": "2m", "alertname": "BirdedgeNoAudio", "exp_alerts": []},
+        {"eval_time": "10m", "alertname": "BirdedgeNoAudio", "exp_alerts": [fires]},
+    ]
+    test = {
+        "rule_files": ["rules.yml"],
+        "tests": [{"interval": "1m", "input_series": series, "alert_rule_test": cases}],
+    }
+    file = tmp_path / "test.yml"
+    file.write_text(json.dumps(test), encoding="utf-8")  # which is YAML too
+    done = subprocess.run(
+        ["promtool", "test", "rules", file], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
 def test_the_keys_of_the_status_are_documented(tmp_path: Path) -> None:
     listening(tmp_path, Health())
     table = status_table(read_status(tmp_path, time.time()))

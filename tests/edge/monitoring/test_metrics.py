@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import time
@@ -110,6 +111,12 @@ def test_names_that_are_odd_stay_what_they_are(tmp_path: Path, clocks: Clocks) -
         if family.name == "birdedge_up"
     ]
     assert family.samples[0].labels == {"recorder": name}
+
+
+def test_a_folder_whose_name_is_not_utf_8_is_shown(tmp_path: Path, clocks: Clocks) -> None:
+    recorded(tmp_path, clocks)
+    text = metrics_text({os.fsdecode(b"oak\xff"): tmp_path}, clocks.utc_s)
+    assert b'birdedge_up{recorder="oak?"} 1\n' in text.encode()
 
 
 def test_a_restart_resets_no_counter(tmp_path: Path, clocks: Clocks) -> None:
