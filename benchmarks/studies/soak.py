@@ -96,7 +96,7 @@ def listen_to_scenes(folder: Path, out: Path, minutes: float) -> SoakFigures:
     max_backlog_s = 0.0
     with (
         running_virtual_microphone() as microphone,
-        _playing(scenes(minutes, SAMPLE_RATE_HZ), microphone) as player,
+        playing(scenes(minutes, SAMPLE_RATE_HZ), microphone) as player,
         log.open("wb") as errors,
     ):
         command = [sys.executable, "-m", "birdedge", "listen", "--json", "--out", str(out)]
@@ -121,7 +121,7 @@ def listen_to_scenes(folder: Path, out: Path, minutes: float) -> SoakFigures:
 
 
 @contextmanager
-def _playing(scenes: Iterator[Int16], microphone: VirtualMicrophone) -> Iterator[subprocess.Popen[bytes]]:
+def playing(scenes: Iterator[Int16], microphone: VirtualMicrophone) -> Iterator[subprocess.Popen[bytes]]:
     """Play the scenes without a pause for the duration of the block."""
     command = ["pacat", "--raw", "--format=s16ne", f"--rate={SAMPLE_RATE_HZ}", "--channels=1"]
     with subprocess.Popen(command, env=microphone.environment, stdin=subprocess.PIPE) as player:

@@ -207,6 +207,6 @@ def event_fields(row: EventRow) -> dict[str, object]:
 
 routes = [
     WebSocketRoute("/api/stream", stream),
-    Route("/api/listen", listen),
-    Route("/api/events/stream", event_stream),
+    Route("/api/listen", listen, methods=["GET"]),
+    Route("/api/events/stream", event_stream, methods=["GET"]),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -11,12 +12,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from websockets.sync.client import connect as connect_browser
 
 from benchmarks.support.virtual_microphone import VirtualMicrophone
 from birdedge.edge.formats.live_frames import frames_header
 from birdedge.edge.system.live_socket import AUDIO_ON, connect, socket_paths
 from tests.support.daemon import Daemon
 from tests.support.live import connected, idle_client, messages, of_kind, packets
+from tests.support.serving import serving
 from tests.support.waiting import wait_until
 
 MAX_RESIDENT_BYTES = 110e6
@@ -55,6 +58,12 @@ def test_no_viewer_costs_a_sample(daemon: Daemon, virtual_microphone: VirtualMic
         vanishing.start()
         stopped = stack.enter_context(idle_client(path))
         os.kill(stopped.pid, signal.SIGSTOP)
+        companion = stack.enter_context(serving(daemon.out, cwd=daemon.out.parent))
+        url = companion.url.replace("http", "ws") + "api/stream"
+        browsers = [stack.enter_context(connect_browser(url)) for _ in range(20)]
+        assert all(json.loads(browser.recv(5))["type"] == "state" for browser in browsers)
+        companion.process.send_signal(signal.SIGSTOP)
+        stack.callback(companion.process.kill)
         crowd = [stack.enter_context(connected(daemon.out)) for _ in range(50)]  # none of them reads
         flooding = stack.enter_context(connected(daemon.out))
         for client in crowd:
