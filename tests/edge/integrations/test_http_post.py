@@ -110,9 +110,9 @@ def hang(connection: socket.socket) -> None:
 
 def drip(connection: socket.socket) -> None:
     connection.recv(4096)
-    for byte in b"HTTP/1.1 200 " + b"O" * 600:
+    for byte in b"HTTP/1.1 200 " + b"O" * 27:
         connection.send(bytes([byte]))
-        time.sleep(0.05)
+        time.sleep(0.1)
 
 
 def continue_without_end(connection: socket.socket) -> None:
