@@ -333,6 +333,43 @@ MUTATIONS = (
         METRICS + "test_a_gap_that_lasts_grows",
     ),
     Mutation(
+        "retention deletes locked clips",
+        "edge/database/queries.py",
+        '_UNLOCKED = "path NOT IN',
+        "_UNLOCKED = \"'' NOT IN",
+        "tests/edge/recorder/test_clip_index.py::"
+        "test_locked_clips_outlive_retention_and_those_that_a_person_deleted_go_at_once",
+    ),
+    Mutation(
+        "a label is given to the event of another database",
+        "edge/database/labels.py",
+        "WHERE event = ? AND onset_sample = ? ORDER BY",
+        "WHERE event = ? AND ? > 0 ORDER BY",
+        "tests/edge/database/test_labels.py::test_a_label_is_not_given_to_the_event_of_another_database",
+    ),
+    Mutation(
+        "any file that a row names is served as a clip",
+        "edge/web/pages/event.py",
+        "or not path.resolve().is_relative_to(clips.resolve())",
+        "or False",
+        "tests/edge/web/test_event.py::test_no_other_file_is_a_clip",
+    ),
+    Mutation(
+        "a deleted clip is still served",
+        "edge/companion/event_view.py",
+        'self.listed.clip is not None and self.mark != "deleted"',
+        "self.listed.clip is not None",
+        "tests/edge/web/test_events.py::test_a_deletion_asks_first_and_leaves_out_locked_clips",
+    ),
+    Mutation(
+        "a source of which a page shows nothing begins again",
+        "edge/companion/event_view.py",
+        "last = dict(cursor or {}) | {name",
+        "last = {name",
+        "tests/edge/companion/test_event_view.py::"
+        "test_pages_hold_every_event_of_every_source_once_newest_first",
+    ),
+    Mutation(
         "the dashboard answers by any name",
         "edge/web/security.py",
         'if not is_known_host(connection.headers.get("host", ""), self._settings.hosts):',

@@ -79,6 +79,8 @@ def test_an_event_shows_its_picture_with_the_mask_on_and_off(chromium: Browser, 
         page.keyboard.press("m")
         wait(page, f"getComputedStyle({masked}).display === 'block' && {masked}.naturalHeight === 256")
         box, plane = (page.locator(which).bounding_box() for which in (".plane rect.this", ".plane"))
+        assert box is not None
+        assert plane is not None
         assert 0.1 < (box["x"] - plane["x"]) / plane["width"] < 0.5
         page.keyboard.press("j")
         page.wait_for_url(re.compile(r"/events/oak/3\?"))
