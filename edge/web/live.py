@@ -26,6 +26,7 @@ from birdedge.edge.errors import BirdedgeError
 from birdedge.edge.formats.columns import utc_text
 from birdedge.edge.formats.live_frames import HEADER_BYTES, audio_header, kind_of
 from birdedge.edge.web.render import folders_of
+from birdedge.edge.web.sources import chosen_folder
 
 SEND_S = 20.0  # after which a browser that takes nothing is let go
 MAX_LISTENERS = 8
@@ -37,24 +38,8 @@ STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # no 
 FIELDS = ("low_hz", "high_hz", "peak_hz", "score", "area_hz_s", "snr_db", "sound_class", "class_score")
 
 
-def chosen(connection: HTTPConnection) -> RecorderFolder | None:
-    """Return the recorder that the query names, or the first one; None if there is none at all.
-
-    Raises:
-        HTTPException: There is none of this name.
-    """
-    folders = folders_of(connection)
-    name = connection.query_params.get("source")
-    if name is None:
-        return folders[0] if folders else None
-    found = next((folder for folder in folders if folder.name == name), None)
-    if found is None:
-        raise HTTPException(404, "there is no recorder of this name")
-    return found
-
-
 def _required(connection: HTTPConnection) -> RecorderFolder:
-    folder = chosen(connection)
+    folder = chosen_folder(connection, folders_of(connection))
     if folder is None:
         raise HTTPException(404, "there is no recorder yet")
     return folder

@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from urllib.parse import urlencode
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
 from birdedge.edge.companion.folders import RecorderFolder
 
 
-def chosen_folder(request: Request, folders: Sequence[RecorderFolder]) -> RecorderFolder | None:
+def chosen_folder(connection: HTTPConnection, folders: Sequence[RecorderFolder]) -> RecorderFolder | None:
     """Return the recorder that the URL names, else the first; None if there is none.
 
     Raises:
         HTTPException: There is no recorder of this name.
     """
-    name = request.query_params.get("source")
+    name = connection.query_params.get("source")
     if name is None:
         return folders[0] if folders else None
     for folder in folders:

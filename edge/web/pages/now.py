@@ -16,7 +16,8 @@ from birdedge.edge.database.queries import latest_events
 from birdedge.edge.errors import BirdedgeError
 from birdedge.edge.monitoring.status import read_status
 from birdedge.edge.web import live
-from birdedge.edge.web.render import render
+from birdedge.edge.web.render import folders_of, render
+from birdedge.edge.web.sources import chosen_folder
 from birdedge.edge.web.today import today
 from birdedge.edge.web.zones import zone_of
 
@@ -34,7 +35,7 @@ def parts(request: Request) -> Response:
 
 
 def _context(request: Request) -> dict[str, Any]:
-    folder = live.chosen(request)
+    folder = chosen_folder(request, folders_of(request))
     context: dict[str, Any] = {
         "source": folder.name if folder else None,
         "status": None,
