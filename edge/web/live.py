@@ -29,6 +29,7 @@ from birdedge.edge.web.render import folders_of
 from birdedge.edge.web.sources import chosen_folder
 
 SEND_S = 20.0  # after which a browser that takes nothing is let go
+SILENT_S = 30.0  # after which a listener is let go
 MAX_LISTENERS = 8
 MAX_EVENT_STREAMS = 32
 POLL_S, HEARTBEAT_S = 1.0, 15.0
@@ -92,30 +93,35 @@ async def listen(request: Request) -> Response:
 
 
 async def _wav(request: Request, feed: LiveFeed, only_bird: bool) -> AsyncIterator[bytes]:
-    state, bird, has_header = request.app.state, None, False
+    """Yield the file. A recorder may come back within `SILENT_S`, but with the same sample rate only."""
+    state, bird, rate_hz = request.app.state, None, 0
     state.listeners += 1
     try:
         async with feed.watched("sound") as viewer:
             while True:
-                packet = await viewer.next()
+                packet = await asyncio.wait_for(viewer.next(), SILENT_S)
                 kind = kind_of(packet)
                 if kind == "state":
-                    if has_header or not json.loads(packet).get("audio", True):
-                        return  # another stream, or one that may hold speech
-                    if only_bird and b"grid_rate_hz" in packet:
+                    fields = json.loads(packet)
+                    if not fields.get("audio", True):
+                        return  # it may hold speech
+                    if only_bird and fields.get("connected", True):
                         from birdedge.edge.companion.bird_alone import BirdAlone  # loads numpy
 
                         bird = BirdAlone(packet)
-                    continue
-                if kind == "audio" and not has_header:
-                    yield wav_header(audio_header(packet).sample_rate_hz)
-                    has_header = True
+                elif kind == "audio" and audio_header(packet).sample_rate_hz != rate_hz:
+                    if rate_hz:
+                        return
+                    rate_hz = audio_header(packet).sample_rate_hz
+                    yield wav_header(rate_hz)
                 if bird is not None:
                     pcm = await anyio.to_thread.run_sync(bird.push, packet)
                 else:
                     pcm = packet[HEADER_BYTES:] if kind == "audio" and not only_bird else b""
                 if pcm:
                     yield pcm
+    except TimeoutError:
+        return
     finally:
         state.listeners -= 1
 

@@ -102,6 +102,18 @@ def test_one_can_listen_and_a_recorder_that_may_hear_speech_is_silent(recorded: 
             assert httpx2.get(f"{dashboard.url}api/listen", timeout=10).content == b""
 
 
+def test_who_listens_hears_a_recorder_that_comes_back(recorded: Path) -> None:
+    with serving(recorded, cwd=recorded) as dashboard, httpx2.Client(timeout=10) as client:
+        with recorder(recorded):
+            answer = client.send(client.build_request("GET", f"{dashboard.url}api/listen"), stream=True)
+            pieces = answer.iter_raw()
+            assert len(next(pieces)) >= 44
+        with recorder(recorded):
+            heard = sum(len(next(pieces)) for _ in range(15))
+        assert heard > 10 * len(AUDIO)
+        answer.close()
+
+
 def server_sent(lines: Iterator[str], count: int) -> list[dict[str, str]]:
     """Return the next messages of a stream of server-sent events."""
     messages: list[dict[str, str]] = []
