@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -23,7 +24,7 @@ from tests.support.waiting import wait_until
 
 HOST = "127.0.0.1"
 ANONYMOUS = "allow_anonymous true"
-# Sessions and queued messages are on disk at once, so that SIGKILL loses none.
+# Sessions and messages that wait are stored within a moment.
 DURABLE = f"{ANONYMOUS}\npersistence true\nautosave_on_changes true\nautosave_interval 1"
 
 
@@ -58,17 +59,24 @@ class Mosquitto:
         )
         wait_until(self._listens)
 
+    def stop(self) -> None:
+        """Stop it cleanly: sessions and messages that wait are stored."""
+        self._end(signal.SIGTERM)
+
     def kill(self) -> None:
-        """Kill it, as a power cut does."""
+        """Kill it, as a power cut does; it may lose messages for a subscriber that was not connected."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, number: int) -> None:
         if self._process is not None:
-            self._process.kill()
+            self._process.send_signal(number)
             self._process.wait()
             self._process = None
 
-    def signal(self, number: int) -> None:
-        """Send a signal to it."""
+    def hang(self, *, still: bool = True) -> None:
+        """Stop it from doing anything, or let it go on."""
         assert self._process is not None
-        self._process.send_signal(number)
+        self._process.send_signal(signal.SIGSTOP if still else signal.SIGCONT)
 
     def _listens(self) -> bool:
         assert self._process is not None
@@ -172,13 +180,16 @@ class SlowLine:
         self._ends.clear()
 
     def _accept(self) -> None:
-        with suppress(OSError):
-            while True:
-                client, _ = self._server.accept()
+        while True:
+            client, _ = self._server.accept()
+            try:
                 broker = socket.create_connection((HOST, self._to_port))
-                self._ends += [client, broker]
-                for ends in ((client, broker), (broker, client)):
-                    threading.Thread(target=self._pass_on, args=ends, daemon=True).start()
+            except OSError:
+                client.close()
+                continue
+            self._ends += [client, broker]
+            for ends in ((client, broker), (broker, client)):
+                threading.Thread(target=self._pass_on, args=ends, daemon=True).start()
 
     def _pass_on(self, source: socket.socket, target: socket.socket) -> None:
         with suppress(OSError), source, target:

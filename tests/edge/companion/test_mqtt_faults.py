@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -119,7 +119,7 @@ def test_each_event_arrives_whatever_is_killed(
         recorder.detect(100)
         broker.start()
         wait_until(lambda: len(set(rows(events(subscriber)))) > 220)
-        broker.kill()
+        broker.stop()
         broker.start()
         wait_until(lambda: len(set(rows(events(subscriber)))) == 300, timeout_s=20.0)
     found = events(subscriber)
@@ -156,6 +156,29 @@ def test_a_companion_that_is_killed_is_unavailable(
     wait_until(lambda: subscriber.texts(availability)[-1] == "offline")
 
 
+def test_a_wrong_password_is_said_once_and_may_be_corrected(
+    tmp_path: Path, recorder: LiveRecorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    users, password_file = tmp_path / "users", tmp_path / "password"
+    subprocess.run(["mosquitto_passwd", "-c", "-b", users, "bird", "right"], check=True)
+    password_file.write_text("wrong", encoding="utf-8")
+    password_file.chmod(0o600)
+    options = f"allow_anonymous false\npassword_file {users}"
+    with running_broker(tmp_path / "broker", options) as broker:
+        settings = broker_settings(broker.port, user="bird", password_file=str(password_file))
+        with publishing(recorder.folder, settings):
+            wait_until(lambda: "Not authorized" in caplog.text)
+            time.sleep(0.5)
+            password_file.write_text("right", encoding="utf-8")
+            with subscribed(
+                broker.port, configure=lambda client: client.username_pw_set("bird", "right")
+            ) as subscriber:
+                recorder.detect()
+                wait_until(lambda: events(subscriber))
+    assert caplog.text.count("Not authorized") == 1
+    assert "wrong" not in caplog.text
+
+
 def test_a_slow_line_delays_and_loses_nothing(
     broker: Mosquitto, subscriber: Subscriber, recorder: LiveRecorder
 ) -> None:
@@ -173,10 +196,10 @@ def test_a_broker_that_hangs_is_left_and_found_again(
     settings = broker_settings(broker.port, keepalive_s=5)
     with publishing(recorder.folder, settings):
         topic_of(subscriber, "/availability")
-        broker.signal(signal.SIGSTOP)
+        broker.hang()
         recorder.detect(30)
         time.sleep(1.0)
-        broker.signal(signal.SIGCONT)
+        broker.hang(still=False)
         wait_until(lambda: len(events(subscriber)) == 30)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import socket
 import subprocess
 import time
@@ -86,7 +85,7 @@ def test_a_server_that_is_no_broker_is_said(monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_broker_that_hangs_ends_the_connection(tmp_path: Path) -> None:
     with running_broker(tmp_path) as broker, connected(settings_of(broker), "a") as connection:
         connection._client._keepalive = 1
-        broker.signal(signal.SIGSTOP)
+        broker.hang()
         connection.publish("x", b"")
         with pytest.raises(DeliveryError, match=r"acknowledges nothing for 0\.3 s"):
             connection.drain(0.3)
