@@ -21,6 +21,7 @@ from birdedge.edge.database.connection import reading
 from birdedge.edge.database.event_queries import event
 from birdedge.edge.formats.mask_npz import MaskFile
 from birdedge.edge.grid import Grid
+from birdedge.edge.models.checked_model import check_model
 from birdedge.edge.web import renderings
 from birdedge.edge.web.renderings import Renderings
 from tests.support.heard_birds import CLIP_S, HeardBirds
@@ -46,7 +47,14 @@ def sound_of(content: bytes) -> tuple[np.ndarray, int]:
 
 def test_the_page_has_figures_reasons_and_neighbours(client: Browser) -> None:
     page = client.get(f"{EVENT}?min_score=0.9").text
-    for text in ("the model asks for 0.95", "Hz s", "birdedge-int8", "Within a minute", "in the same band"):
+    needed = check_model("birdedge-int8").card.events.min_score
+    for text in (
+        f"the model asks for {needed:.2f}",
+        "Hz s",
+        "birdedge-int8",
+        "Within a minute",
+        "in the same band",
+    ):
         assert text in page
     assert 'href="../../events?min_score=0.9#e-oak-4"' in page
     assert re.search(r'rel="prev" href="\.\./\.\./events/oak/5\?min_score=0.9"', page)
