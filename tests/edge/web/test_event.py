@@ -18,7 +18,7 @@ import soundfile
 
 from birdedge.edge.companion.rendering import Rendering
 from birdedge.edge.database.connection import reading
-from birdedge.edge.database.event_queries import event
+from birdedge.edge.database.event_queries import EventFilter, event, event_page
 from birdedge.edge.formats.mask_npz import MaskFile
 from birdedge.edge.grid import Grid
 from birdedge.edge.models.checked_model import check_model
@@ -45,22 +45,29 @@ def sound_of(content: bytes) -> tuple[np.ndarray, int]:
     return samples, int(rate_hz)
 
 
-def test_the_page_has_figures_reasons_and_neighbours(client: Browser) -> None:
-    page = client.get(f"{EVENT}?min_score=0.9").text
-    needed = check_model("birdedge-int8").card.events.min_score
-    for text in (
-        f"the model asks for {needed:.2f}",
-        "Hz s",
-        "birdedge-int8",
-        "Within a minute",
-        "in the same band",
-    ):
+def test_the_page_has_figures_reasons_and_neighbours(oak: HeardBirds, client: Browser) -> None:
+    page = client.get(f"{EVENT}?min_score=0.1").text
+    for text in ("Its score is ", "Hz s", "birdedge-int8", "Within a minute", "in the same band"):
         assert text in page
-    assert 'href="../../events?min_score=0.9#e-oak-4"' in page
-    assert re.search(r'rel="prev" href="\.\./\.\./events/oak/5\?min_score=0.9"', page)
-    last = client.get("/events/oak/25").text
+    assert 'href="../../events?min_score=0.1#e-oak-4"' in page
+    assert re.search(r'rel="prev" href="\.\./\.\./events/oak/5\?min_score=0.1"', page)
+    last = client.get(f"/events/oak/{oak.events}").text
     assert re.search(r'href="\.\./\.\./rejected/oak/\d\?', last)
     assert client.get("/events/oak/1").text.count('rel="next"') == 0
+
+
+def test_an_event_says_why_its_score_was_enough(oak: HeardBirds, client: Browser) -> None:
+    settings = check_model("birdedge-int8").card.events
+    with reading(oak.folder) as db:
+        rows = [row.event for row in event_page(db, EventFilter(), 1000)]
+    certain = next(row for row in rows if row.score >= settings.min_score)
+    following = next(row for row in rows if row.score < settings.min_score)
+    assert f"the model asks for {settings.min_score:.2f}." in client.get(f"/events/oak/{certain.id}").text
+    page = client.get(f"/events/oak/{following.id}").text
+    assert (
+        f"{settings.follow_score:.2f} is enough up to {settings.follow_s:g} s after an event in its band"
+        in page
+    )
 
 
 def test_a_rejected_sound_says_why(client: Browser) -> None:
