@@ -87,6 +87,7 @@ class MqttConnection:
         deadline_s = time.monotonic() + TIMEOUT_S
         while self._limits is None:
             if time.monotonic() > deadline_s:
+                self.close()
                 raise DeliveryError(
                     f"{self._broker} does not answer: check that it is an MQTT broker (version 5)"
                 )
@@ -181,7 +182,7 @@ class MqttConnection:
         if reason.is_failure:
             self._ended = f"{reason}: check user, password_file and the certificates"
         else:
-            self._limits = properties
+            self._limits = object() if properties is None else properties
 
     def _on_disconnect(
         self, _client: object, _data: object, _flags: object, reason: Any, _more: object

@@ -78,6 +78,11 @@ def test_a_server_that_is_no_broker_is_said(monkeypatch: pytest.MonkeyPatch) -> 
         settings = MqttSettings(host=HOST, port=server.getsockname()[1])
         with pytest.raises(DeliveryError, match="does not answer"):
             publish_once(settings, "a", "x", b"")
+        client, _ = server.accept()
+        with client:
+            client.settimeout(5.0)
+            while client.recv(100):  # until it is closed
+                pass
         with pytest.raises(DeliveryError, match="cannot be reached"):
             publish_once(replace(settings, tls=True), "a", "x", b"")
 
