@@ -469,6 +469,13 @@ MUTATIONS = (
         "stat.S_IWGRP",
         "tests/edge/system/test_secret_file.py::test_a_file_that_others_can_use_is_refused",
     ),
+    Mutation(
+        "a browser that missed frames does not learn it",
+        "edge/companion/live.py",
+        'self._missed = {"frames", "audio"}',
+        "self._missed = set()",
+        "tests/edge/companion/test_live.py::test_a_viewer_that_is_too_slow_misses_frames_and_learns_it",
+    ),
 )
 
 

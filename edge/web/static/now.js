@@ -44,7 +44,7 @@ function takeMessage(message) {
     isConnected = message.connected !== false;
     say(isConnected ? liveText : noRecorder);
     if (!isConnected) return;
-    picture.configure(message);
+    picture.resume(message);
     for (const button of document.querySelectorAll("[data-sound]")) button.disabled = !message.audio;
     document.getElementById("no-audio").hidden = message.audio;
   } else if (message.type === "event") {
@@ -54,6 +54,8 @@ function takeMessage(message) {
   }
 }
 
+const dbText = (db) => (db <= -127 ? "−∞" : db.toFixed(0).replace("-", "−")); // -127.5: digital silence
+
 function takeFrames(buffer) {
   const view = new DataView(buffer);
   const marked = picture.push(buffer);
@@ -61,7 +63,7 @@ function takeFrames(buffer) {
   say(liveText);
   const rms = -view.getUint8(6) / 2, peak = -view.getUint8(7) / 2;
   meter.value = rms;
-  decibels.textContent = `${rms.toFixed(0)} / ${peak.toFixed(0)} dBFS`;
+  decibels.textContent = `${dbText(rms)} / ${dbText(peak)} dBFS`;
   requestDraw(marked);
 }
 

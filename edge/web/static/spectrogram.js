@@ -27,9 +27,17 @@ export class Spectrogram {
     this.configure(this.grid);
   }
 
+  // Go on after the connection was lost: what is painted stays, and what comes again is passed over.
+  resume(grid) {
+    const names = ["bins", "hop_s", "low_hz", "bin_hz", "min_level_db", "level_step_db"];
+    if (names.some((name) => grid[name] !== this.grid[name])) this.configure(grid);
+    this.isResuming = this.endUtcS !== null;
+  }
+
   // Begin afresh with a grid of time and frequency.
   configure(grid) {
     this.grid = grid;
+    this.isResuming = false;
     this.columnS = grid.hop_s * FRAMES_PER_COLUMN;
     this.width = Math.ceil(WINDOW_S / this.columnS);
     this.levels = new Uint8Array(this.width * grid.bins);
@@ -52,7 +60,10 @@ export class Spectrogram {
     const bins = view.getUint16(2, true), frames = view.getUint16(4, true);
     const utcS = view.getFloat64(8, true);
     if (bins !== this.grid.bins) return 0;
-    if (hasGap && this.endUtcS !== null) this.skip(utcS - this.endUtcS);
+    const aheadS = this.endUtcS === null ? 0 : utcS - this.endUtcS;
+    if (this.isResuming && aheadS < -this.grid.hop_s / 2 && aheadS > -WINDOW_S) return 0;
+    if ((hasGap || this.isResuming) && Math.abs(aheadS) > this.grid.hop_s / 2) this.skip(aheadS);
+    this.isResuming = false;
     const levels = new Uint8Array(buffer, 16, frames * bins);
     const bits = new Uint8Array(buffer, 16 + frames * bins);
     let marked = 0;
@@ -81,6 +92,8 @@ export class Spectrogram {
   }
 
   addEvent(event) {
+    const isSame = (other) => other.onset_utc_s === event.onset_utc_s && other.low_hz === event.low_hz;
+    if (this.events.some(isSame)) return;
     this.events.push(event);
     this.draw();
   }

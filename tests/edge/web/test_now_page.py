@@ -151,6 +151,43 @@ def test_a_phone_in_the_dark_has_the_whole_page_without_scrolling_sideways(
         assert watched.errors == []
 
 
+def test_what_comes_again_is_painted_once_and_what_is_missing_is_hatched(
+    station: Station, browser: Browser
+) -> None:
+    script = """async () => {
+      const { Spectrogram } = await import("./static/spectrogram.js");
+      const canvas = document.createElement("canvas");
+      document.body.append(canvas);
+      const picture = new Spectrogram(canvas);
+      const packet = (utcS, hasGap) => {
+        const view = new DataView(new ArrayBuffer(16 + 16 * 256 + 2 * 256));
+        view.setUint8(0, 1);
+        view.setUint8(1, hasGap ? 1 : 0);
+        view.setUint16(2, 256, true);
+        view.setUint16(4, 16, true);
+        view.setFloat64(8, utcS, true);
+        new Uint8Array(view.buffer).fill(255, 16 + 16 * 256);
+        return view.buffer;
+      };
+      const columns = [];
+      const push = (utcS, hasGap) => { picture.push(packet(utcS, hasGap)); columns.push(picture.columns); };
+      push(1000, true);
+      push(1000.128, false);
+      picture.resume({ ...picture.grid });
+      push(1000, true);
+      push(1000.128, false);
+      push(1000.256, false);
+      push(1001.384, true);
+      picture.resume({ ...picture.grid });
+      push(500, true);
+      return { columns, gaps: picture.kinds.filter((kind) => kind === 2).length };
+    }"""
+    with open_page(browser, f"{station.dashboard.url}") as watched:
+        made = watched.page.evaluate(script)
+    # A column has 4 frames, a packet 16. One second is missing: 31 columns. A clock that was set back is one column.
+    assert made == {"columns": [4, 8, 8, 8, 12, 47, 52], "gaps": 32}
+
+
 def test_one_listens_with_a_button(station: Station, browser: Browser) -> None:
     with open_page(browser, station.dashboard.url) as watched:
         page = watched.page
