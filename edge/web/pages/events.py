@@ -79,8 +79,10 @@ def export(request: Request) -> Response:
         raise HTTPException(503, "two tables are being made already: try again", {"Retry-After": "10"})
     file = f"birdedge-{chosen.fields.get('source', 'events')}{FORMATS[format].suffix}"
     file = "".join(c if c.isascii() and (c.isalnum() or c in "-._") else "_" for c in file)
+    pieces = _sent(first, lines)
+    next(pieces)  # from here on its end is reached whatever becomes of the client
     return StreamingResponse(
-        _sent(first, lines),
+        pieces,
         media_type={"csv": "text/csv", "jsonl": "application/x-ndjson"}.get(format, "text/plain"),
         headers={
             "Content-Disposition": f'attachment; filename="{file}"',
@@ -91,8 +93,9 @@ def export(request: Request) -> Response:
 
 
 def _sent(first: str, lines: Iterator[str]) -> Iterator[bytes]:
-    """Yield a table in pieces."""
+    """Yield a table in pieces, after an empty one."""
     try:
+        yield b""
         yield _encoded(first)
         while text := "".join(islice(lines, LINES)):
             yield _encoded(text)

@@ -212,3 +212,11 @@ def test_rejected_sounds_are_listed_with_their_reason(oak: HeardBirds) -> None:
     page = browser(oak.folder).get("/events?kind=rejected").text
     assert page.count("another sound") == 3
     assert 'href="./rejected/oak/1?kind=rejected"' in page
+
+
+def test_a_client_that_leaves_ends_its_table() -> None:
+    for _ in range(4):
+        assert events_page._exports.acquire(blocking=False)
+        pieces = events_page._sent("first", iter(["second"]))
+        next(pieces)
+        del pieces
