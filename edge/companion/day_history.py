@@ -11,7 +11,7 @@ from birdedge.edge.companion.folders import RecorderFolder
 from birdedge.edge.database.connection import reading
 from birdedge.edge.monitoring.history import Day, history
 
-MAX_KEPT = 4  # a year takes about 2 MB
+MAX_KEPT = 2  # a year takes about 2 MB
 MIN_KEPT_S = 10.0
 COST_FACTOR = 20  # what took a second is kept for 20 s: at most 5 % of a core
 

@@ -78,6 +78,15 @@ def test_hours_are_those_of_the_zone(tmp_path: Path, zone: timezone | ZoneInfo, 
     assert days[day - 1].hours[hour].heard_s == pytest.approx(60.0)
 
 
+def test_a_summer_time_of_half_an_hour_is_counted_in_full(tmp_path: Path) -> None:
+    zone = ZoneInfo("Australia/Lord_Howe")  # 10 h 30 min ahead, 11 h in summer
+    started(tmp_path, Clocks()).close()
+    for day, length_s in ((date(2026, 4, 5), 24.5 * 3600), (date(2026, 10, 4), 23.5 * 3600)):
+        (found,) = days_of(tmp_path, day, day, zone, utc_s(2027, 1, 1))
+        assert found.total.past_s == length_s
+        assert sum(hour.past_s == 3600.0 for hour in found.hours) == 23
+
+
 @pytest.mark.parametrize(
     ("changes", "hours", "lengths_s"),
     [(date(2026, 3, 29), (1, 2, 3), (3600, 0, 3600)), (date(2026, 10, 25), (1, 2, 3), (3600, 7200, 3600))],

@@ -182,6 +182,6 @@ def test_days_are_kept_for_a_while_and_only_a_few(may: Path, monkeypatch: pytest
     monkeypatch.setattr("birdedge.edge.companion.day_history.history", history)
     (folder,) = find_folders([may])
     kept = DayHistory()
-    for month in (1, 1, 2, 3, 4, 5, 5, 1):
+    for month in (1, 1, 2, 1, 3, 3, 1, 2):
         kept.days(folder, date(2026, month, 1), date(2026, month, 28), UTC)
-    assert [first.month for first in read] == [1, 2, 3, 4, 5, 1]
+    assert [first.month for first in read] == [1, 2, 3, 2]
