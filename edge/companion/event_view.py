@@ -10,13 +10,15 @@ from typing import Literal, NamedTuple
 
 from birdedge.edge.companion.folders import RecorderFolder
 from birdedge.edge.database.connection import reading
-from birdedge.edge.database.event_queries import EventFilter, ListedEvent, event_page, last_event_id
+from birdedge.edge.database.event_queries import EventFilter, ListedEvent, event, event_page, last_event_id
 from birdedge.edge.database.labels import Label, LabelRow, Mark, labelled, labels_of, marks_of
 from birdedge.edge.errors import OutputError
 
 BATCH_EVENTS = 500  # read at once: a database that is read for long could not shorten its write-ahead log
 LabelFilter = Literal["", "any", "none", "bird", "not bird", "other"]
-Cursor = Mapping[str, int]  # by the name of the source, an event; 0 is the oldest end
+# By the name of the source, an event that the page comes after or before. 0 is the oldest end, and a page after a
+# negative number begins with that event: of its source nothing was shown yet, and something newer may be found.
+Cursor = Mapping[str, int]
 
 
 class ShownEvent(NamedTuple):
@@ -96,7 +98,8 @@ class View:
         sources = self._read(count + 1, after=cursor or {})
         taken = sources.take(count, newest_first=True)
         # A source of which the page shows nothing continues where it was.
-        last = dict(cursor or {}) | {name: row.event.id for name, row in taken}
+        begin = {name: -rows[0].event.id for name, rows in sources.rows.items() if rows}
+        last = begin | dict(cursor or {}) | {name: row.event.id for name, row in taken}
         first = {name: rows[0].event.id if rows else 0 for name, rows in sources.rows.items()}
         return self._shown(taken, None if sources.is_empty else last, first if cursor else None)
 
@@ -142,12 +145,15 @@ class View:
         rows = {}
         for source in self.sources:
             wanted = self.filter_for(source)
+            key = None if after is None else after.get(source.name)
             with reading(source.path) as db:
-                rows[source.name] = event_page(
+                begin = event(db, -key, wanted.kind) if key is not None and key < 0 else None
+                rows[source.name] = [] if begin is None else [begin]
+                rows[source.name] += event_page(
                     db,
                     wanted,
                     count,
-                    after=None if after is None else after.get(source.name),
+                    after=None if key is None else abs(key),
                     before=None if before is None else before.get(source.name, 0),
                 )
         return _Sources(rows)

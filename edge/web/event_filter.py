@@ -63,7 +63,8 @@ def cursor_of(request: Request, name: str) -> Cursor | None:
     cursor = {}
     for item in request.query_params.getlist(name):
         source, _, number = item.rpartition(":")
-        if not (number.isascii() and number.isdigit() and len(number) < 19):
+        digits = number.removeprefix("-")
+        if not (digits.isascii() and digits.isdigit() and len(digits) < 19):
             raise HTTPException(400, f"{name} is {item!r}; it must be a source and a number, such as oak:12")
         cursor[source] = int(number)
     return cursor or None

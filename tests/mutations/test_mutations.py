@@ -364,8 +364,8 @@ MUTATIONS = (
     Mutation(
         "a source of which a page shows nothing begins again",
         "edge/companion/event_view.py",
-        "last = dict(cursor or {}) | {name",
-        "last = {name",
+        "last = begin | dict(cursor or {}) | {name",
+        "last = begin | {name",
         "tests/edge/companion/test_event_view.py::"
         "test_pages_hold_every_event_of_every_source_once_newest_first",
     ),
