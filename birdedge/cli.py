@@ -26,6 +26,7 @@ COMMANDS = {  # command: its module, and the extra that it needs to run
     "alert": ("birdedge.edge.cli.alert", ""),
     "doctor": ("birdedge.edge.cli.doctor", ""),
     "segment": ("birdedge.edge.cli.segment", ""),
+    "archive": ("birdedge.edge.cli.archive", "archive"),
     "plot": ("birdedge.edge.cli.plot", ""),
     "why": ("birdedge.edge.cli.why", ""),
     "devices": ("birdedge.edge.cli.devices", ""),

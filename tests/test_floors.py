@@ -57,6 +57,7 @@ FORBIDDEN_IN_PIPELINE = {
     ),
     *("time", "warnings"),
 }
+ARCHIVE_PACKAGES = {"dask", "distributed", "fsspec", "pyarrow"}
 WEB_PACKAGES = {"anyio", "jinja2", "starlette", "uvicorn", "websockets"}
 TRAINING_PACKAGES = {"lightning_fabric", "onnx", "onnxscript", "scipy", "tensorboard", "torch"}
 
@@ -87,6 +88,8 @@ def edge_violations(room: str, source: str) -> list[str]:
         forbidden |= {"click"}
     if room != "web":
         forbidden |= WEB_PACKAGES
+    if room != "archive":
+        forbidden |= ARCHIVE_PACKAGES
     if room != "integrations":
         forbidden |= {"paho"}
     against = []
@@ -162,6 +165,8 @@ def test_imports_lead_from_export_to_train_to_edge_and_never_back(part: str) -> 
         ("plots", "from birdedge.train.networks.unet import UNet", False),
         ("cli", "import click", True),
         ("cli", "import uvicorn", False),
+        ("cli", "import pyarrow", False),
+        ("archive", "import pyarrow", True),
         ("web", "from starlette.routing import Route", True),
         ("companion", "import starlette", False),
         ("companion", "import paho.mqtt.client", False),

@@ -14,7 +14,7 @@ mkdir -p "$folder/checkout"
 cp --archive tests benchmarks README.md pyproject.toml "$folder/checkout"
 PYTHON=$python bash tests/support/build_wheel.sh "$folder"
 # The lowest versions that have a wheel for this Python: on 3.11 these are the bounds in pyproject.toml.
-"$python" -m uv pip compile --quiet --no-header --no-annotate --extra mqtt --extra plot --extra signature --extra web --resolution lowest-direct \
+"$python" -m uv pip compile --quiet --no-header --no-annotate --extra archive --extra dask --extra mqtt --extra plot --extra signature --extra web --resolution lowest-direct \
     --only-binary :all: --output-file "$folder/oldest.txt" pyproject.toml
 touch "$folder/newest.txt"
 
@@ -23,7 +23,7 @@ for versions in oldest newest; do
     "$python" -m venv "$environment"
     # Some tests compare with crowsetta, onnx and scipy.
     "$environment/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: \
-        --constraint "$folder/$versions.txt" "$(echo "$folder"/*.whl)[mqtt,plot,signature,web]" axe-playwright-python crowsetta httpx2 onnx playwright prometheus-client pytest pytest-xdist scipy
+        --constraint "$folder/$versions.txt" "$(echo "$folder"/*.whl)[archive,dask,mqtt,plot,signature,web]" axe-playwright-python crowsetta duckdb httpx2 'moto[server]' onnx playwright polars prometheus-client pytest pytest-xdist s3fs scipy
     echo "With the $versions versions:" $("$environment/bin/python" -m pip freeze --exclude birdedge)
     (
         cd "$folder/checkout"

@@ -6,14 +6,16 @@ import codecs
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from birdedge.edge.audio.file_types import SUFFIXES, UNSUPPORTED_SUFFIXES
 from birdedge.edge.errors import AudioError, SettingsError
 
+LIST_BLOCK_BYTES = 1 << 20  # of which a list is read at once; longer than any name
 # In lower case. Names that begin with a dot are left out anyway.
 _SYSTEM_FOLDERS = frozenset(
     {
@@ -65,7 +67,7 @@ def find_recordings(paths: Sequence[Path]) -> FoundRecordings:
             found.paths.append(path)
             continue
         before = len(found.errors)
-        inside = sorted(_recordings_in(path, found))
+        inside = sorted(recordings_in(path, found))
         if not inside and len(found.errors) == before:
             text = f" (left out: {found.left_out_text()})" if found.left_out else ""
             found.errors.append(f"{path} contains no audio file{text}; give a folder that does")
@@ -76,28 +78,58 @@ def find_recordings(paths: Sequence[Path]) -> FoundRecordings:
 
 
 def read_list(path: Path) -> list[Path]:
-    """Return the paths in a list, one per line or each ended by NUL; `-` is standard input.
+    """Return the paths in a list, as `listed_names` reads them.
+
+    Raises:
+        SettingsError: The list cannot be read, or is empty.
+    """
+    return [Path(name) for name in listed_names(path)]
+
+
+def listed_names(path: Path) -> Iterator[str]:
+    """Yield the names in a list, one per line or each ended by NUL; `-` is standard input.
 
     A list in UTF-16, as Windows writes it, begins with its byte order mark.
 
     Raises:
         SettingsError: The list cannot be read, or is empty.
     """
+    is_empty = True
     try:
-        data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        with nullcontext(sys.stdin.buffer) if str(path) == "-" else path.open("rb") as file:
+            for name in _names(file):
+                is_empty = False
+                yield os.fsdecode(name)
     except (OSError, AttributeError) as error:  # AttributeError: standard input is closed
         reason = getattr(error, "strerror", None) or "it is closed"
         raise SettingsError(
             f"the list {path} cannot be read ({reason}): give a text file of paths"
         ) from error
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # of which every other byte can be NUL
-        data = data.decode("utf-16", "replace").encode()
-    data = data.removeprefix(codecs.BOM_UTF8)
-    lines = data.split(b"\0") if b"\0" in data else [line.removesuffix(b"\r") for line in data.split(b"\n")]
-    names = [os.fsdecode(line) for line in lines if line]
-    if not names:
+    if is_empty:
         raise SettingsError(f"the list {path} is empty: give a path per line")
-    return [Path(name) for name in names]
+
+
+def _names(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the names in a list; NUL separates them if it occurs at the beginning, where the first name ends."""
+    rest, separator, end = b"", b"", b""
+    for block in _utf8_blocks(file):
+        if not separator:
+            separator, end = (b"\0", b"") if b"\0" in block else (b"\n", b"\r")
+        *names, rest = (rest + block).split(separator)
+        yield from filter(None, (name.removesuffix(end) for name in names))
+    if rest.removesuffix(end):
+        yield rest.removesuffix(end)
+
+
+def _utf8_blocks(file: BinaryIO) -> Iterator[bytes]:
+    """Yield a list in blocks, the first of which ends a name, without a byte order mark."""
+    block = file.read(LIST_BLOCK_BYTES)
+    is_utf16 = block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # every other byte can be NUL
+    decoder = codecs.getincrementaldecoder("utf-16")("replace")
+    block = block.removeprefix(codecs.BOM_UTF8)
+    while block:
+        yield decoder.decode(block).encode() if is_utf16 else block
+        block = file.read(LIST_BLOCK_BYTES)
 
 
 def total_duration_s(paths: Iterable[Path]) -> float:
@@ -111,10 +143,20 @@ def total_duration_s(paths: Iterable[Path]) -> float:
     return total_s
 
 
-def _recordings_in(root: Path, found: FoundRecordings) -> Iterator[Path]:
-    """Yield the recordings in a folder. Each folder and file in it is read once, by its own path rather than a link."""
+def recordings_in(
+    root: Path,
+    found: FoundRecordings,
+    in_order: Callable[[Iterator[str]], Iterable[str]] = sorted,
+) -> Iterator[Path]:
+    """Yield the recordings in a folder. Each folder and file in it is read once, by its own path rather than a link.
+
+    Args:
+        root: The folder.
+        found: What is not taken is added to it.
+        in_order: Sorts the names of the recordings of one folder.
+    """
     folders, linked_folders, linked_files = [root], list[Path](), list[Path]()
-    read = set[str]()  # real paths
+    read = set[str]()  # real paths of folders
     while folders or linked_folders:
         is_link = not folders
         folder = linked_folders.pop(0) if is_link else folders.pop()
@@ -123,32 +165,50 @@ def _recordings_in(root: Path, found: FoundRecordings) -> Iterator[Path]:
             found.left_out["link(s) to what is read already"] += is_link
             continue
         read.add(real)
-        for entry in _entries(folder, found):
-            kind = _kind(entry)
-            path = folder / entry.name
-            if kind == "folder":
-                (linked_folders if entry.is_symlink() else folders).append(path)
-            elif kind == "recording" and entry.is_symlink():
-                linked_files.append(path)
-            elif kind == "recording":
-                read.add(os.path.join(real, entry.name))  # noqa: PTH118
-                yield path
-            else:
-                found.left_out[kind] += 1
+        inside = _Links()
+        for name in in_order(_names_in(folder, found, inside)):
+            yield folder / name
+        folders += [folder / name for name in sorted(inside.folders, reverse=True)]
+        linked_folders += [folder / name for name in sorted(inside.linked_folders)]
+        linked_files += [folder / name for name in inside.linked_files]
     for path in sorted(linked_files):
-        if os.path.realpath(path) in read:
+        if _is_read(os.path.realpath(path), read):
             found.left_out["link(s) to what is read already"] += 1
         else:  # several links to one file elsewhere are recordings of their own, as in `unique_stems`
             yield path
 
 
-def _entries(folder: Path, found: FoundRecordings) -> list[os.DirEntry[str]]:
+@dataclass
+class _Links:
+    """The names in a folder that lead on from it."""
+
+    folders: list[str] = field(default_factory=list)
+    linked_folders: list[str] = field(default_factory=list)
+    linked_files: list[str] = field(default_factory=list)
+
+
+def _names_in(folder: Path, found: FoundRecordings, links: _Links) -> Iterator[str]:
+    """Yield the names of the recordings in a folder that are no links."""
     try:
         with os.scandir(folder) as entries:
-            return sorted(entries, key=lambda entry: entry.name)
+            for entry in entries:
+                kind = _kind(entry)
+                if kind == "folder":
+                    (links.linked_folders if entry.is_symlink() else links.folders).append(entry.name)
+                elif kind == "recording" and entry.is_symlink():
+                    links.linked_files.append(entry.name)
+                elif kind == "recording":
+                    yield entry.name
+                else:
+                    found.left_out[kind] += 1
     except OSError as error:
         found.errors.append(f"{folder} cannot be read ({error.strerror}): check its permissions and its disk")
-        return []
+
+
+def _is_read(real: str, read: set[str]) -> bool:
+    """Return whether a file, by its real path, is a recording in a folder that was read."""
+    folder, name = os.path.split(real)
+    return folder in read and kind_left_out(name.lower(), is_folder=False) is None
 
 
 def _kind(entry: os.DirEntry[str]) -> str:
@@ -162,14 +222,14 @@ def _kind(entry: os.DirEntry[str]) -> str:
     except OSError:  # a link to itself
         is_folder = is_file = False
     is_broken = entry.is_symlink() and not (is_folder or is_file)
-    if left_out := _kind_left_out(name, is_folder, is_broken):
+    if left_out := kind_left_out(name, is_folder, is_broken):
         return left_out
     if is_folder:
         return "folder"
     return "recording" if is_file else "special file(s)"
 
 
-def _kind_left_out(name: str, is_folder: bool, is_broken: bool) -> str | None:
+def kind_left_out(name: str, is_folder: bool, is_broken: bool = False) -> str | None:
     """Return why this name, in lower case, is left out; None if it is a folder to search or a recording."""
     suffix = os.path.splitext(name)[1]  # noqa: PTH122
     is_recording = suffix in SUFFIXES

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from birdedge.edge.archive.event_buffer import EventBuffer
 from birdedge.edge.archive.names import unique_stems
+from birdedge.edge.archive.pool import in_processes, killed_twice
 from birdedge.edge.archive.segment import FileResult, Progress, segment_or_report
 from birdedge.edge.errors import OutputError
 from birdedge.edge.formats.start_time import FROM_RECORDING, StartTime
@@ -55,11 +52,15 @@ def segment_files(
         return
     _open_model(model, min_score)  # so that a wrong model is one error, not one per process
     tasks = [_Task(path, stem, outputs, channel, start_time) for path, stem in stems.items()]
-    with closing(_in_processes(partial(_open_model, model, min_score), tasks, jobs)) as results:
-        for result in results:
-            progress(result.duration_s)
-            yield result
-            del result  # otherwise kept while the next one is awaited
+    start = partial(_Worker.start, partial(_open_model, model, min_score))
+    try:
+        with closing(_in_order(tasks, jobs, start)) as results:
+            for result in results:
+                progress(result.duration_s)
+                yield result
+                del result  # otherwise kept while the next one is awaited
+    finally:
+        _remove_unfinished(outputs)
 
 
 def _open_model(name_or_path: str | Path, min_score: float | None) -> Model:
@@ -99,79 +100,20 @@ class _Worker:
         )
 
 
-def _in_processes(
-    open_model: Callable[[], Model], tasks: Sequence[_Task], jobs: int
+def _in_order(
+    tasks: Sequence[_Task], jobs: int, start: Callable[[], None]
 ) -> Generator[FileResult, None, None]:
-    """Yield the results of the tasks in their order.
-
-    A pool whose process is killed gives up all that is not done. What its processes had started, one of which may be
-    the cause, is then tried alone, and a new pool takes the rest.
-    """
-    waiting = deque(tasks)
+    """Yield the results of tasks that processes do, in the order of the tasks."""
     early: dict[Path, FileResult] = {}  # results that came before their turn
-    while waiting:
-        with _running(open_model, [task for task in waiting if task.path not in early], jobs) as futures:
-            while waiting:
-                path = waiting[0].path
-                try:
-                    result = early.pop(path) if path in early else futures[path].result()
-                except BrokenProcessPool:
-                    break
-                futures.pop(path, None)
-                waiting.popleft()
-                yield result
-                del result  # otherwise kept while the next one is awaited
-        early |= {path: future.result() for path, future in futures.items() if not future.exception()}
-        started = [task for task in waiting if task.path not in early][:jobs]
-        early |= {task.path: _alone(open_model, task.again()) for task in started}
-        waiting = deque(task.again() for task in waiting)
-
-
-def _alone(open_model: Callable[[], Model], task: _Task) -> FileResult:
-    """Return the result of a task whose process was killed before."""
-    with _running(open_model, [task], 1) as futures:
-        try:
-            return futures[task.path].result()
-        except BrokenProcessPool:
-            error = (
-                f"{task.path} was given up, because the process that analysed it was killed twice: "
-                "free memory, or divide the recording"
+    waiting = deque(task.path for task in tasks)
+    with closing(in_processes(start, _Worker.segment, tasks, jobs, _Task.again)) as results:
+        for task, result in results:
+            early[task.path] = result or FileResult(
+                task.path, 0.0, EventBuffer(), error=killed_twice(task.path)
             )
-            return FileResult(task.path, 0.0, EventBuffer(), error=error)
-
-
-@contextmanager
-def _running(
-    open_model: Callable[[], Model], tasks: Sequence[_Task], jobs: int
-) -> Iterator[dict[Path, Future[FileResult]]]:
-    """Begin tasks in processes; an exception in the block, such as Ctrl-C, kills these."""
-    others = set(multiprocessing.active_children())
-    # Spawned, not forked: threads of the libraries of this process do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    with _interrupts_blocked():  # inherited by the resource tracker, which starts now
-        pool = ProcessPoolExecutor(jobs, context, _Worker.start, (open_model,))
-    try:
-        with _interrupts_blocked():  # inherited by the workers: Ctrl-C is for the parent, which ends them
-            futures = {task.path: pool.submit(_Worker.segment, task) for task in tasks}
-        yield futures
-    except BaseException:
-        for process in set(multiprocessing.active_children()) - others:
-            process.terminate()
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
-        for task in tasks[:1]:
-            _remove_unfinished(task.outputs)
-
-
-@contextmanager
-def _interrupts_blocked() -> Iterator[None]:
-    """Let Ctrl-C and the end of the terminal wait until the end of the block."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            del result  # otherwise kept while the next one is awaited
+            while waiting and waiting[0] in early:
+                yield early.pop(waiting.popleft())
 
 
 def _refuse_existing(outputs: OutputSettings, stems: Iterable[str]) -> None:

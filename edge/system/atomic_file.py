@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import math
 import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator
@@ -184,11 +185,13 @@ def replacing(path: Path, existing: Existing = "replace", suffix: str | None = N
             part.unlink(missing_ok=True)
 
 
-def remove_unfinished(folder: Path) -> None:
+def remove_unfinished(folder: Path, before_s: float = math.inf) -> None:
     """Delete the unfinished files of processes that were killed; files that a process is writing have a lock.
 
     Args:
         folder: Where they lie; it may be missing.
+        before_s: Delete only files that were last written before this time, in seconds since 1970: where several
+            machines write, one may not see the locks of another.
 
     Raises:
         OSError: A file cannot be deleted.
@@ -201,7 +204,8 @@ def remove_unfinished(folder: Path) -> None:
                         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     except OSError:
                         continue
-                    Path(entry.path).unlink()
+                    if os.fstat(file.fileno()).st_mtime < before_s:
+                        Path(entry.path).unlink()
 
 
 def _locked(file: BinaryIO) -> bool:

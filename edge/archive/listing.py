@@ -1,0 +1,157 @@
+"""The recordings of an archive: in local folders, in object stores, and in lists."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from birdedge.edge.archive.files import FoundRecordings, kind_left_out, listed_names, recordings_in
+from birdedge.edge.archive.units import BLOCK_FILES, PlannedFile
+from birdedge.edge.errors import ExtraMissingError, SettingsError
+
+# What the stores call what changes with the content of an object.
+_VERSION_KEYS = (
+    "ETag",
+    "etag",
+    "md5Hash",
+    "content_md5",
+    "LastModified",
+    "last_modified",
+    "mtime",
+    "created",
+)
+
+
+def is_url(path: str) -> bool:
+    """Return whether a path is a URL, which fsspec reads, such as `s3://bucket/site/`."""
+    return "://" in path
+
+
+def planned_files(
+    sources: Sequence[str], lists: Sequence[Path], site_level: int, found: FoundRecordings
+) -> Iterator[PlannedFile]:
+    """Yield the recordings of files, folders and URLs, and of what lists name, one at a time.
+
+    Args:
+        sources: Paths and URLs.
+        lists: Files with a path or URL per line; `-` is standard input.
+        site_level: Which folder below a source names the site, from 1; 0 for the source itself.
+        found: What is not taken, and why, is added to it.
+
+    Raises:
+        SettingsError: A list cannot be read, or a URL has an unknown protocol.
+        ExtraMissingError: The package for a URL is not installed.
+    """
+    for source in sources:
+        yield from _recordings_of(source, site_level, found)
+    for path in lists:
+        for name in listed_names(path):
+            yield from _recordings_of(name, site_level, found)
+
+
+def _recordings_of(source: str, site_level: int, found: FoundRecordings) -> Iterator[PlannedFile]:
+    before = len(found.errors)
+    is_empty = True
+    for file in _in_store(source, site_level, found) if is_url(source) else _local(source, site_level, found):
+        is_empty = False
+        yield file
+    if is_empty and len(found.errors) == before:
+        found.errors.append(f"{source} contains no audio file; give a folder that does")
+
+
+def _local(source: str, site_level: int, found: FoundRecordings) -> Iterator[PlannedFile]:
+    root = Path(os.path.abspath(source))  # noqa: PTH100 - not resolve(): a link keeps its own name
+    is_folder = os.path.isdir(root)  # noqa: PTH112 - Path.is_dir() raises where a name is too long
+    for path in recordings_in(root, found, _in_order) if is_folder else [root]:
+        try:
+            status = os.stat(path)  # noqa: PTH116
+        except OSError as error:
+            found.errors.append(f"{path} cannot be read ({error.strerror}): check the path")
+            continue
+        folders = path.relative_to(root).parts[:-1] if is_folder else ()
+        site = _site(root if is_folder else root.parent, folders, site_level)
+        yield PlannedFile(str(path), site, status.st_size, str(status.st_mtime_ns))
+
+
+def _in_order(names: Iterator[str]) -> Iterator[str]:
+    """Yield the names in a folder sorted, without 1,000,000 Python objects."""
+    blocks: list[pa.Array] = []
+    block: list[bytes] = []
+    for name in names:
+        block.append(os.fsencode(name))
+        if len(block) == BLOCK_FILES:
+            blocks.append(pa.array(block, pa.large_binary()))
+            block = []
+    column = pa.concat_arrays([*blocks, pa.array(block, pa.large_binary())])
+    places = pc.sort_indices(column)
+    for first in range(0, len(column), BLOCK_FILES):
+        yield from map(os.fsdecode, column.take(places[first : first + BLOCK_FILES]).to_pylist())
+
+
+def _in_store(url: str, site_level: int, found: FoundRecordings) -> Iterator[PlannedFile]:
+    files, root = open_store(url)
+    root = root.rstrip("/")
+    try:
+        if not files.isdir(root):
+            yield _object(files, files.info(root), Path(root).parent.name)
+            return
+        for folder, folders, names in files.walk(root, detail=True, on_error="raise"):
+            for name in [name for name in folders if kind_left_out(name.lower(), is_folder=True)]:
+                found.left_out[str(kind_left_out(name.lower(), is_folder=True))] += 1
+                del folders[name]  # so that it is not entered
+            below = tuple(filter(None, folder.rstrip("/").removeprefix(root).split("/")))
+            for name in sorted(filter(None, names)):
+                if left_out := kind_left_out(name.lower(), is_folder=False):
+                    found.left_out[left_out] += 1
+                else:
+                    yield _object(files, names[name], _site(Path(root), below, site_level))
+    except FileNotFoundError:
+        found.errors.append(f"{url} does not exist: check the URL")
+    except Exception as error:  # each store has exceptions of its own
+        found.errors.append(
+            f"{url} cannot be listed ({_first_line(error)}): check the network and the credentials"
+        )
+
+
+def open_store(url: str) -> tuple[Any, str]:
+    """Return the file system of a URL, and the path in it.
+
+    Raises:
+        ExtraMissingError: Its package is not installed.
+        SettingsError: Its protocol is unknown.
+    """
+    try:
+        # An archive is listed once: a cache would keep all of it.
+        files, path = fsspec.url_to_fs(url, use_listings_cache=False)
+        return files, path
+    except ImportError as error:
+        raise ExtraMissingError(f"{url} needs a package that is not installed: {error}") from error
+    except ValueError as error:
+        raise SettingsError(
+            f"{url} cannot be used ({error}): give a path, or a URL such as s3://bucket/site/"
+        ) from error
+
+
+def version_of(info: dict[str, Any]) -> str:
+    """Return what changes with the content of an object, of what a store says about it."""
+    return str(next((info[key] for key in _VERSION_KEYS if info.get(key) is not None), ""))
+
+
+def _object(files: Any, info: dict[str, Any], site: str) -> PlannedFile:
+    return PlannedFile(files.unstrip_protocol(info["name"]), site, int(info["size"] or 0), version_of(info))
+
+
+def _site(root: Path, folders: Sequence[str], level: int) -> str:
+    """Return the name of the site of a recording in a folder below `root`."""
+    name = folders[level - 1] if 0 < level <= len(folders) else root.name
+    return name.encode("utf-8", "backslashreplace").decode() or "archive"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

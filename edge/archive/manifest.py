@@ -1,0 +1,257 @@
+"""The manifest of an archive run: the recordings that are to be segmented, with which model and settings.
+
+`RUN/manifest.parquet` has a row per recording. Its metadata holds the settings. `RUN/model.onnx` is a copy of the
+model, so that all machines that see the folder use the same one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from hashlib import blake2b, sha256
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from birdedge import __version__
+from birdedge.edge.archive.units import (
+    BLOCK_FILES,
+    KEY_BYTES,
+    Keys,
+    PlannedFile,
+    Unit,
+    units_of,
+    without_repeats,
+)
+from birdedge.edge.errors import DataError, SettingsError
+from birdedge.edge.settings import from_table
+from birdedge.edge.system.atomic_file import output_errors, replacing
+
+MANIFEST, MODEL = "manifest.parquet", "model.onnx"
+_METADATA = b"birdedge"
+_SCHEMA = pa.schema(
+    [
+        pa.field("unit", pa.binary(KEY_BYTES), nullable=False),
+        pa.field("path", pa.string(), nullable=False),
+        pa.field("raw_path", pa.binary()),  # of a name that is not UTF-8
+        pa.field("site", pa.string(), nullable=False),
+        pa.field("bytes", pa.int64(), nullable=False),
+        pa.field("modified", pa.string(), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class ArchiveSettings:
+    """What the results of an archive run depend on, apart from the recordings."""
+
+    model: str  # its name, for people
+    model_sha256: str
+    version: str = __version__  # of birdedge
+    channel: int | None = None  # from 0; None for the mean of all
+    min_score: float | None = None  # None for the model's own
+    timezone: str | None = None  # of local times in names and metadata
+
+    @property
+    def fingerprint(self) -> str:
+        """Hexadecimal digest of all but the name of the model."""
+        values = {name: value for name, value in asdict(self).items() if name != "model"}
+        return blake2b(json.dumps(values, sort_keys=True).encode(), digest_size=KEY_BYTES).hexdigest()
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What a manifest holds."""
+
+    files: int = 0
+    units: int = 0
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The manifest of the archive run in a folder."""
+
+    folder: Path
+    settings: ArchiveSettings
+    totals: Totals
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield the rows, a few thousand at a time.
+
+        Raises:
+            DataError: The manifest cannot be read.
+        """
+        try:
+            with pq.ParquetFile(self.folder / MANIFEST) as file:
+                yield from file.iter_batches(BLOCK_FILES)
+        except (OSError, pa.ArrowException) as error:
+            raise _unreadable(self.folder, error) from error
+
+    def units(self, chosen: Iterable[NDArray[np.bool_]] | None = None) -> Iterator[Unit]:
+        """Yield the units of work, in their order.
+
+        Args:
+            chosen: For each of `batches()`, which of its rows to take; None for all.
+        """
+        rows = _rows(self.batches(), chosen)
+        for key, group in groupby(rows, lambda row: row[0]):
+            yield Unit(key.hex(), tuple(file for _, file in group))
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Return the manifest of an archive run.
+
+    Raises:
+        DataError: There is none, or it cannot be read.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise DataError(
+            f"{folder} is not an archive run: make one with birdedge archive plan SOURCE --out {folder}"
+        )
+    try:
+        described = json.loads(pq.read_metadata(path).metadata[_METADATA])
+        settings = from_table(ArchiveSettings, described["settings"], str(path))
+        return Manifest(folder, settings, Totals(**described["totals"]))
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError) as error:
+        raise _unreadable(folder, error) from error
+
+
+def write_manifest(
+    folder: Path, settings: ArchiveSettings, model: bytes, files: Iterable[PlannedFile]
+) -> Manifest:
+    """Write a manifest and the model; what is listed twice is taken once.
+
+    Args:
+        folder: Of the run. An earlier manifest there is replaced if it has the same settings.
+        settings: What results depend on.
+        model: Content of the model file.
+        files: In the order in which they are to be read.
+
+    Raises:
+        SettingsError: The folder has a run with other settings, or there are no recordings.
+        OutputError: The folder cannot be written.
+    """
+    refuse_other_settings(folder, settings)
+    with replacing(folder / MODEL) as file, output_errors(folder / MODEL):
+        file.write(model)
+    path, totals = folder / MANIFEST, Totals()
+    with replacing(path) as file, output_errors(path):
+        with pq.ParquetWriter(file, _SCHEMA, compression="zstd") as writer:
+            for table in _tables(without_repeats(files), settings.fingerprint):
+                keys = table["unit"]
+                totals = Totals(
+                    totals.files + len(keys),
+                    totals.units + sum(1 for _ in groupby(keys.to_pylist())),
+                    totals.size_bytes + sum(table["bytes"].to_pylist()),
+                )
+                writer.write_table(table)
+            described = {"settings": asdict(settings), "totals": asdict(totals)}
+            writer.add_key_value_metadata({_METADATA.decode(): json.dumps(described)})
+        if not totals.files:
+            raise SettingsError("there is no recording to plan: give files, folders or URLs that hold audio")
+    return Manifest(folder, settings, totals)
+
+
+def refuse_other_settings(folder: Path, settings: ArchiveSettings) -> None:
+    """Raise an error if a folder has a run with other settings or another model.
+
+    Raises:
+        SettingsError: It has.
+        DataError: Its manifest cannot be read.
+    """
+    if not (folder / MANIFEST).exists():
+        return
+    earlier = read_manifest(folder).settings
+    if earlier.fingerprint != settings.fingerprint:
+        before, now = asdict(earlier), asdict(settings)
+        changed = [
+            f"{name} {before[name]} and not {now[name]}"
+            for name in now
+            if before[name] != now[name] and name != "model"
+        ]
+        raise SettingsError(f"{folder} was planned with {', '.join(changed)}: give another folder for --out")
+
+
+def check_version(settings: ArchiveSettings) -> None:
+    """Raise an error if a run was planned by another version of birdedge, which could give other results.
+
+    Raises:
+        SettingsError: It was.
+    """
+    if settings.version != __version__:
+        raise SettingsError(
+            f"the run was planned by birdedge {settings.version}, and this is {__version__}: install that version, "
+            "or plan into another folder"
+        )
+
+
+def read_model(folder: Path, settings: ArchiveSettings) -> Path:
+    """Return the path of the model of a run.
+
+    Raises:
+        DataError: It is missing, or is not the one that was planned.
+    """
+    path = folder / MODEL
+    try:
+        is_same = sha256(path.read_bytes()).hexdigest() == settings.model_sha256
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read ({error.strerror}): run birdedge archive plan again"
+        ) from error
+    if not is_same:
+        raise DataError(
+            f"{path} is not the model {settings.model} that the run was planned with: run birdedge archive plan again"
+        )
+    return path
+
+
+def keys_of(batch: pa.RecordBatch) -> Keys:
+    """Return the keys of the units of the rows of a batch."""
+    column = batch.column("unit")
+    values = np.frombuffer(column.buffers()[1], np.uint8)[column.offset * KEY_BYTES :][
+        : len(column) * KEY_BYTES
+    ]
+    return values.view(f"S{KEY_BYTES}")
+
+
+def _rows(
+    batches: Iterable[pa.RecordBatch], chosen: Iterable[NDArray[np.bool_]] | None
+) -> Iterator[tuple[bytes, PlannedFile]]:
+    masks = iter(chosen) if chosen is not None else None
+    for batch in batches:
+        taken = batch if masks is None else batch.filter(pa.array(next(masks)))
+        for row in taken.to_pylist():
+            path = row["path"] if row["raw_path"] is None else os.fsdecode(row["raw_path"])
+            yield row["unit"], PlannedFile(path, row["site"], row["bytes"], row["modified"])
+
+
+def _tables(files: Iterable[PlannedFile], fingerprint: str) -> Iterator[pa.Table]:
+    """Yield the rows of a manifest, of whole units."""
+    columns: dict[str, list[Any]] = {name: [] for name in _SCHEMA.names}
+    for unit in units_of(files):
+        digests = b"".join(file.digest(fingerprint) for file in unit)
+        key = blake2b(digests, digest_size=KEY_BYTES).digest()
+        for file in unit:
+            raw = None if file.name == file.path else os.fsencode(file.path)
+            values = (key, file.name, raw, file.site, file.size_bytes, file.modified)
+            for column, value in zip(columns.values(), values, strict=True):
+                column.append(value)
+        if len(columns["unit"]) >= BLOCK_FILES:
+            yield pa.table(columns, _SCHEMA)
+            columns = {name: [] for name in _SCHEMA.names}
+    if columns["unit"]:
+        yield pa.table(columns, _SCHEMA)
+
+
+def _unreadable(folder: Path, error: Exception) -> DataError:
+    reason = str(error).partition("\n")[0]
+    return DataError(f"{folder / MANIFEST} cannot be read ({reason}): run birdedge archive plan again")

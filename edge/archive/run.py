@@ -1,0 +1,112 @@
+"""Run an archive: the units that are not done, in this process or in several."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from birdedge.edge.archive.manifest import Manifest, keys_of
+from birdedge.edge.archive.parts import DoneUnits
+from birdedge.edge.archive.pool import in_processes, killed_twice
+from birdedge.edge.archive.units import KEY_BYTES, Unit, is_in
+from birdedge.edge.archive.worker import UnitCounts, do_unit, failed, open_run, segment_planned, write_rows
+from birdedge.edge.errors import SettingsError
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of several equal parts of an archive, by the keys of its units.
+
+    Raises:
+        SettingsError: The number is not one of 1 to `count`.
+    """
+
+    number: int = 1  # from 1
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.number <= self.count:
+            raise SettingsError(f"--shard is {self.number}/{self.count}; give 1/N to N/N")
+
+    def holds(self, keys: NDArray[np.bytes_]) -> NDArray[np.bool_]:
+        """Return which units are in it."""
+        first = np.ascontiguousarray(keys).view(">u8").reshape(len(keys), KEY_BYTES // 8)[:, 0]
+        held: NDArray[np.bool_] = first % self.count == self.number - 1
+        return held
+
+
+ALL = Shard()
+
+
+@dataclass(frozen=True)
+class Work:
+    """The rows of a manifest that are to be done, and how much they are."""
+
+    manifest: Manifest
+    rows: tuple[NDArray[np.bool_], ...]  # for each of its batches
+    files: int
+    size_bytes: int
+
+    def units(self) -> Iterator[Unit]:
+        """Yield the units to do, in the order of the manifest."""
+        return self.manifest.units(self.rows)
+
+
+def work_of(manifest: Manifest, done: DoneUnits, shard: Shard = ALL, retry_errors: bool = False) -> Work:
+    """Return what is not done.
+
+    Args:
+        manifest: Of the run.
+        done: The units that have a part.
+        shard: Which units may be done here.
+        retry_errors: Also do those with errors again.
+    """
+    finished = done.keys[~done.has_errors] if retry_errors else done.keys
+    rows, files, size_bytes = [], 0, 0
+    for batch in manifest.batches():
+        keys = keys_of(batch)
+        chosen = shard.holds(keys) & ~is_in(keys, finished)
+        rows.append(chosen)
+        files += int(chosen.sum())
+        size_bytes += int(np.asarray(batch.column("bytes"))[chosen].sum())
+    return Work(manifest, tuple(rows), files, size_bytes)
+
+
+def run_here(work: Work, jobs: int) -> Generator[UnitCounts, None, None]:
+    """Do the units in this process, or in several, and yield the counts of each as it is completed.
+
+    Where a process is killed twice by a unit, its recordings are tried one by one, each in a process of its own.
+
+    Raises:
+        ModelError: The model cannot be used.
+        OutputError: A part cannot be written, and so could no other; what is written stays.
+    """
+    run, fingerprint = work.manifest.folder, work.manifest.settings.fingerprint
+    open_run(run, fingerprint)  # so that a wrong model is one error, not one per process
+    if jobs == 1:
+        yield from (do_unit(run, fingerprint, unit) for unit in work.units())
+        return
+    start = partial(open_run, run, fingerprint)
+    with closing(in_processes(start, partial(do_unit, run, fingerprint), work.units(), jobs)) as results:
+        for unit, counts in results:
+            yield counts or _one_by_one(work.manifest, unit)
+
+
+def _one_by_one(manifest: Manifest, unit: Unit) -> UnitCounts:
+    run, fingerprint = manifest.folder, manifest.settings.fingerprint
+    start, work = partial(open_run, run, fingerprint), partial(segment_planned, run, fingerprint)
+    rows = {}
+    if len(unit.files) > 1:
+        with closing(in_processes(start, work, unit.files, 1)) as results:
+            rows = dict(results)
+    return write_rows(
+        run,
+        fingerprint,
+        unit,
+        [rows.get(file) or failed(file, killed_twice(file.path)) for file in unit.files],
+    )

@@ -1,0 +1,271 @@
+"""`birdedge archive`: segment very large archives, on one machine or many, resumable at any moment."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from birdedge.edge.cli.options import (
+    archive_model_option,
+    channel_option,
+    min_score_option,
+    quiet_option,
+    timezone_option,
+)
+from birdedge.edge.errors import BirdedgeError, SettingsError
+from birdedge.edge.system.printable import printable
+from birdedge.edge.system.stdout import print_line
+
+if TYPE_CHECKING:  # loads pyarrow
+    from birdedge.edge.archive.progress import Progress
+    from birdedge.edge.archive.run import Shard
+    from birdedge.edge.archive.status import ArchiveStatus
+
+MAX_PRINTED_ERRORS = 20  # of a run; `status --errors` prints all
+LOG_S, TERMINAL_S = 60.0, 1.0  # between two lines of progress, in a log and on a terminal
+run_argument = click.argument("run", type=click.Path(path_type=Path, file_okay=False))
+
+
+@click.group(no_args_is_help=False)
+def archive() -> None:
+    """Segment very large archives, on one machine or many.
+
+    A run is a folder: `plan` lists the recordings, `run` segments those that are not done, and `status` shows how far
+    it is. Any step can be interrupted, also by a power cut, and called again.
+
+    \b
+    Example:
+      birdedge archive plan /data/forest --out forest-run
+      birdedge archive run forest-run --jobs 8
+      birdedge archive status forest-run
+    """
+
+
+@archive.command()
+@click.argument("sources", nargs=-1, metavar="SOURCE...")
+@click.option(
+    "--files-from",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    metavar="LIST",
+    help="Also plan the files, folders and URLs in this list, one per line or separated by NUL; - for standard input. "
+    "May be repeated.",
+)
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="RUN",
+    help="Folder of the run. Planning again with the same settings adds new recordings, and keeps what is done.",
+)
+@click.option(
+    "--site-level",
+    type=click.IntRange(0),
+    default=1,
+    show_default=True,
+    help="Which folder below SOURCE names the site, from 1; 0 for SOURCE itself.",
+)
+@timezone_option
+@min_score_option
+@channel_option
+@archive_model_option
+@quiet_option
+def plan(
+    sources: tuple[str, ...],
+    files_from: tuple[Path, ...],
+    out: Path,
+    site_level: int,
+    timezone: str | None,
+    min_score: float | None,
+    channel: int | None,
+    model: str,
+    quiet: bool,
+) -> None:
+    """List the recordings of an archive.
+
+    SOURCE is an audio file, a folder to search for audio files, or a URL that fsspec reads, such as s3://bucket/forest/
+    (needs s3fs). RUN gets the list, the settings and a copy of the model; other settings need another RUN. A source
+    that cannot be read is reported and does not stop the others; the exit code is then 1.
+
+    \b
+    Example:
+      birdedge archive plan /data/forest --out forest-run
+      birdedge archive plan s3://recordings/2024/ --out 2024-run --timezone Europe/Berlin
+      find /data -name '*.wav' -print0 | birdedge archive plan --files-from - --out run
+    """
+    from hashlib import sha256
+
+    from birdedge.edge.archive.files import FoundRecordings
+    from birdedge.edge.archive.listing import planned_files
+    from birdedge.edge.archive.manifest import ArchiveSettings, write_manifest
+    from birdedge.edge.archive.progress import size_text
+    from birdedge.edge.formats.start_time import StartTime
+    from birdedge.edge.models.checked_model import check_model
+
+    if not sources and not files_from:
+        raise SettingsError("SOURCE is missing: give folders, files, URLs, or --files-from")
+    StartTime(timezone=timezone)
+    checked = check_model(model)
+    name = Path(model).name.removesuffix(".onnx")
+    settings = ArchiveSettings(
+        name, sha256(checked.content).hexdigest(), channel=channel, min_score=min_score, timezone=timezone
+    )
+    found = FoundRecordings()
+    files = planned_files(sources, files_from, site_level, found)
+    try:
+        totals = write_manifest(out, settings, checked.content, files).totals
+    finally:
+        for error in found.errors:
+            click.echo(f"Error: {printable(error)}", err=True)
+    if not quiet:
+        if found.left_out:
+            click.echo(f"birdedge: left out: {found.left_out_text()}", err=True)
+        click.echo(
+            f"{totals.files:,} file(s), {size_text(totals.size_bytes)}, {totals.units:,} unit(s)", err=True
+        )
+    if found.errors:
+        sys.exit(1)
+
+
+@archive.command()
+@run_argument
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Number of processes.")
+@click.option("--shard", metavar="I/N", help="Do only the Ith of N equal parts: each in a job of its own.")
+@click.option("--retry-errors", is_flag=True, help="Also try recordings again that could not be read.")
+@quiet_option
+def run(run: Path, jobs: int, shard: str | None, retry_errors: bool, quiet: bool) -> None:
+    """Segment the recordings that are not done.
+
+    A recording that cannot be read is reported and does not stop the others; the exit code is then 1. What is done
+    stays, so that an interrupted command goes on when it is called again.
+
+    \b
+    Example:
+      birdedge archive run forest-run --jobs 8
+      birdedge archive run forest-run --shard $SLURM_ARRAY_TASK_ID/50
+    """
+    from birdedge.edge.archive.manifest import check_version, read_manifest
+    from birdedge.edge.archive.parts import done_units
+    from birdedge.edge.archive.progress import Progress
+    from birdedge.edge.archive.run import run_here, work_of
+
+    chosen = _shard(shard)
+    manifest = read_manifest(run)
+    check_version(manifest.settings)
+    work = work_of(manifest, done_units(run), chosen, retry_errors)
+    progress = Progress(work.files, work.size_bytes)
+    printer = _ProgressPrinter(progress, quiet)
+    try:
+        for counts in run_here(work, jobs):
+            progress.add(counts)
+            printer.print(counts.errors, counts.warnings)
+    finally:
+        printer.close()
+    if progress.failed:
+        sys.exit(1)
+
+
+@archive.command()
+@run_argument
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--errors", is_flag=True, help="Print a sentence for each recording that could not be read.")
+def status(run: Path, as_json: bool, errors: bool) -> None:
+    """Show how far a run is.
+
+    The rate is that of the last ten minutes, of all machines together. The exit code is 0 if all recordings are done.
+
+    \b
+    Example:
+      birdedge archive status forest-run
+      birdedge archive status forest-run --errors
+    """
+    from birdedge.edge.archive.manifest import read_manifest
+    from birdedge.edge.archive.status import archive_status, error_sentences
+
+    manifest = read_manifest(run)
+    if errors:
+        for sentence in error_sentences(manifest):
+            print_line(sentence)
+        return
+    now = archive_status(manifest)
+    if as_json:
+        values = {**asdict(manifest.settings), **asdict(now)}
+        print_line(*json.dumps(values, indent=2).splitlines())
+    else:
+        print_line(*_status_lines(now, manifest.settings.model))
+    sys.exit(not now.is_complete)
+
+
+def _status_lines(now: ArchiveStatus, model: str) -> list[str]:
+    from birdedge.edge.archive.progress import duration_text, size_text
+
+    lines = [
+        f"model      {model}",
+        f"done       {now.done_files:,} of {now.files:,} file(s), {size_text(now.done_bytes)} of "
+        f"{size_text(now.size_bytes)}",
+        f"errors     {now.error_files:,} file(s)",
+    ]
+    if now.is_complete:
+        return [*lines, "left       nothing"]
+    left = "no rate: nothing was completed in the last ten minutes"
+    if now.bytes_per_s and now.left_s:
+        left = f"{duration_text(now.left_s)} at {size_text(now.bytes_per_s)}/s"
+    return [*lines, f"left       {now.files - now.done_files:,} file(s), {left}"]
+
+
+def _shard(text: str | None) -> Shard:
+    from birdedge.edge.archive.run import Shard
+
+    if text is None:
+        return Shard()
+    number, _, count = text.partition("/")
+    try:
+        return Shard(int(number), int(count))
+    except ValueError as error:
+        if isinstance(error, BirdedgeError):
+            raise
+        raise SettingsError(f"--shard is {text!r}; give I/N, such as 1/50") from error
+
+
+class _ProgressPrinter:
+    """Prints errors and warnings, the first of many, and a line of progress now and then."""
+
+    def __init__(self, progress: Progress, quiet: bool) -> None:
+        self._progress, self._quiet = progress, quiet
+        self._is_terminal = sys.stderr.isatty()
+        self._last_s = time.monotonic()
+        self._sentences = 0
+
+    def print(self, errors: tuple[str, ...], warnings: tuple[str, ...]) -> None:
+        """Print what a unit brought."""
+        kinds = [*(("Error", text) for text in errors), *(("Warning", text) for text in warnings)]
+        for kind, text in kinds:
+            self._sentences += 1
+            if self._sentences <= MAX_PRINTED_ERRORS:
+                self._line(f"{kind}: {printable(text)}")
+            elif self._sentences == MAX_PRINTED_ERRORS + 1:
+                self._line(
+                    "Further errors and warnings are not printed: birdedge archive status RUN --errors"
+                )
+        now_s = time.monotonic()
+        if not self._quiet and now_s - self._last_s >= (TERMINAL_S if self._is_terminal else LOG_S):
+            self._last_s = now_s
+            if self._is_terminal:
+                click.echo(f"\r\033[K{self._progress.line()}", nl=False, err=True)
+            else:
+                click.echo(self._progress.line(), err=True)
+
+    def close(self) -> None:
+        """Print the last line."""
+        if not self._quiet:
+            self._line(self._progress.line())
+
+    def _line(self, text: str) -> None:
+        start = "\r\033[K" if self._is_terminal and not self._quiet else ""
+        click.echo(f"{start}{text}", err=True)

@@ -1,0 +1,101 @@
+"""The recordings of an archive are listed from folders and lists, with their sites, one at a time."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from birdedge.edge.archive import listing
+from birdedge.edge.archive.files import FoundRecordings
+from birdedge.edge.archive.listing import planned_files
+from birdedge.edge.archive.units import PlannedFile
+from birdedge.edge.errors import ExtraMissingError, SettingsError
+
+
+def listed(
+    *sources: object, lists: tuple[Path, ...] = (), level: int = 1
+) -> tuple[list[PlannedFile], FoundRecordings]:
+    found = FoundRecordings()
+    return list(planned_files([str(source) for source in sources], lists, level, found)), found
+
+
+@pytest.fixture
+def forest(tmp_path: Path) -> Path:
+    for name in ("oak/2024/b.wav", "oak/2024/a.flac", "elm/c.mp3", "d.wav", "oak/notes.txt", "elm/.e.wav"):
+        path = tmp_path / "forest" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x" * 7)
+        os.utime(path, ns=(5, 1234567890123456789))
+    return tmp_path / "forest"
+
+
+def test_each_recording_has_its_path_site_size_and_time(forest: Path) -> None:
+    files, found = listed(forest)
+    facts = 7, "1234567890123456789"
+    assert files == [
+        PlannedFile(f"{forest}/d.wav", "forest", *facts),
+        PlannedFile(f"{forest}/elm/c.mp3", "elm", *facts),
+        PlannedFile(f"{forest}/oak/2024/a.flac", "oak", *facts),
+        PlannedFile(f"{forest}/oak/2024/b.wav", "oak", *facts),
+    ]
+    assert found.left_out_text() == "1 file(s) that are no audio, 1 hidden file(s)"
+    assert found.errors == []
+
+
+@pytest.mark.parametrize(("level", "sites"), [(0, ["forest"] * 4), (2, ["forest", "forest", "2024", "2024"])])
+def test_the_level_chooses_the_folder_that_names_the_site(forest: Path, level: int, sites: list[str]) -> None:
+    assert [file.site for file in listed(forest, level=level)[0]] == sites
+
+
+def test_paths_are_absolute_and_a_single_file_belongs_to_its_folder(
+    forest: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(forest)
+    (file,), _ = listed("elm/c.mp3")
+    assert (file.path, file.site) == (f"{forest}/elm/c.mp3", "elm")
+
+
+def test_a_list_names_files_and_folders(forest: Path, tmp_path: Path) -> None:
+    names = tmp_path / "names"
+    names.write_bytes(b"\0".join(os.fsencode(path) for path in (forest / "oak", forest / "d.wav")))
+    assert [Path(file.path).name for file in listed(lists=(names,))[0]] == ["a.flac", "b.wav", "d.wav"]
+
+
+def test_what_cannot_be_read_is_a_sentence_and_the_others_are_listed(forest: Path) -> None:
+    (forest / "empty").mkdir()
+    files, found = listed(forest / "missing.wav", forest / "empty", forest / "d.wav")
+    assert [Path(file.path).name for file in files] == ["d.wav"]
+    assert len(found.errors) == 2
+    assert "missing.wav cannot be read (No such file or directory)" in found.errors[0]
+    assert f"{forest}/empty contains no audio file" in found.errors[1]
+
+
+def test_a_folder_of_any_size_is_sorted_in_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "BLOCK_FILES", 3)
+    names = sorted(f"{number * 37 % 101:03}.wav" for number in range(20))
+    for name in reversed(names):
+        (tmp_path / name).touch()
+    bad = os.fsdecode(b"\xff.wav")
+    (tmp_path / bad).touch()
+    files, _ = listed(tmp_path)
+    assert [Path(file.path).name for file in files] == [*names, bad]
+    assert files[-1].name == f"{tmp_path}/\\xff.wav" or files[-1].name.endswith("\\udcff.wav")
+
+
+def test_a_url_that_cannot_be_used_is_one_sentence() -> None:
+    with pytest.raises(
+        SettingsError, match=r"nothing://x cannot be used .*: give a path, or a URL such as s3"
+    ):
+        listed("nothing://x")
+
+
+def test_a_url_whose_package_is_missing_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: object, **__: object) -> None:
+        raise ImportError("Install s3fs to access S3")
+
+    monkeypatch.setattr(fsspec, "url_to_fs", missing)
+    with pytest.raises(ExtraMissingError, match="s3://a needs a package that is not installed: Install s3fs"):
+        listed("s3://a")

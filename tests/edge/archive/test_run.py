@@ -1,0 +1,368 @@
+"""An archive run gives the same bytes however it is divided, and loses nothing when it is interrupted at any moment."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable
+from hashlib import sha256
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+import soundfile
+
+from birdedge import __version__
+from birdedge.edge.archive import run as module
+from birdedge.edge.archive import units
+from birdedge.edge.archive.files import FoundRecordings
+from birdedge.edge.archive.listing import planned_files
+from birdedge.edge.archive.manifest import ArchiveSettings, Manifest, read_manifest, write_manifest
+from birdedge.edge.archive.parts import PARTS, done_units, part_paths, read_part
+from birdedge.edge.archive.pool import killed_twice
+from birdedge.edge.archive.run import ALL, Shard, run_here, work_of
+from birdedge.edge.archive.segment import segment
+from birdedge.edge.archive.status import archive_status, error_sentences
+from birdedge.edge.archive.units import PlannedFile, Unit
+from birdedge.edge.archive.worker import UnitCounts, do_unit, segment_planned
+from birdedge.edge.errors import DataError, DiskError, SettingsError
+from birdedge.edge.models.names import ARCHIVE_MODEL, find_model
+from birdedge.edge.synthesis.soundscape import soundscape
+from tests.support.disks import full, small_disk
+
+LENGTHS_S = (1.5, 2.0, 2.5, 3.0, 1.0, 0.5)
+
+
+@pytest.fixture(scope="module")
+def forest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six short recordings of two sites."""
+    folder = tmp_path_factory.mktemp("forest")
+    samples = soundscape(8.0, 3, 120.0).samples
+    for number, length_s in enumerate(LENGTHS_S):
+        path = folder / ("oak", "elm")[number % 2] / f"20240501_23{number:02}00.wav"
+        path.parent.mkdir(exist_ok=True)
+        soundfile.write(path, samples[: round(length_s * 32_000)], 32_000, subtype="PCM_16")
+    return folder
+
+
+def plan(folder: Path, *sources: Path, unit_s: float = 1.0, min_score: float | None = None) -> Manifest:
+    """Plan a run whose units are short."""
+    model = find_model(ARCHIVE_MODEL).read_bytes()
+    settings = ArchiveSettings(ARCHIVE_MODEL, sha256(model).hexdigest(), min_score=min_score)
+    files = planned_files([str(source) for source in sources], (), 1, FoundRecordings())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(units, "UNIT_S", unit_s)
+        return write_manifest(folder, settings, model, files)
+
+
+def do(manifest: Manifest, jobs: int = 1, shard: Shard = ALL, retry_errors: bool = False) -> list[UnitCounts]:
+    """Do what is not done."""
+    return list(run_here(work_of(manifest, done_units(manifest.folder), shard, retry_errors), jobs))
+
+
+def parts(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted((folder / PARTS).rglob("*.parquet"))
+    }
+
+
+@pytest.fixture(scope="module")
+def complete(forest: Path, tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+    """A run in one process."""
+    manifest = plan(tmp_path_factory.mktemp("complete"), forest)
+    assert manifest.totals.units == 6
+    do(manifest)
+    return manifest
+
+
+def test_a_part_has_the_events_that_segment_finds(complete: Manifest) -> None:
+    events = 0
+    for unit in complete.units():
+        (row,) = read_part(complete.folder, unit.key).to_pylist()
+        result = segment(unit.files[0].path)
+        assert row["recording"] == unit.files[0].path
+        assert row["heard_s"] == result.duration_s
+        assert row["error"] is None
+        assert (
+            row["recording_start"].isoformat() == f"2024-05-01T23:0{Path(row['recording']).stem[-3]}:00+00:00"
+        )
+        assert [(e["onset_s"], e["offset_s"]) for e in row["events"]] == [
+            (e.onset_s, e.offset_s) for e in result.events
+        ]
+        assert [e["score"] for e in row["events"]] == pytest.approx([e.score for e in result.events])
+        events += len(result.events)
+    assert events > 10
+
+
+def test_two_processes_and_two_shards_write_the_bytes_that_one_process_writes(
+    complete: Manifest, forest: Path, tmp_path: Path
+) -> None:
+    two = plan(tmp_path / "jobs", forest)
+    assert sum(counts.files for counts in do(two, jobs=2)) == 6
+    assert parts(two.folder) == parts(complete.folder)
+    shards = plan(tmp_path / "shards", forest)
+    done = [sum(counts.files for counts in do(shards, shard=Shard(number, 2))) for number in (1, 2)]
+    assert sum(done) == 6
+    assert all(done), "each shard has some of the units"
+    assert parts(shards.folder) == parts(complete.folder)
+
+
+@pytest.mark.parametrize("shard_count", [1, 2, 7])
+def test_shards_are_disjoint_and_complete(complete: Manifest, shard_count: int) -> None:
+    shards = [
+        work_of(complete, done_units(Path("none")), Shard(n + 1, shard_count)) for n in range(shard_count)
+    ]
+    keys = [unit.key for work in shards for unit in work.units()]
+    assert sorted(keys) == sorted(unit.key for unit in complete.units())
+
+
+@pytest.mark.parametrize(("number", "shard_count"), [(0, 2), (3, 2), (1, 0)])
+def test_a_shard_that_does_not_exist_is_refused(number: int, shard_count: int) -> None:
+    with pytest.raises(SettingsError, match="give 1/N to N/N"):
+        Shard(number, shard_count)
+
+
+def test_what_is_done_is_not_done_again(complete: Manifest) -> None:
+    before = parts(complete.folder)
+    times = [path.stat().st_mtime_ns for path in (complete.folder / PARTS).rglob("*.parquet")]
+    assert do(complete) == []
+    assert parts(complete.folder) == before
+    assert [path.stat().st_mtime_ns for path in (complete.folder / PARTS).rglob("*.parquet")] == times
+
+
+# --- errors ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_recording_that_cannot_be_read_is_a_row_with_a_sentence_and_can_be_tried_again(
+    forest: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(forest, tmp_path / "forest")
+    whole = next((tmp_path / "forest" / "oak").iterdir())
+    content = whole.read_bytes()
+    whole.write_bytes(content[: len(content) // 2])
+    manifest = plan(tmp_path / "run", tmp_path / "forest", unit_s=900.0)
+    (counts,) = do(manifest)
+    sentence = f"{whole} is damaged or truncated: "
+    assert (counts.files, len(counts.errors)) == (6, 1)
+    assert counts.errors[0].startswith(sentence)
+    assert list(error_sentences(manifest)) == list(counts.errors)
+    status = archive_status(manifest)
+    assert (status.done_files, status.error_files, status.is_complete) == (6, 1, True)
+    (unit,) = manifest.units()
+    rows = read_part(manifest.folder, unit.key).to_pylist()
+    assert [row["error"] is None for row in rows] == [row["recording"] != str(whole) for row in rows]
+    assert do(manifest) == []  # errors are done, until they are retried
+    (again,) = do(manifest, retry_errors=True)
+    assert again.errors == counts.errors
+
+    whole.write_bytes(content)  # copied again: another file than was planned
+    (again,) = do(manifest, retry_errors=True)
+    assert again.errors == (f"{whole} was changed since it was planned: plan again",)
+    manifest = plan(tmp_path / "run", tmp_path / "forest", unit_s=900.0)
+    (counts,) = do(manifest)
+    assert counts.errors == ()
+    assert archive_status(manifest).error_files == 0
+
+
+def test_a_retry_that_succeeds_replaces_the_part_with_errors(forest: Path, tmp_path: Path) -> None:
+    shutil.copytree(forest, tmp_path / "forest")
+    (path,) = (tmp_path / "forest" / "oak").glob("*_230000.wav")
+    manifest = plan(tmp_path / "run", path)
+    path.rename(tmp_path / "away.wav")
+    (counts,) = do(manifest)
+    assert counts.errors == (f"{path} does not exist: check the path",)
+    (tmp_path / "away.wav").rename(path)
+    (unit,) = manifest.units()
+    done, errors = part_paths(manifest.folder, unit.key)
+    content = errors.read_bytes()
+    assert do(manifest, retry_errors=True)[0].errors == ()
+    assert done.exists()
+    assert not errors.exists()
+    errors.write_bytes(content)  # as if the process had been killed between the two
+    assert do(manifest, retry_errors=True) == []
+    assert archive_status(manifest).error_files == 0
+
+
+def test_a_model_that_was_changed_is_refused(forest: Path, tmp_path: Path) -> None:
+    manifest = plan(tmp_path / "run", forest)
+    with (manifest.folder / "model.onnx").open("ab") as file:
+        file.write(b"\0")
+    with pytest.raises(DataError, match="is not the model birdedge-int8-256 that the run was planned with"):
+        do(manifest)
+    assert parts(manifest.folder) == {}
+    with pytest.raises(SettingsError, match=r"min_score None and not 0\.5"):
+        plan(tmp_path / "run", forest, min_score=0.5)
+
+
+# --- interruptions --------------------------------------------------------------------------------------------------
+
+
+class Poison:
+    """Kills the process that segments a certain recording."""
+
+    @staticmethod
+    def do_unit(run: Path, fingerprint: str, unit: Unit) -> UnitCounts:
+        for file in unit.files:
+            Poison.act(file)
+        return do_unit(run, fingerprint, unit)
+
+    @staticmethod
+    def segment_planned(run: Path, fingerprint: str, file: PlannedFile) -> object:
+        Poison.act(file)
+        return segment_planned(run, fingerprint, file)
+
+    @staticmethod
+    def act(file: PlannedFile) -> None:
+        once = Path(file.path).with_suffix(".once")
+        if once.exists():
+            once.unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+        if Path(file.path).with_suffix(".poison").exists():
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_killed_workers_lose_nothing_and_the_recording_that_kills_them_is_an_error(
+    complete: Manifest, forest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(forest, tmp_path / "forest")
+    oak = sorted((tmp_path / "forest" / "oak").glob("*.wav"))
+    elm = sorted((tmp_path / "forest" / "elm").glob("*.wav"))
+    elm[0].with_suffix(".once").touch()
+    oak[1].with_suffix(".poison").touch()
+    manifest = plan(tmp_path / "run", *elm, tmp_path / "forest" / "oak", unit_s=6.0)
+    assert [len(unit.files) for unit in manifest.units()] == [3, 3]
+    monkeypatch.setattr(module, "do_unit", Poison.do_unit)
+    monkeypatch.setattr(module, "segment_planned", Poison.segment_planned)
+    counts = do(manifest, jobs=2)
+    assert sum(c.files for c in counts) == 6
+    assert [error for c in counts for error in c.errors] == [killed_twice(oak[1])]
+    rows = [row for unit in manifest.units() for row in read_part(manifest.folder, unit.key).to_pylist()]
+    assert [row["recording"] for row in rows if row["error"] is None] == [
+        str(path) for path in (*elm, *oak) if path != oak[1]
+    ]
+    expected = {
+        Path(row["recording"]).name: row["events"]
+        for unit in complete.units()
+        for row in read_part(complete.folder, unit.key).to_pylist()
+    }
+    for row in rows:
+        assert row["error"] or row["events"] == expected[Path(row["recording"]).name]
+
+
+def in_killed_child(action: Callable[[], object], after: int) -> bool:
+    """Do something in a child that is killed before its nth change of the file system; return whether it was."""
+    pid = os.fork()
+    if pid == 0:
+        left = after
+
+        def kill(event: str, arguments: tuple[Any, ...]) -> None:
+            nonlocal left
+            is_write = event == "open" and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+            if is_write or event in ("os.rename", "os.remove", "os.mkdir"):
+                left -= 1
+                if left == 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(kill)
+        try:
+            action()
+            os._exit(0)
+        except BaseException:
+            os._exit(1)
+    _, status = os.waitpid(pid, 0)
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
+    return os.WIFSIGNALED(status)
+
+
+def test_a_plan_and_run_that_are_killed_at_any_moment_go_on(forest: Path, tmp_path: Path) -> None:
+    sources = sorted((forest / "elm").iterdir())[1:]
+    folder = tmp_path / "run"
+
+    def plan_and_do() -> None:
+        do(plan(folder, *sources))
+
+    plan_and_do()  # also opens the model
+    expected = parts(folder)
+    for after in count(1):
+        shutil.rmtree(folder)
+        is_killed = in_killed_child(plan_and_do, after)
+        assert parts(folder).items() <= expected.items()
+        plan_and_do()
+        assert parts(folder) == expected
+        if not is_killed:
+            break
+    assert after > 10
+
+
+def test_what_a_killed_process_left_unfinished_is_deleted_an_hour_later(complete: Manifest) -> None:
+    folder = next((complete.folder / PARTS).iterdir())
+    recent, old = folder / ".birdedge-1.part", folder / ".birdedge-2.part"
+    recent.write_text("half")
+    old.write_text("half")
+    os.utime(old, (time.time() - 4000, time.time() - 4000))
+    assert len(done_units(complete.folder).keys) == 6
+    assert recent.exists()
+    assert not old.exists()
+    recent.unlink()
+
+
+def test_a_full_disk_ends_the_run_with_a_sentence_and_loses_nothing(
+    complete: Manifest, forest: Path, tmp_path: Path
+) -> None:
+    with small_disk(tmp_path / "disk") as disk:
+        manifest = plan(disk / "run", forest)
+        work = work_of(manifest, done_units(manifest.folder))
+        units_done = run_here(work, 1)
+        next(units_done)
+        with full(disk), pytest.raises(DiskError, match=r"cannot be written \(No space left on device\)"):
+            list(units_done)
+        assert len(parts(manifest.folder)) == 1
+        do(manifest)
+        assert parts(manifest.folder) == parts(complete.folder)
+
+
+def test_a_damaged_part_is_one_sentence(complete: Manifest, tmp_path: Path) -> None:
+    shutil.copytree(complete.folder, tmp_path / "run")
+    manifest = read_manifest(tmp_path / "run")
+    key = next(manifest.units()).key
+    part_paths(manifest.folder, key)[0].write_bytes(b"PAR1")
+    with pytest.raises(
+        DataError, match=r"\.parquet cannot be read .*: delete it, and run birdedge archive run again"
+    ):
+        read_part(manifest.folder, key)
+
+
+def test_parts_say_which_run_they_belong_to(complete: Manifest) -> None:
+    path = next((complete.folder / PARTS).rglob("*.parquet"))
+    assert pq.read_metadata(path).metadata[b"birdedge_fingerprint"].decode() == complete.settings.fingerprint
+    assert complete.settings.version == __version__
+
+
+# --- status ---------------------------------------------------------------------------------------------------------
+
+
+def test_status_estimates_what_is_left_from_the_last_minutes(forest: Path, tmp_path: Path) -> None:
+    manifest = plan(tmp_path / "run", forest)
+    before = archive_status(manifest)
+    assert (before.done_files, before.bytes_per_s, before.left_s, before.is_complete) == (
+        0,
+        None,
+        None,
+        False,
+    )
+    todo = run_here(work_of(manifest, done_units(manifest.folder)), 1)
+    done_bytes = next(todo).size_bytes + next(todo).size_bytes
+    now_s = time.time()
+    for number, path in enumerate((manifest.folder / PARTS).rglob("*.parquet")):
+        os.utime(path, (now_s, now_s - 100 * number))
+    status = archive_status(manifest, now_s)
+    assert (status.done_files, status.done_bytes) == (2, done_bytes)
+    assert status.bytes_per_s == pytest.approx(done_bytes / 100)
+    assert status.left_s == pytest.approx((status.size_bytes - done_bytes) / (done_bytes / 100))
+    assert archive_status(manifest, now_s + 3600).bytes_per_s is None

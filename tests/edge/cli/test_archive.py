@@ -1,0 +1,162 @@
+"""`birdedge archive` from plan to status; an error is one sentence and exit code 1."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from click.testing import CliRunner, Result
+
+from birdedge.cli import birdedge as group
+from birdedge.edge.archive import units
+from tests.support.commands import BIRDEDGE, ENVIRONMENT, error_of, run
+from tests.support.waiting import wait_until
+
+
+def call(*arguments: object) -> Result:
+    return CliRunner().invoke(group, ["archive", *map(str, arguments)])
+
+
+@pytest.fixture
+def forest(tmp_path: Path) -> Path:
+    folder = tmp_path / "forest" / "oak"
+    folder.mkdir(parents=True)
+    samples = np.sin(0.5 * np.arange(64_000))
+    for number in range(3):
+        soundfile.write(folder / f"{number}.wav", samples, 32_000)
+    (folder / "notes.txt").touch()
+    return folder.parent
+
+
+def test_from_plan_to_status(forest: Path, tmp_path: Path) -> None:
+    planned = call("plan", forest, "--out", tmp_path / "run")
+    assert planned.exit_code == 0
+    assert planned.stderr == (
+        "birdedge: left out: 1 file(s) that are no audio\n3 file(s), 384.1 kB, 1 unit(s)\n"
+    )
+    before = call("status", tmp_path / "run")
+    assert before.exit_code == 1
+    assert before.stdout.splitlines()[1:] == [
+        "done       0 of 3 file(s), 0.0 kB of 384.1 kB",
+        "errors     0 file(s)",
+        "left       3 file(s), no rate: nothing was completed in the last ten minutes",
+    ]
+    (forest / "oak" / "1.wav").write_bytes(b"text")
+    done = call("run", tmp_path / "run")
+    assert done.exit_code == 1
+    assert "1.wav is not a supported audio file: give WAV, FLAC, OGG or MP3\n" in done.stderr
+    assert "3 of 3 file(s), 1 with errors, 0.0 h of audio, " in done.stderr
+    after = call("status", tmp_path / "run")
+    assert after.exit_code == 0
+    assert after.stdout.splitlines()[1:] == [
+        "done       3 of 3 file(s), 384.1 kB of 384.1 kB",
+        "errors     1 file(s)",
+        "left       nothing",
+    ]
+    values = json.loads(call("status", tmp_path / "run", "--json").stdout)
+    assert (values["model"], values["done_files"], values["error_files"]) == ("birdedge-int8-256", 3, 1)
+    assert call("status", tmp_path / "run", "--errors").stdout.count("\n") == 1
+    again = call("run", tmp_path / "run")
+    assert (again.exit_code, again.stderr) == (0, "nothing is left to do\n")
+    assert call("run", tmp_path / "run", "--retry-errors", "-q").exit_code == 1
+
+
+def test_sources_that_cannot_be_read_are_reported_and_the_others_are_planned(
+    forest: Path, tmp_path: Path
+) -> None:
+    planned = call("plan", forest, tmp_path / "missing", "--out", tmp_path / "run", "-q")
+    assert planned.exit_code == 1
+    assert (
+        planned.stderr
+        == f"Error: {tmp_path}/missing cannot be read (No such file or directory): check the path\n"
+    )
+    assert (tmp_path / "run" / "manifest.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("plan", "--out", "run"), "SOURCE is missing: give folders, files, URLs, or --files-from"),
+        (("plan", "forest"), "Missing option '--out'"),
+        (("plan", "notes", "--out", "run"), "there is no recording to plan"),
+        (("plan", "forest", "--out", "run", "--model", "no-such"), "there is no model 'no-such'"),
+        (("plan", "forest", "--out", "run", "--timezone", "Moon"), "--timezone is 'Moon'; give an IANA name"),
+        (("plan", "forest", "--out", "run", "--min-score", "2"), "2.0 is not in the range 0<=x<=1"),
+        (("plan", "forest", "--out", "file/run"), "cannot be written"),
+        (("plan", "odd://a", "--out", "run"), "odd://a cannot be used"),
+        (("plan", "--files-from", "none", "--out", "run"), "the list none cannot be read"),
+        (("run", "forest"), "forest is not an archive run: make one with birdedge archive plan"),
+        (("run", "planned", "--shard", "x"), "--shard is 'x'; give I/N, such as 1/50"),
+        (("run", "planned", "--shard", "3/2"), "--shard is 3/2; give 1/N to N/N"),
+        (("run", "planned", "--jobs", "0"), "0 is not in the range x>=1"),
+        (("status", "forest"), "forest is not an archive run"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_bad_input_is_one_sentence(
+    forest: Path, tmp_path: Path, arguments: tuple[str, ...], sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "file").touch()
+    call("plan", forest, "--out", "planned", "-q")
+    result = call(*arguments)
+    assert result.exit_code != 0
+    assert sentence in (result.stderr + str(result.exception)).replace("\n", " ")
+    assert not (tmp_path / "run" / "manifest.parquet").exists()
+
+
+def test_a_changed_setting_is_one_sentence_with_exit_code_1(forest: Path, tmp_path: Path) -> None:
+    call("plan", forest, "--out", tmp_path / "run")
+    done = run(*BIRDEDGE, "archive", "plan", forest, "--out", "run", "--min-score", "0.5", cwd=tmp_path)
+    assert "was planned with min_score None and not 0.5: give another folder for --out" in error_of(done)
+
+
+def test_the_recorders_part_and_segment_do_not_load_pyarrow(forest: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "birdedge", "segment", forest / "oak" / "0.wav"]
+    stderr = run(*command, cwd=tmp_path).stderr.decode()
+    assert "birdedge.edge.archive.processes" in stderr
+    assert not any(f" {name}\n" in stderr for name in ("pyarrow", "fsspec", "distributed"))
+
+
+def test_workers_end_when_their_command_is_killed(tmp_path: Path) -> None:
+    folder = tmp_path / "forest"
+    folder.mkdir()
+    for number in range(2):
+        soundfile.write(folder / f"{number}.wav", np.zeros(600 * 8000, np.int16), 8_000)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(units, "UNIT_S", 1.0)
+        call("plan", folder, "--out", tmp_path / "run", "-q")
+    process = subprocess.Popen(
+        [*BIRDEDGE, "archive", "run", tmp_path / "run", "--jobs", "2", "-q"],
+        env=ENVIRONMENT,
+        start_new_session=True,
+    )
+    try:
+        wait_until(lambda: len(_workers(process.pid)) > 2)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        wait_until(lambda: not _workers(process.pid))
+    finally:
+        for pid in _workers(process.pid):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _workers(session: int) -> list[int]:
+    """Return the processes of a session other than its first: workers, and what cleans up after them."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[3]) == session != int(entry.name) and fields[0] != "Z":
+            found.append(int(entry.name))
+    return found
