@@ -49,3 +49,37 @@ class Source(Protocol):
 
     def set_min_block(self, samples: int) -> None:
         """Allow a live source to wait until this many samples have arrived; others ignore it."""
+
+
+class LiveInput(Source, Protocol):
+    """What a recorder listens to: a microphone, or a stream. A `Source` while it is open.
+
+    Attributes:
+        is_hardware: one constant value, or another rate than its own, means that it is broken.
+        overflows: how often samples were reported lost before they arrived.
+    """
+
+    is_hardware: bool
+    overflows: int
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it was heard to its end, and there will be no more."""
+
+    @property
+    def delivered_samples(self) -> int:
+        """Samples that arrived since it was opened: read, waiting or lost."""
+
+    @property
+    def waiting_samples(self) -> int:
+        """Samples that arrived and were not yet read."""
+
+    def open(self) -> None:
+        """Begin to capture.
+
+        Raises:
+            DeviceError: it is not available now.
+        """
+
+    def close(self) -> None:
+        """Stop capturing; closing twice does nothing."""

@@ -9,6 +9,8 @@
     │       ├── PortAudioMissingError (ImportError)
     │       ├── DeviceNotFoundError   (LookupError)
     │       └── DeviceLostError       (OSError)
+    │           ├── StreamLostError                a network stream ended, or cannot be reached
+    │           └── StreamStalledError             a stream is open and delivers nothing
     ├── ModelError
     │   ├── ModelMissingError       (FileNotFoundError)
     │   └── ModelFileError          (ValueError)   not ONNX, no card, or card and graph disagree
@@ -48,7 +50,7 @@ class SampleError(AudioError, ValueError):
 
 
 class DeviceError(AudioError):
-    """A microphone cannot be used."""
+    """A microphone or stream cannot be used."""
 
 
 class PortAudioMissingError(DeviceError, ImportError):
@@ -61,6 +63,14 @@ class DeviceNotFoundError(DeviceError, LookupError):
 
 class DeviceLostError(DeviceError, OSError):
     """An open input device stopped delivering samples."""
+
+
+class StreamLostError(DeviceLostError):
+    """A network stream ended, or cannot be reached."""
+
+
+class StreamStalledError(DeviceLostError):
+    """A stream is open and delivers nothing."""
 
 
 class ModelError(BirdedgeError):

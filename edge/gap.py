@@ -6,12 +6,20 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 GapCause = Literal[
-    "overrun", "device lost", "too slow", "paused by schedule", "stopped", "power lost", "restart"
+    "overrun",
+    "device lost",
+    "stream lost",
+    "stream stalled",
+    "too slow",
+    "paused by schedule",
+    "stopped",
+    "power lost",
+    "restart",
 ]
 CAUSES: tuple[GapCause, ...] = get_args(GapCause)
 PAUSED: GapCause = "paused by schedule"
 # After these the device was opened again: how long they lasted only a clock knows.
-REOPENED: frozenset[GapCause] = frozenset({"device lost", PAUSED})
+REOPENED: frozenset[GapCause] = frozenset({"device lost", "stream lost", "stream stalled", PAUSED})
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import re
+import threading
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,6 +23,9 @@ CARD = re.compile(
 # When PortAudio looks for devices, ALSA loads and unloads all its plugins. One of them loads FFmpeg, and with it this
 # library, which leaks 12.4 kB each time it is unloaded.
 LEAKING_LIBRARY = "libpixman-1.so.0"
+
+_opening = threading.Lock()  # held while a stream is opened, and while PortAudio looks for devices
+_open_streams: set[object] = set()
 
 
 @dataclass(frozen=True)
@@ -64,12 +69,30 @@ def input_devices() -> list[InputDevice]:
 def forget_devices() -> None:
     """Forget the device list, which PortAudio makes once, so that the next query makes a new one.
 
-    No stream may be open. It takes a tenth of a second and more.
+    It takes a tenth of a second and more. Nothing happens while a stream is open, which would end: that of another
+    source.
     """
-    _keep_loaded(LEAKING_LIBRARY)
-    sounddevice = portaudio()
-    sounddevice._terminate()
-    sounddevice._initialize()
+    with _opening:
+        if _open_streams:
+            return
+        _keep_loaded(LEAKING_LIBRARY)
+        sounddevice = portaudio()
+        sounddevice._terminate()
+        sounddevice._initialize()
+
+
+@contextmanager
+def stream_opening(owner: object) -> Iterator[None]:
+    """Open a stream within it; unless that fails, the owner has one until `stream_closed`."""
+    with _opening:
+        yield
+        _open_streams.add(owner)
+
+
+def stream_closed(owner: object) -> None:
+    """The owner has no stream any more."""
+    with _opening:
+        _open_streams.discard(owner)
 
 
 def sound_cards() -> str:

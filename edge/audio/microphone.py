@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from birdedge.edge.audio.devices import InputDevice, find_input_device, portaudio
+from birdedge.edge.audio.capture_buffer import RING_S, CaptureBuffer
+from birdedge.edge.audio.devices import (
+    InputDevice,
+    find_input_device,
+    portaudio,
+    stream_closed,
+    stream_opening,
+)
 from birdedge.edge.audio.overrun import OverrunDetector
-from birdedge.edge.audio.ring_buffer import SampleRing
 from birdedge.edge.block import Block
 from birdedge.edge.errors import DeviceError, DeviceLostError, SettingsError
 from birdedge.edge.sample_rates import MAX_RATE_HZ, MIN_RATE_HZ
@@ -24,8 +29,7 @@ PIECE_S = 0.064  # half a call of the network: a callback costs more than what i
 # How late the callback may run on a busy machine before the device itself loses samples.
 # With more, PulseAudio delivers two pieces at a time.
 DEVICE_BUFFER_S = 3 * PIECE_S
-MIN_RING_S, RING_S = 2.0, 5.0
-BLOCK_S = 0.5
+MIN_RING_S = 2.0
 
 
 class Microphone:
@@ -43,6 +47,8 @@ class Microphone:
         device: the device in use, once open.
         sample_rate_hz: the rate it delivers, once open.
         overflows: how often PortAudio reported that samples were lost before they reached the ring.
+        is_hardware: so that one constant value, or another rate than its own, means that it is broken.
+        has_ended: never.
 
     Raises:
         SettingsError: a ring shorter than 2 s, no channels, or a rate outside 8000 to 384000 Hz.
@@ -50,7 +56,9 @@ class Microphone:
 
     device: InputDevice
     sample_rate_hz: int
-    _ring: SampleRing
+    is_hardware = True
+    has_ended = False
+    _buffer: CaptureBuffer
     _overruns: OverrunDetector
 
     def __init__(
@@ -78,7 +86,6 @@ class Microphone:
         self._min_block_samples = 1
         self._asked_rate_hz = sample_rate_hz
         self._ring_s, self._stall_s = ring_s, stall_s
-        self._arrived = threading.Event()
         self._stream: Any = None
 
     @property
@@ -89,17 +96,17 @@ class Microphone:
     @property
     def dropped_samples(self) -> int:
         """Samples lost since the microphone was opened: before the ring, or because the ring was full."""
-        return self._ring.dropped_samples
+        return self._buffer.dropped_samples
 
     @property
     def delivered_samples(self) -> int:
         """Samples that the device heard since it was opened: read, waiting or lost."""
-        return self._ring.offered_samples
+        return self._buffer.delivered_samples
 
     @property
     def waiting_samples(self) -> int:
         """Samples that were captured and not yet read."""
-        return self._ring.available_samples
+        return self._buffer.waiting_samples
 
     def __enter__(self) -> Self:
         self.open()
@@ -118,13 +125,18 @@ class Microphone:
             SettingsError: more channels than the device has.
             DeviceError: the device cannot be opened, for example because another program uses it.
         """
+        with stream_opening(self):
+            self._open()
+
+    def _open(self) -> None:
         self.device = find_input_device(self._device_name)
         if self.channels > self.device.channels:
             raise SettingsError(
                 f"{self.channels} channels were requested from {self.device.name!r}: it has {self.device.channels}"
             )
         self.sample_rate_hz = self._asked_rate_hz or self.device.default_rate_hz
-        self._ring = SampleRing(round(self._ring_s * self.sample_rate_hz), self.channels)
+        self._buffer = CaptureBuffer(self.sample_rate_hz, self.channels, self._ring_s, self._read)
+        self._buffer.set_min_block(self._min_block_samples)
         self._overruns = OverrunDetector(self.sample_rate_hz)
         sounddevice = portaudio()
         try:
@@ -139,7 +151,7 @@ class Microphone:
             )
             self._stream.start()
         except sounddevice.PortAudioError as error:
-            self.close()
+            self._close()
             raise DeviceError(
                 f"{self.device.name!r} cannot be opened with {self.channels} channels at "
                 f"{self.sample_rate_hz} Hz ({error.args[0]}): close the program that holds it, "
@@ -149,12 +161,18 @@ class Microphone:
     def close(self) -> None:
         """Stop capturing; closing twice does nothing."""
         if self._stream is not None:
-            self._stream.close()
-            self._stream = None
+            self._close()
+            stream_closed(self)
+
+    def _close(self) -> None:
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()
 
     def set_min_block(self, samples: int) -> None:
         """Let the reader sleep until this many samples wait, or those of half a second."""
-        self._min_block_samples = min(samples, round(BLOCK_S * self.sample_rate_hz))
+        self._min_block_samples = samples
+        self._buffer.set_min_block(samples)
 
     def blocks(self, stop: threading.Event) -> Iterator[Block]:
         """Yield audio as it arrives, each block at most 0.5 s long.
@@ -164,41 +182,19 @@ class Microphone:
         Raises:
             DeviceLostError: after everything that arrived, when the device stopped or delivered nothing for `stall_s`.
         """
-        max_samples = round(BLOCK_S * self.sample_rate_hz)
-        silent_s = 0.0
-        while True:
-            stopping, lost = stop.is_set(), ""
-            if not self._stream.active:
-                lost = "stopped"
-            elif silent_s >= self._stall_s:
-                lost = f"delivered nothing for {silent_s:.1f} s"
-            # Not what arrives meanwhile, or a slow reader would never see `stop`.
-            waiting_samples = self._ring.available_samples
-            while waiting_samples >= (1 if stopping or lost else self._min_block_samples):
-                block = self._next_block(min(waiting_samples, max_samples))
-                waiting_samples -= len(block.samples)
-                yield block
-                silent_s = 0.0
-            if stopping:
-                return
-            if lost:
-                raise DeviceLostError(f"{self.device.name!r} {lost}: check that it is still plugged in")
-            # Waits are counted, not the clock: a reader that was slow is not a device that stalled.
-            silent_s += BLOCK_S * (not self._arrived.wait(BLOCK_S))
-            self._arrived.clear()
+        return self._buffer.blocks(stop, self._loss)
 
-    def _next_block(self, max_samples: int) -> Block:
-        gap_samples, samples = self._ring.read(max_samples)
-        now = self._read()
-        # Since the last sample of the block arrived.
-        waited_s = self._ring.available_samples / self.sample_rate_hz
-        arrived = replace(now, boot_s=now.boot_s - waited_s, utc_s=now.utc_s - waited_s)
-        return Block(samples, gap_samples, "overrun" if gap_samples else None, arrived)
+    def _loss(self, silent_s: float) -> DeviceLostError | None:
+        if not self._stream.active:
+            lost = "stopped"
+        elif silent_s >= self._stall_s:
+            lost = f"delivered nothing for {silent_s:.1f} s"
+        else:
+            return None
+        return DeviceLostError(f"{self.device.name!r} {lost}: check that it is still plugged in")
 
     def _capture(self, block: NDArray[np.float32], _frames: int, time: Any, status: Any) -> None:
         waited_s, overflowed = time.currentTime - time.inputBufferAdcTime, bool(status.input_overflow)
         self.overflows += overflowed
-        self._ring.lose(self._overruns.lost_samples(len(block), monotonic_s(), waited_s, overflowed))
-        self._ring.write(block)
-        if self._ring.available_samples >= self._min_block_samples:
-            self._arrived.set()
+        lost_samples = self._overruns.lost_samples(len(block), monotonic_s(), waited_s, overflowed)
+        self._buffer.write(block, lost_samples)

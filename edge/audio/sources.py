@@ -121,6 +121,16 @@ def array_source(
     )
 
 
+def repeated(source: RecordedSource) -> RecordedSource:
+    """Return a source that begins again at its end, and never ends."""
+
+    def read(stop: threading.Event) -> Samples:
+        while True:
+            yield from source.read(stop)
+
+    return replace(source, read=read)
+
+
 def demo_source(duration_s: float, seed: int, fast: bool) -> RecordedSource:
     """Return the synthetic soundscape as a source."""
     from birdedge.edge.synthesis.soundscape import soundscape  # the daemon never needs its memory
@@ -132,9 +142,18 @@ def demo_source(duration_s: float, seed: int, fast: bool) -> RecordedSource:
 def pipe_source(
     stream: BinaryIO, sample_rate_hz: int | None, channels: int, sample_format: str, stop: threading.Event
 ) -> RecordedSource:
-    """Return raw PCM, or the WAV file, from a pipe as a source. Waits for its first bytes.
+    """Return raw PCM, or the WAV file, from a pipe as a source; see `pipe_audio`.
 
-    A thread waits for the rest, so that stopping need not.
+    A thread waits for what follows the first bytes, so that stopping need not.
+    """
+    audio = pipe_audio(stream, sample_rate_hz, channels, sample_format, stop)
+    return replace(audio, read=lambda stop: _read_in_thread(audio.read(stop), stop))
+
+
+def pipe_audio(
+    stream: BinaryIO, sample_rate_hz: int | None, channels: int, sample_format: str, stop: threading.Event
+) -> RecordedSource:
+    """Return raw PCM, or the WAV file, from a pipe. Waits for its first bytes.
 
     Args:
         stream: standard input.
@@ -163,7 +182,7 @@ def pipe_source(
         raise SettingsError("raw PCM does not state its sample rate; give it with --rate")
     block_samples = max(1, round(LIVE_BLOCK_S * sample_rate_hz))
     blocks = raw_blocks(samples, sample_rate_hz, channels, sample_format, block_samples)
-    return RecordedSource("stdin", sample_rate_hz, channels, lambda stop: _read_in_thread(blocks, stop))
+    return RecordedSource("stdin", sample_rate_hz, channels, lambda _stop: blocks)
 
 
 def _read_in_thread(blocks: Samples, stop: threading.Event) -> Samples:

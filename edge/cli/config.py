@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from birdedge.edge.cli.options import force_option
-from birdedge.edge.recorder.systemd_unit import MEMORY_MAX_MB
+from birdedge.edge.recorder.systemd_unit import MEMORY_MAX_MB, SOURCE_MEMORY_MAX_MB, memory_max_mb
 from birdedge.edge.system.stdout import print_line
 
 file_argument = click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
@@ -49,13 +49,12 @@ def init(file: Path | None, force: bool) -> None:
 @file_argument
 @click.option(
     "--memory-max",
-    "memory_max_mb",
+    "limit_mb",
     type=click.IntRange(min=1),
-    default=MEMORY_MAX_MB,
-    show_default=True,
-    help="Memory in MB that the recorder may use: MemoryMax= of its service.",
+    help=f"Memory in MB that the recorder may use: MemoryMax= of its service.  [default: {MEMORY_MAX_MB}, and "
+    f"{SOURCE_MEMORY_MAX_MB} for each further source]",
 )
-def check(file: Path | None, memory_max_mb: int) -> None:
+def check(file: Path | None, limit_mb: int | None) -> None:
     """Check a configuration.
 
     Checks keys and values, the model file, the location if the schedule follows the sun, and the memory that the
@@ -74,7 +73,7 @@ def check(file: Path | None, memory_max_mb: int) -> None:
     settings = read_config(file)
     card = check_model(settings.model).card
     Schedule(settings.schedule, settings.latitude_deg, settings.longitude_deg)
-    needed_mb = check_memory(settings, card, memory_max_mb)
+    needed_mb = check_memory(settings, card, limit_mb or memory_max_mb(len(settings.source)))
     print_line(f"{file or default_config_path()}: OK, up to {needed_mb:.0f} MB of memory")
 
 

@@ -46,7 +46,8 @@ def doctor(device: str | None, record_s: float | None, out: Path, as_json: bool)
 
     Checks the configuration, the speed of the model, the clock, the disk, permissions and PortAudio; then records from
     the microphone and checks level, clipping, DC offset, hum and sample rate, and whether samples are lost while every
-    core is busy. The exit code is 1 if a check fails.
+    core is busy. Of the sources in the configuration, it tries the network streams and the first microphone. The exit
+    code is 1 if a check fails.
 
     \b
     Example:
@@ -75,7 +76,7 @@ def _checks(device: str | None, record_s: float | None, out: Path) -> Iterator[C
     from birdedge.edge.diagnostics.microphone_test import LOADED_S, MicrophoneSettings
     from birdedge.edge.errors import SettingsError
     from birdedge.edge.plots.samples import draw_samples
-    from birdedge.edge.recorder.config import Config, read_config
+    from birdedge.edge.recorder.config import Config, read_config, source_config
     from birdedge.edge.system.atomic_file import with_free_name
 
     config = Config()
@@ -83,9 +84,14 @@ def _checks(device: str | None, record_s: float | None, out: Path) -> Iterator[C
         config = read_config()
     except SettingsError as error:
         yield Check("configuration", "fail", str(error), "correct it; the defaults are checked instead")
-    microphone = MicrophoneSettings(
-        device or config.device, config.channels, config.channel, config.sample_rate_hz
-    )
+    streams = {source.name: source.url for source in config.source if source.url is not None}
+    microphone = None
+    if device or not config.source or any(source.is_microphone for source in config.source):
+        first = next((source.name for source in config.source if source.is_microphone), None)
+        heard = config if first is None else source_config(config, first)
+        microphone = MicrophoneSettings(
+            device or heard.device, heard.channels, heard.channel, heard.sample_rate_hz
+        )
 
     def draw(recording: MicrophoneRecording, model: Model) -> str:
         path, _ = with_free_name(out / PICTURE, _require_free)
@@ -95,8 +101,9 @@ def _checks(device: str | None, record_s: float | None, out: Path) -> Iterator[C
 
     duration_s = record_s or RECORDED_S
     total_s = duration_s + LOADED_S
-    click.echo(f"birdedge: checking this machine; records from the microphone for {total_s:g} s", err=True)
-    yield from run_checks(config.model, microphone, out, duration_s, draw if record_s else None)
+    records = f"; records from the microphone for {total_s:g} s" if microphone else ""
+    click.echo(f"birdedge: checking this machine{records}", err=True)
+    yield from run_checks(config.model, microphone, out, duration_s, draw if record_s else None, streams)
 
 
 def _line(check: Check) -> str:

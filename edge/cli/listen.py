@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from birdedge.edge.audio.stream_url import is_url
 from birdedge.edge.cli.options import (
     channel_option,
     masks_option,
@@ -51,7 +52,7 @@ from birdedge.edge.system.stop_signals import StopSignals
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Write tables here. With a microphone: run as a recorder, with clips and a database.",
+    help="Run as a recorder that writes a database, tables and clips here; with --fast, write only tables.",
 )
 @start_option
 @timezone_option
@@ -89,30 +90,40 @@ def listen(
 ) -> None:
     """Listen to a microphone and print each event as it ends.
 
-    SOURCE is an audio file, or - for raw PCM or WAV on standard input. The default is the microphone. Stop with Ctrl-C.
+    SOURCE is an audio file, the URL of a stream (http, rtsp and others), or - for raw PCM or WAV on standard input. The
+    default is the microphone, or the sources of the configuration with --out. Stop with Ctrl-C.
 
     \b
     Example:
       birdedge listen
       birdedge listen --device "USB Audio" --out today/
       birdedge listen dawn.flac --fast --json
+      birdedge listen rtsp://camera.local/stream --out today/
       arecord -f S16_LE -r 48000 | birdedge listen -
       arecord -t raw -f S32_LE -r 48000 | birdedge listen - --rate 48000 --sample-format s32le
       birdedge listen --denoised - | aplay -f S16_LE -r 48000
     """
     if duration_s is not None and not 0 < duration_s < math.inf:
         raise SettingsError(f"--duration is {duration_s}; give seconds above 0")
-    if (start or timezone) and source in (None, "-"):
+    if (start or timezone) and (source in (None, "-") or is_url(source or "")):
         raise SettingsError("--start and --timezone are about a file; leave them out, or name the file")
     if demo and source:
         raise SettingsError(f"both --demo and {source!r} were given; leave one out")
     if (demo or source) and device:
         raise SettingsError(f"--device {device!r} names a microphone; leave out it, or --demo and the file")
-    if (demo or source not in (None, "-")) and rate_hz:
+    is_stream = source is not None and is_url(source)
+    is_file = source not in (None, "-") and not is_stream
+    if (demo or is_file) and rate_hz:
         raise SettingsError(
             f"--rate {rate_hz} is for raw PCM and microphones; leave it out: a file has its own"
         )
-    if source and denoised not in (None, "-") and Path(denoised or "").resolve() == Path(source).resolve():
+    if is_stream and fast:
+        raise SettingsError("--fast is for a file and the demo; leave it out, a stream has its own pace")
+    if (
+        is_file
+        and denoised not in (None, "-")
+        and Path(denoised or "").resolve() == Path(source or "").resolve()
+    ):
         raise SettingsError(f"--denoised would overwrite {source!r}; give another name")
     options: dict[str, Any] = {
         "device": device,
@@ -123,7 +134,7 @@ def listen(
         "denoised": denoised,
         "min_score": min_score,
     }
-    is_recorder = out is not None and source is None and not (demo or or_demo)
+    is_recorder = out is not None and not or_demo and not (fast and (demo or source))
     with StopSignals(reloads=is_recorder) as stop:  # before the imports, which take seconds on a small board
         from birdedge.edge.recorder.config import Config, read_config
         from birdedge.edge.recorder.listening import Listener, ListenSettings

@@ -85,8 +85,11 @@ def install(
     # Not resolve(): a link keeps the path stable when its target is replaced.
     paths = ((executable or _this_executable()).absolute(), config.absolute(), data_dir.absolute())
     if only_print:
-        text = companion_unit.unit_text if companion else unit_text
-        print_line(*text(*paths, user).splitlines())
+        if companion:
+            text = companion_unit.unit_text(*paths, user)
+        else:
+            text = unit_text(*paths, user, systemd.source_count(config))
+        print_line(*text.splitlines())
         return
     systemd.install(*paths, user, unit_dir, companion=companion)
     name, task = _unit(companion), "shows" if companion else "writes to"

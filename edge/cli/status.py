@@ -24,10 +24,10 @@ from birdedge.edge.system.stdout import print_line
     help="With --prometheus: replace this file, for node_exporter.",
 )
 def status(folder: Path, as_json: bool, prometheus: bool, output: Path | None) -> None:
-    """Show the status of a recorder.
+    """Show the status of a recorder, and of each of its sources.
 
     FOLDER is where it writes (`birdedge listen --out FOLDER`). The exit code is 0 if the recorder is recording, or
-    paused by its schedule, and needs no attention; otherwise 1.
+    paused by its schedule, and needs no attention; otherwise 1. With several sources, this must be true of each.
 
     With `--prometheus`, metrics are printed of every recorder in FOLDER and below it, and the exit code is 0.
 
@@ -43,14 +43,23 @@ def status(folder: Path, as_json: bool, prometheus: bool, output: Path | None) -
     if prometheus:
         _write_metrics(folder, output)
         return
+    from birdedge.edge.companion.folders import find_folders
     from birdedge.edge.monitoring.status import read_status, status_page, status_table
 
-    found = read_status(folder, time.time())
-    if as_json:
-        print_line(json.dumps(status_table(found), ensure_ascii=False))
+    sources = find_folders([folder])
+    if len(sources) < 2:
+        found = read_status(sources[0].path if sources else folder, time.time())
+        healthy, table, page = found.healthy, status_table(found), status_page(found)
     else:
-        print_line(*status_page(found).split("\n"))
-    sys.exit(0 if found.healthy else 1)
+        each = {name: read_status(path, time.time()) for name, path in sources}
+        healthy = all(found.healthy for found in each.values())
+        table = {"sources": {name: status_table(found) for name, found in each.items()}, "healthy": healthy}
+        page = "\n\n".join(f"{name}: {status_page(found)}" for name, found in each.items())
+    if as_json:
+        print_line(json.dumps(table, ensure_ascii=False))
+    else:
+        print_line(*page.split("\n"))
+    sys.exit(0 if healthy else 1)
 
 
 def _write_metrics(folder: Path, output: Path | None) -> None:

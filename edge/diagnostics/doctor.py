@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from birdedge.edge.audio.devices import input_devices
@@ -15,6 +15,7 @@ from birdedge.edge.diagnostics.microphone_test import (
     record_microphone,
 )
 from birdedge.edge.diagnostics.speed import network_seconds
+from birdedge.edge.diagnostics.stream_checks import stream_checks
 from birdedge.edge.diagnostics.system_checks import clock_check, folder_checks, permission_check
 from birdedge.edge.errors import (
     AudioError,
@@ -31,19 +32,21 @@ Draw = Callable[[MicrophoneRecording, Model], str]
 
 def run_checks(
     model_name: str,
-    microphone: MicrophoneSettings,
+    microphone: MicrophoneSettings | None,
     out: Path,
     duration_s: float,
     draw: Draw | None = None,
+    streams: Mapping[str, str] | None = None,
 ) -> Iterator[Check]:
     """Yield each check as it completes; a failed one does not end the others.
 
     Args:
         model_name: Name or path of the model, whose speed is checked.
-        microphone: The microphone to record from.
+        microphone: The microphone to record from; None for none.
         out: The data folder, whose disk is checked.
         duration_s: Time to record for before the test under load.
         draw: Draws the recording and returns a description of the image; None for no image.
+        streams: URLs of network streams by the names of their sources.
     """
     try:
         model = Model(model_name)
@@ -53,6 +56,9 @@ def run_checks(
         model = Model()
     yield clock_check()
     yield from folder_checks(out)
+    yield from stream_checks(streams or {})
+    if microphone is None:
+        return
     yield permission_check()
     skipped = (*audio_checks.NAMES, *(["picture"] if draw else []))
     portaudio = portaudio_check()

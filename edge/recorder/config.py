@@ -9,7 +9,7 @@ import os
 import re
 import sys
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from birdedge.edge.integrations.mqtt import MqttSettings
 from birdedge.edge.integrations.web import WebSettings
 from birdedge.edge.models.names import DEFAULT_MODEL
 from birdedge.edge.recorder.schedule import ScheduleSettings
+from birdedge.edge.recorder.source_settings import SourceSettings, check_sources
 from birdedge.edge.settings import from_table
 from birdedge.edge.system.atomic_file import replacing
 
@@ -54,6 +55,7 @@ class Config:
     clips: ClipSettings = field(default_factory=ClipSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     privacy: PrivacySettings = field(default_factory=PrivacySettings)
+    source: tuple[SourceSettings, ...] = ()  # several, each with a folder; () for one, without
     web: WebSettings = field(default_factory=WebSettings)  # of the companion, as are those that follow
     mqtt: MqttSettings = field(default_factory=MqttSettings)
     alert: tuple[AlertSettings, ...] = ()
@@ -80,8 +82,26 @@ class Config:
                 'set speech to "keep"'
             )
         check_alerts(self.alert, self.target, has_broker=bool(self.mqtt.host))
+        check_sources(self.source)
+        if self.source and self.denoised is not None:
+            raise SettingsError(
+                f"denoised is {self.denoised!r}, and there are several sources; leave it out, or set denoised under "
+                "[clips]"
+            )
         if not 0.1 <= self.commit_s <= MAX_COMMIT_S:
             raise SettingsError(f"commit_s is {self.commit_s}; it must lie in 0.1..{MAX_COMMIT_S:g}")
+
+
+def source_config(config: Config, name: str) -> Config:
+    """Return the configuration of one of several sources.
+
+    Raises:
+        SettingsError: There is none with that name, or its settings contradict those of all.
+    """
+    source = next((source for source in config.source if source.name == name), None)
+    if source is None:
+        raise SettingsError(f"the configuration has no source {name!r} any more")
+    return replace(config, source=(source,), **source.own)  # type: ignore[arg-type]
 
 
 def default_config_path() -> Path:

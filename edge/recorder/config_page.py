@@ -10,6 +10,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from birdedge.edge.audio.stream_url import without_secrets
 from birdedge.edge.recorder.config import Config, default_config_path, read_config, read_table, template
 
 TYPES = {bool: "boolean", int: "integer", float: "number", str: "string"}
@@ -43,6 +44,8 @@ def _table_class(hint: Any) -> type | None:
 def _lines(settings: object, names: list[str], table: dict[str, Any], origin: str) -> Iterator[str]:
     for name in names:
         value = getattr(settings, name)
+        if name == "url" and value is not None:
+            value = without_secrets(value, value)
         # JSON's strings, numbers, lists and booleans are TOML too.
         line = (
             f"# {name} is not set" if value is None else f"{name} = {json.dumps(value, ensure_ascii=False)}"

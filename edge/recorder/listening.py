@@ -1,51 +1,46 @@
-"""`birdedge listen` without its command line: choose source and sinks, then run, once or as a daemon."""
+"""`birdedge listen` without its command line: choose source and sinks, then run, once or as a recorder."""
 
 from __future__ import annotations
 
-import logging
-import os
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 from birdedge.edge.audio.file import AudioFile
+from birdedge.edge.audio.live_inputs import network_input
 from birdedge.edge.audio.microphone import Microphone
 from birdedge.edge.audio.sources import LimitedSource, demo_source, file_source, pipe_source
+from birdedge.edge.audio.stream_url import is_url, shown_url
 from birdedge.edge.block import Source
-from birdedge.edge.errors import AudioFileError, DeviceError, OutputError, SettingsError
-from birdedge.edge.formats.growing_mask import repair_latest
+from birdedge.edge.errors import DeviceError, SettingsError
 from birdedge.edge.formats.start_time import StartTime
 from birdedge.edge.formats.tables import FORMATS
 from birdedge.edge.messages import Sink
+from birdedge.edge.models.checked_model import check_model
 from birdedge.edge.models.model import Model
 from birdedge.edge.pipeline.pipeline import Pipeline
 from birdedge.edge.pipeline.run import run
 from birdedge.edge.pipeline.timekeeper import Timekeeper, recording_clock
 from birdedge.edge.recorder.config import Config
-from birdedge.edge.recorder.recorder import Recorder
-from birdedge.edge.sinks.background import BackgroundSink
+from birdedge.edge.recorder.daemon import RecorderDaemon, audio_path, background
+from birdedge.edge.recorder.inputs import input_maker, standard_input
+from birdedge.edge.recorder.source_settings import SourceSettings
 from birdedge.edge.sinks.console import ConsoleSink, PipedSink, SummarySink
 from birdedge.edge.sinks.denoised import DenoisedSink
 from birdedge.edge.sinks.recording import OutputSettings, RecordingSink
-from birdedge.edge.sinks.retrying import RetryingSink
-from birdedge.edge.sinks.rotating import DAY_S, HOUR_S, FileSink, RotatingSink
+from birdedge.edge.sinks.recording_time import RecordingTimeSink
 from birdedge.edge.sinks.sink import SinkGroup
-from birdedge.edge.sinks.syncing import SyncingSink
 from birdedge.edge.synthesis import DEMO_S, DEMO_SEED
 from birdedge.edge.system.atomic_file import Existing
 from birdedge.edge.system.clock import read_clocks
-from birdedge.edge.system.log import note, start_log
+from birdedge.edge.system.log import note
 from birdedge.edge.system.malloc import return_freed_memory
-from birdedge.edge.system.stdout import open_standard_streams
 from birdedge.edge.system.stop_signals import StopSignals
-from birdedge.edge.times import Stamp
 
-PRIVATE_UMASK = 0o027  # what a recorder writes, which may hold voices, is for its user and group: 0640
-FILES_CLOSE_S, STANDARD_OUTPUT_CLOSE_S = 60.0, 1.0  # how long a recorder that ends waits for what it writes
+NAMELESS = "source"  # the source of the command line, whose folder is that of the recorder
 
 
 @dataclass(frozen=True)
@@ -53,7 +48,7 @@ class ListenSettings:
     """What to listen to, and where results go, as the command line says it."""
 
     source: str | None = (
-        None  # audio file, or - for raw PCM or WAV on standard input; None for the microphone
+        None  # audio file, URL, or - for raw PCM or WAV on standard input; None for the microphone
     )
     demo: bool = False
     or_demo: bool = False  # the demo if no microphone can be used
@@ -69,9 +64,15 @@ class ListenSettings:
     start: str | None = None  # of a file, see `StartTime`
     timezone: str | None = None
 
+    @property
+    def is_recorder(self) -> bool:
+        """Whether it runs without end, with database and clips. A recorder lives at the pace of life."""
+        is_fast = self.fast and (self.demo or self.source is not None)
+        return self.out is not None and not self.or_demo and not is_fast
+
 
 class Listener:
-    """Listens once, or with a microphone and a folder as the recorder.
+    """Listens once, or as a recorder: with a folder, at the pace of life.
 
     Args:
         settings: of the command line.
@@ -90,8 +91,9 @@ class Listener:
         self._hears_microphone = settings.source is None and not settings.demo
         # What the configuration says about denoised audio is about the microphone.
         self._denoised = self._config.denoised if self._hears_microphone else settings.denoised
-        self._is_recorder = settings.out is not None and self._hears_microphone and not settings.or_demo
-        self._console = self._console_sinks()
+        self._is_recorder = settings.is_recorder
+        self._is_file = settings.source not in (None, "-") and not is_url(settings.source or "")
+        self._check_standard_output()
 
     def run(self) -> None:
         """Listen until the source ends or `stop` is set.
@@ -116,17 +118,18 @@ class Listener:
             pipeline = Pipeline(
                 model, source.sample_rate_hz, source.channels, config.channel, self._denoised is not None
             )
-            is_file = settings.source not in (None, "-")
+            is_file = self._is_file
             stem = Path(source.name).stem if is_file else _now()
+            console = self._console_sinks(None)
             outputs = OutputSettings(settings.out, tuple(FORMATS), settings.masks, settings.force)
             existing: Existing = "number"
             if is_file:
                 existing = "replace" if settings.force else "refuse"
             sinks: list[Sink] = [
                 stack.enter_context(RecordingSink(outputs, stem, model.card, atomic=is_file)),
-                *self._console,
+                *console,
             ]
-            if path := _audio_path(self._denoised):
+            if path := audio_path(self._denoised):
                 sinks.append(stack.enter_context(DenoisedSink(path, existing)))
             self._say(
                 f"listening to {source.name}, {source.sample_rate_hz} Hz, {source.channels} channel(s), "
@@ -135,75 +138,60 @@ class Listener:
             try:
                 run(source, pipeline, SinkGroup(sinks), self._stop, self._timekeeper())
             finally:
-                SinkGroup(self._console).close()
+                SinkGroup(console).close()
 
     def _record(self, out: Path) -> None:
-        """Run the recorder: a microphone without end, with database and clips."""
-        open_standard_streams()
-        start_log(logging.WARNING if self._settings.quiet else logging.INFO)
-        os.umask(os.umask(0o777) | PRIVATE_UMASK)
-        recorder = Recorder(self._config, out, self._read_config)
-        outputs = OutputSettings(out, self._config.tables, self._settings.masks)
-        sinks: list[Sink] = [
-            BackgroundSink(RetryingSink(SyncingSink(sink, self._config.commit_s)), name, FILES_CLOSE_S)
-            for name, sink in self._file_sinks(outputs, recorder)
-        ]
-        sinks += self._console
-        try:
-            recorder.run(sinks, self._stop, self._settings.duration_s)
-        finally:
-            SinkGroup(sinks).close()
-        if recorder.clip_problem is not None:
-            raise OutputError(recorder.clip_problem)
+        """Run the recorder of what the command line names, or of all sources of the configuration."""
+        settings, config = self._settings, self._config
+        if config.source and self._hears_microphone and config.device is None:
+            self._daemon(out).run_all()
+            return
+        source = _heard(settings)
+        make_input = input_maker(source, config, self._stop, open_now=True)  # an error in it leaves no files
+        files: list[Sink] | None = None
+        with ExitStack() as stack:
+            if source.path is not None:
+                model = check_model(config.model)
+                outputs = OutputSettings(out, tuple(FORMATS), settings.masks, settings.force)
+                recording = RecordingSink(outputs, Path(source.path).stem, model.card, atomic=True)
+                files = [self._in_recording(stack.enter_context(recording))]
+                if path := audio_path(self._denoised):
+                    existing: Existing = "replace" if settings.force else "refuse"
+                    files.append(stack.enter_context(DenoisedSink(path, existing)))
+            config = replace(config, denoised=self._denoised)
+            self._daemon(out).run_one(config, _label(source), make_input, files)
 
-    def _file_sinks(self, outputs: OutputSettings, recorder: Recorder) -> list[tuple[str, FileSink]]:
-        """Return the sinks of tables, masks and denoised audio by name; each may be on another disk."""
+    def _daemon(self, out: Path) -> RecorderDaemon:
+        settings = self._settings
+        return RecorderDaemon(
+            *(out, settings.masks, self._read_config, self._stop, settings.duration_s),
+            *(self._console_sinks, settings.quiet),
+        )
 
-        def recording(settings: OutputSettings, stem: str, origin: Stamp | None) -> RecordingSink:
-            old_files, retention = recorder.old_files, recorder.retention  # the configuration may change
-            if settings.masks is not None:
-                old_files.remove(settings.masks, (".npz",), retention.max_masks_gb)
-            if settings.tables is not None:
-                suffixes = [format.suffix for format in FORMATS.values()]
-                old_files.remove(settings.tables, suffixes, retention.max_tables_gb)
-            return RecordingSink(
-                settings, stem, recorder.card, atomic=False, file="microphone", origin=origin
-            )
-
-        tables, masks = replace(outputs, masks=None), replace(outputs, tables=None)
-        sinks: list[tuple[str, FileSink]] = [
-            ("tables", RotatingSink(partial(recording, tables), DAY_S, late_events=True))
-        ]
-        if masks.masks is not None:
-            repair_latest(masks.masks)
-            sinks.append(("masks", RotatingSink(partial(recording, masks), HOUR_S)))
-        if path := _audio_path(self._denoised):
-            first = [path]  # the name that the user gave; the others have their time too
-
-            def denoised(stem: str, _: Stamp | None) -> DenoisedSink:
-                return DenoisedSink(first.pop() if first else path.with_stem(f"{path.stem}-{stem}"))
-
-            sinks.append((str(path), RotatingSink(denoised, DAY_S)))
-        return sinks
-
-    def _console_sinks(self) -> list[Sink]:
-        """Return the sinks of standard output and standard error."""
-        terminal = sys.stdout is not None and sys.stdout.isatty()
-        as_json = self._settings.as_json
+    def _console_sinks(self, name: str | None) -> list[Sink]:
+        """Return the sinks of standard output and standard error; None for the name that a source has."""
         if self._denoised != "-":
-            as_table = terminal if as_json is None else not as_json
+            as_json = self._settings.as_json
+            as_table = _is_terminal() if as_json is None else not as_json
             if self._is_recorder:
                 return [
-                    _background(ConsoleSink(as_table, None, "microphone"), optional=True),
+                    background(self._in_recording(ConsoleSink(as_table, None, name)), optional=True),
                     *self._summary(),
                 ]
             return [ConsoleSink(as_table, self._stop), *self._summary()]
-        if as_json is not None:
+        if self._is_recorder:
+            return [background(DenoisedSink(None), optional=False), *self._summary()]
+        return [PipedSink(DenoisedSink(None), self._stop), *self._summary()]
+
+    def _check_standard_output(self) -> None:
+        if self._denoised != "-":
+            return
+        if self._settings.as_json is not None:
             raise SettingsError(
                 "standard output cannot take both events and the denoised audio; leave out --json and --table, or "
                 "give --denoised a .wav or .flac file"
             )
-        if terminal or sys.stdout is None:
+        if _is_terminal() or sys.stdout is None:
             raise SettingsError(
                 "the denoised audio is for a program to read; pipe it there, or give --denoised a .wav or .flac file"
             )
@@ -211,18 +199,21 @@ class Listener:
             "standard output is the bird alone, raw 16-bit PCM at the rate and channels of the source; events are "
             "not printed"
         )
-        if self._is_recorder:
-            return [_background(DenoisedSink(None), optional=False), *self._summary()]
-        return [PipedSink(DenoisedSink(None), self._stop), *self._summary()]
+
+    def _in_recording(self, sink: Sink) -> Sink:
+        """Let a sink get the times within a file, if one is heard."""
+        return RecordingTimeSink(sink, self._start_utc_s()) if self._is_file else sink
 
     def _timekeeper(self) -> Timekeeper:
-        settings = self._settings
-        if settings.source is None and not settings.demo:
+        if self._hears_microphone or is_url(self._settings.source or ""):
             return Timekeeper(read_clocks())
-        start_utc_s = None
-        if settings.source not in (None, "-"):
-            start_utc_s = StartTime(settings.start, settings.timezone).utc_s(Path(settings.source or ""))
-        return recording_clock(start_utc_s)
+        return recording_clock(self._start_utc_s())
+
+    def _start_utc_s(self) -> float | None:
+        settings = self._settings
+        if not self._is_file:
+            return None
+        return StartTime(settings.start, settings.timezone).utc_s(Path(settings.source or ""))
 
     def _summary(self) -> list[Sink]:
         return [] if self._settings.quiet else [SummarySink()]
@@ -237,15 +228,14 @@ class Listener:
         if settings.demo:
             return demo_source(demo_s, DEMO_SEED, settings.fast)
         if settings.source == "-":
-            if sys.stdin is None:
-                raise AudioFileError("standard input is closed: pipe raw PCM or WAV into it")
-            if sys.stdin.isatty():
-                raise SettingsError("standard input is a terminal; pipe raw PCM or WAV into it")
-            # Unbuffered: a thread that still waits within sys.stdin would crash the exit of Python.
-            stdin = open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)  # noqa: SIM115
             return pipe_source(
-                stdin, config.sample_rate_hz, config.channels, settings.sample_format, self._stop
+                standard_input(), config.sample_rate_hz, config.channels, settings.sample_format, self._stop
             )
+        if settings.source is not None and is_url(settings.source):
+            stream = network_input(settings.source, config.sample_rate_hz, config.channels, self._stop)
+            stack.callback(stream.close)
+            stream.open()
+            return stream
         if settings.source is not None:
             file = stack.enter_context(AudioFile(settings.source))
             for warning in file.warnings:
@@ -262,14 +252,29 @@ class Listener:
             return demo_source(demo_s, DEMO_SEED, settings.fast)
 
 
-def _background(sink: Sink, optional: bool) -> Sink:
-    """Return a sink of standard output that a daemon outlives: its reader may stop reading, or leave."""
-    return BackgroundSink(RetryingSink(sink), "standard output", STANDARD_OUTPUT_CLOSE_S, optional)
+def _is_terminal() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
-def _audio_path(denoised: str | None) -> Path | None:
-    """Return the file that denoised audio goes to; None for standard output, or if it is not wanted."""
-    return None if denoised is None or denoised == "-" else Path(denoised)
+def _heard(settings: ListenSettings) -> SourceSettings:
+    """Return what the command line names."""
+    source = settings.source
+    if source is not None and is_url(source):
+        return SourceSettings(NAMELESS, url=source)
+    path = None if source == "-" else source
+    is_pipe = source == "-"
+    return SourceSettings(
+        NAMELESS, path=path, stdin=is_pipe, demo=settings.demo, sample_format=settings.sample_format
+    )
+
+
+def _label(source: SourceSettings) -> str | None:
+    """Return how tables and JSON name what is heard; None for its own name, such as that of a file."""
+    if source.url is not None:
+        return shown_url(source.url)
+    if source.path is not None:
+        return None
+    return "stdin" if source.stdin else "demo" if source.demo else "microphone"
 
 
 def _now() -> str:

@@ -1,4 +1,4 @@
-"""A microphone that is opened again whenever it is lost, silent, flat or at a wrong rate."""
+"""A microphone or stream that is opened again whenever it is lost, silent, flat or at a wrong rate."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdedge.edge.audio.devices import forget_devices, sound_cards
-from birdedge.edge.audio.microphone import Microphone
-from birdedge.edge.block import Block
-from birdedge.edge.errors import DeviceError, DeviceLostError
+from birdedge.edge.block import Block, LiveInput
+from birdedge.edge.errors import DeviceError, DeviceLostError, StreamLostError, StreamStalledError
 from birdedge.edge.gap import PAUSED, GapCause
 from birdedge.edge.recorder.schedule import Schedule
 from birdedge.edge.system.clock import read_clocks
@@ -31,14 +30,15 @@ log = logging.getLogger(__name__)
 
 
 class ReconnectingMicrophone:
-    """A `Source` that never ends by itself: losses are gaps of a known length and cause.
+    """A `Source` whose losses are gaps of a known length and cause. It ends where its input has ended for good.
 
     Args:
-        microphone: not opened yet.
+        microphone: the input, not opened yet; a stream has no hardware that can be flat or at a wrong rate.
         schedule: when to listen; the microphone is closed at all other times.
         gap_started: called when there is no stream yet, and none can begin; the cause says why.
         waiting: called at least every second while the schedule is closed or there is no device. Not after a device
             opened and delivered nothing: it hangs, and a new process may help.
+        waits_while_hanging: call `waiting` even then, because a new process would cost other sources their audio.
         read: reads the clocks.
         first_wait_s: time until the first attempt to open a lost device; it doubles up to 30 s.
 
@@ -48,13 +48,15 @@ class ReconnectingMicrophone:
 
     def __init__(
         self,
-        microphone: Microphone,
+        microphone: LiveInput,
         schedule: Schedule,
         gap_started: Callable[[GapCause], None],
         waiting: Callable[[], None],
         read: Callable[[], ClockReading] = read_clocks,
         first_wait_s: float = FIRST_WAIT_S,
+        waits_while_hanging: bool = False,
     ) -> None:
+        self._may_hang = microphone.is_hardware and not waits_while_hanging
         self.losses = 0
         self._microphone, self._schedule = microphone, schedule
         self._gap_started, self._waiting, self._read = gap_started, waiting, read
@@ -90,7 +92,7 @@ class ReconnectingMicrophone:
                 self._is_hanging = False
                 if str(error) != reported:  # once, not at every attempt
                     reported = str(error)
-                    self._report_gap("device lost")
+                    self._report_gap(_cause(error))
                     log.warning("%s; trying again until it is available", reported)
             else:
                 return True
@@ -117,16 +119,16 @@ class ReconnectingMicrophone:
                         cause = None
                     heard = block.arrived or heard
                     yield whole
-                if stop.is_set():
+                if stop.is_set() or self._microphone.has_ended:
                     return
                 cause = PAUSED
             except DeviceLostError as error:
-                cause = "device lost"
+                cause = _cause(error)
                 self.losses += 1
                 log.warning("%s; trying again until it delivers audio", error)
             yield Block(np.zeros((0, self.channels), np.float32), gap_cause=cause)
             self._microphone.close()
-            if cause == "device lost":
+            if cause != PAUSED:
                 self._back_off(stop)
             if not self.open(stop):
                 return
@@ -143,7 +145,8 @@ class ReconnectingMicrophone:
                 self._waiting()
             stop.wait(min(left_s, WAITING_EVERY_S))
         self._wait_s = min(2 * self._wait_s, MAX_WAIT_S)
-        forget_devices()
+        if self._microphone.is_hardware:
+            forget_devices()
 
     def _wait_for_schedule(self, stop: threading.Event) -> bool:
         """Return whether to listen: not before the schedule is open, and not after `stop` was set."""
@@ -155,7 +158,7 @@ class ReconnectingMicrophone:
                 self._report_gap(PAUSED)
             self._waiting()
             stop.wait(WAITING_EVERY_S)
-        if self._is_paused and sound_cards() != cards:
+        if self._is_paused and self._microphone.is_hardware and sound_cards() != cards:
             forget_devices()
         self._is_paused = False
         return not stop.is_set()
@@ -168,16 +171,18 @@ class ReconnectingMicrophone:
         """Yield the blocks of the microphone while they can be audio and the schedule is open."""
         name, rate_hz = self.name, self.sample_rate_hz
         opened_s, asked_s, wrong_s, flat_samples = self._read().boot_s, 0.0, math.inf, 0
-        self._is_hanging = True  # until it delivers
+        self._is_hanging = self._may_hang  # until it delivers
         for block in self._microphone.blocks(stop):
             self._is_hanging = False
             yield block
-            flat_samples = flat_samples + len(block.samples) if _is_flat(block.samples) else 0
+            is_flat = self._microphone.is_hardware and _is_flat(block.samples)
+            flat_samples = flat_samples + len(block.samples) if is_flat else 0
             if flat_samples >= FLAT_S * rate_hz:
                 raise DeviceLostError(f"{name!r} delivered one constant value for {FLAT_S:g} s")
             now = self._read()
             samples, open_s = self._microphone.delivered_samples, now.boot_s - opened_s
             right = open_s < RATE_S or abs(samples / (open_s * rate_hz) - 1) <= RATE_TOLERANCE
+            right = right or not self._microphone.is_hardware
             wrong_s = math.inf if right else min(wrong_s, open_s)
             if open_s - wrong_s >= WRONG_RATE_S:
                 raise DeviceLostError(
@@ -195,6 +200,12 @@ def _after_gap(block: Block, heard: ClockReading, cause: GapCause, rate_hz: int)
     """The first block of a device that was opened again; the clock says how much was lost."""
     first_s = (block.arrived or heard).boot_s - len(block.samples) / rate_hz
     return replace(block, gap_samples=max(1, round((first_s - heard.boot_s) * rate_hz)), gap_cause=cause)
+
+
+def _cause(error: DeviceError) -> GapCause:
+    if isinstance(error, StreamStalledError):
+        return "stream stalled"
+    return "stream lost" if isinstance(error, StreamLostError) else "device lost"
 
 
 def _is_flat(samples: NDArray[np.float32]) -> bool:

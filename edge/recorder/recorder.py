@@ -1,4 +1,4 @@
-"""The daemon: listens to a microphone without end, and keeps its database, its clips and its health."""
+"""The daemon: listens to one input without end, and keeps its database, its clips and its health."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from birdedge.edge.audio.devices import input_devices
-from birdedge.edge.audio.microphone import Microphone
 from birdedge.edge.audio.sources import LimitedSource
-from birdedge.edge.block import Source
+from birdedge.edge.block import LiveInput, Source
 from birdedge.edge.clips.cutter import ClipCutter
 from birdedge.edge.clips.privacy import PrivacyFilter
 from birdedge.edge.clips.retention import Retention
@@ -21,7 +19,6 @@ from birdedge.edge.errors import BirdedgeError, SettingsError
 from birdedge.edge.gap import GapCause
 from birdedge.edge.messages import GapStarted, Sink
 from birdedge.edge.models.card import ModelCard
-from birdedge.edge.models.model import Model
 from birdedge.edge.models.names import DEFAULT_MODEL
 from birdedge.edge.pipeline.mixer import Mixer
 from birdedge.edge.pipeline.pipeline import Pipeline
@@ -32,6 +29,7 @@ from birdedge.edge.recorder.config import Config
 from birdedge.edge.recorder.load_shedding import LoadShedder
 from birdedge.edge.recorder.reconnecting_microphone import ReconnectingMicrophone
 from birdedge.edge.recorder.schedule import Schedule
+from birdedge.edge.recorder.shared_models import SharedModels
 from birdedge.edge.recorder.shedding_source import SheddingSource
 from birdedge.edge.recorder.supervisor import Supervisor
 from birdedge.edge.sinks.background import BackgroundSink
@@ -41,8 +39,8 @@ from birdedge.edge.sinks.sink import SinkGroup
 from birdedge.edge.sound_classes import VOICE
 from birdedge.edge.system.clock import boot_id, read_clocks
 from birdedge.edge.system.live_socket import LiveServer
-from birdedge.edge.system.sd_notify import Notifier
-from birdedge.edge.system.stop_signals import StopSignals
+from birdedge.edge.system.sd_notify import Notifier, ServiceNotifier
+from birdedge.edge.system.stop_signals import ReloadableStop
 
 log = logging.getLogger(__name__)
 CLIPS_CLOSE_S = 10.0  # twice at most: less than the watchdog and the stop of the service allow
@@ -56,6 +54,10 @@ class Recorder:
         config: what to do.
         folder: of the database and the clips.
         read_config: reads the configuration again.
+        make_input: returns what to listen to, by a configuration.
+        models: opens models.
+        notifier: reports to the service manager.
+        is_alone: whether the process may be started again because of it.
 
     Attributes:
         old_files: deletes old tables and masks.
@@ -67,12 +69,23 @@ class Recorder:
         ModelError: the model cannot be used.
     """
 
-    def __init__(self, config: Config, folder: Path, read_config: Callable[[], Config]) -> None:
-        self._folder, self._read_config = folder, read_config
+    def __init__(
+        self,
+        config: Config,
+        folder: Path,
+        read_config: Callable[[], Config],
+        make_input: Callable[[Config], LiveInput],
+        models: SharedModels | None = None,
+        notifier: ServiceNotifier | None = None,
+        is_alone: bool = True,
+    ) -> None:
+        self._is_alone = is_alone
+        self._folder, self._read_config, self._make_input = folder, read_config, make_input
+        self._models = models or SharedModels()
         self._first_config = config
         self.clip_problem: str | None = None
         self.old_files = OldFiles()
-        self._notifier = Notifier()
+        self._notifier = notifier or Notifier()
         self._configure(config)
         self._database = DatabaseWriter(
             folder, boot_id(), self._model.card.name, config.site, config.commit_s
@@ -91,7 +104,7 @@ class Recorder:
         """What may stay, as the configuration was last read."""
         return self._config.retention
 
-    def run(self, sinks: Sequence[Sink], stop: StopSignals, duration_s: float | None = None) -> None:
+    def run(self, sinks: Sequence[Sink], stop: ReloadableStop, duration_s: float | None = None) -> None:
         """Listen until `stop` is set, or until this much of the stream has passed, and write everything.
 
         A reload reads the configuration again; audio lost meanwhile is a gap.
@@ -117,8 +130,7 @@ class Recorder:
             self._database.close()
 
     def _configure(self, config: Config) -> None:
-        input_devices()  # where PortAudio itself is missing, waiting does not help
-        model = _open_model(config.model, config)
+        model = self._models.open(config.model, config.min_score)
         if config.privacy.speech != "keep" and VOICE not in model.card.classes:
             raise SettingsError(
                 f"{model.card.name} does not know voices, and speech is {config.privacy.speech!r}: use another "
@@ -127,10 +139,12 @@ class Recorder:
         # Which channels there are is known before there is a microphone.
         Mixer(config.channels, config.channel)
         schedule = Schedule(config.schedule, config.latitude_deg, config.longitude_deg)
-        microphone = Microphone(config.device, channels=config.channels, sample_rate_hz=config.sample_rate_hz)
-        self._config, self._model, self._device = config, model, microphone
+        device = self._make_input(config)
+        self._config, self._model, self._device = config, model, device
         # Waiting for the schedule or for a device feeds the watchdog as audio does.
-        self._microphone = ReconnectingMicrophone(microphone, schedule, self._start_gap, self._wait)
+        self._microphone = ReconnectingMicrophone(
+            device, schedule, self._start_gap, self._wait, waits_while_hanging=not self._is_alone
+        )
 
     def _wait(self) -> None:
         self._database.require_thread()  # no message would show that it ended
@@ -145,10 +159,11 @@ class Recorder:
             return
         log.info("the configuration was read again")
         old, new = self._first_config, self._config
-        if waiting := [name for name in AT_START if getattr(old, name) != getattr(new, name)]:
+        at_start = (*AT_START, "source") if self._is_alone else AT_START
+        if waiting := [name for name in at_start if getattr(old, name) != getattr(new, name)]:
             log.warning("%s: takes effect when birdedge restarts", ", ".join(waiting))
 
-    def _run_configured(self, sinks: Sequence[Sink], stop: StopSignals, duration_s: float | None) -> None:
+    def _run_configured(self, sinks: Sequence[Sink], stop: ReloadableStop, duration_s: float | None) -> None:
         retention = Retention(self._config.retention, self._folder, self._index, self._known_utc_s)
         clips = self._clip_writer(retention)
         try:
@@ -164,7 +179,7 @@ class Recorder:
         sinks: Sequence[Sink],
         clips: ClipWriter,
         retention: Retention,
-        stop: StopSignals,
+        stop: ReloadableStop,
         duration_s: float | None,
     ) -> None:
         config, model, microphone = self._config, self._model, self._microphone
@@ -196,7 +211,7 @@ class Recorder:
             lambda: pipeline.silent_samples / rate_hz,
             lambda: pipeline.warnings,
             shedder,
-            lambda name: pipeline.change(_open_fallback(name, model) if name else model),
+            lambda name: pipeline.change(self._models.open_fallback(name, model) if name else model),
             may_change_model=config.model == DEFAULT_MODEL,
             clips=clips,
             cutter=cutter,
@@ -237,18 +252,3 @@ class Recorder:
             retention.step()
 
         return ClipWriter(self._folder / "clips", config.clips, self._index.written, fields, tidy)
-
-
-def _open_model(name: str, config: Config) -> Model:
-    """Open a model, with the minimum score of the configuration."""
-    model = Model(name)
-    model.set_min_score(config.min_score)
-    return model
-
-
-def _open_fallback(name: str, configured: Model) -> Model:
-    """Open a lighter model. The minimum score of the configured one is for it only if both give the same results."""
-    model = Model(name)
-    if model.card.answer == configured.card.answer:
-        model.set_min_score(configured.card.events.min_score)
-    return model

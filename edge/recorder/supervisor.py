@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from birdedge.edge.audio.microphone import Microphone
+from birdedge.edge.block import LiveInput
 from birdedge.edge.clips.cutter import ClipCutter
 from birdedge.edge.clips.privacy import PrivacyFilter
 from birdedge.edge.clips.retention import Retention
@@ -38,7 +38,7 @@ class Supervisor:
 
     Attributes:
         folder: of the database, whose disk is measured.
-        microphone: the open one.
+        microphone: the open input.
         device_losses: returns how often it was lost.
         silent_s: returns the seconds of digital silence so far.
         input_problems: returns what is wrong with the samples so far.
@@ -52,7 +52,7 @@ class Supervisor:
     """
 
     folder: Path
-    microphone: Microphone
+    microphone: LiveInput
     device_losses: Callable[[], int]
     silent_s: Callable[[], float]
     input_problems: Callable[[], Sequence[str]]

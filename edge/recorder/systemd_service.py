@@ -14,7 +14,7 @@ from birdedge.edge.errors import ServiceError
 from birdedge.edge.integrations.web_token import token_path
 from birdedge.edge.recorder import companion_unit
 from birdedge.edge.recorder.config import read_config, write_template
-from birdedge.edge.recorder.systemd_unit import DATA_DIR, MEMORY_MAX_MB, UNIT, unit_data_dir, unit_text
+from birdedge.edge.recorder.systemd_unit import DATA_DIR, UNIT, memory_max_mb, unit_data_dir, unit_text
 from birdedge.edge.system.atomic_file import output_errors, replacing
 
 UNIT_DIR = Path("/etc/systemd/system")
@@ -63,7 +63,8 @@ def install(
         from birdedge.edge.recorder.memory import check_memory
 
         settings = read_config(config)
-        check_memory(settings, check_model(settings.model).card, MEMORY_MAX_MB)
+        check_memory(settings, check_model(settings.model).card, memory_max_mb(len(settings.source)))
+        unit = unit_text(executable, config, data_dir, user, len(settings.source))
     else:
         write_template(config)
         config.chmod(0o644)
@@ -82,6 +83,15 @@ def install(
         name,
         fix=f"systemd keeps restarting it; see the cause with: journalctl -u {name}",
     )
+
+
+def source_count(config: Path) -> int:
+    """Return how many sources a configuration has, or will have.
+
+    Raises:
+        SettingsError: It is wrong.
+    """
+    return max(1, len(read_config(config).source)) if config.exists() else 1
 
 
 def status(unit: str = UNIT) -> tuple[bool, str]:

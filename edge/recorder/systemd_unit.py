@@ -13,7 +13,7 @@ UNIT = "birdedge.service"
 CONFIG = Path("/etc/birdedge/config.toml")
 DATA_DIR = Path("/var/lib/birdedge")
 UNIT_CHARACTERS = frozenset(string.ascii_letters + string.digits + ":_.")  # not escaped in the name of a unit
-MEMORY_MAX_MB = 300
+MEMORY_MAX_MB, SOURCE_MEMORY_MAX_MB = 300, 150  # of one source, and of each further one
 HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
 
 # Some directives are left out on purpose:
@@ -53,7 +53,7 @@ StandardError=journal
 # Lost audio cannot be recovered, and the recorder needs little CPU time: it runs before other work.
 Nice=-5
 MemoryMax={memory_max_mb}M
-TasksMax=64
+TasksMax={tasks_max}
 
 User={user}
 SupplementaryGroups=audio
@@ -92,7 +92,12 @@ WantedBy=multi-user.target
 """
 
 
-def unit_text(executable: Path, config: Path, data_dir: Path, user: str) -> str:
+def memory_max_mb(sources: int) -> int:
+    """Return the memory that the service of a recorder may use; 0 and 1 source are the same."""
+    return MEMORY_MAX_MB + SOURCE_MEMORY_MAX_MB * max(0, sources - 1)
+
+
+def unit_text(executable: Path, config: Path, data_dir: Path, user: str, sources: int = 1) -> str:
     """Return the unit, which may write to `data_dir` only and sees little of the rest of the machine.
 
     Args:
@@ -100,6 +105,7 @@ def unit_text(executable: Path, config: Path, data_dir: Path, user: str) -> str:
         config: The configuration file.
         data_dir: The folder for results.
         user: The user of the service.
+        sources: How many the configuration has.
 
     Raises:
         SettingsError: A path is not absolute, or has characters that a unit cannot hold.
@@ -113,7 +119,8 @@ def unit_text(executable: Path, config: Path, data_dir: Path, user: str) -> str:
     return TEMPLATE.format(
         unit=UNIT,
         mounts=mount_lines(data_dir),
-        memory_max_mb=MEMORY_MAX_MB,
+        memory_max_mb=memory_max_mb(sources),
+        tasks_max=64 * max(1, sources),
         executable=quoted(str(executable)),
         config=quoted(str(config)).replace("$", "$$"),
         out=quoted(str(data_dir)).replace("$", "$$"),

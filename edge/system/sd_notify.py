@@ -11,6 +11,23 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from typing import Protocol
+
+
+class ServiceNotifier(Protocol):
+    """What a recorder reports to the service manager."""
+
+    def ready(self) -> None:
+        """Report that it listens, or that new settings are in force."""
+
+    def reloading(self) -> None:
+        """Report that it reloads its settings."""
+
+    def stopping(self) -> None:
+        """Report that it stops."""
+
+    def alive(self) -> None:
+        """Report that it works, or waits for its source or schedule."""
 
 
 class Notifier:

@@ -9,24 +9,25 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 
-class StopSignals(threading.Event):
-    """An event that SIGINT and SIGTERM set for good, and SIGHUP until `take_reload`; a context manager.
+class ReloadableStop(threading.Event):
+    """An event that `end` sets for good, and `reload` until `take_reload`. After `end`, `reload` changes nothing."""
 
-    A second SIGINT or SIGTERM exits immediately. Once the end was requested, SIGHUP changes nothing.
-
-    Args:
-        reloads: Whether SIGHUP reloads. By default it is left as it is, and ends the process.
-    """
-
-    def __init__(self, reloads: bool = False) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        # A handler runs in the main thread, which may be within a method of this event: its lock must be reentrant.
+        # A signal handler runs in the main thread, which may be within a method of this event: its lock must be
+        # reentrant.
         self._cond = threading.Condition(threading.RLock())
         self._is_ending = self._is_reloading = False
-        self._handlers: dict[signal.Signals, Any] = {signal.SIGINT: self._end, signal.SIGTERM: self._end}
-        if reloads:
-            self._handlers[signal.SIGHUP] = self._reload
-        self._before: dict[signal.Signals, Any] = {}
+
+    def end(self) -> None:
+        """Request the end."""
+        self._is_ending = True
+        self.set()
+
+    def reload(self) -> None:
+        """Request that the configuration is read again."""
+        self._is_reloading = True
+        self.set()
 
     def take_reload(self) -> bool:
         """Return whether only a reload set the event; then it is clear again."""
@@ -37,6 +38,26 @@ class StopSignals(threading.Event):
         if self._is_ending:  # perhaps while the event was cleared
             self.set()
         return not self._is_ending
+
+
+class StopSignals(ReloadableStop):
+    """An event that SIGINT and SIGTERM set for good, and SIGHUP until `take_reload`; a context manager.
+
+    A second SIGINT or SIGTERM exits immediately. Once the end was requested, SIGHUP changes nothing.
+
+    Args:
+        reloads: Whether SIGHUP reloads. By default it is left as it is, and ends the process.
+    """
+
+    def __init__(self, reloads: bool = False) -> None:
+        super().__init__()
+        self._handlers: dict[signal.Signals, Any] = {
+            signal.SIGINT: self._on_end,
+            signal.SIGTERM: self._on_end,
+        }
+        if reloads:
+            self._handlers[signal.SIGHUP] = self._on_reload
+        self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
         self._before = {number: signal.signal(number, handle) for number, handle in self._handlers.items()}
@@ -50,12 +71,10 @@ class StopSignals(threading.Event):
         if self._is_ending and signal.SIGHUP in self._before:  # the process is about to exit
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
-    def _end(self, number: int, _frame: FrameType | None) -> None:
+    def _on_end(self, number: int, _frame: FrameType | None) -> None:
         if self._is_ending:
             os._exit(128 + number)
-        self._is_ending = True
-        self.set()
+        self.end()
 
-    def _reload(self, _number: int, _frame: FrameType | None) -> None:
-        self._is_reloading = True
-        self.set()
+    def _on_reload(self, _number: int, _frame: FrameType | None) -> None:
+        self.reload()

@@ -29,6 +29,7 @@ LIVE_SOCKET = "tests/edge/system/test_live_socket.py::"
 ALERT_STATE = "tests/edge/companion/test_alert_state.py::"
 METRICS = "tests/edge/monitoring/test_metrics.py::"
 MQTT_FEED = "tests/edge/companion/test_mqtt_feed.py::"
+LIVE_INPUTS = "tests/edge/audio/test_live_inputs.py::"
 ATOMIC_FILE = "tests/edge/system/test_atomic_file.py::"
 
 
@@ -475,6 +476,58 @@ MUTATIONS = (
         'self._missed = {"frames", "audio"}',
         "self._missed = set()",
         "tests/edge/companion/test_live.py::test_a_viewer_that_is_too_slow_misses_frames_and_learns_it",
+    ),
+    Mutation(
+        "a stream that ended is not opened again",
+        "edge/audio/live_stream.py",
+        "            if self._may_reopen:\n                raise\n",
+        "",
+        LIVE_INPUTS + "test_a_stream_that_ends_is_lost_and_can_be_opened_again",
+    ),
+    Mutation(
+        "a stream that delivers nothing is waited for",
+        "edge/audio/live_stream.py",
+        "if silent_s >= self._stall_s:",
+        "if False:",
+        LIVE_INPUTS + "test_a_stream_that_stalls_is_not_one_that_ended",
+    ),
+    Mutation(
+        "what a server had buffered is heard at once",
+        "edge/audio/live_stream.py",
+        "if self._closing.wait(max(0.0, due_s - monotonic_s())):",
+        "if self._closing.is_set():",
+        LIVE_INPUTS + "test_what_a_server_had_buffered_is_heard_at_the_pace_of_life",
+    ),
+    Mutation(
+        "ffmpeg outlives a recorder that is killed",
+        "edge/audio/decoder.py",
+        '"--pdeathsig", "KILL"',
+        '"--pdeathsig", "clear"',
+        "tests/edge/audio/test_decoder.py::"
+        "test_a_decoder_that_writes_nothing_ends_with_its_process_and_shows_no_password",
+    ),
+    Mutation(
+        "the password of a stream is shown",
+        "edge/audio/stream_url.py",
+        "authority.rpartition('@')[2]",
+        "authority",
+        "tests/edge/audio/test_stream_url.py::test_a_url_is_shown_without_user_password_and_query",
+    ),
+    Mutation(
+        "a lost microphone ends those of other sources",
+        "edge/audio/devices.py",
+        "if _open_streams:",
+        "if False:",
+        "tests/edge/audio/test_devices.py::"
+        "test_devices_are_not_looked_for_while_a_stream_of_another_source_is_open",
+    ),
+    Mutation(
+        "a source that fails is not started again",
+        "edge/recorder/recorder_group.py",
+        "            except Exception as error:\n",
+        "            except SystemExit as error:\n",
+        "tests/edge/recorder/test_recorder_group.py::"
+        "test_a_recorder_that_fails_is_started_again_and_the_others_are_untouched",
     ),
 )
 

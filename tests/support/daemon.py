@@ -36,7 +36,7 @@ class Daemon:
     """`birdedge listen --out` as systemd runs it; killed at the end of the block.
 
     Args:
-        microphone: the daemon listens to it.
+        microphone: the daemon listens to it; None where it listens to something else.
         folder: of the configuration, the log, and the folder `out` that the daemon writes to.
         config: TOML after `min_score`.
         prefix: words of the command before `birdedge`.
@@ -44,6 +44,7 @@ class Daemon:
         environment: more variables.
         stdout: standard output, in place of the log.
         as_json: print events as JSON.
+        source: more words of the command: what it listens to.
 
     Attributes:
         out: the folder that the daemon writes to.
@@ -54,7 +55,7 @@ class Daemon:
 
     def __init__(
         self,
-        microphone: VirtualMicrophone,
+        microphone: VirtualMicrophone | None,
         folder: Path,
         config: str = "",
         prefix: Sequence[str] = (),
@@ -62,14 +63,18 @@ class Daemon:
         environment: Mapping[str, str] | None = None,
         stdout: int | None = None,
         as_json: bool = True,
+        source: Sequence[str] = (),
     ) -> None:
         self.out = folder / "out"
         self._microphone, self._prefix, self._stdout = microphone, prefix, stdout
         self._format = ["--json"] if as_json else []
+        self._source = source
         self._log, self._config = folder / "log", folder / "config.toml"
         # A low threshold gives many events: these tests do not measure how well birds are detected.
         self._config.write_text(f"min_score = 0.8\n{config}", encoding="utf-8")
-        self._environment = {**ENVIRONMENT, **microphone.environment, **(environment or {})}
+        self._environment = {**ENVIRONMENT, **(environment or {})}
+        if microphone is not None:
+            self._environment |= microphone.environment
         self._environment["PYTHONPATH"] = f"{path}{os.pathsep}{ROOT}"
         self.start()
 
@@ -86,6 +91,7 @@ class Daemon:
                     self._config,
                     "--out",
                     self.out,
+                    *self._source,
                 ],
                 env=self._environment,
                 stdout=log if self._stdout is None else self._stdout,
@@ -118,6 +124,7 @@ class Daemon:
 
     def hear(self, recording: Path) -> None:
         """Play a recording; at least one event must be printed at the latest 10 s after its end."""
+        assert self._microphone is not None
         before = len(self.printed_events())
         self._microphone.play(recording)
         self._wait_until(lambda: len(self.printed_events()) > before, "an event was printed", 10.0)

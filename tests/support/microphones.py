@@ -29,6 +29,7 @@ class FakeMicrophone:
     """A microphone with a script for each time it is opened; after the last one, it stops the recorder."""
 
     name, channels = "fake", 1
+    is_hardware, has_ended, overflows, waiting_samples = True, False, 0, 0
 
     def __init__(self, clocks: Clocks, openings: list[Opening], stop: threading.Event) -> None:
         self.sample_rate_hz, self.delivered_samples, self.min_block_samples = RATE_HZ, 0, 0

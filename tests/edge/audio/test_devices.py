@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from benchmarks.support.virtual_microphone import VirtualMicrophone
-from birdedge.edge.audio.devices import input_devices
+from birdedge.edge.audio import devices
+from birdedge.edge.audio.devices import forget_devices, input_devices, stream_closed, stream_opening
 from tests.support.commands import run_python
 
 
@@ -40,7 +41,8 @@ def test_the_inputs_are_listed_with_one_default(virtual_microphone: VirtualMicro
     code = """
 import json
 from dataclasses import asdict
-from birdedge.edge.audio.devices import input_devices
+from birdedge.edge.audio import devices
+from birdedge.edge.audio.devices import forget_devices, input_devices, stream_closed, stream_opening
 print(json.dumps([asdict(device) for device in input_devices()]))
 """
     devices = json.loads(run_python(code, virtual_microphone.environment))
@@ -81,7 +83,8 @@ def test_a_machine_without_a_microphone_is_an_error(
     environment = {**virtual_microphone.environment, "PULSE_SERVER": f"unix:{tmp_path / 'absent'}"}
     code = """
 from birdedge.edge.errors import DeviceNotFoundError
-from birdedge.edge.audio.devices import input_devices
+from birdedge.edge.audio import devices
+from birdedge.edge.audio.devices import forget_devices, input_devices, stream_closed, stream_opening
 from birdedge.edge.audio.microphone import Microphone
 if input_devices():
     print("this machine has a sound card")
@@ -103,7 +106,8 @@ def test_a_machine_without_portaudio_is_an_error_that_names_the_package() -> Non
 import ctypes.util
 ctypes.util.find_library = lambda name: None
 from birdedge.edge.errors import PortAudioMissingError
-from birdedge.edge.audio.devices import input_devices
+from birdedge.edge.audio import devices
+from birdedge.edge.audio.devices import forget_devices, input_devices, stream_closed, stream_opening
 try:
     input_devices()
 except PortAudioMissingError as error:
@@ -159,3 +163,22 @@ look(30)
 print((used_bytes() - before_bytes) / 30)
 """
     assert float(run_python(code, virtual_microphone.environment)) < 2000
+
+
+def test_devices_are_not_looked_for_while_a_stream_of_another_source_is_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls: list[str] = []
+    library = SimpleNamespace(
+        _terminate=lambda: calls.append("terminate"), _initialize=lambda: calls.append("initialize")
+    )
+    monkeypatch.setattr(devices, "portaudio", lambda: library)
+    with pytest.raises(OSError, match="busy"), stream_opening("pond"):
+        raise OSError("busy")
+    with stream_opening("oak"):
+        pass
+    forget_devices()
+    assert calls == []
+    stream_closed("oak")
+    forget_devices()
+    assert calls == ["terminate", "initialize"]

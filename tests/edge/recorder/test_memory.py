@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from birdedge.edge.audio.microphone import RING_S
+from birdedge.edge.audio.capture_buffer import RING_S
 from birdedge.edge.audio.ring_buffer import SampleRing
 from birdedge.edge.clips.clip import CutClip
 from birdedge.edge.clips.cutter import ClipCutter

@@ -1,0 +1,113 @@
+"""ffmpeg as a child process that decodes a network stream."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from contextlib import suppress
+from typing import IO
+
+from birdedge.edge.audio.stream_url import shown_url, without_secrets
+from birdedge.edge.errors import StreamLostError
+
+PROTOCOLS = "pipe,http,https,httpproxy,tls,tcp,udp,rtp,rtsp,rtmp,rtmps,rtmpt,srt,crypto,data"  # no files
+ANALYZED_US = 1_000_000  # of a stream whose format its headers do not tell; what is analysed is heard later
+MAX_SAID_BYTES = 4096
+LAST_WORDS_S, END_S = 0.2, 2.0
+
+
+def ffmpeg_path() -> str | None:
+    """Return the path of ffmpeg; None if it is not installed."""
+    return shutil.which("ffmpeg")
+
+
+class Decoder:
+    """A child process that writes the sound of a stream to a pipe, as a WAV file of 32-bit floats.
+
+    It ends when this process does, however that ends. Other users of the machine do not see the URL.
+
+    Args:
+        url: of the stream; see `check_url`.
+        sample_rate_hz: to convert to; None for that of the stream.
+        channels: to convert to.
+
+    Attributes:
+        stdout: what it writes.
+
+    Raises:
+        StreamLostError: ffmpeg is not installed, or cannot be started.
+    """
+
+    stdout: IO[bytes]
+
+    def __init__(self, url: str, sample_rate_hz: int | None, channels: int) -> None:
+        self._url, self._reason = url, ""
+        ffmpeg = ffmpeg_path()
+        if ffmpeg is None:
+            raise StreamLostError(
+                f"{shown_url(url)} needs ffmpeg, which is not installed: run `sudo apt install ffmpeg`"
+            )
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
+        try:
+            self._process = subprocess.Popen(
+                [*_dies_with_parent(), ffmpeg, *_arguments(sample_rate_hz, channels)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._said,
+                bufsize=0,
+                start_new_session=True,  # Ctrl-C is for the recorder, which ends it
+            )
+        except OSError as error:
+            self._said.close()
+            raise StreamLostError(
+                f"ffmpeg cannot be started ({error.strerror}); see birdedge doctor"
+            ) from error
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self.stdout = self._process.stdout
+        # As a playlist on standard input, and not as an argument, which every user of the machine can read.
+        with suppress(OSError), self._process.stdin as playlist:
+            playlist.write(_playlist(url))
+
+    def close(self) -> str:
+        """Kill it, and return the last line that it said; empty if it said nothing. `stdout` stays open."""
+        if self._said.closed:
+            return self._reason
+        process = self._process
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(LAST_WORDS_S)
+        process.kill()
+        with suppress(subprocess.TimeoutExpired):  # it waits for the disk; the system ends it later
+            process.wait(END_S)
+        self._said.seek(0)
+        lines = self._said.read(MAX_SAID_BYTES).decode(errors="replace").split("\n")
+        self._said.close()
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+        self._reason = without_secrets(last.removeprefix("pipe:0: "), self._url)
+        return self._reason
+
+
+def _dies_with_parent() -> list[str]:
+    """Return the words before a command that let the system kill it when this thread ends, where there is a way."""
+    setpriv = shutil.which("setpriv")
+    return [] if setpriv is None else [setpriv, "--pdeathsig", "KILL", "--"]
+
+
+def _arguments(sample_rate_hz: int | None, channels: int) -> list[str]:
+    rate = [] if sample_rate_hz is None else ["-ar", str(sample_rate_hz)]
+    return [
+        *("-hide_banner", "-nostdin", "-loglevel", "error", "-threads", "1"),
+        *("-protocol_whitelist", PROTOCOLS, "-f", "concat", "-safe", "0", "-i", "pipe:0"),
+        *("-map", "0:a:0", "-vn", "-ac", str(channels), *rate),
+        *("-c:a", "pcm_f32le", "-f", "wav", "-flush_packets", "1", "pipe:1"),
+    ]
+
+
+def _playlist(url: str) -> bytes:
+    """Return a playlist of the one stream, with the options that its protocol needs."""
+    quoted = url.replace("'", "'\\''")
+    lines = ["ffconcat version 1.0", f"file '{quoted}'", f"option analyzeduration {ANALYZED_US}"]
+    if url.startswith("rtsp"):
+        lines.append("option rtsp_transport tcp")  # with UDP, lost packets are lost audio
+    return "".join(f"{line}\n" for line in lines).encode()

@@ -1,0 +1,183 @@
+"""Sound that a thread captures at the pace of life: of a network stream, a pipe or a file."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from birdedge.edge.audio.capture_buffer import RING_S, CaptureBuffer
+from birdedge.edge.block import Block
+from birdedge.edge.errors import (
+    AudioError,
+    DeviceLostError,
+    StreamLostError,
+    StreamStalledError,
+)
+from birdedge.edge.system.clock import monotonic_s, read_clocks
+from birdedge.edge.times import ClockReading
+
+STALL_S = 10.0  # a television transmitter or a camera that reconnects can take some seconds
+# A server may send faster than life: what it had buffered, or a whole file. That waits. A crystal that is fast by
+# less than this is followed, and what had waited is caught up in time.
+MAX_PACE = 1.0005
+
+
+@dataclass(frozen=True)
+class OpenStream:
+    """Audio that begins.
+
+    Attributes:
+        blocks: the samples `[samples, channels]`; may wait for them.
+        close: ends waiting for them, from another thread, and returns why there are no more, if that is known.
+    """
+
+    sample_rate_hz: int
+    channels: int
+    blocks: Generator[NDArray[np.float32]]
+    close: Callable[[], str] = lambda: ""
+
+
+class LiveStream:
+    """An input that is not a microphone. A `Source` once it is open.
+
+    What arrives faster than life waits where it comes from. What is read too slowly is lost and counted, as with a
+    microphone.
+
+    Args:
+        name: for logs, tables and status.
+        start: begins the audio, each time it is opened.
+        may_reopen: whether `start` can be called again: a stream that ended is lost, until then. Otherwise it has
+            ended for good. Closed, it stays open, and what arrives until it is opened again is left out.
+        stall_s: how long nothing may arrive before that is a loss.
+        ring_s: how long the reader may be away before samples are dropped.
+        read: reads the clocks.
+
+    Attributes:
+        sample_rate_hz, channels: of the samples, once open.
+        overflows: none: what is lost before it arrives is not reported.
+        is_hardware: so that one constant value is silence, and not a broken device.
+        has_ended: whether it was heard to its end.
+    """
+
+    is_hardware = False
+    overflows = 0
+    sample_rate_hz: int
+    channels: int
+    _buffer: CaptureBuffer
+
+    def __init__(
+        self,
+        name: str,
+        start: Callable[[], OpenStream],
+        *,
+        may_reopen: bool,
+        stall_s: float = STALL_S,
+        ring_s: float = RING_S,
+        read: Callable[[], ClockReading] = read_clocks,
+    ) -> None:
+        self.name = name
+        self.has_ended = False
+        self._start, self._may_reopen = start, may_reopen
+        self._stall_s, self._ring_s, self._read = stall_s, ring_s, read
+        self._capture: _CaptureThread | None = None
+
+    @property
+    def delivered_samples(self) -> int:
+        """Samples that arrived since it was opened: read, waiting or lost."""
+        return self._buffer.delivered_samples
+
+    @property
+    def waiting_samples(self) -> int:
+        """Samples that arrived and were not yet read."""
+        return self._buffer.waiting_samples
+
+    def open(self) -> None:
+        """Begin, or go on.
+
+        Raises:
+            StreamLostError: it cannot be reached.
+            AudioError, SettingsError: it holds no audio that can be used.
+        """
+        if self._capture is not None:
+            self._buffer.discard()
+            return
+        opened = self._start()
+        self.sample_rate_hz, self.channels = opened.sample_rate_hz, opened.channels
+        self._buffer = CaptureBuffer(self.sample_rate_hz, self.channels, self._ring_s, self._read)
+        self._capture = _CaptureThread(opened, self._buffer)
+
+    def close(self) -> None:
+        """Stop, if it can be opened again; closing twice does nothing."""
+        if self._capture is not None and self._may_reopen:
+            self._capture.close()
+            self._capture = None
+
+    def set_min_block(self, samples: int) -> None:
+        """See `CaptureBuffer.set_min_block`."""
+        self._buffer.set_min_block(samples)
+
+    def blocks(self, stop: threading.Event) -> Iterator[Block]:
+        """Yield audio as it arrives, each block at most 0.5 s long.
+
+        Ends at most 0.5 s after `stop` is set, with what had arrived, or at the end for good.
+
+        Raises:
+            StreamLostError: after everything that arrived, when it ended and can be opened again.
+            StreamStalledError: nothing arrived for `stall_s`.
+            AudioError: what arrived cannot be used.
+        """
+        try:
+            yield from self._buffer.blocks(stop, self._loss)
+        except StreamLostError:
+            if self._may_reopen:
+                raise
+            self.has_ended = True
+            if self._capture is not None and self._capture.error is not None:
+                raise self._capture.error from None
+
+    def _loss(self, silent_s: float) -> DeviceLostError | None:
+        capture = self._capture
+        assert capture is not None
+        if capture.has_ended:
+            reason = str(capture.error or "") or (capture.close() if self._may_reopen else "")
+            return StreamLostError(f"{self.name!r} ended{f' ({reason})' if reason else ''}")
+        if silent_s >= self._stall_s:
+            return StreamStalledError(f"{self.name!r} delivered nothing for {silent_s:.1f} s")
+        return None
+
+
+class _CaptureThread:
+    """The thread that moves what arrives into the buffer, no faster than life."""
+
+    def __init__(self, opened: OpenStream, buffer: CaptureBuffer) -> None:
+        self.error: AudioError | None = None
+        self.has_ended = False
+        self._opened, self._buffer = opened, buffer
+        self._closing = threading.Event()
+        threading.Thread(target=self._run, name="capture", daemon=True).start()
+
+    def close(self) -> str:
+        self._closing.set()
+        return self._opened.close()
+
+    def _run(self) -> None:
+        began_s, heard = monotonic_s(), 0
+        try:
+            for block in self._opened.blocks:
+                heard += len(block)
+                due_s = began_s + heard / self._opened.sample_rate_hz / MAX_PACE
+                if self._closing.wait(max(0.0, due_s - monotonic_s())):
+                    return
+                self._buffer.write(block)
+        except AudioError as error:
+            self.error = error
+        except (OSError, ValueError) as error:  # the pipe was closed meanwhile
+            self.error = StreamLostError(str(error))
+        finally:
+            self._opened.blocks.close()
+            self.has_ended = True
+            self._buffer.wake()

@@ -1,0 +1,189 @@
+"""`birdedge listen --out`: the recorder of one source or of several, with its files."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from birdedge.edge.block import LiveInput
+from birdedge.edge.errors import OutputError
+from birdedge.edge.formats.growing_mask import repair_latest
+from birdedge.edge.formats.tables import FORMATS
+from birdedge.edge.messages import Sink
+from birdedge.edge.recorder.config import Config, source_config
+from birdedge.edge.recorder.inputs import InputMaker, input_maker
+from birdedge.edge.recorder.recorder import Recorder
+from birdedge.edge.recorder.recorder_group import RecorderGroup
+from birdedge.edge.recorder.shared_models import SharedModels
+from birdedge.edge.recorder.source_settings import SourceSettings
+from birdedge.edge.sinks.background import BackgroundSink
+from birdedge.edge.sinks.denoised import DenoisedSink
+from birdedge.edge.sinks.recording import OutputSettings, RecordingSink
+from birdedge.edge.sinks.retrying import RetryingSink
+from birdedge.edge.sinks.rotating import DAY_S, HOUR_S, FileSink, RotatingSink
+from birdedge.edge.sinks.sink import SinkGroup
+from birdedge.edge.sinks.syncing import SyncingSink
+from birdedge.edge.system.log import start_log
+from birdedge.edge.system.sd_notify import Notifier, ServiceNotifier
+from birdedge.edge.system.stdout import open_standard_streams
+from birdedge.edge.system.stop_signals import ReloadableStop
+from birdedge.edge.times import Stamp
+
+PRIVATE_UMASK = 0o027  # what a recorder writes, which may hold voices, is for its user and group: 0640
+FILES_CLOSE_S, STANDARD_OUTPUT_CLOSE_S = 60.0, 1.0  # how long a recorder that ends waits for what it writes
+
+ConsoleMaker = Callable[[str | None], list[Sink]]  # of standard output, by the name of what is heard
+
+
+class RecorderDaemon:
+    """What a recorder writes, and where it stops.
+
+    Args:
+        out: folder of the database, clips and tables; with several sources, of their folders.
+        masks: folder of masks; None for none.
+        read_config: reads the configuration, overridden by the command line.
+        stop: ends it; a reload lets it read its configuration again.
+        duration_s: of audio to record, of each source.
+        console: makes the sinks of standard output.
+        quiet: log warnings and errors only.
+    """
+
+    def __init__(
+        self,
+        out: Path,
+        masks: Path | None,
+        read_config: Callable[[], Config],
+        stop: ReloadableStop,
+        duration_s: float | None,
+        console: ConsoleMaker,
+        quiet: bool,
+    ) -> None:
+        self._out, self._masks, self._read_config = out, masks, read_config
+        self._stop, self._duration_s, self._console = stop, duration_s, console
+        self._models = SharedModels()
+        open_standard_streams()
+        start_log(logging.WARNING if quiet else logging.INFO)
+        os.umask(os.umask(0o777) | PRIVATE_UMASK)
+
+    def run_one(
+        self, config: Config, name: str | None, make_input: InputMaker, files: list[Sink] | None = None
+    ) -> None:
+        """Record one source.
+
+        Args:
+            config: the present configuration.
+            name: how tables and JSON name what is heard; None for the name that it has.
+            make_input: of the source.
+            files: sinks in place of the tables, masks and denoised audio of a live source.
+
+        Raises:
+            BirdedgeError: the source, the model or an output cannot be used.
+        """
+        recorder = Recorder(config, self._out, self._read_config, make_input, self._models)
+        outputs = OutputSettings(self._out, config.tables, self._masks)
+        self._record(recorder, outputs, config, name, self._stop, files)
+
+    def run_all(self) -> None:
+        """Record all sources of the configuration, each in its folder.
+
+        Raises:
+            SettingsError: the configuration is wrong.
+        """
+
+        def names() -> list[str]:
+            return [source.name for source in self._read_config().source]
+
+        RecorderGroup(self._run_source, Notifier()).run(names, self._stop)
+
+    def _run_source(self, name: str, stop: ReloadableStop, notifier: ServiceNotifier) -> None:
+        def read() -> Config:
+            return source_config(self._read_config(), name)
+
+        config = read()
+        folder = self._out / name
+        recorder = Recorder(config, folder, read, _SourceInput(stop), self._models, notifier, is_alone=False)
+        outputs = OutputSettings(folder, config.tables, self._masks and self._masks / name)
+        self._record(recorder, outputs, config, name, stop)
+
+    def _record(
+        self,
+        recorder: Recorder,
+        outputs: OutputSettings,
+        config: Config,
+        name: str | None,
+        stop: ReloadableStop,
+        files: list[Sink] | None = None,
+    ) -> None:
+        if files is None:
+            files = [
+                BackgroundSink(RetryingSink(SyncingSink(sink, config.commit_s)), of, FILES_CLOSE_S)
+                for of, sink in _file_sinks(outputs, recorder, config.denoised, name)
+            ]
+        sinks = [*files, *self._console(name)]
+        try:
+            recorder.run(sinks, stop, self._duration_s)
+        finally:
+            SinkGroup(sinks).close()
+        if recorder.clip_problem is not None:
+            raise OutputError(recorder.clip_problem)
+
+
+class _SourceInput:
+    """Makes the input of a source, and keeps one that cannot begin again while its settings stay."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+        self._source: SourceSettings | None = None
+        self._make: InputMaker | None = None
+
+    def __call__(self, config: Config) -> LiveInput:
+        (source,) = config.source
+        if self._make is None or source != self._source:
+            self._source, self._make = source, input_maker(source, config, self._stop, open_now=False)
+        return self._make(config)
+
+
+def background(sink: Sink, optional: bool) -> Sink:
+    """Return a sink of standard output that a daemon outlives: its reader may stop reading, or leave."""
+    return BackgroundSink(RetryingSink(sink), "standard output", STANDARD_OUTPUT_CLOSE_S, optional)
+
+
+def audio_path(denoised: str | None) -> Path | None:
+    """Return the file that denoised audio goes to; None for standard output, or if it is not wanted."""
+    return None if denoised is None or denoised == "-" else Path(denoised)
+
+
+def _file_sinks(
+    outputs: OutputSettings, recorder: Recorder, denoised_to: str | None, name: str | None
+) -> list[tuple[str, FileSink]]:
+    """Return the sinks of tables, masks and denoised audio by name; each may be on another disk."""
+
+    def recording(settings: OutputSettings, stem: str, origin: Stamp | None) -> RecordingSink:
+        old_files, retention = recorder.old_files, recorder.retention  # the configuration may change
+        if settings.masks is not None:
+            old_files.remove(settings.masks, (".npz",), retention.max_masks_gb)
+        if settings.tables is not None:
+            suffixes = [format.suffix for format in FORMATS.values()]
+            old_files.remove(settings.tables, suffixes, retention.max_tables_gb)
+        return RecordingSink(settings, stem, recorder.card, atomic=False, file=name, origin=origin)
+
+    tables, masks = replace(outputs, masks=None), replace(outputs, tables=None)
+    sinks: list[tuple[str, FileSink]] = [
+        ("tables", RotatingSink(partial(recording, tables), DAY_S, late_events=True))
+    ]
+    if masks.masks is not None:
+        repair_latest(masks.masks)
+        sinks.append(("masks", RotatingSink(partial(recording, masks), HOUR_S)))
+    if path := audio_path(denoised_to):
+        first = [path]  # the name that the user gave; the others have their time too
+
+        def denoised(stem: str, _: Stamp | None) -> DenoisedSink:
+            return DenoisedSink(first.pop() if first else path.with_stem(f"{path.stem}-{stem}"))
+
+        sinks.append((str(path), RotatingSink(denoised, DAY_S)))
+    return sinks

@@ -1,0 +1,105 @@
+"""What a recorder listens to, by its settings."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import BinaryIO
+
+from birdedge.edge.audio.devices import input_devices
+from birdedge.edge.audio.file import AudioFile
+from birdedge.edge.audio.live_inputs import network_input, open_pipe, open_recording
+from birdedge.edge.audio.live_stream import LiveStream, OpenStream
+from birdedge.edge.audio.microphone import Microphone
+from birdedge.edge.audio.sources import demo_source, file_name, file_source, repeated
+from birdedge.edge.block import LiveInput
+from birdedge.edge.errors import AudioError, AudioFileError, SettingsError, StreamLostError
+from birdedge.edge.recorder.config import Config
+from birdedge.edge.recorder.source_settings import SourceSettings
+from birdedge.edge.synthesis import DEMO_S, DEMO_SEED
+from birdedge.edge.system.log import note
+
+InputMaker = Callable[[Config], LiveInput]
+
+
+def input_maker(source: SourceSettings, config: Config, stop: threading.Event, open_now: bool) -> InputMaker:
+    """Return what makes the input of a source: a new one for each configuration, except where that is not possible.
+
+    Args:
+        source: What it hears.
+        config: The present configuration.
+        stop: Ends waiting for the first samples.
+        open_now: Whether a file or standard input that cannot be read is an error at once. Otherwise it is tried until
+            it can.
+
+    Raises:
+        AudioError: Of a file or standard input: it holds no audio that can be used.
+        SettingsError: It cannot be used as asked.
+    """
+    url, begin = source.url, _beginning(source, config, stop)
+    if url is not None:
+        return lambda config: network_input(url, config.sample_rate_hz, config.channels, stop)
+    if begin is None:
+        return _microphone
+    if open_now:
+        opened = begin()
+        begin = lambda: opened  # noqa: E731
+    name = "demo" if source.demo else file_name(source.path) if source.path else "stdin"
+    fixed = LiveStream(name, _tried_again(begin), may_reopen=False)
+    return lambda _config: fixed
+
+
+def standard_input() -> BinaryIO:
+    """Return standard input.
+
+    Raises:
+        AudioFileError: It is closed.
+        SettingsError: It is a terminal.
+    """
+    if sys.stdin is None:
+        raise AudioFileError("standard input is closed: pipe raw PCM or WAV into it")
+    if sys.stdin.isatty():
+        raise SettingsError("standard input is a terminal; pipe raw PCM or WAV into it")
+    # Unbuffered: a thread that still waits within sys.stdin would crash the exit of Python.
+    return open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)
+
+
+def _microphone(config: Config) -> LiveInput:
+    input_devices()  # where PortAudio itself is missing, waiting does not help
+    return Microphone(config.device, channels=config.channels, sample_rate_hz=config.sample_rate_hz)
+
+
+def _beginning(
+    source: SourceSettings, config: Config, stop: threading.Event
+) -> Callable[[], OpenStream] | None:
+    """Return what begins a source that can begin only once; None for a microphone or the network."""
+
+    def pipe() -> OpenStream:
+        rate_hz, channels = config.sample_rate_hz, config.channels
+        return open_pipe(standard_input(), rate_hz, channels, source.sample_format, stop)
+
+    def file(path: str) -> OpenStream:
+        audio = AudioFile(path)
+        for warning in audio.warnings:
+            note(warning)
+        return open_recording(file_source(audio, fast=False), stop)
+
+    if source.demo:
+        return lambda: open_recording(repeated(demo_source(DEMO_S, DEMO_SEED, fast=False)), stop)
+    if source.stdin:
+        return pipe
+    return partial(file, source.path) if source.path is not None else None
+
+
+def _tried_again(begin: Callable[[], OpenStream]) -> Callable[[], OpenStream]:
+    """Let what cannot begin be lost, so that it is tried again."""
+
+    def start() -> OpenStream:
+        try:
+            return begin()
+        except (AudioError, SettingsError) as error:
+            raise StreamLostError(str(error)) from error
+
+    return start

@@ -1,0 +1,40 @@
+"""ffmpeg ends with the process that started it, also when that is killed, and nobody sees the URL."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from tests.support.commands import ENVIRONMENT
+from tests.support.stream_servers import RATE_HZ, StreamServer, is_running, stream_server
+from tests.support.waiting import wait_until
+
+DECODING = """
+import sys, time
+from birdedge.edge.audio.decoder import Decoder
+decoder = Decoder(sys.argv[1], None, 1)
+decoder.stdout.read(44)
+print(decoder._process.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_decoder_that_writes_nothing_ends_with_its_process_and_shows_no_password() -> None:
+    sound = np.zeros(RATE_HZ, np.float32)
+    with stream_server(StreamServer(sound, "keeper:s3cret", burst_s=3.0)) as server:
+        parent = subprocess.Popen(
+            [sys.executable, "-c", DECODING, server.url], stdout=subprocess.PIPE, env=ENVIRONMENT, text=True
+        )
+        assert parent.stdout is not None
+        with parent, parent.stdout:
+            pid = int(parent.stdout.readline())
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+            server.stalled.set()
+            parent.send_signal(signal.SIGKILL)
+            wait_until(lambda: not is_running(pid), 3.0)
+    assert b"ffmpeg" in command
+    assert b"s3cret" not in command

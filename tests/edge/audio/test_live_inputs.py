@@ -1,0 +1,211 @@
+"""Streams, pipes and recordings are heard at the pace of life, and it is said why they end."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from birdedge.edge.audio.live_inputs import network_input, open_pipe, open_recording
+from birdedge.edge.audio.live_stream import LiveStream
+from birdedge.edge.audio.sources import array_source
+from birdedge.edge.block import Block
+from birdedge.edge.errors import DeviceLostError, SampleError, StreamLostError, StreamStalledError
+from tests.support.stream_servers import RATE_HZ, StreamServer, decoders, rtsp_server, stream_server
+from tests.support.tones import sine
+from tests.support.waiting import wait_until
+
+SOUND = (0.5 * np.sin(2 * np.pi * 1000 * np.arange(RATE_HZ) / RATE_HZ)).astype(np.float32)
+STOP = threading.Event()
+
+
+def heard(stream: LiveStream, seconds: float) -> list[Block]:
+    """Return the blocks that arrive within a time."""
+    stop = threading.Event()
+    threading.Timer(seconds, stop.set).start()
+    return list(stream.blocks(stop))
+
+
+@pytest.fixture
+def server() -> Iterator[StreamServer]:
+    with stream_server(StreamServer(SOUND, "keeper:s3cret")) as started:
+        yield started
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[..., LiveStream]]:
+    """Open the stream of a URL; it is closed at the end, and leaves no process."""
+    streams = []
+
+    def open_(url: str, rate_hz: int | None = None, channels: int = 1) -> LiveStream:
+        streams.append(network_input(url, rate_hz, channels, STOP))
+        streams[-1].open()
+        return streams[-1]
+
+    yield open_
+    for stream in streams:
+        stream.close()
+    wait_until(lambda: decoders(os.getpid()) == [], 5.0)
+
+
+def test_a_stream_is_heard_as_it_was_sent(server: StreamServer, opened: Callable[..., LiveStream]) -> None:
+    stream = opened(server.url)
+    assert (stream.name, stream.sample_rate_hz) == (
+        f"http://127.0.0.1:{server.port}/forest.wav",
+        RATE_HZ,
+    )
+    samples = np.concatenate([block.samples for block in heard(stream, 1.0)])[:, 0]
+    expected = np.resize(SOUND, len(samples))
+    np.testing.assert_allclose(samples, expected, atol=1e-4)
+
+
+def test_rate_and_channels_are_converted(server: StreamServer, opened: Callable[..., LiveStream]) -> None:
+    stream = opened(server.url, 48_000, 2)
+    blocks = heard(stream, 0.5)
+    assert (stream.sample_rate_hz, blocks[0].samples.shape[1]) == (48_000, 2)
+
+
+def test_a_camera_is_heard_over_rtsp(opened: Callable[..., LiveStream]) -> None:
+    with rtsp_server(StreamServer(SOUND)) as url:
+        stream = opened(url)
+        blocks = heard(stream, 1.0)
+        stream.close()
+    assert stream.name.startswith("rtsp://127.0.0.1")
+    level = np.sqrt(np.mean(np.concatenate([block.samples for block in blocks]) ** 2))
+    assert level == pytest.approx(0.5 / np.sqrt(2), rel=0.1)
+
+
+def test_digital_silence_is_heard(server: StreamServer, opened: Callable[..., LiveStream]) -> None:
+    server.silent.set()
+    blocks = heard(opened(server.url), 0.5)
+    assert not np.concatenate([block.samples for block in blocks]).any()
+
+
+def test_what_a_server_had_buffered_is_heard_at_the_pace_of_life(opened: Callable[..., LiveStream]) -> None:
+    with stream_server(StreamServer(SOUND, burst_s=60.0)) as server:
+        stream = opened(server.url)
+        blocks = heard(stream, 1.5)
+        stream.close()
+    samples = sum(len(block.samples) for block in blocks)
+    assert samples <= 2.1 * RATE_HZ
+    assert not [block for block in blocks if block.gap_samples]
+
+
+def test_a_stream_that_ends_is_lost_and_can_be_opened_again(
+    server: StreamServer, opened: Callable[..., LiveStream]
+) -> None:
+    stream = opened(server.url)
+    server.stop()
+    with pytest.raises(StreamLostError, match="ended"):
+        heard(stream, 5.0)
+    stream.close()
+    with pytest.raises(StreamLostError, match=r"cannot be reached \(Connection refused\)"):
+        stream.open()
+    server.start()
+    stream.open()
+    assert heard(stream, 0.5)
+
+
+def test_a_stream_that_stalls_is_not_one_that_ended(server: StreamServer) -> None:
+    stream = network_input(server.url, None, 1, STOP)
+    stream._stall_s = 1.0
+    stream.open()
+    server.stalled.set()
+    with pytest.raises(StreamStalledError, match=r"delivered nothing for 1\.0 s"):
+        heard(stream, 5.0)
+    stream.close()
+
+
+def test_a_wrong_password_is_an_error_without_it(
+    server: StreamServer, opened: Callable[..., LiveStream]
+) -> None:
+    url = server.url.replace("s3cret", "wr0ng")
+    with pytest.raises(StreamLostError, match="401 Unauthorized") as caught:
+        opened(url)
+    assert "wr0ng" not in str(caught.value)
+
+
+def test_without_ffmpeg_it_is_said_how_to_install_it(
+    monkeypatch: pytest.MonkeyPatch, opened: Callable[..., LiveStream]
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(StreamLostError, match="needs ffmpeg, which is not installed"):
+        opened("http://radio/forest.mp3")
+
+
+def test_a_stop_ends_waiting_for_a_server_that_answers_nothing(server: StreamServer) -> None:
+    server.stalled.set()
+    stop = threading.Event()
+    threading.Timer(1.0, stop.set).start()
+    began_s = time.monotonic()
+    with pytest.raises(StreamLostError):
+        network_input(server.url, None, 1, stop).open()
+    assert time.monotonic() - began_s < 5
+
+
+def test_a_recording_is_heard_whole_and_ends_for_good() -> None:
+    samples = sine(1000, -20.0, 0.7, RATE_HZ)
+    stream = LiveStream(
+        "x", lambda: open_recording(array_source(samples, RATE_HZ, fast=False), STOP), may_reopen=False
+    )
+    stream.open()
+    began_s = time.monotonic()
+    blocks = list(stream.blocks(threading.Event()))
+    assert time.monotonic() - began_s > 0.5
+    np.testing.assert_array_equal(np.concatenate([b.samples for b in blocks])[:, 0], samples)
+    assert stream.has_ended
+
+
+def pipe_of(data: bytes) -> LiveStream:
+    opened = open_pipe(io.BytesIO(data), RATE_HZ, 1, "s16le", STOP)
+    stream = LiveStream("stdin", lambda: opened, may_reopen=False)
+    stream.open()
+    return stream
+
+
+def test_a_pipe_is_heard_whole_and_goes_on_when_it_is_closed_and_opened() -> None:
+    stream = pipe_of(np.arange(RATE_HZ, dtype="<i2").tobytes())
+    blocks = stream.blocks(threading.Event())
+    first = next(blocks)
+    stream.close()
+    stream.open()
+    rest = list(stream.blocks(threading.Event()))
+    total = len(first.samples) + sum(len(block.samples) for block in rest)
+    assert 0 < total <= RATE_HZ
+    assert rest[-1].samples[-1, 0] == pytest.approx((RATE_HZ - 1) / 2**15)
+    assert stream.has_ended
+
+
+def test_a_pipe_without_a_sample_is_an_error() -> None:
+    with pytest.raises(SampleError, match="ended after 1 bytes"):
+        pipe_of(b"x")
+
+
+def test_a_reader_that_is_slow_loses_audio_and_it_is_counted() -> None:
+    sound = itertools.repeat(np.ones((800, 1), np.float32), 60)
+    source = array_source(np.concatenate(list(sound)), RATE_HZ, fast=False)
+    stream = LiveStream("x", lambda: open_recording(source, STOP), may_reopen=False, ring_s=0.5)
+    stream.open()
+    time.sleep(1.5)
+    blocks = list(stream.blocks(threading.Event()))
+    lost = sum(block.gap_samples for block in blocks)
+    assert 0.5 * RATE_HZ < lost < 2 * RATE_HZ
+    assert lost + sum(len(block.samples) for block in blocks) == 60 * 800
+    assert {block.gap_cause for block in blocks if block.gap_samples} == {"overrun"}
+    assert isinstance(stream._loss(0.0), DeviceLostError)
+
+
+def test_no_descriptor_is_left_open(server: StreamServer) -> None:
+    stream = network_input(server.url, None, 1, STOP)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(3):
+        stream.open()
+        stream.close()
+    wait_until(lambda: len(list(Path("/proc/self/fd").iterdir())) <= before + 1, 5.0)

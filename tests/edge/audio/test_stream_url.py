@@ -1,0 +1,71 @@
+"""URLs of streams are checked, and shown without what is secret in them."""
+
+from __future__ import annotations
+
+import pytest
+
+from birdedge.edge.audio.stream_url import check_url, is_url, shown_url, without_secrets
+from birdedge.edge.errors import SettingsError
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("rtsp://camera", True),
+        ("http://a:b@radio:8000/x", True),
+        ("dawn.flac", False),
+        ("C:/dawn.flac", False),
+        ("-", False),
+        ("folder//dawn.flac", False),
+    ],
+)
+def test_a_url_is_no_file(source: str, expected: bool) -> None:
+    assert is_url(source) is expected
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://radio/forest.mp3", "rtsp://u:p@[::1]:554/x", "udp://0.0.0.0:5000", "srt://h:1?mode=caller"],
+)
+def test_a_url_of_a_known_scheme_with_a_host_is_accepted(url: str) -> None:
+    check_url(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file:///etc/passwd",
+        "concat://x",
+        "http://",
+        "http://radio:x/y",
+        "http://[::1",
+        "http://a b/c",
+        "http://a/b\nfile '/etc/passwd'",
+    ],
+)
+def test_another_url_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(SettingsError, match="the URL of a stream is"):
+        check_url(url)
+    with pytest.raises(SettingsError) as caught:
+        check_url("gopher://user:secret@host/x?token=t0ken")
+    assert "secret" not in str(caught.value)
+    assert "t0ken" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("rtsp://u:p@camera:554/a/b?token=1#x", "rtsp://camera:554/a/b"),
+        ("http://u:p@ss@radio/x", "http://radio/x"),
+        ("http://radio?token=1", "http://radio"),
+        ("http://radio/a@b", "http://radio/a@b"),
+    ],
+)
+def test_a_url_is_shown_without_user_password_and_query(url: str, shown: str) -> None:
+    assert shown_url(url) == shown
+
+
+def test_what_a_program_says_about_a_url_is_shown_without_password_and_query() -> None:
+    url = "http://keeper:pa%20ss@radio/x?token=t0ken"
+    said = f"cannot open {url}: 'pa ss' and pa%20ss and token=t0ken are wrong"
+    assert without_secrets(said, url) == "cannot open http://radio/x: '***' and *** and *** are wrong"

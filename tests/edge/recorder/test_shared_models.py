@@ -1,0 +1,60 @@
+"""Sources share the sessions of their models; an overloaded one falls back to others, with thresholds of its own."""
+
+from __future__ import annotations
+
+import gc
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from birdedge.edge.models.model import Model
+from birdedge.edge.models.names import ARCHIVE_MODEL, DEFAULT_MODEL, SMALL_MODEL, bundled_models
+from birdedge.edge.pipeline.pipeline import Pipeline
+from birdedge.edge.recorder.shared_models import SharedModels
+from birdedge.edge.synthesis.soundscape import soundscape
+
+
+def test_min_score_of_the_configuration_is_for_the_configured_network() -> None:
+    models = SharedModels()
+    configured = models.open(DEFAULT_MODEL, 0.5)
+    assert configured.card.events.min_score == 0.5
+    assert models.open_fallback(ARCHIVE_MODEL, configured).card.events.min_score == 0.5
+    assert models.open_fallback(SMALL_MODEL, configured).card == Model(SMALL_MODEL).card
+
+
+def test_a_model_is_opened_once_and_each_user_has_a_minimum_score_of_its_own() -> None:
+    models = SharedModels()
+    first, second = models.open(DEFAULT_MODEL, 0.5), models.open(DEFAULT_MODEL)
+    assert first.session is second.session
+    assert (first.card.events.min_score, second.card) == (0.5, Model(DEFAULT_MODEL).card)
+
+
+def test_a_file_that_was_replaced_is_opened_again_and_an_unused_session_is_freed(tmp_path: Path) -> None:
+    models, path = SharedModels(), tmp_path / "model.onnx"
+    shutil.copy(bundled_models()[DEFAULT_MODEL], path)
+    old = models.open(str(path))
+    path.unlink()
+    shutil.copy(bundled_models()[SMALL_MODEL], path)
+    assert models.open(str(path)).card.name != old.card.name
+    del old
+    gc.collect()
+    assert len(models._sessions) == 0
+
+
+def test_threads_with_one_session_get_the_same_masks_as_one_after_another() -> None:
+    models = SharedModels()
+    sounds = [soundscape(10.0, seed).samples for seed in range(4)]
+
+    def mask(samples: NDArray[np.float32]) -> NDArray[np.uint8]:
+        pipeline = Pipeline(models.open(DEFAULT_MODEL), 32_000, 1)
+        steps = [pipeline.push(samples[at : at + 1600, None]).mask for at in range(0, len(samples), 1600)]
+        return np.concatenate([*steps, pipeline.flush().mask])
+
+    alone = [mask(samples) for samples in sounds]
+    with ThreadPoolExecutor(4) as threads:
+        together = list(threads.map(mask, sounds))
+    for a, b in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(a, b)
