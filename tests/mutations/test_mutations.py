@@ -524,8 +524,8 @@ MUTATIONS = (
     Mutation(
         "a source that fails is not started again",
         "edge/recorder/recorder_group.py",
-        "            except Exception as error:\n",
-        "            except SystemExit as error:\n",
+        "            self._wait(wait_s)\n",
+        "            break\n",
         "tests/edge/recorder/test_recorder_group.py::"
         "test_a_recorder_that_fails_is_started_again_and_the_others_are_untouched",
     ),

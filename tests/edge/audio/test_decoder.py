@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,13 @@ from tests.support.stream_servers import RATE_HZ, StreamServer, is_running, stre
 from tests.support.waiting import wait_until
 
 DECODING = """
-import sys, time
+import sys
 from birdedge.edge.audio.decoder import Decoder
 decoder = Decoder(sys.argv[1], None, 1)
 decoder.stdout.read(44)
 print(decoder._process.pid, flush=True)
-time.sleep(60)
+while decoder.stdout.read(65536):  # or its end of the pipe would be full, and closed
+    pass
 """
 
 
@@ -33,7 +35,8 @@ def test_a_decoder_that_writes_nothing_ends_with_its_process_and_shows_no_passwo
         with parent, parent.stdout:
             pid = int(parent.stdout.readline())
             command = Path(f"/proc/{pid}/cmdline").read_bytes()
-            server.stalled.set()
+            server.stalled.set()  # it writes nothing, so a closed pipe does not end it
+            time.sleep(0.5)
             parent.send_signal(signal.SIGKILL)
             wait_until(lambda: not is_running(pid), 3.0)
     assert b"ffmpeg" in command
