@@ -4,13 +4,20 @@
 PYTHON ?= python3
 ARGS ?=
 
-.PHONY: help listen test test-arm test-wheel bench bench-quick lint clean
+.PHONY: help listen demo test test-arm test-wheel bench bench-quick lint clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s%s\n", $$1, $$2 }' Makefile
 
 listen: .venv-listen/installed ## install only the recorder part and listen to the microphone, or to a demo without one
 	@.venv-listen/bin/birdedge listen --or-demo $(ARGS)
+
+demo: .venv-demo/installed ## show a recorder that listens to the demo in a browser; ARGS="--listen HOST:PORT"
+	@mkdir -p build
+	@folder=$$(mktemp -d build/demo.XXXX); \
+	trap 'kill $$recorder $$companion; wait; rm -rf "$$folder"' EXIT; trap 'exit 0' INT TERM; \
+	.venv-demo/bin/birdedge listen --demo --out "$$folder" > /dev/null & recorder=$$!; \
+	.venv-demo/bin/birdedge serve "$$folder" $(ARGS) & companion=$$!; wait $$companion
 
 test: .venv/installed ## install everything and run all tests
 	@.venv/bin/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
@@ -34,12 +41,13 @@ lint: .venv/installed ## check style and types
 	.venv/bin/mypy
 
 clean: ## remove the environments and all build outputs
-	rm -rf .venv .venv-listen .venv-peers build dist birdedge.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-demo .venv-listen .venv-peers build dist birdedge.egg-info .mypy_cache .pytest_cache .ruff_cache
 
 .venv/installed: extras := [dev]
+.venv-demo/installed: extras := [web]
 
 # Editable, so that a change of the source needs no second installation.
-.venv/installed .venv-listen/installed: pyproject.toml constraints.txt
+.venv/installed .venv-listen/installed .venv-demo/installed: pyproject.toml constraints.txt
 	$(require_python)
 	"$(PYTHON)" -m venv $(@D)
 	$(@D)/bin/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.$(extras)'

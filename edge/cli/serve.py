@@ -14,7 +14,7 @@ import click
     nargs=-1,
     required=True,
     metavar="DIR...|token",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(file_okay=False),
 )
 @click.option("--listen", metavar="HOST:PORT", help="Address of the dashboard.  [default: 127.0.0.1:8088]")
 @click.option("--root-path", metavar="PATH", help="Path of a proxy that does not remove it, such as /birds.")
@@ -23,7 +23,7 @@ import click
     type=click.Path(path_type=Path, dir_okay=False),
     help="Configuration in TOML.  [default: BIRDEDGE_CONFIG, else the user's]",
 )
-def serve(folders: tuple[Path, ...], listen: str | None, root_path: str | None, config: Path | None) -> None:
+def serve(folders: tuple[str, ...], listen: str | None, root_path: str | None, config: Path | None) -> None:
     """Show recorders in a browser.
 
     DIR is where a recorder writes (`birdedge listen --out DIR`), or a folder above several. The dashboard only reads
@@ -43,7 +43,7 @@ def serve(folders: tuple[Path, ...], listen: str | None, root_path: str | None, 
     from birdedge.edge.system.stdout import print_line
 
     token_file = token_path(config or default_config_path())
-    if folders == (Path("token"),):  # a folder of this name is ./token/
+    if folders == ("token",):  # a folder of this name is ./token
         print_line(new_token(token_file))
         click.echo(
             f"its hash is in {token_file}; start the dashboard again, and log in with the token", err=True
@@ -66,5 +66,6 @@ def serve(folders: tuple[Path, ...], listen: str | None, root_path: str | None, 
     if settings.latitude_deg is not None and settings.longitude_deg is not None:
         place = (settings.latitude_deg, settings.longitude_deg)
     return_freed_memory()
-    with running(folders, settings):
-        serve_web(folders, web, read_token_digest(token_file), print_line, place, config)
+    paths = tuple(map(Path, folders))
+    with running(paths, settings):
+        serve_web(paths, web, read_token_digest(token_file), print_line, place, config)

@@ -72,6 +72,12 @@ def test_others_reach_it_only_with_a_token(tmp_path: Path) -> None:
     assert dashboard.log.read_text() == ""  # neither tokens nor what was looked at
 
 
+def test_a_folder_with_the_name_of_the_command_is_given_with_its_path(tmp_path: Path) -> None:
+    (tmp_path / "token").mkdir()
+    with serving("./token", cwd=tmp_path) as dashboard:
+        assert get(dashboard.url)[0] == 200
+
+
 def test_a_token_is_needed_at_loopback_too_once_there_is_one(tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     config.write_text("[web]\nlanguage = 'de'\n")
