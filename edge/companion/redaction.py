@@ -10,7 +10,7 @@ HIDDEN = "***"
 PUBLIC_KEYS = frozenset(
     {
         *("model", "tables", "windows", "timezone", "keep", "format", "delete_first", "speech", "language"),
-        *("device", "name", "when", "rule", "rules", "kind", "kinds", "discovery", "target", "targets"),
+        *("device", "sample_format", "name", "when", "quiet_hours", "targets", "sources"),
     }
 )
 PLACE_KEYS = ("latitude_deg", "longitude_deg")
@@ -44,6 +44,11 @@ def redacted_setting(line: str) -> str:
     if found[1] in PLACE_KEYS:
         return f"{found[1]} = {HIDDEN}"
     return _STRING.sub(f'"{HIDDEN}"', line)
+
+
+def redacted_error(error: Exception) -> str:
+    """Return what is wrong with a configuration, without the values that it quotes."""
+    return re.sub(r"'[^']*'|\"[^\"]*\"", f"'{HIDDEN}'", str(error))
 
 
 def secrets_in(lines: Iterable[str]) -> set[str]:

@@ -15,7 +15,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 from birdedge.edge.companion.folders import RecorderFolder
-from birdedge.edge.companion.redaction import redacted, redacted_setting, secrets_in
+from birdedge.edge.companion.redaction import redacted, redacted_error, redacted_setting, secrets_in
 from birdedge.edge.database.connection import reading
 from birdedge.edge.database.history_queries import latest_runs
 from birdedge.edge.database.queries import gaps, load_levels
@@ -81,7 +81,7 @@ def _texts(
         secrets |= secrets_in(lines)
         yield "configuration.txt", "\n".join(map(redacted_setting, lines)) + "\n"
     except BirdedgeError as error:
-        yield "configuration.txt", f"{error}\n"
+        yield "configuration.txt", f"{redacted_error(error)}\n"
     yield "versions.txt", "".join(f"{name} {version}\n" for name, version in versions().items())
     checks = [clock_check(), *(disk_space_check(folder.path) for folder in folders)]
     yield (

@@ -46,6 +46,34 @@ class Mutation:
 
 MUTATIONS = (
     Mutation(
+        "an hour that was not heard looks like a quiet one",
+        "edge/web/day_charts.py",
+        "        if heard.per_hour is None:\n            return None\n",
+        "        if heard.per_hour is None:\n            return 0\n",
+        "tests/edge/web/test_days.py::test_colours_follow_the_rate_and_what_was_not_heard_has_none",
+    ),
+    Mutation(
+        "rates count time that was not heard",
+        "edge/monitoring/history.py",
+        "self.events * HOUR_S / self.heard_s if",
+        "self.events * HOUR_S / self.past_s if",
+        "tests/edge/monitoring/test_history.py::test_an_hour_has_its_events_and_what_was_heard_and_expected",
+    ),
+    Mutation(
+        "the support bundle shows new settings",
+        "edge/companion/redaction.py",
+        "    return _STRING.sub(f'\"{HIDDEN}\"', line)\n",
+        "    return line\n",
+        "tests/edge/web/test_health.py::test_the_bundle_holds_no_secret",
+    ),
+    Mutation(
+        "the support bundle shows addresses",
+        "edge/companion/redaction.py",
+        '    text = _URL.sub(rf"\\1{HIDDEN}", text)\n',
+        "    pass\n",
+        "tests/edge/web/test_health.py::test_what_looks_like_a_secret_is_hidden",
+    ),
+    Mutation(
         "numbers of a card have no bounds",
         "edge/models/checked_model.py",
         "        check_bounds(card)\n",

@@ -32,6 +32,22 @@ timezone = "Europe/Berlin"
 [web]
 hosts = ["hunter2.example.org", "s3cr3t-Token"]
 root_path = "/p w  # default"
+
+[mqtt]
+host = "10.1.2.3"
+user = "annavdb"
+password_file = "/etc/hunter2"
+
+[[alert]]
+name = "deaf"
+when = "no_audio"
+targets = ["phone"]
+
+[[target]]
+name = "phone"
+kind = "ntfy"
+url = "https://ntfy.example.org/tk_AbCdEf123"
+token_file = "/etc/s3cr3t-Token"
 """
 
 
@@ -79,6 +95,12 @@ def test_the_bundle_says_what_helps(leaky: Path) -> None:
     assert "with birdedge-int8" in texts["oak/status.txt"]
     assert "gap,device lost" in texts["oak/log.csv"].replace('"', "")
     assert '"name": "birdedge-int8"' in texts["oak/model.json"]
+
+
+def test_a_wrong_configuration_is_named_without_its_values(leaky: Path) -> None:
+    (leaky / "config.toml").write_text('[web]\nlisten = "hunter2"\n')
+    texts = texts_of(support_bundle(find_folders([leaky / "data"]), leaky / "config.toml"))
+    assert "listen is '***'; it must be HOST:PORT" in texts["configuration.txt"]
 
 
 def test_a_bundle_is_made_of_what_can_be_read(tmp_path: Path) -> None:
