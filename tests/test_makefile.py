@@ -70,4 +70,4 @@ def masked_pictures(url: str) -> Iterator[bytes]:
                     _, _, bins, frames, _, _ = struct.unpack("<BBHHHd", packet[:16])
                     if any(packet[16 + bins * frames :]):
                         yield packet
-        time.sleep(0.2)  # the recorder has not begun
+        time.sleep(0.2)  # the recorder does not listen yet
