@@ -8,7 +8,14 @@ import pytest
 
 from birdedge import __version__
 from birdedge.edge.database.connection import reading
-from birdedge.edge.database.history_queries import Growth, PastRun, events_per_bin, growth, latest_runs
+from birdedge.edge.database.history_queries import (
+    _EVENTS,
+    Growth,
+    PastRun,
+    events_per_bin,
+    growth,
+    latest_runs,
+)
 from birdedge.edge.messages import ClipWritten
 from tests.support.streams import RATE_HZ, Clocks, MessageStream, end, kill, started
 
@@ -49,3 +56,13 @@ def test_the_latest_runs_come_newest_first(tmp_path: Path) -> None:
     assert oldest._replace(utc_s=0.0) == PastRun(0.0, True, __version__, "birdedge-int8", "synchronized")
     assert oldest.utc_s == pytest.approx(1_000_000.0)
     assert (newest.utc_s, newest.ended) == (pytest.approx(1_000_060.0), False)
+
+
+def test_events_are_counted_in_an_index_alone(tmp_path: Path) -> None:
+    """A year may hold millions of them; the rows themselves need not be read."""
+    started(tmp_path, Clocks()).close()
+    with reading(tmp_path) as db:
+        plan = [row[-1] for row in db.execute(f"EXPLAIN QUERY PLAN {_EVENTS}", (0.0, 4e9, 3600.0))]
+    assert any(
+        "event_rows USING COVERING INDEX events_by_onset (stream=? AND onset_s" in step for step in plan
+    )

@@ -39,7 +39,7 @@ user = "annavdb"
 password_file = "/etc/hunter2"
 
 [[alert]]
-name = "deaf"
+name = "no sound"
 when = "no_audio"
 targets = ["phone"]
 
