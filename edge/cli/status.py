@@ -44,6 +44,7 @@ def status(folder: Path, as_json: bool, prometheus: bool, output: Path | None) -
         _write_metrics(folder, output)
         return
     from birdedge.edge.companion.folders import find_folders
+    from birdedge.edge.errors import OutputError
     from birdedge.edge.monitoring.status import read_status, status_page, status_table
 
     sources = find_folders([folder])
@@ -51,10 +52,18 @@ def status(folder: Path, as_json: bool, prometheus: bool, output: Path | None) -
         found = read_status(sources[0].path if sources else folder, time.time())
         healthy, table, page = found.healthy, status_table(found), status_page(found)
     else:
-        each = {name: read_status(path, time.time()) for name, path in sources}
-        healthy = all(found.healthy for found in each.values())
-        table = {"sources": {name: status_table(found) for name, found in each.items()}, "healthy": healthy}
-        page = "\n\n".join(f"{name}: {status_page(found)}" for name, found in each.items())
+        healthy, tables, pages = True, {}, []
+        for name, path in sources:
+            try:
+                found = read_status(path, time.time())
+            except OutputError as error:  # the others can be shown
+                healthy, tables[name] = False, {"error": str(error)}
+                pages.append(f"{name}: ! {error}")
+                continue
+            healthy &= found.healthy
+            tables[name] = status_table(found)
+            pages.append(f"{name}: {status_page(found)}")
+        table, page = {"sources": tables, "healthy": healthy}, "\n\n".join(pages)
     if as_json:
         print_line(json.dumps(table, ensure_ascii=False))
     else:

@@ -119,3 +119,23 @@ def test_options_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
         done = birdedge_status(tmp_path, *options)
         assert (done.returncode, done.stdout) == (1, "")
         assert "--prometheus" in done.stderr
+
+
+def test_each_source_is_shown_and_one_that_cannot_be_read_hides_no_other(tmp_path: Path) -> None:
+    for name in ("oak", "pond"):
+        (tmp_path / name).mkdir()
+        listening(tmp_path / name, Health(device=name))
+    done = birdedge_status(tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert [line.partition(",")[0] for line in done.stdout.splitlines() if "listening" in line] == [
+        "oak: listening at the wood",
+        "pond: listening at the wood",
+    ]
+    (tmp_path / "barn").mkdir()
+    (tmp_path / "barn" / "birdedge.sqlite").write_bytes(b"damaged" * 1000)
+    done = birdedge_status(tmp_path, "--json")
+    assert done.returncode == 1, done.stderr
+    table = json.loads(done.stdout)
+    assert not table["healthy"]
+    assert "barn" in table["sources"]["barn"]["error"]
+    assert [table["sources"][name]["state"] for name in ("oak", "pond")] == ["listening"] * 2
