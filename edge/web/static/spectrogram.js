@@ -265,13 +265,17 @@ export class Spectrogram {
     context.textAlign = "left";
     context.textBaseline = "alphabetic";
     const labels = []; // a label that would cover another one is left out
-    for (const event of this.events) {
-      const left = x(event.onset_utc_s), right = x(event.offset_utc_s);
-      const top = this.y(event.high_hz, plot), bottom = this.y(event.low_hz, plot);
-      context.strokeStyle = theme.box;
-      context.lineWidth = 1.5;
+    const boxes = this.events.map((event) => ({
+      left: x(event.onset_utc_s), right: x(event.offset_utc_s),
+      top: this.y(event.high_hz, plot), bottom: this.y(event.low_hz, plot), text: event.score.toFixed(2),
+    }));
+    context.strokeStyle = theme.box;
+    context.lineWidth = 1.5;
+    for (const { left, right, top, bottom } of boxes) {
       context.strokeRect(left - 1, top - 1, right - left + 2, bottom - top + 2);
-      const text = event.score.toFixed(2), wide = context.measureText(text).width + 6;
+    }
+    for (const { left, top, bottom, text } of boxes) {
+      const wide = context.measureText(text).width + 6;
       const y = top - 15 > plot.y ? top - 15 : bottom + 2;
       if (labels.some((label) => Math.abs(label.y - y) < 13 && label.x < left + wide && left < label.x + label.wide)) continue;
       labels.push({ x: left, y, wide });
