@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from birdedge.edge.companion.day_history import DayHistory
 from birdedge.edge.companion.folders import RecorderFolder
+from birdedge.edge.errors import BirdedgeError
 from birdedge.edge.monitoring.history import Day, Heard
 from birdedge.edge.web.day_charts import (
     Cell,
@@ -50,9 +51,19 @@ def days(request: Request) -> Response:
     folder = chosen_folder(request, folders)
     now = datetime.now(zone)
     first = _month(request.query_params.get("month", ""), now.date())
-    context: dict[str, Any] = {"folders": folders, "folder": folder, "month": first, "zone": zone_name(zone)}
+    context: dict[str, Any] = {
+        "folders": folders,
+        "folder": folder,
+        "problem": None,
+        "month": first,
+        "zone": zone_name(zone),
+        "source_url": lambda name: "?" + urlencode({"source": name, "month": f"{first:%Y-%m}"}),
+    }
     if folder is not None:
-        context |= _charts(request, folder, first, zone)
+        try:
+            context |= _charts(request, folder, first, zone)
+        except BirdedgeError as error:  # other recorders can be read
+            context["problem"] = str(error)
     return render(request, "days.html", **context)
 
 
@@ -85,7 +96,6 @@ def _charts(request: Request, folder: RecorderFolder, first: date, zone: tzinfo)
         "before": (first - timedelta(days=1)).replace(day=1),
         "after": first + timedelta(days=calendar.monthrange(first.year, first.month)[1]),
         "url": lambda month: "?" + urlencode(_kept(request, zone) | {"month": f"{month:%Y-%m}"}),
-        "source_url": lambda name: "?" + urlencode({"source": name, "month": f"{first:%Y-%m}"}),
         "events_url": lambda begins, ends: "events?" + _events_query(folder, begins, ends),
         "day_url": lambda day: "events?" + _events_query(folder, *_day(day, zone)),
         "clock": _clock,

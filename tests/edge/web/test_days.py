@@ -83,6 +83,15 @@ def test_a_source_that_does_not_exist_is_not_found(may: Path, query: str) -> Non
     assert browser(may).get(f"/days?{query}").status_code == 404
 
 
+def test_a_database_that_cannot_be_read_leaves_the_others(may: Path) -> None:
+    (may.parent / "elm").mkdir()
+    (may.parent / "elm" / "birdedge.sqlite").write_bytes(b"no database")
+    page = browser(may.parent).get("/days?source=elm")
+    assert page.status_code == 200
+    assert re.search('role="alert"[^>]*>[^<]*cannot be read', page.text)
+    assert 'href="?source=oak' in page.text
+
+
 @pytest.mark.parametrize("zone", ["../../etc/passwd", "Mars/Olympus", "x" * 500, "/etc/localtime"])
 def test_a_zone_that_is_unknown_is_that_of_this_machine(may: Path, zone: str) -> None:
     page = browser(may).get("/days", params={"zone": zone})
