@@ -108,5 +108,5 @@ def _one_by_one(manifest: Manifest, unit: Unit) -> UnitCounts:
         run,
         fingerprint,
         unit,
-        [rows.get(file) or failed(file, killed_twice(file.path)) for file in unit.files],
+        [rows.get(file) or failed(file, killed_twice(file.path), manifest.settings) for file in unit.files],
     )

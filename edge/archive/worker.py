@@ -102,11 +102,11 @@ def segment_planned(run: Path, fingerprint: str, file: PlannedFile) -> Recording
                 model, path, path.stem, OutputSettings(), settings.channel, lambda _: None, start_time
             )
             if result.error is None and not is_url(file.path) and not _is_as_planned(file):
-                return failed(file, f"{file.path} was changed since it was planned: plan again")
+                return failed(file, f"{file.path} was changed since it was planned: plan again", settings)
     except AudioError as error:
-        return failed(file, str(error))
+        return failed(file, str(error), settings)
     if result.error is not None:
-        return failed(file, result.error.replace(str(path), file.path))
+        return failed(file, result.error.replace(str(path), file.path), settings)
     return RecordingRow(
         file.name,
         result.start_utc_s,
@@ -117,9 +117,10 @@ def segment_planned(run: Path, fingerprint: str, file: PlannedFile) -> Recording
     )
 
 
-def failed(file: PlannedFile, error: str) -> RecordingRow:
+def failed(file: PlannedFile, error: str, settings: ArchiveSettings) -> RecordingRow:
     """Return the row of a recording with the sentence that says why it has no events."""
-    return RecordingRow(file.name, error=error.encode("utf-8", "backslashreplace").decode())
+    start_utc_s = StartTime(timezone=settings.timezone).utc_s(Path(file.path))
+    return RecordingRow(file.name, start_utc_s, error=error.encode("utf-8", "backslashreplace").decode())
 
 
 def _is_as_planned(file: PlannedFile) -> bool:

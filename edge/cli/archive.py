@@ -36,14 +36,14 @@ run_argument = click.argument("run", type=click.Path(path_type=Path, file_okay=F
 def archive() -> None:
     """Segment very large archives, on one machine or many.
 
-    A run is a folder: `plan` lists the recordings, `run` segments those that are not done, and `status` shows how far
-    it is. Any step can be interrupted, also by a power cut, and called again.
+    A run is a folder: `plan` lists the recordings, `run` segments those that are not done, `status` shows how far it
+    is, and `finish` makes the tables. Any step can be interrupted, also by a power cut, and called again.
 
     \b
     Example:
       birdedge archive plan /data/forest --out forest-run
       birdedge archive run forest-run --jobs 8
-      birdedge archive status forest-run
+      birdedge archive finish forest-run
     """
 
 
@@ -169,6 +169,37 @@ def run(run: Path, jobs: int, shard: str | None, retry_errors: bool, quiet: bool
         printer.close()
     if progress.failed:
         sys.exit(1)
+
+
+@archive.command()
+@run_argument
+@click.option("--partial", is_flag=True, help="Make tables of what is done, although it is not everything.")
+@click.option(
+    "--raven/--no-raven", default=True, help="Write the Raven table of all recordings.  [default: raven]"
+)
+@quiet_option
+def finish(run: Path, partial: bool, raven: bool, quiet: bool) -> None:
+    """Make the tables of a run.
+
+    RUN gets events/site=SITE/date=DATE/, Parquet files that DuckDB, polars and Arrow read as one table,
+    coverage.parquet, with the seconds that were heard of each recording and hour, and all.selections.txt, a Raven
+    table. They replace those of an earlier call.
+
+    \b
+    Example:
+      birdedge archive finish forest-run
+      birdedge archive finish forest-run --partial --no-raven
+    """
+    from birdedge.edge.archive.finish import finish as finish_run
+    from birdedge.edge.archive.manifest import read_manifest
+
+    counts = finish_run(read_manifest(run), partial, raven)
+    if not quiet:
+        click.echo(
+            f"{counts.files:,} file(s), {counts.heard_s / 3600:.1f} h of audio, {counts.events:,} event(s)"
+            + (f", {counts.failed:,} with errors" if counts.failed else ""),
+            err=True,
+        )
 
 
 @archive.command()

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from birdedge.edge.archive.manifest import Manifest
 from birdedge.edge.synthesis.soundscape import soundscape
+from tests.support.archives import do, plan, write_forest
 
 LENGTHS_S_AND_RATES_HZ = [(6.0, 32_000), (9.0, 48_000), (4.0, 40_000)]
 
@@ -42,3 +44,18 @@ def dawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("dawn") / "dawn.flac"
     soundfile.write(path, soundscape(12.0, 3, 120.0).samples, 32_000, subtype="PCM_24")
     return path
+
+
+@pytest.fixture(scope="package")
+def forest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six short recordings of two sites."""
+    return write_forest(tmp_path_factory.mktemp("forest"))
+
+
+@pytest.fixture(scope="package")
+def complete(forest: Path, tmp_path_factory: pytest.TempPathFactory) -> Manifest:
+    """A run in one process."""
+    manifest = plan(tmp_path_factory.mktemp("complete"), forest)
+    assert manifest.totals.units == 6
+    do(manifest)
+    return manifest

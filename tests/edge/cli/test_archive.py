@@ -63,6 +63,10 @@ def test_from_plan_to_status(forest: Path, tmp_path: Path) -> None:
     values = json.loads(call("status", tmp_path / "run", "--json").stdout)
     assert (values["model"], values["done_files"], values["error_files"]) == ("birdedge-int8-256", 3, 1)
     assert call("status", tmp_path / "run", "--errors").stdout.count("\n") == 1
+    finished = call("finish", tmp_path / "run")
+    assert finished.exit_code == 0
+    assert finished.stderr == "3 file(s), 0.0 h of audio, 0 event(s), 1 with errors\n"
+    assert (tmp_path / "run" / "coverage.parquet").exists()
     again = call("run", tmp_path / "run")
     assert (again.exit_code, again.stderr) == (0, "nothing is left to do\n")
     assert call("run", tmp_path / "run", "--retry-errors", "-q").exit_code == 1
@@ -97,6 +101,7 @@ def test_sources_that_cannot_be_read_are_reported_and_the_others_are_planned(
         (("run", "planned", "--shard", "3/2"), "--shard is 3/2; give 1/N to N/N"),
         (("run", "planned", "--jobs", "0"), "0 is not in the range x>=1"),
         (("status", "forest"), "forest is not an archive run"),
+        (("finish", "planned"), "planned is not complete: 3 of 3 recording(s) are left"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
