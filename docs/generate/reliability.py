@@ -167,6 +167,37 @@ PROMISES: dict[str, tuple[str, ...]] = {
         "tests/edge/clips/test_privacy.py::test_a_clip_with_a_voice_is_treated_as_the_settings_say",
         "tests/edge/clips/test_privacy.py::test_no_file_of_an_erased_clip_holds_speech",
     ),
+    "make demo opens this page on a demo soundscape": (
+        "tests/test_makefile.py::test_the_demo_shows_moving_masks_within_30_seconds_and_leaves_nothing",
+    ),
+    "birdedge serve /mnt/birds runs next to a recorder and costs it no sample, whatever its viewers do": (
+        "tests/faults/test_live_feed.py::test_no_viewer_costs_a_sample",
+    ),
+    "a dashboard with live view": (
+        "tests/edge/web/test_now_page.py::test_the_live_picture_moves_with_boxes_and_the_last_events_follow",
+        "tests/edge/web/test_now_page.py::test_the_mask_moves_within_half_a_second_of_the_sound",
+    ),
+    "events, labels, days and health": (
+        "tests/edge/web/test_events.py",
+        "tests/edge/web/test_days.py",
+        "tests/edge/web/test_health.py",
+    ),
+    "MQTT for Home Assistant": (
+        "tests/test_home_assistant.py::test_home_assistant_accepts_the_discovery",
+        "tests/edge/companion/test_mqtt_faults.py",
+    ),
+    "metrics and alerts": (
+        "tests/edge/monitoring/test_metrics.py::test_promtool_finds_nothing_to_say",
+        "tests/edge/companion/test_alert_delivery.py",
+    ),
+    "A recorder also hears network streams": ("tests/faults/test_network_streams.py",),
+    "several sources at once": (
+        "tests/faults/test_several_sources.py::test_a_fault_in_one_source_leaves_the_others_as_they_are",
+    ),
+    "birdedge archive divides very large archives among machines, with the same bytes as on one": (
+        "tests/edge/archive/test_run.py::test_two_processes_and_two_shards_write_the_bytes_that_one_process_writes",
+        "tests/edge/archive/test_run.py::test_a_plan_and_run_that_are_killed_at_any_moment_go_on",
+    ),
     "Field recorder says how; tests/faults/ provokes these failures under the real daemon": (LINKS,),
 }
 
