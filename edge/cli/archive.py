@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,14 +20,15 @@ from birdedge.edge.cli.options import (
     quiet_option,
     timezone_option,
 )
-from birdedge.edge.errors import BirdedgeError, SettingsError
+from birdedge.edge.errors import BirdedgeError, ExtraMissingError, SettingsError
 from birdedge.edge.system.printable import printable
 from birdedge.edge.system.stdout import print_line
 
 if TYPE_CHECKING:  # loads pyarrow
     from birdedge.edge.archive.progress import Progress
-    from birdedge.edge.archive.run import Shard
+    from birdedge.edge.archive.run import Shard, Work
     from birdedge.edge.archive.status import ArchiveStatus
+    from birdedge.edge.archive.worker import UnitCounts
 
 MAX_PRINTED_ERRORS = 20  # of a run; `status --errors` prints all
 LOG_S, TERMINAL_S = 60.0, 1.0  # between two lines of progress, in a log and on a terminal
@@ -137,9 +140,29 @@ def plan(
 @run_argument
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Number of processes.")
 @click.option("--shard", metavar="I/N", help="Do only the Ith of N equal parts: each in a job of its own.")
+@click.option(
+    "--dask",
+    "address",
+    metavar="ADDRESS",
+    help="Run on the Dask cluster of this scheduler, such as tcp://10.0.0.1:8786.",
+)
+@click.option(
+    "--dask-scheduler-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Likewise, by the scheduler's file.",
+)
 @click.option("--retry-errors", is_flag=True, help="Also try recordings again that could not be read.")
 @quiet_option
-def run(run: Path, jobs: int, shard: str | None, retry_errors: bool, quiet: bool) -> None:
+def run(
+    run: Path,
+    jobs: int,
+    shard: str | None,
+    address: str | None,
+    dask_scheduler_file: Path | None,
+    retry_errors: bool,
+    quiet: bool,
+) -> None:
     """Segment the recordings that are not done.
 
     A recording that cannot be read is reported and does not stop the others; the exit code is then 1. What is done
@@ -149,20 +172,24 @@ def run(run: Path, jobs: int, shard: str | None, retry_errors: bool, quiet: bool
     Example:
       birdedge archive run forest-run --jobs 8
       birdedge archive run forest-run --shard $SLURM_ARRAY_TASK_ID/50
+      birdedge archive run forest-run --dask tcp://10.0.0.1:8786
     """
     from birdedge.edge.archive.manifest import check_version, read_manifest
     from birdedge.edge.archive.parts import done_units
     from birdedge.edge.archive.progress import Progress
     from birdedge.edge.archive.run import run_here, work_of
 
+    if sum((jobs > 1, address is not None, dask_scheduler_file is not None)) > 1:
+        raise SettingsError("--jobs, --dask and --dask-scheduler-file exclude one another: give one")
     chosen = _shard(shard)
     manifest = read_manifest(run)
     check_version(manifest.settings)
     work = work_of(manifest, done_units(run), chosen, retry_errors)
     progress = Progress(work.files, work.size_bytes)
     printer = _ProgressPrinter(progress, quiet)
+    scheduler = address or dask_scheduler_file
     try:
-        for counts in run_here(work, jobs):
+        for counts in run_here(work, jobs) if scheduler is None else _on_dask(work, scheduler):
             progress.add(counts)
             printer.print(counts.errors, counts.warnings)
     finally:
@@ -248,6 +275,21 @@ def _status_lines(now: ArchiveStatus, model: str) -> list[str]:
     if now.bytes_per_s and now.left_s:
         left = f"{duration_text(now.left_s)} at {size_text(now.bytes_per_s)}/s"
     return [*lines, f"left       {now.files - now.done_files:,} file(s), {left}"]
+
+
+def _on_dask(work: Work, scheduler: str | Path) -> Iterator[UnitCounts]:
+    try:
+        import distributed
+    except ModuleNotFoundError as error:
+        raise ExtraMissingError(
+            f"--dask needs {error.name}, which is not installed: pip install 'birdedge[dask]'"
+        ) from error
+    from birdedge.edge.archive.dask_jobs import run_on_dask
+
+    for name in list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] == distributed.__name__:
+            logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters is an error of the command
+    yield from run_on_dask(work, scheduler, lambda line: click.echo(line, err=True))
 
 
 def _shard(text: str | None) -> Shard:

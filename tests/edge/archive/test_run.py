@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import time
 from itertools import count
 from pathlib import Path
@@ -20,11 +19,10 @@ from birdedge.edge.archive.pool import killed_twice
 from birdedge.edge.archive.run import Shard, run_here, work_of
 from birdedge.edge.archive.segment import segment
 from birdedge.edge.archive.status import archive_status, error_sentences
-from birdedge.edge.archive.units import PlannedFile, Unit
-from birdedge.edge.archive.worker import UnitCounts, do_unit, segment_planned
 from birdedge.edge.errors import DataError, DiskError, SettingsError
 from tests.support.archives import do, in_killed_child, parts, plan
 from tests.support.disks import full, small_disk
+from tests.support.poison import Poison
 
 
 def test_a_part_has_the_events_that_segment_finds(complete: Manifest) -> None:
@@ -146,30 +144,6 @@ def test_a_model_that_was_changed_is_refused(forest: Path, tmp_path: Path) -> No
 
 
 # --- interruptions --------------------------------------------------------------------------------------------------
-
-
-class Poison:
-    """Kills the process that segments a certain recording."""
-
-    @staticmethod
-    def do_unit(run: Path, fingerprint: str, unit: Unit) -> UnitCounts:
-        for file in unit.files:
-            Poison.act(file)
-        return do_unit(run, fingerprint, unit)
-
-    @staticmethod
-    def segment_planned(run: Path, fingerprint: str, file: PlannedFile) -> object:
-        Poison.act(file)
-        return segment_planned(run, fingerprint, file)
-
-    @staticmethod
-    def act(file: PlannedFile) -> None:
-        once = Path(file.path).with_suffix(".once")
-        if once.exists():
-            once.unlink()
-            os.kill(os.getpid(), signal.SIGKILL)
-        if Path(file.path).with_suffix(".poison").exists():
-            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_killed_workers_lose_nothing_and_the_recording_that_kills_them_is_an_error(

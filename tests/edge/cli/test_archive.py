@@ -99,6 +99,11 @@ def test_sources_that_cannot_be_read_are_reported_and_the_others_are_planned(
         (("run", "forest"), "forest is not an archive run: make one with birdedge archive plan"),
         (("run", "planned", "--shard", "x"), "--shard is 'x'; give I/N, such as 1/50"),
         (("run", "planned", "--shard", "3/2"), "--shard is 3/2; give 1/N to N/N"),
+        (
+            ("run", "planned", "--jobs", "2", "--dask", "a"),
+            "--dask-scheduler-file exclude one another",
+        ),
+        (("run", "planned", "--dask-scheduler-file", "no.json"), "the scheduler file no.json does not exist"),
         (("run", "planned", "--jobs", "0"), "0 is not in the range x>=1"),
         (("status", "forest"), "forest is not an archive run"),
         (("finish", "planned"), "planned is not complete: 3 of 3 recording(s) are left"),
@@ -122,6 +127,15 @@ def test_a_changed_setting_is_one_sentence_with_exit_code_1(forest: Path, tmp_pa
     call("plan", forest, "--out", tmp_path / "run")
     done = run(*BIRDEDGE, "archive", "plan", forest, "--out", "run", "--min-score", "0.5", cwd=tmp_path)
     assert "was planned with min_score None and not 0.5: give another folder for --out" in error_of(done)
+
+
+def test_dask_that_is_not_installed_is_one_sentence(
+    forest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call("plan", forest, "--out", tmp_path / "run", "-q")
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    result = call("run", tmp_path / "run", "--dask", "tcp://a:1")
+    assert str(result.exception).startswith("--dask needs distributed, which is not installed: pip install ")
 
 
 def test_the_recorders_part_and_segment_do_not_load_pyarrow(forest: Path, tmp_path: Path) -> None:
