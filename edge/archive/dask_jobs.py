@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -69,6 +70,13 @@ def run_on_dask(
         finally:
             with suppress(Exception):  # of a cluster that was lost
                 client.cancel(list(pending))
+
+
+def silence_dask() -> None:
+    """Print nothing of Dask's logs in this process: what matters is an exception of `run_on_dask`."""
+    for name in list(logging.root.manager.loggerDict):
+        if name.partition(".")[0] == "distributed":
+            logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _counts(future: Future[UnitCounts], unit: Unit, work: Work, scheduler: str | Path) -> UnitCounts:

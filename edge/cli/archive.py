@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import sys
 import time
 from collections.abc import Iterator
@@ -279,16 +278,12 @@ def _status_lines(now: ArchiveStatus, model: str) -> list[str]:
 
 def _on_dask(work: Work, scheduler: str | Path) -> Iterator[UnitCounts]:
     try:
-        import distributed
+        from birdedge.edge.archive.dask_jobs import run_on_dask, silence_dask
     except ModuleNotFoundError as error:
         raise ExtraMissingError(
             f"--dask needs {error.name}, which is not installed: pip install 'birdedge[dask]'"
         ) from error
-    from birdedge.edge.archive.dask_jobs import run_on_dask
-
-    for name in list(logging.root.manager.loggerDict):
-        if name.partition(".")[0] == distributed.__name__:
-            logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters is an error of the command
+    silence_dask()
     yield from run_on_dask(work, scheduler, lambda line: click.echo(line, err=True))
 
 

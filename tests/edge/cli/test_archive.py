@@ -134,6 +134,7 @@ def test_dask_that_is_not_installed_is_one_sentence(
 ) -> None:
     call("plan", forest, "--out", tmp_path / "run", "-q")
     monkeypatch.setitem(sys.modules, "distributed", None)
+    monkeypatch.delitem(sys.modules, "birdedge.edge.archive.dask_jobs", raising=False)
     result = call("run", tmp_path / "run", "--dask", "tcp://a:1")
     assert str(result.exception).startswith("--dask needs distributed, which is not installed: pip install ")
 
