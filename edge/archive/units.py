@@ -18,7 +18,7 @@ COMPRESSED_BYTES_PER_S = {
     **dict.fromkeys((".mp3", ".ogg", ".oga", ".opus"), 16_000),
 }
 PCM_BYTES_PER_S = 96_000
-BLOCK_FILES = 16_384  # that are in memory at once
+BLOCK_FILES = 4096  # that are in memory at once
 Keys = NDArray[np.bytes_]  # of units, `S16`
 
 

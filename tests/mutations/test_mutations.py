@@ -30,6 +30,7 @@ ALERT_STATE = "tests/edge/companion/test_alert_state.py::"
 METRICS = "tests/edge/monitoring/test_metrics.py::"
 MQTT_FEED = "tests/edge/companion/test_mqtt_feed.py::"
 LIVE_INPUTS = "tests/edge/audio/test_live_inputs.py::"
+ARCHIVE_RUN = "tests/edge/archive/test_run.py::"
 ATOMIC_FILE = "tests/edge/system/test_atomic_file.py::"
 
 
@@ -556,6 +557,27 @@ MUTATIONS = (
         "            break\n",
         "tests/edge/recorder/test_recorder_group.py::"
         "test_a_recorder_that_fails_is_started_again_and_the_others_are_untouched",
+    ),
+    Mutation(
+        "a part of an archive run appears before it is complete",
+        "edge/archive/parts.py",
+        "    with replacing(path) as file, output_errors(path):\n",
+        "    path.parent.mkdir(parents=True, exist_ok=True)\n    with output_errors(path), path.open('wb') as file:\n",
+        ARCHIVE_RUN + "test_a_full_disk_ends_the_run_with_a_sentence_and_loses_nothing",
+    ),
+    Mutation(
+        "an archive run takes other settings",
+        "edge/archive/manifest.py",
+        "if earlier.fingerprint != settings.fingerprint:",
+        "if False:",
+        "tests/edge/archive/test_manifest.py::test_a_folder_keeps_one_model_and_one_group_of_settings",
+    ),
+    Mutation(
+        "an archive run takes a recording that was changed since it was planned",
+        "edge/archive/worker.py",
+        "return (status.st_size, str(status.st_mtime_ns)) == (file.size_bytes, file.modified)",
+        "return True",
+        ARCHIVE_RUN + "test_a_recording_that_cannot_be_read_is_a_row_with_a_sentence_and_can_be_tried_again",
     ),
 )
 

@@ -38,7 +38,7 @@ def forest(tmp_path: Path) -> Path:
 def test_from_plan_to_status(forest: Path, tmp_path: Path) -> None:
     planned = call("plan", forest, "--out", tmp_path / "run")
     assert planned.exit_code == 0
-    assert planned.stderr == (
+    assert planned.output == (
         "birdedge: left out: 1 file(s) that are no audio\n3 file(s), 384.1 kB, 1 unit(s)\n"
     )
     before = call("status", tmp_path / "run")
@@ -51,8 +51,8 @@ def test_from_plan_to_status(forest: Path, tmp_path: Path) -> None:
     (forest / "oak" / "1.wav").write_bytes(b"text")
     done = call("run", tmp_path / "run")
     assert done.exit_code == 1
-    assert "1.wav is not a supported audio file: give WAV, FLAC, OGG or MP3\n" in done.stderr
-    assert "3 of 3 file(s), 1 with errors, 0.0 h of audio, " in done.stderr
+    assert "1.wav is not a supported audio file: give WAV, FLAC, OGG or MP3\n" in done.output
+    assert "3 of 3 file(s), 1 with errors, 0.0 h of audio, " in done.output
     after = call("status", tmp_path / "run")
     assert after.exit_code == 0
     assert after.stdout.splitlines()[1:] == [
@@ -65,10 +65,10 @@ def test_from_plan_to_status(forest: Path, tmp_path: Path) -> None:
     assert call("status", tmp_path / "run", "--errors").stdout.count("\n") == 1
     finished = call("finish", tmp_path / "run")
     assert finished.exit_code == 0
-    assert finished.stderr == "3 file(s), 0.0 h of audio, 0 event(s), 1 with errors\n"
+    assert finished.output == "3 file(s), 0.0 h of audio, 0 event(s), 1 with errors\n"
     assert (tmp_path / "run" / "coverage.parquet").exists()
     again = call("run", tmp_path / "run")
-    assert (again.exit_code, again.stderr) == (0, "nothing is left to do\n")
+    assert (again.exit_code, again.output) == (0, "nothing is left to do\n")
     assert call("run", tmp_path / "run", "--retry-errors", "-q").exit_code == 1
 
 
@@ -78,7 +78,7 @@ def test_sources_that_cannot_be_read_are_reported_and_the_others_are_planned(
     planned = call("plan", forest, tmp_path / "missing", "--out", tmp_path / "run", "-q")
     assert planned.exit_code == 1
     assert (
-        planned.stderr
+        planned.output
         == f"Error: {tmp_path}/missing cannot be read (No such file or directory): check the path\n"
     )
     assert (tmp_path / "run" / "manifest.parquet").exists()
@@ -119,7 +119,7 @@ def test_bad_input_is_one_sentence(
     call("plan", forest, "--out", "planned", "-q")
     result = call(*arguments)
     assert result.exit_code != 0
-    assert sentence in (result.stderr + str(result.exception)).replace("\n", " ")
+    assert sentence in (result.output + str(result.exception)).replace("\n", " ")
     assert not (tmp_path / "run" / "manifest.parquet").exists()
 
 
