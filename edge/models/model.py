@@ -45,9 +45,10 @@ class Model:
         self.session = open_session(checked, profile)
 
     def set_min_score(self, min_score: float | None) -> None:
-        """Report regions as events from this probability of a bird; None leaves the value of the card."""
+        """Report no region with a lower probability of a bird as an event; None leaves the values of the card."""
         if min_score is not None:
-            self.card = replace(self.card, events=replace(self.card.events, min_score=min_score))
+            events = replace(self.card.events, min_score=min_score, follow_score=min_score)
+            self.card = replace(self.card, events=events)
 
 
 def is_bundled(checked: CheckedModel) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
+from dataclasses import replace
 from weakref import WeakValueDictionary
 
 from onnxruntime import InferenceSession
@@ -50,12 +51,12 @@ class SharedModels:
         return model
 
     def open_fallback(self, name: str, configured: Model) -> Model:
-        """Return a lighter model; the minimum score of the configured one is for it only if both give the same results.
+        """Return a lighter model, with the event settings of the configured one if both give the same results.
 
         Raises:
             ModelError: It cannot be used.
         """
         model = self.open(name)
         if model.card.answer == configured.card.answer:
-            model.set_min_score(configured.card.events.min_score)
+            model.card = replace(model.card, events=configured.card.events)
         return model

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +23,11 @@ from tests.support.waiting import wait_until
 
 
 def call(*arguments: object) -> Result:
-    return CliRunner().invoke(group, ["archive", *map(str, arguments)])
+    # Up to click 8.1, standard error is a part of the output unless it is kept apart.
+    apart: dict[str, Any] = (
+        {"mix_stderr": False} if "mix_stderr" in inspect.signature(CliRunner).parameters else {}
+    )
+    return CliRunner(**apart).invoke(group, ["archive", *map(str, arguments)])
 
 
 @pytest.fixture

@@ -151,7 +151,7 @@ def test_an_alert_is_published_next_to_the_companion(
         {"event_type": "alert", "rule": "disk", "late": True},
         {"event_type": "resolved", "rule": "disk", "late": False},
     ]
-    assert subscriber.texts(availability) == ["online", "offline"]
+    wait_until(lambda: subscriber.texts(availability) == ["online", "offline"])
     broker.kill()
     with pytest.raises(DeliveryError):
         mqtt.publish_alert(folder, settings, "alert", {}, time.time())

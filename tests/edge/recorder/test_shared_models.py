@@ -20,8 +20,8 @@ from birdedge.edge.synthesis.soundscape import soundscape
 def test_min_score_of_the_configuration_is_for_the_configured_network() -> None:
     models = SharedModels()
     configured = models.open(DEFAULT_MODEL, 0.5)
-    assert configured.card.events.min_score == 0.5
-    assert models.open_fallback(ARCHIVE_MODEL, configured).card.events.min_score == 0.5
+    assert (configured.card.events.min_score, configured.card.events.follow_score) == (0.5, 0.5)
+    assert models.open_fallback(ARCHIVE_MODEL, configured).card.events == configured.card.events
     assert models.open_fallback(SMALL_MODEL, configured).card == Model(SMALL_MODEL).card
 
 
