@@ -262,10 +262,10 @@ MUTATIONS = (
         ATOMIC_FILE + "test_a_file_that_is_taken_for_unfinished_before_it_has_its_lock_is_made_again",
     ),
     Mutation(
-        "a killed worker takes the rest of the batch with it",
-        "edge/archive/processes.py",
-        "waiting = deque(task.again() for task in waiting)",
-        "waiting = deque()",
+        "a killed worker takes its recording with it",
+        "edge/archive/pool.py",
+        "            lost.append(task)\n        else:",
+        "            pass\n        else:",
         "tests/edge/archive/test_processes.py::"
         "test_a_recording_whose_process_is_killed_is_tried_once_more_alone",
     ),
