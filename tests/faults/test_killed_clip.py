@@ -17,16 +17,23 @@ from tests.support.daemon import SHORT_CLIPS, Daemon
 KILLED_AT = """
 import os, signal
 from {module} import {owner}
-{owner}.{method} = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+original = {owner}.{method}
+def killed_or_done(*arguments):
+    if {about!r} in str(arguments):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return original(*arguments)
+{owner}.{method} = killed_or_done
 """
 
 
 def killed_daemon(
-    microphone: VirtualMicrophone, song: Path, folder: Path, module: str, owner: str, method: str
+    microphone: VirtualMicrophone, song: Path, folder: Path, module: str, owner: str, method: str, about: str
 ) -> Daemon:
-    """Return a daemon that was killed where it first called a method, and has no clip in its database."""
+    """Return a daemon that was killed where it called a method about something, and has no clip in its database."""
     patch = folder / "sitecustomize.py"
-    patch.write_text(KILLED_AT.format(module=module, owner=owner, method=method), encoding="utf-8")
+    patch.write_text(
+        KILLED_AT.format(module=module, owner=owner, method=method, about=about), encoding="utf-8"
+    )
     daemon = Daemon(microphone, folder, SHORT_CLIPS, path=folder)
     daemon.wait_for("listening to")
     microphone.play(song)
@@ -39,7 +46,7 @@ def killed_daemon(
 def test_a_clip_without_a_row_is_indexed_at_the_next_start(
     virtual_microphone: VirtualMicrophone, song: Path, tmp_path: Path
 ) -> None:
-    at = "birdedge.edge.recorder.clip_index", "DatabaseClipIndex", "written"
+    at = "birdedge.edge.recorder.clip_index", "DatabaseClipIndex", "written", ""
     daemon = killed_daemon(virtual_microphone, song, tmp_path, *at)
     (path,) = daemon.clips()
     daemon.start()
@@ -61,7 +68,7 @@ def test_a_clip_without_a_row_is_indexed_at_the_next_start(
 def test_an_incomplete_clip_is_removed_at_the_next_start(
     virtual_microphone: VirtualMicrophone, song: Path, tmp_path: Path
 ) -> None:
-    daemon = killed_daemon(virtual_microphone, song, tmp_path, "pathlib", "Path", "replace")
+    daemon = killed_daemon(virtual_microphone, song, tmp_path, "pathlib", "Path", "replace", ".flac")
     assert len(list(daemon.out.rglob("*.part"))) == 1
     daemon.start()
     with daemon:
