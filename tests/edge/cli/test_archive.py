@@ -30,6 +30,10 @@ def call(*arguments: object) -> Result:
     return CliRunner(**apart).invoke(group, ["archive", *map(str, arguments)])
 
 
+def printed(result: Result) -> str:
+    return result.stderr + result.stdout
+
+
 @pytest.fixture
 def forest(tmp_path: Path) -> Path:
     folder = tmp_path / "forest" / "oak"
@@ -44,7 +48,7 @@ def forest(tmp_path: Path) -> Path:
 def test_from_plan_to_status(forest: Path, tmp_path: Path) -> None:
     planned = call("plan", forest, "--out", tmp_path / "run")
     assert planned.exit_code == 0
-    assert planned.output == (
+    assert printed(planned) == (
         "birdedge: left out: 1 file(s) that are no audio\n3 file(s), 384.1 kB, 1 unit(s)\n"
     )
     before = call("status", tmp_path / "run")
@@ -57,8 +61,8 @@ def test_from_plan_to_status(forest: Path, tmp_path: Path) -> None:
     (forest / "oak" / "1.wav").write_bytes(b"text")
     done = call("run", tmp_path / "run")
     assert done.exit_code == 1
-    assert "1.wav is not a supported audio file: give WAV, FLAC, OGG or MP3\n" in done.output
-    assert "3 of 3 file(s), 1 with errors, 0.0 h of audio, " in done.output
+    assert "1.wav is not a supported audio file: give WAV, FLAC, OGG or MP3\n" in printed(done)
+    assert "3 of 3 file(s), 1 with errors, 0.0 h of audio, " in printed(done)
     after = call("status", tmp_path / "run")
     assert after.exit_code == 0
     assert after.stdout.splitlines()[1:] == [
@@ -71,10 +75,10 @@ def test_from_plan_to_status(forest: Path, tmp_path: Path) -> None:
     assert call("status", tmp_path / "run", "--errors").stdout.count("\n") == 1
     finished = call("finish", tmp_path / "run")
     assert finished.exit_code == 0
-    assert finished.output == "3 file(s), 0.0 h of audio, 0 event(s), 1 with errors\n"
+    assert printed(finished) == "3 file(s), 0.0 h of audio, 0 event(s), 1 with errors\n"
     assert (tmp_path / "run" / "coverage.parquet").exists()
     again = call("run", tmp_path / "run")
-    assert (again.exit_code, again.output) == (0, "nothing is left to do\n")
+    assert (again.exit_code, printed(again)) == (0, "nothing is left to do\n")
     assert call("run", tmp_path / "run", "--retry-errors", "-q").exit_code == 1
 
 
@@ -84,7 +88,7 @@ def test_sources_that_cannot_be_read_are_reported_and_the_others_are_planned(
     planned = call("plan", forest, tmp_path / "missing", "--out", tmp_path / "run", "-q")
     assert planned.exit_code == 1
     assert (
-        planned.output
+        printed(planned)
         == f"Error: {tmp_path}/missing cannot be read (No such file or directory): check the path\n"
     )
     assert (tmp_path / "run" / "manifest.parquet").exists()
@@ -125,7 +129,7 @@ def test_bad_input_is_one_sentence(
     call("plan", forest, "--out", "planned", "-q")
     result = call(*arguments)
     assert result.exit_code != 0
-    assert sentence in (result.output + str(result.exception)).replace("\n", " ")
+    assert sentence in (printed(result) + str(result.exception)).replace("\n", " ")
     assert not (tmp_path / "run" / "manifest.parquet").exists()
 
 
