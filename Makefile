@@ -4,7 +4,7 @@
 PYTHON ?= python3
 ARGS ?=
 
-.PHONY: help listen demo test test-arm test-wheel bench bench-quick lint clean
+.PHONY: help listen demo test test-arm test-wheel bench bench-quick weights lint clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s%s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,21 @@ bench: .venv/installed ## measure everything and write benchmarks/RESULTS.md; AR
 
 bench-quick: .venv-listen/installed ## measure in three minutes what a recorder can measure
 	@.venv-listen/bin/python -m benchmarks --quick $(ARGS)
+
+weights: $(addprefix runs/,tuned/trained small/trained open/trained) ## train the networks of the bundled models; DATA=recordings/
+
+# One run each. One that was interrupted continues at its last epoch.
+runs/distilled/trained: private learns = --from runs/compact/best.safetensors $(teachers)
+runs/small/trained: private learns = $(teachers)
+runs/tuned/trained: private learns = --from runs/distilled/best.safetensors
+runs/open/trained: private learns = --tier open
+runs/distilled/trained: runs/compact/trained
+runs/distilled/trained runs/small/trained: runs/teacher/trained runs/teacher-deeplab/trained
+runs/tuned/trained: runs/distilled/trained
+teachers := --teacher runs/teacher/best.safetensors --teacher runs/teacher-deeplab/best.safetensors
+runs/%/trained: | .venv/installed
+	.venv/bin/birdedge train $* --data "$(DATA)" $(learns) $(if $(wildcard $(@D)/last.pt),--resume) $(ARGS)
+	@touch $@
 
 lint: .venv/installed ## check style and types
 	.venv/bin/ruff check

@@ -16,6 +16,8 @@ from pathlib import Path
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
+from birdedge.train.cli import train
+from birdedge.train.training.recipe import read_recipe
 from tests.support.commands import BIRDEDGE, ENVIRONMENT, ROOT
 from tests.support.waiting import wait_until
 
@@ -33,6 +35,40 @@ def test_a_missing_interpreter_is_named_with_the_command_that_installs_it(tmp_pa
     )
     assert done.returncode != 0
     assert "There is no python-that-is-missing; run: sudo apt install python3 python3-venv" in done.stderr
+
+
+def test_weights_are_trained_after_their_teachers_and_an_interrupted_run_continues(tmp_path: Path) -> None:
+    (tmp_path / "runs" / "small").mkdir(parents=True)
+    (tmp_path / "runs" / "small" / "last.pt").touch()
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    done = subprocess.run(
+        ["make", "--dry-run", "--old-file", ".venv/installed", "weights", "DATA=my recordings"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    commands = [shlex.split(line) for line in done.stdout.splitlines() if "birdedge train" in line]
+    trained: list[str] = []
+    for command in commands:
+        context = train.make_context("train", command[2:])
+        recipe = context.params["recipe"]
+        given = [*context.params["teachers"], *filter(None, [context.params["initial"]])]
+        assert {path.parent.name for path in given} <= set(trained)
+        assert context.params["data"] == Path("my recordings")
+        assert context.params["resume"] == (recipe == "small")
+        assert bool(context.params["teachers"]) == (read_recipe(recipe).training.teacher_share > 0)
+        trained.append(recipe)
+    assert sorted(trained) == [
+        "compact",
+        "distilled",
+        "open",
+        "small",
+        "teacher",
+        "teacher-deeplab",
+        "tuned",
+    ]
 
 
 def test_the_demo_shows_moving_masks_within_30_seconds_and_leaves_nothing(tmp_path: Path) -> None:

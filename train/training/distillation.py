@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from birdedge.edge.errors import DataError, SettingsError
+from birdedge.train.data.mixing import CELL_FRAMES
 from birdedge.train.training.checkpoint import Checkpoint, load_checkpoint
 from birdedge.train.training.recipe import Recipe
 
@@ -43,16 +44,25 @@ def load_teachers(paths: Sequence[Path], recipe: Recipe) -> list[Checkpoint]:
 
 
 @torch.no_grad()
-def mean_probability(networks: Sequence[Any], x: Tensor) -> Tensor:
+def mean_probabilities(networks: Sequence[Any], x: Tensor) -> tuple[Tensor, Tensor | None]:
     """Return the mean probability of the teachers, from the first frame up to the last that all of them see.
 
-    Row t of a network's output is the mask of frame t - lookahead.
+    Row t of a network's output is the mask of frame t - lookahead. The second value is the mean probability of each
+    class, of those teachers that have a class map, or None.
 
-    Shape: `[batch, channels, frames, bins] -> [batch, frames - longest lookahead, bins]`.
+    Shape: `[batch, channels, frames, bins] -> [batch, frames - longest lookahead, bins]` and
+    `[batch, classes, (frames - lookahead) / 4, bins / 4]`.
     """
-    probabilities = []
+    masks, classes = [], []
     for network in networks:
-        logits, _, _ = network(x.to(memory_format=torch.channels_last))
-        probabilities.append(torch.sigmoid(logits[:, network.config.lookahead_frames :].float()))
-    frames = min(probability.shape[1] for probability in probabilities)
-    return torch.stack([probability[:, :frames] for probability in probabilities]).mean(dim=0)
+        late = network.config.lookahead_frames
+        logits, class_logits, _ = network(x.to(memory_format=torch.channels_last))
+        masks.append(torch.sigmoid(logits[:, late:].float()))
+        if class_logits is not None:
+            classes.append(torch.softmax(class_logits[:, :, late // CELL_FRAMES :].float(), dim=1))
+    frames = min(mask.shape[1] for mask in masks)
+    steps = min((one.shape[2] for one in classes), default=0)
+    return (
+        torch.stack([mask[:, :frames] for mask in masks]).mean(dim=0),
+        torch.stack([one[:, :, :steps] for one in classes]).mean(dim=0) if classes else None,
+    )

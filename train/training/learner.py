@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from lightning_fabric import Fabric
@@ -14,9 +14,9 @@ from birdedge.train.data.batch import Batch
 from birdedge.train.data.mixing import CELL_FRAMES
 from birdedge.train.networks.registry import build_network
 from birdedge.train.training.checkpoint import Checkpoint
-from birdedge.train.training.distillation import mean_probability
+from birdedge.train.training.distillation import mean_probabilities
 from birdedge.train.training.hardware import compile_model
-from birdedge.train.training.losses import mask_loss, teacher_loss
+from birdedge.train.training.losses import class_teacher_loss, mask_loss, teacher_loss
 from birdedge.train.training.optimization import averaging, make_optimizer
 from birdedge.train.training.recipe import Recipe
 from birdedge.train.training.regions import (
@@ -73,13 +73,16 @@ class Learner:
             group["lr"] = learning_rate
         threshold = float(torch.empty(1).uniform_(LOW_THRESHOLD, HIGH_THRESHOLD))
         closed = bool(torch.rand(1) < 0.5)
-        logits, regions, loss = run_batch(self._called, batch, self._recipe, threshold, closed)
+        logits, class_logits, regions, loss = run_batch(self._called, batch, self._recipe, threshold, closed)
+        class_loss = region_loss(regions) if regions is not None else 0 * loss
         if self._teachers:
             share = self._recipe.training.teacher_share
-            taught = teacher_loss(logits, mean_probability(self._teachers, batch.x), batch.weight)
-            loss = (1 - share) * loss + share * taught
-        if regions is not None:
-            loss = loss + self._recipe.training.region_weight * region_loss(regions)
+            probability, classes = mean_probabilities(self._teachers, batch.x)
+            loss = (1 - share) * loss + share * teacher_loss(logits, probability, batch.weight)
+            if class_logits is not None and classes is not None:
+                taught = class_teacher_loss(class_logits, classes, probability)
+                class_loss = (1 - share) * class_loss + share * taught
+        loss = loss + self._recipe.training.region_weight * class_loss
         self._fabric.backward(loss)
         self._fabric.clip_gradients(self._model, self._fabric_optimizer, max_norm=MAX_GRADIENT_NORM)
         self._fabric_optimizer.step()
@@ -102,10 +105,19 @@ class Learner:
         self._average.load_state_dict(state["average"])
 
 
+class BatchResult(NamedTuple):
+    """What a network makes of a batch, from the first frame on, without the lookahead."""
+
+    logits: Tensor  # of the mask, [batch, frames - lookahead, bins]
+    class_logits: Tensor | None  # [batch, classes, (frames - lookahead) / 4, bins / 4]
+    regions: Regions | None
+    mask_loss: Tensor
+
+
 def run_batch(
     model: nn.Module, batch: Batch, recipe: Recipe, threshold: float = 0.5, closed: bool = False
-) -> tuple[Tensor, Regions | None, Tensor]:
-    """Return logits without the lookahead, from the first frame on, the regions, and the loss of the mask.
+) -> BatchResult:
+    """Return what the network makes of a batch; one without a class map has no class logits and no regions.
 
     Row t of the network's output is the mask of frame t - lookahead.
 
@@ -113,7 +125,7 @@ def run_batch(
         model: The network.
         batch: Labelled examples.
         recipe: Its loss and lookahead apply.
-        threshold: See `find_regions`; a network without class logits has no regions.
+        threshold: See `find_regions`.
         closed: Likewise.
     """
     lookahead = recipe.network.lookahead_frames
@@ -122,6 +134,7 @@ def run_batch(
     frames = batch.target.shape[1] - lookahead
     loss = mask_loss(recipe.training.loss, logits, batch.target[:, :frames], batch.weight[:, :frames])
     if class_logits is None:
-        return logits, None, loss
+        return BatchResult(logits, None, None, loss)
     class_logits = class_logits[:, :, lookahead // CELL_FRAMES :]
-    return logits, find_regions(logits, class_logits, batch.sounds, threshold, closed), loss
+    regions = find_regions(logits, class_logits, batch.sounds, threshold, closed)
+    return BatchResult(logits, class_logits, regions, loss)

@@ -101,7 +101,7 @@ def _validate(network: nn.Module, loader: Any, recipe: Recipe) -> EpochScores:
     scores = EpochScores()
     network.eval()
     for batch in loader:
-        logits, regions, loss = run_batch(network, batch, recipe)
+        logits, _, regions, loss = run_batch(network, batch, recipe)
         scores.add(loss, logits, batch.target, batch.weight)
         if regions is not None:
             scores.regions.add(regions)

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from birdedge.train.data.mixing import CELL_BINS, CELL_FRAMES
+
 
 def mask_loss(name: str, logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """Return the loss of a name in `recipe.LOSSES`.
@@ -38,6 +40,22 @@ def teacher_loss(logits: Tensor, taught: Tensor, weight: Tensor) -> Tensor:
     logits, taught, weight = (a[:, :kept] for a in (logits, taught, weight))
     entropy = functional.binary_cross_entropy_with_logits(logits, taught, reduction="none")
     return (entropy * (0.5 + 0.5 * weight)).mean()
+
+
+def class_teacher_loss(class_logits: Tensor, taught: Tensor, probability: Tensor) -> Tensor:
+    """Return the cross-entropy of the class map against that of teachers, weighted by their mask.
+
+    Args:
+        class_logits: Of the network, `[batch, classes, frames / 4, bins / 4]`.
+        taught: Probabilities of the classes, of the same shape.
+        probability: Of the mask by the teachers, `[batch, frames, bins]`. All three begin with the same frame and are
+            cut to the shortest.
+    """
+    weight = functional.avg_pool2d(probability, (CELL_FRAMES, CELL_BINS))
+    kept = min(class_logits.shape[2], taught.shape[2], weight.shape[1])
+    entropy = -(taught[:, :, :kept] * torch.log_softmax(class_logits[:, :, :kept].float(), dim=1)).sum(dim=1)
+    weight = weight[:, :kept]
+    return (entropy * weight).sum() / weight.sum().clamp(min=1)
 
 
 def _mean(loss: Tensor, weight: Tensor) -> Tensor:

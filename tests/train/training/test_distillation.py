@@ -18,7 +18,7 @@ from birdedge.train.networks.baselines.segnet import SegNetConfig
 from birdedge.train.networks.registry import NetworkConfig, build_network
 from birdedge.train.networks.unet import UNet, UNetConfig
 from birdedge.train.training.checkpoint import load_checkpoint, save_checkpoint
-from birdedge.train.training.distillation import load_teachers, mean_probability
+from birdedge.train.training.distillation import load_teachers, mean_probabilities
 from birdedge.train.training.recipe import Recipe, Training, read_recipe
 from tests.support.training import train_quietly
 
@@ -78,16 +78,32 @@ class Echo(torch.nn.Module):
 
 def test_teachers_with_different_lookaheads_are_aligned_by_frame() -> None:
     x = torch.randn(2, 2, 20, 256)
-    mean = mean_probability([Echo(0), Echo(3), Echo(8)], x)
+    mean, _ = mean_probabilities([Echo(0), Echo(3), Echo(8)], x)
     torch.testing.assert_close(mean, torch.sigmoid(x[:, 0, :12]))
 
 
 def test_teachers_have_equal_weight(teachers: list[Path]) -> None:
     networks = [t.network for t in load_teachers(teachers, TAUGHT)]
     x = torch.randn(2, 2, 64, 256)
-    each = [mean_probability([n], x) for n in networks]
+    each = [mean_probabilities([n], x)[0] for n in networks]
     assert [p.shape[1] for p in each] == [52, 64]
-    torch.testing.assert_close(mean_probability(networks, x), (each[0] + each[1][:, :52]) / 2)
+    torch.testing.assert_close(mean_probabilities(networks, x)[0], (each[0] + each[1][:, :52]) / 2)
+
+
+def test_the_classes_are_those_of_the_teachers_that_have_a_class_map() -> None:
+    torch.manual_seed(4)
+    segnet, early, late = (build_network(config).eval() for config in (SEGNET, TINY, WIDE))
+    x = torch.randn(2, 2, 64, 256)
+    assert mean_probabilities([segnet], x)[1] is None
+    (_, first), (_, second), (_, both) = (
+        mean_probabilities(networks, x) for networks in ([early], [late], [segnet, early, late])
+    )
+    assert first is not None
+    assert second is not None
+    assert both is not None
+    assert [one.shape[2] for one in (first, second, both)] == [15, 13, 13]
+    torch.testing.assert_close(both, (first[:, :, :13] + second) / 2)
+    torch.testing.assert_close(both.sum(dim=1), torch.ones(2, 13, 64))
 
 
 def test_teachers_are_required_by_a_teacher_share_and_refused_without_it(
@@ -155,7 +171,7 @@ def test_at_a_share_of_one_only_the_teacher_counts(
         assert torch.equal(a, b), name
     torch.manual_seed(settings.seed)
     x = torch.randn(2, 2, 64, 256)
-    before, after = (mean_probability([n], x).mean() for n in (build_network(TINY).eval(), students[0]))
+    before, after = (mean_probabilities([n], x)[0].mean() for n in (build_network(TINY).eval(), students[0]))
     assert after > before + 0.05  # the teacher takes nearly every bin for bird
 
 

@@ -63,7 +63,7 @@ def test_mask_class_map_and_classes_are_aligned_whatever_the_lookahead(lookahead
     of_bird = torch.randn(6, FRAMES, 256, generator=torch.Generator().manual_seed(3))
     batch = scene._replace(x=torch.stack([20 * scene.target - 10, of_bird], dim=1))
     recipe = dataclasses.replace(RECIPE, network=UNetConfig(lookahead_frames=lookahead_frames))
-    logits, regions, loss = run_batch(Late(lookahead_frames), batch, recipe)
+    logits, _, regions, loss = run_batch(Late(lookahead_frames), batch, recipe)
     assert logits.shape == (6, FRAMES - lookahead_frames, 256)
     assert loss.item() < 0.01
     assert regions is not None
@@ -77,7 +77,7 @@ def scored(learner: Learner, scene: Batch) -> tuple[float, float, float]:
     """Losses of the mask and of the regions, and the AUC of the regions, with the statistics of the batch."""
     scores = RegionScores()
     with torch.no_grad():
-        _, regions, mask_loss = run_batch(learner.best_weights.train(), scene, RECIPE)
+        _, _, regions, mask_loss = run_batch(learner.best_weights.train(), scene, RECIPE)
     assert regions is not None
     scores.add(regions)
     return mask_loss.item(), region_loss(regions).item(), scores.auc()
@@ -121,5 +121,5 @@ def test_a_network_without_class_logits_has_no_regions_and_learns_its_mask() -> 
     recipe = dataclasses.replace(RECIPE, network=SegNetConfig(channels=(8, 8, 12, 16)))
     learner, scene = new_learner(recipe), a_scene()
     losses = [learner.step(scene, 1e-2)[1].item() for _ in range(10)]
-    assert run_batch(learner.best_weights, scene, recipe)[1] is None
+    assert run_batch(learner.best_weights, scene, recipe).regions is None
     assert losses[-1] < losses[0]

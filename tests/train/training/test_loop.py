@@ -52,7 +52,7 @@ def test_the_auc_of_the_best_epoch_is_that_of_the_regions_in_the_validation_mixe
     best, scores = load_checkpoint(run / "best.safetensors"), RegionScores()
     validation = mixed_examples(SMALL, recordings, None, None, lambda _: None).validation
     for batch in DataLoader(validation, SMALL.training.batch):
-        _, regions, _ = run_batch(best.network, batch, SMALL)
+        regions = run_batch(best.network, batch, SMALL).regions
         assert regions is not None
         scores.add(regions)
     history = json.loads((run / "history.json").read_text())

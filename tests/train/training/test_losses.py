@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from birdedge.train.training.losses import mask_loss, teacher_loss
+from birdedge.train.training.losses import class_teacher_loss, mask_loss, teacher_loss
 from birdedge.train.training.recipe import LOSSES
 
 LOGITS = torch.tensor([[[2.0, -1.0], [0.5, -3.0]]])
@@ -64,3 +64,16 @@ def test_a_student_and_teachers_are_compared_in_their_common_frames(shortest: st
     given = {"logits": torch.randn(2, 7, 3), "taught": torch.rand(2, 7, 3), "weight": torch.ones(2, 7, 3)}
     cut = {name: value[:, :4] for name, value in given.items()}
     assert teacher_loss(**{**given, shortest: cut[shortest]}) == teacher_loss(**cut)
+
+
+def test_the_class_map_is_compared_where_the_teachers_see_a_sound() -> None:
+    taught = torch.tensor([0.75, 0.25])[None, :, None, None].expand(1, 2, 3, 64)
+    logits = torch.zeros(1, 2, 4, 64)
+    logits[:, 0, 1] = 5.0  # wrong, where the mask is empty
+    probability = torch.zeros(1, 12, 256)
+    probability[:, :4, :128] = 0.9
+    loss = class_teacher_loss(logits, taught, probability)
+    assert loss.item() == pytest.approx(math.log(2), rel=1e-6)
+    logits[:, :, 0] = torch.log(taught[:, :, 0])
+    entropy = -(0.75 * math.log(0.75) + 0.25 * math.log(0.25))
+    assert class_teacher_loss(logits, taught, probability).item() == pytest.approx(entropy, rel=1e-6)
