@@ -25,7 +25,7 @@ def calls(folder: Path, optional: str, arm: str = "") -> tuple[int, list[str]]:
     for name, text in (("make", MAKE), ("dpkg-query", INSTALLED)):
         (tools / name).write_text(text, encoding="utf-8")
         (tools / name).chmod(0o755)
-    for script, text in (("tests/aarch64/setup.sh", arm), ("tests/sbom.sh", "")):
+    for script, text in (("tests/aarch64/setup.sh", arm), ("tests/installs.sh", ""), ("tests/sbom.sh", "")):
         (folder / script).parent.mkdir(parents=True, exist_ok=True)
         (folder / script).write_text(text, encoding="utf-8")
     log = folder / "calls"
