@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,9 @@ from birdedge.edge.mask import mask_bytes
 from birdedge.edge.messages import EventDetected, FramesReady
 from birdedge.edge.models.model import Model
 from birdedge.edge.output import PipelineOutput
+from birdedge.edge.pipeline.digital_silence import DigitalSilence
 from birdedge.edge.pipeline.event_tracker import EventTracker
-from birdedge.edge.pipeline.noise_floor import NetworkInput
+from birdedge.edge.pipeline.mixer import Mixer
 from birdedge.edge.pipeline.pipeline import Pipeline
 from birdedge.edge.pipeline.resample import StreamResampler
 from birdedge.edge.pipeline.segmenter import Segmenter, SegmenterOutput
@@ -28,51 +29,83 @@ from birdedge.edge.sinks.recording import OutputSettings, RecordingSink
 from birdedge.edge.times import Stamp
 
 NOW, NO_AUDIO = Stamp(0, 0.0, 0.0, None, 0.0, False), np.zeros((0, 1), np.float32)
-STAGES = ("resample", "spectrogram", "network input", "network", "events", "pipeline", "sinks")
 Float32 = NDArray[np.float32]
-Input = TypeVar("Input")
-Output = TypeVar("Output")
+Measure = Callable[[str, Callable[[Any], Any], Sequence[Any]], list[Any]]
 
 
 def stage_costs(model: Model, samples: Float32, sample_rate_hz: int) -> dict[str, float]:
-    """Return the CPU seconds per second of audio of each of `STAGES`.
-
-    Each stage is timed alone, on the whole output of the stage before it. "pipeline" is all stages before it, run
-    together as `birdedge listen` runs them.
+    """Return the CPU seconds per second of audio of each stage, of the pipeline and of the sinks.
 
     Args:
         model: The model.
         samples: Mono audio, `[samples]`.
         sample_rate_hz: Its sample rate.
     """
-    card = model.card
     audio_s = len(samples) / sample_rate_hz
-    blocks = [samples[at : at + FAST_BLOCK_SAMPLES] for at in range(0, len(samples), FAST_BLOCK_SAMPLES)]
-    tracker = EventTracker(card.events, card.grid)
+    costs_s: dict[str, float] = {}
+
+    def timed(stage: str, push: Callable[[Any], Any], pieces: Sequence[Any]) -> list[Any]:
+        start_s = time.process_time()
+        outputs = [push(piece) for piece in pieces]
+        costs_s[stage] = time.process_time() - start_s
+        return outputs
+
+    outputs = run_stages(model, samples, sample_rate_hz, FAST_BLOCK_SAMPLES, timed)
+    costs_s = {**by_stage(costs_s), "sinks": _sinks_s(model, outputs)}
+    return {stage: cost_s / audio_s for stage, cost_s in costs_s.items()}
+
+
+def run_stages(
+    model: Model, samples: Float32, sample_rate_hz: int, block_samples: int, measure: Measure
+) -> list[PipelineOutput]:
+    """Run each stage alone, on the whole output of the stage before it, and then the whole pipeline.
+
+    Args:
+        model: The model.
+        samples: Mono audio, `[samples]`.
+        sample_rate_hz: Its sample rate.
+        block_samples: Samples per push.
+        measure: Called with the name of a stage, a function and the pieces to call it with; returns what they return.
+
+    Returns:
+        The output of the pipeline for each block.
+    """
+    card = model.card
+    blocks = [samples[at : at + block_samples] for at in range(0, len(samples), block_samples)]
+    silence, segmenter = DigitalSilence(sample_rate_hz, card.grid), Segmenter(model)
+    tracker = EventTracker(card.events, card.grid, 0, card.classes, card.time_stride_frames, card.class_bins)
+    undecided = 0
+
+    def judge(piece: tuple[Float32, Float32]) -> NDArray[np.bool_]:
+        nonlocal undecided
+        mono, frames = piece
+        silence.push(mono)
+        silent = silence.judge(undecided + len(frames))
+        undecided += len(frames) - len(silent)
+        return silent
 
     def track(segmented: SegmenterOutput) -> None:
-        tracker.push(mask_bytes(segmented.mask), segmented.level, segmented.floor, segmented.classes)
+        if len(segmented):
+            tracker.push(mask_bytes(segmented.mask), segmented.level, segmented.floor, segmented.classes)
 
-    pipeline_s, outputs = _timed(Pipeline(model, sample_rate_hz, 1).push, blocks)
-    resample_s, resampled = _timed(StreamResampler(sample_rate_hz, card.grid.sample_rate_hz).push, blocks)
-    spectrogram_s, frames = _timed(Spectrogram(card.grid).push, resampled)
-    level = np.concatenate(frames)
-    starts = range(0, len(level) - card.chunk_frames + 1, card.chunk_frames)
-    input_s, _ = _timed(
-        NetworkInput(card.scaling).push, [level[at : at + card.chunk_frames] for at in starts]
-    )
-    segmenter_s, segmented = _timed(Segmenter(model).push, frames)
-    events_s, _ = _timed(track, segmented)
-    costs_s = {
-        "resample": resample_s,
-        "spectrogram": spectrogram_s,
-        "network input": input_s,
-        "network": segmenter_s - input_s,
-        "events": events_s,
-        "pipeline": pipeline_s,
-        "sinks": _sinks_s(model, outputs),
+    mono = measure("mix", Mixer(1).push, blocks)
+    resampled = measure("resample", StreamResampler(sample_rate_hz, card.grid.sample_rate_hz).push, mono)
+    frames = measure("spectrogram", Spectrogram(card.grid).push, resampled)
+    measure("digital silence", judge, list(zip(mono, frames, strict=True)))
+    segmented = measure("segmenter", Segmenter(model).push, frames)
+    calls = sum(map(len, frames)) // card.chunk_frames
+    measure("network", lambda _: segmenter.call(), range(calls))
+    measure("events", track, segmented)
+    return measure("pipeline", Pipeline(model, sample_rate_hz, 1).push, blocks)
+
+
+def by_stage(measured: Mapping[str, float]) -> dict[str, float]:
+    """Return the costs that `run_stages` measured, with that of the segmenter divided into network and its input."""
+    network_input = measured["segmenter"] - measured["network"]
+    return {
+        "network input" if stage == "segmenter" else stage: network_input if stage == "segmenter" else cost
+        for stage, cost in measured.items()
     }
-    return {stage: cost_s / audio_s for stage, cost_s in costs_s.items()}
 
 
 def _sinks_s(model: Model, outputs: list[PipelineOutput]) -> float:
@@ -87,9 +120,3 @@ def _sinks_s(model: Model, outputs: list[PipelineOutput]) -> float:
                     sink.write(EventDetected(NOW, NOW, event))
                     event_json(event, "scene.wav")
         return time.process_time() - start_s
-
-
-def _timed(push: Callable[[Input], Output], pieces: Iterable[Input]) -> tuple[float, list[Output]]:
-    start_s = time.process_time()
-    outputs = [push(piece) for piece in pieces]
-    return time.process_time() - start_s, outputs
