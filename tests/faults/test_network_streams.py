@@ -41,8 +41,8 @@ def test_a_server_that_stops_is_a_lost_stream_and_its_password_is_seen_nowhere(
         daemon.wait_for("trying again until it delivers audio")
         stopped_s = time.time()
         daemon.wait_for("cannot be reached (Connection refused)")
+        wait_until(lambda: daemon.status().stdout.startswith("no device, http://127.0.0.1:"))
         status = daemon.status().stdout
-        assert status.startswith("no device, http://127.0.0.1:")
         server.start()
         daemon.wait_for("again after")
         restarted_s = time.time()
