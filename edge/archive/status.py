@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from birdedge.edge.archive.manifest import Manifest, keys_of
-from birdedge.edge.archive.parts import done_units, read_part
+from birdedge.edge.archive.parts import DoneUnits, done_units, read_part
 from birdedge.edge.archive.units import is_in
 
 RECENT_S = 600.0  # over which the rate is measured
@@ -60,17 +60,20 @@ def archive_status(manifest: Manifest, now_s: float | None = None) -> ArchiveSta
         first_s = max(since_s, float(done.written_s.min()))
         rate = recent_bytes / max(now_s - first_s, 1.0)
         left_s = (totals.size_bytes - done_bytes) / rate
-    errors = sum(1 for _ in error_sentences(manifest))
+    errors = sum(1 for _ in error_sentences(manifest, done))
     return ArchiveStatus(totals.files, done_files, errors, totals.size_bytes, done_bytes, rate, left_s)
 
 
-def error_sentences(manifest: Manifest) -> Iterator[str]:
+def error_sentences(manifest: Manifest, done: DoneUnits) -> Iterator[str]:
     """Yield the sentence of each recording that could not be read.
+
+    Args:
+        manifest: Of the run.
+        done: The units that have a part.
 
     Raises:
         DataError: The manifest or a part cannot be read.
     """
-    done = done_units(manifest.folder)
     failed = done.keys[done.has_errors]
     chosen = (is_in(keys_of(batch), failed) for batch in manifest.batches())
     for unit in manifest.units(chosen):

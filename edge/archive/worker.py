@@ -14,7 +14,7 @@ from birdedge.edge.archive.parts import RecordingRow, write_part
 from birdedge.edge.archive.scratch import local_copy
 from birdedge.edge.archive.segment import segment_or_report
 from birdedge.edge.archive.units import PlannedFile, Unit
-from birdedge.edge.errors import AudioError, DataError
+from birdedge.edge.errors import AudioError, BirdedgeError, DataError
 from birdedge.edge.formats.start_time import StartTime
 from birdedge.edge.models.model import Model
 from birdedge.edge.sinks.recording import OutputSettings
@@ -105,14 +105,20 @@ def segment_planned(run: Path, fingerprint: str, file: PlannedFile) -> Recording
                 return failed(file, f"{file.path} was changed since it was planned: plan again", settings)
     except AudioError as error:
         return failed(file, str(error), settings)
+    except BirdedgeError:
+        raise
+    except Exception as error:  # a defect must not end a run of 700,000 recordings at one of them
+        reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        return failed(file, f"{file.path} could not be analysed ({reason}): report this defect", settings)
     if result.error is not None:
         return failed(file, result.error.replace(str(path), file.path), settings)
+    warnings = tuple(_valid(warning.replace(str(path), file.path)) for warning in result.warnings)
     return RecordingRow(
         file.name,
         result.start_utc_s,
         result.duration_s,
         result.silent_s,
-        warnings=tuple(warning.replace(str(path), file.path) for warning in result.warnings),
+        warnings=warnings,
         events=result.events,
     )
 
@@ -120,7 +126,12 @@ def segment_planned(run: Path, fingerprint: str, file: PlannedFile) -> Recording
 def failed(file: PlannedFile, error: str, settings: ArchiveSettings) -> RecordingRow:
     """Return the row of a recording with the sentence that says why it has no events."""
     start_utc_s = StartTime(timezone=settings.timezone).utc_s(Path(file.path))
-    return RecordingRow(file.name, start_utc_s, error=error.encode("utf-8", "backslashreplace").decode())
+    return RecordingRow(file.name, start_utc_s, error=_valid(error))
+
+
+def _valid(sentence: str) -> str:
+    """Return a sentence as valid Unicode, which a path in it may not be."""
+    return sentence.encode("utf-8", "backslashreplace").decode()
 
 
 def _is_as_planned(file: PlannedFile) -> bool:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # loads pyarrow
     from birdedge.edge.archive.progress import Progress
     from birdedge.edge.archive.run import Shard, Work
     from birdedge.edge.archive.status import ArchiveStatus
+    from birdedge.edge.archive.units import PlannedFile
     from birdedge.edge.archive.worker import UnitCounts
 
 MAX_PRINTED_ERRORS = 20  # of a run; `status --errors` prints all
@@ -119,7 +120,7 @@ def plan(
         name, sha256(checked.content).hexdigest(), channel=channel, min_score=min_score, timezone=timezone
     )
     found = FoundRecordings()
-    files = planned_files(sources, files_from, site_level, found)
+    files = _counted(planned_files(sources, files_from, site_level, found), quiet)
     try:
         totals = write_manifest(out, settings, checked.content, files).totals
     finally:
@@ -243,11 +244,12 @@ def status(run: Path, as_json: bool, errors: bool) -> None:
       birdedge archive status forest-run --errors
     """
     from birdedge.edge.archive.manifest import read_manifest
+    from birdedge.edge.archive.parts import done_units
     from birdedge.edge.archive.status import archive_status, error_sentences
 
     manifest = read_manifest(run)
     if errors:
-        for sentence in error_sentences(manifest):
+        for sentence in error_sentences(manifest, done_units(run)):
             print_line(sentence)
         return
     now = archive_status(manifest)
@@ -257,6 +259,16 @@ def status(run: Path, as_json: bool, errors: bool) -> None:
     else:
         print_line(*_status_lines(now, manifest.settings.model))
     sys.exit(not now.is_complete)
+
+
+def _counted(files: Iterator[PlannedFile], quiet: bool) -> Iterator[PlannedFile]:
+    """Pass on files, and print how many there are now and then."""
+    last_s, pause_s = time.monotonic(), TERMINAL_S if sys.stderr.isatty() else LOG_S
+    for number, file in enumerate(files):
+        if not quiet and number % 1000 == 0 and time.monotonic() - last_s >= pause_s:
+            last_s = time.monotonic()
+            click.echo(f"{number:,} file(s) listed", err=True)
+        yield file
 
 
 def _status_lines(now: ArchiveStatus, model: str) -> list[str]:

@@ -7,19 +7,22 @@ import shutil
 import time
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
 from birdedge import __version__
 from birdedge.edge.archive import run as module
+from birdedge.edge.archive import worker
 from birdedge.edge.archive.manifest import Manifest, read_manifest
 from birdedge.edge.archive.parts import PARTS, done_units, part_paths, read_part
 from birdedge.edge.archive.pool import killed_twice
 from birdedge.edge.archive.run import Shard, run_here, work_of
-from birdedge.edge.archive.segment import segment
+from birdedge.edge.archive.segment import FileResult, segment, segment_or_report
 from birdedge.edge.archive.status import archive_status, error_sentences
 from birdedge.edge.errors import DataError, DiskError, SettingsError
+from birdedge.edge.models.model import Model
 from tests.support.archives import do, in_killed_child, parts, plan
 from tests.support.disks import full, small_disk
 from tests.support.poison import Poison
@@ -93,7 +96,7 @@ def test_a_recording_that_cannot_be_read_is_a_row_with_a_sentence_and_can_be_tri
     sentence = f"{whole} is damaged or truncated: "
     assert (counts.files, len(counts.errors)) == (6, 1)
     assert counts.errors[0].startswith(sentence)
-    assert list(error_sentences(manifest)) == list(counts.errors)
+    assert list(error_sentences(manifest, done_units(manifest.folder))) == list(counts.errors)
     status = archive_status(manifest)
     assert (status.done_files, status.error_files, status.is_complete) == (6, 1, True)
     (unit,) = manifest.units()
@@ -111,6 +114,39 @@ def test_a_recording_that_cannot_be_read_is_a_row_with_a_sentence_and_can_be_tri
     (counts,) = do(manifest)
     assert counts.errors == ()
     assert archive_status(manifest).error_files == 0
+
+
+def test_a_name_that_is_not_unicode_is_written_as_one_that_is(forest: Path, tmp_path: Path) -> None:
+    (tmp_path / "forest").mkdir()
+    bad, cut = (os.fsdecode(name) for name in (b"20240501_230000_\xff.wav", b"\xfe.wav"))
+    shutil.copy(next((forest / "oak").iterdir()), tmp_path / "forest" / bad)
+    (tmp_path / "forest" / cut).write_bytes(b"text")
+    manifest = plan(tmp_path / "run", tmp_path / "forest", unit_s=900.0)
+    (counts,) = do(manifest)
+    assert counts.files == 2
+    assert [error.partition(" is not a supported")[0] for error in counts.errors] == [
+        f"{tmp_path}/forest/\\udcfe.wav"
+    ]
+    (unit,) = manifest.units()
+    rows = read_part(manifest.folder, unit.key).to_pylist()
+    assert [Path(row["recording"]).name for row in rows] == ["20240501_230000_\\udcff.wav", "\\udcfe.wav"]
+
+
+def test_a_defect_is_an_error_of_its_recording(
+    forest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+
+    def defective(model: Model, path: Path, *rest: Any) -> FileResult:
+        if path.stem.endswith("_230200"):
+            raise ZeroDivisionError("division by zero\nand more")
+        return segment_or_report(model, path, *rest)
+
+    monkeypatch.setattr(worker, "segment_or_report", defective)
+    errors = [error for counts in do(plan(tmp_path / "run", forest)) for error in counts.errors]
+    assert errors == [
+        f"{forest}/oak/20240501_230200.wav could not be analysed (ZeroDivisionError: division by zero): "
+        "report this defect"
+    ]
 
 
 def test_a_retry_that_succeeds_replaces_the_part_with_errors(forest: Path, tmp_path: Path) -> None:
