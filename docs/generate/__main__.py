@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from benchmarks.report import model_card
+from benchmarks.studies.archives import archives_table
 from benchmarks.studies.speech import speech_table
 from birdedge.cli import COMMANDS
 from docs.generate import (
@@ -41,6 +42,7 @@ BLOCKS: dict[str, Block] = {
     "alert": lambda _: alert.alert_block(),
     "metrics": lambda _: metrics.metrics_table(),
     "speech": lambda _: speech_table(),
+    "archives": lambda _: archives_table(),
     "mqtt-topics": lambda _: mqtt.topics_table(),
     "mqtt-payloads": lambda _: mqtt.payloads_block(),
     "schema": lambda _: database.schema_block(),
