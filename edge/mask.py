@@ -32,7 +32,8 @@ def mask_bytes(probability: NDArray[np.float32]) -> NDArray[np.uint8]:
     Raises:
         DataError: A value is NaN or outside 0..1.
     """
-    if not np.all((probability >= 0) & (probability <= 1)):
+    # False for NaN too, and in two passes.
+    if probability.size and not (probability.min() >= 0 and probability.max() <= 1):
         raise DataError("a mask holds a value that is NaN or outside 0..1: give probabilities")
-    rounded: NDArray[np.uint8] = np.rint(255 * probability).astype(np.uint8)
-    return rounded
+    scaled = 255 * probability
+    return np.rint(scaled, out=scaled).astype(np.uint8)

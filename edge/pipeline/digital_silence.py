@@ -19,6 +19,7 @@ from birdedge.edge.grid import Grid
 
 MIN_RUN_S = 0.008
 MIN_OVERLAP_S = 0.001
+CHANGE = b"\1"
 
 
 class DigitalSilence:
@@ -32,6 +33,7 @@ class DigitalSilence:
     def __init__(self, sample_rate_hz: int, grid: Grid) -> None:
         self._rate_hz, self._grid = sample_rate_hz, grid
         self._min_run, self._min_overlap = (round(s * sample_rate_hz) for s in (MIN_RUN_S, MIN_OVERLAP_S))
+        self._unchanged = bytes(self._min_run - 1)
         self._earlier_samples = 0  # of digital silence in runs that ended
         self._began = self._end = 0
         self.restart()
@@ -55,13 +57,21 @@ class DigitalSilence:
         if not len(mono):
             return
         samples = np.concatenate([self._last, mono])
-        changes = np.flatnonzero(samples[1:] != samples[:-1]) + (self._end - len(self._last) + 1)
-        bounds = np.concatenate([[self._began], changes])
-        for run in np.flatnonzero(np.diff(bounds) >= self._min_run).tolist():
-            began, end = int(bounds[run]), int(bounds[run + 1])
-            self._runs.append((began, end))
-            self._earlier_samples += end - began
-        self._began, self._end, self._last = int(bounds[-1]), self._end + len(mono), mono[-1:].copy()
+        # Byte k is 1 if sample `first + k` differs from the one before it. bytes.find skips what cannot be a run.
+        first = self._end - len(self._last) + 1
+        changes = (samples[1:] != samples[:-1]).tobytes()
+        began, change = self._began, changes.find(CHANGE)
+        while change >= 0:
+            end = first + change
+            if end - began >= self._min_run:
+                self._runs.append((began, end))
+                self._earlier_samples += end - began
+            unchanged = changes.find(self._unchanged, change + 1)
+            if unchanged < 0:
+                began = first + changes.rfind(CHANGE)
+                break
+            began, change = first + unchanged - 1, changes.find(CHANGE, unchanged)
+        self._began, self._end, self._last = began, self._end + len(mono), mono[-1:].copy()
 
     def judge(self, frames: int, is_end: bool = False) -> NDArray[np.bool_]:
         """Return whether each of the next frames is silent: of at most `frames`, and of those that are decided.
@@ -70,8 +80,9 @@ class DigitalSilence:
             frames: How many frames of the pushed samples are to be judged.
             is_end: No sample follows, so that all are decided.
         """
-        if not frames:
-            return np.zeros(0, np.bool_)
+        if not self._runs and self._end - self._began < self._min_overlap:
+            self._frame += frames
+            return np.zeros(frames, np.bool_)
         grid = self._grid
         first = self._skipped + np.arange(self._frame, self._frame + frames) * grid.hop
         begins = first * self._rate_hz // grid.sample_rate_hz

@@ -70,12 +70,16 @@ class Mixer:
             SampleError: The block has the wrong shape.
         """
         mono = self._mono(block)
-        finite = np.isfinite(mono)
-        if not finite.all():
+        if not len(mono):
+            return mono
+        with np.errstate(invalid="ignore"):
+            low, high = float(mono.min()), float(mono.max())
+        if not (math.isfinite(low) and math.isfinite(high)):  # NaN if any sample is
+            finite = np.isfinite(mono)
             self.nonfinite_samples += int(np.count_nonzero(~finite))
             mono[~finite] = 0
-        if len(mono):
-            self._peak = max(self._peak, float(mono.max()), -float(mono.min()))
+            low, high = float(mono.min()), float(mono.max())
+        self._peak = max(self._peak, high, -low)
         return mono
 
     def _mono(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
