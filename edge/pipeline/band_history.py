@@ -60,7 +60,7 @@ class BandHistory:
         np.add.at(steps, bounds[:, 0], 1)
         np.add.at(steps, bounds[:, 1], -1)
         used = np.cumsum(steps[:-1]) > 0
-        busy = [float(used[-frames:].mean()) for frames in self._frames]
+        busy = [float(np.count_nonzero(used[-frames:]) / frames) for frames in self._frames]
         lengths, bands = near[:, 1] - near[:, 0], near[:, 3] - near[:, 2]
         alike = (np.minimum(lengths, length) >= ALIKE * np.maximum(lengths, length)) & (
             np.minimum(bands, band) >= ALIKE * np.maximum(bands, band)

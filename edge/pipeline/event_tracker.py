@@ -120,10 +120,10 @@ class EventTracker:
 
         Those with a `reason` are not events. Without a class map, the score of a region is its mean probability.
         """
-        kept = np.where(mask >= self._low_threshold, mask, np.uint8(0))
-        if not self._open and not kept.any():
+        if not self._open and mask.max(initial=0) < self._low_threshold:
             self._frame += len(mask)
             return []
+        kept = np.multiply(mask, mask >= self._low_threshold, dtype=np.uint8)
         # Open regions keep parts of these after the caller reuses its arrays.
         level, above = level.copy(), level - floor
         classes = None if classes is None else classes.copy()
@@ -143,13 +143,15 @@ class EventTracker:
 
     def _spans(self, kept: Bytes) -> list[list[tuple[int, int]]]:
         """Return the runs `(low, high)` of each frame, with holes up to the gap bridged."""
-        padded = np.zeros((len(kept), kept.shape[1] + 2), np.int8)
-        padded[:, 1:-1] = kept > 0
-        edges = padded[:, 1:] - padded[:, :-1]
-        frames, lows = np.nonzero(edges == 1)
-        highs = np.nonzero(edges == -1)[1]
+        frames, bins = kept.shape
+        padded = np.zeros((frames, bins + 2), np.bool_)
+        np.greater(kept, 0, out=padded[:, 1:-1])
+        # A run begins at one edge and ends at the next, in the same frame.
+        edges = np.flatnonzero(padded[:, 1:] != padded[:, :-1]).tolist()
         spans: list[list[tuple[int, int]]] = [[] for _ in kept]
-        for t, low, high in zip(frames.tolist(), lows.tolist(), highs.tolist(), strict=True):
+        for begin, end in zip(edges[::2], edges[1::2], strict=True):
+            t, low = divmod(begin, bins + 1)
+            high = low + end - begin
             near = spans[t] and low - spans[t][-1][1] <= self._gap_bins
             spans[t].append((spans[t].pop()[0] if near else low, high))
         return spans
