@@ -55,18 +55,18 @@ class NetworkInput:
         """
         s = self.scaling
         grouped = frames.reshape(*frames.shape[:-2], -1, s.group_frames, frames.shape[-1])
-        heard = (
-            np.ones(grouped.shape[-3:-1], np.bool_)
-            if silent is None
-            else ~silent.reshape(grouped.shape[-3:-1])
-        )
-        is_whole = bool(heard.all())
-        counts = heard.sum(axis=-1)
+        heard = None if silent is None or not silent.any() else ~silent.reshape(grouped.shape[-3:-1])
         # For arrays this small, mean() and clip() cost twice as much as these.
-        sounds = grouped if is_whole else np.where(heard[..., np.newaxis], grouped, np.float32(0))
-        means = np.add.reduce(sounds, axis=-2) / np.maximum(counts, 1).astype(np.float32)[:, np.newaxis]
+        if heard is None:
+            means = np.add.reduce(grouped, axis=-2)
+            means /= np.float32(s.group_frames)
+            counts = [s.group_frames] * grouped.shape[-3]
+        else:
+            sounds = np.where(heard[..., np.newaxis], grouped, np.float32(0))
+            counts = heard.sum(axis=-1).tolist()
+            means = np.add.reduce(sounds, axis=-2) / np.maximum(counts, 1).astype(np.float32)[:, np.newaxis]
         floors = np.empty_like(means)
-        for group, count in enumerate(counts.tolist()):
+        for group, count in enumerate(counts):
             if count:
                 self._follow(means[..., group, :], count / s.group_frames)
             # Nothing was heard yet: a flat floor at the level of the silence.
@@ -77,7 +77,7 @@ class NetworkInput:
         above = np.subtract(grouped, floors[..., None, :], out=pair[..., 0, :, :, :])
         np.maximum(above, np.float32(s.min_np), out=above)
         np.minimum(above, np.float32(s.max_np), out=above)
-        if not is_whole:
+        if heard is not None:
             above[..., ~heard, :] = np.float32(SILENT_NP)
         pair[..., 1, :, :, :] = shape[..., None, :]
         pair *= np.float32(s.gain)
@@ -95,4 +95,8 @@ class NetworkInput:
         fall = np.float32(max(weight * s.group_frames / s.fall_frames, average))
         step = level - self._floor
         # The minimum is the slow rise if the step is up, and the fast fall if it is down.
-        self._floor = self._floor + np.minimum(step * rise, step * fall)
+        fallen = step * fall
+        step *= rise
+        np.minimum(step, fallen, out=step)
+        step += self._floor
+        self._floor = step

@@ -6,6 +6,7 @@ of one call and an input of the next. The mask of a frame is available `lookahea
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -92,7 +93,9 @@ class Segmenter:
         if not whole:
             return self._take(self._mask[0, :0], self._classes[0, :0])
         runs = [self._run(waiting[at : at + chunk], flags[at : at + chunk]) for at in range(0, whole, chunk)]
-        mask, classes, floors = (np.concatenate(parts) for parts in zip(*runs, strict=True))
+        mask, classes, floors = runs[0]
+        if len(runs) > 1:
+            mask, classes, floors = (np.concatenate(parts) for parts in zip(*runs, strict=True))
         repeated = np.repeat(floors, self.card.scaling.group_frames, axis=0)
         self._floors = np.concatenate([self._floors, repeated])
         early = min(self._early, len(mask))
@@ -123,7 +126,7 @@ class Segmenter:
         self.input[0] = network_input
         self.call()
         # Quantization turns NaN into a number, so the input of an int8 network is checked too.
-        if all(np.isfinite(part).all() for part in (floors, self._mask, self._classes)):
+        if all(_is_finite(part) for part in (floors, self._mask, self._classes)):
             return self._mask[0].copy(), self._classes[0].copy(), floors
         self.nonfinite_chunks += 1
         self._reset_states()
@@ -151,3 +154,8 @@ class Segmenter:
         for name, array in (*outputs, *zip(nexts, new, strict=True)):
             binding.bind_output(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
         return binding
+
+
+def _is_finite(values: Float32) -> bool:
+    """Return whether all values are; their sum of squares, one pass, shows it unless it overflows."""
+    return math.isfinite(np.vdot(values, values)) or bool(np.isfinite(values).all())
