@@ -100,8 +100,10 @@ class AudioHistory:
         """
         if block.ndim != 2 or block.shape[1] != self.channels:
             raise SampleError(f"a block of shape {block.shape} was given: use [samples, {self.channels}]")
-        scaled = np.rint(block * np.float32(32768))
-        scaled = np.minimum(np.maximum(scaled, np.float32(-32768)), np.float32(32767))
+        scaled = block * np.float32(32768)
+        np.rint(scaled, out=scaled)
+        np.maximum(scaled, np.float32(-32768), out=scaled)
+        np.minimum(scaled, np.float32(32767), out=scaled)
         if np.isnan(scaled.sum()):
             scaled[np.isnan(scaled)] = 0
         self._audio.push(scaled.astype(np.int16))

@@ -98,15 +98,24 @@ def kernel_synchronized() -> bool | None:
     return _kernel_clock()[0]
 
 
+@functools.cache  # CDLL opens the library in each call
+def _adjtimex() -> Callable[..., int] | None:
+    """Return the function of the C library; None on a system without it."""
+    try:
+        function: Callable[..., int] = ctypes.CDLL(None).adjtimex
+    except (AttributeError, OSError, TypeError):
+        return None
+    return function
+
+
 def _kernel_clock() -> tuple[bool | None, float | None]:
     """Return whether the wall clock is synchronized, and its largest error in seconds; None if that is unknown.
 
     The kernel lets the error grow by 500 ppm until the clock is synchronized again. What is left of a correction that
     is being made slowly is added to it.
     """
-    try:
-        adjtimex = ctypes.CDLL(None).adjtimex
-    except (AttributeError, OSError, TypeError):  # not Linux
+    adjtimex = _adjtimex()
+    if adjtimex is None:
         return None, None
     timex = _Timex()  # all zero: reads the state and changes nothing
     state = adjtimex(ctypes.byref(timex))
