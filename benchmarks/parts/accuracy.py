@@ -137,11 +137,14 @@ def plot(figures: Figures, path: Path) -> None:
     axes = figure.subplots()
     found = networks(figures)
     bundled = {row["name"] for row in figures["detectors"]}
-    for rank, network in enumerate(sorted(found, key=lambda network: network.iou)):
+    for network in found:
         point, ours = (network.macs_per_s / 1e6, 100 * network.iou), network.name in bundled
         axes.plot(*point, "o" if ours else "s", color="C0" if ours else "C7")
-        # Labels alternate between right and left, because neighbours in IoU are close together.
-        offset, side = ((-6, -3), "right") if rank % 2 else ((6, -3), "left")
+        # The label is on the left if that of a network as good would be in its way on the right.
+        in_the_way = any(
+            abs(other.iou - network.iou) < 0.012 and other.macs_per_s > network.macs_per_s for other in found
+        )
+        offset, side = ((-6, 2), "right") if in_the_way else ((6, 2), "left")
         axes.annotate(
             network.name, point, xytext=offset, textcoords="offset points", ha=side, fontsize="x-small"
         )
