@@ -27,6 +27,7 @@ COMMANDS = {  # command: its module, and the extra that it needs to run
     "doctor": ("birdedge.edge.cli.doctor", ""),
     "segment": ("birdedge.edge.cli.segment", ""),
     "archive": ("birdedge.edge.cli.archive", "archive"),
+    "aoef": ("birdedge.edge.cli.aoef", ""),
     "plot": ("birdedge.edge.cli.plot", ""),
     "why": ("birdedge.edge.cli.why", ""),
     "devices": ("birdedge.edge.cli.devices", ""),

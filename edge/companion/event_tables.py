@@ -42,22 +42,22 @@ def table_lines(view: View, format: TableName) -> Iterator[str]:
             begin_utc_s = _midnight_utc_s(shown) if begin_utc_s is None else begin_utc_s
             file, start_utc_s = WITHOUT_CLIP, begin_utc_s
         else:
-            file, start_utc_s = _place(shown)
-        yield FORMATS[format].event_lines(_event(shown, start_utc_s), file, number, None, start_utc_s)
+            file, start_utc_s = place_of(shown)
+        yield FORMATS[format].event_lines(event_from(shown, start_utc_s), file, number, None, start_utc_s)
 
 
 def _clips(events: Iterable[ShownEvent]) -> Iterator[raven.Recording]:
     """Yield each clip with its events. Those of one clip are consecutive: the clip is the first with their onset."""
     with_clip = (shown for shown in events if shown.has_clip)
-    for file, group in groupby(with_clip, key=lambda shown: _place(shown)[0]):
+    for file, group in groupby(with_clip, key=lambda shown: place_of(shown)[0]):
         first = next(group)
-        start_utc_s, clip = _place(first)[1], first.listed.clip
+        start_utc_s, clip = place_of(first)[1], first.listed.clip
         assert clip is not None
         length_s = clip.samples / first.listed.sample_rate_hz
         yield (
             file,
             length_s,
-            (_event(shown, _place(shown)[1]) for shown in chain([first], group)),
+            (event_from(shown, place_of(shown)[1]) for shown in chain([first], group)),
             start_utc_s,
         )
 
@@ -66,10 +66,10 @@ def _days(events: Iterable[ShownEvent]) -> Iterator[raven.Recording]:
     """Yield each day with its events that have no clip."""
     without_clip = (shown for shown in events if not shown.has_clip)
     for start_utc_s, group in groupby(without_clip, key=_midnight_utc_s):
-        yield WITHOUT_CLIP, DAY_S, (_event(shown, _midnight_utc_s(shown)) for shown in group), start_utc_s
+        yield WITHOUT_CLIP, DAY_S, (event_from(shown, _midnight_utc_s(shown)) for shown in group), start_utc_s
 
 
-def _place(shown: ShownEvent) -> tuple[str, float]:
+def place_of(shown: ShownEvent) -> tuple[str, float]:
     """Return the file that holds an event, and the UTC of its start."""
     row, clip = shown.listed, shown.listed.clip
     if clip is None or not shown.has_clip:
@@ -82,7 +82,7 @@ def _midnight_utc_s(shown: ShownEvent) -> float:
     return shown.listed.event.utc_s // DAY_S * DAY_S
 
 
-def _event(shown: ShownEvent, start_utc_s: float) -> Event:
+def event_from(shown: ShownEvent, start_utc_s: float) -> Event:
     """Return an event whose times count from a UTC, with all that the writers of tables ask."""
     row: dict[str, Any] = shown.listed.event._asdict()
     onset_s = row["utc_s"] - start_utc_s

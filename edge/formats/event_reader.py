@@ -34,11 +34,21 @@ def read_events(path: Path, format: TableName) -> Iterator[Event]:
     Raises:
         DataError: The table is missing or malformed.
     """
+    return (event for _, event in read_named_events(path, format))
+
+
+def read_named_events(path: Path, format: TableName) -> Iterator[tuple[str, Event]]:
+    """Yield the events of a table, as `read_events` does, each with the name of its recording; Audacity has no names.
+
+    Raises:
+        DataError: The table is missing or malformed.
+    """
     try:
         with path.open(encoding="utf-8", newline="") as file:
             for values in _rows(file, format):
                 numbers: dict[str, Any] = {name: _number(values.get(name)) for name in EVENT_COLUMNS}
-                yield Event(**numbers, first_frame=0, first_bin=0, mask=NO_MASK)
+                event = Event(**numbers, first_frame=0, first_bin=0, mask=NO_MASK)
+                yield str(values.get("file", "")), event
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
             f"{path} cannot be read as a table of birdedge ({error}): delete it, or give --force to write it again"
@@ -54,7 +64,8 @@ def _rows(lines: Iterator[str], format: TableName) -> Iterator[Mapping[str, Any]
         for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
             duration_s = float(row["End Time (s)"]) - float(row["Begin Time (s)"])
             values: dict[str, Any] = {name: row[title] for name, title in RAVEN_TITLES.items()}
-            yield {**values, "offset_s": float(values["onset_s"]) + duration_s}
+            offset_s = float(values["onset_s"]) + duration_s
+            yield {**values, "file": row["Begin Path"], "offset_s": offset_s}
     else:
         for line in lines:
             onset_s, offset_s, label = line.split("\t")

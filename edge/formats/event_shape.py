@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from birdedge.edge.event import Event
+from birdedge.edge.formats.aoef import AoefEvent
 from birdedge.edge.formats.outline import Bool, Polygon, outline, simplified
 from birdedge.edge.mask import Mask
 
@@ -22,6 +23,19 @@ def box_geometry(event: Event) -> dict[str, Any]:
     onset_s, offset_s = round(event.onset_s, TIME_DECIMALS), round(event.offset_s, TIME_DECIMALS)
     low_hz, high_hz = round(event.low_hz, FREQUENCY_DECIMALS), round(event.high_hz, FREQUENCY_DECIMALS)
     return {"type": "BoundingBox", "coordinates": [onset_s, low_hz, offset_s, high_hz]}
+
+
+def shaped_events(events: Sequence[Event], mask: Mask | None, tolerance: float = 0.0) -> list[AoefEvent]:
+    """Return the events of a recording with their outlines, or with their boxes if it has no mask."""
+    if mask is None:
+        return [AoefEvent(event, box_geometry(event)) for event in events]
+    return [
+        AoefEvent(
+            event,
+            event_geometry(event, mask, [other for other in events if _is_near(event, other)], tolerance),
+        )
+        for event in events
+    ]
 
 
 def event_geometry(
@@ -64,6 +78,10 @@ def event_mask(event: Event, mask: Mask, others: Iterable[Event] = ()) -> tuple[
         if (other.onset_s, other.low_hz) != (event.onset_s, event.low_hz):
             inside[_within(near, _slices(mask, other))] &= own[_within(near, _slices(mask, other))]
     return near[0].start, near[1].start, _grown(inside & own, inside)
+
+
+def _is_near(event: Event, other: Event) -> bool:
+    return event.onset_s - MARGIN_S < other.offset_s and other.onset_s < event.offset_s + MARGIN_S
 
 
 def _slices(mask: Mask, event: Event, margin_s: float = 0.0, margin_hz: float = 0.0) -> tuple[slice, slice]:

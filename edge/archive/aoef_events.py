@@ -1,0 +1,42 @@
+"""The recordings of an archive run, each with its events as boxes: a run keeps no masks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from birdedge.edge.archive.event_buffer import NO_MASK
+from birdedge.edge.archive.manifest import Manifest
+from birdedge.edge.archive.parts import EVENT_FIELDS, read_part
+from birdedge.edge.event import Event
+from birdedge.edge.formats.aoef import AoefEvent
+from birdedge.edge.formats.event_shape import shaped_events
+
+
+def run_recordings(manifest: Manifest) -> Iterator[tuple[Path, float | None, list[AoefEvent]]]:
+    """Yield each recording that is done and could be read, with the UTC of its start and its events.
+
+    Raises:
+        DataError: The manifest or a part cannot be read.
+    """
+    for unit in manifest.units():
+        part = read_part(manifest.folder, unit.key)
+        if part is None:
+            continue
+        for row, file in zip(part.to_pylist(), unit.files, strict=True):
+            if row["error"] is None:
+                start = row["recording_start"]
+                events = [
+                    Event(
+                        **{name: values[name] for name in EVENT_FIELDS},
+                        first_frame=0,
+                        first_bin=0,
+                        mask=NO_MASK,
+                    )
+                    for values in row["events"]
+                ]
+                yield (
+                    Path(file.path),
+                    None if start is None else start.timestamp(),
+                    shaped_events(events, None),
+                )
