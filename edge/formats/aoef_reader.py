@@ -32,7 +32,7 @@ def read_known_recordings(path: Path) -> dict[str, UUID]:
     data = _read(path)
     try:
         known = known_recordings(data.get("recordings") or ())
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise _malformed(path, error) from error
     if not known:
         raise DataError(f"{path} names no recordings: give a data set or project that Whombat exported")
@@ -49,13 +49,13 @@ def read_annotated_boxes(path: Path) -> dict[str, tuple[AoefBox, ...]]:
         DataError: It cannot be read as AOEF, or holds no annotations.
     """
     data = _read(path)
+    if not data.get("clip_annotations"):
+        raise DataError(f"{path} holds no annotations: give an annotation project that Whombat exported")
     try:
         paths = {recording["uuid"]: str(recording["path"]) for recording in data.get("recordings") or ()}
         clips = {clip["uuid"]: clip["recording"] for clip in data.get("clips") or ()}
         events = {event["uuid"]: event for event in data.get("sound_events") or ()}
         tags = {tag["id"]: (tag["key"], tag["value"]) for tag in data.get("tags") or ()}
-        if not data.get("clip_annotations"):
-            raise DataError(f"{path} holds no annotations: give an annotation project that Whombat exported")
         boxes: dict[str, list[AoefBox]] = {
             paths[clips[annotation["clip"]]]: [] for annotation in data["clip_annotations"]
         }
@@ -64,9 +64,7 @@ def read_annotated_boxes(path: Path) -> dict[str, tuple[AoefBox, ...]]:
                 continue
             event = events[annotation["sound_event"]]
             boxes.setdefault(paths[event["recording"]], []).append(_box(event["geometry"]))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        if isinstance(error, DataError):
-            raise
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise _malformed(path, error) from error
     return {name: tuple(sorted(found, key=lambda box: box.onset_s)) for name, found in boxes.items()}
 

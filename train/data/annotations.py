@@ -1,16 +1,19 @@
-"""Labelled boxes from annotations.tsv and from Raven selection tables."""
+"""Labelled boxes from annotations.tsv, AOEF (Whombat), Raven selection tables and Audacity label tracks."""
 
 from __future__ import annotations
 
 import csv
 import math
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from birdedge.edge.errors import DataError
+from birdedge.edge.formats.aoef_reader import read_annotated_boxes
 
 COLUMNS = ("onset_s", "offset_s", "low_hz", "high_hz")
+TABLE, AOEF = "annotations.tsv", "annotations.json"
 RAVEN_COLUMNS = ("Begin Time (s)", "End Time (s)", "Low Freq (Hz)", "High Freq (Hz)")
 
 
@@ -38,10 +41,88 @@ def read_annotations(table: Path) -> dict[Path, tuple[Box, ...]]:
     return {path: tuple(found) for path, found in boxes.items()}
 
 
-def read_boxes(folder: Path) -> dict[Path, tuple[Box, ...]]:
-    """Return the boxes by file of the annotations.tsv of a folder, none if it has no such table."""
-    table = folder / "annotations.tsv"
-    return read_annotations(table) if table.is_file() else {}
+def read_boxes(folder: Path, recordings: Iterable[Path] = ()) -> dict[Path, tuple[Box, ...]]:
+    """Return the boxes by file of a folder's annotations.tsv or annotations.json; else those of tables by recording.
+
+    Args:
+        folder: With annotations.tsv, or annotations.json as Whombat exports it.
+        recordings: Whose Raven tables or Audacity label tracks are read if it has neither: `dawn.wav` has
+            `dawn.selections.txt` or any other `dawn.*.txt`.
+
+    Raises:
+        DataError: A file cannot be used; names it.
+    """
+    if (folder / TABLE).is_file():
+        return read_annotations(folder / TABLE)
+    if (folder / AOEF).is_file():
+        return read_aoef(folder / AOEF)
+    tables = {path: table_of(path) for path in recordings}
+    return {
+        path: read_audacity(table) if _is_audacity(table) else read_raven(table)
+        for path, table in tables.items()
+        if table is not None
+    }
+
+
+def read_aoef(path: Path) -> dict[Path, tuple[Box, ...]]:
+    """Return the boxes by file of an annotation project in AOEF; files without a bird are left out.
+
+    Whombat exports paths relative to its own audio folder, so folders at their beginning are left out until the file is
+    found next to the annotations or below.
+
+    Raises:
+        DataError: It is not AOEF.
+    """
+    boxes = {}
+    for name, found in read_annotated_boxes(path).items():
+        parts = Path(name).parts
+        places = [path.parent.joinpath(*parts[first:]) for first in range(len(parts))]
+        recording = next((place for place in places if place.is_file()), places[0])
+        if found:
+            boxes[recording] = tuple(
+                Box(
+                    box.onset_s,
+                    box.offset_s,
+                    math.nan if box.low_hz is None else box.low_hz,
+                    math.nan if box.high_hz is None else box.high_hz,
+                )
+                for box in found
+            )
+    return boxes
+
+
+def read_audacity(table: Path) -> tuple[Box, ...]:
+    """Return the labels of an Audacity label track; one without a frequency selection has no band.
+
+    Raises:
+        DataError: A line cannot be used; names it.
+    """
+    boxes: list[Box] = []
+    for number, line in enumerate(_text(table).splitlines(), 1):
+        where, cells = f"{table}, line {number}", line.split("\t")
+        if not line.strip():
+            continue
+        if cells[0] == "\\":
+            if not boxes:
+                raise DataError(
+                    f"{where} is a band without a label before it; give a label track of Audacity"
+                )
+            band = _box(
+                dict(
+                    zip(
+                        COLUMNS,
+                        [*map(str, (boxes[-1].onset_s, boxes[-1].offset_s)), *cells[1:]],
+                        strict=False,
+                    )
+                ),
+                COLUMNS,
+                where,
+            )
+            boxes[-1] = band if band.low_hz >= 0 else boxes[-1]  # Audacity writes -1 for no limit
+        else:
+            times = dict(zip(COLUMNS, [*cells[:2], "", ""], strict=False))
+            boxes.append(_box(times, COLUMNS, where))
+    return tuple(boxes)
 
 
 def read_raven(table: Path) -> tuple[Box, ...]:
@@ -57,19 +138,33 @@ def read_raven(table: Path) -> tuple[Box, ...]:
     return tuple(boxes.values())
 
 
-def raven_table_of(recording: Path) -> Path | None:
-    """Return the selection table next to a recording: its stem, anything, `.txt`."""
-    prefix = recording.stem + "."
+def table_of(recording: Path) -> Path | None:
+    """Return the selection table or label track next to a recording: its stem, anything, `.txt`."""
+    prefix = f"{recording.stem}."
     tables = sorted(p for p in recording.parent.glob("*.txt") if p.name.startswith(prefix))
     return tables[0] if tables else None
 
 
-def _rows(table: Path, columns: tuple[str, ...]) -> list[tuple[dict[str, str | None], str]]:
-    """Return the rows of a table, each with its place for error messages."""
+def _is_audacity(table: Path) -> bool:
+    """Return whether a table begins with a time and not with the titles of columns."""
+    first = _text(table).partition("\t")[0]
     try:
-        lines = table.read_text(encoding="utf-8-sig").splitlines()
+        float(first)
+    except ValueError:
+        return False
+    return True
+
+
+def _text(table: Path) -> str:
+    try:
+        return table.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{table} cannot be read as a table ({error}); give tab-separated UTF-8") from error
+
+
+def _rows(table: Path, columns: tuple[str, ...]) -> list[tuple[dict[str, str | None], str]]:
+    """Return the rows of a table, each with its place for error messages."""
+    lines = _text(table).splitlines()
     rows = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
     missing = [c for c in columns if c not in (rows.fieldnames or ())]
     if missing:
@@ -80,7 +175,7 @@ def _rows(table: Path, columns: tuple[str, ...]) -> list[tuple[dict[str, str | N
 def _box(row: dict[str, str | None], columns: tuple[str, ...], where: str) -> Box:
     values = []
     for column in columns:
-        if row[column] is None:
+        if row.get(column) is None:
             raise DataError(f"{where} ends before {column}; give all of {', '.join(columns)}")
         try:
             values.append(float(row[column] or "nan"))

@@ -108,7 +108,8 @@ def mixed_examples(
             f"recipe {recipe.name} mixes new examples for each epoch; leave out --cache, or set cached_examples"
         )
     recordings = read_index(data, tier)
-    boxes = read_boxes(data) if recipe.mixing.boxed else {}
+    boxed = [r.path for r in recordings if r.kind == "boxes"]
+    boxes = read_boxes(data, boxed) if recipe.mixing.boxed else {}
     splits = {name: [r for r in recordings if r.split == name] for name in ("train", "validation")}
     say(f"{len(splits['train'])} recordings to train on, {len(splits['validation'])} to validate on")
 

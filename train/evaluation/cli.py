@@ -69,7 +69,8 @@ def evaluate(
     \b
     A folder without index.tsv is scored by its content:
       PNG masks next to the audio            painted masks
-      annotations.tsv, Raven tables          labelled boxes: recall only
+      annotations.tsv, annotations.json      labelled boxes: recall only; .json is AOEF, as Whombat exports it
+      Raven tables, Audacity label tracks    likewise, next to the audio
       audio without any label                bird-free: false events per hour
       the layout of BirdSoundsDenoising      its IoU, counted in four ways
 

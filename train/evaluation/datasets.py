@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from birdedge.edge.errors import DataError
-from birdedge.train.data.annotations import Box, raven_table_of, read_annotations, read_boxes, read_raven
+from birdedge.train.data.annotations import AOEF, TABLE, Box, read_boxes
 from birdedge.train.data.noise_kinds import noise_kind
 from birdedge.train.data.recordings import Recording, bird_heard, read_index
 from birdedge.train.data.sound_bank import load_sound_bank
@@ -47,8 +47,9 @@ def read_sets(folder: Path, split: str = "test", mixes: int = 200) -> Evaluation
 
     With an index.tsv: `painted` (never trained on), and of the split `mixes`, `focal` (birds as recorded, labelled
     by their energy), `boxes`, `notes`, noise, and the field clips that people listened to. Without: PNG files next to
-    audio are `painted`; annotations.tsv in the folder or its parent, or Raven tables next to the audio, give `boxes`,
-    or `notes` if they lack frequencies; a folder of audio without any label counts as noise.
+    audio are `painted`; annotations.tsv or annotations.json (AOEF) in the folder or its parent, or Raven tables or
+    Audacity label tracks next to the audio, give `boxes`, or `notes` if they lack frequencies; a folder of audio
+    without any label counts as noise.
 
     Args:
         folder: Folder of audio files and their labels.
@@ -69,7 +70,7 @@ def read_sets(folder: Path, split: str = "test", mixes: int = 200) -> Evaluation
     if not (painted or positives or noise):
         raise DataError(
             f"{folder} holds nothing to score on; give a folder with index.tsv, painted PNGs next to their audio, "
-            "annotations.tsv, Raven selection tables, or recordings without birds"
+            "annotations.tsv, annotations.json (AOEF), Raven or Audacity tables, or recordings without birds"
         )
     return EvaluationSets(split, {"painted": painted} if painted else {}, positives, noise)
 
@@ -91,7 +92,7 @@ def _indexed(folder: Path, split: str, mixes: int) -> EvaluationSets:
     if sound_bank.focal_recordings:
         count = min(MAX_FOCAL_CLIPS, mixes)
         masked["focal"] = mixed_clips(sound_bank, count, FOCAL_MIXING, FOCAL_SEED)
-    boxes = read_boxes(folder)
+    boxes = read_boxes(folder, [r.path for r in recordings if r.kind in ("boxes", "notes")])
     in_split = {r.path: boxes[r.path] for r in recordings if r.kind in ("boxes", "notes") and r.path in boxes}
     noise = [LabelledFile(r.path, noise=noise_kind(r)) for r in recordings if r.kind == "noise"]
     presence = [
@@ -103,14 +104,11 @@ def _indexed(folder: Path, split: str, mixes: int) -> EvaluationSets:
 
 
 def _boxes_of(folder: Path, files: list[Path]) -> dict[Path, tuple[Box, ...]]:
-    table = next(
-        (t for t in (folder / "annotations.tsv", folder.parent / "annotations.tsv") if t.is_file()), None
-    )
-    if table is not None:
-        listed = read_annotations(table)
-        return {path: listed[path] for path in files if path in listed}
-    raven_tables = {path: raven_table_of(path) for path in files}
-    return {path: read_raven(table) for path, table in raven_tables.items() if table is not None}
+    above = [
+        place for place in (folder, folder.parent) if any((place / name).is_file() for name in (TABLE, AOEF))
+    ]
+    listed = read_boxes(above[0] if above else folder, files)
+    return {path: listed[path] for path in files if listed.get(path)}
 
 
 def _labelled(boxes: dict[Path, tuple[Box, ...]]) -> dict[str, list[LabelledFile]]:
