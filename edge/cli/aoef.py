@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,10 +11,11 @@ import click
 
 from birdedge import __version__
 from birdedge.edge.cli.options import NumberRange, force_option, quiet_option, timezone_option
-from birdedge.edge.errors import AudioError, DataError, ExtraMissingError, SettingsError
+from birdedge.edge.errors import DataError, ExtraMissingError, SettingsError
 from birdedge.edge.system.printable import printable
 
 if TYPE_CHECKING:  # loads numpy
+    from birdedge.edge.companion.folders import RecorderFolder
     from birdedge.edge.formats.aoef import AoefEvent
 
 RUN = "manifest.parquet"
@@ -96,24 +97,19 @@ def aoef(
       birdedge aoef tables/ --masks masks/ --audio-folder /data/forest --out aoef/
       birdedge aoef forest-run --audio-folder /data/forest --dataset exported.json --out aoef/
     """
-    from birdedge.edge.formats.aoef import read_recording
-    from birdedge.edge.formats.aoef_files import AoefFiles, AoefSettings
+    from birdedge.edge.formats.aoef_files import AoefFiles, AoefSettings, add_recordings
     from birdedge.edge.formats.aoef_reader import read_known_recordings
 
     found = _opened(source, masks, simplify, audio_folder, timezone)
-    folder = audio_folder or source
     known = None if dataset is None else read_known_recordings(dataset)
     settings = AoefSettings(
         name or source.resolve().name, found.model, found.version, clip_s, with_dataset=dataset is None
     )
     failed = 0
     with AoefFiles(out, settings, "replace" if force else "refuse") as files:
-        for path, start_utc_s, events in found.recordings:
-            try:
-                files.add(read_recording(path, folder, start_utc_s, known), events)
-            except (AudioError, DataError, SettingsError) as error:
-                failed += 1
-                click.echo(f"Error: {printable(str(error))}", err=True)
+        for problem in add_recordings(files, found.recordings, audio_folder or source, known):
+            failed += 1
+            click.echo(f"Error: {printable(problem)}", err=True)
         if not files.recordings:
             raise DataError(f"{source} has no recording with events to write: nothing was written")
     if not quiet:
@@ -132,7 +128,7 @@ def _opened(
         raise DataError(f"{source} does not exist: give a recorder's folder, an archive run, or tables")
     folders = find_folders([source]) if source.is_dir() else ()
     if folders:
-        return _of_recorders(source, simplify)
+        return _of_recorders(folders, simplify)
     if audio_folder is None:
         raise SettingsError("--audio-folder is missing: give the folder above all recordings")
     if (source / RUN).is_file():
@@ -140,19 +136,13 @@ def _opened(
     return _of_tables(source, masks, simplify, audio_folder, timezone)
 
 
-def _of_recorders(source: Path, simplify: float) -> _Source:
+def _of_recorders(folders: Sequence[RecorderFolder], simplify: float) -> _Source:
     from birdedge.edge.companion.aoef_events import clip_recordings
+    from birdedge.edge.companion.aoef_export import found_by
     from birdedge.edge.companion.event_view import View
-    from birdedge.edge.companion.folders import find_folders
-    from birdedge.edge.database.connection import reading
     from birdedge.edge.database.event_queries import EventFilter
-    from birdedge.edge.database.queries import latest_run
 
-    folders = find_folders([source])
-    with reading(folders[0].path) as db:
-        run = latest_run(db)
-    model, version = (run.model, run.version) if run else ("birdedge", __version__)
-    return _Source(clip_recordings(View(folders, EventFilter()), simplify), model, version)
+    return _Source(clip_recordings(View(folders, EventFilter()), simplify), *found_by(folders))
 
 
 def _of_run(source: Path) -> _Source:

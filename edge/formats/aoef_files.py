@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 from uuid import UUID
 
-from birdedge.edge.errors import DataError
+from birdedge.edge.errors import AudioError, DataError, SettingsError
 from birdedge.edge.formats.aoef import (
     TAG_OF_LABEL,
     TAGS,
@@ -28,6 +28,7 @@ from birdedge.edge.formats.aoef import (
     clip_uuid,
     event_uuid,
     own_uuid,
+    read_recording,
 )
 from birdedge.edge.system.atomic_file import Existing, make_folder, output_errors, refuse_existing, replacing
 
@@ -207,6 +208,30 @@ class AoefFiles:
                 shutil.copyfileobj(spool, file)
                 file.write(b"]")
             file.write(b"}}\n")
+
+
+def add_recordings(
+    files: AoefFiles,
+    recordings: Iterable[tuple[Path, float | None, Sequence[AoefEvent]]],
+    audio_folder: Path,
+    known: Mapping[str, UUID] | None = None,
+) -> Iterator[str]:
+    """Add recordings; yield a sentence for each one that cannot be read or used.
+
+    Args:
+        files: The writer.
+        recordings: Path, UTC of the start, and events.
+        audio_folder: That paths are relative to.
+        known: As for `read_recording`.
+
+    Raises:
+        OutputError: The files cannot be written.
+    """
+    for path, start_utc_s, events in recordings:
+        try:
+            files.add(read_recording(path, audio_folder, start_utc_s, known), events)
+        except (AudioError, DataError, SettingsError) as error:
+            yield str(error)
 
 
 def _clips(recording: AoefRecording, clip_s: float) -> Iterator[tuple[float, float]]:

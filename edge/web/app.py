@@ -20,12 +20,12 @@ from birdedge.edge.errors import BirdedgeError
 from birdedge.edge.integrations.web import WebSettings
 from birdedge.edge.web.access import Access
 from birdedge.edge.web.errors import birdedge_error, http_error, server_error
-from birdedge.edge.web.pages import days, event, events, health, language, login, metrics, now
+from birdedge.edge.web.pages import aoef, days, event, events, health, language, login, metrics, now
 from birdedge.edge.web.renderings import Renderings
 from birdedge.edge.web.security import Guard
 from birdedge.edge.web.today import Place
 
-PAGES = (now, events, event, days, health, language, login, metrics)
+PAGES = (now, aoef, events, event, days, health, language, login, metrics)
 STATIC = Path(__file__).with_name("static")
 THREADS = 4  # for handlers that read a database or a file; each needs memory
 
