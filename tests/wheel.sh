@@ -23,7 +23,7 @@ for versions in oldest newest; do
     "$python" -m venv "$environment"
     # Some tests compare with crowsetta, onnx and scipy.
     "$environment/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: \
-        --constraint "$folder/$versions.txt" "$(echo "$folder"/*.whl)[archive,dask,mqtt,plot,signature,web]" axe-playwright-python crowsetta httpx2 onnx playwright prometheus-client pytest pytest-xdist scipy
+        --constraint "$folder/$versions.txt" "$(echo "$folder"/*.whl)[archive,dask,mqtt,plot,signature,web]" axe-playwright-python crowsetta httpx2 onnx playwright prometheus-client pytest pytest-xdist scipy soundevent
     echo "With the $versions versions:" $("$environment/bin/python" -m pip freeze --exclude birdedge)
     (
         cd "$folder/checkout"

@@ -82,8 +82,8 @@ def _loops(mask: Bool) -> Iterator[Ring]:
     padded = np.pad(mask, 1)
     leaving: dict[Vertex, list[Vertex]] = {}
     for step, ((frame, bin), (from_frame, from_bin)) in _EDGES.items():
-        beside = padded[1 + frame : 1 + frame + mask.shape[0], 1 + bin : 1 + bin + mask.shape[1]]
-        for t, b in np.argwhere(mask & ~beside).tolist():
+        neighbour = padded[1 + frame : 1 + frame + mask.shape[0], 1 + bin : 1 + bin + mask.shape[1]]
+        for t, b in np.argwhere(mask & ~neighbour).tolist():
             leaving.setdefault((t + from_frame, b + from_bin), []).append(step)
     while leaving:
         at = next(iter(leaving))
