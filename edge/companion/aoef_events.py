@@ -7,8 +7,9 @@ from itertools import groupby
 from pathlib import Path
 
 from birdedge.edge.clips.folder import companions
-from birdedge.edge.companion.event_tables import event_from, place_of
-from birdedge.edge.companion.event_view import View
+from birdedge.edge.companion.event_tables import event_at, place_of
+from birdedge.edge.companion.event_view import ShownEvent, View
+from birdedge.edge.event import Event
 from birdedge.edge.formats.aoef import AoefEvent
 from birdedge.edge.formats.event_shape import shaped_events
 from birdedge.edge.formats.mask_npz import read_mask_file
@@ -30,7 +31,7 @@ def clip_recordings(view: View, tolerance: float = 0.0) -> Iterator[tuple[Path, 
         start_utc_s = place_of(shown[0])[1]
         mask_file = companions(Path(file))[1]
         mask = read_mask_file(mask_file) if mask_file.exists() else None
-        shaped = shaped_events([event_from(one, place_of(one)[1]) for one in shown], mask, tolerance)
+        shaped = shaped_events([_event(one) for one in shown], mask, tolerance)
         yield (
             Path(file),
             start_utc_s,
@@ -39,3 +40,10 @@ def clip_recordings(view: View, tolerance: float = 0.0) -> Iterator[tuple[Path, 
                 for event, one in zip(shaped, shown, strict=True)
             ],
         )
+
+
+def _event(shown: ShownEvent) -> Event:
+    """Return an event with times by its samples: what identifies it must not change with the clock."""
+    row, clip = shown.listed, shown.listed.clip
+    assert clip is not None
+    return event_at(shown, (row.event.onset_sample - clip.first_sample) / row.sample_rate_hz)

@@ -43,7 +43,7 @@ def table_lines(view: View, format: TableName) -> Iterator[str]:
             file, start_utc_s = WITHOUT_CLIP, begin_utc_s
         else:
             file, start_utc_s = place_of(shown)
-        yield FORMATS[format].event_lines(event_from(shown, start_utc_s), file, number, None, start_utc_s)
+        yield FORMATS[format].event_lines(_event(shown, start_utc_s), file, number, None, start_utc_s)
 
 
 def _clips(events: Iterable[ShownEvent]) -> Iterator[raven.Recording]:
@@ -57,7 +57,7 @@ def _clips(events: Iterable[ShownEvent]) -> Iterator[raven.Recording]:
         yield (
             file,
             length_s,
-            (event_from(shown, place_of(shown)[1]) for shown in chain([first], group)),
+            (_event(shown, place_of(shown)[1]) for shown in chain([first], group)),
             start_utc_s,
         )
 
@@ -66,7 +66,7 @@ def _days(events: Iterable[ShownEvent]) -> Iterator[raven.Recording]:
     """Yield each day with its events that have no clip."""
     without_clip = (shown for shown in events if not shown.has_clip)
     for start_utc_s, group in groupby(without_clip, key=_midnight_utc_s):
-        yield WITHOUT_CLIP, DAY_S, (event_from(shown, _midnight_utc_s(shown)) for shown in group), start_utc_s
+        yield WITHOUT_CLIP, DAY_S, (_event(shown, _midnight_utc_s(shown)) for shown in group), start_utc_s
 
 
 def place_of(shown: ShownEvent) -> tuple[str, float]:
@@ -82,9 +82,13 @@ def _midnight_utc_s(shown: ShownEvent) -> float:
     return shown.listed.event.utc_s // DAY_S * DAY_S
 
 
-def event_from(shown: ShownEvent, start_utc_s: float) -> Event:
-    """Return an event whose times count from a UTC, with all that the writers of tables ask."""
+def _event(shown: ShownEvent, start_utc_s: float) -> Event:
+    """Return an event whose times count from a UTC."""
+    return event_at(shown, shown.listed.event.utc_s - start_utc_s)
+
+
+def event_at(shown: ShownEvent, onset_s: float) -> Event:
+    """Return an event that begins then, with all that the writers of tables ask."""
     row: dict[str, Any] = shown.listed.event._asdict()
-    onset_s = row["utc_s"] - start_utc_s
     times = {"onset_s": onset_s, "offset_s": onset_s + row["duration_s"]}
     return cast("Event", SimpleNamespace(**(row | times)))

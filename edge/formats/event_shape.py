@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -13,8 +14,8 @@ from birdedge.edge.formats.outline import Bool, Polygon, outline, simplified
 from birdedge.edge.mask import Mask
 
 # How far the mask reaches beyond the box, which is tight around the energy. What is farther is another sound.
-MARGIN_S = 0.1
-MARGIN_HZ = 500.0
+MARGIN_S = 0.25
+MARGIN_HZ = 1500.0
 TIME_DECIMALS, FREQUENCY_DECIMALS = 6, 3  # far less than half a frame or bin
 
 
@@ -29,13 +30,15 @@ def shaped_events(events: Sequence[Event], mask: Mask | None, tolerance: float =
     """Return the events of a recording with their outlines, or with their boxes if it has no mask."""
     if mask is None:
         return [AoefEvent(event, box_geometry(event)) for event in events]
-    return [
-        AoefEvent(
-            event,
-            event_geometry(event, mask, [other for other in events if _is_near(event, other)], tolerance),
-        )
-        for event in events
-    ]
+    ordered = sorted(events, key=lambda event: event.onset_s)
+    onsets_s = [event.onset_s for event in ordered]
+    longest_s = max((event.duration_s for event in ordered), default=0.0)
+    shaped = []
+    for event in events:
+        first = bisect_left(onsets_s, event.onset_s - MARGIN_S - longest_s)
+        last = bisect_right(onsets_s, event.offset_s + MARGIN_S)
+        shaped.append(AoefEvent(event, event_geometry(event, mask, ordered[first:last], tolerance)))
+    return shaped
 
 
 def event_geometry(
@@ -78,10 +81,6 @@ def event_mask(event: Event, mask: Mask, others: Iterable[Event] = ()) -> tuple[
         if (other.onset_s, other.low_hz) != (event.onset_s, event.low_hz):
             inside[_within(near, _slices(mask, other))] &= own[_within(near, _slices(mask, other))]
     return near[0].start, near[1].start, _grown(inside & own, inside)
-
-
-def _is_near(event: Event, other: Event) -> bool:
-    return event.onset_s - MARGIN_S < other.offset_s and other.onset_s < event.offset_s + MARGIN_S
 
 
 def _slices(mask: Mask, event: Event, margin_s: float = 0.0, margin_hz: float = 0.0) -> tuple[slice, slice]:

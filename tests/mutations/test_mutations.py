@@ -579,6 +579,20 @@ MUTATIONS = (
         "return True",
         ARCHIVE_RUN + "test_a_recording_that_cannot_be_read_is_a_row_with_a_sentence_and_can_be_tried_again",
     ),
+    Mutation(
+        "an outline leaves out half of a frame",
+        "edge/formats/event_shape.py",
+        "np.add(ring, (first_frame - 0.5, first_bin - 0.5))",
+        "np.add(ring, (first_frame, first_bin - 0.5))",
+        "tests/edge/formats/test_event_shape.py::test_an_outline_rasterizes_back_to_the_mask_bit_for_bit",
+    ),
+    Mutation(
+        "what people called no bird becomes a label",
+        "edge/formats/aoef_reader.py",
+        "& NOT_BIRDS:\n                continue",
+        "& NOT_BIRDS:\n                pass",
+        "tests/edge/cli/test_aoef.py::test_a_recorder_gives_its_clips_with_their_events_and_labels",
+    ),
 )
 
 

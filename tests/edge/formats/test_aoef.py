@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -15,7 +16,13 @@ from soundevent.data.uuids import generate_clip_uuid, generate_recording_uuid
 
 from birdedge.edge.errors import AudioFileMissingError, DataError, OutputError, SettingsError
 from birdedge.edge.event import Event
-from birdedge.edge.formats.aoef import AoefEvent, AoefRecording, known_recordings, read_recording
+from birdedge.edge.formats.aoef import (
+    AoefEvent,
+    AoefRecording,
+    known_recordings,
+    read_recording,
+    recording_uuid,
+)
 from birdedge.edge.formats.aoef_files import AoefFiles, AoefSettings
 from birdedge.edge.formats.event_shape import box_geometry, event_geometry
 from birdedge.edge.formats.guano import guano_text, with_guano
@@ -178,3 +185,21 @@ def test_a_recording_outside_the_audio_folder_or_missing_is_refused(tmp_path: Pa
         read_recording(audio, tmp_path / "clips", None)
     with pytest.raises(AudioFileMissingError, match="does not exist"):
         read_recording(tmp_path / "b.wav", tmp_path, None)
+
+
+def test_memory_does_not_grow_with_the_events(tmp_path: Path) -> None:
+    def peak_bytes(recordings: int) -> int:
+        tracemalloc.start()
+        with AoefFiles(tmp_path / "aoef", SETTINGS, "replace") as files:
+            for number in range(recordings):
+                name = f"{number}.wav"
+                recording = AoefRecording(recording_uuid(name), name, name, 60.0, 1, 32_000)
+                files.add(recording, [AoefEvent(one, box_geometry(one)) for one in map(an_event, range(60))])
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return peak
+
+    peak_bytes(1)
+    few = peak_bytes(4)
+    assert peak_bytes(40) < few + 100_000
+    assert (tmp_path / "aoef" / "annotation_project.json").stat().st_size > 1_000_000

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 from numpy.typing import NDArray
 
+from birdedge.edge.archive.segment import segment
 from birdedge.edge.event import Event
-from birdedge.edge.formats.event_shape import event_geometry, event_mask
+from birdedge.edge.formats.event_shape import event_geometry, event_mask, shaped_events
 from birdedge.edge.formats.outline import is_inside
 from birdedge.edge.mask import Mask
+from birdedge.edge.synthesis.soundscape import soundscape
 
 NO_MASK = np.zeros((0, 0), np.uint8)
 
@@ -74,3 +78,40 @@ def test_an_event_without_a_mask_has_its_box(onset_s: float) -> None:
         "type": "BoundingBox",
         "coordinates": [onset_s, 700.0, pytest.approx(onset_s + 0.1), 1000.0],
     }
+
+
+def test_the_shapes_of_many_events_are_those_of_each_among_all_in_their_order() -> None:
+    random = np.random.default_rng(5)
+    mask = a_mask(random.random((400, 60)) < 0.7)
+    events = [
+        an_event(onset_s, onset_s + random.uniform(0.05, 0.6), low_hz, low_hz + 800.0)
+        for onset_s, low_hz in zip(random.uniform(0, 3, 30), random.uniform(100, 2500, 30), strict=True)
+    ]
+    shaped = shaped_events(events, mask)
+    assert [one.event for one in shaped] == events
+    assert [one.geometry for one in shaped] == [event_geometry(event, mask, events) for event in events]
+
+
+def test_the_bins_of_an_event_that_overlaps_no_other_are_those_that_the_network_gave_it(
+    tmp_path: Path,
+) -> None:
+    soundfile.write(tmp_path / "scene.wav", soundscape(20.0, 20, 60.0).samples, 32_000)
+    found = segment(tmp_path / "scene.wav")
+    assert found.mask is not None
+    alone = 0
+    for event in found.events:
+        if any(
+            other is not event
+            and other.onset_s < event.offset_s + 0.2
+            and event.onset_s < other.offset_s + 0.2
+            for other in found.events
+        ):
+            continue
+        first_frame, first_bin, bins = event_mask(event, found.mask, found.events)
+        drawn, given = np.zeros(found.mask.mask.shape, bool), np.zeros(found.mask.mask.shape, bool)
+        drawn[first_frame:, first_bin:][: bins.shape[0], : bins.shape[1]] = bins
+        frames, columns = event.mask.shape
+        given[event.first_frame :, event.first_bin :][:frames, :columns] = event.mask > 0
+        np.testing.assert_array_equal(drawn, given)
+        alone += 1
+    assert alone >= 3
