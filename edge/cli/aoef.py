@@ -127,6 +127,8 @@ def _opened(
     if not source.exists():
         raise DataError(f"{source} does not exist: give a recorder's folder, an archive run, or tables")
     folders = find_folders([source]) if source.is_dir() else ()
+    if masks is not None and (folders or (source / RUN).is_file()):
+        raise SettingsError(f"--masks is for tables, and {source} has none: leave it out")
     if folders:
         return _of_recorders(folders, simplify)
     if audio_folder is None:
@@ -170,10 +172,6 @@ def _of_tables(
             path = Path(file)
             if not path.exists():
                 path = audio_folder / file
-            try:
-                start_utc_s = start_time.utc_s(path)
-            except OSError:
-                start_utc_s = None
-            yield path, start_utc_s, events
+            yield path, start_time.utc_s(path), events
 
     return _Source(recordings(), "birdedge", __version__)

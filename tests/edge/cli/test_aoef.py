@@ -71,6 +71,12 @@ def test_a_recorder_gives_its_clips_with_their_events_and_labels(recorder, run_h
     assert len(boxes) == len(shown) - 1
 
 
+def test_masks_of_tables_are_none_of_a_recorder(recorder, run_here, tmp_path):
+    done = run_here("aoef", recorder, "--masks", tmp_path, "--out", "aoef")
+    assert done.returncode == 1
+    assert "--masks is for tables" in done.stderr.decode()
+
+
 @pytest.mark.parametrize("format", ["jsonl", "csv", "raven"])
 def test_tables_with_masks_give_outlines(demo, run_here, tmp_path, format):
     shutil.copy(demo, tmp_path / "dawn.wav")
