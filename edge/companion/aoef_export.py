@@ -48,7 +48,7 @@ def export(view: View, path: Path) -> None:
     from birdedge.edge.formats.aoef_files import AoefFiles, AoefSettings, add_recordings
     from birdedge.edge.system.atomic_file import output_errors
 
-    audio_folder = Path(os.path.commonpath([source.path for source in view.sources] or ["/"]))
+    audio_folder = Path(os.path.commonpath([str(source.path) for source in view.sources] or ["/"]))
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         with AoefFiles(Path(folder), AoefSettings(audio_folder.name, *found_by(view.sources))) as files:
             problems = list(add_recordings(files, clip_recordings(view), audio_folder))

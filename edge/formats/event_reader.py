@@ -64,8 +64,8 @@ def _rows(lines: Iterator[str], format: TableName) -> Iterator[Mapping[str, Any]
         for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
             duration_s = float(row["End Time (s)"]) - float(row["Begin Time (s)"])
             values: dict[str, Any] = {name: row[title] for name, title in RAVEN_TITLES.items()}
-            offset_s = float(values["onset_s"]) + duration_s
-            yield {**values, "file": row["Begin Path"], "offset_s": offset_s}
+            values |= {"file": row["Begin Path"], "offset_s": float(values["onset_s"]) + duration_s}
+            yield values
     else:
         for line in lines:
             onset_s, offset_s, label = line.split("\t")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,30 +98,21 @@ def read_audacity(table: Path) -> tuple[Box, ...]:
         DataError: A line cannot be used; names it.
     """
     boxes: list[Box] = []
+    times: list[str] = []
     for number, line in enumerate(_text(table).splitlines(), 1):
         where, cells = f"{table}, line {number}", line.split("\t")
+        is_band = cells[0] == "\\"
         if not line.strip():
             continue
-        if cells[0] == "\\":
-            if not boxes:
-                raise DataError(
-                    f"{where} is a band without a label before it; give a label track of Audacity"
-                )
-            band = _box(
-                dict(
-                    zip(
-                        COLUMNS,
-                        [*map(str, (boxes[-1].onset_s, boxes[-1].offset_s)), *cells[1:]],
-                        strict=False,
-                    )
-                ),
-                COLUMNS,
-                where,
-            )
-            boxes[-1] = band if band.low_hz >= 0 else boxes[-1]  # Audacity writes -1 for no limit
-        else:
-            times = dict(zip(COLUMNS, [*cells[:2], "", ""], strict=False))
-            boxes.append(_box(times, COLUMNS, where))
+        if is_band and not boxes:
+            raise DataError(f"{where} is a band without a label before it; give a label track of Audacity")
+        times = times if is_band else cells[:2]
+        band = cells[1:] if is_band else ["", ""]
+        box = _box(dict(zip(COLUMNS, [*times, *band], strict=False)), COLUMNS, where)
+        if not is_band:
+            boxes.append(box)
+        elif box.low_hz >= 0:  # Audacity writes -1 for no limit
+            boxes[-1] = box
     return tuple(boxes)
 
 
@@ -172,7 +163,7 @@ def _rows(table: Path, columns: tuple[str, ...]) -> list[tuple[dict[str, str | N
     return [(row, f"{table}, line {rows.line_num}") for row in rows]
 
 
-def _box(row: dict[str, str | None], columns: tuple[str, ...], where: str) -> Box:
+def _box(row: Mapping[str, str | None], columns: tuple[str, ...], where: str) -> Box:
     values = []
     for column in columns:
         if row.get(column) is None:
