@@ -9,11 +9,10 @@ from birdedge.edge.archive.event_buffer import NO_MASK
 from birdedge.edge.archive.manifest import Manifest
 from birdedge.edge.archive.parts import EVENT_FIELDS, read_part
 from birdedge.edge.event import Event
-from birdedge.edge.formats.aoef import AoefEvent
-from birdedge.edge.formats.event_shape import shaped_events
+from birdedge.edge.formats.aoef_recordings import FoundRecording
 
 
-def run_recordings(manifest: Manifest) -> Iterator[tuple[Path, float | None, list[AoefEvent]]]:
+def run_recordings(manifest: Manifest) -> Iterator[FoundRecording]:
     """Yield each recording that is done and could be read, with the UTC of its start and its events.
 
     Raises:
@@ -35,8 +34,4 @@ def run_recordings(manifest: Manifest) -> Iterator[tuple[Path, float | None, lis
                     )
                     for values in row["events"]
                 ]
-                yield (
-                    Path(file.path),
-                    None if start is None else start.timestamp(),
-                    shaped_events(events, None),
-                )
+                yield FoundRecording(Path(file.path), None if start is None else start.timestamp(), events)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,15 +16,15 @@ from birdedge.edge.system.printable import printable
 
 if TYPE_CHECKING:  # loads numpy
     from birdedge.edge.companion.folders import RecorderFolder
-    from birdedge.edge.formats.aoef import AoefEvent
+    from birdedge.edge.formats.aoef_recordings import FoundRecording
 
 RUN = "manifest.parquet"
 
 
 class _Source(NamedTuple):
-    """What was given: the recordings with start and events, and what found them."""
+    """What was given: the recordings with their events, and what found them."""
 
-    recordings: Iterator[tuple[Path, float | None, list[AoefEvent]]]
+    recordings: Iterable[FoundRecording]
     model: str
     version: str
 
@@ -39,17 +39,17 @@ class _Source(NamedTuple):
 )
 @click.option(
     "--audio-folder",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="Folder above all recordings, to which their paths are relative.  [default: SOURCE, if a recorder's]",
 )
 @click.option(
     "--masks",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="Folder of the masks of the recordings in tables, which `segment --masks` wrote, for exact outlines.",
 )
 @click.option(
     "--simplify",
-    type=NumberRange(0),
+    type=NumberRange(0, 100),
     default=0.0,
     metavar="CELLS",
     help="Leave out vertices within this many frames or bins of the outline, such as 1.  [default: exact outlines]",
@@ -63,7 +63,7 @@ class _Source(NamedTuple):
 @click.option(
     "--clip",
     "clip_s",
-    type=NumberRange(1),
+    type=NumberRange(1, 86_400),
     default=60.0,
     show_default=True,
     help="Seconds of a task; longer recordings become several.",
@@ -97,17 +97,18 @@ def aoef(
       birdedge aoef tables/ --masks masks/ --audio-folder /data/forest --out aoef/
       birdedge aoef forest-run --audio-folder /data/forest --dataset exported.json --out aoef/
     """
-    from birdedge.edge.formats.aoef_files import AoefFiles, AoefSettings, add_recordings
+    from birdedge.edge.formats.aoef_files import AoefFiles, AoefSettings
     from birdedge.edge.formats.aoef_reader import read_known_recordings
+    from birdedge.edge.formats.aoef_recordings import add_recordings
 
-    found = _opened(source, masks, simplify, audio_folder, timezone)
+    found = _opened(source, masks, audio_folder, timezone)
     known = None if dataset is None else read_known_recordings(dataset)
     settings = AoefSettings(
         name or source.resolve().name, found.model, found.version, clip_s, with_dataset=dataset is None
     )
     failed = 0
     with AoefFiles(out, settings, "replace" if force else "refuse") as files:
-        for problem in add_recordings(files, found.recordings, audio_folder or source, known):
+        for problem in add_recordings(files, found.recordings, audio_folder or source, known, simplify):
             failed += 1
             click.echo(f"Error: {printable(problem)}", err=True)
         if not files.recordings:
@@ -118,9 +119,7 @@ def aoef(
         sys.exit(1)
 
 
-def _opened(
-    source: Path, masks: Path | None, simplify: float, audio_folder: Path | None, timezone: str | None
-) -> _Source:
+def _opened(source: Path, masks: Path | None, audio_folder: Path | None, timezone: str | None) -> _Source:
     """Return what a source holds, by what it is."""
     from birdedge.edge.companion.folders import find_folders
 
@@ -130,21 +129,21 @@ def _opened(
     if masks is not None and (folders or (source / RUN).is_file()):
         raise SettingsError(f"--masks is for tables, and {source} has none: leave it out")
     if folders:
-        return _of_recorders(folders, simplify)
+        return _of_recorders(folders)
     if audio_folder is None:
         raise SettingsError("--audio-folder is missing: give the folder above all recordings")
     if (source / RUN).is_file():
         return _of_run(source)
-    return _of_tables(source, masks, simplify, audio_folder, timezone)
+    return _of_tables(source, masks, audio_folder, timezone)
 
 
-def _of_recorders(folders: Sequence[RecorderFolder], simplify: float) -> _Source:
+def _of_recorders(folders: Sequence[RecorderFolder]) -> _Source:
     from birdedge.edge.companion.aoef_events import clip_recordings
     from birdedge.edge.companion.aoef_export import found_by
     from birdedge.edge.companion.event_view import View
     from birdedge.edge.database.event_queries import EventFilter
 
-    return _Source(clip_recordings(View(folders, EventFilter()), simplify), *found_by(folders))
+    return _Source(clip_recordings(View(folders, EventFilter())), *found_by(folders))
 
 
 def _of_run(source: Path) -> _Source:
@@ -159,19 +158,9 @@ def _of_run(source: Path) -> _Source:
     return _Source(run_recordings(manifest), manifest.settings.model, manifest.settings.version)
 
 
-def _of_tables(
-    source: Path, masks: Path | None, simplify: float, audio_folder: Path, timezone: str | None
-) -> _Source:
+def _of_tables(source: Path, masks: Path | None, audio_folder: Path, timezone: str | None) -> _Source:
     from birdedge.edge.formats.start_time import StartTime
     from birdedge.edge.formats.table_recordings import table_recordings
 
-    start_time = StartTime(timezone=timezone)
-
-    def recordings() -> Iterator[tuple[Path, float | None, list[AoefEvent]]]:
-        for file, events in table_recordings(source, masks, simplify):
-            path = Path(file)
-            if not path.exists():
-                path = audio_folder / file
-            yield path, start_time.utc_s(path), events
-
-    return _Source(recordings(), "birdedge", __version__)
+    recordings = table_recordings(source, audio_folder, StartTime(timezone=timezone), masks)
+    return _Source(recordings, "birdedge", __version__)

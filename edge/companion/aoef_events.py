@@ -10,35 +10,28 @@ from birdedge.edge.clips.folder import companions
 from birdedge.edge.companion.event_tables import event_at, place_of
 from birdedge.edge.companion.event_view import ShownEvent, View
 from birdedge.edge.event import Event
-from birdedge.edge.formats.aoef import AoefEvent
-from birdedge.edge.formats.event_shape import shaped_events
-from birdedge.edge.formats.mask_npz import read_mask_file
+from birdedge.edge.formats.aoef_recordings import FoundRecording
 
 
-def clip_recordings(view: View, tolerance: float = 0.0) -> Iterator[tuple[Path, float, list[AoefEvent]]]:
-    """Yield each clip that holds an event of a view, with the UTC of its start and its events.
+def clip_recordings(view: View) -> Iterator[FoundRecording]:
+    """Yield each clip that holds an event of a view, with its events.
 
     An event has its outline if the recorder kept the mask of its clip, and otherwise its box. Events without a clip are
     left out: there is nothing to look at.
 
     Raises:
         OutputError: A database cannot be read, or the labels.
-        DataError: A mask file is malformed.
     """
     with_clip = (shown for shown in view.by_source() if shown.has_clip)
     for file, group in groupby(with_clip, key=lambda shown: place_of(shown)[0]):
         shown = list(group)
-        start_utc_s = place_of(shown[0])[1]
         mask_file = companions(Path(file))[1]
-        mask = read_mask_file(mask_file) if mask_file.exists() else None
-        shaped = shaped_events([_event(one) for one in shown], mask, tolerance)
-        yield (
+        yield FoundRecording(
             Path(file),
-            start_utc_s,
-            [
-                event._replace(label=one.label.label, note=one.label.note) if one.label else event
-                for event, one in zip(shaped, shown, strict=True)
-            ],
+            place_of(shown[0])[1],
+            [_event(one) for one in shown],
+            mask_file if mask_file.exists() else None,
+            [(one.label.label, one.label.note) if one.label else ("", "") for one in shown],
         )
 
 

@@ -23,8 +23,10 @@ from birdedge.edge.database.connection import reading
 from birdedge.edge.database.event_queries import EventFilter
 from birdedge.edge.database.queries import latest_run
 from birdedge.edge.errors import BirdedgeError, DataError
+from birdedge.edge.system.printable import printable
 
 NICENESS = 10
+LEFT_OUT = "left_out.txt"  # in the ZIP archive: a sentence for each clip that cannot be read
 
 
 def export_command(view: View) -> list[str]:
@@ -45,7 +47,8 @@ def export(view: View, path: Path) -> None:
         OutputError: A database or the archive cannot be read or written.
     """
     from birdedge.edge.companion.aoef_events import clip_recordings
-    from birdedge.edge.formats.aoef_files import AoefFiles, AoefSettings, add_recordings
+    from birdedge.edge.formats.aoef_files import AoefFiles, AoefSettings
+    from birdedge.edge.formats.aoef_recordings import add_recordings
     from birdedge.edge.system.atomic_file import output_errors
 
     audio_folder = Path(os.path.commonpath([str(source.path) for source in view.sources] or ["/"]))
@@ -59,6 +62,8 @@ def export(view: View, path: Path) -> None:
         with output_errors(path), zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             for file in sorted(Path(folder).iterdir()):
                 archive.write(file, file.name)
+            if problems:
+                archive.writestr(LEFT_OUT, "".join(f"{printable(problem)}\n" for problem in problems))
 
 
 def found_by(sources: Sequence[RecorderFolder]) -> tuple[str, str]:

@@ -8,6 +8,7 @@ same events written again are the same objects.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -134,7 +135,7 @@ def read_recording(
         with path.open("rb") as file:
             while block := file.read(_READ_BYTES):
                 digest.update(block)
-        found = soundfile.info(str(path))
+        found = soundfile.info(os.fsencode(path))
     except FileNotFoundError as error:
         raise AudioFileMissingError(
             f"{path} does not exist: give the folder that holds the recordings"
@@ -181,9 +182,7 @@ def _relative(path: Path, audio_folder: Path) -> str:
         relative = path.resolve().relative_to(audio_folder.resolve()).as_posix()
         relative.encode()
     except UnicodeEncodeError as error:
-        raise SettingsError(
-            f"the name of {path!r} is not UTF-8, which AOEF needs: rename the file"
-        ) from error
+        raise SettingsError(f"the name of {path} is not UTF-8, which AOEF needs: rename the file") from error
     except ValueError as error:
         raise SettingsError(
             f"{path} does not lie in the audio folder {audio_folder}: give a folder above all recordings with "
@@ -197,4 +196,5 @@ def _place(text: str) -> tuple[float, float] | tuple[None, None]:
         latitude_deg, longitude_deg = map(float, text.split())
     except ValueError:
         return None, None
-    return latitude_deg, longitude_deg
+    is_place = abs(latitude_deg) <= 90 and abs(longitude_deg) <= 180
+    return (latitude_deg, longitude_deg) if is_place else (None, None)

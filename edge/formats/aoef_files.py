@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import IO, Any, Self
 from uuid import UUID
 
-from birdedge.edge.errors import AudioError, DataError, SettingsError
+from birdedge.edge.errors import DataError
 from birdedge.edge.formats.aoef import (
     TAG_OF_LABEL,
     TAGS,
@@ -28,9 +28,9 @@ from birdedge.edge.formats.aoef import (
     clip_uuid,
     event_uuid,
     own_uuid,
-    read_recording,
 )
 from birdedge.edge.system.atomic_file import Existing, make_folder, output_errors, refuse_existing, replacing
+from birdedge.edge.system.printable import printable
 
 DATASET, PROJECT, MODEL_RUN = "dataset.json", "annotation_project.json", "model_run.json"
 _SECTIONS = {
@@ -94,7 +94,7 @@ class AoefFiles:
             }
 
     def add(self, recording: AoefRecording, events: Sequence[AoefEvent]) -> None:
-        """Add a recording with its events.
+        """Add a recording with its events; of events with the same box, the last one.
 
         Raises:
             DataError: It was added already, perhaps as a copy under another name; nothing is written.
@@ -106,9 +106,9 @@ class AoefFiles:
             self._write("recordings", recording.json())
         clips = list(_clips(recording, self._settings.clip_s))
         ids: list[list[tuple[str, str]]] = [[] for _ in clips]  # of annotations and predictions, by clip
-        for found in events:
+        for uuid, found in {event_uuid(recording.uuid, one.event): one for one in events}.items():
             with output_errors(self._folder):
-                pair = self._add_event(recording, found)
+                pair = self._add_event(recording, uuid, found)
             ids[min(max(0, int(found.event.onset_s // self._settings.clip_s)), len(clips) - 1)].append(pair)
             self.events += 1
         with output_errors(self._folder):
@@ -116,9 +116,8 @@ class AoefFiles:
                 self._add_clip(recording, start_s, end_s, pairs)
         self.recordings += 1
 
-    def _add_event(self, recording: AoefRecording, found: AoefEvent) -> tuple[str, str]:
+    def _add_event(self, recording: AoefRecording, sound_event: UUID, found: AoefEvent) -> tuple[str, str]:
         """Write an event; return the UUIDs of its annotation and of its prediction."""
-        sound_event = event_uuid(recording.uuid, found.event)
         annotation, prediction = own_uuid("annotation", sound_event), own_uuid("prediction", sound_event)
         self._write(
             "sound_events",
@@ -183,12 +182,13 @@ class AoefFiles:
 
     def _finish(self, name: str) -> None:
         settings, collection = self._settings, name.removesuffix(".json")
+        title = printable(settings.name) or "birdedge"  # JSON has no bytes that are not UTF-8
         created = datetime.now(UTC).isoformat(timespec="seconds")
         about: dict[str, Any] = {
-            "uuid": str(own_uuid(collection, settings.name, settings.model)),
+            "uuid": str(own_uuid(collection, title, settings.model)),
             "collection_type": collection,
             "created_on": created,
-            "name": settings.name,
+            "name": title,
             "description": f"Bird sounds found by birdedge {settings.version} with the model {settings.model}",
         }
         if name == PROJECT:
@@ -208,30 +208,6 @@ class AoefFiles:
                 shutil.copyfileobj(spool, file)
                 file.write(b"]")
             file.write(b"}}\n")
-
-
-def add_recordings(
-    files: AoefFiles,
-    recordings: Iterable[tuple[Path, float | None, Sequence[AoefEvent]]],
-    audio_folder: Path,
-    known: Mapping[str, UUID] | None = None,
-) -> Iterator[str]:
-    """Add recordings; yield a sentence for each one that cannot be read or used.
-
-    Args:
-        files: The writer.
-        recordings: Path, UTC of the start, and events.
-        audio_folder: That paths are relative to.
-        known: As for `read_recording`.
-
-    Raises:
-        OutputError: The files cannot be written.
-    """
-    for path, start_utc_s, events in recordings:
-        try:
-            files.add(read_recording(path, audio_folder, start_utc_s, known), events)
-        except (AudioError, DataError, SettingsError) as error:
-            yield str(error)
 
 
 def _clips(recording: AoefRecording, clip_s: float) -> Iterator[tuple[float, float]]:

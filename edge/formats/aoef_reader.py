@@ -72,13 +72,14 @@ def read_annotated_boxes(path: Path) -> dict[str, tuple[AoefBox, ...]]:
 def _box(geometry: Mapping[str, Any]) -> AoefBox:
     kind, coordinates = geometry["type"], geometry["coordinates"]
     if kind == "TimeStamp":
-        return AoefBox(coordinates, coordinates, None, None)
-    if kind == "TimeInterval":
-        return AoefBox(coordinates[0], coordinates[1], None, None)
+        coordinates = [coordinates]
+    if kind in ("TimeStamp", "TimeInterval"):
+        times_s = [float(time_s) for time_s in coordinates]
+        return AoefBox(min(times_s), max(times_s), None, None)
     if kind == "BoundingBox":
         onset_s, low_hz, offset_s, high_hz = coordinates
-        return AoefBox(onset_s, offset_s, low_hz, high_hz)
-    times_s, hz = zip(*_points(coordinates), strict=True)
+        coordinates = [[onset_s, low_hz], [offset_s, high_hz]]
+    times_s, hz = map(list, zip(*_points(coordinates), strict=True))
     return AoefBox(min(times_s), max(times_s), min(hz), max(hz))
 
 
@@ -94,16 +95,20 @@ def _points(coordinates: Any) -> Iterator[tuple[float, float]]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        values = json.loads(path.read_bytes())
+        values = json.loads(path.read_bytes(), parse_constant=_refuse)
         data = values["data"]
         data["collection_type"]
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(
             f"{path} cannot be read as AOEF ({error}): give a JSON file that Whombat exported"
         ) from error
     except (KeyError, TypeError) as error:
         raise _malformed(path, error) from error
     return dict(data)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def _malformed(path: Path, error: Exception) -> DataError:

@@ -50,8 +50,9 @@ def read_named_events(path: Path, format: TableName) -> Iterator[tuple[str, Even
                 event = Event(**numbers, first_frame=0, first_bin=0, mask=NO_MASK)
                 yield str(values.get("file", "")), event
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        problem = f"it has no {error}" if isinstance(error, KeyError) else error
         raise DataError(
-            f"{path} cannot be read as a table of birdedge ({error}): delete it, or give --force to write it again"
+            f"{path} cannot be read as a table of birdedge ({problem}): leave it out, or give --force to write it again"
         ) from error
 
 

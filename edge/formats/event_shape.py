@@ -32,11 +32,11 @@ def shaped_events(events: Sequence[Event], mask: Mask | None, tolerance: float =
         return [AoefEvent(event, box_geometry(event)) for event in events]
     ordered = sorted(events, key=lambda event: event.onset_s)
     onsets_s = [event.onset_s for event in ordered]
-    longest_s = max((event.duration_s for event in ordered), default=0.0)
+    max_duration_s = max((event.duration_s for event in ordered), default=0.0)
     near_s = MARGIN_S + 2 * mask.hop_s  # boxes that share a frame, however they begin in it
     shaped = []
     for event in events:
-        first = bisect_left(onsets_s, event.onset_s - near_s - longest_s)
+        first = bisect_left(onsets_s, event.onset_s - near_s - max_duration_s)
         last = bisect_right(onsets_s, event.offset_s + near_s)
         shaped.append(AoefEvent(event, event_geometry(event, mask, ordered[first:last], tolerance)))
     return shaped

@@ -49,15 +49,16 @@ def simplified(polygons: list[Polygon], tolerance: float) -> list[Polygon]:
     """Return polygons with fewer vertices that cross neither themselves nor one another.
 
     Rings are thinned by the algorithm of Douglas and Peucker (1973, doi:10.3138/FM57-6770-U75U-7727). If they would
-    cross, half of the tolerance is tried, and so on.
+    cross, or a ring would leave the one around it, half of the tolerance is tried, and so on.
 
     Args:
         polygons: As `outline` returns them.
         tolerance: How far a vertex that is left out may lie from the line, in frames or bins.
     """
+    nesting = _nesting(polygons)
     while tolerance >= MIN_TOLERANCE:
         thinned = [[_thinned(ring, tolerance) for ring in polygon] for polygon in polygons]
-        if not _cross([ring for polygon in thinned for ring in polygon]):
+        if not _cross([ring for polygon in thinned for ring in polygon]) and _nesting(thinned) == nesting:
             return thinned
         tolerance /= 2
     return polygons
@@ -171,6 +172,16 @@ def _cross(rings: list[Ring]) -> bool:
         if (proper | inside | same).any():
             return True
     return False
+
+
+def _nesting(polygons: list[Polygon]) -> list[list[bool]]:
+    """Return which ring lies in which other one, of rings that do not cross: the middle of its first edge does."""
+    rings = [ring for polygon in polygons for ring in polygon]
+    middles = [((ring[0][0] + ring[1][0]) / 2, (ring[0][1] + ring[1][1]) / 2) for ring in rings]
+    return [
+        [inner is not outer and is_inside(*middle, outer) for outer in rings]
+        for inner, middle in zip(rings, middles, strict=True)
+    ]
 
 
 def _side(a: NDArray[np.int64], b: NDArray[np.int64], point: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""The recordings of tables that birdedge wrote, each with its events and their outlines."""
+"""The recordings of tables that birdedge wrote, each with its events."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from pathlib import Path
 
 from birdedge.edge.errors import DataError
 from birdedge.edge.event import Event
-from birdedge.edge.formats.aoef import AoefEvent
+from birdedge.edge.formats.aoef_recordings import FoundRecording
 from birdedge.edge.formats.event_reader import read_named_events
-from birdedge.edge.formats.event_shape import shaped_events
-from birdedge.edge.formats.mask_npz import read_mask_file
+from birdedge.edge.formats.start_time import StartTime
 from birdedge.edge.formats.tables import FORMATS, TableName
 
 
 def table_recordings(
-    source: Path, masks: Path | None = None, tolerance: float = 0.0
-) -> Iterator[tuple[str, list[AoefEvent]]]:
-    """Yield the name of each recording in a table, or in the tables of a folder, with its events.
+    source: Path, audio_folder: Path, start_time: StartTime, masks: Path | None = None
+) -> Iterator[FoundRecording]:
+    """Yield each recording in a table, or in the tables of a folder, with its events.
 
     Args:
         source: A table, or a folder; of the tables of one recording in several formats, one is read.
+        audio_folder: Of the recordings that are named by relative paths and are not in the current folder.
+        start_time: What is known of the UTC of their starts.
         masks: The folder of the mask files; where there is none, events have boxes.
-        tolerance: As for `event_geometry`.
 
     Raises:
         DataError: There is no table that names its recordings, or one is malformed.
@@ -34,10 +34,27 @@ def table_recordings(
             f"{source} holds no table that names its recordings: give a CSV, JSON Lines or Raven table of birdedge, or "
             "a folder of them"
         )
-    for stem, (format, path) in tables.items():
-        for file, group in groupby(read_named_events(path, format), key=lambda row: row[0]):
-            events = [event for _, event in group]
-            yield file, _shaped(events, masks, (stem, Path(file).stem), tolerance)
+    for stem, (format, table) in tables.items():
+        for name, events in _by_recording(table, format):
+            path = Path(name)
+            if not path.exists():
+                path = audio_folder / name
+            places = [masks / f"{one}.npz" for one in (stem, path.stem)] if masks else []
+            mask_file = next((place for place in places if place.exists()), None)
+            yield FoundRecording(path, start_time.utc_s(path), events, mask_file)
+
+
+def _by_recording(table: Path, format: TableName) -> Iterator[tuple[str, list[Event]]]:
+    before: set[str] = set()
+    for name, rows in groupby(read_named_events(table, format), key=lambda row: row[0]):
+        if not name or "\0" in name:
+            raise DataError(
+                f"{table} has an event without the name of its recording: give a table of birdedge"
+            )
+        if name in before:
+            raise DataError(f"{table} has the events of {name} in several places: sort it by recording")
+        before.add(name)
+        yield name, [event for _, event in rows]
 
 
 def _tables(source: Path) -> dict[str, tuple[TableName, Path]]:
@@ -52,11 +69,3 @@ def _tables(source: Path) -> dict[str, tuple[TableName, Path]]:
     if len(tables) > 1:
         tables.pop("all", None)
     return tables
-
-
-def _shaped(
-    events: list[Event], masks: Path | None, stems: tuple[str, ...], tolerance: float
-) -> list[AoefEvent]:
-    paths = [masks / f"{stem}.npz" for stem in stems] if masks else []
-    path = next((path for path in paths if path.exists()), None)
-    return shaped_events(events, None if path is None else read_mask_file(path), tolerance)

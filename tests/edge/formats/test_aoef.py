@@ -168,6 +168,25 @@ def test_a_copy_of_a_recording_is_refused_and_the_others_are_written(tmp_path: P
     assert [recording.path.name for recording in dataset.recordings] == ["a.wav"]
 
 
+def test_events_with_the_same_box_are_one(tmp_path: Path) -> None:
+    recording = read_recording(a_recording(tmp_path / "a.wav"), tmp_path, None)
+    twice = [AoefEvent(an_event(0.5), box_geometry(an_event(0.5)))] * 2
+    project = json.loads((written(tmp_path, recording, twice) / "annotation_project.json").read_text())[
+        "data"
+    ]
+    assert [len(project[name]) for name in ("sound_events", "sound_event_annotations")] == [1, 1]
+    assert len(project["clip_annotations"][0]["sound_events"]) == 1
+
+
+def test_a_title_that_is_not_utf8_and_a_place_that_is_none_are_no_json_errors(tmp_path: Path) -> None:
+    audio = a_recording(tmp_path / "a.wav")
+    audio.write_bytes(with_guano(audio.read_bytes(), guano_text({"Loc Position": "nan 200"})))
+    recording = read_recording(audio, tmp_path, None)
+    folder = written(tmp_path, recording, [], AoefSettings("v\udcf6gel", "m", "0.2.0"))
+    dataset = io.load(folder / "dataset.json", audio_dir=tmp_path, type="dataset")
+    assert (dataset.name, dataset.recordings[0].latitude) == ("v\\udcf6gel", None)
+
+
 def test_nothing_is_written_after_an_error_and_nothing_is_replaced(tmp_path: Path) -> None:
     recording = read_recording(a_recording(tmp_path / "a.wav"), tmp_path, None)
     event = AoefEvent(an_event(0.5), {"type": object()})

@@ -102,3 +102,12 @@ def test_a_tolerance_at_which_rings_would_cross_is_lowered() -> None:
     (border, hole), (island,) = simple
     assert all(is_inside(*vertex, border) for vertex in hole)
     assert all(is_inside(*vertex, hole) for vertex in island)
+
+
+def test_a_tolerance_at_which_a_hole_would_leave_its_border_is_lowered() -> None:
+    mask = np.zeros((40, 30), bool)
+    mask[:, :10] = True
+    mask[19:22, 10:14] = True  # within the tolerance, and
+    mask[20, 12] = False  # with a hole that cannot be thinned
+    ((border, hole),) = simplified(outline(mask), 5.0)
+    assert all(is_inside(*vertex, border) for vertex in hole)

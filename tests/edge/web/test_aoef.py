@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,18 @@ def test_the_export_holds_the_events_of_the_view_that_have_a_clip(oak: Path) -> 
     assert len(project["sound_events"]) == len(shown) > 2
     paths = {recording["path"] for recording in data_of(answer.content, "dataset.json")["recordings"]}
     assert paths == {row.listed.clip.path for row in shown if row.listed.clip}
+
+
+def test_a_clip_that_cannot_be_read_is_named_and_the_others_are_exported(oak: Path, tmp_path: Path) -> None:
+    shutil.copytree(oak, tmp_path / "oak")
+    damaged = sorted((tmp_path / "oak" / "clips").rglob("*.flac"))[0]
+    damaged.write_bytes(b"")
+    answer = browser(tmp_path / "oak").get("/events/export/aoef")
+    assert answer.status_code == 200, answer.text
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        (problem,) = archive.read("left_out.txt").decode().splitlines()
+    assert damaged.name in problem
+    assert len(data_of(answer.content, "dataset.json")["recordings"]) > 0
 
 
 def test_a_view_without_clips_is_one_sentence(oak: Path) -> None:

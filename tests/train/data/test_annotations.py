@@ -102,6 +102,9 @@ def test_what_people_drew_in_whombat_gives_boxes_and_what_is_no_bird_does_not(tm
         ('{"data": {"collection_type": "dataset"}}', "holds no annotations"),
         (project(({"type": "Polygon", "coordinates": []}, [])), "is not AOEF"),
         (project(({"type": "BoundingBox", "coordinates": [0, 1, 2, 3]}, [7])), "is not AOEF"),
+        (project(({"type": "BoundingBox", "coordinates": ["a", 1, 2, 3]}, [])), "is not AOEF"),
+        (project(({"type": "TimeStamp", "coordinates": math.nan}, [])), "cannot be read as AOEF"),
+        ("[" * 100_000, "cannot be read as AOEF"),
     ],
 )
 def test_a_file_that_is_no_project_is_refused(tmp_path: Path, text: str, sentence: str) -> None:
