@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Import the files of `birdedge aoef` into a real Whombat, and read its export back: bash tests/whombat.sh
-# Not a part of CI: Whombat with its packages takes 800 MB and minutes to install. build/whombat gets its environment.
+# Not a part of CI: Whombat with its packages takes 800 MB and minutes to install, and needs Python 3.12 or newer, which
+# WHOMBAT_PYTHON names. build/whombat gets its environment.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -8,8 +9,8 @@ python=${PYTHON:-.venv/bin/python}
 folder=$PWD/build/whombat
 work=$folder/work
 
-if [[ ! -d $folder/environment ]]; then
-    "$python" -m venv "$folder/environment"
+if ! "$folder/environment/bin/python" -c 'import whombat' 2>/dev/null; then
+    "${WHOMBAT_PYTHON:-python3.12}" -m venv --clear "$folder/environment"
     # passlib, which Whombat needs, imports pkg_resources: newer versions of setuptools have none.
     "$folder/environment/bin/python" -m pip install --quiet --disable-pip-version-check whombat==0.9.0 'setuptools<81'
 fi

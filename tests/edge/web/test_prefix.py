@@ -60,7 +60,8 @@ def test_every_link_of_every_page_leads_to_a_page_beneath_the_path(
             continue
         seen.add(url)
         answer = client.get(url)
-        assert answer.status_code == 200, url
+        without_clips = urlsplit(url).path.endswith("/export/aoef")  # needs clips, and there are none
+        assert answer.status_code == (503 if without_clips else 200), url
         if answer.headers["content-type"].startswith("text/html"):
             links = [link for link in LINK.findall(answer.text) if not link.startswith("#")]
             found = {urldefrag(urljoin(url, link.replace("&amp;", "&"))).url for link in links}
