@@ -16,7 +16,8 @@ if ! "$folder/environment/bin/python" -c 'import whombat' 2>/dev/null; then
 fi
 rm -rf "$work"
 mkdir -p "$work/audio"
-whombat() { "$folder/environment/bin/python" -W ignore tests/whombat_import.py "$1" "$work" "$work/$2.sqlite" "$work/audio" "$work/$3"; }
+# Whombat itself prints lines, too: the counts are the last one.
+whombat() { "$folder/environment/bin/python" -W ignore tests/whombat_import.py "$1" "$work" "$work/$2.sqlite" "$work/audio" "$work/$3" | tail -n 1; }
 birdedge() { "$python" -m birdedge "$@"; }
 # Compare the counts that Whombat printed with the events of the table.
 compare() {

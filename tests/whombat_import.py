@@ -47,12 +47,18 @@ async def import_files(audio_dir: Path, database: Path, audio: Path, files: Path
     settings = Settings(audio_dir=audio_dir, db_name=str(database))
     await init_database(settings)
     async with api.create_session(get_database_url(settings)) as session:
+        if not (await api.users.get_many(session))[0]:
+            await api.users.create(session, "tester", "secret", "tester@example.org")
+            await session.commit()
         if (files / "dataset.json").exists():
             with (files / "dataset.json").open("rb") as file:
                 await api.datasets.import_dataset(session, file, dataset_audio_dir=audio, audio_dir=audio_dir)
             await session.commit()
+        (user, *_), _ = await api.users.get_many(session)
         with (files / "annotation_project.json").open("rb") as file:
-            await import_annotation_project(session, file, audio_dir=audio_dir, base_audio_dir=audio_dir)
+            await import_annotation_project(
+                session, file, audio_dir=audio_dir, base_audio_dir=audio_dir, imported_by=user
+            )
         await session.commit()
         counts = {
             name: await session.scalar(select(func.count()).select_from(model))
