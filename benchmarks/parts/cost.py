@@ -74,7 +74,16 @@ def measure(quick: bool, data: Path | None) -> CostFigures:  # noqa: ARG001 - al
         [DEFAULT_MODEL] if quick else sorted(name for name in bundled_models() if not name.endswith("-256"))
     )
     minutes, repeats = (1.0, 3) if quick else (3.0, 5)
-    figures: dict[str, ModelFigures] = {
+    return {"minutes": minutes, "repeats": repeats, "models": model_figures(models, minutes, repeats)}
+
+
+def model_figures(models: list[str], minutes: float, repeats: int) -> dict[str, ModelFigures]:
+    """Run the command and the stages with each model, in alternation; return the figures by model.
+
+    Raises:
+        subprocess.CalledProcessError: `birdedge listen` failed.
+    """
+    return {
         name: {
             "cpu_s_per_s": summarize(costs.cpu_s_per_s),
             "times_real_time": summarize(costs.times_real_time),
@@ -87,7 +96,6 @@ def measure(quick: bool, data: Path | None) -> CostFigures:  # noqa: ARG001 - al
         }
         for name, costs in repeated_costs(models, minutes, repeats).items()
     }
-    return {"minutes": minutes, "repeats": repeats, "models": figures}
 
 
 def repeated_costs(models: list[str], minutes: float, repeats: int) -> dict[str, RepeatedCosts]:

@@ -22,11 +22,11 @@ PARTS = (
     "live",
     "scaling",
     "archive",
-    "energy",
     "accuracy",
     "peers",
     "instructions",
     "aarch64",
+    "raspberry_pi",
 )
 FOLDER = Path(__file__).parents[1]
 

@@ -10,6 +10,7 @@ import click
 
 from benchmarks.report import model_card
 from benchmarks.studies.archives import archives_table
+from benchmarks.studies.boards import boards_table, stored_boards
 from benchmarks.studies.speech import speech_table
 from birdedge.cli import COMMANDS
 from docs.generate import (
@@ -31,7 +32,7 @@ from docs.generate.rooms import ROOT
 
 DOCS = ROOT / "docs"
 DRAWING = DOCS / "images" / "rooms.svg"
-MEASURED = ("accuracy", "cost", "peers", "aarch64", "energy")
+MEASURED = ("accuracy", "cost", "peers", "aarch64", "raspberry_pi")
 BLOCKS: dict[str, Block] = {
     "listen": listening.listen_block,
     "summary": lambda _: figures.summary_table(),
@@ -41,13 +42,17 @@ BLOCKS: dict[str, Block] = {
     "messages": lambda _: messages.messages_table(),
     "alert": lambda _: alert.alert_block(),
     "metrics": lambda _: metrics.metrics_table(),
+    "boards": lambda _: boards_table(stored_boards()),
     "speech": lambda _: speech_table(),
     "archives": lambda _: archives_table(),
     "mqtt-topics": lambda _: mqtt.topics_table(),
     "mqtt-payloads": lambda _: mqtt.payloads_block(),
     "schema": lambda _: database.schema_block(),
     "labels": lambda _: database.labels_block(),
-    **{name: partial(lambda name, _: figures.measured_block(name), name) for name in MEASURED},
+    **{
+        name.replace("_", "-"): partial(lambda name, _: figures.measured_block(name), name)
+        for name in MEASURED
+    },
 }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.support.arm_boards import BOARDS, network_s_per_s
+from benchmarks.support.arm_boards import BOARDS
 from benchmarks.support.emulated_arm import (
     HERE,
     Outputs,
@@ -20,7 +20,6 @@ from benchmarks.support.emulated_arm import (
     unavailable,
     write_demo,
 )
-from birdedge.edge.models.model import Model
 
 DEMO_S = 20.0
 LISTEN_LIMIT_BYTES = 110e6
@@ -124,11 +123,3 @@ def test_mappings_of_the_emulator_are_not_counted_as_the_programs() -> None:
     found = resident(smaps)
     assert found.whole_bytes == 1024 * 111_101
     assert found.program_bytes == 1024 * 101
-
-
-def test_the_estimated_time_is_a_range_that_shrinks_with_clock_and_peak() -> None:
-    ranges = [network_s_per_s(Model().card.macs_per_s, board, 1.0) for board in BOARDS]
-    assert all(0 < fast_s < slow_s for fast_s, slow_s in ranges)
-    assert ranges == sorted(ranges, reverse=True)
-    # 192 million MACs: at 2.4 GHz and half of 32 per cycle, and at 2.4 GHz and a quarter of 16 per cycle.
-    assert network_s_per_s(192e6, BOARDS[-1], 1.0) == pytest.approx((0.005, 0.020))
