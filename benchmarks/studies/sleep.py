@@ -1,0 +1,363 @@
+"""Whether a learned gate lets the network sleep: `python -m benchmarks.studies.sleep --data recordings/`.
+
+A gate decides for each chunk of the network's input, from this and earlier chunks, whether it may hold a bird. The
+input of a closed chunk becomes zero. After as many zero chunks as the network remembers, its states and its mask are
+constants, and its calls can be skipped with the same result, bit for bit. Gates learn from the events of the default
+model on the training split, with half of its noise. What they skip and what they lose is counted on validation, on the
+other half of that noise and on soundscapes; test is left alone. Thresholds are chosen on what they are counted on, and
+training scenes hold all training noise: both favour the gates. The tables are written into train/EXPERIMENTS.md.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.parts.instructions import FIGURES as INSTRUCTIONS
+from benchmarks.report.markdown import markdown_table
+from benchmarks.studies.sleep_gate import GatedSegmenter, features, held_open, learned, memory_chunks, slept
+from birdedge.edge.errors import BirdedgeError
+from birdedge.edge.event import Event
+from birdedge.edge.mask import mask_bytes
+from birdedge.edge.models.model import Model
+from birdedge.edge.models.names import DEFAULT_MODEL
+from birdedge.edge.pipeline.event_tracker import EventTracker
+from birdedge.edge.pipeline.noise_floor import NetworkInput
+from birdedge.edge.pipeline.segmenter import Segmenter
+from birdedge.train.data.annotations import Box, read_boxes
+from birdedge.train.data.noise_kinds import noise_kind
+from birdedge.train.data.recordings import Recording, bird_heard, read_index
+from birdedge.train.data.sound_bank import load_sound_bank, read_mono
+from birdedge.train.data.splits import family_marks, held_out_recordings
+from birdedge.train.data.stft import GRID
+from birdedge.train.evaluation.detectors import log_spectrogram
+from birdedge.train.evaluation.event_scores import count_found
+from birdedge.train.evaluation.labelled_audio import SCENE_MIXING, SCENE_SEED, mixed_clips
+
+Float32 = NDArray[np.float32]
+Bool = NDArray[np.bool_]
+LOG = Path(__file__).parents[2] / "train" / "EXPERIMENTS.md"
+SMALL_MODEL = "birdedge-small-int8"
+TRAINING_SCENES, TRAINING_SEED, HIDDEN = 100, 6, 32
+FIELD_CLIP = "field clip"  # kind of noise where people heard no bird
+OWN, LEARNED, SMALL = "the network's own events", "32 hidden units", "small network"
+# Gates, in which share of the chunks with events they are closed, and whether the network forgets when it falls asleep.
+POINTS = (
+    (OWN, 0.0, False),
+    (SMALL, 0.02, True),
+    (SMALL, 0.02, False),
+    (LEARNED, 0.02, False),
+    (LEARNED, 0.05, False),
+)
+INDOORS = ("household", "speech", "engine")  # noises that are not field sound
+LABELLED = ("phrases found", "boxes found", "clips with a bird")
+QUIET = ("field, no bird", "night")
+PLACES = (*QUIET, "indoors, no bird", "day or unknown", "clips with a bird")
+TIMED_CALLS = 400
+
+
+@dataclass(frozen=True, eq=False)
+class Sound:
+    """A recording or a scene: where it is from, its frames, its labelled birds, and what the gates see of it."""
+
+    place: str  # one of PLACES, or the first two of LABELLED
+    noise: str  # kind of noise, "" with birds
+    level: Float32
+    labels: tuple[Box, ...]
+    has_event: Bool  # [chunks], of the default model
+    scores: dict[str, Float32]  # [chunks], by gate
+
+
+@click.command()
+@click.option(
+    "--data",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder with an index.tsv.",
+)
+@click.option(
+    "--scenes", type=click.IntRange(1), default=60, show_default=True, help="Mixed scenes of half a minute."
+)
+def main(data: Path, scenes: int) -> None:
+    """Count the calls of the network that gates skip, and the birds that they lose.
+
+    \b
+    Example:
+      python -m benchmarks.studies.sleep --data recordings/
+    """
+    try:
+        text = study(data, scenes)
+    except BirdedgeError as error:
+        raise click.ClickException(str(error)) from error
+    log = re.sub(
+        r"(<!-- sleep -->\n).*?(<!-- /sleep -->)",
+        lambda m: m[1] + text + m[2],
+        LOG.read_text(encoding="utf-8"),
+        flags=re.S,
+    )
+    LOG.write_text(log, encoding="utf-8")
+    click.echo(text)
+
+
+def study(data: Path, scenes: int) -> str:
+    """Return the tables."""
+    model, small = Model(DEFAULT_MODEL), Model(SMALL_MODEL)
+    recordings, boxes = read_index(data), read_boxes(data)
+    x, is_bird = zip(*training_chunks(model, [r for r in recordings if r.split == "train"]), strict=True)
+    gate = learned(np.concatenate(x), np.concatenate(is_bird), HIDDEN)
+
+    def score(level: Float32, has_event: Bool) -> dict[str, Float32]:
+        return {
+            OWN: has_event.astype(np.float32),
+            LEARNED: gate(features(network_input(model, level), model.card.chunk_frames)),
+            SMALL: small_scores(small, level, model.card.chunk_frames),
+        }
+
+    sounds = [
+        Sound(
+            place,
+            noise,
+            level,
+            labels,
+            has_event := chunks_with_events(model, level),
+            score(level, has_event),
+        )
+        for place, noise, level, labels in measured(recordings, boxes, scenes)
+        if len(level) >= model.card.chunk_frames
+    ]
+    gate_macs_per_s = sum(weight.size for weight, _ in gate.layers) / (model.card.chunk_frames * GRID.hop_s)
+    macs_per_s = {OWN: 0.0, LEARNED: gate_macs_per_s, SMALL: small.card.macs_per_s}
+    return tables(model, sounds, macs_per_s, cpu_costs(model, small, gate))
+
+
+def training_chunks(model: Model, training: list[Recording]) -> Iterator[tuple[Float32, Bool]]:
+    """Yield the features of the chunks of recordings and mixed scenes, and which overlap an event."""
+    alone = [r for r in training if r.kind in ("birds", "boxes", "notes") or is_noise_to_learn(r)]
+    clips = mixed_clips(load_sound_bank(training), TRAINING_SCENES, SCENE_MIXING, TRAINING_SEED)
+    scenes = (log_spectrogram(clip.samples, clip.sample_rate_hz) for clip in clips)
+    for level in (*map(_level, alone), *scenes):
+        if len(level) >= model.card.chunk_frames:
+            yield (
+                features(network_input(model, level), model.card.chunk_frames),
+                chunks_with_events(model, level),
+            )
+
+
+def is_noise_to_learn(recording: Recording) -> bool:
+    """Return whether gates learn from a noise recording by itself: half of the families do, by a hash."""
+    return recording.kind == "noise" and zlib.crc32(family_marks(recording)[0].encode()) % 2 == 1
+
+
+def measured(
+    recordings: list[Recording], boxes: dict[Path, tuple[Box, ...]], scenes: int
+) -> Iterator[tuple[str, str, Float32, tuple[Box, ...]]]:
+    """Yield the place, the kind of noise, the frames and the labels of all sounds to count on."""
+    validation = held_out_recordings(recordings, "validation")
+    for clip in mixed_clips(load_sound_bank(validation), scenes, SCENE_MIXING, SCENE_SEED):
+        yield LABELLED[0], "", log_spectrogram(clip.samples, clip.sample_rate_hz), tuple(clip.phrases)
+    others = [r for r in recordings if (r.split, r.kind) == ("train", "noise") and not is_noise_to_learn(r)]
+    scapes = [r for r in recordings if r.split != "test" and r.kind == "soundscapes"]
+    for recording in validation:
+        if recording.kind == "boxes" and recording.path in boxes:
+            yield LABELLED[1], "", _level(recording), boxes[recording.path]
+        elif bird_heard(recording):
+            yield LABELLED[2], "", _level(recording), ()
+    for recording in [*(r for r in validation if r.kind == "noise"), *others]:
+        noise = noise_kind(recording) if bird_heard(recording) is None else FIELD_CLIP
+        yield "indoors, no bird" if noise in INDOORS else QUIET[0], noise, _level(recording), ()
+    for recording in scapes:
+        yield "night" if is_night(recording.original) else "day or unknown", "", _level(recording), ()
+
+
+def is_night(original: str) -> bool:
+    """Return whether a name says Night, or an hour after 19 and before 6."""
+    hour = re.search(r"\d{8}_(\d\d)\d{4}", original)
+    return "Night" in original or (hour is not None and not 6 <= int(hour[1]) < 19)
+
+
+def network_input(model: Model, level: Float32) -> Float32:
+    """Return the network input of whole chunks `[2, frames, bins]`; silence fills the last one."""
+    missing = -len(level) % model.card.chunk_frames
+    padded = np.pad(level, ((0, missing), (0, 0)), constant_values=np.log(GRID.magnitude_floor))
+    x: Float32 = NetworkInput(model.card.scaling).push(padded)[0]
+    return x
+
+
+def events_of(model: Model, segmenter: Segmenter, level: Float32) -> list[Event]:
+    """Return the events that the recorder finds with a segmenter."""
+    parts = segmenter.push(level), segmenter.flush()
+    mask, levels, floor, classes = (
+        np.concatenate([getattr(part, name) for part in parts])
+        for name in ("mask", "level", "floor", "classes")
+    )
+    card = model.card
+    tracker = EventTracker(card.events, card.grid, 0, card.classes, card.time_stride_frames, card.class_bins)
+    regions = [*tracker.push(mask_bytes(mask), levels, floor, classes), *tracker.flush()]
+    return [region for region in regions if not region.reason]
+
+
+def chunks_with_events(model: Model, level: Float32) -> Bool:
+    """Return which chunks overlap an event of the model."""
+    frames = model.card.chunk_frames
+    found = np.zeros(-(-len(level) // frames), bool)
+    for event in events_of(model, Segmenter(model), level):
+        found[event.first_frame // frames : (event.first_frame + len(event.mask) - 1) // frames + 1] = True
+    return found
+
+
+def small_scores(small: Model, level: Float32, chunk_frames: int) -> Float32:
+    """Return the highest probability of a bird that the small network gives after each chunk."""
+    segmenter, card = Segmenter(small), small.card
+    parts = segmenter.push(level), segmenter.flush()
+    mask, classes = (np.concatenate([getattr(part, name) for part in parts]) for name in ("mask", "classes"))
+    rows, stride, columns = len(classes), card.time_stride_frames, GRID.bins // card.class_bins
+    mask = np.pad(mask, ((0, rows * stride - len(mask)), (0, 0)))
+    cells = mask.reshape(rows, stride, columns, card.class_bins).max(axis=(1, 3))
+    odds = np.exp(classes - classes.max(axis=2, keepdims=True))
+    best = (cells * odds[..., 0] / odds.sum(axis=2)).max(axis=1)
+    # After a chunk, the mask is known up to the lookahead before its end.
+    early = np.zeros(card.lookahead_frames // stride)
+    per_chunk = chunk_frames // stride
+    chunks = -(-len(level) // chunk_frames)
+    best = np.concatenate([early, best, np.zeros(per_chunk)])[: chunks * per_chunk]
+    return np.asarray(best.reshape(chunks, per_chunk).max(axis=1), np.float32)
+
+
+def cpu_costs(model: Model, small: Model, gate: Callable[[Float32], Float32]) -> tuple[float, float]:
+    """Return the CPU time of a learned gate and of the small network in calls of the default network, in turn."""
+    frames = model.card.chunk_frames
+    segmenter, small_segmenter = Segmenter(model), Segmenter(small)
+    segmenter.input[:] = np.random.default_rng(0).standard_normal(segmenter.input.shape)
+    small_segmenter.input[:] = np.random.default_rng(0).standard_normal(small_segmenter.input.shape)
+    x = segmenter.input[0].copy()
+    parts = segmenter.call, lambda: gate(features(x, frames)), small_segmenter.call
+    times_s = np.zeros((TIMED_CALLS, len(parts)))
+    for row in times_s:
+        for i, part in enumerate(parts):
+            start_s = time.thread_time()
+            part()
+            row[i] = time.thread_time() - start_s
+    network, learned_gate, small_network = np.quantile(times_s, 0.25, axis=0)
+    return float(learned_gate / network), float(small_network * frames / small.card.chunk_frames / network)
+
+
+def tables(
+    model: Model, sounds: list[Sound], macs_per_s: dict[str, float], cpu_costs: tuple[float, float]
+) -> str:
+    """Return as Markdown what each gate skips and loses; its MACs and its CPU time are given."""
+    counts = json.loads(INSTRUCTIONS.read_text(encoding="utf-8"))["instructions_per_s"]
+    network_share = counts["network"] / counts["pipeline"]
+    memory = memory_chunks(model)
+    head = ["gate", "closed in", *LABELLED, *(f"slept: {place}" for place in PLACES), "network", "pipeline"]
+    opened = [np.ones(1, bool)] * len(sounds)
+    rows = [
+        ["always open", "0", *labels_found(model, sounds, opened, memory), *["0"] * len(PLACES), "1", "1"]
+    ]
+    shares_of_kinds = []
+    kinds = sorted({sound.noise for sound in sounds} - {""})
+    for name, lost, forgets in POINTS:
+        threshold = threshold_that_loses(sounds, name, lost)
+        opened = [held_open(sound.scores[name], threshold) for sound in sounds]
+        awake = 1 if forgets else memory
+        saved = slept_share(sounds, opened, awake, QUIET) - macs_per_s[name] / model.card.macs_per_s
+        rows.append(
+            [
+                f"{name}, forgets" if forgets else name,
+                f"{lost}",
+                *labels_found(model, sounds, opened, awake),
+                *(f"{slept_share(sounds, opened, awake, (place,)):.2f}" for place in PLACES),
+                f"{1 - saved:.2f}",
+                f"{1 - network_share * saved:.2f}",
+            ]
+        )
+        shares_of_kinds.append([f"{slept_share(sounds, opened, awake, (kind,)):.2f}" for kind in kinds])
+    audio = ", ".join(f"{place} {minutes(sounds, place):.1f}" for place in PLACES)
+    chunk_ms = model.card.chunk_frames * GRID.hop_s * 1000
+    return "\n".join(
+        [
+            f"`python -m benchmarks.studies.sleep`: labels found, and the share of calls skipped. Minutes: {audio}.",
+            f"A skip begins after {memory} closed chunks of {chunk_ms:.0f} ms, or after one if the network forgets. A",
+            "gate is closed in at most the given share of the chunks with an event. The last columns are what remains",
+            f"of the cost of the network and of the pipeline in quiet hours ({' and '.join(QUIET)}), gate",
+            f"included, in MACs: the small network is {macs_per_s[SMALL] / model.card.macs_per_s:.2f} of a call.",
+            f"CPU time here, in calls: learned gate in numpy {cpu_costs[0]:.2f}, small network in calls of",
+            f"256 frames {cpu_costs[1]:.2f}.",
+            "",
+            *markdown_table(head, rows),
+            "",
+            "Share of calls skipped by kind of noise:",
+            "",
+            *markdown_table(
+                ["noise", "minutes", *(f"{row[0]}, {row[1]}" for row in rows[1:])],
+                [
+                    [kind, f"{minutes(sounds, kind):.1f}", *shares]
+                    for kind, *shares in zip(kinds, *shares_of_kinds, strict=True)
+                ],
+            ),
+            "",
+        ]
+    )
+
+
+def threshold_that_loses(sounds: list[Sound], name: str, lost: float) -> float:
+    """Return the highest score at which a gate is closed in at most this share of the chunks with an event."""
+    labelled = [s for s in sounds if s.place in LABELLED]
+    candidates = np.unique(
+        np.quantile(np.concatenate([s.scores[name][s.has_event] for s in labelled]), np.linspace(0, 1, 401))
+    )
+    best = candidates[0]
+    for threshold in candidates:
+        opened = np.concatenate([held_open(s.scores[name], threshold)[s.has_event] for s in labelled])
+        if 1 - opened.mean() > lost:
+            break
+        best = threshold
+    return float(best)
+
+
+def labels_found(model: Model, sounds: list[Sound], opened: list[Bool], awake: int) -> list[str]:
+    """Return `found / all` for each of LABELLED."""
+    counts = {name: [0, 0] for name in LABELLED}
+    for sound, is_open in zip(sounds, opened, strict=True):
+        if sound.place in LABELLED:
+            events = events_of(model, GatedSegmenter(model, is_open, awake), sound.level)
+            count = counts[sound.place]
+            count[0] += (
+                count_found(events, sound.labels)
+                if sound.labels
+                else bool(events) and sound.place == LABELLED[2]
+            )
+            count[1] += len(sound.labels) + (sound.place == LABELLED[2])
+    return [f"{found} / {of}" for found, of in counts.values()]
+
+
+def slept_share(sounds: list[Sound], opened: list[Bool], awake: int, where: tuple[str, ...]) -> float:
+    """Return the share of calls skipped in some places or kinds of noise."""
+    pairs = [
+        (slept(is_open, awake), len(is_open))
+        for sound, is_open in zip(sounds, opened, strict=True)
+        if sound.place in where or sound.noise in where
+    ]
+    skipped, calls = np.sum(pairs, axis=0)
+    return float(skipped / calls)
+
+
+def minutes(sounds: list[Sound], where: str) -> float:
+    """Return the duration of the sounds of a place or a kind of noise."""
+    return sum(len(s.level) for s in sounds if where in (s.place, s.noise)) * GRID.hop_s / 60
+
+
+def _level(recording: Recording) -> Float32:
+    return log_spectrogram(read_mono(recording), GRID.sample_rate_hz)
+
+
+if __name__ == "__main__":
+    main()
