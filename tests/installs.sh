@@ -6,7 +6,8 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-python=${PYTHON:-.venv/bin/python}
+# Absolute, since pipx works in another folder.
+python=$(realpath --no-symlinks "${PYTHON:-.venv/bin/python}")
 folder=$PWD/build/installs
 export UV_PYTHON_DOWNLOADS=never
 
