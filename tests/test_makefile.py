@@ -42,7 +42,8 @@ def test_weights_are_trained_after_their_teachers_and_an_interrupted_run_continu
     (tmp_path / "runs" / "small" / "last.pt").touch()
     shutil.copy(ROOT / "Makefile", tmp_path)
     done = subprocess.run(
-        ["make", "--dry-run", "--old-file", ".venv/installed", "weights", "DATA=my recordings"],
+        # ARGS, since `make test ARGS=...` hands its own down.
+        ["make", "--dry-run", "--old-file", ".venv/installed", "weights", "DATA=my recordings", "ARGS="],
         cwd=tmp_path,
         capture_output=True,
         text=True,
