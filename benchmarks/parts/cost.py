@@ -207,7 +207,7 @@ def plot(figures: CostFigures, path: Path) -> None:
         left_ms += ms
     axes.invert_yaxis()
     axes.set_xlabel("CPU ms per second of audio")
-    figure.legend(loc="outside upper center", ncols=len(stages), fontsize="small")
+    figure.legend(loc="outside upper center", ncols=4, fontsize="small")
     figure.savefig(path, dpi=100)
 
 
