@@ -19,7 +19,7 @@ if [[ " ${versions[*]} " != *" $own "* ]]; then
 fi
 
 rm -rf "$folder"
-mkdir -p "$folder/home"
+mkdir -p "$folder"
 PYTHON=$python bash tests/support/build_wheel.sh "$folder" --sdist
 "$python" -m twine check --strict "$folder"/*.whl "$folder"/*.tar.gz
 wheel=$(echo "$folder"/*.whl)
@@ -52,8 +52,9 @@ for version in "${versions[@]}"; do
     fi
     UV_TOOL_DIR=$folder/uv/$version UV_TOOL_BIN_DIR=$folder/uv/$version/bin "$python" -m uv tool install --quiet \
         --no-build --python "$interpreter" --constraints constraints.txt "${wheel}[mqtt,web]"
-    HOME=$folder/home PIPX_HOME=$folder/pipx/$version PIPX_BIN_DIR=$folder/pipx/$version/bin "$python" -m pipx install \
-        --quiet --python "$interpreter" --pip-args "--only-binary :all: --constraint $PWD/constraints.txt" "${wheel}[mqtt,web]"
+    PIPX_HOME=$folder/pipx/$version PIPX_BIN_DIR=$folder/pipx/$version/bin PIPX_MAN_DIR=$folder/pipx/$version/man \
+        "$python" -m pipx install --quiet --python "$interpreter" \
+        --pip-args "--only-binary :all: --constraint $PWD/constraints.txt" "${wheel}[mqtt,web]"
     for tool in uv pipx; do
         birdedge=$folder/$tool/$version/bin/birdedge
         (
