@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from birdedge.edge.errors import DataError
 
+NO_MASK = np.zeros((0, 0), np.uint8)  # of an event that is kept, or was read, without its mask
+
 
 @dataclass(frozen=True, eq=False)
 class Mask:

@@ -10,19 +10,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from benchmarks.report.markdown import markdown_table
+from benchmarks.studies.experiment import data_option, write_block
 from birdedge.edge.errors import BirdedgeError
 from birdedge.train.training.loop import train
 from birdedge.train.training.recipe import Recipe, read_recipe
 from birdedge.train.training.run import TrainingRun
 
-LOG = Path(__file__).parents[2] / "train" / "EXPERIMENTS.md"
 BUDGET = "compact-budget"
 
 
@@ -52,12 +51,7 @@ CHANGES: dict[str, Callable[[Recipe], Recipe]] = {
 
 
 @click.command()
-@click.option(
-    "--data",
-    required=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder with an index.tsv.",
-)
+@data_option
 @click.option(
     "--runs",
     type=click.Path(path_type=Path, file_okay=False),
@@ -88,14 +82,7 @@ def main(data: Path, runs: Path, epochs: int | None) -> None:
     except BirdedgeError as error:
         raise click.ClickException(str(error)) from error
     text = table(rows, base)
-    log = re.sub(
-        r"(<!-- ablations -->\n).*?(<!-- /ablations -->)",
-        lambda m: m[1] + text + m[2],
-        LOG.read_text(encoding="utf-8"),
-        flags=re.S,
-    )
-    LOG.write_text(log, encoding="utf-8")
-    click.echo(text)
+    write_block("ablations", text)
 
 
 def table(rows: dict[str, float], base: Recipe) -> str:

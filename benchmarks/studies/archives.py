@@ -27,11 +27,11 @@ import soundfile
 from benchmarks.report.circumstances import circumstances
 from benchmarks.report.markdown import markdown_table
 from benchmarks.support.command_cost import CommandCost, command_cost
-from birdedge.edge.archive.event_buffer import NO_MASK
 from birdedge.edge.archive.manifest import ArchiveSettings, read_manifest, write_manifest
 from birdedge.edge.archive.parts import PARTS, RecordingRow, part_paths, write_part
 from birdedge.edge.archive.units import PlannedFile
 from birdedge.edge.event import Event
+from birdedge.edge.mask import NO_MASK
 from birdedge.edge.synthesis.soundscape import soundscape
 
 FIGURES = Path(__file__).with_name("archives.json")

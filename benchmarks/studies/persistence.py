@@ -12,7 +12,6 @@ train/EXPERIMENTS.md.
 from __future__ import annotations
 
 import dataclasses
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from benchmarks.report.markdown import markdown_table
+from benchmarks.studies.experiment import data_option, segmented, write_block
 from birdedge.edge.errors import BirdedgeError
 from birdedge.edge.mask import mask_bytes
 from birdedge.edge.models.model import Model
@@ -40,7 +40,6 @@ from birdedge.train.evaluation.labelled_audio import SCENE_MIXING
 Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 Bool = NDArray[np.bool_]
-LOG = Path(__file__).parents[2] / "train" / "EXPERIMENTS.md"
 SEED, FOLDS = 5, 5
 MIXING = dataclasses.replace(SCENE_MIXING, frames=11252)  # 90 s
 FIRST_FRAME = 3750  # regions before it have too short a past
@@ -67,12 +66,7 @@ class JudgedRegion:
 
 
 @click.command()
-@click.option(
-    "--data",
-    required=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder with an index.tsv.",
-)
+@data_option
 @click.option("--scenes", type=click.IntRange(1), default=30, show_default=True, help="Scenes of each kind.")
 def main(data: Path, scenes: int) -> None:
     """Measure what the occupancy of a region's bins adds to its score.
@@ -87,14 +81,7 @@ def main(data: Path, scenes: int) -> None:
     except BirdedgeError as error:
         raise click.ClickException(str(error)) from error
     text = table(judged_regions(model, sound_bank, scenes), scenes)
-    log = re.sub(
-        r"(<!-- persistence -->\n).*?(<!-- /persistence -->)",
-        lambda m: m[1] + text + m[2],
-        LOG.read_text(encoding="utf-8"),
-        flags=re.S,
-    )
-    LOG.write_text(log, encoding="utf-8")
-    click.echo(text)
+    write_block("persistence", text)
 
 
 def judged_regions(model: Model, sound_bank: SoundBank, scenes: int) -> list[JudgedRegion]:
@@ -151,18 +138,17 @@ def _regions(
     model: Model, samples: Float32, target: Bool, weight: Bool
 ) -> list[tuple[bool, tuple[float, ...]]]:
     """Return whether each region is a bird, and its features; regions that are partly bird are left out."""
-    segmenter = Segmenter(model)
-    parts = segmenter.push(log_spectrogram(samples, RATE_HZ)), segmenter.flush()
-    mask, level, floor, classes = (
-        np.concatenate([getattr(part, name) for part in parts]).astype(np.float32)
-        for name in ("mask", "level", "floor", "classes")
-    )
+    output = segmented(Segmenter(model), log_spectrogram(samples, RATE_HZ))
+    mask = output.mask
     settings = dataclasses.replace(model.card.events, min_score=0.0)
     tracker = EventTracker(
         settings, model.card.grid, classes=model.card.classes, class_frames=model.card.time_stride_frames
     )
     judged = []
-    for event in [*tracker.push(mask_bytes(mask), level, floor, classes), *tracker.flush()]:
+    for event in [
+        *tracker.push(mask_bytes(mask), output.level, output.floor, output.classes),
+        *tracker.flush(),
+    ]:
         first, inside = event.first_frame, event.mask > 0
         rows = slice(first, min(first + len(inside), len(target)))
         inside = inside[: rows.stop - first]

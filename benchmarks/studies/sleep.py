@@ -11,11 +11,8 @@ training scenes hold all training noise: both favour the gates. The tables are w
 from __future__ import annotations
 
 import json
-import re
 import time
-import zlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -24,31 +21,32 @@ from numpy.typing import NDArray
 
 from benchmarks.parts.instructions import FIGURES as INSTRUCTIONS
 from benchmarks.report.markdown import markdown_table
+from benchmarks.studies.experiment import data_option, write_block
 from benchmarks.studies.sleep_gate import GatedSegmenter, features, held_open, learned, memory_chunks, slept
+from benchmarks.studies.sleep_sounds import (
+    LABELLED,
+    PLACES,
+    QUIET,
+    Sound,
+    chunks_with_events,
+    found_events,
+    measured,
+    network_input,
+    small_scores,
+    training_chunks,
+)
 from birdedge.edge.errors import BirdedgeError
-from birdedge.edge.event import Event
-from birdedge.edge.mask import mask_bytes
 from birdedge.edge.models.model import Model
-from birdedge.edge.models.names import DEFAULT_MODEL
-from birdedge.edge.pipeline.event_tracker import EventTracker
-from birdedge.edge.pipeline.noise_floor import NetworkInput
+from birdedge.edge.models.names import DEFAULT_MODEL, SMALL_MODEL
 from birdedge.edge.pipeline.segmenter import Segmenter
-from birdedge.train.data.annotations import Box, read_boxes
-from birdedge.train.data.noise_kinds import noise_kind
-from birdedge.train.data.recordings import Recording, bird_heard, read_index
-from birdedge.train.data.sound_bank import load_sound_bank, read_mono
-from birdedge.train.data.splits import family_marks, held_out_recordings
+from birdedge.train.data.annotations import read_boxes
+from birdedge.train.data.recordings import read_index
 from birdedge.train.data.stft import GRID
-from birdedge.train.evaluation.detectors import log_spectrogram
 from birdedge.train.evaluation.event_scores import count_found
-from birdedge.train.evaluation.labelled_audio import SCENE_MIXING, SCENE_SEED, mixed_clips
 
 Float32 = NDArray[np.float32]
 Bool = NDArray[np.bool_]
-LOG = Path(__file__).parents[2] / "train" / "EXPERIMENTS.md"
-SMALL_MODEL = "birdedge-small-int8"
-TRAINING_SCENES, TRAINING_SEED, HIDDEN = 100, 6, 32
-FIELD_CLIP = "field clip"  # kind of noise where people heard no bird
+HIDDEN = 32
 OWN, LEARNED, SMALL = "the network's own events", "32 hidden units", "small network"
 # Gates, in which share of the chunks with events they are closed, and whether the network forgets when it falls asleep.
 POINTS = (
@@ -58,32 +56,11 @@ POINTS = (
     (LEARNED, 0.02, False),
     (LEARNED, 0.05, False),
 )
-INDOORS = ("household", "speech", "engine")  # noises that are not field sound
-LABELLED = ("phrases found", "boxes found", "clips with a bird")
-QUIET = ("field, no bird", "night")
-PLACES = (*QUIET, "indoors, no bird", "day or unknown", "clips with a bird")
 TIMED_CALLS = 400
 
 
-@dataclass(frozen=True, eq=False)
-class Sound:
-    """A recording or a scene: where it is from, its frames, its labelled birds, and what the gates see of it."""
-
-    place: str  # one of PLACES, or the first two of LABELLED
-    noise: str  # kind of noise, "" with birds
-    level: Float32
-    labels: tuple[Box, ...]
-    has_event: Bool  # [chunks], of the default model
-    scores: dict[str, Float32]  # [chunks], by gate
-
-
 @click.command()
-@click.option(
-    "--data",
-    required=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder with an index.tsv.",
-)
+@data_option
 @click.option(
     "--scenes", type=click.IntRange(1), default=60, show_default=True, help="Mixed scenes of half a minute."
 )
@@ -98,14 +75,7 @@ def main(data: Path, scenes: int) -> None:
         text = study(data, scenes)
     except BirdedgeError as error:
         raise click.ClickException(str(error)) from error
-    log = re.sub(
-        r"(<!-- sleep -->\n).*?(<!-- /sleep -->)",
-        lambda m: m[1] + text + m[2],
-        LOG.read_text(encoding="utf-8"),
-        flags=re.S,
-    )
-    LOG.write_text(log, encoding="utf-8")
-    click.echo(text)
+    write_block("sleep", text)
 
 
 def study(data: Path, scenes: int) -> str:
@@ -137,99 +107,6 @@ def study(data: Path, scenes: int) -> str:
     gate_macs_per_s = sum(weight.size for weight, _ in gate.layers) / (model.card.chunk_frames * GRID.hop_s)
     macs_per_s = {OWN: 0.0, LEARNED: gate_macs_per_s, SMALL: small.card.macs_per_s}
     return tables(model, sounds, macs_per_s, cpu_costs(model, small, gate))
-
-
-def training_chunks(model: Model, training: list[Recording]) -> Iterator[tuple[Float32, Bool]]:
-    """Yield the features of the chunks of recordings and mixed scenes, and which overlap an event."""
-    alone = [r for r in training if r.kind in ("birds", "boxes", "notes") or is_noise_to_learn(r)]
-    clips = mixed_clips(load_sound_bank(training), TRAINING_SCENES, SCENE_MIXING, TRAINING_SEED)
-    scenes = (log_spectrogram(clip.samples, clip.sample_rate_hz) for clip in clips)
-    for level in (*map(_level, alone), *scenes):
-        if len(level) >= model.card.chunk_frames:
-            yield (
-                features(network_input(model, level), model.card.chunk_frames),
-                chunks_with_events(model, level),
-            )
-
-
-def is_noise_to_learn(recording: Recording) -> bool:
-    """Return whether gates learn from a noise recording by itself: half of the families do, by a hash."""
-    return recording.kind == "noise" and zlib.crc32(family_marks(recording)[0].encode()) % 2 == 1
-
-
-def measured(
-    recordings: list[Recording], boxes: dict[Path, tuple[Box, ...]], scenes: int
-) -> Iterator[tuple[str, str, Float32, tuple[Box, ...]]]:
-    """Yield the place, the kind of noise, the frames and the labels of all sounds to count on."""
-    validation = held_out_recordings(recordings, "validation")
-    for clip in mixed_clips(load_sound_bank(validation), scenes, SCENE_MIXING, SCENE_SEED):
-        yield LABELLED[0], "", log_spectrogram(clip.samples, clip.sample_rate_hz), tuple(clip.phrases)
-    others = [r for r in recordings if (r.split, r.kind) == ("train", "noise") and not is_noise_to_learn(r)]
-    scapes = [r for r in recordings if r.split != "test" and r.kind == "soundscapes"]
-    for recording in validation:
-        if recording.kind == "boxes" and recording.path in boxes:
-            yield LABELLED[1], "", _level(recording), boxes[recording.path]
-        elif bird_heard(recording):
-            yield LABELLED[2], "", _level(recording), ()
-    for recording in [*(r for r in validation if r.kind == "noise"), *others]:
-        noise = noise_kind(recording) if bird_heard(recording) is None else FIELD_CLIP
-        yield "indoors, no bird" if noise in INDOORS else QUIET[0], noise, _level(recording), ()
-    for recording in scapes:
-        yield "night" if is_night(recording.original) else "day or unknown", "", _level(recording), ()
-
-
-def is_night(original: str) -> bool:
-    """Return whether a name says Night, or an hour after 19 and before 6."""
-    hour = re.search(r"\d{8}_(\d\d)\d{4}", original)
-    return "Night" in original or (hour is not None and not 6 <= int(hour[1]) < 19)
-
-
-def network_input(model: Model, level: Float32) -> Float32:
-    """Return the network input of whole chunks `[2, frames, bins]`; silence fills the last one."""
-    missing = -len(level) % model.card.chunk_frames
-    padded = np.pad(level, ((0, missing), (0, 0)), constant_values=np.log(GRID.magnitude_floor))
-    x: Float32 = NetworkInput(model.card.scaling).push(padded)[0]
-    return x
-
-
-def events_of(model: Model, segmenter: Segmenter, level: Float32) -> list[Event]:
-    """Return the events that the recorder finds with a segmenter."""
-    parts = segmenter.push(level), segmenter.flush()
-    mask, levels, floor, classes = (
-        np.concatenate([getattr(part, name) for part in parts])
-        for name in ("mask", "level", "floor", "classes")
-    )
-    card = model.card
-    tracker = EventTracker(card.events, card.grid, 0, card.classes, card.time_stride_frames, card.class_bins)
-    regions = [*tracker.push(mask_bytes(mask), levels, floor, classes), *tracker.flush()]
-    return [region for region in regions if not region.reason]
-
-
-def chunks_with_events(model: Model, level: Float32) -> Bool:
-    """Return which chunks overlap an event of the model."""
-    frames = model.card.chunk_frames
-    found = np.zeros(-(-len(level) // frames), bool)
-    for event in events_of(model, Segmenter(model), level):
-        found[event.first_frame // frames : (event.first_frame + len(event.mask) - 1) // frames + 1] = True
-    return found
-
-
-def small_scores(small: Model, level: Float32, chunk_frames: int) -> Float32:
-    """Return the highest probability of a bird that the small network gives after each chunk."""
-    segmenter, card = Segmenter(small), small.card
-    parts = segmenter.push(level), segmenter.flush()
-    mask, classes = (np.concatenate([getattr(part, name) for part in parts]) for name in ("mask", "classes"))
-    rows, stride, columns = len(classes), card.time_stride_frames, GRID.bins // card.class_bins
-    mask = np.pad(mask, ((0, rows * stride - len(mask)), (0, 0)))
-    cells = mask.reshape(rows, stride, columns, card.class_bins).max(axis=(1, 3))
-    odds = np.exp(classes - classes.max(axis=2, keepdims=True))
-    best = (cells * odds[..., 0] / odds.sum(axis=2)).max(axis=1)
-    # After a chunk, the mask is known up to the lookahead before its end.
-    early = np.zeros(card.lookahead_frames // stride)
-    per_chunk = chunk_frames // stride
-    chunks = -(-len(level) // chunk_frames)
-    best = np.concatenate([early, best, np.zeros(per_chunk)])[: chunks * per_chunk]
-    return np.asarray(best.reshape(chunks, per_chunk).max(axis=1), np.float32)
 
 
 def cpu_costs(model: Model, small: Model, gate: Callable[[Float32], Float32]) -> tuple[float, float]:
@@ -328,7 +205,7 @@ def labels_found(model: Model, sounds: list[Sound], opened: list[Bool], awake: i
     counts = {name: [0, 0] for name in LABELLED}
     for sound, is_open in zip(sounds, opened, strict=True):
         if sound.place in LABELLED:
-            events = events_of(model, GatedSegmenter(model, is_open, awake), sound.level)
+            events = found_events(GatedSegmenter(model, is_open, awake), sound.level)
             count = counts[sound.place]
             count[0] += (
                 count_found(events, sound.labels)
@@ -353,10 +230,6 @@ def slept_share(sounds: list[Sound], opened: list[Bool], awake: int, where: tupl
 def minutes(sounds: list[Sound], where: str) -> float:
     """Return the duration of the sounds of a place or a kind of noise."""
     return sum(len(s.level) for s in sounds if where in (s.place, s.noise)) * GRID.hop_s / 60
-
-
-def _level(recording: Recording) -> Float32:
-    return log_spectrogram(read_mono(recording), GRID.sample_rate_hz)
 
 
 if __name__ == "__main__":

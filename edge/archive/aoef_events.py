@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from birdedge.edge.archive.event_buffer import NO_MASK
 from birdedge.edge.archive.manifest import Manifest
-from birdedge.edge.archive.parts import EVENT_FIELDS, read_part
-from birdedge.edge.event import Event
+from birdedge.edge.archive.parts import event_of, read_part
 from birdedge.edge.formats.aoef_recordings import FoundRecording
 
 
@@ -25,13 +23,5 @@ def run_recordings(manifest: Manifest) -> Iterator[FoundRecording]:
         for row, file in zip(part.to_pylist(), unit.files, strict=True):
             if row["error"] is None:
                 start = row["recording_start"]
-                events = [
-                    Event(
-                        **{name: values[name] for name in EVENT_FIELDS},
-                        first_frame=0,
-                        first_bin=0,
-                        mask=NO_MASK,
-                    )
-                    for values in row["events"]
-                ]
-                yield FoundRecording(Path(file.path), None if start is None else start.timestamp(), events)
+                start_utc_s = None if start is None else start.timestamp()
+                yield FoundRecording(Path(file.path), start_utc_s, list(map(event_of, row["events"])))

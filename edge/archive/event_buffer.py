@@ -7,11 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from typing import Any
 
-import numpy as np
-
 from birdedge.edge.event import Event
+from birdedge.edge.mask import NO_MASK
 
-NO_MASK = np.zeros((0, 0), np.uint8)
 _TEXTS = ("sound_class", "reason")
 _NUMBERS = tuple(field.name for field in fields(Event) if field.name not in ("mask", *_TEXTS))
 _ROW = struct.Struct("<8d2q4dq2H")  # of the numbers, then of the texts by their place in a list

@@ -8,16 +8,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from birdedge.edge.archive.coverage import CoverageTable
-from birdedge.edge.archive.event_buffer import NO_MASK
 from birdedge.edge.archive.event_dataset import EventDataset
 from birdedge.edge.archive.manifest import Manifest
-from birdedge.edge.archive.parts import EVENT_FIELDS, read_part
+from birdedge.edge.archive.parts import event_of, read_part
 from birdedge.edge.archive.status import archive_status
 from birdedge.edge.errors import DataError
-from birdedge.edge.event import Event
 from birdedge.edge.formats.raven import Recording
 from birdedge.edge.sinks.table_file import combined_raven
 from birdedge.edge.system.atomic_file import make_folder, output_errors, sync_folder
@@ -113,13 +110,9 @@ def _recordings(
                 yield (
                     row["recording"],
                     row["heard_s"],
-                    map(_event, row["events"]),
+                    map(event_of, row["events"]),
                     None if start is None else start.timestamp(),
                 )
-
-
-def _event(values: dict[str, Any]) -> Event:
-    return Event(**{name: values[name] for name in EVENT_FIELDS}, first_frame=0, first_bin=0, mask=NO_MASK)
 
 
 def _publish(folder: Path, run: Path) -> None:

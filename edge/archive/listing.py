@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from birdedge.edge.archive.files import FoundRecordings, kind_left_out, listed_names, recordings_in
 from birdedge.edge.archive.units import BLOCK_FILES, PlannedFile
 from birdedge.edge.errors import ExtraMissingError, SettingsError
+from birdedge.edge.system.printable import valid_unicode
 
 # What the stores call what changes with the content of an object.
 _VERSION_KEYS = (
@@ -150,7 +151,7 @@ def _object(files: Any, info: dict[str, Any], site: str) -> PlannedFile:
 def _site(root: Path, folders: Sequence[str], level: int) -> str:
     """Return the name of the site of a recording in a folder below `root`."""
     name = folders[level - 1] if 0 < level <= len(folders) else root.name
-    return name.encode("utf-8", "backslashreplace").decode() or "archive"
+    return valid_unicode(name) or "archive"
 
 
 def _first_line(error: Exception) -> str:

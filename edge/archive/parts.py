@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from birdedge.edge.archive.event_buffer import EventBuffer
 from birdedge.edge.archive.units import KEY_BYTES, Keys
 from birdedge.edge.errors import DataError
 from birdedge.edge.event import Event
+from birdedge.edge.mask import NO_MASK
 from birdedge.edge.system.atomic_file import output_errors, remove_unfinished, replacing
 
 PARTS = "parts"
@@ -115,6 +116,11 @@ def read_part(run: Path, key: str) -> pa.Table | None:
                 f"{path} cannot be read ({reason}): delete it, and run birdedge archive run again"
             ) from error
     return None
+
+
+def event_of(values: Mapping[str, Any]) -> Event:
+    """Return an event of a row of a part."""
+    return Event(**{name: values[name] for name in EVENT_FIELDS}, first_frame=0, first_bin=0, mask=NO_MASK)
 
 
 def part_paths(run: Path, key: str) -> tuple[Path, Path]:

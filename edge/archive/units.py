@@ -10,6 +10,8 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
+from birdedge.edge.system.printable import valid_unicode
+
 KEY_BYTES = 16
 UNIT_S = 900.0  # of audio per unit of work, about: long enough to be worth a task, short enough to repeat
 # Usual bytes per second of audio, by the suffix of compressed files; others are 16-bit PCM at 48 kHz.
@@ -34,7 +36,7 @@ class PlannedFile:
     @property
     def name(self) -> str:
         """The path as valid Unicode, which names the recording in all results."""
-        return self.path.encode("utf-8", "backslashreplace").decode()
+        return valid_unicode(self.path)
 
     def digest(self, fingerprint: str) -> bytes:
         """Return a digest that changes with the file, and with the settings."""

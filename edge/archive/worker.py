@@ -18,6 +18,7 @@ from birdedge.edge.errors import AudioError, BirdedgeError, DataError
 from birdedge.edge.formats.start_time import StartTime
 from birdedge.edge.models.model import Model
 from birdedge.edge.sinks.recording import OutputSettings
+from birdedge.edge.system.printable import valid_unicode
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def segment_planned(run: Path, fingerprint: str, file: PlannedFile) -> Recording
         return failed(file, f"{file.path} could not be analysed ({reason}): report this defect", settings)
     if result.error is not None:
         return failed(file, result.error.replace(str(path), file.path), settings)
-    warnings = tuple(_valid(warning.replace(str(path), file.path)) for warning in result.warnings)
+    warnings = tuple(valid_unicode(warning.replace(str(path), file.path)) for warning in result.warnings)
     return RecordingRow(
         file.name,
         result.start_utc_s,
@@ -126,12 +127,7 @@ def segment_planned(run: Path, fingerprint: str, file: PlannedFile) -> Recording
 def failed(file: PlannedFile, error: str, settings: ArchiveSettings) -> RecordingRow:
     """Return the row of a recording with the sentence that says why it has no events."""
     start_utc_s = StartTime(timezone=settings.timezone).utc_s(Path(file.path))
-    return RecordingRow(file.name, start_utc_s, error=_valid(error))
-
-
-def _valid(sentence: str) -> str:
-    """Return a sentence as valid Unicode, which a path in it may not be."""
-    return sentence.encode("utf-8", "backslashreplace").decode()
+    return RecordingRow(file.name, start_utc_s, error=valid_unicode(error))
 
 
 def _is_as_planned(file: PlannedFile) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from birdedge.edge.database import queries
 from birdedge.edge.messages import ClipFound, ClipWritten, EventDetected, RegionRejected
 from birdedge.edge.pipeline.utc_line import UtcLine
+from birdedge.edge.system.printable import valid_unicode
 from birdedge.edge.times import ClockReading, Stamp
 
 SAME_STREAM_S = 1.0  # how far the time that a clip states may be off that of its stream
@@ -55,7 +56,7 @@ def insert_run(db: sqlite3.Connection, boot: int, boot_s: float, version: str, m
     return _insert(
         db,
         "INSERT INTO runs (boot, began_s, version, model, site) VALUES (?, ?, ?, ?, ?)",
-        (boot, boot_s, version, _storable(model), _storable(site)),
+        (boot, boot_s, version, valid_unicode(model), valid_unicode(site)),
     )
 
 
@@ -71,7 +72,7 @@ def insert_stream(
     return _insert(
         db,
         "INSERT INTO streams (run, device, sample_rate_hz, channels, began_s) VALUES (?, ?, ?, ?, ?)",
-        (run, _storable(device), sample_rate_hz, channels, boot_s),
+        (run, valid_unicode(device), sample_rate_hz, channels, boot_s),
     )
 
 
@@ -219,7 +220,7 @@ def insert_load_level(db: sqlite3.Connection, boot: int, boot_s: float, level: s
 
 def set_health(db: sqlite3.Connection, run: int, boot_s: float, json: str) -> None:
     """Replace the latest report."""
-    db.execute("INSERT OR REPLACE INTO health VALUES (1, ?, ?, ?)", (run, boot_s, _storable(json)))
+    db.execute("INSERT OR REPLACE INTO health VALUES (1, ?, ?, ?)", (run, boot_s, valid_unicode(json)))
 
 
 def _region_values(stream: int, message: EventDetected | RegionRejected, utc_s: float) -> tuple[object, ...]:
@@ -245,11 +246,6 @@ def copy(
         if number is not None:
             numbers[number] = inserted
     return numbers
-
-
-def _storable(text: str) -> str:
-    """Return a text that names something of the system, which may not be UTF-8, so that SQLite can store it."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _marks(values: tuple[object, ...]) -> str:

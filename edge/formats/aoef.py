@@ -12,7 +12,8 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import md5
+from functools import partial
+from hashlib import file_digest, md5
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID, uuid5
@@ -42,7 +43,6 @@ TAGS = (
     {"id": OTHER_TAG, "key": "birdedge_label", "value": "other"},
 )
 TAG_OF_LABEL = {"": BIRD_TAG, "bird": BIRD_TAG, "not bird": NOT_BIRD_TAG, "other": OTHER_TAG}
-_READ_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -131,10 +131,8 @@ def read_recording(
     """
     relative = _relative(path, audio_folder)
     try:
-        digest = md5(usedforsecurity=False)
         with path.open("rb") as file:
-            while block := file.read(_READ_BYTES):
-                digest.update(block)
+            md5_hex = file_digest(file, partial(md5, usedforsecurity=False)).hexdigest()
         found = soundfile.info(os.fsencode(path))
     except FileNotFoundError as error:
         raise AudioFileMissingError(
@@ -144,7 +142,6 @@ def read_recording(
         raise AudioFileError(
             f"{path} cannot be read as audio ({error}): give a complete audio file"
         ) from error
-    md5_hex = digest.hexdigest()
     uuid = recording_uuid(md5_hex)
     if known is not None:
         listed = known.get(md5_hex) or known.get(relative)

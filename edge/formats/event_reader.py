@@ -9,12 +9,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from birdedge.edge.errors import DataError
 from birdedge.edge.event import Event
 from birdedge.edge.formats.columns import EVENT_COLUMNS
 from birdedge.edge.formats.tables import TableName
+from birdedge.edge.mask import NO_MASK
 
 RAVEN_TITLES = {  # attribute of `Event`: title of the column
     "onset_s": "File Offset (s)",
@@ -25,7 +24,6 @@ RAVEN_TITLES = {  # attribute of `Event`: title of the column
     "area_hz_s": "Area (Hz s)",
     "snr_db": "SNR (dB)",
 }
-NO_MASK = np.zeros((0, 0), np.uint8)
 
 
 def read_events(path: Path, format: TableName) -> Iterator[Event]:

@@ -10,6 +10,11 @@ _UNPRINTABLE = re.compile(
 )
 
 
+def valid_unicode(text: str) -> str:
+    r"""Return text with each byte of a name that is not UTF-8 as `\udcff`, so that it can be stored or encoded."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def printable(text: str) -> str:
     r"""Return text with each unprintable character as `\u001b`, which in JSON is still the same text."""
     return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

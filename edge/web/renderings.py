@@ -6,6 +6,7 @@ import hashlib
 import subprocess
 import tempfile
 from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 
 import anyio
@@ -16,6 +17,28 @@ from birdedge.edge.companion.rendering import SUFFIXES, Rendering
 MAX_BYTES = 32_000_000  # of all files; the folder may lie in memory
 MAX_WAITING = 12
 MAX_S = 60.0
+
+
+async def make_file(command: Sequence[str], max_s: float, failed: str, advice: str) -> None:
+    """Run a command that makes a file.
+
+    Args:
+        command: The command.
+        max_s: How long it may take.
+        failed: Begins the sentence if it fails.
+        advice: What to do if it takes longer.
+
+    Raises:
+        HTTPException: It failed, or was ended.
+    """
+    try:
+        with anyio.fail_after(max_s):
+            done = await anyio.run_process(command, check=False, stdout=subprocess.DEVNULL)
+    except TimeoutError:
+        raise HTTPException(503, f"this took too long: {advice}") from None
+    if done.returncode:
+        problem = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["the process was ended"]
+        raise HTTPException(503, f"{failed}: {problem[0]}")
 
 
 class Renderings:
@@ -67,18 +90,9 @@ class Renderings:
         path = Path(self._folder.name, name + SUFFIXES[rendering.kind])
         part = path.with_suffix(".part")
         try:
-            with anyio.fail_after(MAX_S):
-                done = await anyio.run_process(
-                    [*rendering.command, str(part)], check=False, stdout=subprocess.DEVNULL
-                )
-            if done.returncode:
-                problem = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or [
-                    "the process was ended"
-                ]
-                raise HTTPException(503, f"this cannot be made of the clip: {problem[0]}")
+            command = [*rendering.command, str(part)]
+            await make_file(command, MAX_S, "this cannot be made of the clip", "the machine is busy")
             part.rename(path)
-        except TimeoutError:
-            raise HTTPException(503, "this took too long: the machine is busy") from None
         finally:
             part.unlink(missing_ok=True)
         self._files[name] = path

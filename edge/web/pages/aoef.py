@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -14,9 +13,9 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from birdedge.edge.companion.aoef_export import export_command
-from birdedge.edge.companion.event_view import View
 from birdedge.edge.web.event_filter import filter_of
 from birdedge.edge.web.render import folders_of
+from birdedge.edge.web.renderings import make_file
 
 MAX_S = 600.0  # each clip is read for its digest
 FILE = "birdedge-aoef.zip"
@@ -34,8 +33,12 @@ async def export(request: Request) -> Response:
             503, "an export is being made already: try again", {"Retry-After": "30"}
         ) from None
     folder = tempfile.TemporaryDirectory(prefix="birdedge-")
+    path = Path(folder.name, FILE)
     try:
-        path = await _made(view, Path(folder.name, FILE))
+        command = [*export_command(view), str(path)]
+        await make_file(
+            command, MAX_S, "this view cannot be exported", "export fewer events, or use birdedge aoef"
+        )
     except BaseException:
         folder.cleanup()
         raise
@@ -48,20 +51,6 @@ async def export(request: Request) -> Response:
         headers={"Cache-Control": "no-store"},
         background=BackgroundTask(folder.cleanup),
     )
-
-
-async def _made(view: View, path: Path) -> Path:
-    try:
-        with anyio.fail_after(MAX_S):
-            done = await anyio.run_process(
-                [*export_command(view), str(path)], check=False, stdout=subprocess.DEVNULL
-            )
-    except TimeoutError:
-        raise HTTPException(503, "this took too long: export fewer events, or use birdedge aoef") from None
-    if done.returncode:
-        problem = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["the process was ended"]
-        raise HTTPException(503, f"this view cannot be exported: {problem[0]}")
-    return path
 
 
 routes = [Route("/events/export/aoef", export)]

@@ -3,16 +3,10 @@
 import numpy as np
 import pytest
 
-from benchmarks.studies.sleep import (
-    FIELD_CLIP,
-    LABELLED,
-    QUIET,
-    Sound,
-    is_night,
-    slept_share,
-    threshold_that_loses,
-)
+from benchmarks.studies.experiment import segmented
+from benchmarks.studies.sleep import slept_share, threshold_that_loses
 from benchmarks.studies.sleep_gate import GatedSegmenter, features, held_open, learned, memory_chunks, slept
+from benchmarks.studies.sleep_sounds import FIELD_CLIP, LABELLED, QUIET, Sound, is_night
 from birdedge.edge.models.model import Model
 from birdedge.edge.pipeline.segmenter import Segmenter
 from birdedge.train.data.stft import GRID
@@ -31,8 +25,8 @@ def levels(chunks):
 
 
 def output(segmenter):
-    parts = segmenter.push(levels(len(GATE))), segmenter.flush()
-    return [np.concatenate([getattr(part, name) for part in parts]) for name in ("mask", "classes")]
+    found = segmented(segmenter, levels(len(GATE)))
+    return found.mask, found.classes
 
 
 def test_skipped_calls_change_no_bit(model):

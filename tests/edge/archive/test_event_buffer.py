@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from birdedge.edge.archive.event_buffer import NO_MASK, EventBuffer
+from birdedge.edge.archive.event_buffer import EventBuffer
 from birdedge.edge.event import Event
+from birdedge.edge.mask import NO_MASK
 
 EVENT = Event(0.1, 0.4, 2000.0, 3000.0, 2500.0, 0.97, 200.0, 9.0, 12, 32, NO_MASK)
 

@@ -13,13 +13,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from birdedge.edge.archive import event_dataset
-from birdedge.edge.archive.event_buffer import NO_MASK
 from birdedge.edge.archive.finish import FinishedCounts, finish
 from birdedge.edge.archive.manifest import Manifest, write_manifest
 from birdedge.edge.archive.parts import RecordingRow, read_part, write_part
 from birdedge.edge.archive.units import PlannedFile
 from birdedge.edge.errors import DataError, DiskError, StoreError
 from birdedge.edge.event import Event
+from birdedge.edge.mask import NO_MASK
 from birdedge.edge.system.folder_lock import FolderLock
 from tests.edge.archive.test_manifest import MODEL, SETTINGS
 from tests.support.archives import in_killed_child

@@ -22,12 +22,13 @@ import soundfile
 from click.testing import CliRunner
 
 from birdedge.cli import birdedge
-from birdedge.edge.archive.event_buffer import NO_MASK, EventBuffer
+from birdedge.edge.archive.event_buffer import EventBuffer
 from birdedge.edge.archive.processes import segment_files
 from birdedge.edge.archive.segment import FileResult
 from birdedge.edge.errors import ModelMissingError, OutputError, SettingsError
 from birdedge.edge.event import Event
 from birdedge.edge.formats.tables import TABLE_NAMES, TableName
+from birdedge.edge.mask import NO_MASK
 from birdedge.edge.models.names import DEFAULT_MODEL
 from birdedge.edge.sinks.recording import OutputSettings
 from birdedge.edge.synthesis.soundscape import soundscape

@@ -14,10 +14,8 @@ from birdedge.edge.archive.segment import segment
 from birdedge.edge.event import Event
 from birdedge.edge.formats.event_shape import event_geometry, event_mask, shaped_events
 from birdedge.edge.formats.outline import is_inside
-from birdedge.edge.mask import Mask
+from birdedge.edge.mask import NO_MASK, Mask
 from birdedge.edge.synthesis.soundscape import soundscape
-
-NO_MASK = np.zeros((0, 0), np.uint8)
 
 
 def an_event(onset_s: float, offset_s: float, low_hz: float, high_hz: float) -> Event:
