@@ -12,6 +12,7 @@ import pytest
 import soundfile
 from soundevent import io
 
+from birdedge.edge.archive.parts import read_part
 from birdedge.edge.clips.folder import companions
 from birdedge.edge.companion.event_view import View
 from birdedge.edge.companion.folders import find_folders
@@ -103,6 +104,20 @@ def test_an_archive_run_gives_the_recordings_that_are_done(run_here, tmp_path):
     assert "20240501_230000.wav does not exist" in done.stderr.decode()
     recordings = data_of(tmp_path / "aoef" / "dataset.json")["recordings"]
     assert [recording["date"] for recording in recordings] == ["2024-05-01"] * 5
+    parts = [read_part(manifest.folder, unit.key) for unit in manifest.units()]
+    rows = [row for part in parts if part is not None for row in part.to_pylist()]
+    expected = [
+        [event["onset_s"], event["low_hz"], event["offset_s"], event["high_hz"]]
+        for row in rows
+        if not row["recording"].endswith("20240501_230000.wav")
+        for event in row["events"]
+    ]
+    geometries = [event["geometry"] for event in data_of(tmp_path / "aoef" / PROJECT)["sound_events"]]
+    assert len(expected) >= 5
+    assert {geometry["type"] for geometry in geometries} == {"BoundingBox"}
+    assert sorted(geometry["coordinates"] for geometry in geometries) == [
+        pytest.approx(box, abs=1e-3) for box in sorted(expected)
+    ]
 
 
 def test_the_uuids_of_whombat_are_used_and_no_data_set_is_written(demo, run_here, tmp_path):
