@@ -121,7 +121,10 @@ class RecorderDaemon:
     ) -> None:
         if files is None:
             files = [
-                BackgroundSink(RetryingSink(SyncingSink(sink, config.commit_s)), of, FILES_CLOSE_S)
+                BackgroundSink(
+                    *(RetryingSink(SyncingSink(sink, config.commit_s)), of, FILES_CLOSE_S),
+                    writes_frames=of != "tables",
+                )
                 for of, sink in _file_sinks(outputs, recorder, config.denoised, name)
             ]
         sinks = [*files, *self._console(name)]
@@ -148,9 +151,16 @@ class _SourceInput:
         return self._make(config)
 
 
-def background(sink: Sink, optional: bool) -> Sink:
-    """Return a sink of standard output that a daemon outlives: its reader may stop reading, or leave."""
-    return BackgroundSink(RetryingSink(sink), "standard output", STANDARD_OUTPUT_CLOSE_S, optional)
+def background(sink: Sink, is_audio: bool) -> Sink:
+    """Return a sink of standard output that a daemon outlives: its reader may stop reading, or leave.
+
+    Events are in the database too, and audio is nowhere else.
+    """
+    return BackgroundSink(
+        *(RetryingSink(sink), "standard output", STANDARD_OUTPUT_CLOSE_S),
+        optional=not is_audio,
+        writes_frames=is_audio,
+    )
 
 
 def audio_path(denoised: str | None) -> Path | None:

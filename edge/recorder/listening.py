@@ -175,12 +175,12 @@ class Listener:
             as_table = _is_terminal() if as_json is None else not as_json
             if self._is_recorder:
                 return [
-                    background(self._in_recording(ConsoleSink(as_table, None, name)), optional=True),
+                    background(self._in_recording(ConsoleSink(as_table, None, name)), is_audio=False),
                     *self._summary(),
                 ]
             return [ConsoleSink(as_table, self._stop), *self._summary()]
         if self._is_recorder:
-            return [background(DenoisedSink(None), optional=False), *self._summary()]
+            return [background(DenoisedSink(None), is_audio=True), *self._summary()]
         return [PipedSink(DenoisedSink(None), self._stop), *self._summary()]
 
     def _check_standard_output(self) -> None:

@@ -16,6 +16,7 @@ MAX_WAITING_BYTES = (
     8_000_000  # half a minute of frames with denoised audio at 48 kHz, or four minutes without
 )
 MESSAGE_BYTES = 1000  # of a message without arrays, about
+FRAMES_AT_ONCE = 125  # a second: a thread that wakes up costs more than what it does
 
 log = logging.getLogger(__name__)
 
@@ -27,18 +28,29 @@ class BackgroundSink:
     time, and other messages are dropped. The sink gets what tables, masks and audio need: no audio of the microphone,
     no masks of events, and no `AudioHeard` or `RegionRejected`.
 
+    A sink that writes no frames gets them without their content, those of a second at once.
+
     Args:
         sink: writes the messages.
         name: what it writes, for the log.
         close_s: how long `close` waits for the sink.
         optional: whether all is well without what it writes: it has no `problem`, only lines in the log.
+        writes_frames: whether it writes masks or denoised audio.
 
     Raises:
         Exception: from `write` and `close`: what the sink raised in the thread.
     """
 
-    def __init__(self, sink: RetryingSink, name: str, close_s: float, optional: bool = False) -> None:
+    def __init__(
+        self,
+        sink: RetryingSink,
+        name: str,
+        close_s: float,
+        optional: bool = False,
+        writes_frames: bool = True,
+    ) -> None:
         self._sink, self._name, self._close_s, self._optional = sink, name, close_s, optional
+        self._writes_frames = writes_frames
         self._waiting: deque[Message] = deque()
         self._waiting_bytes = 0
         self._changed = threading.Condition()
@@ -69,16 +81,17 @@ class BackgroundSink:
                     f"{self._name} cannot be written as fast as results come: check what takes them"
                 )
                 log.error("%s", self._too_slow)
-            if is_full and isinstance(message, FramesReady):
+            if isinstance(message, FramesReady) and (is_full or not self._writes_frames):
                 message = _emptied(message)
                 if self._waiting and (joined := _joined(self._waiting[-1], message)) is not None:
-                    self._waiting[-1] = joined
-                    return
+                    self._waiting_bytes -= _bytes(self._waiting.pop())
+                    message = joined
             elif is_full:
                 return
             self._waiting.append(message)
             self._waiting_bytes += _bytes(message)
-            self._changed.notify()
+            if self._writes_frames or not _may_wait(message):
+                self._changed.notify()
 
     def close(self) -> None:
         """Let the sink write what waits, and close it; return after `close_s` at the latest."""
@@ -133,6 +146,10 @@ def _without_what_no_output_needs(message: Message) -> Message:
             return replace(message, event=event.without_mask())
         case _:
             return message
+
+
+def _may_wait(message: Message) -> bool:
+    return isinstance(message, FramesReady) and message.output.empty_frames < FRAMES_AT_ONCE
 
 
 def _bytes(message: Message) -> int:

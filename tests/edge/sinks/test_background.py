@@ -176,3 +176,23 @@ def test_a_disk_that_fails_is_a_problem_and_no_error(inner: Hanging) -> None:
     sink.write(frames(1))
     wait_until(lambda: sink.problem is None)
     sink.close()
+
+
+def test_frames_that_nothing_writes_wake_the_thread_once_per_second_and_keep_their_time(
+    inner: Hanging,
+) -> None:
+    sink = BackgroundSink(RetryingSink(inner), "tables", 10.0, writes_frames=False)
+    inner.released.set()
+    for _ in range(8):
+        sink.write(frames(16, 9))
+    wait_until(lambda: length(inner.taken)[0] == 128)
+    for _ in range(7):
+        sink.write(frames(16, 9))
+    time.sleep(0.05)
+    assert len(inner.taken) == 1
+    sink.write(detected(0.1))
+    wait_until(lambda: len(inner.taken) == 3)
+    sink.close()
+    assert isinstance(inner.taken[-1], EventDetected)
+    assert length(inner.taken)[0] == 240
+    assert sum(len(m.output.mask) for m in inner.taken if isinstance(m, FramesReady)) == 0
