@@ -19,6 +19,8 @@ average. Minimum statistics (Martin 2001, doi:10.1109/89.928915) is the classic 
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,7 +38,10 @@ class NetworkInput:
     """
 
     def __init__(self, scaling: InputScaling | None = None) -> None:
-        self.scaling = scaling or InputScaling()
+        self.scaling = s = scaling or InputScaling()
+        # Of a group of which all was heard, once the floor is no longer young.
+        frames = np.array([[s.rise_frames], [s.fall_frames]])
+        self._settled_rates: Float32 = (s.group_frames / frames).astype(np.float32)
         self.reset()
 
     def reset(self) -> None:
@@ -44,7 +49,9 @@ class NetworkInput:
         self._floor: Float32 | None = None
         self._groups = 0.0  # heard
 
-    def push(self, frames: Float32, silent: NDArray[np.bool_] | None = None) -> tuple[Float32, Float32]:
+    def push(
+        self, frames: Float32, silent: NDArray[np.bool_] | None = None, out: Float32 | None = None
+    ) -> tuple[Float32, Float32]:
         """Return the network input of these frames and the floor of each group.
 
         Shape: `[..., frames, bins] -> [..., 2, frames, bins], [..., frames / group_frames, bins]`.
@@ -52,11 +59,12 @@ class NetworkInput:
         Args:
             frames: Log magnitudes.
             silent: `[frames]`, True for frames with digital silence; None for no such frame.
+            out: Where to write the network input; None for a new array.
         """
         s = self.scaling
         grouped = frames.reshape(*frames.shape[:-2], -1, s.group_frames, frames.shape[-1])
         heard = None if silent is None or not silent.any() else ~silent.reshape(grouped.shape[-3:-1])
-        # For arrays this small, mean() and clip() cost twice as much as these.
+        # For arrays this small, mean() costs twice as much as this.
         if heard is None:
             means = np.add.reduce(grouped, axis=-2)
             means /= np.float32(s.group_frames)
@@ -65,38 +73,53 @@ class NetworkInput:
             sounds = np.where(heard[..., np.newaxis], grouped, np.float32(0))
             counts = heard.sum(axis=-1).tolist()
             means = np.add.reduce(sounds, axis=-2) / np.maximum(counts, 1).astype(np.float32)[:, np.newaxis]
-        floors = np.empty_like(means)
-        for group, count in enumerate(counts):
-            if count:
-                self._follow(means[..., group, :], count / s.group_frames)
-            # Nothing was heard yet: a flat floor at the level of the silence.
-            floors[..., group, :] = grouped[..., group, :, :].mean() if self._floor is None else self._floor
+        floors = self._followed(means, [count / s.group_frames for count in counts], grouped)
         shape = floors - np.add.reduce(floors, axis=-1, keepdims=True) / np.float32(frames.shape[-1])
-        shape = np.minimum(np.maximum(shape, np.float32(-s.max_shape_np)), np.float32(s.max_shape_np))
-        pair = np.empty((*frames.shape[:-2], 2, *grouped.shape[-3:]), np.float32)
+        shape = shape.clip(-s.max_shape_np, s.max_shape_np, out=shape)
+        shape *= np.float32(s.gain)
+        if out is None:
+            out = np.empty((*frames.shape[:-2], 2, *frames.shape[-2:]), np.float32)
+        pair = out.reshape(*frames.shape[:-2], 2, *grouped.shape[-3:])
         above = np.subtract(grouped, floors[..., None, :], out=pair[..., 0, :, :, :])
-        np.maximum(above, np.float32(s.min_np), out=above)
-        np.minimum(above, np.float32(s.max_np), out=above)
+        above.clip(s.min_np, s.max_np, out=above)
         if heard is not None:
             above[..., ~heard, :] = np.float32(SILENT_NP)
+        above *= np.float32(s.gain)
         pair[..., 1, :, :, :] = shape[..., None, :]
-        pair *= np.float32(s.gain)
-        return pair.reshape(*frames.shape[:-2], 2, *frames.shape[-2:]), floors
+        return out, floors
 
-    def _follow(self, level: Float32, weight: float) -> None:
-        """Move the floor towards the level of a group, of which `weight` was heard."""
+    def _followed(self, means: Float32, weights: list[float], grouped: Float32) -> Float32:
+        """Return the floor after each group, of which a part of `weight` was heard."""
+        groups, *others = means.swapaxes(0, -2).shape
+        levels = means.swapaxes(0, -2).reshape(groups, math.prod(others))  # the whole batch side by side
+        floors, floor = np.empty_like(levels), self._floor
+        step, moves = np.empty(levels.shape[1], np.float32), np.empty((2, levels.shape[1]), np.float32)
+        up, down = moves
+        # The calls are the cost of a group, not the arithmetic.
+        for group, (weight, level, moved) in enumerate(zip(weights, levels, floors, strict=True)):
+            if not weight:
+                # Nothing was heard yet: a flat floor at the level of the silence.
+                moved[:] = grouped[..., group, :, :].mean() if floor is None else floor
+                continue
+            rates = self._rates(weight)
+            if floor is None:
+                moved[:] = level
+            else:
+                np.subtract(level, floor, out=step)
+                np.multiply(step, rates, out=moves)
+                # The minimum is the slow rise if the step is up, and the fast fall if it is down.
+                np.minimum(up, down, out=step)
+                np.add(step, floor, out=moved)
+            floor = moved
+        self._floor = None if floor is None else floor.copy()
+        return floors.reshape(groups, *others).swapaxes(0, -2)
+
+    def _rates(self, weight: float) -> Float32:
+        """Return the parts `[2, 1]` of a step up and of a step down by which the floor follows the next group."""
         s = self.scaling
         self._groups += weight
-        if self._floor is None:
-            self._floor = level.copy()
-            return
         average = weight / self._groups
-        rise = np.float32(max(weight * s.group_frames / s.rise_frames, average))
-        fall = np.float32(max(weight * s.group_frames / s.fall_frames, average))
-        step = level - self._floor
-        # The minimum is the slow rise if the step is up, and the fast fall if it is down.
-        fallen = step * fall
-        step *= rise
-        np.minimum(step, fallen, out=step)
-        step += self._floor
-        self._floor = step
+        if weight == 1 and average <= s.group_frames / s.rise_frames:
+            return self._settled_rates
+        parts = [max(weight * s.group_frames / frames, average) for frames in (s.rise_frames, s.fall_frames)]
+        return np.array(parts, np.float32)[:, np.newaxis]

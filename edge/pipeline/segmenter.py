@@ -69,9 +69,9 @@ class Segmenter:
         bins = self.card.grid.bins
         self._turn = 0
         self._reset_states()
-        self._waiting = np.zeros((0, bins), np.float32)  # frames that do not fill a chunk yet
-        self._silent = np.zeros(0, np.bool_)  # which of them contain digital silence
         self._levels = np.zeros((0, bins), np.float32)  # frames whose mask is not known yet
+        # Which of the last of them, those that do not fill a chunk yet, contain digital silence.
+        self._silent = np.zeros(0, np.bool_)
         self._floors = np.zeros((0, bins), np.float32)
         self._early = (
             self.card.lookahead_frames
@@ -80,16 +80,16 @@ class Segmenter:
     @property
     def missing_frames(self) -> int:
         """Frames that the next call of the network still needs, at least 1."""
-        return self.card.chunk_frames - len(self._waiting)
+        return self.card.chunk_frames - len(self._silent)
 
     def push(self, frames: Float32, silent: NDArray[np.bool_] | None = None) -> SegmenterOutput:
         """Return the frames whose mask these frames complete; `silent` [n] marks those with digital silence."""
         chunk = self.card.chunk_frames
-        waiting = np.concatenate([self._waiting, frames])
         flags = np.concatenate([self._silent, np.zeros(len(frames), np.bool_) if silent is None else silent])
-        whole = len(waiting) // chunk * chunk
-        self._waiting, self._silent = waiting[whole:], flags[whole:]
+        whole = len(flags) // chunk * chunk
+        self._silent = flags[whole:]
         self._levels = np.concatenate([self._levels, frames])
+        waiting = self._levels[len(self._levels) - len(flags) :]
         if not whole:
             return self._take(self._mask[0, :0], self._classes[0, :0])
         runs = [self._run(waiting[at : at + chunk], flags[at : at + chunk]) for at in range(0, whole, chunk)]
@@ -106,7 +106,7 @@ class Segmenter:
         """Return the remaining frames, as if silence followed, and start a new stream."""
         missing, bins = len(self._levels), self.card.grid.bins
         chunks = -(-(missing + self._early) // self.card.chunk_frames) if missing else 0
-        silent_frames = chunks * self.card.chunk_frames - len(self._waiting)
+        silent_frames = chunks * self.card.chunk_frames - len(self._silent)
         rest = self.push(np.full((silent_frames, bins), np.log(self.card.grid.magnitude_floor), np.float32))
         self.reset()
         rows = -(-missing // self.card.time_stride_frames)
@@ -122,8 +122,7 @@ class Segmenter:
     def _run(self, frames: Float32, silent: NDArray[np.bool_]) -> tuple[Float32, Float32, Float32]:
         """Return the mask and the class map of one chunk, and the noise floor of each of its groups."""
         with np.errstate(invalid="ignore"):  # infinite levels, see below
-            network_input, floors = self._network_input.push(frames, silent)
-        self.input[0] = network_input
+            _, floors = self._network_input.push(frames, silent, out=self.input[0])
         self.call()
         # Quantization turns NaN into a number, so the input of an int8 network is checked too.
         if all(_is_finite(part) for part in (floors, self._mask, self._classes)):
