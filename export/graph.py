@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from birdedge.edge.models.card import State
-from birdedge.train.networks.unet import CausalConv, DilatedBlock, UNet, Up
+from birdedge.export.stacking import stack_finest_level, stack_rows
+from birdedge.train.networks.unet import TIME_STRIDE, CausalConv, DilatedBlock, UNet, Up
 
 OPSET = 18
 
@@ -22,9 +23,10 @@ OPSET = 18
 class Step(nn.Module):
     """One call of the recorder: probabilities instead of logits, batch norm folded into the convolutions.
 
-    With `channels_last` the states are `[1, frames, bins, channels]`, the layout of onnxruntime's int8 kernels: frames
-    are then concatenated and sliced as contiguous blocks, and no transpose remains between layers. The fp32 kernels
-    have another internal layout, to which they convert from channels first.
+    With `channels_last` the graph suits onnxruntime's int8 kernels. The states are `[1, frames, bins, channels]`, the
+    layout of these kernels: frames are then concatenated and sliced as contiguous blocks, and no transpose remains
+    between layers. At the finest level, two rows are the channels of one (see `stacking.py`). The fp32 kernels have
+    another internal layout, to which they convert from channels first.
     """
 
     def __init__(self, network: UNet, channels_last: bool = False) -> None:
@@ -32,6 +34,7 @@ class Step(nn.Module):
         self.network = fold_batch_norm(network)
         self.channels_last = channels_last
         if channels_last:
+            stack_finest_level(self.network)
             for name in ("up3", "up2", "up1", "up_class"):
                 setattr(self.network, name, RepeatingUp(getattr(self.network, name)))
 
@@ -47,6 +50,7 @@ class Step(nn.Module):
         """
         if self.channels_last:
             states = tuple(s.permute(0, 3, 1, 2) for s in states)
+            frames = stack_rows(frames, TIME_STRIDE)
         logits, class_logits, next_states = self.network(frames, states)
         if self.channels_last:
             next_states = [s.permute(0, 2, 3, 1) for s in next_states]
@@ -56,24 +60,24 @@ class Step(nn.Module):
 class RepeatingUp(nn.Module):
     """The computation of a folded `Up` without a resize.
 
-    In channels-last memory, repeating channels is the same as repeating bins.
+    In channels-last memory, repeating channels is the same as repeating bins. Rows are repeated at the finest level
+    only, where two of them are channels too.
     """
 
     def __init__(self, up: Up) -> None:
         super().__init__()
-        self.rows, columns = up.factor
-        self.match = nn.Conv2d(up.match.in_channels, up.match.out_channels * columns, 1)
+        rows, columns = up.factor
+        self.match = nn.Conv2d(up.match.in_channels, up.match.out_channels * rows * columns, 1)
         assert up.match.bias is not None
         with torch.no_grad():
-            self.match.weight.copy_(up.match.weight.repeat(columns, 1, 1, 1))
-            self.match.bias.copy_(up.match.bias.repeat(columns))  # type: ignore[union-attr]
+            self.match.weight.copy_(up.match.weight.repeat(rows * columns, 1, 1, 1))
+            self.match.bias.copy_(up.match.bias.repeat(rows * columns))  # type: ignore[union-attr]
 
     def forward(self, deep: Tensor, skip: Tensor) -> Tensor:
         """Return `deep`, upsampled to the shape of `skip`, plus `skip` `[batch, channels, frames, bins]`."""
         batch, channels, frames, bins = skip.shape
-        rows = self.match(deep).permute(0, 2, 3, 1).reshape(batch, deep.shape[2], bins * channels)
-        repeated = torch.cat([rows] * self.rows, dim=2) if self.rows > 1 else rows
-        return repeated.reshape(batch, frames, bins, channels).permute(0, 3, 1, 2) + skip
+        repeated: Tensor = self.match(deep).permute(0, 2, 3, 1).reshape(batch, frames, bins, channels)
+        return repeated.permute(0, 3, 1, 2) + skip
 
 
 def fold_batch_norm(network: UNet) -> UNet:

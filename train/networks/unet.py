@@ -129,6 +129,7 @@ class UNet(nn.Module):
         self.up2, self.dec2 = Up(c3, c2, (1, 2)), CausalConv(c2, c2, b2)
         self.up1, self.dec1 = Up(c2, c1, (2, 2)), CausalConv(c1, c1, b1)
         self.head = nn.Conv2d(c1, 4, 1)
+        self.spread: nn.Module = nn.PixelShuffle(2)
         self.class_dropout = nn.Dropout2d(config.class_dropout)
         self.class_head = nn.Conv2d(c2, len(config.classes), 1)
         self.up_class = Up(c4, len(config.classes), (1, 4))
@@ -180,7 +181,7 @@ class UNet(nn.Module):
         class_logits = self.up_class(self.class_dropout(deep), self.class_head(self.class_dropout(middle)))
         late = recall(fine)[:, :, : fine.shape[2]] if self.delay[1] else fine
         fine = self.dec1(recall(self.up1(middle, late)))
-        return functional.pixel_shuffle(self.head(fine), 2).squeeze(1), class_logits, kept
+        return self.spread(self.head(fine)).squeeze(1), class_logits, kept
 
 
 def past_frames(network: UNet) -> int:

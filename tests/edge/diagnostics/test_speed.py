@@ -66,7 +66,7 @@ def test_a_profile_has_a_row_per_operator(int8):
     assert rows["QLinearConv"].share == max(row.share for row in rows.values())
     # Only convolutions are expensive: no resize, no transpose between layers, no float states.
     assert set(rows).isdisjoint({"Resize", "Upsample", "Conv"})
-    assert rows["Transpose"].nodes <= 4
+    assert rows["Transpose"].nodes <= 5
     assert (rows["QuantizeLinear"].nodes, rows["DequantizeLinear"].nodes) == (1, 2)  # two outputs
     # Each frame is quantized: 4 bytes per bin read, 1 written, in two channels.
     assert rows["QuantizeLinear"].bytes_per_s == pytest.approx(2 * 256 * 125 * 5, rel=0.01)

@@ -22,7 +22,7 @@ from tests.support.models import EditedModel
 NO_CHECKS = """
 import birdedge.edge.models.validation as validation
 from birdedge.edge.models.shapes import Cost
-validation.infer_cost = lambda _: Cost(0, 24_969_216)
+validation.infer_cost = lambda _: Cost(0, MACS)
 """
 
 
@@ -66,7 +66,9 @@ def test_a_graph_that_kills_onnxruntime_is_an_error(
     strides.ints[:] = [0, 0]
     del hostile.metadata_props[-1]
     content = with_digest(hostile.SerializeToString())
-    (tmp_path / "sitecustomize.py").write_text(NO_CHECKS, encoding="utf-8")
+    card = checked.card
+    macs = round(card.macs_per_s * card.chunk_frames * card.grid.hop_s)
+    (tmp_path / "sitecustomize.py").write_text(NO_CHECKS.replace("MACS", str(macs)), encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     # Later versions of onnxruntime refuse such strides; up to 1.27 they divide by 0.
     refused = r"ended its first run with SIGFPE|strides must only contain positive"
