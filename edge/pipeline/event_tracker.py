@@ -20,7 +20,7 @@ division of the stream into pushes gives the same events.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -36,27 +36,30 @@ from birdedge.edge.sound_classes import SOUND_CLASSES
 
 Float32 = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
+Bool = NDArray[np.bool_]
+NEVER = math.inf
+_Run = tuple[int, int, int]  # a frame, and adjacent bins [low, high) of it, including bridged holes
+# Bins [low, high), the last frame with a run over them, and the number of its region.
+_Trace = tuple[int, int, int, int]
 
 
-class _Run(NamedTuple):
-    """Adjacent bins `[low, high)` of one frame, including bridged holes."""
+class _Block(NamedTuple):
+    """Pushed frames that open regions may need."""
 
-    frame: int
-    low: int
-    high: int
-    mask: Bytes  # 0 in the holes
+    first_frame: int
+    mask: Bytes  # 0 below the low threshold
     level: Float32
     above: Float32  # level minus floor
+    classes: Float32 | None
 
 
 @dataclass(eq=False)
 class _OpenRegion:
-    """An open region: its runs, the frames of its first and last run, and the rows of the class map under it."""
+    """An open region: its runs, and the frames of its first and last run."""
 
     first_frame: int
     last_frame: int
     runs: list[_Run]
-    class_rows: dict[int, Float32]  # [columns, classes] by the number of the row
 
 
 class _Judged(NamedTuple):
@@ -107,10 +110,10 @@ class EventTracker:
         self._frame = first_frame
         self._open: dict[int, _OpenRegion] = {}  # by number, oldest first
         self._regions = 0  # the last number given to a region
-        # The last region with a run over each bin, and the frame of that run. Two regions over one bin within the gap
-        # would have been merged.
-        self._region_of_bin = np.zeros(grid.bins, np.int64)
-        self._frame_of_bin = np.zeros(grid.bins, np.int64)
+        # Two regions over one bin within the gap would have been merged, so that a bin has one trace.
+        self._traces: list[_Trace] = []
+        self._blocks: list[_Block] = []  # from the first frame of an open region on
+        self._due: float = NEVER  # the first frame after which a region may close
         self._history = BandHistory(grid.hop_s)
 
     def push(
@@ -123,71 +126,96 @@ class EventTracker:
         if not self._open and mask.max(initial=0) < self._low_threshold:
             self._frame += len(mask)
             return []
-        kept = np.multiply(mask, mask >= self._low_threshold, dtype=np.uint8)
-        # Open regions keep parts of these after the caller reuses its arrays.
-        level, above = level.copy(), level - floor
+        over = mask >= self._low_threshold
+        # Open regions need these after the caller reuses its arrays.
         classes = None if classes is None else classes.copy()
+        kept = np.multiply(mask, over, dtype=np.uint8)
+        self._blocks.append(_Block(self._frame, kept, level.copy(), level - floor, classes))
         events: list[Event] = []
-        for t, spans in enumerate(self._spans(kept)):
-            for low, high in spans:
-                bins = slice(low, high)
-                row = None if classes is None else classes[t // self._class_frames]
-                self._join(_Run(self._frame, low, high, kept[t, bins], level[t, bins], above[t, bins]), row)
-            self._frame += 1
-            events += self._close(self._is_over)
+        for frame, low, high in self._runs(over):
+            while self._due < frame:
+                events += self._close(self._due)
+            self._join(frame, low, high)
+        self._frame += len(mask)
+        while self._due < self._frame:
+            events += self._close(self._due)
+        oldest = min((region.first_frame for region in self._open.values()), default=self._frame)
+        while self._blocks and self._blocks[0].first_frame + len(self._blocks[0].mask) <= oldest:
+            del self._blocks[0]
         return events
 
     def flush(self) -> list[Event]:
         """Close all open regions, and return their events."""
-        return self._close(lambda _: True)
+        return self._closed(list(self._open))
 
-    def _spans(self, kept: Bytes) -> list[list[tuple[int, int]]]:
-        """Return the runs `(low, high)` of each frame, with holes up to the gap bridged."""
-        frames, bins = kept.shape
+    def _runs(self, over: Bool) -> list[_Run]:
+        """Return the runs of each frame, with holes up to the gap bridged."""
+        frames, bins = over.shape
         padded = np.zeros((frames, bins + 2), np.bool_)
-        np.greater(kept, 0, out=padded[:, 1:-1])
+        padded[:, 1:-1] = over
         # A run begins at one edge and ends at the next, in the same frame.
         edges = np.flatnonzero(padded[:, 1:] != padded[:, :-1]).tolist()
-        spans: list[list[tuple[int, int]]] = [[] for _ in kept]
+        runs: list[_Run] = []
+        row, top = -1, 0
         for begin, end in zip(edges[::2], edges[1::2], strict=True):
             t, low = divmod(begin, bins + 1)
             high = low + end - begin
-            near = spans[t] and low - spans[t][-1][1] <= self._gap_bins
-            spans[t].append((spans[t].pop()[0] if near else low, high))
-        return spans
+            if t == row and low - top <= self._gap_bins:
+                low = runs.pop()[1]
+            runs.append((self._frame + t, low, high))
+            row, top = t, high
+        return runs
 
-    def _join(self, run: _Run, class_row: Float32 | None) -> None:
+    def _join(self, frame: int, low: int, high: int) -> None:
         """Add a run to the regions that it touches, merged into one, or to a new region."""
-        reach = slice(max(0, run.low - self._gap_bins - 1), run.high + self._gap_bins + 1)
-        recent = self._frame_of_bin[reach] >= run.frame - self._gap_frames - 1
-        touching = sorted(self._open.keys() & set(self._region_of_bin[reach][recent].tolist()))
+        begin, end = low - self._gap_bins - 1, high + self._gap_bins + 1
+        oldest = frame - self._gap_frames - 1
+        touching: set[int] = set()
+        traces: list[_Trace] = []
+        for trace in self._traces:
+            bottom, top, last, number = trace
+            if last < oldest or number not in self._open:
+                continue
+            if bottom < end and top > begin:
+                touching.add(number)
+            # What the run covers is cut out.
+            if bottom >= high or top <= low:
+                traces.append(trace)
+                continue
+            if bottom < low:
+                traces.append((bottom, low, last, number))
+            if top > high:
+                traces.append((high, top, last, number))
         if touching:
-            number, *others = touching
+            number, *others = sorted(touching)
             region = self._open[number]
             for other in others:
-                self._region_of_bin[self._region_of_bin == other] = number
                 merged = self._open.pop(other)
                 region.first_frame = min(region.first_frame, merged.first_frame)
                 region.runs += merged.runs
-                region.class_rows |= merged.class_rows
+                traces = [(*trace[:3], number) if trace[3] == other else trace for trace in traces]
         else:
             self._regions += 1
             number = self._regions
-            region = self._open[number] = _OpenRegion(run.frame, run.frame, [], {})
-        region.runs.append(run)
-        if class_row is not None:
-            region.class_rows[self._class_row(run.frame)] = class_row
-        region.last_frame = run.frame
-        self._region_of_bin[run.low : run.high] = number
-        self._frame_of_bin[run.low : run.high] = run.frame
+            region = self._open[number] = _OpenRegion(frame, frame, [])
+            self._due = min(self._due, self._last_frame(region))
+        region.runs.append((frame, low, high))
+        region.last_frame = frame
+        traces.append((low, high, frame, number))
+        self._traces = traces
 
-    def _is_over(self, region: _OpenRegion) -> bool:
-        silent = self._frame - 1 - region.last_frame > self._gap_frames
-        return silent or self._frame - region.first_frame >= self._max_frames
+    def _last_frame(self, region: _OpenRegion) -> int:
+        """Return the frame after which a region closes, if no run joins it before."""
+        return min(region.last_frame + self._gap_frames + 1, region.first_frame + self._max_frames - 1)
 
-    def _close(self, over: Callable[[_OpenRegion], bool]) -> list[Event]:
-        closing = [number for number, region in self._open.items() if over(region)]
-        return [event for number in closing for event in self._events(self._open.pop(number))]
+    def _close(self, frame: float) -> list[Event]:
+        """Return the events of the regions that close after a frame."""
+        events = self._closed([n for n, region in self._open.items() if self._last_frame(region) <= frame])
+        self._due = min(map(self._last_frame, self._open.values()), default=NEVER)
+        return events
+
+    def _closed(self, numbers: list[int]) -> list[Event]:
+        return [event for number in numbers for event in self._events(self._open.pop(number))]
 
     def _events(self, closed: _OpenRegion) -> list[Event]:
         """Return the events of a closed region, and what of it was rejected."""
@@ -281,21 +309,27 @@ class EventTracker:
     def _as_arrays(self, closed: _OpenRegion) -> Region:
         """Return a closed region with the runs drawn into its bounding box."""
         first, last = closed.first_frame, closed.last_frame
-        low, high = min(run.low for run in closed.runs), max(run.high for run in closed.runs)
-        shape = (last - first + 1, high - low)
-        mask = np.zeros(shape, np.uint8)
-        level, above = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-        for run in closed.runs:
-            place = run.frame - first, slice(run.low - low, run.high - low)
-            mask[place], level[place], above[place] = run.mask, run.level, run.above
-        classes = None
-        if closed.class_rows:
-            # A gap within the region may leave a row without a run; no bin of the region lies in it.
-            some = next(iter(closed.class_rows.values()))
-            rows = range(self._class_row(first), self._class_row(last) + 1)
-            classes = np.stack([closed.class_rows.get(row, some) for row in rows])
-        frame_in_row = (first - self._first_frame) % self._class_frames
-        return Region(first, low, mask, level, above, classes, frame_in_row)
-
-    def _class_row(self, frame: int) -> int:
-        return (frame - self._first_frame) // self._class_frames
+        _, lows, highs = zip(*closed.runs, strict=True)
+        low, high = min(lows), max(highs)
+        drawn = np.zeros((last - first + 1, high - low), np.bool_)
+        for frame, begin, end in closed.runs:
+            drawn[frame - first, begin - low : end - low] = True
+        masks, levels, aboves, rows = [], [], [], []
+        for block in self._blocks:
+            begin, end = max(0, first - block.first_frame), last + 1 - block.first_frame
+            if begin < len(block.mask) and end > 0:
+                box = slice(begin, end), slice(low, high)
+                masks.append(block.mask[box])
+                levels.append(block.level[box])
+                aboves.append(block.above[box])
+                if block.classes is not None:
+                    rows.append(block.classes[begin // self._class_frames : -(-end // self._class_frames)])
+        return Region(
+            first,
+            low,
+            np.where(drawn, np.concatenate(masks), np.uint8(0)),
+            np.where(drawn, np.concatenate(levels), np.float32(0)),
+            np.where(drawn, np.concatenate(aboves), np.float32(0)),
+            np.concatenate(rows) if rows else None,
+            (first - self._first_frame) % self._class_frames,
+        )
