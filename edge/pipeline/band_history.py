@@ -42,27 +42,28 @@ class BandHistory:
 
     def held_event(self, span: Span, frames: int, besides: Sequence[Span]) -> bool:
         """Return whether an event, or a span besides, is in the band of a region up to this many frames before it."""
-        events = np.concatenate([self._spans[self._events], np.reshape(besides, (-1, 4))])
+        known = self._events[: self._added]
+        events = np.concatenate([self._spans[: self._added][known], np.reshape(besides, (-1, 4))])
         in_band = np.minimum(events[:, 3], span.high) > np.maximum(events[:, 2], span.low)
         return bool((in_band & (events[:, 1] > span.first_frame - frames)).any())
 
     def before(self, span: Span) -> tuple[list[float], int]:
         """Return how busy the band of a region was before it, over each of HISTORY_S, and how many are alike."""
-        past = self._spans
+        past = self._spans[: self._added]
         longest = self._frames[-1]
         oldest = span.first_frame - longest
         band, length = span.high - span.low, span.end_frame - span.first_frame
         shared = np.minimum(past[:, 3], span.high) - np.maximum(past[:, 2], span.low)
-        near = past[(shared >= ALIKE * band) & (past[:, 1] > oldest)]
-        # +1 where a region begins and -1 where it ends, so the sum counts the regions over each frame.
-        steps = np.zeros(longest + 1, np.int64)
-        bounds = np.clip(near[:, :2] - oldest, 0, longest)
-        np.add.at(steps, bounds[:, 0], 1)
-        np.add.at(steps, bounds[:, 1], -1)
-        used = np.cumsum(steps[:-1]) > 0
-        busy = [float(np.count_nonzero(used[-frames:]) / frames) for frames in self._frames]
-        lengths, bands = near[:, 1] - near[:, 0], near[:, 3] - near[:, 2]
-        alike = (np.minimum(lengths, length) >= ALIKE * np.maximum(lengths, length)) & (
-            np.minimum(bands, band) >= ALIKE * np.maximum(bands, band)
-        )
-        return busy, int(np.count_nonzero(alike))
+        near = past[(shared >= ALIKE * band) & (past[:, 1] > oldest)].tolist()
+        used, covered, alike = [0] * len(self._frames), oldest, 0
+        for first, end, low, high in sorted(near):
+            # Frames that an earlier region covers are not counted twice.
+            covered, begin = max(covered, end), max(covered, first)
+            for i, frames in enumerate(self._frames):
+                used[i] += max(0, min(end, span.first_frame) - max(begin, span.first_frame - frames))
+            alike += _are_alike(end - first, length) and _are_alike(high - low, band)
+        return [count / frames for count, frames in zip(used, self._frames, strict=True)], alike
+
+
+def _are_alike(one: int, other: int) -> bool:
+    return min(one, other) >= ALIKE * max(one, other)

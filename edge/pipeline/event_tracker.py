@@ -219,11 +219,13 @@ class EventTracker:
 
     def _events(self, closed: _OpenRegion) -> list[Event]:
         """Return the events of a closed region, and what of it was rejected."""
+        if self._is_short(closed.last_frame + 1 - closed.first_frame):
+            return []
         whole = self._as_arrays(closed)
         if self._is_speck(whole):
             return []
         settings, judged = self.settings, self._judge([whole])
-        if whole.inside.mean() < settings.max_fill:
+        if whole.bins / whole.mask.size < settings.max_fill:
             pieces = pieces_of(whole, settings.saddle_db, self._gap_frames, settings.box_range_db)
             if len(pieces) > 1:
                 parts = self._judge([part for part in map(whole.part, pieces) if not self._is_speck(part)])
@@ -237,20 +239,23 @@ class EventTracker:
 
     def _is_speck(self, region: Region) -> bool:
         """Return whether a region is too short or too small to be anything."""
-        grid, settings = self.grid, self.settings
-        too_short = len(region.mask) * grid.hop_s < settings.min_duration_s
-        area_hz_s = np.count_nonzero(region.mask) * grid.hop_s * grid.bin_hz
-        return bool(too_short or area_hz_s < settings.min_area_hz_s)
+        return self._is_short(len(region.mask)) or self._area_hz_s(region) < self.settings.min_area_hz_s
+
+    def _is_short(self, frames: int) -> bool:
+        return frames * self.grid.hop_s < self.settings.min_duration_s
+
+    def _area_hz_s(self, region: Region) -> float:
+        return region.bins * self.grid.hop_s * self.grid.bin_hz
 
     def _judge(self, regions: list[Region]) -> list[_Judged]:
         """Return what each of the regions is that close together, and why it is not an event, if so."""
         settings, judged = self.settings, [self._scored(region) for region in regions]
         sure = [one.span for one in judged if self._is_sure(one)]
         for i, one in enumerate(judged):
-            needed = settings.min_score
-            if self._history.held_event(one.span, self._follow_frames, sure):
-                needed = min(needed, settings.follow_score)
-            if one.score < needed:
+            if one.score >= settings.min_score:
+                continue
+            follows = one.score >= settings.follow_score
+            if not (follows and self._history.held_event(one.span, self._follow_frames, sure)):
                 judged[i] = one._replace(reason="other sound")
         return judged
 
@@ -281,19 +286,17 @@ class EventTracker:
 
     def _event(self, judged: _Judged) -> Event:
         grid, region, span = self.grid, judged.region, judged.span
-        inside = region.inside
         first, low = region.first_frame, region.first_bin
         busy, alike = self._history.before(span)
-        loudest = int(np.where(inside, region.level, -np.inf).argmax())
         return Event(
             onset_s=grid.first_frame_s + (span.first_frame - 0.5) * grid.hop_s,
             offset_s=grid.first_frame_s + (span.end_frame - 0.5) * grid.hop_s,
             low_hz=grid.low_hz + (span.low - 0.5) * grid.bin_hz,
             high_hz=grid.low_hz + (span.high - 0.5) * grid.bin_hz,
-            peak_hz=grid.low_hz + (low + loudest % region.mask.shape[1]) * grid.bin_hz,
+            peak_hz=grid.low_hz + (low + region.loudest[1]) * grid.bin_hz,
             score=judged.score,
-            area_hz_s=np.count_nonzero(inside) * grid.hop_s * grid.bin_hz,
-            snr_db=float(region.above[inside].mean(dtype=np.float64)) * NEPER_DB,
+            area_hz_s=self._area_hz_s(region),
+            snr_db=float(region.above[region.inside].mean(dtype=np.float64)) * NEPER_DB,
             first_frame=first,
             first_bin=low,
             mask=region.mask,

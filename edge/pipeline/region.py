@@ -45,6 +45,22 @@ class Region:
         """The bins of the region."""
         return self.mask > 0
 
+    @cached_property
+    def bins(self) -> int:
+        """How many bins the region has."""
+        return int(np.count_nonzero(self.mask))
+
+    @cached_property
+    def _inside_level(self) -> Float32:
+        level: Float32 = np.where(self.inside, self.level, SILENT)
+        return level
+
+    @cached_property
+    def loudest(self) -> tuple[int, int]:
+        """The frame and the bin, within the arrays, with the highest level."""
+        frame, at = divmod(int(self._inside_level.argmax()), self.mask.shape[1])
+        return frame, at
+
     def part(self, kept: Bool) -> Region:
         """Return the part of the region inside `kept [frames, bins]`."""
         inside = self.inside & kept
@@ -67,17 +83,22 @@ class Region:
         skipped, first_frame = divmod(self.frame_in_row, class_frames)
         first_column, first_bin = divmod(self.first_bin, class_bins)
         rows, columns = -(-(first_frame + frames) // class_frames), -(-(first_bin + bins) // class_bins)
-        inside = np.zeros((rows * class_frames, columns * class_bins), bool)
-        inside[first_frame : first_frame + frames, first_bin : first_bin + bins] = self.inside
-        cells = inside.reshape(rows, class_frames, columns, class_bins).sum(axis=(1, 3), dtype=np.float32)
+        inside = np.zeros((rows, class_frames, columns * class_bins), np.float32)
+        inside.reshape(-1, columns * class_bins)[
+            first_frame : first_frame + frames, first_bin : first_bin + bins
+        ] = self.inside
+        # One axis after the other is faster than both at once; counts are exact in any order.
+        cells = np.add.reduce(inside, axis=1).reshape(rows, columns, class_bins)
+        cells = np.add.reduce(cells, axis=2)
         logits = self.classes[skipped : skipped + rows, first_column : first_column + columns]
-        mean: Float32 = np.tensordot(cells, logits, axes=2) / cells.sum()
+        mean: Float32 = np.asarray(np.tensordot(cells, logits, axes=2), np.float32)
+        mean /= np.float32(self.bins)
         return mean
 
     def loud_part(self, range_db: float) -> tuple[slice, slice]:
         """Return the frames and bins, within the arrays, that reach within `range_db` of the loudest bin."""
-        level = np.where(self.inside, self.level, SILENT)
-        loud = level >= level.max() - np.float32(range_db / NEPER_DB)
+        level = self._inside_level
+        loud = level >= level[self.loudest] - np.float32(range_db / NEPER_DB)
         return _extent(np.any(loud, axis=1)), _extent(np.any(loud, axis=0))
 
 
@@ -92,7 +113,7 @@ def pieces_of(region: Region, saddle_db: float, gap_frames: int, range_db: float
     """
     level, inside = _cell_levels(region)
     basins = _basins(level, inside)
-    pieces = _merged_basins(basins, level, inside, saddle_db / NEPER_DB)
+    pieces = _merged_basins(basins, level, saddle_db / NEPER_DB)
     if pieces.max(initial=-1) < 1:
         return [region.inside]
     pieces = _joined_pieces(pieces, level, gap_frames / CELL, range_db / NEPER_DB)
@@ -119,25 +140,25 @@ def _cell_levels(region: Region) -> tuple[Float32, Bool]:
 
 def _neighbours_sum(plane: Float32) -> Float32:
     """Return the sum over 3 x 3 cells."""
-    rows = np.pad(plane, ((1, 1), (1, 1)))
+    rows: Float32 = np.zeros((plane.shape[0] + 2, plane.shape[1] + 2), np.float32)
+    rows[1:-1, 1:-1] = plane
     rows = rows[:-2] + rows[1:-1] + rows[2:]
-    return rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]
+    sums: Float32 = rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]
+    return sums
 
 
 def _basins(level: Float32, inside: Bool) -> Int64:
     """Return for each cell the flat index of the peak to which the steepest ascent leads."""
-    rows, columns = level.shape
-    padded = np.pad(level, 1, constant_values=2 * SILENT)
-    best, target = level.copy(), np.arange(level.size).reshape(level.shape)
-    number = np.pad(target, 1)
-    for i in (0, 1, 2):
-        for j in (0, 1, 2):
-            near = padded[i : i + rows, j : j + columns]
-            # Of equal neighbours the last one, so that a plateau has a single peak.
-            index = number[i : i + rows, j : j + columns]
-            higher = (near > best) | ((near == best) & (index > target))
-            best = np.where(higher, near, best)
-            target = np.where(higher, index, target)
+    best, target = level, np.arange(level.size).reshape(level.shape)
+    # The best of three along one axis, then of these along the other. Of equal neighbours the last one, so that a
+    # plateau has a single peak.
+    for before, after in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])):
+        near, number = best, target
+        best, target = best.copy(), target.copy()
+        for here, there, is_higher in ((before, after, np.greater_equal), (after, before, np.greater)):
+            higher = is_higher(near[there], best[here])
+            np.copyto(best[here], near[there], where=higher)
+            np.copyto(target[here], number[there], where=higher)
     up = target.ravel()
     while True:
         further = up[up]
@@ -146,11 +167,12 @@ def _basins(level: Float32, inside: Bool) -> Int64:
         up = further
 
 
-def _merged_basins(basins: Int64, level: Float32, inside: Bool, saddle_np: float) -> Int64:
+def _merged_basins(basins: Int64, level: Float32, saddle_np: float) -> Int64:
     """Return the number of the piece of each cell, from 0, -1 outside: basins without a prominent peak are merged."""
-    peaks, numbers = np.unique(basins[inside], return_inverse=True)
-    pieces = np.full(basins.shape, -1)
-    pieces[inside] = numbers
+    peaks = np.flatnonzero(basins.ravel() == np.arange(basins.size))
+    number = np.full(basins.size + 1, -1)  # the last for -1
+    number[peaks] = np.arange(len(peaks))
+    pieces = number[basins]
     height = level.ravel()[peaks]
     parent = list(range(len(peaks)))
 
@@ -170,8 +192,8 @@ def _merged_basins(basins: Int64, level: Float32, inside: Bool, saddle_np: float
         if height[low] - saddle[i] < saddle_np:
             parent[low] = high
     _, merged = np.unique([root(i) for i in range(len(peaks))], return_inverse=True)
-    pieces[inside] = merged[numbers]
-    return pieces
+    numbers: Int64 = np.append(merged, -1)[pieces]
+    return numbers
 
 
 def _saddles(pieces: Int64, level: Float32) -> tuple[Int64, Int64, Float32]:
@@ -183,10 +205,11 @@ def _saddles(pieces: Int64, level: Float32) -> tuple[Int64, Int64, Float32]:
         (np.s_[:-1, :-1], np.s_[1:, 1:]),
         (np.s_[:-1, 1:], np.s_[1:, :-1]),
     ):
-        border = (pieces[a] != pieces[b]) & (pieces[a] >= 0) & (pieces[b] >= 0)
-        firsts.append(np.minimum(pieces[a][border], pieces[b][border]))
-        seconds.append(np.maximum(pieces[a][border], pieces[b][border]))
-        levels.append(np.minimum(level[a][border], level[b][border]))
+        low, high = np.minimum(pieces[a], pieces[b]), np.maximum(pieces[a], pieces[b])
+        border = np.flatnonzero((low != high) & (low >= 0))
+        firsts.append(low.ravel()[border])
+        seconds.append(high.ravel()[border])
+        levels.append(np.minimum(level[a], level[b]).ravel()[border])
     first, second, border_level = np.concatenate(firsts), np.concatenate(seconds), np.concatenate(levels)
     order = np.lexsort((-border_level, second, first))
     first, second, border_level = first[order], second[order], border_level[order]

@@ -75,7 +75,7 @@ def test_the_pieces_are_those_of_a_flood(seed: int) -> None:
     level = rng.normal(0, 1, (12, 9)).astype(np.float32)
     inside = rng.random(level.shape) < 0.85
     level[~inside] = -1e9
-    found = _merged_basins(_basins(level, inside), level, inside, 0.8)
+    found = _merged_basins(_basins(level, inside), level, 0.8)
     assert sorted(found[peak] for peak in _flooded_peaks(level, inside, 0.8)) == list(range(found.max() + 1))
 
 
