@@ -20,9 +20,7 @@ from numpy.typing import NDArray
 from birdedge.edge.grid import Grid
 
 Float32 = NDArray[np.float32]
-PIECE_FRAMES = (
-    32  # frames per transform: larger arrays are newly mapped memory each time, at three times the cost
-)
+PIECE_FRAMES = 64  # frames per transform: their arrays are kept, and fit into the cache of a processor
 
 
 class Spectrogram:
@@ -36,6 +34,10 @@ class Spectrogram:
         n = self.grid.n_fft
         # The periodic Hann window, as scipy's `get_window("hann", n)`.
         self._window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n) / n)).astype(np.float32)
+        # Of one piece. numpy computes a transform of float32 in float64 too, in arrays that it makes for each call.
+        self._windowed = np.empty((PIECE_FRAMES, n), np.float64)
+        self._spectrum = np.empty((PIECE_FRAMES, n // 2 + 1), np.complex128)
+        self._squares = np.empty((2, PIECE_FRAMES, self.grid.bins), np.float32)
         self.reset()
 
     def reset(self) -> None:
@@ -59,8 +61,7 @@ class Spectrogram:
         self._fresh = len(self._tail) - (n_fft - hop)
         level = np.empty((frames, self.grid.bins), np.float32)
         for at in range(0, frames, PIECE_FRAMES):
-            piece = level[at : at + PIECE_FRAMES]
-            piece[:] = self._log_magnitude(buffer[at * hop :], len(piece))
+            self._log_magnitude(buffer[at * hop :], level[at : at + PIECE_FRAMES])
         return level
 
     def flush(self) -> Float32:
@@ -69,17 +70,27 @@ class Spectrogram:
         self.reset()
         if fresh <= 0:
             return np.zeros((0, self.grid.bins), np.float32)
-        return self._log_magnitude(np.pad(tail, (0, self.grid.n_fft - len(tail))), 1)
+        level = np.empty((1, self.grid.bins), np.float32)
+        self._log_magnitude(np.pad(tail, (0, self.grid.n_fft - len(tail))), level)
+        return level
 
-    def _log_magnitude(self, buffer: Float32, frames: int) -> Float32:
-        grid = self.grid
+    def _log_magnitude(self, buffer: Float32, level: Float32) -> None:
+        """Write the first frames of a buffer to `level`, at most a piece."""
+        grid, frames = self.grid, len(level)
         # As sliding_window_view, which takes longer than the transform when a live block gives few frames.
         step = buffer.itemsize
         windows: Float32 = np.ndarray((frames, grid.n_fft), buffer.dtype, buffer, 0, (grid.hop * step, step))
+        windowed, spectrum = self._windowed[:frames], self._spectrum[:frames]
+        power, imaginary = self._squares[:, :frames]
         with np.errstate(over="ignore", invalid="ignore"):  # the chunks of such frames are counted
-            spectrum = np.fft.rfft(windows * self._window, axis=1)[:, 1 : grid.bins + 1]
+            np.multiply(windows, self._window, out=windowed, dtype=np.float32)
+            np.fft.rfft(windowed, axis=1, out=spectrum)
+            bins = spectrum[:, 1 : grid.bins + 1]
             # abs() of a complex array (hypot) takes three times as long.
-            power = spectrum.real**2 + spectrum.imag**2
-        magnitude = np.sqrt(power) + np.float32(grid.magnitude_floor)
+            np.square(bins.real, out=power, dtype=np.float32, casting="same_kind")
+            np.square(bins.imag, out=imaginary, dtype=np.float32, casting="same_kind")
+            power += imaginary
+        magnitude = np.sqrt(power, out=power)
+        magnitude += np.float32(grid.magnitude_floor)
         # In float64, then rounded: the last bit of a float32 logarithm differs between processors.
-        return np.log(magnitude.astype(np.float64)).astype(np.float32)
+        np.log(magnitude, out=level, dtype=np.float64, casting="same_kind")
