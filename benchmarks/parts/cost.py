@@ -65,14 +65,12 @@ class RepeatedCosts:
 
 
 def measure(quick: bool, data: Path | None) -> CostFigures:  # noqa: ARG001 - all parts have this signature
-    """Measure every bundled model for microphones, or the default alone on one minute if `quick`.
+    """Measure every bundled model, or the default alone on one minute if `quick`.
 
     Raises:
         subprocess.CalledProcessError: `birdedge listen` failed.
     """
-    models = (
-        [DEFAULT_MODEL] if quick else sorted(name for name in bundled_models() if not name.endswith("-256"))
-    )
+    models = [DEFAULT_MODEL] if quick else sorted(bundled_models())
     minutes, repeats = (1.0, 3) if quick else (3.0, 5)
     return {"minutes": minutes, "repeats": repeats, "models": model_figures(models, minutes, repeats)}
 

@@ -48,7 +48,7 @@ def section(figures: CostFigures) -> list[str]:
     """Return the table of the costs and the sentences that follow from it, as lines of Markdown."""
     costs = figures["cpu_s_per_s"]
     rows = [
-        [title, OUTPUTS[title], format_summary(summarize(values), 1e3), _ratio(costs, title, FILE)]
+        [title, _output(title, figures), format_summary(summarize(values), 1e3), _ratio(costs, title, FILE)]
         for title, values in costs.items()
     ]
     used = "; ".join(
@@ -75,7 +75,7 @@ def section(figures: CostFigures) -> list[str]:
 
 
 def _sentences(figures: CostFigures) -> list[str]:
-    costs = figures["cpu_s_per_s"]
+    costs, models = figures["cpu_s_per_s"], _models(figures)
     sentences = [
         f"Our whole pipeline takes {target.measured} of the CPU time of BirdNET's inference alone; the target, "
         f"{target.limit}, is {'reached' if target.reached else 'missed'}."
@@ -96,7 +96,22 @@ def _sentences(figures: CostFigures) -> list[str]:
         for title in costs
         if title not in OURS and statistics.median(_ratios(costs, title, FILE)) < 1
     ]
+    if models:
+        sentences.append(
+            f"Files are measured with `{models[FILE]}`, as `birdedge segment` and `archive` process them; microphone "
+            f"blocks with `{models[LIVE]}`, as `listen` does. Both give the same masks, in longer and shorter calls."
+        )
     return sentences
+
+
+def _output(title: str, figures: CostFigures) -> str:
+    model = _models(figures).get(title)
+    return OUTPUTS[title] + (f": `{model}`" if model else "")
+
+
+def _models(figures: CostFigures) -> Mapping[str, str]:
+    """Return the model of each row of birdedge; stored figures of before have none."""
+    return figures.get("models", {})
 
 
 def plot(figures: CostFigures, path: Path) -> None:

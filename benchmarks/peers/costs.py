@@ -24,13 +24,15 @@ import soxr
 
 from benchmarks.peers import birdnet, environments
 from benchmarks.support.command_cost import ONE_THREAD, command_cost
-from birdedge.edge.models.names import DEFAULT_MODEL
+from birdedge.edge.models.names import ARCHIVE_MODEL, DEFAULT_MODEL
 from birdedge.edge.synthesis.soundscape import soundscape
 
 FOLDER = Path(__file__).parent
 SCENE_S, SHORT_S = 60.0, 3.0
 SCENE_RATE_HZ = 48_000
 NETWORK, FILE, LIVE = "birdedge, network alone", "birdedge, file blocks", "birdedge, microphone blocks"
+# Files in calls of 256 frames, as `segment` and `archive` process them, a microphone in calls of 16: the same masks.
+PARTS = {NETWORK: ("network", ARCHIVE_MODEL), FILE: ("file", ARCHIVE_MODEL), LIVE: ("live", DEFAULT_MODEL)}
 COMMANDS = {"`birdedge listen --fast`": ("listen", "--fast", "--json"), "`birdedge segment`": ("segment",)}
 BIRDNET, SILERO = "BirdNET V2.4", "Silero VAD"
 # For masks that are not scored: the first example of each package's documentation.
@@ -49,6 +51,7 @@ class CostFigures(TypedDict):
     cpu_s_per_s: dict[str, list[float]]  # by title, one value per round
     failed: dict[str, str]  # by title, the reason
     settings: dict[str, dict[str, Any]]  # of the classical masks
+    models: dict[str, str]  # of birdedge, by title
 
 
 @dataclass(frozen=True)
@@ -65,10 +68,7 @@ class Contender:
 def contenders(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Contender]:
     """Return all contenders by title; `settings` are those of the classical masks, by name."""
     ours = FOLDER / "ours.py"
-    rows = {
-        title: Contender(ours, 48_000, (part, DEFAULT_MODEL))
-        for title, part in ((NETWORK, "network"), (FILE, "file"), (LIVE, "live"))
-    }
+    rows = {title: Contender(ours, 48_000, part_and_model) for title, part_and_model in PARTS.items()}
     rows[BIRDNET] = Contender(Path(birdnet.__file__), birdnet.SAMPLE_RATE_HZ, (), "birdnet", birdnet.MODEL)
     rows[SILERO] = Contender(FOLDER / "silero_vad.py", 16_000, (), "silero-vad", "silero_vad.onnx")
     for name, setting in settings.items():
@@ -119,6 +119,7 @@ def measure_costs(
         "cpu_s_per_s": values,
         "failed": failed,
         "settings": settings,
+        "models": {title: model for title, (_, model) in PARTS.items()},
     }
 
 

@@ -5,13 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.peers.cost_section import plot, section, targets
-from benchmarks.peers.costs import BIRDNET, FILE, LIVE, NETWORK, SILERO, CostFigures
+from benchmarks.peers.costs import BIRDNET, FILE, LIVE, NETWORK, PARTS, SILERO, CostFigures
+from birdedge.edge.models.names import ARCHIVE_MODEL, DEFAULT_MODEL
 
 
 def costs(**values: float) -> CostFigures:
     titles = {"network": NETWORK, "file": FILE, "live": LIVE, "birdnet": BIRDNET, "silero": SILERO}
     given = {titles.get(name, name): [0.9 * value, value, 1.1 * value] for name, value in values.items()}
-    return {"rounds": 3, "audio_s": 60.0, "cpu_s_per_s": given, "failed": {}, "settings": {}}
+    models = {title: model for title, (_, model) in PARTS.items()}
+    return {
+        "rounds": 3,
+        "audio_s": 60.0,
+        "cpu_s_per_s": given,
+        "failed": {},
+        "settings": {},
+        "models": models,
+    }
 
 
 def test_the_section_states_which_tools_are_cheaper_and_whether_the_target_is_reached() -> None:
@@ -24,6 +33,12 @@ def test_the_section_states_which_tools_are_cheaper_and_whether_the_target_is_re
     reached = costs(network=1, file=2, live=3, birdnet=8)
     assert "the target, at most 0.25, is reached." in "\n".join(section(reached))
     assert [target.reached for target in targets(reached)] == [True]
+
+
+def test_the_table_names_the_model_of_each_row() -> None:
+    rows = [row for row in section(costs(network=4, file=8, live=10)) if row.startswith("| birdedge")]
+    models = [row.split(": `")[1].split("`")[0] for row in rows]
+    assert models == [ARCHIVE_MODEL, ARCHIVE_MODEL, DEFAULT_MODEL]
 
 
 def test_without_birdnet_there_is_no_target() -> None:

@@ -12,7 +12,8 @@ import soundfile
 
 from benchmarks import peers
 from benchmarks.peers import environments
-from benchmarks.peers.costs import COMMANDS, FILE, LIVE, NETWORK, Worker, measure_costs
+from benchmarks.peers.costs import COMMANDS, FILE, LIVE, NETWORK, Worker, contenders, measure_costs
+from birdedge.edge.models.names import ARCHIVE_MODEL, DEFAULT_MODEL
 
 
 def test_birdedge_is_measured_if_no_other_tool_is_installed() -> None:
@@ -22,6 +23,12 @@ def test_birdedge_is_measured_if_no_other_tool_is_installed() -> None:
     assert all(len(values) == 2 and min(values) > 0 for values in (spent[NETWORK], spent[FILE], spent[LIVE]))
     assert min(spent[NETWORK]) < min(spent[FILE])
     assert not found["failed"]
+
+
+def test_files_are_measured_with_the_model_of_files_and_a_microphone_with_its_own() -> None:
+    rows = contenders({})
+    models = {title: rows[title].arguments[1] for title in (NETWORK, FILE, LIVE)}
+    assert models == {NETWORK: ARCHIVE_MODEL, FILE: ARCHIVE_MODEL, LIVE: DEFAULT_MODEL}
 
 
 def test_a_worker_measures_the_cpu_time_of_one_run_only(tmp_path: Path) -> None:
