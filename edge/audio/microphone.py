@@ -25,10 +25,11 @@ from birdedge.edge.sample_rates import MAX_RATE_HZ, MIN_RATE_HZ
 from birdedge.edge.system.clock import monotonic_s, read_clocks
 from birdedge.edge.times import ClockReading
 
-PIECE_S = 0.064  # half a call of the network: a callback costs more than what it carries
-# How late the callback may run on a busy machine before the device itself loses samples.
-# With more, PulseAudio delivers two pieces at a time.
-DEVICE_BUFFER_S = 3 * PIECE_S
+PIECE_S = 0.128  # a call of the network: a callback costs more than what it carries
+PIECE_STEP_HZ = 125  # a piece is a whole number of samples at multiples of this rate
+DEVICE_BUFFER_S = (
+    0.192  # how late the callback may run on a busy machine before the device itself loses samples
+)
 MIN_RING_S = 2.0
 
 
@@ -83,7 +84,7 @@ class Microphone:
         self._read = read
         self.channels = channels
         self.overflows = 0
-        self._min_block_samples = 1
+        self._max_min_block_samples = 0
         self._asked_rate_hz = sample_rate_hz
         self._ring_s, self._stall_s = ring_s, stall_s
         self._stream: Any = None
@@ -135,8 +136,14 @@ class Microphone:
                 f"{self.channels} channels were requested from {self.device.name!r}: it has {self.device.channels}"
             )
         self.sample_rate_hz = self._asked_rate_hz or self.device.default_rate_hz
-        self._buffer = CaptureBuffer(self.sample_rate_hz, self.channels, self._ring_s, self._read)
-        self._buffer.set_min_block(self._min_block_samples)
+        # Pieces that are a little longer or shorter than a call slip away from it: half as many samples wait then.
+        is_whole = self.sample_rate_hz % PIECE_STEP_HZ == 0
+        piece_samples = round((PIECE_S if is_whole else PIECE_S / 2) * self.sample_rate_hz)
+        self._buffer = CaptureBuffer(
+            self.sample_rate_hz, self.channels, self._ring_s, self._read, piece_samples
+        )
+        if self._max_min_block_samples:
+            self._buffer.set_min_block(self._max_min_block_samples)
         self._overruns = OverrunDetector(self.sample_rate_hz)
         sounddevice = portaudio()
         try:
@@ -146,7 +153,7 @@ class Microphone:
                 samplerate=self.sample_rate_hz,
                 dtype="float32",
                 latency=DEVICE_BUFFER_S,
-                blocksize=round(PIECE_S * self.sample_rate_hz),
+                blocksize=piece_samples,
                 callback=self._capture,
             )
             self._stream.start()
@@ -170,8 +177,11 @@ class Microphone:
             stream.close()
 
     def set_min_block(self, samples: int) -> None:
-        """Let the reader sleep until this many samples wait, or those of half a second."""
-        self._min_block_samples = samples
+        """Let the reader sleep until this many samples wait, or those of half a second.
+
+        The largest number so far is that of the start of a stream, see `CaptureBuffer`; it counts after opening.
+        """
+        self._max_min_block_samples = max(samples, self._max_min_block_samples)
         self._buffer.set_min_block(samples)
 
     def blocks(self, stop: threading.Event) -> Iterator[Block]:
