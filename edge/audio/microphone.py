@@ -25,8 +25,9 @@ from birdedge.edge.sample_rates import MAX_RATE_HZ, MIN_RATE_HZ
 from birdedge.edge.system.clock import monotonic_s, read_clocks
 from birdedge.edge.times import ClockReading
 
-PIECE_S = 0.128  # a call of the network: a callback costs more than what it carries
-PIECE_STEP_HZ = 125  # a piece is a whole number of samples at multiples of this rate
+PIECE_S = (
+    0.064  # half a call of the network: a callback costs more than what it carries, a longer piece comes late
+)
 DEVICE_BUFFER_S = (
     0.192  # how late the callback may run on a busy machine before the device itself loses samples
 )
@@ -136,9 +137,7 @@ class Microphone:
                 f"{self.channels} channels were requested from {self.device.name!r}: it has {self.device.channels}"
             )
         self.sample_rate_hz = self._asked_rate_hz or self.device.default_rate_hz
-        # Pieces that are a little longer or shorter than a call slip away from it: half as many samples wait then.
-        is_whole = self.sample_rate_hz % PIECE_STEP_HZ == 0
-        piece_samples = round((PIECE_S if is_whole else PIECE_S / 2) * self.sample_rate_hz)
+        piece_samples = round(PIECE_S * self.sample_rate_hz)
         self._buffer = CaptureBuffer(
             self.sample_rate_hz, self.channels, self._ring_s, self._read, piece_samples
         )

@@ -105,8 +105,8 @@ class FakeStream:
 
     latency, active = 0.192, True
 
-    def __init__(self, callback: Callable[..., None], blocksize: int, **_settings: Any) -> None:
-        self._callback, self.piece_samples = callback, blocksize
+    def __init__(self, callback: Callable[..., None], **_settings: Any) -> None:
+        self._callback = callback
 
     def start(self) -> None:
         pass
@@ -266,18 +266,9 @@ def test_a_device_that_stopped_is_lost_after_what_had_arrived(device: FakeDevice
     assert sum(len(block.samples) for block in found) == 3 * BLOCK
 
 
-@pytest.mark.parametrize(("rate_hz", "piece_samples"), [(48_000, 6144), (16_000, 2048), (44_100, 2822)])
-def test_a_piece_is_a_call_of_the_network_or_half_of_one_that_is_no_whole_number_of_samples(
-    device: FakeDevice, rate_hz: int, piece_samples: int
-) -> None:
-    with Microphone(sample_rate_hz=rate_hz, read=device.read):
-        assert device.stream.piece_samples == piece_samples
-
-
 def test_a_microphone_that_is_opened_again_begins_as_it_did_first(
-    device: FakeDevice, stopped: threading.Event, monkeypatch: pytest.MonkeyPatch
+    device: FakeDevice, stopped: threading.Event
 ) -> None:
-    monkeypatch.setattr(microphone_module, "PIECE_S", BLOCK_S)
     with Microphone(read=device.read) as microphone:
         microphone.set_min_block(BLOCK + 1000)  # of the start of a stream
         microphone.set_min_block(BLOCK)

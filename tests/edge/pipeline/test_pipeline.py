@@ -77,12 +77,12 @@ def test_channels_are_mixed_or_one_is_picked(int8: Model, calls: NDArray[np.floa
 
 
 @pytest.mark.parametrize("rate_hz", RATES_HZ)
-def test_each_piece_of_a_live_stream_completes_a_call_of_the_network(
+def test_every_other_piece_of_a_live_stream_completes_a_call_of_the_network(
     int8: Model, calls: NDArray[np.float32], rate_hz: int
 ) -> None:
-    samples, piece_s = at_rate(calls, rate_hz), PIECE_S
+    samples, call_s = at_rate(calls, rate_hz), 2 * PIECE_S
     pipeline, frames = Pipeline(int8, rate_hz, 1), []
-    ends = np.round(np.arange(pipeline.missing_samples, len(samples), piece_s * rate_hz)).astype(int)
+    ends = np.round(np.arange(pipeline.missing_samples, len(samples), call_s * rate_hz)).astype(int)
     for begin, end in zip([0, *ends], ends, strict=False):
         assert pipeline.missing_samples <= end - begin
         frames.append(len(pipeline.push(samples[begin:end, np.newaxis]).mask))
@@ -93,7 +93,7 @@ def test_each_piece_of_a_live_stream_completes_a_call_of_the_network(
 def test_a_live_stream_waits_for_no_more_than_a_call_after_a_gap(
     int8: Model, calls: NDArray[np.float32]
 ) -> None:
-    pipeline, piece = Pipeline(int8, 48_000, 1), round(PIECE_S * 48_000)
+    pipeline, piece = Pipeline(int8, 48_000, 1), round(2 * PIECE_S * 48_000)
     first = pipeline.missing_samples
     samples = at_rate(calls, 48_000)[:, np.newaxis]
     pipeline.push(samples[:first])
