@@ -2,9 +2,10 @@
 
 `python -m benchmarks.peers --data recordings/`
 
-Each tool has an environment of its own (environments.py). costs.py measures the CPU time, masks.py the IoU as
-`birdedge evaluate` does. On recordings not used for training, agreement.py compares detections with BirdNET, and
-presence.py the clips in which either detects a bird with those in which people heard one.
+Each tool has an environment of its own (environments.py). costs.py measures the CPU time, instructions.py counts the
+instructions on a processor without VNNI, and masks.py measures the IoU as `birdedge evaluate` does. On recordings not
+used for training, agreement.py compares detections with BirdNET, and presence.py the clips in which either detects a
+bird with those in which people heard one.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 from benchmarks.peers import environments
 from benchmarks.peers.agreement import measure_agreement
 from benchmarks.peers.costs import measure_costs
+from benchmarks.peers.instructions import measure_instructions
 from benchmarks.peers.page import TITLE, plot, section, targets
 from benchmarks.peers.presence import measure_presence
 from birdedge.train.data.recordings import read_index
@@ -27,7 +29,7 @@ AUDIO_S, QUICK_AUDIO_S = 180.0, 60.0
 
 
 def measure(quick: bool, data: Path | None) -> dict[str, Any]:
-    """Measure `costs`, `masks` and `agreement`; any of them may hold a reason under `skipped` instead.
+    """Measure `costs`, `instructions`, `masks` and `agreement`; each may hold a reason under `skipped` instead.
 
     Raises:
         DataError: `data` has no index.tsv.
@@ -46,7 +48,15 @@ def measure(quick: bool, data: Path | None) -> dict[str, Any]:
     settings = {name: row["setting"] for name, row in figures["masks"].items() if "setting" in row}
     rounds, audio_s = (QUICK_ROUNDS, QUICK_AUDIO_S) if quick else (ROUNDS, AUDIO_S)
     figures["costs"] = measure_costs(rounds, audio_s, settings, folders)
+    figures["instructions"] = {"skipped": "a quick run counts none"} if quick else _instructions(folders)
     return figures
+
+
+def _instructions(folders: dict[str, Path]) -> dict[str, Any]:
+    try:
+        return {**measure_instructions(folders)}
+    except subprocess.CalledProcessError as error:
+        return {"skipped": f"a tool failed under valgrind: {environments.reason(error)}"}
 
 
 def _masks(data: Path) -> dict[str, Any]:

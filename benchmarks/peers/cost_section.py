@@ -6,17 +6,29 @@ import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.peers.costs import BIRDNET, COMMANDS, FILE, LIVE, NETWORK, SHORT_S, SILERO, CostFigures
+from benchmarks.peers.costs import (
+    BIRDNET,
+    COMMANDS,
+    FILE,
+    LIVE,
+    NETWORK,
+    SHORT_S,
+    SILERO,
+    SMALL,
+    CostFigures,
+)
 from benchmarks.peers.environments import PEERS
+from benchmarks.peers.instructions import InstructionFigures
 from benchmarks.report.markdown import markdown_table
 from benchmarks.report.statistics import format_summary, summarize
 from benchmarks.report.targets import Target
 
 MAX_RATIO = 0.25  # of the CPU time of BirdNET's inference
-OURS = (NETWORK, FILE, LIVE, *COMMANDS)
+OURS = (NETWORK, FILE, SMALL, LIVE, *COMMANDS)
 OUTPUTS = {
     NETWORK: "mask, from frames that are ready",
     FILE: "mask and events, from samples at 48 kHz",
+    SMALL: "the same, with the small network",
     LIVE: "the same, from blocks of 50 ms",
     "`birdedge listen --fast`": "the same as JSON Lines, from a file: the whole command",
     "`birdedge segment`": "the same as a table, from a file: the whole command",
@@ -75,7 +87,7 @@ def section(figures: CostFigures) -> list[str]:
 
 
 def _sentences(figures: CostFigures) -> list[str]:
-    costs, models = figures["cpu_s_per_s"], _models(figures)
+    costs, models = figures["cpu_s_per_s"], figures["models"]
     sentences = [
         f"Our whole pipeline takes {target.measured} of the CPU time of BirdNET's inference alone; the target, "
         f"{target.limit}, is {'reached' if target.reached else 'missed'}."
@@ -83,8 +95,8 @@ def _sentences(figures: CostFigures) -> list[str]:
     ]
     if BIRDNET in costs:
         sentences.append(
-            f"With microphone blocks it takes {_ratio(costs, LIVE, BIRDNET)} of that time, our network alone "
-            f"{_ratio(costs, NETWORK, BIRDNET)}."
+            f"With microphone blocks it takes {_ratio(costs, LIVE, BIRDNET)} of that time, with the small network "
+            f"{_ratio(costs, SMALL, BIRDNET)}, our network alone {_ratio(costs, NETWORK, BIRDNET)}."
         )
     if SILERO in costs:
         sentences.append(
@@ -96,22 +108,31 @@ def _sentences(figures: CostFigures) -> list[str]:
         for title in costs
         if title not in OURS and statistics.median(_ratios(costs, title, FILE)) < 1
     ]
-    if models:
-        sentences.append(
-            f"Files are measured with `{models[FILE]}`, as `birdedge segment` and `archive` process them; microphone "
-            f"blocks with `{models[LIVE]}`, as `listen` does. Both give the same masks, in longer and shorter calls."
-        )
-    return sentences
+    return [
+        *sentences,
+        f"Files are measured with `{models[FILE]}`, as `birdedge segment` and `archive` process them; microphone "
+        f"blocks with `{models[LIVE]}`, as `listen` does. Both give the same masks, in longer and shorter calls.",
+    ]
 
 
 def _output(title: str, figures: CostFigures) -> str:
-    model = _models(figures).get(title)
+    model = figures["models"].get(title)
     return OUTPUTS[title] + (f": `{model}`" if model else "")
 
 
-def _models(figures: CostFigures) -> Mapping[str, str]:
-    """Return the model of each row of birdedge; stored figures of before have none."""
-    return figures.get("models", {})
+def instructions(figures: InstructionFigures) -> list[str]:
+    """Return a table of the instructions, as lines of Markdown."""
+    counts = figures["instructions_per_s"]
+    rows = [
+        [title, f"{count / 1e6:.1f}", f"{count / counts[BIRDNET]:.2f}" if BIRDNET in counts else ""]
+        for title, count in counts.items()
+    ]
+    return [
+        f"Million instructions per second of audio, on {figures['audio_s']:g} s of the scene, counted by valgrind, "
+        "which presents a processor with AVX2 to all programs, without VNNI and AVX-512. They are not times.",
+        "",
+        *markdown_table(("", "million instructions", "relative to BirdNET"), rows),
+    ]
 
 
 def plot(figures: CostFigures, path: Path) -> None:

@@ -24,15 +24,21 @@ import soxr
 
 from benchmarks.peers import birdnet, environments
 from benchmarks.support.command_cost import ONE_THREAD, command_cost
-from birdedge.edge.models.names import ARCHIVE_MODEL, DEFAULT_MODEL
+from birdedge.edge.models.names import ARCHIVE_MODEL, DEFAULT_MODEL, SMALL_MODEL
 from birdedge.edge.synthesis.soundscape import soundscape
 
 FOLDER = Path(__file__).parent
 SCENE_S, SHORT_S = 60.0, 3.0
 SCENE_RATE_HZ = 48_000
 NETWORK, FILE, LIVE = "birdedge, network alone", "birdedge, file blocks", "birdedge, microphone blocks"
-# Files in calls of 256 frames, as `segment` and `archive` process them, a microphone in calls of 16: the same masks.
-PARTS = {NETWORK: ("network", ARCHIVE_MODEL), FILE: ("file", ARCHIVE_MODEL), LIVE: ("live", DEFAULT_MODEL)}
+SMALL = "birdedge, file blocks, small network"
+# Files in long calls, as `segment` and `archive` process them, a microphone in calls of 16 frames.
+PARTS = {
+    NETWORK: ("network", ARCHIVE_MODEL),
+    FILE: ("file", ARCHIVE_MODEL),
+    SMALL: ("file", SMALL_MODEL),
+    LIVE: ("live", DEFAULT_MODEL),
+}
 COMMANDS = {"`birdedge listen --fast`": ("listen", "--fast", "--json"), "`birdedge segment`": ("segment",)}
 BIRDNET, SILERO = "BirdNET V2.4", "Silero VAD"
 # For masks that are not scored: the first example of each package's documentation.
@@ -96,12 +102,12 @@ def measure_costs(
     failed: dict[str, str] = {}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        whole, short = _write_scene(folder, audio_s, {row.sample_rate_hz for row in rows.values()})
+        whole, short = write_scene(folder, audio_s, {row.sample_rate_hz for row in rows.values()})
         workers: dict[str, Worker] = {}
         for title, row in rows.items():
             try:
-                command = _command(row, whole[row.sample_rate_hz], folders)
-                workers[title] = stack.enter_context(Worker(command))
+                started = command(row, whole[row.sample_rate_hz], folders)
+                workers[title] = stack.enter_context(Worker(started))
             except subprocess.CalledProcessError as error:
                 failed[title] = environments.reason(error)
         values: dict[str, list[float]] = {title: [] for title in (*workers, *COMMANDS)}
@@ -109,9 +115,9 @@ def measure_costs(
             for title, worker in workers.items():
                 values[title].append(worker.cpu_s() / audio_s)
             for title, arguments in COMMANDS.items():
-                command = [sys.executable, "-m", "birdedge", *arguments]
-                whole_s = command_cost([*command, str(whole[SCENE_RATE_HZ])]).cpu_s
-                start_s = command_cost([*command, str(short)]).cpu_s
+                birdedge = [sys.executable, "-m", "birdedge", *arguments]
+                whole_s = command_cost([*birdedge, str(whole[SCENE_RATE_HZ])]).cpu_s
+                start_s = command_cost([*birdedge, str(short)]).cpu_s
                 values[title].append((whole_s - start_s) / (audio_s - SHORT_S))
     return {
         "rounds": rounds,
@@ -172,7 +178,8 @@ class Worker:
         return line
 
 
-def _command(row: Contender, recording: Path, folders: Mapping[str, Path]) -> list[str]:
+def command(row: Contender, recording: Path, folders: Mapping[str, Path]) -> list[str]:
+    """Return the command of a worker; `folders` are the environments of the tools."""
     python, arguments = sys.executable, row.arguments
     if row.environment:
         python = str(folders[row.environment] / "bin" / "python")
@@ -181,7 +188,7 @@ def _command(row: Contender, recording: Path, folders: Mapping[str, Path]) -> li
     return [python, str(FOLDER / "worker.py"), str(row.program), str(recording), *arguments]
 
 
-def _write_scene(folder: Path, audio_s: float, rates_hz: set[int]) -> tuple[dict[int, Path], Path]:
+def write_scene(folder: Path, audio_s: float, rates_hz: set[int]) -> tuple[dict[int, Path], Path]:
     """Write a demo scene, repeated to `audio_s`, at each rate, and its first `SHORT_S`.
 
     Returns:

@@ -36,6 +36,7 @@ def section(figures: Mapping[str, Any]) -> str:
     for name, reason in {**figures["not_installed"], **figures["costs"]["failed"]}.items():
         lines += [f"Skipped: {name} ({reason}).", ""]
     for title, part, text in (
+        ("Instructions without VNNI", "instructions", cost_section.instructions),
         ("Masks", "masks", _masks),
         ("Agreement with BirdNET", "agreement", _agreement),
     ):

@@ -20,15 +20,22 @@ def figures() -> dict[str, Any]:
         "cpu_s_per_s": {NETWORK: [4.0], FILE: [8.0], LIVE: [10.0]},
         "failed": {},
         "settings": {},
+        "models": {FILE: "a", LIVE: "b"},
     }
-    return {"not_installed": {}, "costs": costs, "masks": missing, "agreement": missing}
+    return {
+        "not_installed": {},
+        "costs": costs,
+        "instructions": missing,
+        "masks": missing,
+        "agreement": missing,
+    }
 
 
 def test_skipped_measurements_have_their_reasons() -> None:
     found = figures()
     found["not_installed"] = {"librosa": "No matching distribution found for librosa"}
     text = peers.section(found)
-    assert text.count("Skipped: no recordings.") == 2
+    assert text.count("Skipped: no recordings.") == 3
     assert "Skipped: librosa (No matching distribution found for librosa)." in text
 
 
