@@ -25,12 +25,10 @@ from birdedge.edge.sample_rates import MAX_RATE_HZ, MIN_RATE_HZ
 from birdedge.edge.system.clock import monotonic_s, read_clocks
 from birdedge.edge.times import ClockReading
 
-PIECE_S = (
-    0.064  # half a call of the network: a callback costs more than what it carries, a longer piece comes late
-)
-DEVICE_BUFFER_S = (
-    0.192  # how late the callback may run on a busy machine before the device itself loses samples
-)
+# Half a call of the network: a callback costs more than what it carries, and a longer piece comes late.
+PIECE_S = 0.064
+# How late the callback may run on a busy machine before the device itself loses samples.
+DEVICE_BUFFER_S = 0.192
 MIN_RING_S = 2.0
 
 

@@ -122,7 +122,9 @@ class RecorderDaemon:
         if files is None:
             files = [
                 BackgroundSink(
-                    *(RetryingSink(SyncingSink(sink, config.commit_s)), of, FILES_CLOSE_S),
+                    RetryingSink(SyncingSink(sink, config.commit_s)),
+                    of,
+                    FILES_CLOSE_S,
                     writes_frames=of != "tables",
                 )
                 for of, sink in _file_sinks(outputs, recorder, config.denoised, name)
@@ -157,7 +159,9 @@ def background(sink: Sink, is_audio: bool) -> Sink:
     Events are in the database too, and audio is nowhere else.
     """
     return BackgroundSink(
-        *(RetryingSink(sink), "standard output", STANDARD_OUTPUT_CLOSE_S),
+        RetryingSink(sink),
+        "standard output",
+        STANDARD_OUTPUT_CLOSE_S,
         optional=not is_audio,
         writes_frames=is_audio,
     )
