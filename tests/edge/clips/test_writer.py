@@ -183,7 +183,7 @@ def test_a_failing_callback_does_not_stop_the_next_clip(tmp_path: Path, card: Mo
 
     writer = ClipWriter(tmp_path, WAV, fail_on_the_first)
     writer.put(cut_clip(card, 0.0))
-    wait_until(lambda: writer.failed)
+    wait_until(lambda: writer.problem)
     assert "the index is locked" in str(writer.problem)
     writer.put(cut_clip(card, 10.0))
     writer.close()
