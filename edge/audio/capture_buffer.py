@@ -26,9 +26,6 @@ class CaptureBuffer:
         sample_rate_hz, channels: of the samples.
         ring_s: how long the reader may be away before samples are dropped.
         read: reads the clocks.
-        piece_samples: how many `write` takes at a time. What is read begins, and goes on after a gap, so late that the
-            largest minimum block, that of the start of a stream, ends where a piece ends: blocks of as many samples
-            then wait for no further piece. 1: with the first sample.
     """
 
     def __init__(
@@ -37,13 +34,11 @@ class CaptureBuffer:
         channels: int,
         ring_s: float = RING_S,
         read: Callable[[], ClockReading] = read_clocks,
-        piece_samples: int = 1,
     ) -> None:
         self._rate_hz, self._read = sample_rate_hz, read
         self._ring = SampleRing(round(ring_s * sample_rate_hz), channels)
         self._arrived = threading.Event()
-        self._min_block_samples, self._max_min_block_samples = 1, 0
-        self._piece_samples, self._is_aligned = piece_samples, False
+        self._min_block_samples = 1
 
     @property
     def dropped_samples(self) -> int:
@@ -79,7 +74,6 @@ class CaptureBuffer:
     def set_min_block(self, samples: int) -> None:
         """Let the reader sleep until this many samples wait, or those of half a second."""
         self._min_block_samples = min(samples, round(BLOCK_S * self._rate_hz))
-        self._max_min_block_samples = max(samples, self._max_min_block_samples)
 
     def blocks(
         self, stop: threading.Event, loss: Callable[[float], DeviceLostError | None]
@@ -101,12 +95,9 @@ class CaptureBuffer:
             stopping, lost = stop.is_set(), loss(silent_s)
             # Not what arrives meanwhile, or a slow reader would never see `stop`.
             waiting_samples = self._ring.available_samples
-            if waiting_samples and not self._is_aligned:
-                self._is_aligned = True
-                waiting_samples -= len(self._ring.read(self._early_samples(waiting_samples))[1])
             while waiting_samples >= (1 if stopping or lost else self._min_block_samples):
-                block, read_samples = self._next_block(min(waiting_samples, max_samples))
-                waiting_samples -= read_samples
+                block = self._next_block(min(waiting_samples, max_samples))
+                waiting_samples -= len(block.samples)
                 yield block
                 silent_s = 0.0
             if stopping:
@@ -117,20 +108,10 @@ class CaptureBuffer:
             silent_s += BLOCK_S * (not self._arrived.wait(BLOCK_S))
             self._arrived.clear()
 
-    def _next_block(self, max_samples: int) -> tuple[Block, int]:
-        """Return the next block, and how many samples were read for it."""
+    def _next_block(self, max_samples: int) -> Block:
         gap_samples, samples = self._ring.read(max_samples)
-        read_samples = len(samples)
-        early_samples = self._early_samples(read_samples + self._ring.available_samples) if gap_samples else 0
-        if early_samples < read_samples:
-            gap_samples, samples = gap_samples + early_samples, samples[early_samples:]
         now = self._read()
         # Since the last sample of the block arrived.
         waited_s = self._ring.available_samples / self._rate_hz
         arrived = replace(now, boot_s=now.boot_s - waited_s, utc_s=now.utc_s - waited_s)
-        return Block(samples, gap_samples, "overrun" if gap_samples else None, arrived), read_samples
-
-    def _early_samples(self, waiting_samples: int) -> int:
-        """Return how many of the samples that wait come before the beginning; less than a piece."""
-        longest = self._max_min_block_samples
-        return (waiting_samples - longest) % self._piece_samples if longest else 0
+        return Block(samples, gap_samples, "overrun" if gap_samples else None, arrived)

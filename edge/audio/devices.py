@@ -12,13 +12,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from birdedge.edge.errors import DeviceNotFoundError, PortAudioMissingError
 from birdedge.edge.system.printable import printable
 
-# PortAudio reports 44.1 kHz for each plug-in of ALSA, which converts any rate. Sound servers mostly run at this one.
-PLUGIN_RATE_HZ = 48_000
 CARD = re.compile(
     r"\s*\(hw:\d+,\d+\)$"
 )  # the number of the card and device, in PortAudio's names of ALSA hardware
@@ -53,10 +50,6 @@ def input_devices() -> list[InputDevice]:
     sounddevice = portaudio()
     host_apis = sounddevice.query_hostapis()
     inputs = [device for device in sounddevice.query_devices() if device["max_input_channels"] > 0]
-
-    def is_hardware(device: dict[str, Any]) -> bool:
-        return host_apis[device["hostapi"]]["name"] != "ALSA" or CARD.search(device["name"]) is not None
-
     names = [(device["hostapi"], stable_name(printable(device["name"]))) for device in inputs]
     uses = Counter(names)
     return [
@@ -64,10 +57,10 @@ def input_devices() -> list[InputDevice]:
             name=name if uses[host_api, name] == 1 else printable(device["name"]),
             host_api=printable(host_apis[host_api]["name"]),
             channels=device["max_input_channels"],
-            default_rate_hz=round(device["default_samplerate"]) if is_hardware(device) else PLUGIN_RATE_HZ,
+            default_rate_hz=round(device["default_samplerate"]),
             is_default=device["index"] == host_apis[sounddevice.default.hostapi]["default_input_device"],
             index=device["index"],
-            is_hardware=is_hardware(device),
+            is_hardware=host_apis[host_api]["name"] != "ALSA" or CARD.search(device["name"]) is not None,
         )
         for device, (host_api, name) in zip(inputs, names, strict=True)
     ]

@@ -25,10 +25,10 @@ from birdedge.edge.sample_rates import MAX_RATE_HZ, MIN_RATE_HZ
 from birdedge.edge.system.clock import monotonic_s, read_clocks
 from birdedge.edge.times import ClockReading
 
-# Half a call of the network: a callback costs more than what it carries, and a longer piece comes late.
-PIECE_S = 0.064
+PIECE_S = 0.064  # half a call of the network: a callback costs more than what it carries
 # How late the callback may run on a busy machine before the device itself loses samples.
-DEVICE_BUFFER_S = 0.192
+# With more, PulseAudio delivers two pieces at a time.
+DEVICE_BUFFER_S = 3 * PIECE_S
 MIN_RING_S = 2.0
 
 
@@ -83,7 +83,7 @@ class Microphone:
         self._read = read
         self.channels = channels
         self.overflows = 0
-        self._max_min_block_samples = 0
+        self._min_block_samples = 1
         self._asked_rate_hz = sample_rate_hz
         self._ring_s, self._stall_s = ring_s, stall_s
         self._stream: Any = None
@@ -135,12 +135,8 @@ class Microphone:
                 f"{self.channels} channels were requested from {self.device.name!r}: it has {self.device.channels}"
             )
         self.sample_rate_hz = self._asked_rate_hz or self.device.default_rate_hz
-        piece_samples = round(PIECE_S * self.sample_rate_hz)
-        self._buffer = CaptureBuffer(
-            self.sample_rate_hz, self.channels, self._ring_s, self._read, piece_samples
-        )
-        if self._max_min_block_samples:
-            self._buffer.set_min_block(self._max_min_block_samples)
+        self._buffer = CaptureBuffer(self.sample_rate_hz, self.channels, self._ring_s, self._read)
+        self._buffer.set_min_block(self._min_block_samples)
         self._overruns = OverrunDetector(self.sample_rate_hz)
         sounddevice = portaudio()
         try:
@@ -150,7 +146,7 @@ class Microphone:
                 samplerate=self.sample_rate_hz,
                 dtype="float32",
                 latency=DEVICE_BUFFER_S,
-                blocksize=piece_samples,
+                blocksize=round(PIECE_S * self.sample_rate_hz),
                 callback=self._capture,
             )
             self._stream.start()
@@ -174,11 +170,8 @@ class Microphone:
             stream.close()
 
     def set_min_block(self, samples: int) -> None:
-        """Let the reader sleep until this many samples wait, or those of half a second.
-
-        The largest number so far is that of the start of a stream, see `CaptureBuffer`; it counts after opening.
-        """
-        self._max_min_block_samples = max(samples, self._max_min_block_samples)
+        """Let the reader sleep until this many samples wait, or those of half a second."""
+        self._min_block_samples = samples
         self._buffer.set_min_block(samples)
 
     def blocks(self, stop: threading.Event) -> Iterator[Block]:

@@ -99,17 +99,10 @@ class Pipeline:
 
     @property
     def missing_samples(self) -> int:
-        """Samples that the next call of the network waits for, at least 1; fewer may as well come together.
-
-        At the start of a stream, each further call then waits for no more than the samples of its frames.
-        """
-        grid = self.card.grid
+        """Samples that the next call of the network waits for, at least 1; fewer may as well come together."""
         frames = max(1, self._segmenter.missing_frames - len(self._undecided))
         samples = self._skip + self._spectrogram.missing_samples(frames)
-        if self.heard_samples == 0:
-            # After a gap the first frame may lie up to a hop later.
-            samples += math.ceil(self._resampler.max_delay_s * grid.sample_rate_hz) + grid.hop
-        return math.ceil(samples * self.sample_rate_hz / grid.sample_rate_hz)
+        return math.ceil(samples * self.sample_rate_hz / self.card.grid.sample_rate_hz)
 
     def push(self, block: Float32) -> PipelineOutput:
         """Return the frames and events that this block completes."""

@@ -6,8 +6,6 @@ Its filter is linear-phase, and soxr removes the delay of the filter.
 
 from __future__ import annotations
 
-from functools import cache
-
 import numpy as np
 import soxr
 from numpy.typing import NDArray
@@ -39,16 +37,10 @@ class StreamResampler:
                     f"a sample rate of {rate_hz} Hz was given: use {MIN_RATE_HZ} to {MAX_RATE_HZ} Hz"
                 )
         self._stream = None
-        self._rates_hz = input_rate_hz, output_rate_hz
         if input_rate_hz != output_rate_hz:
             self._stream = soxr.ResampleStream(
                 input_rate_hz, output_rate_hz, 1, dtype="float32", quality="HQ"
             )
-
-    @property
-    def max_delay_s(self) -> float:
-        """How much audio it holds back at most: it returns output in pieces."""
-        return 0.0 if self._stream is None else _max_delay_s(*self._rates_hz)
 
     def push(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the output samples that these complete, `[m]`."""
@@ -61,15 +53,3 @@ class StreamResampler:
             rest = self._stream.resample_chunk(rest, last=True)
             self._stream.clear()
         return rest
-
-
-@cache
-def _max_delay_s(input_rate_hz: int, output_rate_hz: int) -> float:
-    stream = soxr.ResampleStream(input_rate_hz, output_rate_hz, 1, dtype="float32", quality="HQ")
-    silence = np.zeros(input_rate_hz // 1000, np.float32)
-    delay_s = max_delay_s = 0.0
-    for _ in range(300):  # milliseconds
-        delay_s += len(silence) / input_rate_hz
-        max_delay_s = max(delay_s, max_delay_s)
-        delay_s -= len(stream.resample_chunk(silence)) / output_rate_hz
-    return max_delay_s

@@ -49,7 +49,6 @@ def run(
         AudioError: from the source, after what it had delivered was analysed and given to the sinks.
         OutputError: from a sink.
     """
-    source.set_min_block(pipeline.missing_samples)
     blocks = source.blocks(stop)
     stream = None
     while True:

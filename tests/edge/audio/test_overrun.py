@@ -264,16 +264,3 @@ def test_a_device_that_stopped_is_lost_after_what_had_arrived(device: FakeDevice
         with pytest.raises(DeviceLostError, match="'fake' stopped: check that it is still plugged in"):
             found.extend(microphone.blocks(threading.Event()))
     assert sum(len(block.samples) for block in found) == 3 * BLOCK
-
-
-def test_a_microphone_that_is_opened_again_begins_as_it_did_first(
-    device: FakeDevice, stopped: threading.Event
-) -> None:
-    with Microphone(read=device.read) as microphone:
-        microphone.set_min_block(BLOCK + 1000)  # of the start of a stream
-        microphone.set_min_block(BLOCK)
-        for _ in range(2):
-            microphone.open()
-            device.deliver(range(3))
-            (block,) = microphone.blocks(stopped)
-            assert len(block.samples) == 2 * BLOCK + 1000

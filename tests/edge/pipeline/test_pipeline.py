@@ -77,27 +77,14 @@ def test_channels_are_mixed_or_one_is_picked(int8: Model, calls: NDArray[np.floa
 
 
 @pytest.mark.parametrize("rate_hz", RATES_HZ)
-def test_every_other_piece_of_a_live_stream_completes_a_call_of_the_network(
+def test_a_live_stream_mostly_waits_for_one_call_of_the_network_per_push(
     int8: Model, calls: NDArray[np.float32], rate_hz: int
 ) -> None:
-    samples, call_s = at_rate(calls, rate_hz), 2 * PIECE_S
-    pipeline, frames = Pipeline(int8, rate_hz, 1), []
-    ends = np.round(np.arange(pipeline.missing_samples, len(samples), call_s * rate_hz)).astype(int)
-    for begin, end in zip([0, *ends], ends, strict=False):
-        assert pipeline.missing_samples <= end - begin
-        frames.append(len(pipeline.push(samples[begin:end, np.newaxis]).mask))
-    assert frames[0] == int8.card.chunk_frames - int8.card.lookahead_frames
-    assert set(frames[1:]) == {int8.card.chunk_frames}
-
-
-def test_a_live_stream_waits_for_no_more_than_a_call_after_a_gap(
-    int8: Model, calls: NDArray[np.float32]
-) -> None:
-    pipeline, piece = Pipeline(int8, 48_000, 1), round(2 * PIECE_S * 48_000)
-    first = pipeline.missing_samples
-    samples = at_rate(calls, 48_000)[:, np.newaxis]
-    pipeline.push(samples[:first])
-    for gap in (1, 127, 383, 100_000):
-        pipeline.gap(gap)
-        assert len(pipeline.push(samples[:first]).mask) > 0
-        assert pipeline.missing_samples <= piece
+    samples, piece = at_rate(calls, rate_hz), round(PIECE_S * rate_hz)
+    pipeline, at, frames = Pipeline(int8, rate_hz, 1), 0, []
+    while at < len(samples):
+        pieces = -(-pipeline.missing_samples // piece)
+        frames.append(len(pipeline.push(samples[at : at + pieces * piece, np.newaxis]).mask))
+        at += pieces * piece
+    assert max(frames) == int8.card.chunk_frames
+    assert frames.count(0) <= 2 + 0.2 * len(frames)  # a resampler returns more at one time than at another
