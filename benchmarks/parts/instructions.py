@@ -9,10 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
-import re
-import shutil
 import subprocess
 import sys
 from importlib.metadata import version
@@ -23,6 +20,7 @@ import click
 
 from benchmarks.parts.stage_costs import by_stage
 from benchmarks.report.markdown import markdown_table
+from benchmarks.support import valgrind
 from benchmarks.support.counted_stages import COUNTED_S
 from birdedge.edge.models.names import DEFAULT_MODEL, bundled_models
 
@@ -33,7 +31,6 @@ MIN_GROWTH = 0.05e6  # instructions per second of audio; less is noise of a smal
 WHOLE, REST = "pipeline", "rest"
 PLATFORM = ("machine", "python")
 PINNED = ("model_sha256", "numpy", "onnxruntime", "soxr")
-VALGRIND = ("valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null")
 PROGRAM = ("-m", "benchmarks.support.counted_stages")
 
 Figures = dict[str, Any]  # instructions_per_s by stage, and a value for each of PLATFORM and PINNED
@@ -66,7 +63,7 @@ def main(check: bool, update: bool) -> None:
     try:
         figures = measure()
     except subprocess.CalledProcessError as error:
-        lines = [line for line in error.stderr.splitlines() if line.strip() and not line.startswith("==")]
+        lines = [line for line in error.stderr.splitlines() if line.strip()]
         raise click.ClickException(f"valgrind failed: {lines[-1]}") from error
     if "skipped" in figures:
         click.echo(f"Instructions are not counted: {figures['skipped']}", err=True)
@@ -84,23 +81,11 @@ def measure(quick: bool = False, data: Path | None = None) -> Figures:  # noqa: 
     Raises:
         subprocess.CalledProcessError: The pipeline failed under valgrind.
     """
-    if shutil.which("valgrind") is None:
-        return {"skipped": "valgrind is not installed; run: sudo apt install valgrind"}
-    pinned = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
-    run = subprocess.run(
-        [*VALGRIND, sys.executable, *PROGRAM],
-        cwd=FIGURES.parents[2],
-        env={**os.environ, **pinned},
-        capture_output=True,
-        check=True,
-        text=True,
-    )
-    counts = {
-        process: int(count.replace(",", ""))
-        for process, count in re.findall(r"==(\d+)== I\s+refs:\s+([\d,]+)", run.stderr)
-    }
+    if reason := valgrind.unavailable():
+        return {"skipped": reason}
+    printed, counts = valgrind.count_instructions([sys.executable, *PROGRAM])
     measured = {}
-    for line in run.stdout.splitlines():
+    for line in printed.splitlines():
         idle, busy, stage = line.split(" ", 2)
         measured[stage] = (counts[busy] - counts[idle]) / COUNTED_S
     stages = {stage: round(count) for stage, count in by_stage(measured).items()}

@@ -6,20 +6,14 @@ AVX-512, so its counts compare the tools on older processors. They are not times
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TypedDict
 
-from benchmarks.parts.instructions import VALGRIND
 from benchmarks.peers.costs import (
     BIRDNET,
     FILE,
-    FOLDER,
     LIVE,
     SILERO,
     SMALL,
@@ -28,7 +22,7 @@ from benchmarks.peers.costs import (
     write_scene,
 )
 from benchmarks.report.results import Skipped
-from benchmarks.support.command_cost import ONE_THREAD
+from benchmarks.support import valgrind
 
 SHORT_S, LONG_S = 6.0, 30.0  # windows of BirdNET; the second has 12 more calls of our network, for 24.6 s
 TITLES = (FILE, SMALL, LIVE, BIRDNET, SILERO)
@@ -47,8 +41,8 @@ def measure_instructions(folders: Mapping[str, Path]) -> InstructionFigures | Sk
     Raises:
         subprocess.CalledProcessError: A tool failed under valgrind.
     """
-    if shutil.which("valgrind") is None:
-        return {"skipped": "valgrind is not installed; run: sudo apt install valgrind"}
+    if reason := valgrind.unavailable():
+        return {"skipped": reason}
     rows = {
         title: row
         for title, row in contenders({}).items()
@@ -76,13 +70,5 @@ def instructions(worker: list[str]) -> int:
     Raises:
         subprocess.CalledProcessError: The worker failed.
     """
-    process = subprocess.run(
-        [*VALGRIND, *worker],
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, **ONE_THREAD, "PYTHONHASHSEED": "0", "PYTHONPATH": str(FOLDER.parents[1])},
-        capture_output=True,
-        check=True,
-        text=True,
-    )
-    (count,) = re.findall(r"I\s+refs:\s+([\d,]+)", process.stderr)
-    return int(count.replace(",", ""))
+    (count,) = valgrind.count_instructions(worker).instructions.values()
+    return count

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from benchmarks.parts import instructions
 from benchmarks.parts.instructions import dependencies, differences
 from benchmarks.parts.stage_costs import by_stage, run_stages
+from benchmarks.support import valgrind
 from birdedge.edge.models.model import Model
 from birdedge.edge.models.names import DEFAULT_MODEL
 
@@ -123,7 +124,7 @@ def test_without_valgrind_the_count_is_skipped_with_a_message(monkeypatch: pytes
 
 def test_a_pipeline_that_fails_is_an_error_with_its_last_line(monkeypatch: pytest.MonkeyPatch) -> None:
     # A command in place of valgrind that runs the program but counts nothing.
-    monkeypatch.setattr(instructions, "VALGRIND", ("env",))
+    monkeypatch.setattr(valgrind, "COMMAND", ("env",))
     monkeypatch.setattr(instructions, "PROGRAM", ("-c", "raise SystemExit('no such file')"))
     monkeypatch.setattr("shutil.which", lambda _: "valgrind")
     outcome = CliRunner().invoke(instructions.main, [])
