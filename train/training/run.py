@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from birdedge.edge.errors import DataError, SettingsError
 from birdedge.train.data.bird_sounds_denoising import (
@@ -13,6 +14,7 @@ from birdedge.train.data.bird_sounds_denoising import (
     picture_recipe,
 )
 from birdedge.train.data.examples import Examples, mixed_examples
+from birdedge.train.networks.registry import config_as_table
 from birdedge.train.training.checkpoint import Checkpoint, load_checkpoint
 from birdedge.train.training.recipe import Recipe
 
@@ -92,11 +94,17 @@ def load_initial(run: TrainingRun) -> Checkpoint | None:
     if run.initial is None:
         return None
     checkpoint = load_checkpoint(run.initial)
-    if checkpoint.recipe.network != run.recipe.network:
+    if _architecture(checkpoint.recipe) != _architecture(run.recipe):
         raise DataError(
             f"{run.initial} holds another network than recipe {run.recipe.name}; leave out --from, or change [network]"
         )
     return checkpoint
+
+
+def _architecture(recipe: Recipe) -> dict[str, Any]:
+    """Return the settings that decide which weights fit and what they mean: all but the dropout of training."""
+    table = config_as_table(recipe.network)
+    return {name: value for name, value in table.items() if name not in ("dropout", "class_dropout")}
 
 
 def load_examples(run: TrainingRun) -> Examples:

@@ -12,7 +12,7 @@ import torch
 from birdedge.edge.errors import DataError, SettingsError
 from birdedge.train.networks.registry import build_network
 from birdedge.train.networks.unet import UNetConfig
-from birdedge.train.training.checkpoint import save_checkpoint
+from birdedge.train.training.checkpoint import load_checkpoint, save_checkpoint
 from birdedge.train.training.recipe import read_recipe
 from tests.support.training import SMALL, train_quietly
 
@@ -50,3 +50,16 @@ def test_the_initial_weights_of_another_network_are_refused(recordings: Path, tm
     with pytest.raises(DataError, match="holds another network than recipe small; leave out --from, or"):
         train_quietly(SMALL, recordings, tmp_path / "run", initial=path)
     assert not (tmp_path / "run").exists()
+
+
+def test_initial_weights_that_were_trained_with_another_dropout_are_accepted(
+    recordings: Path, tmp_path: Path
+) -> None:
+    torch.manual_seed(1)
+    other = dataclasses.replace(
+        SMALL, network=UNetConfig(dropout=0.3, class_dropout=0.2)
+    )
+    path = tmp_path / "other.safetensors"
+    save_checkpoint(path, build_network(other.network).state_dict(), other, {"threshold": 0.5})
+    train_quietly(SMALL, recordings, tmp_path / "run", initial=path)
+    assert load_checkpoint(tmp_path / "run" / "best.safetensors").recipe.network == SMALL.network
