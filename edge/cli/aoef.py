@@ -141,7 +141,7 @@ def _of_recorders(folders: Sequence[RecorderFolder]) -> _Source:
     from birdedge.edge.companion.aoef_events import clip_recordings
     from birdedge.edge.companion.aoef_export import found_by
     from birdedge.edge.companion.event_view import View
-    from birdedge.edge.database.event_queries import EventFilter
+    from birdedge.edge.database.event_pages import EventFilter
 
     return _Source(clip_recordings(View(folders, EventFilter())), *found_by(folders))
 

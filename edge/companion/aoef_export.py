@@ -20,7 +20,7 @@ from birdedge import __version__
 from birdedge.edge.companion.event_view import View
 from birdedge.edge.companion.folders import RecorderFolder
 from birdedge.edge.database.connection import reading
-from birdedge.edge.database.event_queries import EventFilter
+from birdedge.edge.database.event_pages import EventFilter
 from birdedge.edge.database.queries import latest_run
 from birdedge.edge.errors import BirdedgeError, DataError
 from birdedge.edge.system.printable import printable

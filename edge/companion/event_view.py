@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from birdedge.edge.companion.folders import RecorderFolder
 from birdedge.edge.database.connection import reading
-from birdedge.edge.database.event_queries import EventFilter, ListedEvent, event, event_page, last_event_id
+from birdedge.edge.database.event_pages import EventFilter, ListedEvent, event, event_page, last_event_id
 from birdedge.edge.database.labels import Label, LabelRow, Mark, labelled, labels_of, marks_of
 from birdedge.edge.errors import OutputError
 

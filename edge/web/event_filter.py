@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from birdedge.edge.companion.event_view import Cursor, LabelFilter, View
 from birdedge.edge.companion.folders import RecorderFolder
-from birdedge.edge.database.event_queries import EventFilter
+from birdedge.edge.database.event_pages import EventFilter
 from birdedge.edge.sound_classes import SOUND_CLASSES
 
 NUMBERS = ("low_hz", "high_hz", "min_score", "max_score", "min_duration_s", "max_duration_s")

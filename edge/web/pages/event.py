@@ -15,7 +15,7 @@ from starlette.routing import Route
 from birdedge.edge.clips.folder import companions, is_clip_path
 from birdedge.edge.companion.event_view import ShownEvent, labelled_events
 from birdedge.edge.companion.rendering import Kind, Rendering
-from birdedge.edge.database import event_queries
+from birdedge.edge.database import event_pages
 from birdedge.edge.database.connection import reading
 from birdedge.edge.database.labels import LABELS
 from birdedge.edge.errors import BirdedgeError, OutputError
@@ -44,13 +44,13 @@ def event(request: Request) -> Response:
         shown, problems = _shown(request, with_labels=False), [str(error)]
     row = shown.listed
     with reading(shown.source.path) as db:
-        near = event_queries.neighbours(db, row, NEIGHBOURS_S, MAX_NEIGHBOURS, "events")
-        rejected = event_queries.neighbours(db, row, NEIGHBOURS_S, MAX_NEIGHBOURS, "rejected")
+        near = event_pages.neighbours(db, row, NEIGHBOURS_S, MAX_NEIGHBOURS, "events")
+        rejected = event_pages.neighbours(db, row, NEIGHBOURS_S, MAX_NEIGHBOURS, "rejected")
         chosen = filter_of(request.url.query)
         view = chosen.view([shown.source])
         wanted = view.filter_for(shown.source) if chosen.wanted.kind == kind else None
-        older = event_queries.event_page(db, wanted, 1, after=row.event.id) if wanted else []
-        newer = event_queries.event_page(db, wanted, 1, before=row.event.id) if wanted else []
+        older = event_pages.event_page(db, wanted, 1, after=row.event.id) if wanted else []
+        newer = event_pages.event_page(db, wanted, 1, before=row.event.id) if wanted else []
     return render(
         request,
         "event.html",
@@ -121,7 +121,7 @@ def _shown_and_path(request: Request) -> tuple[ShownEvent, Path]:
     return shown, _clip_path(shown)
 
 
-def _kind(request: Request) -> event_queries.Kind:
+def _kind(request: Request) -> event_pages.Kind:
     return "rejected" if request.scope["path"].split("/")[1] == "rejected" else "events"
 
 
@@ -139,7 +139,7 @@ def _shown(request: Request, *, with_labels: bool = True) -> ShownEvent:
     row = None
     if number < 2**63:
         with reading(folder.path) as db:
-            row = event_queries.event(db, number, kind)
+            row = event_pages.event(db, number, kind)
     if row is None:
         raise HTTPException(404, f"there is no event {number} of {name}")
     if not with_labels:

@@ -18,7 +18,7 @@ from starlette.routing import Route
 from birdedge.edge.companion.event_tables import table_lines
 from birdedge.edge.companion.event_view import ShownEvent, labelled_events
 from birdedge.edge.companion.folders import RecorderFolder
-from birdedge.edge.database import event_queries
+from birdedge.edge.database import event_pages
 from birdedge.edge.database.connection import reading
 from birdedge.edge.database.labels import LABELS, LabelledEvent, add_labels, mark_clips
 from birdedge.edge.errors import SettingsError
@@ -188,7 +188,7 @@ def _selected(request: Request, items: list[str]) -> list[ShownEvent]:
     found = []
     for folder, wanted in numbers.items():
         with reading(folder.path) as db:
-            rows = [row for number in wanted if (row := event_queries.event(db, number)) is not None]
+            rows = [row for number in wanted if (row := event_pages.event(db, number)) is not None]
         found += labelled_events(folder, rows, are_events=True)
     if len(found) < len(items):
         raise HTTPException(404, "there is no such event")

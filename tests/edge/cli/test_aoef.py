@@ -16,7 +16,7 @@ from birdedge.edge.archive.parts import read_part
 from birdedge.edge.clips.folder import companions
 from birdedge.edge.companion.event_view import View
 from birdedge.edge.companion.folders import find_folders
-from birdedge.edge.database.event_queries import EventFilter
+from birdedge.edge.database.event_pages import EventFilter
 from birdedge.edge.database.labels import LabelledEvent, add_labels
 from birdedge.edge.formats.aoef_reader import read_annotated_boxes
 from birdedge.edge.formats.mask_npz import MaskFile

@@ -14,7 +14,7 @@ import soundfile
 from birdedge.edge.companion.event_tables import table_lines
 from birdedge.edge.companion.event_view import ShownEvent, View
 from birdedge.edge.companion.folders import find_folders
-from birdedge.edge.database.event_queries import EventFilter
+from birdedge.edge.database.event_pages import EventFilter
 from birdedge.edge.database.labels import mark_clips
 from birdedge.edge.formats.event_reader import read_events
 from birdedge.edge.formats.tables import TABLE_NAMES, TableName

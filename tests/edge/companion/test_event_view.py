@@ -9,7 +9,7 @@ import pytest
 
 from birdedge.edge.companion.event_view import Cursor, ShownEvent, View, ViewPage
 from birdedge.edge.companion.folders import find_folders
-from birdedge.edge.database.event_queries import EventFilter
+from birdedge.edge.database.event_pages import EventFilter
 from birdedge.edge.database.labels import LABELS_FILE, LabelledEvent, add_labels, mark_clips
 from birdedge.edge.errors import StoreError
 from tests.support.heard_birds import START_UTC_S, HeardBirds

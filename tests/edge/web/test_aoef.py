@@ -13,7 +13,7 @@ import pytest
 
 from birdedge.edge.companion.event_view import View
 from birdedge.edge.companion.folders import find_folders
-from birdedge.edge.database.event_queries import EventFilter
+from birdedge.edge.database.event_pages import EventFilter
 from birdedge.edge.web.pages import aoef
 from tests.support.heard_birds import HeardBirds
 from tests.support.web import browser

@@ -18,7 +18,7 @@ import soundfile
 
 from birdedge.edge.companion.rendering import Rendering
 from birdedge.edge.database.connection import reading
-from birdedge.edge.database.event_queries import EventFilter, event, event_page
+from birdedge.edge.database.event_pages import EventFilter, event, event_page
 from birdedge.edge.formats.mask_npz import MaskFile
 from birdedge.edge.grid import Grid
 from birdedge.edge.models.checked_model import check_model

@@ -10,7 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from birdedge.edge.database.connection import reading
-from birdedge.edge.database.event_queries import EventFilter, event_page
+from birdedge.edge.database.event_pages import EventFilter, event_page
 from birdedge.edge.database.labels import LABELS_FILE, labels_of, marked_clips
 from birdedge.edge.web.pages import events as events_page
 from tests.support.heard_birds import START_UTC_S, HeardBirds

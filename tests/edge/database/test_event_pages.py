@@ -11,7 +11,7 @@ import pytest
 
 from birdedge.edge.clips.retention import DAY_S
 from birdedge.edge.database.connection import reading
-from birdedge.edge.database.event_queries import (
+from birdedge.edge.database.event_pages import (
     EventFilter,
     ListedEvent,
     count_listed,
