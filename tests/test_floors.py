@@ -171,7 +171,7 @@ def test_imports_lead_from_export_to_train_to_edge_and_never_back(part: str) -> 
         ("companion", "import starlette", False),
         ("companion", "import paho.mqtt.client", False),
         ("integrations", "import paho.mqtt.client", True),
-        ("integrations", "from birdedge.edge.database import queries", False),
+        ("integrations", "from birdedge.edge.database import event_queries", False),
         ("recorder", "from birdedge.edge.companion.folders import find_folders", False),
         ("audio", "from birdedge.edge.pipeline.pipeline import Pipeline", False),
         ("pipeline", "from birdedge.edge.audio.file import AudioFile", False),

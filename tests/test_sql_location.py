@@ -11,7 +11,10 @@ import pytest
 
 EDGE = Path(__file__).parents[1] / "edge"
 DATABASE = EDGE / "database"
-READERS = {"queries.py", "event_pages.py", "history_queries.py", "labels.py"}
+READERS = {
+    *("run_queries.py", "coverage_queries.py", "event_queries.py", "clip_queries.py", "history_queries.py"),
+    *("event_pages.py", "clock_lines.py", "labels.py"),
+}
 WRITERS = {"rows.py", "labels.py"}
 SQL = re.compile(
     r"\b(?:SELECT\s.*\bFROM|SELECT\s+\S+|INSERT\s+(?:OR\s|INTO\s)|UPDATE\s+\w+\s+SET|DELETE\s+FROM|REPLACE\s+INTO"

@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.support.process_output import TimedLine
 from benchmarks.support.process_samples import ProcessFigures
-from birdedge.edge.database import queries
+from birdedge.edge.database import coverage_queries, event_queries, run_queries
 from birdedge.edge.database.connection import reading
 from birdedge.edge.errors import OutputError
 from birdedge.edge.health import Health
@@ -50,7 +50,7 @@ class SoakFigures(ProcessFigures, DatabaseFigures):
 def latest_health(out: Path) -> Health:
     """Return the recorder's latest health report; that of a healthy recorder if there is none yet."""
     with suppress(OutputError), reading(out) as db:
-        return Health.from_json(queries.latest_health(db))
+        return Health.from_json(run_queries.latest_health(db))
     return Health()
 
 
@@ -65,11 +65,11 @@ def database_figures(out: Path, lines: Sequence[TimedLine]) -> DatabaseFigures:
         click.ClickException: There is no event, so no latency.
     """
     with reading(out) as db:
-        spans = queries.spans(db)
+        spans = coverage_queries.spans(db)
         first_s = spans[0].utc_s
         heard = coverage(db, first_s, max(span.utc_s + span.length_s for span in spans))
-        anchors = queries.anchors(db)
-        events = sorted(queries.events(db), key=lambda event: event.id)
+        anchors = coverage_queries.anchors(db)
+        events = sorted(event_queries.events(db), key=lambda event: event.id)
     latencies_s = [
         arrived_s - event.onset_s - event.duration_s
         for (arrived_s, line), event in zip(lines, events, strict=False)

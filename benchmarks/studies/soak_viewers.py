@@ -36,7 +36,7 @@ from benchmarks.support.virtual_microphone import (
     missing_packages,
     running_virtual_microphone,
 )
-from birdedge.edge.database import queries
+from birdedge.edge.database import coverage_queries
 from birdedge.edge.database.connection import reading
 from birdedge.edge.errors import OutputError
 from birdedge.edge.monitoring.coverage import coverage
@@ -115,7 +115,7 @@ def watch_recorder(folder: Path, minutes: float) -> ViewerFigures:
                 url = _first_line(companion)
                 costs = [_part(count, part_s, url, environment, recorder, companion) for count in VIEWERS]
     with reading(out) as db:
-        spans = queries.spans(db)
+        spans = coverage_queries.spans(db)
         heard = coverage(db, spans[0].utc_s, max(span.utc_s + span.length_s for span in spans))
     return {
         "heard_s": heard.heard_s,
@@ -186,7 +186,7 @@ def _wait_for_audio(out: Path, recorder: subprocess.Popen[str]) -> None:
     deadline_s = time.monotonic() + START_S
     while True:
         with suppress(OutputError), reading(out) as db:
-            if queries.spans(db):
+            if coverage_queries.spans(db):
                 return
         if recorder.poll() is not None or time.monotonic() > deadline_s:
             raise click.ClickException("the recorder heard nothing")

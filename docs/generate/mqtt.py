@@ -7,7 +7,8 @@ import json
 from benchmarks.report.markdown import markdown_table
 from birdedge import __version__
 from birdedge.edge.companion.mqtt_messages import batch_payload, event_payload, gap_payload, status_payload
-from birdedge.edge.database.queries import EventRow, GapRow, NewEvent, NewGap
+from birdedge.edge.database.coverage_queries import GapRow, NewGap
+from birdedge.edge.database.event_queries import EventRow, NewEvent
 from birdedge.edge.health import Health
 from birdedge.edge.integrations.home_assistant import ALERT_TYPES, discovery_payload
 from birdedge.edge.integrations.mqtt import MqttSettings, topics_of

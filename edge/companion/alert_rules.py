@@ -10,8 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from birdedge.edge.database import queries
-from birdedge.edge.database.queries import GapRow, SpanRow
+from birdedge.edge.database import coverage_queries, event_queries
+from birdedge.edge.database.coverage_queries import GapRow, SpanRow
 from birdedge.edge.integrations.alerts import AlertSettings, Condition
 from birdedge.edge.integrations.quiet_hours import day_begin_utc_s, zone
 from birdedge.edge.monitoring.coverage import WHOLE_S, Coverage, coverage_of
@@ -55,7 +55,7 @@ class RecorderView:
 
     @cached_property
     def _rows(self) -> tuple[list[SpanRow], list[GapRow]]:
-        return queries.spans(self.db), queries.gaps(self.db)
+        return coverage_queries.spans(self.db), coverage_queries.gaps(self.db)
 
     @property
     def reports(self) -> bool:
@@ -134,7 +134,7 @@ def _hot(alert: AlertSettings, recorder: RecorderView) -> Finding:
 
 
 def _silence(alert: AlertSettings, recorder: RecorderView) -> Finding:
-    latest_s = queries.latest_event_utc_s(recorder.db)
+    latest_s = event_queries.latest_event_utc_s(recorder.db)
     heard_s = recorder.coverage(latest_s or 0.0).heard_s
     text = f"{_duration(heard_s)} of audio without an event"
     if latest_s is not None and heard_s <= alert.max_silence_h * HOUR_S:
@@ -143,7 +143,7 @@ def _silence(alert: AlertSettings, recorder: RecorderView) -> Finding:
 
 
 def _first_bird(alert: AlertSettings, recorder: RecorderView) -> Finding:
-    utc_s = queries.first_event_utc_s(recorder.db, day_begin_utc_s(alert.timezone, recorder.now_utc_s))
+    utc_s = event_queries.first_event_utc_s(recorder.db, day_begin_utc_s(alert.timezone, recorder.now_utc_s))
     if utc_s is None or utc_s > recorder.now_utc_s:
         return Finding(False)
     local = datetime.fromtimestamp(utc_s, zone(alert.timezone))
@@ -151,7 +151,7 @@ def _first_bird(alert: AlertSettings, recorder: RecorderView) -> Finding:
 
 
 def _many_events(alert: AlertSettings, recorder: RecorderView) -> Finding:
-    events = queries.count_events(recorder.db, recorder.now_utc_s - HOUR_S)
+    events = event_queries.count_events(recorder.db, recorder.now_utc_s - HOUR_S)
     return Finding(events > alert.max_events_per_hour, f"{events} events in the last hour")
 
 

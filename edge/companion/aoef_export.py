@@ -21,7 +21,7 @@ from birdedge.edge.companion.event_view import View
 from birdedge.edge.companion.folders import RecorderFolder
 from birdedge.edge.database.connection import reading
 from birdedge.edge.database.event_pages import EventFilter
-from birdedge.edge.database.queries import latest_run
+from birdedge.edge.database.run_queries import latest_run
 from birdedge.edge.errors import BirdedgeError, DataError
 from birdedge.edge.system.printable import printable
 

@@ -17,7 +17,7 @@ from birdedge.edge.companion.folders import RecorderFolder, find_folders, place_
 from birdedge.edge.companion.mqtt_feed import Feed
 from birdedge.edge.companion.mqtt_messages import state_of, status_payload
 from birdedge.edge.companion.mqtt_progress import LOCK_NAME, read_progress
-from birdedge.edge.database import queries
+from birdedge.edge.database import event_queries
 from birdedge.edge.database.connection import reading
 from birdedge.edge.errors import BirdedgeError
 from birdedge.edge.integrations.home_assistant import BIRTH_PAYLOAD, birth_topic, discovery_payload
@@ -168,7 +168,7 @@ class Report:
         self._is_news, self._sent_s = False, time.monotonic()
         status = read_status(self._folder.path, time.time())
         with reading(self._folder.path) as db:
-            latest_event_utc_s = queries.latest_event_utc_s(db)
+            latest_event_utc_s = event_queries.latest_event_utc_s(db)
         discovery = discovery_payload(
             self._settings,
             self._recorder_id,

@@ -13,8 +13,8 @@ from typing import Any
 
 from birdedge.edge.companion.mqtt_messages import batch_payload, event_payload, gap_payload
 from birdedge.edge.companion.mqtt_progress import Progress, belongs_to, event_id, gap_id, write_progress
-from birdedge.edge.database import queries
-from birdedge.edge.database.queries import NewEvent
+from birdedge.edge.database import coverage_queries, event_queries
+from birdedge.edge.database.event_queries import NewEvent
 from birdedge.edge.errors import OutputError
 from birdedge.edge.integrations.mqtt import MqttSettings, topics_of
 from birdedge.edge.integrations.mqtt_connection import MessageTooLargeError, MqttConnection
@@ -102,7 +102,7 @@ class Feed:
         """Publish one event that is new enough for an automation, unless there was a message a moment ago."""
         if self._waiting("live"):
             return
-        latest = queries.latest_events(db, self._sent.live, MAX_LATEST)
+        latest = event_queries.latest_events(db, self._sent.live, MAX_LATEST)
         if not latest:
             return
         live = latest[-1].event.id
@@ -120,7 +120,7 @@ class Feed:
     def _send_batch(self, db: sqlite3.Connection, connection: MqttConnection) -> bool:
         if self._waiting("events") >= MAX_UNACKNOWLEDGED:
             return False
-        batch = queries.new_events(db, self._sent.events, self._batch)
+        batch = event_queries.new_events(db, self._sent.events, self._batch)
         if batch:
             payload = batch_payload([(new, self._is_late(new)) for new in batch])
             place = {"events": batch[-1].event.id, "event_id": event_id(batch[-1])}
@@ -136,7 +136,7 @@ class Feed:
     def _send_gap(self, db: sqlite3.Connection, connection: MqttConnection) -> bool:
         if self._waiting("gaps") >= MAX_UNACKNOWLEDGED:
             return False
-        gaps = queries.new_gaps(db, self._sent.gaps, 2)
+        gaps = coverage_queries.new_gaps(db, self._sent.gaps, 2)
         if not gaps:
             return False
         new, is_last = gaps[0], len(gaps) == 1

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from birdedge.edge.companion.mqtt_progress import event_id, gap_id
-from birdedge.edge.database import queries
-from birdedge.edge.database.queries import NewEvent, NewGap
+from birdedge.edge.database import coverage_queries, run_queries
+from birdedge.edge.database.coverage_queries import NewGap
+from birdedge.edge.database.event_queries import NewEvent
 from birdedge.edge.formats.columns import utc_text
 from birdedge.edge.integrations.home_assistant import EVENT_TYPE
 from birdedge.edge.monitoring.status import Status
@@ -77,10 +78,10 @@ def status_payload(status: Status, latest_event_utc_s: float | None) -> bytes:
 
 def state_of(db: sqlite3.Connection) -> object:
     """Return a value that changes when the status is news: what runs, what is wrong, and why nothing is heard."""
-    run = queries.latest_run(db)
-    health = queries.latest_health(db)
+    run = run_queries.latest_run(db)
+    health = run_queries.latest_health(db)
     problems = {key: value for key, value in health.items() if key.endswith("_problem")}
-    return run and (run.run, run.ended_s), queries.open_gap_cause(db), problems
+    return run and (run.run, run.ended_s), coverage_queries.open_gap_cause(db), problems
 
 
 def _event(new: NewEvent, is_late: bool) -> dict[str, Any]:

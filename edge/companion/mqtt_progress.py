@@ -11,8 +11,9 @@ from hashlib import blake2b
 from pathlib import Path
 
 from birdedge.edge.companion.folders import place_name
-from birdedge.edge.database import queries
-from birdedge.edge.database.queries import NewEvent, NewGap
+from birdedge.edge.database import coverage_queries, event_queries, run_queries
+from birdedge.edge.database.coverage_queries import NewGap
+from birdedge.edge.database.event_queries import NewEvent
 from birdedge.edge.errors import SettingsError, StoreError
 from birdedge.edge.settings import from_table
 from birdedge.edge.system.atomic_file import replacing
@@ -98,25 +99,27 @@ def write_progress(folder: Path, progress: Progress) -> None:
 
 
 def _first_progress(folder: Path, db: sqlite3.Connection, max_age_s: float) -> Progress:
-    run = queries.first_run(db)
+    run = run_queries.first_run(db)
     if run is None:
         raise StoreError(f"the database in {folder} holds no run yet: start `birdedge listen --out {folder}`")
     boot, began_s, site = run
     slug = re.sub(r"[^a-z0-9]+", "_", place_name(folder, site).lower()).strip("_")[:MAX_SLUG]
     recorder_id = f"{slug}_{_digest(boot, began_s, folder.name)[:8]}".lstrip("_")
     events, gaps = (
-        queries.last_event_before(db, boot_id(), monotonic_s() - max_age_s),
-        queries.last_ended_gap(db),
+        event_queries.last_event_before(db, boot_id(), monotonic_s() - max_age_s),
+        coverage_queries.last_ended_gap(db),
     )
     return Progress(recorder_id, events, _event_id_at(db, events), events, gaps, _gap_id_at(db, gaps))
 
 
 def _event_id_at(db: sqlite3.Connection, row: int) -> str:
-    return next((event_id(new) for new in queries.new_events(db, row - 1, 1) if new.event.id == row), "")
+    return next(
+        (event_id(new) for new in event_queries.new_events(db, row - 1, 1) if new.event.id == row), ""
+    )
 
 
 def _gap_id_at(db: sqlite3.Connection, row: int) -> str:
-    return next((gap_id(new) for new in queries.new_gaps(db, row - 1, 1) if new.id == row), "")
+    return next((gap_id(new) for new in coverage_queries.new_gaps(db, row - 1, 1) if new.id == row), "")
 
 
 def _digest(*values: object) -> str:

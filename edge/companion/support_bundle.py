@@ -17,8 +17,8 @@ from pathlib import Path
 from birdedge.edge.companion.folders import RecorderFolder
 from birdedge.edge.companion.redaction import redacted, redacted_error, redacted_setting, secrets_in
 from birdedge.edge.database.connection import reading
+from birdedge.edge.database.coverage_queries import gaps, load_levels
 from birdedge.edge.database.history_queries import latest_runs
-from birdedge.edge.database.queries import gaps, load_levels
 from birdedge.edge.diagnostics.system_checks import clock_check, disk_space_check
 from birdedge.edge.errors import BirdedgeError
 from birdedge.edge.models.checked_model import check_model

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from birdedge.edge.clips.settings import MAX_CLIP_S
-from birdedge.edge.database.queries import EventRow
+from birdedge.edge.database.clock_lines import boot_s_at
+from birdedge.edge.database.event_queries import EventRow
 
 Kind = Literal["events", "rejected"]
 _COLUMNS = """{kind}.id, utc_s, uncertainty_s, corrected, onset_s, onset_sample, offset_sample,
@@ -25,12 +26,10 @@ _CLIP = f"""LEFT JOIN clips ON clips.id = (
     AND clips.began_s BETWEEN {{kind}}.onset_s - {MAX_CLIP_S + 5} AND {{kind}}.onset_s + 5
     AND first_sample <= onset_sample AND first_sample + samples > onset_sample ORDER BY first_sample LIMIT 1)"""
 # The boot clock of each boot at the UTC :since_s and :until_s, as of `count_events`.
-_BOOTS = """WITH times (name, utc_s) AS (VALUES ('since', :since_s), ('until', :until_s)),
+_BOOTS = f"""WITH times (name, utc_s) AS (VALUES ('since', :since_s), ('until', :until_s)),
 bounds AS MATERIALIZED (
-    SELECT boots.id AS boot, name, CASE WHEN times.utc_s IS NOT NULL THEN coalesce((
-        SELECT from_s + (times.utc_s - from_s - offset_s) / (1 + slope) FROM clock_lines
-        WHERE clock_lines.boot = boots.id AND from_s + offset_s <= times.utc_s ORDER BY from_s DESC LIMIT 1
-    ), -1.0) WHEN name = 'since' THEN -1e300 ELSE 1e300 END AS boot_s FROM boots, times
+    SELECT boots.id AS boot, name, CASE WHEN times.utc_s IS NOT NULL THEN {boot_s_at("times.utc_s")}
+        WHEN name = 'since' THEN -1e300 ELSE 1e300 END AS boot_s FROM boots, times
 ),
 stream_bounds AS MATERIALIZED (
     SELECT stream, boot_of_stream.sample_rate_hz, since.boot_s AS since_s, until.boot_s AS until_s

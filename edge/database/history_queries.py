@@ -6,6 +6,8 @@ import sqlite3
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from birdedge.edge.database.clock_lines import line_at, utc_at
+
 # The streams of a boot follow each other; an event of one may begin a little before it, by what is known of its rate.
 _EVENTS = """SELECT CAST((onset_s + offset_s + slope * (onset_s - from_s)) / ?3 AS INTEGER) AS bin, count(*)
 FROM (
@@ -20,9 +22,7 @@ CROSS JOIN event_rows ON event_rows.stream = stream.stream
     AND onset_s < min(coalesce(until_s, 1e300), from_s + (?2 - from_s - offset_s) / (1 + slope))
 GROUP BY bin ORDER BY bin"""
 # The clock line and the UTC of a `row` with boot and began_s.
-_LINE = """JOIN clock_lines AS line ON line.boot = row.boot AND line.from_s = (
-    SELECT max(from_s) FROM clock_lines WHERE boot = row.boot AND from_s <= row.began_s)"""
-_UTC = "(row.began_s + line.offset_s + line.slope * (row.began_s - line.from_s))"
+_LINE, _UTC = line_at("row.boot", "row.began_s"), utc_at("row.began_s")
 
 
 def events_per_bin(

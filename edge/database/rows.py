@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import astuple
 from typing import Any
 
-from birdedge.edge.database import queries
+from birdedge.edge.database import clip_queries, run_queries
 from birdedge.edge.messages import ClipFound, ClipWritten, EventDetected, RegionRejected
 from birdedge.edge.pipeline.utc_line import UtcLine
 from birdedge.edge.system.printable import valid_unicode
@@ -36,7 +36,7 @@ def insert_boot(db: sqlite3.Connection, boot_id: str, utc: UtcLine) -> int:
         "INSERT OR IGNORE INTO boots (boot_id, clock, first_offset_s) VALUES (?, ?, ?)",
         (boot_id, utc.state, utc.guess_s),
     )
-    boot = queries.boot(db, boot_id)
+    boot = run_queries.boot(db, boot_id)
     set_utc(db, boot, utc)
     return boot
 
@@ -178,10 +178,10 @@ def insert_clip(db: sqlite3.Connection, boot: int, stream: int, clip: ClipWritte
 def insert_found_clip(db: sqlite3.Connection, clip: ClipFound) -> None:
     """Add a clip unless it has its row; the time and rate that it states tell which stream it is of."""
     utc_s = clip.utc.timestamp()
-    place = queries.clip_place(db, utc_s, clip.sample_rate_hz, clip.first_sample, SAME_STREAM_S)
+    place = clip_queries.clip_place(db, utc_s, clip.sample_rate_hz, clip.first_sample, SAME_STREAM_S)
     if place is None:
         began_s = utc_s - clip.first_sample / clip.sample_rate_hz
-        place = queries.ClipPlace(_unknown_stream(db, clip.sample_rate_hz, began_s), 0, utc_s)
+        place = clip_queries.ClipPlace(_unknown_stream(db, clip.sample_rate_hz, began_s), 0, utc_s)
     inserted = db.execute(
         """INSERT OR IGNORE INTO clips (path, boot, stream, began_s, first_sample, samples, bytes, score)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",

@@ -14,7 +14,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from birdedge import __version__
-from birdedge.edge.database import queries, rows
+from birdedge.edge.database import coverage_queries, rows, run_queries
 from birdedge.edge.database.connection import database_errors, is_damage
 from birdedge.edge.database.database_file import DatabaseFile
 from birdedge.edge.database.open_rows import OpenRows
@@ -127,7 +127,7 @@ class RunLog:
             return
         with database_errors(self.path):
             if not rows_open.run:
-                utc = queries.utc_of_boot(db, self.boot_id)
+                utc = run_queries.utc_of_boot(db, self.boot_id)
                 if utc is not None and (utc.synchronized or not rows_open.utc.synchronized):
                     rows_open.utc = utc.follow(self.began)
                 self._insert_run(self.began.boot_s)
@@ -148,11 +148,11 @@ class RunLog:
         self._open = rows_open = replace(self._open, **open_rows)
         self._committed = self._copy()
         with database_errors(self.path):
-            rows_open.utc = queries.utc_of_boot(self.db, self.boot_id) or rows_open.utc
+            rows_open.utc = run_queries.utc_of_boot(self.db, self.boot_id) or rows_open.utc
             # In this database, or in another one in which the run was continued.
             began = {rows_open.run_began_s or self.began.boot_s}
             began |= {rows_open.until.boot_s} if rows_open.until is not None else set()
-            return not any(queries.has_ended(self.db, self.boot_id, began_s) for began_s in began)
+            return not any(run_queries.has_ended(self.db, self.boot_id, began_s) for began_s in began)
 
     @property
     def until(self) -> Stamp | None:
@@ -169,14 +169,16 @@ class RunLog:
     def _is_continued(self) -> bool:
         """Return whether the database is that of the last commit: this run is its latest, and ends there."""
         rows_open, until = self._open, self._open.until
-        return queries.is_latest_run(self.db, self.boot_id, rows_open.run, rows_open.run_began_s) and (
-            not rows_open.span or until is None or queries.span_end_s(self.db, rows_open.span) == until.boot_s
+        return run_queries.is_latest_run(self.db, self.boot_id, rows_open.run, rows_open.run_began_s) and (
+            not rows_open.span
+            or until is None
+            or coverage_queries.span_end_s(self.db, rows_open.span) == until.boot_s
         )
 
     def _continue_run(self) -> None:
         """Write the run into another database: what can be read of it, or else the rows that are open."""
         rows_open, until = self._open, self._open.until
-        is_known = queries.has_run(self.db, self.boot_id, rows_open.run_began_s)
+        is_known = run_queries.has_run(self.db, self.boot_id, rows_open.run_began_s)
         if self._file.left is not None and not is_known and self._transfer(self._file.left):
             return
         self._insert_run(self.began.boot_s if until is None else until.boot_s)
@@ -341,16 +343,16 @@ class RunLog:
 
     def _close_earlier_run(self, began_s: float) -> None:
         """Write the gap since the last audio of the run before this one."""
-        earlier = queries.latest_run(self.db)
+        earlier = run_queries.latest_run(self.db)
         if earlier is None:
             return
         boot = self._open.boot
-        heard_s = queries.last_heard_s(self.db, earlier.run)
+        heard_s = coverage_queries.last_heard_s(self.db, earlier.run)
         last_s = next(s for s in (earlier.ended_s, heard_s, earlier.began_s) if s is not None)
         cause = (
             "stopped" if earlier.ended_s is not None else "restart" if earlier.boot == boot else "power lost"
         )
-        for gap, _ in queries.open_gaps(self.db, earlier.boot):
+        for gap, _ in coverage_queries.open_gaps(self.db, earlier.boot):
             rows.end_gap(self.db, gap, last_s)
         self._open.gap_before_run = rows.insert_gap(self.db, earlier.boot, last_s, cause, end_boot=boot)
         rows.end_gap(self.db, self._open.gap_before_run, began_s)

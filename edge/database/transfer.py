@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from birdedge.edge.database import queries, rows
+from birdedge.edge.database import rows, run_queries
 from birdedge.edge.errors import DiskError
 
 OF_A_STREAM = ("anchors", "event_rows", "rejected_rows")
@@ -61,6 +61,6 @@ def transfer_run(
 
 def _read(left: sqlite3.Connection, table: str, **where: int) -> Iterator[dict[str, Any]]:
     try:
-        yield from queries.rows_of(left, table, **where)
+        yield from run_queries.rows_of(left, table, **where)
     except sqlite3.Error as error:
         raise DiskError(f"the database that was left cannot be read ({error})") from error

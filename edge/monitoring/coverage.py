@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from birdedge.edge.database import queries
-from birdedge.edge.database.queries import GapRow, SpanRow
+from birdedge.edge.database import coverage_queries
+from birdedge.edge.database.coverage_queries import GapRow, SpanRow
 from birdedge.edge.gap import PAUSED, Gap
 
 HOUR_S = 3600.0
@@ -44,7 +44,9 @@ def coverage(
         until_utc_s: Its end.
         hour_s: Length of the parts in `hours`, which are counted from 1970.
     """
-    return coverage_of(queries.spans(db), queries.gaps(db), since_utc_s, until_utc_s, hour_s)
+    return coverage_of(
+        coverage_queries.spans(db), coverage_queries.gaps(db), since_utc_s, until_utc_s, hour_s
+    )
 
 
 def coverage_of(

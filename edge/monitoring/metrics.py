@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, get_args
 
-from birdedge.edge.database import queries
+from birdedge.edge.database import clip_queries, coverage_queries, event_queries, run_queries
 from birdedge.edge.database.connection import reading
 from birdedge.edge.errors import BirdedgeError
 from birdedge.edge.gap import CAUSES
@@ -61,7 +61,7 @@ class _Rows(NamedTuple):
     """What metrics need of the database besides the status."""
 
     heard_s: float
-    gaps: list[queries.GapTotal]
+    gaps: list[coverage_queries.GapTotal]
     runs: int
     last_event_utc_s: float | None
     clips: int
@@ -114,14 +114,14 @@ def _samples(folder: Path, now_utc_s: float) -> Iterator[_Sample]:
 
 def _rows(folder: Path) -> _Rows:
     with reading(folder) as db:
-        run = queries.latest_run(db)
+        run = run_queries.latest_run(db)
         return _Rows(
-            queries.heard_s(db),
-            queries.gap_totals(db),
+            coverage_queries.heard_s(db),
+            coverage_queries.gap_totals(db),
             run.run if run else 0,
-            queries.latest_event_utc_s(db),
-            queries.count_clips(db),
-            queries.clip_bytes(db),
+            event_queries.latest_event_utc_s(db),
+            clip_queries.count_clips(db),
+            clip_queries.clip_bytes(db),
         )
 
 
@@ -132,7 +132,7 @@ def _counters(status: Status, rows: _Rows) -> Iterator[_Sample]:
     totals = {gap.cause: gap for gap in rows.gaps}
     lasting_s = {gap.cause: gap.known_s for gap in status.gaps_today if gap.lasts}
     for cause in (*CAUSES, *(totals.keys() - set(CAUSES))):  # a cause that another version knows
-        total = totals.get(cause, queries.GapTotal(cause, 0, 0.0))
+        total = totals.get(cause, coverage_queries.GapTotal(cause, 0, 0.0))
         length_s = total.length_s + lasting_s.get(cause, 0.0)
         yield _Sample("birdedge_gap_seconds_total", length_s, {"cause": cause})
         yield _Sample("birdedge_gaps_total", total.gaps, {"cause": cause})

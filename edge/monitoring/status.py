@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from birdedge.edge.database import queries
+from birdedge.edge.database import coverage_queries, event_queries, run_queries
 from birdedge.edge.database.connection import has_log, is_empty, reading
 from birdedge.edge.database.schema import FILE_NAME
 from birdedge.edge.errors import DiskError, OutputError, StoreError
@@ -95,15 +95,15 @@ def _disk_problem(folder: Path) -> str | None:
 
 
 def _status(db: sqlite3.Connection, folder: Path, now_utc_s: float, disk_problem: str | None) -> Status:
-    run = queries.latest_run(db)
+    run = run_queries.latest_run(db)
     if run is None:
         raise StoreError(f"the database in {folder} holds no run yet: start `birdedge listen --out {folder}`")
     now_s = monotonic_s() if run.boot_id == boot_id() else run.utc.boot_s_at(now_utc_s)
     until_utc_s = now_s + run.utc.offset_at(now_s)
     error_s = run.utc.error_at(now_s)
-    last_s = queries.last_heard_s(db, run.run)
-    gap_cause = queries.open_gap_cause(db)
-    health = Health.from_json(queries.latest_health(db))
+    last_s = coverage_queries.last_heard_s(db, run.run)
+    gap_cause = coverage_queries.open_gap_cause(db)
+    health = Health.from_json(run_queries.latest_health(db))
     state: State = "listening"
     if run.ended_s is not None:
         state = "stopped"
@@ -112,7 +112,7 @@ def _status(db: sqlite3.Connection, folder: Path, now_utc_s: float, disk_problem
     elif now_s - (run.began_s if last_s is None else last_s) > STALE_S + health.left_out_s:
         state = "stalled"
     today_s = until_utc_s // DAY_S * DAY_S
-    spans, gaps = queries.spans(db), queries.gaps(db)
+    spans, gaps = coverage_queries.spans(db), coverage_queries.gaps(db)
     today, always = (coverage_of(spans, gaps, since_s, until_utc_s, WHOLE_S) for since_s in (today_s, 0.0))
     return Status(
         state,
@@ -126,8 +126,8 @@ def _status(db: sqlite3.Connection, folder: Path, now_utc_s: float, disk_problem
         always.heard_s,
         today.gaps,
         sum(gap.length_s is None for gap in always.gaps),
-        queries.count_events(db, today_s),
-        queries.count_events(db),
+        event_queries.count_events(db, today_s),
+        event_queries.count_events(db),
         run.clock == "synchronized",
         run.clock,
         None if error_s is None else round(error_s, 3),

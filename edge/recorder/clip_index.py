@@ -12,7 +12,7 @@ from birdedge.edge.clips.clip import Clip
 from birdedge.edge.clips.fields import read_clip
 from birdedge.edge.clips.folder import clips_in
 from birdedge.edge.clips.retention import KeptClip
-from birdedge.edge.database import queries
+from birdedge.edge.database import clip_queries
 from birdedge.edge.database.connection import reading
 from birdedge.edge.database.labels import marked_clips
 from birdedge.edge.messages import ClipDeleted, ClipFound, ClipWritten, Message
@@ -39,18 +39,18 @@ class DatabaseClipIndex:
     def size_bytes(self) -> int:
         """See `ClipIndex`."""
         with reading(self._folder) as db:
-            return queries.clip_bytes(db)
+            return clip_queries.clip_bytes(db)
 
     def newest_utc_s(self) -> float | None:
         """See `ClipIndex`."""
         with reading(self._folder) as db:
-            return queries.newest_clip_utc_s(db)
+            return clip_queries.newest_clip_utc_s(db)
 
     def outdated(self, before_utc_s: float, count: int) -> Sequence[KeptClip]:
         """See `ClipIndex`."""
         locked = marked_clips(self._folder, "locked")
         with reading(self._folder) as db:
-            return [KeptClip(*row) for row in queries.outdated_clips(db, before_utc_s, count, locked)]
+            return [KeptClip(*row) for row in clip_queries.outdated_clips(db, before_utc_s, count, locked)]
 
     def first(
         self, order: Literal["oldest", "lowest_score"], newest_s: float, count: int
@@ -58,14 +58,14 @@ class DatabaseClipIndex:
         """See `ClipIndex`."""
         locked = marked_clips(self._folder, "locked")
         with reading(self._folder) as db:
-            return [KeptClip(*row) for row in queries.first_clips(db, order, newest_s, count, locked)]
+            return [KeptClip(*row) for row in clip_queries.first_clips(db, order, newest_s, count, locked)]
 
     def unwanted(self, count: int) -> Sequence[KeptClip]:
         """See `ClipIndex`."""
         if not (paths := marked_clips(self._folder, "deleted")):
             return ()
         with reading(self._folder) as db:
-            return [KeptClip(*row) for row in queries.clips_at(db, paths, count)]
+            return [KeptClip(*row) for row in clip_queries.clips_at(db, paths, count)]
 
     def written(self, clip: Clip) -> None:
         """Give a new clip its row."""
@@ -86,7 +86,7 @@ class DatabaseClipIndex:
         if not self._next:
             return
         with reading(self._folder) as db:
-            missing = [path for path in self._next if not queries.has_clip(db, self._relative(path))]
+            missing = [path for path in self._next if not clip_queries.has_clip(db, self._relative(path))]
         self._next = []
         for clip in filter(None, map(read_clip, missing)):
             self._submit(

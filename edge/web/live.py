@@ -21,7 +21,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from birdedge.edge.companion.folders import RecorderFolder
 from birdedge.edge.companion.live import LiveFeed, Viewer
 from birdedge.edge.database.connection import reading
-from birdedge.edge.database.queries import EventRow, latest_events, new_events
+from birdedge.edge.database.event_queries import EventRow, latest_events, new_events
 from birdedge.edge.errors import BirdedgeError
 from birdedge.edge.formats.columns import utc_text
 from birdedge.edge.formats.live_frames import HEADER_BYTES, audio_header, kind_of

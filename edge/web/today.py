@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, tzinfo
 from itertools import pairwise
 from typing import NamedTuple
 
-from birdedge.edge.database.queries import count_events
+from birdedge.edge.database.event_queries import count_events
 from birdedge.edge.monitoring.coverage import coverage
 from birdedge.edge.recorder.sun import SunEvent, sun_event_s
 

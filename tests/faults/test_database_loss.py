@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from benchmarks.support.virtual_microphone import VirtualMicrophone
-from birdedge.edge.database import queries
+from birdedge.edge.database import event_queries
 from birdedge.edge.database.connection import reading
 from tests.support.commands import BIRDEDGE, error_of, run
 from tests.support.daemon import SHORT_CLIPS, Daemon
@@ -32,7 +32,7 @@ ONLY_DATABASE = "tables = []\n[clips]\nkeep = 'none'\n"
 
 def events_in(folder: Path) -> int:
     with reading(folder) as db:
-        return queries.count_events(db)
+        return event_queries.count_events(db)
 
 
 def test_a_drive_that_is_mounted_and_unmounted_over_the_folder_is_followed(

@@ -154,7 +154,7 @@ MUTATIONS = (
     ),
     Mutation(
         "clips of unknown time have an age",
-        "edge/database/queries.py",
+        "edge/database/clip_queries.py",
         "SELECT boot, boot_s FROM boots_at WHERE clock = 'synchronized'",
         "SELECT boot, boot_s FROM boots_at",
         "tests/edge/database/test_clips.py::"
@@ -364,7 +364,7 @@ MUTATIONS = (
     ),
     Mutation(
         "retention deletes locked clips",
-        "edge/database/queries.py",
+        "edge/database/clip_queries.py",
         '_UNLOCKED = "path NOT IN',
         "_UNLOCKED = \"'' NOT IN",
         "tests/edge/recorder/test_clip_index.py::"

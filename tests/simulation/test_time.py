@@ -8,7 +8,7 @@ from typing import Literal
 
 import pytest
 
-from birdedge.edge.database import queries
+from birdedge.edge.database import event_queries
 from birdedge.edge.database.connection import reading
 from birdedge.edge.monitoring.status import read_status
 from tests.support.station import DAY_S, START_S, Board, Station, always, never, weekly
@@ -20,7 +20,7 @@ RECENT_S = 3600.0
 def errors_of(folder: Path, station: Station) -> list[tuple[float, float | None]]:
     """Return the error of the UTC of each event, and its stated uncertainty."""
     with reading(folder) as db:
-        events = list(queries.events(db))
+        events = list(event_queries.events(db))
     assert len(events) == len(station.heard) > 100
     pairs = zip(events, station.heard, strict=True)
     return [(abs(event.utc_s - heard.utc_s), event.uncertainty_s) for event, heard in pairs]

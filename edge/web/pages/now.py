@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from birdedge.edge.database.connection import reading
-from birdedge.edge.database.queries import latest_events
+from birdedge.edge.database.event_queries import latest_events
 from birdedge.edge.errors import BirdedgeError
 from birdedge.edge.monitoring.status import read_status
 from birdedge.edge.web import live

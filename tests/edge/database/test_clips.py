@@ -8,7 +8,7 @@ from typing import Literal
 
 import pytest
 
-from birdedge.edge.database import queries
+from birdedge.edge.database import clip_queries, coverage_queries, run_queries
 from birdedge.edge.database.connection import reading
 from birdedge.edge.messages import ClipDeleted, ClipFound, ClipWritten
 from tests.support.streams import RATE_HZ, Clocks, MessageStream, end, kill, rows_of, started
@@ -166,10 +166,10 @@ def test_clips_of_a_lost_database_are_neither_coverage_nor_the_latest_run(tmp_pa
     run_log.apply(found("old.wav", 7e8, 0))
     run_log.commit()
     with reading(tmp_path) as db:
-        run = queries.latest_run(db)
+        run = run_queries.latest_run(db)
         assert run is not None
         assert run.run == 1
-        assert sum(span.length_s for span in queries.spans(db)) == pytest.approx(5)
+        assert sum(span.length_s for span in coverage_queries.spans(db)) == pytest.approx(5)
     kill(run_log)
 
 
@@ -182,14 +182,14 @@ def test_clips_of_a_boot_without_a_synchronized_clock_are_never_outdated(tmp_pat
     run_log.apply(found("lost database.flac", 10.0, 10 * RATE_HZ))
     run_log.commit()
     with reading(tmp_path) as db:
-        assert queries.outdated_clips(db, 4e9, 10) == []
-        assert queries.newest_clip_utc_s(db) is None
+        assert clip_queries.outdated_clips(db, 4e9, 10) == []
+        assert clip_queries.newest_clip_utc_s(db) is None
     clocks.synchronized = True
     run_log.follow_clock(clocks())
     run_log.commit()
     with reading(tmp_path) as db:
-        assert [clip.path for clip in queries.outdated_clips(db, 4e9, 10)] == ["a.flac"]
-        assert queries.newest_clip_utc_s(db) == pytest.approx(1_000_000.0)
+        assert [clip.path for clip in clip_queries.outdated_clips(db, 4e9, 10)] == ["a.flac"]
+        assert clip_queries.newest_clip_utc_s(db) == pytest.approx(1_000_000.0)
 
 
 def test_clips_are_in_the_order_in_which_they_were_heard_whatever_the_clock_said(tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_clips_are_in_the_order_in_which_they_were_heard_whatever_the_clock_said
         run_log.apply(ClipWritten(f"{number}.flac", stream.timekeeper.stamp(0), 96_000, 1, 0.8))
         end(run_log, clocks)
     with reading(tmp_path) as db:
-        assert [clip.path for clip in queries.first_clips(db, "oldest", 0.0, 10)] == ["0.flac", "1.flac"]
+        assert [clip.path for clip in clip_queries.first_clips(db, "oldest", 0.0, 10)] == ["0.flac", "1.flac"]
 
 
 def test_the_bytes_of_all_clips_follow_every_change(tmp_path: Path) -> None:
@@ -214,12 +214,12 @@ def test_the_bytes_of_all_clips_follow_every_change(tmp_path: Path) -> None:
     run_log.apply(found("b.flac", 1_000_010.0, 10 * RATE_HZ))
     run_log.commit()
     with reading(tmp_path) as db:
-        assert queries.clip_bytes(db) == 23
+        assert clip_queries.clip_bytes(db) == 23
     run_log.apply(ClipDeleted("b.flac"))
     run_log.apply(ClipDeleted("b.flac"))
     end(run_log, clocks)
     with reading(tmp_path) as db:
-        assert queries.clip_bytes(db) == 3
+        assert clip_queries.clip_bytes(db) == 3
 
 
 @pytest.mark.parametrize("order", ["oldest", "lowest_score"])
@@ -248,10 +248,10 @@ def test_what_retention_asks_takes_no_longer_with_more_clips(
 
         with reading(tmp_path) as db:
             db.set_progress_handler(count_step, 1)
-            assert queries.clip_bytes(db) == 0
-            assert queries.newest_clip_utc_s(db) is not None
-            assert len(queries.outdated_clips(db, 4e9, 4)) == 4
-            assert len(queries.first_clips(db, order, 3600.0, 4)) == 4
-            assert queries.has_clip(db, "5.flac")
+            assert clip_queries.clip_bytes(db) == 0
+            assert clip_queries.newest_clip_utc_s(db) is not None
+            assert len(clip_queries.outdated_clips(db, 4e9, 4)) == 4
+            assert len(clip_queries.first_clips(db, order, 3600.0, 4)) == 4
+            assert clip_queries.has_clip(db, "5.flac")
         steps.append(taken[0])
     assert steps[1] < 1.2 * steps[0] + 100, steps

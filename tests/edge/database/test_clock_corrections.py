@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from birdedge.edge.database import queries
+from birdedge.edge.database import event_queries
 from birdedge.edge.database.connection import reading
-from birdedge.edge.database.queries import EventRow
+from birdedge.edge.database.event_queries import EventRow
 from birdedge.edge.database.writer import DatabaseWriter
 from tests.support.streams import (
     RATE_HZ,
@@ -28,12 +28,12 @@ DAY_S = 86_400.0
 
 def events_of(folder: Path) -> list[EventRow]:
     with reading(folder) as db:
-        return list(queries.events(db))
+        return list(event_queries.events(db))
 
 
 def rejected_of(folder: Path) -> list[EventRow]:
     with reading(folder) as db:
-        return [row.region for row in queries.rejected(db)]
+        return [row.region for row in event_queries.rejected(db)]
 
 
 @pytest.mark.parametrize("step_s", [3600.0, -3600.0, 20 * 365.25 * 86_400])

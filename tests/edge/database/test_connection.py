@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from birdedge.edge.database import queries
+from birdedge.edge.database import event_queries, run_queries
 from birdedge.edge.database.connection import MAX_LOG_BYTES, open_to_write, reading
 from birdedge.edge.database.database_file import DatabaseFile
 from birdedge.edge.database.run_log import RunLog
@@ -65,7 +65,7 @@ def test_committed_rows_are_there_when_the_database_is_opened_again(tmp_path: Pa
     db, quarantined = open_to_write(tmp_path)
     with closing(db):
         assert quarantined is None
-        (event,) = queries.events(db)
+        (event,) = event_queries.events(db)
     assert (event.onset_sample, event.offset_sample, event.onset_s) == (0, 16_000, 100.0)
     assert (event.utc_s, event.corrected) == (1_000_000.0, False)
     assert event.uncertainty_s == pytest.approx(0.3)
@@ -94,7 +94,7 @@ def test_a_damaged_file_is_quarantined_whole(
     assert caplog.messages == [
         f"the database was damaged; it was moved to {moved}, and a new one was created"
     ]
-    assert list(queries.events(run_log.db)) == []
+    assert list(event_queries.events(run_log.db)) == []
     run_log.close()
     db, quarantined = open_to_write(tmp_path)
     db.close()
@@ -127,7 +127,7 @@ def test_a_database_of_another_version_is_refused_and_left_alone(
     )
     assert (tmp_path / FILE_NAME).read_bytes() == before
     with reading(tmp_path) as db:
-        assert queries.count_events(db) == 1
+        assert event_queries.count_events(db) == 1
 
 
 def test_a_folder_within_a_file_is_refused(tmp_path: Path) -> None:
@@ -161,13 +161,13 @@ def test_a_database_on_a_read_only_disk_is_read(tmp_path: Path) -> None:
     with small_disk(tmp_path / "card") as card:
         recorded(card)
         with read_only(card), reading(card) as db:
-            assert queries.count_events(db) == 1
+            assert event_queries.count_events(db) == 1
 
 
 FOLLOW = """
 import sys, pathlib
 from birdedge.edge.database.connection import reading
-from birdedge.edge.database.queries import count_events
+from birdedge.edge.database.event_queries import count_events
 with reading(pathlib.Path(sys.argv[1])) as db:
     for _ in sys.stdin:
         print(count_events(db), flush=True)
@@ -217,7 +217,7 @@ def test_reading_changes_nothing(tmp_path: Path) -> None:
 def test_a_damaged_database_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).write_bytes(b"birds, mostly\n" * 1000)
     with pytest.raises(DiskError, match="that it is the database of a recorder"), reading(tmp_path) as db:
-        queries.latest_run(db)
+        run_queries.latest_run(db)
 
 
 def test_the_write_ahead_log_stays_short_after_a_burst_that_somebody_read_through(tmp_path: Path) -> None:
@@ -229,7 +229,7 @@ def test_the_write_ahead_log_stays_short_after_a_burst_that_somebody_read_throug
     log = tmp_path / f"{FILE_NAME}-wal"
     with reading(tmp_path) as db:
         db.execute("BEGIN")
-        queries.latest_run(db)  # no checkpoint can pass what is read
+        run_queries.latest_run(db)  # no checkpoint can pass what is read
         while log.stat().st_size < 1.2 * MAX_LOG_BYTES:
             stream.hear(1)
             stream.detect(1.0)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from birdedge.edge.block import Block
-from birdedge.edge.database import queries, writer
+from birdedge.edge.database import event_queries, writer
 from birdedge.edge.database.connection import reading
-from birdedge.edge.database.queries import RejectedRow
+from birdedge.edge.database.event_queries import RejectedRow
 from birdedge.edge.database.rejected import MAX_PER_INTERVAL
 from birdedge.edge.database.writer import DatabaseWriter
 from birdedge.edge.messages import RegionRejected
@@ -34,7 +34,7 @@ def opened(folder: Path, clocks: Clocks) -> DatabaseWriter:
 
 def rejected_in(folder: Path) -> list[RejectedRow]:
     with reading(folder) as db:
-        return list(queries.rejected(db))
+        return list(event_queries.rejected(db))
 
 
 def onsets(stored: list[RejectedRow]) -> list[float]:
@@ -70,7 +70,7 @@ def test_an_event_has_its_class_and_its_history_too(tmp_path: Path) -> None:
     stream.detect(1.0, class_score=0.9, busy_10_s=0.5, busy_30_s=0.4, busy_60_s=0.2, alike=3)
     database.close()
     with reading(tmp_path) as db:
-        (event,) = queries.events(db)
+        (event,) = event_queries.events(db)
     assert (event.sound_class, event.class_score, event.alike) == ("bird", 0.9, 3)
     assert (event.busy_10_s, event.busy_30_s, event.busy_60_s) == (0.5, 0.4, 0.2)
     assert rejected_in(tmp_path) == []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from birdedge.edge.database import queries
+from birdedge.edge.database import coverage_queries
 from birdedge.edge.database.connection import reading
 from birdedge.edge.gap import GapCause
 from birdedge.edge.messages import GapStarted, LoadLevelChanged
@@ -241,7 +241,7 @@ def test_each_load_level_is_kept(tmp_path: Path) -> None:
         run_log.apply(LoadLevelChanged(stream.timekeeper.stamp(stream.sample), level))
     end(run_log, clocks)
     with reading(tmp_path) as db:
-        levels = queries.load_levels(db)
+        levels = coverage_queries.load_levels(db)
     assert [name for _, name in levels] == ["50 % of the audio", "all audio"]
     assert [boot_s for boot_s, _ in levels] == pytest.approx([110.0, 120.0])
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from birdedge.edge.database import queries
+from birdedge.edge.database import run_queries
 from birdedge.edge.database.connection import reading
 from birdedge.edge.database.writer import DatabaseWriter
 from birdedge.edge.health import Health
@@ -81,4 +81,4 @@ def test_names_that_are_not_utf_8_are_stored_escaped(tmp_path: Path) -> None:
         ("m\\udcff", "s\\udcff", "d\\udcff")
     ]
     with reading(tmp_path) as db:
-        assert queries.latest_health(db)["device"] == "d\udcff"
+        assert run_queries.latest_health(db)["device"] == "d\udcff"

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from birdedge.edge.database import queries, writer
+from birdedge.edge.database import event_queries, run_queries, writer
 from birdedge.edge.database.connection import reading
 from birdedge.edge.database.schema import FILE_NAME
 from birdedge.edge.database.writer import DatabaseWriter
@@ -38,7 +38,7 @@ def opened(folder: Path, clocks: Clocks, boot_id: str = "boot") -> DatabaseWrite
 
 def events_in(folder: Path) -> int:
     with reading(folder) as db:
-        return queries.count_events(db)
+        return event_queries.count_events(db)
 
 
 def test_what_was_submitted_is_in_the_database_soon_and_all_of_it_after_close(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_what_was_submitted_is_in_the_database_soon_and_all_of_it_after_close(tm
 def test_a_run_is_in_the_database_before_the_first_message(tmp_path: Path) -> None:
     database = opened(tmp_path, Clocks())
     with reading(tmp_path) as db:
-        run = queries.latest_run(db)
+        run = run_queries.latest_run(db)
     assert run is not None
     assert (run.boot_id, run.began_s, run.ended_s, run.model, run.site) == (
         "boot",
@@ -126,7 +126,7 @@ def test_a_database_that_is_opened_late_has_everything_from_the_start(
     assert found.gaps == ()
     assert found.heard_s == pytest.approx(65)
     with reading(tmp_path / "data") as db:
-        (event,) = queries.events(db)
+        (event,) = event_queries.events(db)
     assert event.utc_s == pytest.approx(1_000_012.0 + offset_s)
     assert database.utc.synchronized
 
@@ -180,7 +180,7 @@ def test_messages_beyond_the_limit_are_dropped_counted_and_logged_once(
     stream.detect(100.0)
     database.close()
     with reading(tmp_path) as db:
-        onsets_s = [event.onset_sample / 32_000 for event in queries.events(db)]
+        onsets_s = [event.onset_sample / 32_000 for event in event_queries.events(db)]
     assert onsets_s == [*(float(number) for number in range(waiting)), 100.0]
 
 
@@ -219,7 +219,7 @@ def test_only_the_latest_health_is_kept_as_json(tmp_path: Path) -> None:
         database.submit(HealthReported(NOW, Health(device="Grün", backlog_s=backlog_s)))
     database.close()
     with reading(tmp_path) as db:
-        stored = queries.latest_health(db)
+        stored = run_queries.latest_health(db)
     assert Health.from_json(stored) == Health(device="Grün", backlog_s=0.2)
     assert stored["device"] == "Grün"
     ((text,),) = rows_of(tmp_path, "SELECT json FROM health")
@@ -238,7 +238,7 @@ def test_health_is_not_buffered_while_the_disk_fails(tmp_path: Path, monkeypatch
     database.close()
     assert database.dropped_messages == 0
     with reading(tmp_path) as db:
-        assert queries.latest_health(db) == {}
+        assert run_queries.latest_health(db) == {}
 
 
 def test_frames_are_never_queued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from typing import cast
 
 import pytest
 
-from birdedge.edge.database import queries
+from birdedge.edge.database import coverage_queries, run_queries
 from birdedge.edge.database.connection import reading
 from birdedge.edge.health import Health
 from birdedge.edge.models.names import ARCHIVE_MODEL, SMALL_MODEL
@@ -31,7 +31,7 @@ def supervised(tmp_path: Path) -> Iterator[Supervised]:
 
 def stored_health(folder: Path) -> Health:
     with reading(folder) as db:
-        return Health.from_json(queries.latest_health(db))
+        return Health.from_json(run_queries.latest_health(db))
 
 
 def test_what_is_wrong_with_the_samples_is_a_problem(supervised: Supervised) -> None:
@@ -67,7 +67,7 @@ def test_health_is_reported_with_the_first_audio_and_every_five_seconds(
     supervised.hear(HEALTH_EVERY_S - 0.5)
     supervised.database.submit(stream_started())  # whose row shows that what was before it is written
     with reading(tmp_path) as db:
-        wait_until(lambda: queries.last_heard_s(db, 1) == pytest.approx(105.0))
+        wait_until(lambda: coverage_queries.last_heard_s(db, 1) == pytest.approx(105.0))
     assert stored_health(tmp_path).overflows == 0
     supervised.hear(0.5)
     wait_until(lambda: stored_health(tmp_path).overflows == 1)
@@ -123,7 +123,7 @@ def test_a_backlog_lightens_the_load_and_its_end_restores_it(
     ]
     supervised.database.close()
     with reading(tmp_path) as db:
-        levels = queries.load_levels(db)
+        levels = coverage_queries.load_levels(db)
     assert [name for _, name in levels] == [
         "all audio in longer calls",
         "all audio with the smaller model",
