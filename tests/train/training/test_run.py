@@ -56,9 +56,7 @@ def test_initial_weights_that_were_trained_with_another_dropout_are_accepted(
     recordings: Path, tmp_path: Path
 ) -> None:
     torch.manual_seed(1)
-    other = dataclasses.replace(
-        SMALL, network=UNetConfig(dropout=0.3, class_dropout=0.2)
-    )
+    other = dataclasses.replace(SMALL, network=UNetConfig(dropout=0.3, class_dropout=0.2))
     path = tmp_path / "other.safetensors"
     save_checkpoint(path, build_network(other.network).state_dict(), other, {"threshold": 0.5})
     train_quietly(SMALL, recordings, tmp_path / "run", initial=path)
