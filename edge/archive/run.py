@@ -33,6 +33,20 @@ class Shard:
         if not 1 <= self.number <= self.count:
             raise SettingsError(f"--shard is {self.number}/{self.count}; give 1/N to N/N")
 
+    @classmethod
+    def from_text(cls, text: str) -> Shard:
+        """Return the shard that a text such as 1/50 names.
+
+        Raises:
+            SettingsError: It names none.
+        """
+        number, _, count = text.partition("/")
+        try:
+            numbers = int(number), int(count)
+        except ValueError as error:
+            raise SettingsError(f"--shard is {text!r}; give I/N, such as 1/50") from error
+        return cls(*numbers)
+
     def holds(self, keys: NDArray[np.bytes_]) -> NDArray[np.bool_]:
         """Return which units are in it."""
         first = np.ascontiguousarray(keys).view(">u8").reshape(len(keys), KEY_BYTES // 8)[:, 0]

@@ -10,6 +10,7 @@ import numpy as np
 
 from birdedge.edge.archive.manifest import Manifest, keys_of
 from birdedge.edge.archive.parts import DoneUnits, done_units, read_part
+from birdedge.edge.archive.progress import duration_text, size_text
 from birdedge.edge.archive.units import is_in
 
 RECENT_S = 600.0  # over which the rate is measured
@@ -31,6 +32,20 @@ class ArchiveStatus:
     def is_complete(self) -> bool:
         """Whether all recordings are done."""
         return self.done_files == self.files
+
+    def lines(self) -> list[str]:
+        """Return the status for a person."""
+        lines = [
+            f"done       {self.done_files:,} of {self.files:,} file(s), {size_text(self.done_bytes)} of "
+            f"{size_text(self.size_bytes)}",
+            f"errors     {self.error_files:,} file(s)",
+        ]
+        if self.is_complete:
+            return [*lines, "left       nothing"]
+        left = "no rate: nothing was completed in the last ten minutes"
+        if self.bytes_per_s and self.left_s:
+            left = f"{duration_text(self.left_s)} at {size_text(self.bytes_per_s)}/s"
+        return [*lines, f"left       {self.files - self.done_files:,} file(s), {left}"]
 
 
 def archive_status(manifest: Manifest, now_s: float | None = None) -> ArchiveStatus:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from birdedge.edge.cli.archive_progress import ProgressPrinter, counted
 from birdedge.edge.cli.options import (
     archive_model_option,
     channel_option,
@@ -19,19 +19,14 @@ from birdedge.edge.cli.options import (
     quiet_option,
     timezone_option,
 )
-from birdedge.edge.errors import BirdedgeError, ExtraMissingError, SettingsError
+from birdedge.edge.errors import ExtraMissingError, SettingsError
 from birdedge.edge.system.printable import printable
 from birdedge.edge.system.stdout import print_line
 
 if TYPE_CHECKING:  # loads pyarrow
-    from birdedge.edge.archive.progress import Progress
-    from birdedge.edge.archive.run import Shard, Work
-    from birdedge.edge.archive.status import ArchiveStatus
-    from birdedge.edge.archive.units import PlannedFile
+    from birdedge.edge.archive.run import Work
     from birdedge.edge.archive.worker import UnitCounts
 
-MAX_PRINTED_ERRORS = 20  # of a run; `status --errors` prints all
-LOG_S, TERMINAL_S = 60.0, 1.0  # between two lines of progress, in a log and on a terminal
 run_argument = click.argument("run", type=click.Path(path_type=Path, file_okay=False))
 
 
@@ -120,7 +115,7 @@ def plan(
         name, sha256(checked.content).hexdigest(), channel=channel, min_score=min_score, timezone=timezone
     )
     found = FoundRecordings()
-    files = _counted(planned_files(sources, files_from, site_level, found), quiet)
+    files = counted(planned_files(sources, files_from, site_level, found), quiet)
     try:
         totals = write_manifest(out, settings, checked.content, files).totals
     finally:
@@ -177,16 +172,16 @@ def run(
     from birdedge.edge.archive.manifest import check_version, read_manifest
     from birdedge.edge.archive.parts import done_units
     from birdedge.edge.archive.progress import Progress
-    from birdedge.edge.archive.run import run_here, work_of
+    from birdedge.edge.archive.run import ALL, Shard, run_here, work_of
 
     if sum((jobs > 1, address is not None, dask_scheduler_file is not None)) > 1:
         raise SettingsError("--jobs, --dask and --dask-scheduler-file exclude one another: give one")
-    chosen = _shard(shard)
+    chosen = ALL if shard is None else Shard.from_text(shard)
     manifest = read_manifest(run)
     check_version(manifest.settings)
     work = work_of(manifest, done_units(run), chosen, retry_errors)
     progress = Progress(work.files, work.size_bytes)
-    printer = _ProgressPrinter(progress, quiet)
+    printer = ProgressPrinter(progress, quiet)
     scheduler = address or dask_scheduler_file
     try:
         for counts in run_here(work, jobs) if scheduler is None else _on_dask(work, scheduler):
@@ -257,35 +252,8 @@ def status(run: Path, as_json: bool, errors: bool) -> None:
         values = {**asdict(manifest.settings), **asdict(now)}
         print_line(*json.dumps(values, indent=2).splitlines())
     else:
-        print_line(*_status_lines(now, manifest.settings.model))
+        print_line(f"model      {manifest.settings.model}", *now.lines())
     sys.exit(not now.is_complete)
-
-
-def _counted(files: Iterator[PlannedFile], quiet: bool) -> Iterator[PlannedFile]:
-    """Pass on files, and print how many there are now and then."""
-    last_s, pause_s = time.monotonic(), TERMINAL_S if sys.stderr.isatty() else LOG_S
-    for number, file in enumerate(files):
-        if not quiet and number % 1000 == 0 and time.monotonic() - last_s >= pause_s:
-            last_s = time.monotonic()
-            click.echo(f"{number:,} file(s) listed", err=True)
-        yield file
-
-
-def _status_lines(now: ArchiveStatus, model: str) -> list[str]:
-    from birdedge.edge.archive.progress import duration_text, size_text
-
-    lines = [
-        f"model      {model}",
-        f"done       {now.done_files:,} of {now.files:,} file(s), {size_text(now.done_bytes)} of "
-        f"{size_text(now.size_bytes)}",
-        f"errors     {now.error_files:,} file(s)",
-    ]
-    if now.is_complete:
-        return [*lines, "left       nothing"]
-    left = "no rate: nothing was completed in the last ten minutes"
-    if now.bytes_per_s and now.left_s:
-        left = f"{duration_text(now.left_s)} at {size_text(now.bytes_per_s)}/s"
-    return [*lines, f"left       {now.files - now.done_files:,} file(s), {left}"]
 
 
 def _on_dask(work: Work, scheduler: str | Path) -> Iterator[UnitCounts]:
@@ -297,55 +265,3 @@ def _on_dask(work: Work, scheduler: str | Path) -> Iterator[UnitCounts]:
         ) from error
     silence_dask()
     yield from run_on_dask(work, scheduler, lambda line: click.echo(line, err=True))
-
-
-def _shard(text: str | None) -> Shard:
-    from birdedge.edge.archive.run import Shard
-
-    if text is None:
-        return Shard()
-    number, _, count = text.partition("/")
-    try:
-        return Shard(int(number), int(count))
-    except ValueError as error:
-        if isinstance(error, BirdedgeError):
-            raise
-        raise SettingsError(f"--shard is {text!r}; give I/N, such as 1/50") from error
-
-
-class _ProgressPrinter:
-    """Prints errors and warnings, the first of many, and a line of progress now and then."""
-
-    def __init__(self, progress: Progress, quiet: bool) -> None:
-        self._progress, self._quiet = progress, quiet
-        self._is_terminal = sys.stderr.isatty()
-        self._last_s = time.monotonic()
-        self._sentences = 0
-
-    def print(self, errors: tuple[str, ...], warnings: tuple[str, ...]) -> None:
-        """Print what a unit brought."""
-        kinds = [*(("Error", text) for text in errors), *(("Warning", text) for text in warnings)]
-        for kind, text in kinds:
-            self._sentences += 1
-            if self._sentences <= MAX_PRINTED_ERRORS:
-                self._line(f"{kind}: {printable(text)}")
-            elif self._sentences == MAX_PRINTED_ERRORS + 1:
-                self._line(
-                    "Further errors and warnings are not printed: birdedge archive status RUN --errors"
-                )
-        now_s = time.monotonic()
-        if not self._quiet and now_s - self._last_s >= (TERMINAL_S if self._is_terminal else LOG_S):
-            self._last_s = now_s
-            if self._is_terminal:
-                click.echo(f"\r\033[K{self._progress.line()}", nl=False, err=True)
-            else:
-                click.echo(self._progress.line(), err=True)
-
-    def close(self) -> None:
-        """Print the last line."""
-        if not self._quiet:
-            self._line(self._progress.line())
-
-    def _line(self, text: str) -> None:
-        start = "\r\033[K" if self._is_terminal and not self._quiet else ""
-        click.echo(f"{start}{text}", err=True)

@@ -73,6 +73,13 @@ def test_a_shard_that_does_not_exist_is_refused(number: int, shard_count: int) -
         Shard(number, shard_count)
 
 
+def test_a_text_names_a_shard() -> None:
+    assert Shard.from_text("2/7") == Shard(2, 7)
+    for text in ("7", "a/7", "2/", "2/7/9"):
+        with pytest.raises(SettingsError, match="give I/N, such as 1/50"):
+            Shard.from_text(text)
+
+
 def test_what_is_done_is_not_done_again(complete: Manifest) -> None:
     before = parts(complete.folder)
     times = [path.stat().st_mtime_ns for path in (complete.folder / PARTS).rglob("*.parquet")]
@@ -272,27 +279,3 @@ def test_parts_say_which_run_they_belong_to(complete: Manifest) -> None:
     path = next((complete.folder / PARTS).rglob("*.parquet"))
     assert pq.read_metadata(path).metadata[b"birdedge_fingerprint"].decode() == complete.settings.fingerprint
     assert complete.settings.version == __version__
-
-
-# --- status ---------------------------------------------------------------------------------------------------------
-
-
-def test_status_estimates_what_is_left_from_the_last_minutes(forest: Path, tmp_path: Path) -> None:
-    manifest = plan(tmp_path / "run", forest)
-    before = archive_status(manifest)
-    assert (before.done_files, before.bytes_per_s, before.left_s, before.is_complete) == (
-        0,
-        None,
-        None,
-        False,
-    )
-    todo = run_here(work_of(manifest, done_units(manifest.folder)), 1)
-    done_bytes = next(todo).size_bytes + next(todo).size_bytes
-    now_s = time.time()
-    for number, path in enumerate((manifest.folder / PARTS).rglob("*.parquet")):
-        os.utime(path, (now_s, now_s - 100 * number))
-    status = archive_status(manifest, now_s)
-    assert (status.done_files, status.done_bytes) == (2, done_bytes)
-    assert status.bytes_per_s == pytest.approx(done_bytes / 100)
-    assert status.left_s == pytest.approx((status.size_bytes - done_bytes) / (done_bytes / 100))
-    assert archive_status(manifest, now_s + 3600).bytes_per_s is None
