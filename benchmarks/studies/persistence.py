@@ -29,11 +29,12 @@ from birdedge.edge.models.model import Model
 from birdedge.edge.models.names import DEFAULT_MODEL
 from birdedge.edge.pipeline.event_tracker import EventTracker
 from birdedge.edge.pipeline.segmenter import Segmenter
-from birdedge.train.data.mixing import RATE_HZ, Mixing, draw_bird, mix_birds
+from birdedge.train.data.mixed_birds import draw_bird, mix_birds
+from birdedge.train.data.mixing_settings import Mixing
 from birdedge.train.data.recordings import read_index
 from birdedge.train.data.sound_bank import Noise, SoundBank, load_sound_bank
 from birdedge.train.data.splits import held_out_recordings
-from birdedge.train.data.stft import GRID
+from birdedge.train.data.stft import GRID, RATE_HZ
 from birdedge.train.evaluation.detectors import log_spectrogram
 from birdedge.train.evaluation.labelled_audio import SCENE_MIXING
 

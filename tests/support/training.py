@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from birdedge.train.data.mixing import Mixing
+from birdedge.train.data.mixing_settings import Mixing
 from birdedge.train.training.loop import train
 from birdedge.train.training.recipe import Recipe, Training
 from birdedge.train.training.run import TrainingRun

@@ -8,9 +8,7 @@ import numpy as np
 import scipy.fft
 
 from birdedge.train.data.labels import Float32
-from birdedge.train.data.stft import GRID
-
-RATE_HZ = GRID.sample_rate_hz
+from birdedge.train.data.stft import RATE_HZ
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from birdedge.edge.errors import SettingsError
 from birdedge.train.data.batch import Batch
-from birdedge.train.data.mixing import UNKNOWN
+from birdedge.train.data.class_cells import UNKNOWN
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ from tqdm import tqdm
 from birdedge.edge.audio.file import AudioFile
 from birdedge.edge.errors import DataError, SettingsError
 from birdedge.train.data.batch import Batch
+from birdedge.train.data.class_cells import CELL_BINS, CELL_FRAMES, UNKNOWN
 from birdedge.train.data.examples import Examples, shuffled
 from birdedge.train.data.labels import Float32
-from birdedge.train.data.mixing import CELL_BINS, CELL_FRAMES, UNKNOWN
 from birdedge.train.data.pictures import SIDE, Bytes, draw_picture, read_mask, read_picture
 from birdedge.train.training.recipe import INPUTS, Recipe
 

@@ -23,7 +23,9 @@ from tqdm import tqdm
 from birdedge.edge.errors import DataError, OutputError, SettingsError
 from birdedge.train.data.annotations import read_boxes
 from birdedge.train.data.batch import Batch
-from birdedge.train.data.mixing import CELL_BINS, CELL_FRAMES, Mixing, make_example
+from birdedge.train.data.class_cells import CELL_BINS, CELL_FRAMES
+from birdedge.train.data.mixing import make_example
+from birdedge.train.data.mixing_settings import Mixing
 from birdedge.train.data.recordings import Recording, read_index
 from birdedge.train.data.sound_bank import UNLABELLED_KINDS, SoundBank, load_sound_bank
 from birdedge.train.data.stft import GRID

@@ -67,13 +67,21 @@ class Noise:
 
 @dataclass
 class SoundBank:
-    """The audio that `mixing` draws from. `noises` are grouped by kind of noise."""
+    """The audio that examples are mixed from. `noises` are grouped by kind of noise."""
 
     isolated_birds: list[IsolatedBird] = field(default_factory=list)
     focal_recordings: list[FocalRecording] = field(default_factory=list)
     boxed_recordings: list[BoxedRecording] = field(default_factory=list)
     noises: dict[str, list[Noise]] = field(default_factory=lambda: defaultdict(list))
     unlabelled: list[Int16] = field(default_factory=list)
+
+
+def random_crop(samples: Int16, n: int, rng: np.random.Generator) -> Float32:
+    """Return `n` samples from a random start, repeated if there are fewer."""
+    if len(samples) < n:
+        samples = np.tile(samples, -(-n // len(samples)))
+    start = int(rng.integers(len(samples) - n + 1))
+    return samples[start : start + n].astype(np.float32)
 
 
 def load_sound_bank(

@@ -13,6 +13,7 @@ from birdedge.edge.grid import Grid
 from birdedge.train.data.labels import Bool, Float32
 
 GRID = Grid()
+RATE_HZ = GRID.sample_rate_hz
 HANN = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(GRID.n_fft) / GRID.n_fft)).astype(np.float32)
 
 

@@ -16,7 +16,9 @@ from birdedge.edge.audio.file import AudioFile
 from birdedge.edge.errors import DataError
 from birdedge.train.data.annotations import Box
 from birdedge.train.data.labels import Bool, Float32, close_gaps
-from birdedge.train.data.mixing import Mixing, make_example, painted
+from birdedge.train.data.mixed_birds import painted
+from birdedge.train.data.mixing import make_example
+from birdedge.train.data.mixing_settings import Mixing
 from birdedge.train.data.sound_bank import SoundBank
 from birdedge.train.data.stft import GRID
 from birdedge.train.evaluation.event_scores import boxes_of_mask

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from birdedge.edge.errors import DataError, SettingsError
-from birdedge.train.data.mixing import CELL_FRAMES
+from birdedge.train.data.class_cells import CELL_FRAMES
 from birdedge.train.training.checkpoint import Checkpoint, load_checkpoint
 from birdedge.train.training.recipe import Recipe
 

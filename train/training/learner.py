@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from birdedge.train.data.batch import Batch
-from birdedge.train.data.mixing import CELL_FRAMES
+from birdedge.train.data.class_cells import CELL_FRAMES
 from birdedge.train.networks.registry import build_network
 from birdedge.train.training.checkpoint import Checkpoint
 from birdedge.train.training.distillation import mean_probabilities

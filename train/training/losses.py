@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from birdedge.train.data.mixing import CELL_BINS, CELL_FRAMES
+from birdedge.train.data.class_cells import CELL_BINS, CELL_FRAMES
 
 
 def mask_loss(name: str, logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from birdedge.edge.grid import Grid
 from birdedge.edge.pipeline.noise_floor import NetworkInput
 from birdedge.edge.settings import from_table
 from birdedge.train.data.augmentation import Augmentation
-from birdedge.train.data.mixing import Mixing
+from birdedge.train.data.mixing_settings import Mixing
 from birdedge.train.networks.registry import NetworkConfig, config_as_table, config_from_table
 from birdedge.train.networks.unet import UNetConfig
 

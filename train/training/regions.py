@@ -15,7 +15,7 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional
 
-from birdedge.train.data.mixing import BIRD, CELL_BINS, CELL_FRAMES, NOT_BIRD, UNKNOWN
+from birdedge.train.data.class_cells import BIRD, CELL_BINS, CELL_FRAMES, NOT_BIRD, UNKNOWN
 from birdedge.train.training.metrics import roc_auc
 
 MIN_CELLS = 1.0  # a smaller region is no event: 8 Hz s

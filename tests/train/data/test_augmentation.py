@@ -10,7 +10,7 @@ import torch
 from birdedge.edge.errors import SettingsError
 from birdedge.train.data.augmentation import Augmentation, augment
 from birdedge.train.data.batch import Batch
-from birdedge.train.data.mixing import CELL_BINS, CELL_FRAMES, UNKNOWN
+from birdedge.train.data.class_cells import CELL_BINS, CELL_FRAMES, UNKNOWN
 
 
 def bar(frames: int = 64, bins: int = 128) -> Batch:

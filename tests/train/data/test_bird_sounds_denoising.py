@@ -16,7 +16,7 @@ from birdedge.train.data.bird_sounds_denoising import (
     picture_recipe,
     read_clips,
 )
-from birdedge.train.data.mixing import UNKNOWN
+from birdedge.train.data.class_cells import UNKNOWN
 from birdedge.train.training.recipe import read_recipe
 
 RATE_HZ = 32000

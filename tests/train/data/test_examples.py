@@ -12,8 +12,9 @@ import pytest
 import torch
 
 from birdedge.edge.errors import DataError, OutputError, SettingsError
+from birdedge.train.data.class_cells import BIRD
 from birdedge.train.data.examples import mixed_examples
-from birdedge.train.data.mixing import BIRD, Mixing
+from birdedge.train.data.mixing_settings import Mixing
 from birdedge.train.data.recordings import read_index
 from birdedge.train.training.recipe import Recipe, Training, read_recipe
 from tests.support.generated import write_recordings

@@ -9,42 +9,19 @@ import pytest
 
 from birdedge.edge.sound_classes import SOUND_CLASSES
 from birdedge.train.data.annotations import Box
+from birdedge.train.data.class_cells import BIRD, CELL_BINS, CELL_FRAMES, NOT_BIRD, UNKNOWN, Int8
 from birdedge.train.data.labels import Bool
-from birdedge.train.data.mixing import (
-    BIRD,
-    CELL_BINS,
-    CELL_FRAMES,
-    NOT_BIRD,
-    UNKNOWN,
-    Example,
-    Int8,
-    Mixing,
-    draw_noise,
-    make_example,
-)
-from birdedge.train.data.sound_bank import (
-    BoxedRecording,
-    FocalRecording,
-    Noise,
-    SoundBank,
-    to_int16,
-)
+from birdedge.train.data.mixing import Example, make_example
+from birdedge.train.data.mixing_settings import Mixing
+from birdedge.train.data.sound_bank import BoxedRecording, FocalRecording, SoundBank, to_int16
 from birdedge.train.data.stft import GRID, magnitude
-from tests.support.signals import RATE_HZ, share_of_energy
-from tests.support.tones import sine
+from tests.support.signals import RATE_HZ
+from tests.support.sound_banks import a_bank, humming
 
-INSECT, FROG, WEATHER = (SOUND_CLASSES.index(name) for name in ("insect", "frog", "weather"))
+INSECT = SOUND_CLASSES.index("insect")
 EMPTY = Mixing(frames=64, empty=1.0, as_recorded=0.0, synthetic_noise=0.0, band_limit=0.0)
 MIXED = replace(EMPTY, empty=0.0, synthetic_bird=1.0, frames=128)
 BOXED = Mixing(frames=128, boxed=1.0, band_limit=0.0, level_low_db=-20.0, level_high_db=-20.0)
-
-
-def humming(frequency_hz: float, sound_class: str | None) -> Noise:
-    return Noise(to_int16(sine(frequency_hz, -20.0, rate_hz=RATE_HZ)), sound_class, None)
-
-
-def a_bank(**noises: list[Noise]) -> SoundBank:
-    return SoundBank(noises=noises)
 
 
 INSECTS = a_bank(insects=[humming(4000.0, "insect")])
@@ -61,34 +38,6 @@ def test_without_birds_every_cell_has_the_class_of_the_noise(sound_class: str | 
         made = example(a_bank(any=[humming(3000.0, sound_class)]), EMPTY, seed)
         assert made.sounds.shape == (16, 64)
         assert (made.sounds == expected).all()
-
-
-def test_noises_of_different_classes_are_not_bird_and_otherwise_unknown() -> None:
-    bank = a_bank(a=[humming(3000.0, "insect")], b=[humming(6000.0, "frog")])
-    found = set()
-    for seed in range(60):
-        noise, sound_class, _ = draw_noise(bank, EMPTY, np.random.default_rng(seed))
-        insect, frog = (share_of_energy(noise, hz - 50, hz + 50) > 0.01 for hz in (3000.0, 6000.0))
-        assert sound_class == {(True, False): INSECT, (False, True): FROG}.get((insect, frog), NOT_BIRD)
-        found.add(sound_class)
-    assert found == {INSECT, FROG, NOT_BIRD}
-
-
-def test_a_kind_with_four_times_the_recordings_is_drawn_twice_as_often() -> None:
-    bank = a_bank(few=[humming(3000.0, "insect")], many=4 * [humming(6000.0, "frog")])
-    mixing = replace(EMPTY, frames=4)
-    drawn = [draw_noise(bank, mixing, np.random.default_rng(seed))[1] for seed in range(1500)]
-    # Seven of ten have one noise. In the others, each noise is drawn in the same way.
-    for sound_class, share in ((INSECT, 1 / 3), (FROG, 2 / 3)):
-        expected = 0.7 * share + 0.3 * share**2
-        assert drawn.count(sound_class) / 1500 == pytest.approx(expected, abs=0.04)
-
-
-def test_synthetic_noise_is_weather_or_insects_or_both() -> None:
-    mixing = replace(EMPTY, frames=4, synthetic_noise=1.0)
-    drawn = [draw_noise(SoundBank(), mixing, np.random.default_rng(seed))[1] for seed in range(1000)]
-    for sound_class, share in ((WEATHER, 0.6), (INSECT, 0.15), (NOT_BIRD, 0.25)):
-        assert drawn.count(sound_class) / 1000 == pytest.approx(share, abs=0.05)
 
 
 def classes_of(target: Bool, weight: Bool, noise_class: int) -> Int8:

@@ -8,32 +8,13 @@ import numpy as np
 import pytest
 import soxr
 
-from birdedge.edge.errors import SettingsError
-from birdedge.edge.synthesis.soundscape import soundscape
 from birdedge.train.data.annotations import Box
-from birdedge.train.data.labels import PEAK_RANGE_DB, focal_mask, smooth_power
-from birdedge.train.data.mixing import (
-    SPOT,
-    Example,
-    Mixing,
-    draw_bird,
-    draw_cutoff_hz,
-    draw_noise,
-    make_example,
-    mix_birds,
-)
-from birdedge.train.data.sound_bank import (
-    BoxedRecording,
-    FocalRecording,
-    Int16,
-    IsolatedBird,
-    Noise,
-    SoundBank,
-    to_int16,
-)
-from birdedge.train.data.stft import GRID, magnitude
+from birdedge.train.data.mixing import Example, draw_cutoff_hz, make_example
+from birdedge.train.data.mixing_settings import Mixing
+from birdedge.train.data.sound_bank import BoxedRecording, Int16, Noise, SoundBank, to_int16
+from birdedge.train.data.stft import GRID
 from tests.support.signals import RATE_HZ, share_of_energy
-from tests.support.tones import sine
+from tests.support.sound_banks import a_bird, calls_and_wind
 
 MIXING = Mixing(frames=256)
 MIXED = replace(MIXING, as_recorded=0.0, empty=0.0)
@@ -43,19 +24,7 @@ PLAIN = replace(MIXED, synthetic_bird=0.0, synthetic_noise=0.0, reverb=0.0, dist
 
 @pytest.fixture(scope="module")
 def sound_bank() -> SoundBank:
-    """Isolated calls, calls as recorded, and noises, all synthetic."""
-    bank = SoundBank()
-    for seed in range(4):
-        scene = soundscape(4.0, seed, 15, (28.0, 32.0), wind_db=None, insects_db=None)
-        (truth,) = scene.truths
-        phrase = int(truth.onset_s * 32_000), int(truth.offset_s * 32_000)
-        bank.isolated_birds.append(IsolatedBird(to_int16(scene.calls_alone), [phrase]))
-        bank.focal_recordings.append(
-            FocalRecording(to_int16(scene.samples), *focal_mask(magnitude(scene.samples)))
-        )
-        noise = Noise(to_int16(soundscape(4.0, seed + 10, 0).noise_alone), "weather", None)
-        bank.noises["wind"].append(noise)
-    return bank
+    return calls_and_wind()
 
 
 def example(bank: SoundBank, mixing: Mixing, seed: int) -> Example:
@@ -92,23 +61,6 @@ def test_every_bird_bin_counts_in_the_loss(sound_bank: SoundBank) -> None:
     for seed in range(12):
         made = example(sound_bank, MIXING, seed)
         assert made.weight[made.target].all()
-
-
-@pytest.mark.parametrize("snr_db", [-5.0, 0.0, 15.0])
-def test_the_bird_has_the_stated_power_over_the_noise_inside_its_own_mask(
-    sound_bank: SoundBank, snr_db: float
-) -> None:
-    mixing = replace(MIXED, snr_low_db=snr_db, snr_high_db=snr_db, reverb=0.0)
-    for seed in range(6):
-        rng = np.random.default_rng(seed)
-        (noise, _, _), bird = draw_noise(sound_bank, mixing, rng), draw_bird(sound_bank, mixing, rng)
-        total, _, _, _, stated_db = mix_birds(noise, [bird], mixing, rng)
-        assert stated_db == snr_db
-        power = smooth_power(magnitude(total - noise), *SPOT)
-        core = power > power.max() * 10 ** (-PEAK_RANGE_DB / 10)
-        # The noise is smoothed over 50 ms.
-        background = smooth_power(magnitude(noise), 4.0, 3.0)
-        assert 10 * np.log10(power[core].mean() / background[core].mean()) == pytest.approx(snr_db, abs=0.1)
 
 
 def test_the_louder_the_bird_the_larger_its_target(sound_bank: SoundBank) -> None:
@@ -157,11 +109,6 @@ def test_a_band_limit_leaves_nothing_above_the_cutoff(sound_bank: SoundBank) -> 
         assert made.weight[:, cutoff_bin:].all()
 
 
-def a_bird(frequency_hz: float) -> IsolatedBird:
-    """A tone of 0.5 s."""
-    return IsolatedBird(to_int16(sine(frequency_hz, -10.0, 0.5, RATE_HZ)), [(0, RATE_HZ // 2)])
-
-
 @pytest.mark.parametrize(("noise_hz", "band_limit"), [(8000.0, 0.0), (8000.0, 1.0), (13_000.0, 1.0)])
 def test_birds_are_limited_to_the_band_that_the_sample_rate_of_the_noise_leaves(
     noise_hz: float, band_limit: float
@@ -187,35 +134,6 @@ def test_birds_are_limited_to_the_band_that_the_sample_rate_of_the_noise_leaves(
             heard = example(full, mixing, seed)
             assert share_of_energy(heard.samples, 9900, 10_100) > 1e-4
             assert heard.target[:, 159].any()
-
-
-@pytest.mark.parametrize(
-    ("deep", "low_hz", "high_hz"), [(0.0, 4000.0, 4000.0), (1.0, 4000 * 2**-1.6, 4000 * 2**-0.6)]
-)
-def test_a_deep_bird_is_pitched_down_by_0_6_to_1_6_octaves(
-    deep: float, low_hz: float, high_hz: float
-) -> None:
-    mixing, pitches_hz = replace(PLAIN, deep=deep), []
-    for seed in range(30):
-        bird = draw_bird(SoundBank([a_bird(4000.0)]), mixing, np.random.default_rng(seed)).direct
-        power = np.abs(np.fft.rfft(bird)) ** 2
-        pitches_hz.append(power.argmax() * RATE_HZ / len(bird))
-    assert low_hz - 10 < min(pitches_hz) < low_hz + 100
-    assert high_hz - 300 < max(pitches_hz) < high_hz + 10
-
-
-def test_the_recipe_sets_the_share_of_deep_birds() -> None:
-    bank, deep = SoundBank([a_bird(4000.0)]), 0
-    mixing = replace(PLAIN, deep=0.25)
-    for seed in range(200):
-        deep += share_of_energy(draw_bird(bank, mixing, np.random.default_rng(seed)).direct, 0, 3000) > 0.5
-    assert deep / 200 == pytest.approx(0.25, abs=0.08)
-
-
-@pytest.mark.parametrize("frames", [0, 2, 130])
-def test_frames_that_are_no_whole_cells_are_refused(frames: int) -> None:
-    with pytest.raises(SettingsError, match=f"frames is {frames}; it must be a multiple of 4, at least 4"):
-        Mixing(frames=frames)
 
 
 def test_an_unlabelled_example_is_a_crop_in_which_no_bin_counts(sound_bank: SoundBank) -> None:

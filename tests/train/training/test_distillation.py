@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from birdedge.edge.errors import BirdedgeError, DataError, ModelMissingError, SettingsError
 from birdedge.train.cli import train as train_command
-from birdedge.train.data.mixing import Mixing
+from birdedge.train.data.mixing_settings import Mixing
 from birdedge.train.networks.baselines.segnet import SegNetConfig
 from birdedge.train.networks.registry import NetworkConfig, build_network
 from birdedge.train.networks.unet import UNet, UNetConfig

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from birdedge.edge.sound_classes import SOUND_CLASSES
 from birdedge.train.data.batch import Batch
-from birdedge.train.data.mixing import BIRD, CELL_BINS, CELL_FRAMES
+from birdedge.train.data.class_cells import BIRD, CELL_BINS, CELL_FRAMES
 from birdedge.train.networks.baselines.segnet import SegNetConfig
 from birdedge.train.networks.unet import UNetConfig
 from birdedge.train.training.learner import Learner, run_batch

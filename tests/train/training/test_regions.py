@@ -13,7 +13,7 @@ from torch import Tensor
 from birdedge.edge.grid import Grid
 from birdedge.edge.models.settings import EventSettings
 from birdedge.edge.sound_classes import SOUND_CLASSES
-from birdedge.train.data.mixing import BIRD, CELL_BINS, CELL_FRAMES, NOT_BIRD, UNKNOWN
+from birdedge.train.data.class_cells import BIRD, CELL_BINS, CELL_FRAMES, NOT_BIRD, UNKNOWN
 from birdedge.train.training.regions import (
     CLOSED_CELLS,
     MIN_CELLS,

@@ -1,0 +1,14 @@
+"""Settings that no example can have are refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from birdedge.edge.errors import SettingsError
+from birdedge.train.data.mixing_settings import Mixing
+
+
+@pytest.mark.parametrize("frames", [0, 2, 130])
+def test_frames_that_are_no_whole_cells_are_refused(frames: int) -> None:
+    with pytest.raises(SettingsError, match=f"frames is {frames}; it must be a multiple of 4, at least 4"):
+        Mixing(frames=frames)
