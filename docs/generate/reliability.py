@@ -134,7 +134,7 @@ PROMISES: dict[str, tuple[str, ...]] = {
         FAULTS
         + "test_overrun.py::test_a_daemon_stopped_for_longer_than_its_ring_buffer_holds_records_an_overrun",
         FAULTS + "test_kill.py::test_a_daemon_killed_while_it_detects_events_restarts_and_records_the_gap",
-        "tests/edge/database/test_run_log.py::test_lost_samples_and_a_lost_device_are_gaps_of_their_length",
+        "tests/edge/database/test_message_rows.py::test_lost_samples_and_a_lost_device_are_gaps_of_their_length",
     ),
     "keeps time by counting samples": (
         "tests/edge/pipeline/test_timekeeper.py::"

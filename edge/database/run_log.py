@@ -5,43 +5,27 @@ Used by one thread. What could not be committed is applied again: `undo` returns
 
 from __future__ import annotations
 
-import json
 import logging
 import sqlite3
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from birdedge import __version__
 from birdedge.edge.database import coverage_queries, rows, run_queries
 from birdedge.edge.database.connection import database_errors, is_damage
 from birdedge.edge.database.database_file import DatabaseFile
+from birdedge.edge.database.message_rows import begin_span, begin_stream, write_message
 from birdedge.edge.database.open_rows import OpenRows
 from birdedge.edge.database.rejected import KeptRegion
 from birdedge.edge.database.transfer import transfer_run
 from birdedge.edge.errors import DiskError, OutputError
-from birdedge.edge.messages import (
-    AudioHeard,
-    ClipDeleted,
-    ClipFound,
-    ClipWritten,
-    EventDetected,
-    GapEnded,
-    GapStarted,
-    HealthReported,
-    LoadLevelChanged,
-    Message,
-    RunEnded,
-    SamplesLost,
-    StreamEnded,
-    StreamStarted,
-)
+from birdedge.edge.messages import Message
 from birdedge.edge.pipeline.utc_line import UtcLine
 from birdedge.edge.times import ClockReading, Stamp
 
 log = logging.getLogger(__name__)
-ANCHOR_S = 60.0
 
 
 class RunLog:
@@ -186,9 +170,9 @@ class RunLog:
         if rows_open.span or rows_open.gap:  # audio or another cause follows at once
             rows_open.gap_before_run = 0
         if rows_open.started is not None:
-            self._insert_stream(rows_open.started)
+            begin_stream(self.db, rows_open, rows_open.started)
         if rows_open.span and until is not None:
-            self._begin_span(until)
+            begin_span(self.db, rows_open, until)
             rows_open.span_continued = until
         if rows_open.gap:
             rows_open.gap = rows.insert_gap(
@@ -233,7 +217,7 @@ class RunLog:
                 self.db.execute("BEGIN")
             self.db.execute("SAVEPOINT message")
             try:
-                self._apply(message)
+                write_message(self.db, self._open, message)
             except Exception as error:
                 if isinstance(error, sqlite3.OperationalError) or is_damage(error):
                     raise
@@ -242,104 +226,6 @@ class RunLog:
                 self._open = before
                 raise ValueError(f"{message!a:.300} cannot be stored ({error})") from error
             self.db.execute("RELEASE message")
-
-    def _apply(self, message: Message | KeptRegion) -> None:  # noqa: PLR0912  a case per message
-        rows_open = self._open
-        match message:
-            case AudioHeard():
-                self._extend_span(message)
-            case EventDetected():
-                rows.insert_event(self.db, rows_open.stream, message, self._utc_of(message.onset))
-            case KeptRegion(region, left_out):
-                utc_s = self._utc_of(region.onset)
-                rows.insert_rejected(self.db, rows_open.stream, region, utc_s, left_out)
-            case StreamStarted(stamp):
-                self._insert_stream(message)
-                rows_open.anchored_s = stamp.boot_s - ANCHOR_S
-                self._end_gap(stamp.boot_s)
-                self._begin_span(stamp)
-            case StreamEnded(stamp):
-                self._end_span(stamp)
-            case GapStarted(stamp, cause):
-                self._end_span(stamp)
-                if not rows_open.gap:
-                    began_s = stamp.boot_s if rows_open.heard_until_s is None else rows_open.heard_until_s
-                    self._end_gap(began_s)
-                    rows_open.gap = rows.insert_gap(self.db, rows_open.boot, began_s, cause)
-                    rows_open.gap_began_s, rows_open.gap_cause = began_s, cause
-            case GapEnded(stamp):
-                self._end_gap(stamp.boot_s)
-                self._begin_span(stamp)
-            case SamplesLost(stamp, until, cause):
-                self._end_span(stamp)
-                rows.insert_gap(self.db, rows_open.boot, stamp.boot_s, cause, max(stamp.boot_s, until.boot_s))
-                rows_open.gap_before_span = 0
-                self._begin_span(until)
-            case ClipWritten():
-                rows.insert_clip(self.db, rows_open.boot, rows_open.stream, message)
-            case ClipFound():
-                rows.insert_found_clip(self.db, message)
-            case ClipDeleted(path):
-                rows.delete_clip(self.db, path)
-            case LoadLevelChanged(stamp, level):
-                rows.insert_load_level(self.db, rows_open.boot, stamp.boot_s, level)
-            case HealthReported(stamp, health):
-                text = json.dumps(asdict(health), ensure_ascii=False)
-                rows.set_health(self.db, rows_open.run, stamp.boot_s, text)
-            case RunEnded(stamp):
-                self._end_gap(stamp.boot_s)
-                rows.end_run(self.db, rows_open.run, stamp.boot_s)
-            case _:
-                pass
-
-    def _extend_span(self, heard: AudioHeard) -> None:
-        rows_open = self._open
-        if not rows_open.span:
-            return
-        rows.extend_span(self.db, rows_open.span, rows_open.span_continued or heard.span, heard.stamp)
-        rows_open.until = heard.stamp
-        if rows_open.gap_before_span and rows_open.span_begin != heard.span:
-            rows.end_gap(self.db, rows_open.gap_before_span, heard.span.boot_s)
-        rows_open.span_begin = heard.span
-        if heard.reading is not None and heard.reading.boot_s - rows_open.anchored_s >= ANCHOR_S:
-            rows_open.anchored_s = heard.reading.boot_s
-            rows.insert_anchor(self.db, rows_open.stream, heard.stamp.sample, heard.reading)
-
-    def _utc_of(self, stamp: Stamp) -> float:
-        """Return the UTC of a stamp as it is known now."""
-        utc_s = self._open.utc.utc_s(stamp.boot_s)
-        return stamp.boot_s if utc_s is None else utc_s
-
-    def _insert_stream(self, started: StreamStarted) -> None:
-        self._open.stream = rows.insert_stream(
-            self.db,
-            self._open.run,
-            started.source,
-            started.sample_rate_hz,
-            started.channels,
-            started.stamp.boot_s,
-        )
-        self._open.started = started
-
-    def _begin_span(self, begin: Stamp) -> None:
-        self._open.span = rows.insert_span(self.db, self._open.stream, begin)
-        self._open.span_begin = self._open.until = begin
-        self._open.span_continued = None
-
-    def _end_span(self, end: Stamp) -> None:
-        rows_open = self._open
-        if rows_open.span and rows_open.span_begin is not None:
-            begin = rows_open.span_continued or rows_open.span_begin
-            rows.extend_span(self.db, rows_open.span, begin, end)
-            rows_open.span, rows_open.heard_until_s = 0, end.boot_s
-            rows_open.until = end
-
-    def _end_gap(self, boot_s: float) -> None:
-        rows_open = self._open
-        rows_open.gap_before_span = rows_open.gap or rows_open.gap_before_run
-        if rows_open.gap_before_span:
-            rows.end_gap(self.db, rows_open.gap_before_span, boot_s)
-        rows_open.gap = rows_open.gap_before_run = 0
 
     def _close_earlier_run(self, began_s: float) -> None:
         """Write the gap since the last audio of the run before this one."""
