@@ -1,18 +1,13 @@
 """The mask file of a live stream: a `.npz` that grows, and is whole at each second.
 
-A killed process leaves a file that any program reads. A power cut may tear its last seconds; `repair_mask_file` makes
-such a file whole.
+A killed process leaves a file that any program reads. A power cut may tear its last seconds; `repair_mask_file` of
+mask_repair.py makes such a file whole.
 """
 
 from __future__ import annotations
 
 import io
-import logging
 import os
-import struct
-import zipfile
-import zlib
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdedge.edge.errors import DataError, OutputError
-from birdedge.edge.formats.growing_zip import LOCAL, GrowingZip
-from birdedge.edge.formats.mask_npz import MaskFile
+from birdedge.edge.formats.growing_zip import GrowingZip
 from birdedge.edge.system.atomic_file import (
     make_folder,
     output_errors,
@@ -31,11 +25,8 @@ from birdedge.edge.system.atomic_file import (
 )
 
 SEALED_S = 1.0  # of frames
-TORN_S = 2.0  # of frames, which a power cut may leave half written
 NAMES = ("hop_s", "first_frame_s", "low_hz", "bin_hz", "threshold")
 PIECE_BYTES = 1 << 20
-
-log = logging.getLogger(__name__)
 
 
 class GrowingMaskFile:
@@ -169,101 +160,10 @@ class GrowingMaskFile:
         return {f"{name}.npy": _array_bytes(value) for name, value in values.items()}, head.getvalue()
 
 
-def repair_mask_file(path: Path) -> bool:
-    """Make a mask file whole that a power cut tore while it grew.
-
-    The frames up to its last seal are kept; if the disk does not have all of them, those of its last seconds are left
-    out, because what stands there may be of an earlier seal.
-
-    Returns:
-        Whether the file had to be repaired.
-
-    Raises:
-        DataError: It is not the file of a `GrowingMaskFile`.
-        OutputError: It cannot be written.
-    """
-    with output_errors(path):
-        try:
-            with zipfile.ZipFile(path) as npz:
-                if npz.testzip() is None:
-                    return False
-        except (zipfile.BadZipFile, zlib.error, EOFError):
-            pass
-        with path.open("rb") as file:
-            try:
-                hop_s, first_s, low_hz, bin_hz, threshold = (_read_scalar(file, name) for name in NAMES)
-                crc, beginning, frames, bins = _read_beginning(file)
-            except (struct.error, ValueError, EOFError) as error:
-                raise DataError(f"{path} is damaged, and its beginning is missing: delete it") from error
-            first, read_bytes, found_crc = file.tell(), 0, zlib.crc32(beginning)
-            for piece in _inflated(file, frames * bins):
-                read_bytes, found_crc = read_bytes + len(piece), zlib.crc32(piece, found_crc)
-            if (read_bytes, found_crc) != (frames * bins, crc):
-                frames = max(0, read_bytes // bins - round(TORN_S / hop_s))
-            file.seek(first)
-            with MaskFile(path, hop_s, first_s, low_hz, bin_hz, threshold, bins) as whole:
-                rest = b""
-                for piece in _inflated(file, frames * bins):
-                    rest += piece
-                    count = len(rest) // bins
-                    whole.push(np.frombuffer(rest, np.uint8, count * bins).reshape(count, bins))
-                    rest = rest[count * bins :]
-    return True
-
-
-def repair_latest(folder: Path) -> None:
-    """Make the latest mask file of a folder whole, if power was cut while it grew; the log says so."""
-    try:
-        paths = [path for path in folder.glob("*.npz") if path.is_file()]
-        latest = max(paths, key=lambda path: path.stat().st_mtime, default=None)
-        if latest is not None and repair_mask_file(latest):
-            log.info("%s was torn by a power cut, and is whole again", latest)
-    except (DataError, OutputError) as error:
-        log.error("%s", error)
-
-
 def _array_bytes(value: float) -> bytes:
     file = io.BytesIO()
     np.lib.format.write_array(file, np.asarray(value, dtype=np.float64))
     return file.getvalue()
-
-
-def _read_header(file: io.BufferedReader, name: str) -> int:
-    """Read the header of a member, and return its CRC."""
-    fields = LOCAL.unpack(file.read(LOCAL.size))
-    if file.read(fields[-2]) != name.encode():
-        raise ValueError(name)
-    file.read(fields[-1])
-    return int(fields[6])
-
-
-def _read_scalar(file: io.BufferedReader, name: str) -> float:
-    _read_header(file, f"{name}.npy")
-    return float(np.lib.format.read_array(file, allow_pickle=False))
-
-
-def _read_beginning(file: io.BufferedReader) -> tuple[int, bytes, int, int]:
-    """Read up to the first frame, and return the CRC of the mask, its beginning, its frames and its bins."""
-    crc = _read_header(file, "mask.npy")
-    _, size_bytes, _ = struct.unpack("<B2H", file.read(5))
-    beginning = io.BytesIO(file.read(size_bytes))
-    np.lib.format.read_magic(beginning)
-    frames, bins = np.lib.format.read_array_header_1_0(beginning)[0]
-    return crc, beginning.getvalue(), frames, bins
-
-
-def _inflated(file: io.BufferedReader, max_bytes: int) -> Iterator[bytes]:
-    """Yield the data that follows, as far as it can be read, in pieces."""
-    inflate = zlib.decompressobj(-zlib.MAX_WBITS)
-    while max_bytes and (data := inflate.unconsumed_tail or file.read(PIECE_BYTES)):
-        try:
-            piece = inflate.decompress(data, min(max_bytes, PIECE_BYTES))
-        except zlib.error:
-            return
-        if not piece and inflate.eof:
-            return
-        max_bytes -= len(piece)
-        yield piece
 
 
 def _new_file(path: Path) -> int:

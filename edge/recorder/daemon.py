@@ -12,7 +12,7 @@ from pathlib import Path
 
 from birdedge.edge.block import LiveInput
 from birdedge.edge.errors import OutputError
-from birdedge.edge.formats.growing_mask import repair_latest
+from birdedge.edge.formats.mask_repair import repair_latest
 from birdedge.edge.formats.tables import FORMATS
 from birdedge.edge.messages import Sink
 from birdedge.edge.recorder.config import Config, source_config

@@ -1,8 +1,7 @@
-"""The mask file of a live stream is whole at any second, and after a power cut as far as the disk has it."""
+"""The mask file of a live stream is whole at any second."""
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -11,40 +10,18 @@ import zipfile
 import zlib
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from birdedge.edge.errors import DataError, OutputError
-from birdedge.edge.formats.growing_mask import GrowingMaskFile, repair_mask_file
+from birdedge.edge.formats.growing_mask import GrowingMaskFile
 from birdedge.edge.formats.growing_zip import _joined_crc
 from birdedge.edge.formats.mask_npz import MaskFile, read_mask_file
+from birdedge.edge.formats.mask_repair import repair_mask_file
 from tests.support.commands import ENVIRONMENT, ROOT
 from tests.support.disks import no_room
-
-FIELDS: dict[str, Any] = {
-    "hop_s": 0.008,
-    "first_frame_s": 0.016,
-    "low_hz": 62.5,
-    "bin_hz": 62.5,
-    "threshold": 0.55,
-}
-SECOND = 125  # frames
-
-
-def frames(count: int, seed: int = 5) -> NDArray[np.uint8]:
-    """Return frames in which one of ten holds something."""
-    rng = np.random.default_rng(seed)
-    return rng.integers(0, 256, (count, 256), np.uint8) * (rng.random((count, 1)) > 0.9)
-
-
-def grown(path: Path, mask: NDArray[np.uint8], piece: int = 32) -> GrowingMaskFile:
-    file = GrowingMaskFile(path, **FIELDS)
-    for start in range(0, len(mask), piece):
-        file.push(mask[start : start + piece])
-    return file
+from tests.support.growing_masks import FIELDS, SECOND, frames, grown
 
 
 @pytest.mark.parametrize("piece", [1, 32, 125, 999])
@@ -146,7 +123,7 @@ def test_a_killed_process_leaves_a_whole_file(tmp_path: Path) -> None:
     writer = f"""
 import numpy as np
 from pathlib import Path
-from tests.edge.formats.test_growing_mask import FIELDS, frames
+from tests.support.growing_masks import FIELDS, frames
 from birdedge.edge.formats.growing_mask import GrowingMaskFile
 file, mask = GrowingMaskFile(Path({str(tmp_path / "live.npz")!r}), **FIELDS), frames(125)
 while True:
@@ -164,46 +141,6 @@ while True:
     mask = read_mask_file(tmp_path / "live.npz").mask
     assert len(mask) >= last - 2 * SECOND
     assert all(np.array_equal(mask[at : at + SECOND], frames(SECOND)) for at in range(0, len(mask), SECOND))
-
-
-def test_a_whole_file_needs_no_repair(tmp_path: Path) -> None:
-    file = grown(tmp_path / "live.npz", frames(3 * SECOND))
-    file.close()
-    before = file.path.read_bytes()
-    assert not repair_mask_file(file.path)
-    assert file.path.read_bytes() == before
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_of_a_torn_file_all_but_the_last_seconds_are_kept(tmp_path: Path, seed: int) -> None:
-    mask = frames(20 * SECOND)
-    file = grown(tmp_path / "live.npz", mask[: 19 * SECOND], SECOND)
-    before = file.path.read_bytes()
-    file.push(mask[19 * SECOND :])
-    after = file.path.read_bytes()
-    os.close(file._fd)
-    file._fd = -1
-    # Of what the last seal wrote, the disk has some sectors, in any order.
-    torn, rng = bytearray(after), np.random.default_rng(seed)
-    for at in range(0, len(after), 512):
-        if rng.random() < 0.5:
-            torn[at : at + 512] = before[at : at + 512].ljust(min(512, len(after) - at), b"\0")
-    file.path.write_bytes(torn[: len(before)] if seed % 3 == 0 else torn)
-    repair_mask_file(file.path)
-    found = read_mask_file(file.path).mask
-    assert len(found) >= 17 * SECOND
-    np.testing.assert_array_equal(found, mask[: len(found)])
-    assert list(tmp_path.iterdir()) == [file.path]
-
-
-@pytest.mark.parametrize("kept", [0, 10, 500, 1000])
-def test_a_file_without_a_beginning_is_refused_and_kept(tmp_path: Path, kept: int) -> None:
-    file = grown(tmp_path / "live.npz", frames(3 * SECOND))
-    file.close()
-    file.path.write_bytes(file.path.read_bytes()[:kept])
-    with pytest.raises(DataError, match="is damaged, and its beginning is missing: delete it"):
-        repair_mask_file(file.path)
-    assert file.path.stat().st_size == kept
 
 
 @pytest.mark.parametrize("shape", [(256,), (3, 255), (1, 3, 256)])
