@@ -58,7 +58,7 @@ def check(file: Path | None, limit_mb: int | None) -> None:
     """Check a configuration.
 
     Checks keys and values, the model file, the location if the schedule follows the sun, and the memory that the
-    recorder needs at most.
+    recorder needs at most. Prints when the schedule opens next.
 
     \b
     Example:
@@ -68,13 +68,16 @@ def check(file: Path | None, limit_mb: int | None) -> None:
     from birdedge.edge.models.checked_model import check_model
     from birdedge.edge.recorder.config import default_config_path, read_config
     from birdedge.edge.recorder.memory import check_memory
-    from birdedge.edge.recorder.schedule import Schedule
+    from birdedge.edge.recorder.schedule import Schedule, ScheduleSettings
+    from birdedge.edge.system.clock import read_clocks
 
     settings = read_config(file)
     card = check_model(settings.model).card
-    Schedule(settings.schedule, settings.latitude_deg, settings.longitude_deg)
+    schedule = Schedule(settings.schedule, settings.latitude_deg, settings.longitude_deg)
     needed_mb = check_memory(settings, card, limit_mb or memory_max_mb(len(settings.source)))
     print_line(f"{file or default_config_path()}: OK, up to {needed_mb:.0f} MB of memory")
+    if settings.schedule != ScheduleSettings():
+        print_line(f"schedule: {schedule.outlook(read_clocks().utc_s)}")
 
 
 @config.command()

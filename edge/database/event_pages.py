@@ -121,11 +121,6 @@ def last_event_id(db: sqlite3.Connection, kind: Kind = "events") -> int:
     return int(db.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()[0])
 
 
-def count_listed(db: sqlite3.Connection, wanted: EventFilter, limit: int) -> int:
-    """Return the number of events of a view, counted up to a limit."""
-    return len(_ids(db, wanted, limit, None, True, None))
-
-
 def neighbours(
     db: sqlite3.Connection, listed: ListedEvent, within_s: float, count: int, kind: Kind = "events"
 ) -> list[ListedEvent]:

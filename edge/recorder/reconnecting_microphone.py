@@ -151,10 +151,10 @@ class ReconnectingMicrophone:
     def _wait_for_schedule(self, stop: threading.Event) -> bool:
         """Return whether to listen: not before the schedule is open, and not after `stop` was set."""
         cards = sound_cards()
-        while not stop.is_set() and not self._schedule.is_open(self._read().utc_s):
+        while not stop.is_set() and not self._schedule.is_open(now_s := self._read().utc_s):
             if not self._is_paused:
                 self._is_paused = True
-                log.info(PAUSED)
+                log.info("%s: %s", PAUSED, self._schedule.outlook(now_s))
                 self._report_gap(PAUSED)
             self._waiting()
             stop.wait(WAITING_EVERY_S)

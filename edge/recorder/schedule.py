@@ -103,6 +103,19 @@ class Schedule:
             edge_s = self._next_edge_s(edge_s)
         return None
 
+    def outlook(self, utc_s: float) -> str:
+        """Return whether it is open and until when, and if it is closed, how long it is open then."""
+        is_open, change_s = self.is_open(utc_s), self.next_change_s(utc_s)
+        state = "open" if is_open else "closed"
+        if change_s is None:
+            return f"{state} for the next {LOOK_AHEAD_DAYS} days"
+        text = f"{state} until {self._local(change_s)}"
+        closes_s = None if is_open else self.next_change_s(change_s)
+        return text if closes_s is None else f"{text}, then open until {self._local(closes_s)}"
+
+    def _local(self, utc_s: float) -> str:
+        return datetime.fromtimestamp(utc_s, self._zone).strftime("%Y-%m-%d %H:%M:%S %Z")
+
     def _in_window(self, utc_s: float) -> bool:
         today = int(utc_s // DAY_S)
         # Far longitudes, offsets and long windows together extend up to three days ahead and two days back.

@@ -12,7 +12,7 @@ from birdedge import __version__
 from birdedge.edge.companion.folders import RecorderFolder, find_folders
 from birdedge.edge.web.access import access_of
 from birdedge.edge.web.locales import FILTERS
-from birdedge.edge.web.translations import NAMES, Translate, catalogue, preferred, translator
+from birdedge.edge.web.translations import NAMES, catalogue, preferred, translator
 
 LANGUAGE_COOKIE = "language"
 _TEMPLATES = Environment(
@@ -64,11 +64,6 @@ def language_of(request: Request) -> str:
     if chosen in catalogue():
         return chosen
     return configured or preferred(request.headers.get("accept-language", ""))
-
-
-def translate_for(request: Request) -> Translate:
-    """Return the translation of texts that a handler makes itself."""
-    return translator(language_of(request))
 
 
 def _here(request: Request) -> str:

@@ -1,6 +1,7 @@
 """`birdedge config` writes a configuration that it then accepts, and reports what is wrong with another."""
 
 import json
+import re
 from dataclasses import fields, is_dataclass
 
 from birdedge.edge.recorder.config import Config, read_config, template, write_model
@@ -28,6 +29,14 @@ def test_check_reports_a_missing_file_an_unknown_key_and_a_missing_location(fail
     assert "did you mean 'device'?" in failing("config", "check", "key.toml")
     (tmp_path / "sun.toml").write_text('[schedule]\nwindows = ["sunrise..noon"]', encoding="utf-8")
     assert "give latitude_deg" in failing("config", "check", "sun.toml")
+
+
+def test_check_prints_when_the_schedule_opens_and_closes(tmp_path):
+    text = '[schedule]\nwindows = ["04:30..09:00"]\ntimezone = "Europe/Berlin"\n'
+    (tmp_path / "config.toml").write_text(text, encoding="utf-8")
+    printed = birdedge("config", "check", "config.toml", cwd=tmp_path)[0].splitlines()[1]
+    opens, closes = (rf"\d{{4}}-\d\d-\d\d {clock}:00 CES?T" for clock in ("04:30", "09:00"))
+    assert re.fullmatch(rf"schedule: (closed until {opens}, then )?open until {closes}", printed)
 
 
 def test_show_prints_each_value_and_where_it_comes_from(tmp_path):

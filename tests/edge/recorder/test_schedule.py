@@ -25,6 +25,21 @@ def test_a_schedule_without_windows_is_always_open():
     assert made.next_change_s(utc_s("2026-06-01T12:00")) is None
 
 
+def test_the_outlook_says_in_the_time_zone_of_the_schedule_when_it_opens_and_closes():
+    made = schedule("04:30..09:00", timezone="Europe/Berlin")
+    assert made.outlook(utc_s("2026-05-01T01:00")) == (
+        "closed until 2026-05-01 04:30:00 CEST, then open until 2026-05-01 09:00:00 CEST"
+    )
+    assert made.outlook(utc_s("2026-05-01T06:59:59")) == "open until 2026-05-01 09:00:00 CEST"
+    assert schedule(listen_s=60.0, every_s=420.0).outlook(1.0) == "open until 1970-01-01 00:01:00 UTC"
+
+
+def test_the_outlook_of_a_schedule_that_never_changes_says_so():
+    assert schedule().outlook(utc_s("2026-05-01T01:00")) == "open for the next 400 days"
+    never = schedule("04:30..04:50", listen_s=600, every_s=3600)
+    assert never.outlook(utc_s("2026-05-01T12:00")) == "closed for the next 400 days"
+
+
 def test_a_clock_window_includes_its_start_and_excludes_its_end():
     made = schedule("04:30..09:00")
     start_s, end_s = utc_s("2026-05-01T04:30"), utc_s("2026-05-01T09:00")
