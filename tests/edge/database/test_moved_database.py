@@ -199,24 +199,28 @@ def test_the_write_ahead_log_of_an_earlier_run_on_a_drive_is_kept(tmp_path: Path
     earlier = Recording(tmp_path / "earlier", Clocks(boot_s=50.0))
     earlier.hear()
     earlier.wait()
-    with small_disk(tmp_path / "out") as first:
+    with small_disk(tmp_path / "out") as first, small_disk(tmp_path / "drive") as drive:
         recording = Recording(first)
         recording.hear()
         recording.wait()
         inode = (first / FILE_NAME).stat().st_ino
-        with small_disk(tmp_path / "out") as second:
-            # Two disks of one kind number their files alike.
-            while not (second / FILE_NAME).exists() or (second / FILE_NAME).stat().st_ino < inode:
-                (second / FILE_NAME).unlink(missing_ok=True)
-                (second / FILE_NAME).touch()
-            assert (second / FILE_NAME).stat().st_ino == inode
-            shutil.copy(earlier.folder / f"{FILE_NAME}-wal", second)
-            shutil.copyfile(earlier.folder / FILE_NAME, second / FILE_NAME)
+        # Two disks of one kind number their files alike.
+        while not (drive / FILE_NAME).exists() or (drive / FILE_NAME).stat().st_ino < inode:
+            (drive / FILE_NAME).unlink(missing_ok=True)
+            (drive / FILE_NAME).touch()
+        assert (drive / FILE_NAME).stat().st_ino == inode
+        shutil.copy(earlier.folder / f"{FILE_NAME}-wal", drive)
+        shutil.copyfile(earlier.folder / FILE_NAME, drive / FILE_NAME)
+        # In one step: the thread of the recorder may look at any time.
+        subprocess.run(["mount", "--bind", drive, first], check=True)
+        try:
             recording.hear()
             recording.wait()
-            assert (second / f"{FILE_NAME}-wal").exists()
+            assert (drive / f"{FILE_NAME}-wal").exists()
             recording.close()
-            assert onsets_in(second) == [5 * 32_000, 5 * 32_000, 15 * 32_000]
+        finally:
+            subprocess.run(["umount", "--lazy", first], check=True)
+        assert onsets_in(drive) == [5 * 32_000, 5 * 32_000, 15 * 32_000]
     earlier.close()
 
 
