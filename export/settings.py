@@ -23,19 +23,16 @@ class ExportSettings:
     """How a checkpoint is exported."""
 
     quantize: bool = False
-    frames: tuple[int, ...] = (
-        CHUNK_FRAMES,
-    )  # per call; the first is the recorder's, others give files of their own
+    # Per call; the first is the recorder's, others give files of their own.
+    frames: tuple[int, ...] = (CHUNK_FRAMES,)
     opset: int = OPSET
     per_channel: bool = True  # one weight scale per channel, not per layer
     activations: tuple[NumberFormat, ...] = ("u8",)  # u8 or s8, likewise
     max_loss: float = 0.005  # IoU that int8 may lose against fp32
     min_score: float = EventSettings.min_score
     follow_score: float = EventSettings.follow_score
-    compared_frames: tuple[int, ...] = (
-        4,
-        256,
-    )  # further lengths of calls that must give the same mask: short and long
+    # Further lengths of calls that must give the same mask: short and long.
+    compared_frames: tuple[int, ...] = (4, 256)
 
     def __post_init__(self) -> None:
         if set(self.activations) - {"u8", "s8"}:

@@ -21,9 +21,8 @@ TITLE = "Accuracy and compute cost"
 SYSTEMS = Path(__file__).parents[1] / "studies" / "systems.json"
 SETS = {"painted": "hand-painted", "mixes": "mixes", "focal": "focal recordings"}
 
-Figures = dict[
-    str, Any
-]  # `detectors`, a list of figures by `birdedge evaluate`, and `systems`, as in systems.json
+# `detectors`, a list of figures by `birdedge evaluate`, and `systems`, as in systems.json.
+Figures = dict[str, Any]
 
 
 class NetworkCost(NamedTuple):

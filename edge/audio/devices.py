@@ -16,9 +16,8 @@ from types import ModuleType
 from birdedge.edge.errors import DeviceNotFoundError, PortAudioMissingError
 from birdedge.edge.system.printable import printable
 
-CARD = re.compile(
-    r"\s*\(hw:\d+,\d+\)$"
-)  # the number of the card and device, in PortAudio's names of ALSA hardware
+# The number of the card and device, in PortAudio's names of ALSA hardware.
+CARD = re.compile(r"\s*\(hw:\d+,\d+\)$")
 
 # When PortAudio looks for devices, ALSA loads and unloads all its plugins. One of them loads FFmpeg, and with it this
 # library, which leaks 12.4 kB each time it is unloaded.

@@ -239,9 +239,8 @@ class ClipCutter:
     def _active_since(self, now: int) -> int:
         """Return the earliest possible onset, in samples, of an event with an offset after sample `now`."""
         grid = self._card.grid
-        frame = int(
-            (now / self._sample_rate_hz - grid.first_frame_s) / grid.hop_s + 0.25
-        )  # the frame that ends there
+        # The frame that ends there.
+        frame = int((now / self._sample_rate_hz - grid.first_frame_s) / grid.hop_s + 0.25)
         return self._samples(grid.first_frame_s + (self._activity.since(frame) - 0.5) * grid.hop_s)
 
     def _samples(self, time_s: float) -> int:

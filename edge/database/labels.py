@@ -199,9 +199,8 @@ def _writing(folder: Path) -> Iterator[sqlite3.Connection]:
         db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
         try:
             db.execute("PRAGMA synchronous = FULL")  # a commit survives a power cut
-            db.execute(
-                "BEGIN IMMEDIATE"
-            )  # another process that begins too waits here, also to make the tables
+            # Another process that begins too waits here, also to make the tables.
+            db.execute("BEGIN IMMEDIATE")
             if _version(db, path) == 0:
                 for statement in _statements(LABELS_SCHEMA):
                     db.execute(statement)

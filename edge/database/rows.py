@@ -14,11 +14,8 @@ from birdedge.edge.system.printable import valid_unicode
 from birdedge.edge.times import ClockReading, Stamp
 
 SAME_STREAM_S = 1.0  # how far the time that a clip states may be off that of its stream
-KEPT_ROWS = {
-    "anchors": 50_000,
-    "load_levels": 50_000,
-    "rejected_rows": 20_000,
-}  # the newest; other tables keep all
+# The newest; other tables keep all.
+KEPT_ROWS = {"anchors": 50_000, "load_levels": 50_000, "rejected_rows": 20_000}
 PRUNED_ROWS = 500  # at most, of a table at once
 EVENT_COLUMNS = (  # attributes of `Event`
     *("low_hz", "high_hz", "peak_hz", "score", "area_hz_s", "snr_db"),

@@ -86,10 +86,8 @@ def event_mask(event: Event, mask: Mask, others: Iterable[Event] = ()) -> tuple[
 
 def _slices(mask: Mask, event: Event, margin_s: float = 0.0, margin_hz: float = 0.0) -> tuple[slice, slice]:
     """Return the frames and bins of the box of an event with a margin."""
-    frame_s, bin_hz = (
-        mask.first_frame_s - mask.hop_s / 2,
-        mask.low_hz - mask.bin_hz / 2,
-    )  # edges of the first ones
+    # Edges of the first ones.
+    frame_s, bin_hz = mask.first_frame_s - mask.hop_s / 2, mask.low_hz - mask.bin_hz / 2
     times_s = event.onset_s - margin_s - frame_s, event.offset_s + margin_s - frame_s
     hz = event.low_hz - margin_hz - bin_hz, event.high_hz + margin_hz - bin_hz
     frames, bins = mask.mask.shape

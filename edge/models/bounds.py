@@ -16,11 +16,8 @@ MAX_CHUNK_FRAMES = 512
 MAX_CELLS_PER_S = 2**17  # bins of the mask per second of audio; the bundled models have 32,000
 MAX_MACS_PER_S = 4_000_000_000
 MAX_ITEMS = {"states": 256, "classes": 64, "training_data": 4096, "answer": 4096}
-MAX_CHARACTERS = {
-    "name": 100,
-    "birdedge_version": 50,
-    "licence": 300,
-}  # they are logged and stored with each clip
+# They are logged and stored with each clip.
+MAX_CHARACTERS = {"name": 100, "birdedge_version": 50, "licence": 300}
 INITIAL_VALUES = {"float32": (-1e6, 1e6), "uint8": (0, 255), "int8": (-128, 127)}
 
 BOUNDS: dict[type, dict[str, tuple[float, float]]] = {

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-Value = (
-    int | memoryview | bytes
-)  # a varint, the content of a length-delimited field, or that of a fixed-width one
+# A varint, the content of a length-delimited field, or that of a fixed-width one.
+Value = int | memoryview | bytes
 
 VARINT, FIXED_64, LENGTH_DELIMITED, FIXED_32 = 0, 1, 2, 5
 MAX_VARINT_BITS = 70  # ten bytes of seven bits

@@ -73,9 +73,8 @@ class Segmenter:
         # Which of the last of them, those that do not fill a chunk yet, contain digital silence.
         self._silent = np.zeros(0, np.bool_)
         self._floors = np.zeros((0, bins), np.float32)
-        self._early = (
-            self.card.lookahead_frames
-        )  # mask frames before the start of the stream, to be discarded
+        # Mask frames before the start of the stream, to be discarded.
+        self._early = self.card.lookahead_frames
 
     @property
     def missing_frames(self) -> int:

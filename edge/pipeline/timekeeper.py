@@ -130,10 +130,8 @@ class Timekeeper:
         points = [np.array(s.windows).reshape(-1, 2).T for s in self._segments]
         slope = 0.0
         if sum(p.shape[1] for p in points) >= MIN_WINDOWS:
-            complete = [
-                *points[:-1],
-                points[-1][:, :-1],
-            ]  # the last window may still find a less late arrival
+            # The last window may still find a less late arrival.
+            complete = [*points[:-1], points[-1][:, :-1]]
             centred = [p - p.mean(axis=1, keepdims=True) for p in complete if p.shape[1]]
             variance = sum(float(x @ x) for x, _ in centred)
             slope = sum(float(x @ y) for x, y in centred) / variance if variance else 0.0

@@ -34,9 +34,8 @@ def _waiting_mb(config: Config, card: ModelCard) -> float:
     if clips.keep != "none":
         clip_s = clips.everything_s if clips.keep == "everything" else clips.max_duration_s
         writing_bytes = ENCODED_BYTES + DENOISED_BYTES * clips.denoised + PICTURE_BYTES * clips.picture
-        kept_s = (
-            clips.held_s(card.events.max_duration_s) + (MAX_WAITING + 2) * clip_s
-        )  # one is cut and one is written
+        # One is cut and one is written.
+        kept_s = clips.held_s(card.events.max_duration_s) + (MAX_WAITING + 2) * clip_s
         total_bytes += (2 * kept_s + writing_bytes * clip_s) * samples_per_s
         if clips.denoised or clips.mask or clips.picture:
             total_bytes += kept_s / card.grid.hop_s * card.grid.bins

@@ -47,9 +47,8 @@ def _name(header: str) -> str | None:
     """Return the name or address in a Host header without its port; None if it is not valid."""
     try:
         parts = urlsplit(f"//{header}")
-        is_valid = (
-            parts.netloc == header and parts.username is None and parts.port != 0
-        )  # raises for no number
+        # Raises for no number.
+        is_valid = parts.netloc == header and parts.username is None and parts.port != 0
     except ValueError:
         return None
     return parts.hostname if is_valid else None

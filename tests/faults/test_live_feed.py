@@ -79,9 +79,8 @@ def test_no_viewer_costs_a_sample(daemon: Daemon, virtual_microphone: VirtualMic
             except OSError:
                 pass
         play.join()
-        assert all(
-            packets(client)[-1] == b"" for client in crowd[:3]
-        )  # the kernel held what there was room for
+        # The kernel held what there was room for.
+        assert all(packets(client)[-1] == b"" for client in crowd[:3])
         stop.set()
         vanishing.join()
         memory = daemon.resident_bytes()

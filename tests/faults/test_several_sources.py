@@ -96,9 +96,8 @@ def test_a_fault_in_one_source_leaves_the_others_as_they_are(tmp_path: Path, man
         daemon.wait_for(barn.url, times=2)
         wait_until(lambda: manager.fed(fed_since_s) > 0, 10.0)
         states = {"attic": "no_device", "barn": "listening", "oak": "listening", "pond": "listening"}
-        wait_until(
-            lambda: states_of(status_of(out)) == states, 20.0
-        )  # the database is written once per second
+        # The database is written once per second.
+        wait_until(lambda: states_of(status_of(out)) == states, 20.0)
         status = status_of(out)
         assert not status["healthy"]
         assert status["sources"]["oak"]["site"] == "the oak"

@@ -91,9 +91,8 @@ class EventPrinter:
         if isinstance(message, EventDetected):
             event = [message.onset.sample, message.event.low_hz]
             line = json.dumps([time.monotonic(), *event]) + "\n"
-            os.write(
-                sys.stdout.fileno(), line.encode()
-            )  # at once: a kill between line and line end would join two
+            # At once: a kill between line and line end would join two.
+            os.write(sys.stdout.fileno(), line.encode())
 
     def close(self) -> None:
         """Nothing is open."""

@@ -85,9 +85,8 @@ def picture_figures(
     np.add.at(by_recording, [distinct.index(recording) for recording in recordings], counts)
     bounds = interval(by_recording, _iou)
     eights = _batches(counts, 8)
-    background = eights[
-        :, ::-1
-    ]  # background, false, missed, hits: the counts with bird and background swapped
+    # Background, false, missed, hits: the counts with bird and background swapped.
+    background = eights[:, ::-1]
     return PictureFigures(
         name=name,
         split=split,

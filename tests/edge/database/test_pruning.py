@@ -26,9 +26,8 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 def run_of(folder: Path, start: int, minutes: int) -> int:
     """Write a run with an event, a rejected region and a load level in each minute; return how many rows it deleted."""
     clocks = Clocks(boot_s=100.0 + 10_000.0 * start, utc_s=1_000_000.0 + 10_000.0 * start)
-    database = DatabaseWriter(
-        folder, "boot", "model", commit_s=3600.0, read=clocks
-    )  # commits at its start and end
+    # Commits at its start and end.
+    database = DatabaseWriter(folder, "boot", "model", commit_s=3600.0, read=clocks)
     stream = MessageStream(database.submit, clocks)
     for minute in range(minutes):
         stream.reject(60.0 * minute + 1)

@@ -48,9 +48,8 @@ def test_the_version_is_the_first_line_and_each_field_one_line() -> None:
 
 
 @pytest.mark.parametrize("note", ["even", "odd", "ä"])
-@pytest.mark.parametrize(
-    "subtype", ["PCM_16", "PCM_U8", "PCM_24"]
-)  # 101 samples: an odd number of bytes except at 16 bits
+# 101 samples: an odd number of bytes except at 16 bits.
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_U8", "PCM_24"])
 def test_a_wav_has_the_lines_in_its_guan_chunk_and_unchanged_audio(
     tmp_path: Path, note: str, subtype: str
 ) -> None:

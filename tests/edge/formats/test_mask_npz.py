@@ -130,9 +130,8 @@ def test_a_full_disk_is_an_output_error_and_later_frames_keep_their_times(tmp_pa
     file = MaskFile(path, **FIELDS)
     file.push(whole[:10])
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(
-        resource.RLIMIT_FSIZE, (11 * 256 + 7, before[1])
-    )  # the next push is cut within a frame
+    # The next push is cut within a frame.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (11 * 256 + 7, before[1]))
     try:
         with pytest.raises(OutputError, match="cannot be written"):
             file.push(whole[10:20])

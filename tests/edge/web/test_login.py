@@ -65,9 +65,8 @@ def test_the_cookie_is_for_this_site_only_and_not_for_scripts(recorded: Path, is
     ]
     assert cookie["httponly"] is True
     assert cookie["samesite"] == "strict"
-    assert (
-        cookie["path"] == cookie["domain"] == ""
-    )  # the folder of the login, beneath any proxy, on this host only
+    # The folder of the login, beneath any proxy, on this host only.
+    assert cookie["path"] == cookie["domain"] == ""
     assert bool(cookie["secure"]) is is_https
 
 
