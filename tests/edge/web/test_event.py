@@ -98,7 +98,10 @@ def test_the_clip_is_sent_whole_or_in_part(oak: HeardBirds, client: Browser) -> 
 
 
 def test_pictures_show_the_event_with_the_mask_or_without(client: Browser) -> None:
-    plain, masked = (client.get(f"{EVENT}/picture/{name}") for name in ("picture", "picture_mask"))
+    started_s = time.monotonic()
+    plain = client.get(f"{EVENT}/picture/picture")
+    made_s = time.monotonic() - started_s
+    masked = client.get(f"{EVENT}/picture/picture_mask")
     assert plain.headers["content-type"] == "image/png"
     width, height = struct.unpack(">II", plain.content[16:24])
     assert height == 256
@@ -106,7 +109,7 @@ def test_pictures_show_the_event_with_the_mask_or_without(client: Browser) -> No
     assert plain.content != masked.content
     started_s = time.monotonic()
     assert client.get(f"{EVENT}/picture/picture").content == plain.content
-    assert time.monotonic() - started_s < 0.15, "it is kept"
+    assert time.monotonic() - started_s < made_s / 3, "it is kept"
 
 
 def test_the_band_is_the_clip_without_other_frequencies(oak: HeardBirds, client: Browser) -> None:
