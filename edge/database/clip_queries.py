@@ -56,7 +56,7 @@ def newest_clip_utc_s(db: sqlite3.Connection) -> float | None:
 
 
 def clips_at(db: sqlite3.Connection, paths: Sequence[str], count: int) -> list[ClipRow]:
-    """Return the clips that have one of these paths, `count` at most."""
+    """Return at most `count` of the clips that have one of these paths."""
     rows = db.execute(
         f"SELECT {_CLIP_COLUMNS} FROM clips WHERE path IN (SELECT value FROM json_each(?)) LIMIT ?",
         (json.dumps(list(paths)), count),

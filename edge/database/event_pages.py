@@ -14,12 +14,9 @@ from typing import Any, Literal, NamedTuple
 
 from birdedge.edge.clips.settings import MAX_CLIP_S
 from birdedge.edge.database.clock_lines import boot_s_at
-from birdedge.edge.database.event_queries import EventRow
+from birdedge.edge.database.event_queries import EVENT_COLUMNS, EventRow, event_row
 
 Kind = Literal["events", "rejected"]
-_COLUMNS = """{kind}.id, utc_s, uncertainty_s, corrected, onset_s, onset_sample, offset_sample,
-    (offset_sample - onset_sample) * 1.0 / boot_of_stream.sample_rate_hz, low_hz, high_hz, peak_hz, {kind}.score,
-    area_hz_s, snr_db, sound_class, class_score, busy_10_s, busy_30_s, busy_60_s, alike"""
 # The first clip that holds the onset: it starts at most its length earlier, where the index on time finds it.
 _CLIP = f"""LEFT JOIN clips ON clips.id = (
     SELECT id FROM clips WHERE clips.boot = boot_of_stream.boot AND clips.stream = {{kind}}.stream
@@ -217,7 +214,7 @@ def _pairs(events: Sequence[tuple[int, int]]) -> str:
 
 
 def _listed(db: sqlite3.Connection, kind: Kind, numbers: Sequence[int]) -> list[ListedEvent]:
-    columns, clip = _COLUMNS.format(kind=kind), _CLIP.format(kind=kind)
+    columns, clip = EVENT_COLUMNS.format(kind), _CLIP.format(kind=kind)
     rows = db.execute(
         f"""SELECT {columns}, {kind}.stream, boot_of_stream.sample_rate_hz, streams.device, runs.model, runs.version,
         runs.site, {"reason" if kind == "rejected" else "''"}, clips.path, clips.first_sample, clips.samples,
@@ -231,9 +228,7 @@ def _listed(db: sqlite3.Connection, kind: Kind, numbers: Sequence[int]) -> list[
 
 
 def _row(row: tuple[Any, ...]) -> ListedEvent:
-    columns = len(EventRow._fields)
-    event = EventRow._make((*row[:3], bool(row[3]), *row[4:columns]))
-    *about, reason, path, first_sample, samples, size_bytes = row[columns:]
+    *about, reason, path, first_sample, samples, size_bytes = row[len(EventRow._fields) :]
     stream, sample_rate_hz, device, model, version, site = about
     clip = None if path is None else EventClip(path, first_sample, samples, size_bytes)
-    return ListedEvent(event, stream, sample_rate_hz, device, model, version, site, clip, reason)
+    return ListedEvent(event_row(row), stream, sample_rate_hz, device, model, version, site, clip, reason)

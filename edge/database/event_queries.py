@@ -9,10 +9,10 @@ from typing import Any, Literal, NamedTuple
 from birdedge.edge.database.clock_lines import BOOTS_AT
 from birdedge.edge.database.scalar import scalar
 
-# Of an EventRow, in its order.
-_EVENT_COLUMNS = """{0}.id, utc_s, uncertainty_s, corrected, onset_s, onset_sample, offset_sample,
-    (offset_sample - onset_sample) * 1.0 / sample_rate_hz, low_hz, high_hz, peak_hz, score, area_hz_s, snr_db,
-    sound_class, class_score, busy_10_s, busy_30_s, busy_60_s, alike"""
+# Of an EventRow, in its order: of the table {0}, joined with `streams`.
+EVENT_COLUMNS = """{0}.id, utc_s, uncertainty_s, corrected, onset_s, onset_sample, offset_sample,
+    (offset_sample - onset_sample) * 1.0 / streams.sample_rate_hz, low_hz, high_hz, peak_hz, {0}.score,
+    area_hz_s, snr_db, sound_class, class_score, busy_10_s, busy_30_s, busy_60_s, alike"""
 
 
 class EventRow(NamedTuple):
@@ -57,13 +57,13 @@ class RejectedRow(NamedTuple):
 
 def events(db: sqlite3.Connection) -> Iterator[EventRow]:
     """Yield all events as they were heard."""
-    return map(_event_row, _regions(db, "events"))
+    return map(event_row, _regions(db, "events"))
 
 
 def rejected(db: sqlite3.Connection) -> Iterator[RejectedRow]:
     """Yield the rejected regions that are stored, as they were heard."""
     rows = _regions(db, "rejected", ", reason, left_out")
-    return (RejectedRow(_event_row(row), row[-2], row[-1]) for row in rows)
+    return (RejectedRow(event_row(row), row[-2], row[-1]) for row in rows)
 
 
 def new_events(db: sqlite3.Connection, after: int, count: int) -> list[NewEvent]:
@@ -112,9 +112,14 @@ def last_event_before(db: sqlite3.Connection, boot_id: str, onset_s: float) -> i
     return int(scalar(db, query, boot_id, onset_s))
 
 
+def event_row(row: tuple[Any, ...]) -> EventRow:
+    """Return the event of a row that begins with EVENT_COLUMNS."""
+    return EventRow._make((*row[:3], bool(row[3]), *row[4 : len(EventRow._fields)]))
+
+
 def _closed_events(db: sqlite3.Connection, order: Literal["ASC", "DESC"], after: int, count: int) -> Any:
     return db.execute(
-        f"""SELECT {_EVENT_COLUMNS.format("events")}, boot_id FROM events JOIN streams ON streams.id = events.stream
+        f"""SELECT {EVENT_COLUMNS.format("events")}, boot_id FROM events JOIN streams ON streams.id = events.stream
         JOIN runs ON runs.id = run JOIN boots ON boots.id = boot
         WHERE events.id > ? ORDER BY events.id {order} LIMIT ?""",
         (after, count),
@@ -122,15 +127,11 @@ def _closed_events(db: sqlite3.Connection, order: Literal["ASC", "DESC"], after:
 
 
 def _new_event(row: tuple[Any, ...]) -> NewEvent:
-    return NewEvent(row[-1], _event_row(row))
+    return NewEvent(row[-1], event_row(row))
 
 
 def _regions(db: sqlite3.Connection, table: str, more_columns: str = "") -> Iterator[Any]:
     return db.execute(
-        f"""SELECT {_EVENT_COLUMNS.format(table)}{more_columns}
+        f"""SELECT {EVENT_COLUMNS.format(table)}{more_columns}
         FROM {table} JOIN streams ON streams.id = {table}.stream ORDER BY {table}.stream, onset_s, {table}.id"""
     )
-
-
-def _event_row(row: tuple[Any, ...]) -> EventRow:
-    return EventRow._make((*row[:3], bool(row[3]), *row[4 : len(EventRow._fields)]))

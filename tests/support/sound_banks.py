@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from birdedge.edge.synthesis.soundscape import soundscape
 from birdedge.train.data.labels import focal_mask
+from birdedge.train.data.mixing_settings import Mixing
 from birdedge.train.data.sound_bank import FocalRecording, IsolatedBird, Noise, SoundBank, to_int16
 from birdedge.train.data.stft import magnitude
 from tests.support.signals import RATE_HZ
 from tests.support.tones import sine
+
+MIXING = Mixing(frames=256)
+MIXED = replace(MIXING, as_recorded=0.0, empty=0.0)
+# Recorded noise and isolated birds, as they are.
+PLAIN = replace(MIXED, synthetic_bird=0.0, synthetic_noise=0.0, reverb=0.0, distance=0.0, pitch_octaves=0.0)
 
 
 def calls_and_wind() -> SoundBank:

@@ -40,7 +40,7 @@ class Terminal(StringIO):
 
 
 def printed_at(times_s: list[float], clock: list[float], read: Callable[[], str]) -> list[str]:
-    """Return what the completion of a unit at each of these times prints."""
+    """Return what is printed when a unit is done at each of these times."""
     printer, start_s, printed = ProgressPrinter(Progress(0, 0), False), clock[0], []
     for time_s in times_s:
         clock[0] = start_s + time_s

@@ -14,14 +14,7 @@ from numpy.typing import NDArray
 from birdedge.edge.errors import DataError, OutputError
 from birdedge.edge.formats.mask_npz import MaskFile, read_mask_file
 from birdedge.edge.mask import mask_bytes
-
-FIELDS: dict[str, Any] = {
-    "hop_s": 0.008,
-    "first_frame_s": 0.016,
-    "low_hz": 62.5,
-    "bin_hz": 62.5,
-    "threshold": 0.55,
-}
+from tests.support.growing_masks import FIELDS
 
 
 def probabilities(frames: int, bins: int = 256) -> NDArray[np.float32]:

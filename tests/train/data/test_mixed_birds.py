@@ -10,16 +10,10 @@ import pytest
 from birdedge.train.data.labels import PEAK_RANGE_DB, smooth_power
 from birdedge.train.data.mixed_birds import SPOT, draw_bird, mix_birds
 from birdedge.train.data.mixed_noise import draw_noise
-from birdedge.train.data.mixing_settings import Mixing
 from birdedge.train.data.sound_bank import SoundBank
 from birdedge.train.data.stft import magnitude
 from tests.support.signals import RATE_HZ, share_of_energy
-from tests.support.sound_banks import a_bird, calls_and_wind
-
-MIXING = Mixing(frames=256)
-MIXED = replace(MIXING, as_recorded=0.0, empty=0.0)
-# Recorded noise and isolated birds, as they are.
-PLAIN = replace(MIXED, synthetic_bird=0.0, synthetic_noise=0.0, reverb=0.0, distance=0.0, pitch_octaves=0.0)
+from tests.support.sound_banks import MIXED, PLAIN, a_bird, calls_and_wind
 
 
 @pytest.fixture(scope="module")
