@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 from birdedge.edge.clips.settings import MAX_CLIP_S
 from birdedge.edge.database.clock_lines import boot_s_at
-from birdedge.edge.database.event_queries import EVENT_COLUMNS, EventRow, event_row
+from birdedge.edge.database.event_queries import EVENT_ROW_COLUMNS, EventRow, event_row
 
 Kind = Literal["events", "rejected"]
 # The first clip that holds the onset: it starts at most its length earlier, where the index on time finds it.
@@ -214,7 +214,7 @@ def _pairs(events: Sequence[tuple[int, int]]) -> str:
 
 
 def _listed(db: sqlite3.Connection, kind: Kind, numbers: Sequence[int]) -> list[ListedEvent]:
-    columns, clip = EVENT_COLUMNS.format(kind), _CLIP.format(kind=kind)
+    columns, clip = EVENT_ROW_COLUMNS.format(kind), _CLIP.format(kind=kind)
     rows = db.execute(
         f"""SELECT {columns}, {kind}.stream, boot_of_stream.sample_rate_hz, streams.device, runs.model, runs.version,
         runs.site, {"reason" if kind == "rejected" else "''"}, clips.path, clips.first_sample, clips.samples,

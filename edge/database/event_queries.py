@@ -10,7 +10,7 @@ from birdedge.edge.database.clock_lines import BOOTS_AT
 from birdedge.edge.database.scalar import scalar
 
 # Of an EventRow, in its order: of the table {0}, joined with `streams`.
-EVENT_COLUMNS = """{0}.id, utc_s, uncertainty_s, corrected, onset_s, onset_sample, offset_sample,
+EVENT_ROW_COLUMNS = """{0}.id, utc_s, uncertainty_s, corrected, onset_s, onset_sample, offset_sample,
     (offset_sample - onset_sample) * 1.0 / streams.sample_rate_hz, low_hz, high_hz, peak_hz, {0}.score,
     area_hz_s, snr_db, sound_class, class_score, busy_10_s, busy_30_s, busy_60_s, alike"""
 
@@ -113,13 +113,13 @@ def last_event_before(db: sqlite3.Connection, boot_id: str, onset_s: float) -> i
 
 
 def event_row(row: tuple[Any, ...]) -> EventRow:
-    """Return the event of a row that begins with EVENT_COLUMNS."""
+    """Return the event of a row that begins with EVENT_ROW_COLUMNS."""
     return EventRow._make((*row[:3], bool(row[3]), *row[4 : len(EventRow._fields)]))
 
 
 def _closed_events(db: sqlite3.Connection, order: Literal["ASC", "DESC"], after: int, count: int) -> Any:
     return db.execute(
-        f"""SELECT {EVENT_COLUMNS.format("events")}, boot_id FROM events JOIN streams ON streams.id = events.stream
+        f"""SELECT {EVENT_ROW_COLUMNS.format("events")}, boot_id FROM events JOIN streams ON streams.id = events.stream
         JOIN runs ON runs.id = run JOIN boots ON boots.id = boot
         WHERE events.id > ? ORDER BY events.id {order} LIMIT ?""",
         (after, count),
@@ -132,6 +132,6 @@ def _new_event(row: tuple[Any, ...]) -> NewEvent:
 
 def _regions(db: sqlite3.Connection, table: str, more_columns: str = "") -> Iterator[Any]:
     return db.execute(
-        f"""SELECT {EVENT_COLUMNS.format(table)}{more_columns}
+        f"""SELECT {EVENT_ROW_COLUMNS.format(table)}{more_columns}
         FROM {table} JOIN streams ON streams.id = {table}.stream ORDER BY {table}.stream, onset_s, {table}.id"""
     )
