@@ -57,8 +57,8 @@ def init(file: Path | None, force: bool) -> None:
 def check(file: Path | None, limit_mb: int | None) -> None:
     """Check a configuration.
 
-    Checks keys and values, the model file, the location if the schedule follows the sun, and the memory that the
-    recorder needs at most. Prints when the schedule opens next.
+    Checks keys and values, the model file, the location if the schedule follows the sun, that the schedule opens, and
+    the memory that the recorder needs at most. Prints when the schedule opens next.
 
     \b
     Example:
@@ -74,10 +74,12 @@ def check(file: Path | None, limit_mb: int | None) -> None:
     settings = read_config(file)
     card = check_model(settings.model).card
     schedule = Schedule(settings.schedule, settings.latitude_deg, settings.longitude_deg)
+    now_s = read_clocks().utc_s
+    schedule.require_opening(now_s)
     needed_mb = check_memory(settings, card, limit_mb or memory_max_mb(len(settings.source)))
     print_line(f"{file or default_config_path()}: OK, up to {needed_mb:.0f} MB of memory")
     if settings.schedule != ScheduleSettings():
-        print_line(f"schedule: {schedule.outlook(read_clocks().utc_s)}")
+        print_line(f"schedule: {schedule.outlook(now_s)}")
 
 
 @config.command()

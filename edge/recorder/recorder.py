@@ -65,7 +65,7 @@ class Recorder:
 
     Raises:
         StoreError: the database cannot be opened, and waiting would not help.
-        SettingsError: the schedule lacks a place, or the microphone cannot be used as asked.
+        SettingsError: the schedule lacks a place or never opens, or the microphone cannot be used as asked.
         ModelError: the model cannot be used.
     """
 
@@ -139,6 +139,7 @@ class Recorder:
         # Which channels there are is known before there is a microphone.
         Mixer(config.channels, config.channel)
         schedule = Schedule(config.schedule, config.latitude_deg, config.longitude_deg)
+        schedule.require_opening(read_clocks().utc_s)
         device = self._make_input(config)
         self._config, self._model, self._device = config, model, device
         # Waiting for the schedule or for a device feeds the watchdog as audio does.

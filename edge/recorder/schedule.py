@@ -103,6 +103,21 @@ class Schedule:
             edge_s = self._next_edge_s(edge_s)
         return None
 
+    def require_opening(self, utc_s: float) -> None:
+        """Check that it is open now or within 400 days.
+
+        Raises:
+            SettingsError: It is not, so that nothing would ever be recorded.
+        """
+        if self.is_open(utc_s) or self.next_change_s(utc_s) is not None:
+            return
+        s = self._settings
+        duty = f" and {s.listen_s:g} of every {s.every_s:g} s" if s.every_s else ""
+        raise SettingsError(
+            f"a schedule with the windows {', '.join(s.windows)}{duty} is closed for the next {LOOK_AHEAD_DAYS} days; "
+            "give windows that occur at this place and overlap the duty cycle, which is counted from 1970-01-01 UTC"
+        )
+
     def outlook(self, utc_s: float) -> str:
         """Return whether it is open and until when, and if it is closed, how long it is open then."""
         is_open, change_s = self.is_open(utc_s), self.next_change_s(utc_s)

@@ -31,6 +31,15 @@ def test_check_reports_a_missing_file_an_unknown_key_and_a_missing_location(fail
     assert "give latitude_deg" in failing("config", "check", "sun.toml")
 
 
+def test_check_and_listen_refuse_a_schedule_that_never_opens(failing, tmp_path, monkeypatch):
+    never = '[schedule]\nwindows = ["04:30..04:50"]\nlisten_s = 600\nevery_s = 3600\n'
+    (tmp_path / "never.toml").write_text(never, encoding="utf-8")
+    assert "is closed for the next 400 days" in failing("config", "check", "never.toml")
+    monkeypatch.setenv("BIRDEDGE_CONFIG", str(tmp_path / "never.toml"))
+    assert "is closed for the next 400 days" in failing("listen", "--out", "out")
+    assert not list((tmp_path / "out").glob("*.sqlite"))
+
+
 def test_check_prints_when_the_schedule_opens_and_closes(tmp_path):
     text = '[schedule]\nwindows = ["04:30..09:00"]\ntimezone = "Europe/Berlin"\n'
     (tmp_path / "config.toml").write_text(text, encoding="utf-8")

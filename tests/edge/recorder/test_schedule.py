@@ -40,6 +40,18 @@ def test_the_outlook_of_a_schedule_that_never_changes_says_so():
     assert never.outlook(utc_s("2026-05-01T12:00")) == "closed for the next 400 days"
 
 
+@pytest.mark.parametrize("month", range(1, 13))
+def test_a_schedule_that_opens_in_some_season_only_is_accepted_in_each_month(month):
+    schedule("sunrise..noon", place=LONGYEARBYEN).require_opening(utc_s(f"2026-{month:02}-01T12:00"))
+    schedule("04:30..09:00", listen_s=60, every_s=3600).require_opening(utc_s(f"2026-{month:02}-01T12:00"))
+    schedule().require_opening(utc_s(f"2026-{month:02}-01T12:00"))
+
+
+def test_a_schedule_that_never_opens_is_refused_with_its_windows_and_duty_cycle():
+    with pytest.raises(SettingsError, match=r"windows 04:30\.\.04:50 and 600 of every 3600 s is closed for"):
+        schedule("04:30..04:50", listen_s=600, every_s=3600).require_opening(utc_s("2026-05-01T12:00"))
+
+
 def test_a_clock_window_includes_its_start_and_excludes_its_end():
     made = schedule("04:30..09:00")
     start_s, end_s = utc_s("2026-05-01T04:30"), utc_s("2026-05-01T09:00")
