@@ -106,10 +106,10 @@ def running_virtual_microphone() -> Iterator[VirtualMicrophone]:
     with tempfile.TemporaryDirectory(prefix="birdedge-pulse-") as name:
         folder = Path(name)
         alsa = folder / "asound.conf"
-        alsa.write_text(
-            "</usr/share/alsa/alsa.conf>\npcm.!default { type pulse }\nctl.!default { type pulse }\n",
-            encoding="utf-8",
-        )
+        # Without ALSA's own files: PortAudio opens each device that they name, and with libasound2-plugins some of
+        # these load FFmpeg and JACK, 14 MB that a recorder without it does not need.
+        names = "pcm.!default", "ctl.!default", "pcm.pulse"
+        alsa.write_text("".join(f"{name} {{ type pulse }}\n" for name in names), encoding="utf-8")
         environment = {
             **os.environ,
             "HOME": name,
