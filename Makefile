@@ -60,12 +60,16 @@ clean: ## remove the environments and all build outputs
 
 .venv/installed: extras := [dev]
 .venv-demo/installed: extras := [web]
+pip = $(@D)/bin/python -m pip install --disable-pip-version-check
+# uv installs 200 packages in a quarter of pip's time, but does not read pip's settings.
+.venv/installed: installer = $(pip) --quiet uv && UV_FIND_LINKS="$${UV_FIND_LINKS-$$PIP_FIND_LINKS}" $(@D)/bin/python -m uv pip install --compile-bytecode
+.venv-listen/installed .venv-demo/installed: installer = $(pip)
 
 # Editable, so that a change of the source needs no second installation.
 .venv/installed .venv-listen/installed .venv-demo/installed: pyproject.toml constraints.txt
 	$(require_python)
 	"$(PYTHON)" -m venv $(@D)
-	$(@D)/bin/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.$(extras)'
+	$(installer) --constraint constraints.txt --editable '.$(extras)'
 	@touch $@
 
 define require_python

@@ -22,9 +22,9 @@ for versions in oldest newest; do
     environment=$folder/$versions
     "$python" -m venv "$environment"
     # Some tests compare with crowsetta, onnx and scipy.
-    "$environment/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: \
+    "$python" -m uv pip install --quiet --compile-bytecode --python "$environment/bin/python" --only-binary :all: \
         --constraint "$folder/$versions.txt" "$(echo "$folder"/*.whl)[archive,dask,mqtt,plot,signature,web]" axe-playwright-python crowsetta httpx2 onnx playwright prometheus-client pytest pytest-xdist scipy soundevent
-    echo "With the $versions versions:" $("$environment/bin/python" -m pip freeze --exclude birdedge)
+    echo "With the $versions versions:" $("$python" -m uv pip freeze --python "$environment/bin/python" --exclude birdedge 2> /dev/null)
     (
         cd "$folder/checkout"
         unset PYTHONPATH
