@@ -22,7 +22,7 @@ from tests.support.live import connected, idle_client, messages, of_kind, packet
 from tests.support.serving import serving
 from tests.support.waiting import wait_until
 
-MAX_RESIDENT_BYTES = 110e6
+MAX_RESIDENT_BYTES = 100e6
 
 
 @pytest.fixture
