@@ -4,7 +4,8 @@
 
 With `--train`, networks without a finished run are trained first, all on the same recordings, splits and examples, each
 by its own recipe. Only the founding paper's network is trained for more epochs: as many as the paper says, or until it
-stops improving. The table is written to SYSTEMS.md and its figures to systems.json.
+stops improving. The table is written to SYSTEMS.md and its figures to systems.json, where a network whose run is not in
+`--runs` keeps its row: a comparison may take several sessions.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,7 @@ import click
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.report.markdown import markdown_table
+from benchmarks.studies.systems_page import FIGURES, PAGE, SETS, TITLES, Row, stored_page
 from birdedge.edge.errors import BirdedgeError
 from birdedge.edge.models.model import Model
 from birdedge.edge.models.names import DEFAULT_MODEL
@@ -35,38 +37,7 @@ from birdedge.train.training.checkpoint import load_checkpoint
 from birdedge.train.training.epoch import Epoch
 from birdedge.train.training.recipe import read_recipe
 
-PAGE = Path(__file__).with_name("SYSTEMS.md")
-FIGURES = Path(__file__).with_name("systems.json")
-COMPACT = "compact-budget"
-OFFLINE = {
-    "paper": "U-Net (paper)",
-    "attention-unet": "attention U-Net",
-    "fcn": "FCN-8s",
-    "segnet": "SegNet",
-    "deeplab": "DeepLabV3+",
-    "vit": "UNETR (ViT)",
-    "swin": "Swin UNETR",
-}
-TITLES = {**OFFLINE, COMPACT: "compact, same budget"}
-SETS = ("painted", "mixes")
 COUNTED_S = 10
-
-
-@dataclass(frozen=True)
-class Row:
-    """One network, with its figures by test set from `mask_figures`."""
-
-    title: str
-    parameters: int
-    macs_per_s: float
-    streams: bool
-    figures: dict[str, dict[str, Any]]
-    budget: str | None = None  # training examples and seed; None for a model file
-    epochs: int | None = None  # that were trained
-
-    def iou(self, name: str) -> float:
-        """Return the pooled foreground IoU on a set, 0..1."""
-        return float(self.figures[name]["iou"])
 
 
 @click.command()
@@ -96,42 +67,58 @@ def main(data: Path | None, runs: Path, with_training: bool, mixes: int, page_on
     if not page_only:
         if data is None:
             raise click.UsageError("give --data, a folder with an index.tsv, or --page-only")
-        rows = _measure(data, runs, with_training, mixes)
-        kept = {"date": str(date.today()), "rows": [asdict(row) for row in rows]}
-        FIGURES.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+        stored = json.loads(FIGURES.read_text(encoding="utf-8"))
+        measured = _measure(data, runs, with_training, mixes)
+        rows = {row["title"]: row for row in stored["rows"]} | {row.title: asdict(row) for row in measured}
+        _check_budgets(rows.values())
+        stored |= {"date": str(date.today()), "rows": list(rows.values())}
+        FIGURES.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
     text = stored_page()
     PAGE.write_text(text, encoding="utf-8")
     click.echo(text)
 
 
 def _measure(data: Path, runs: Path, with_training: bool, mixes: int) -> list[Row]:
+    """Score each network with a finished run, and the default model."""
     try:
         if with_training:
             for recipe in TITLES:
                 train(recipe, data, runs)
+        finished = [recipe for recipe in TITLES if is_finished(recipe, runs)]
+        if not finished:
+            raise click.ClickException(f"{runs} has no finished run; give another --runs, or --train")
         sets = read_sets(data, "test", mixes)
         rows = [
-            checkpoint_row(title, runs / recipe / "best.safetensors", sets)
-            for recipe, title in TITLES.items()
+            checkpoint_row(TITLES[recipe], runs / recipe / "best.safetensors", sets) for recipe in finished
         ]
-        rows.append(model_row(DEFAULT_MODEL, sets))
+        return [*rows, model_row(DEFAULT_MODEL, sets)]
     except BirdedgeError as error:
         raise click.ClickException(str(error)) from error
-    budgets = sorted({row.budget for row in rows if row.budget})
+
+
+def _check_budgets(rows: Iterable[dict[str, Any]]) -> None:
+    budgets = sorted({row["budget"] for row in rows if row["budget"]})
     if len(budgets) > 1:
         raise click.ClickException(
-            f"the runs in {runs} had different budgets ({'; '.join(budgets)}); train them again in another --runs"
+            f"the networks had different budgets ({'; '.join(budgets)}): train all again in another --runs, and "
+            f"remove the rows of {FIGURES.name}"
         )
-    return rows
+
+
+def is_finished(recipe: str, runs: Path) -> bool:
+    """Return whether a run has all its epochs, or stopped early."""
+    epochs, training = epochs_of(runs / recipe), read_recipe(recipe).training
+    if not epochs:
+        return False
+    best = max(epochs, key=lambda epoch: epoch.score)
+    return len(epochs) >= training.epochs or epochs[-1].epoch - best.epoch >= training.patience
 
 
 def train(recipe: str, data: Path, runs: Path) -> None:
     """Train a network, or resume its run, unless the run is finished."""
-    out, training = runs / recipe, read_recipe(recipe).training
-    if epochs := epochs_of(out):
-        best = max(epochs, key=lambda epoch: epoch.score)
-        if len(epochs) >= training.epochs or epochs[-1].epoch - best.epoch >= training.patience:
-            return
+    if is_finished(recipe, runs):
+        return
+    out = runs / recipe
     command = [sys.executable, "-m", "birdedge", "train", recipe, "--data", str(data), "--out", str(out)]
     command += ["--cache", str(runs / "examples.safetensors")]
     if (out / "last.pt").is_file():
@@ -194,72 +181,6 @@ def macs_per_s(network: Network) -> float:
     with FlopCounterMode(display=False) as counter:
         network(x)
     return float(counter.get_total_flops()) / 2 / COUNTED_S
-
-
-def stored_page() -> str:
-    """Return the page of the figures in systems.json."""
-    stored = json.loads(FIGURES.read_text(encoding="utf-8"))
-    rows = [Row(**row) for row in stored["rows"]]
-    budget = next(row.budget for row in rows if row.budget)
-    return page(rows, budget, date.fromisoformat(stored["date"]))
-
-
-def page(rows: list[Row], budget: str, day: date) -> str:
-    """Return the table and its summary as Markdown."""
-    head = [
-        "",
-        "parameters",
-        "MMAC per second of audio",
-        "epochs",
-        *(f"IoU {name} [95 %]" for name in SETS),
-        "streams",
-    ]
-    body = [
-        [
-            row.title,
-            f"{row.parameters:,}",
-            f"{row.macs_per_s / 1e6:.0f}",
-            str(row.epochs or ""),
-            *(_iou(row.figures[name]) for name in SETS),
-            "yes" if row.streams else "no",
-        ]
-        for row in rows
-    ]
-    return "\n".join(
-        [
-            "# The compact network compared with networks from the literature",
-            "",
-            f"Printed by `python -m benchmarks.studies.systems`, {day}. Trained on the same recordings and splits: "
-            f"{budget}. The bundled model was trained for longer and is not part of the comparison. Pooled "
-            "foreground IoU in %, at thresholds chosen on validation mixes.",
-            "",
-            *markdown_table(head, body),
-            "",
-            *(verdict(name, rows) for name in SETS),
-            "",
-        ]
-    )
-
-
-def verdict(name: str, rows: list[Row]) -> str:
-    """Return a sentence with the best other network on a set and its distance to the compact network."""
-    compact = next(row for row in rows if row.title == TITLES[COMPACT])
-    best = max((row for row in rows if row.title in OFFLINE.values()), key=lambda row: row.iou(name))
-    points = 100 * (compact.iou(name) - best.iou(name))
-    return (
-        f"- {name}: the best of the others is {best.title} with {100 * best.iou(name):.1f} %; the compact network has "
-        f"{100 * compact.iou(name):.1f} %, {abs(points):.1f} points {'more' if points >= 0 else 'less'}, with "
-        f"{compact.macs_per_s / best.macs_per_s:.2f} times the multiply-accumulates and "
-        f"{compact.parameters / best.parameters:.2f} times the parameters."
-    )
-
-
-def _iou(figures: dict[str, Any]) -> str:
-    text = f"{100 * figures['iou']:.1f}"
-    if "iou_interval" not in figures:  # a single recording has no interval
-        return text
-    low, high = figures["iou_interval"]
-    return f"{text} [{100 * low:.1f}..{100 * high:.1f}]"
 
 
 if __name__ == "__main__":

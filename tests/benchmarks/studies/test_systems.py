@@ -10,19 +10,10 @@ from pathlib import Path
 
 import pytest
 from click import ClickException
+from click.testing import CliRunner
 
-from benchmarks.studies.systems import (
-    COMPACT,
-    OFFLINE,
-    PAGE,
-    TITLES,
-    Row,
-    macs_per_s,
-    page,
-    stored_page,
-    train,
-    verdict,
-)
+from benchmarks.studies.systems import is_finished, macs_per_s, main, train
+from benchmarks.studies.systems_page import COMPACT, OFFLINE, PAGE, TITLES, Row, page, stored_page, verdict
 from birdedge.edge.models.model import Model
 from birdedge.train.networks.registry import build_network
 from birdedge.train.networks.unet import UNet
@@ -35,7 +26,7 @@ def row(recipe: str, painted: float, mixes: float, macs: float = 4e8) -> Row:
         name: {"iou": iou, "iou_interval": [iou - 0.05, iou + 0.05]}
         for name, iou in (("painted", painted), ("mixes", mixes))
     }
-    return Row(TITLES[recipe], 1000, macs, recipe == COMPACT, figures, epochs=7)
+    return Row(TITLES[recipe], 1000, macs, recipe == COMPACT, figures, "10 examples", epochs=7)
 
 
 ROWS = [row("paper", 0.5, 0.6), row("segnet", 0.55, 0.65), row(COMPACT, 0.56, 0.634, 2e8)]
@@ -49,9 +40,25 @@ def test_the_verdict_names_the_best_of_the_others_and_the_distance_in_points() -
 
 
 def test_the_page_has_one_row_per_network_with_intervals_and_whether_it_streams() -> None:
-    text = page(ROWS, "10 examples", date(2026, 1, 2))
+    text = page(ROWS, date(2026, 1, 2))
     assert "| SegNet | 1,000 | 400 | 7 | 55.0 [50.0..60.0] | 65.0 [60.0..70.0] | no |" in text
     assert f"| {TITLES[COMPACT]} | 1,000 | 200 | 7 | 56.0 [51.0..61.0] | 63.4 [58.4..68.4] | yes |" in text
+
+
+def test_the_page_names_the_networks_that_are_not_trained_yet() -> None:
+    assert "- Not trained on this budget yet: attention U-Net, FCN-8s, DeepLabV3+," in page(
+        ROWS, date(2026, 1, 2)
+    )
+    assert "Not trained" not in page([row(name, 0.5, 0.6) for name in TITLES], date(2026, 1, 2))
+
+
+def test_only_finished_runs_are_scored_and_none_is_an_error(tmp_path: Path) -> None:
+    history(tmp_path / "segnet", [0.1, 0.3, 0.2])
+    assert not is_finished("segnet", tmp_path)
+    assert not is_finished("fcn", tmp_path)
+    done = CliRunner().invoke(main, ["--data", str(tmp_path), "--runs", str(tmp_path)])
+    assert done.exit_code == 1
+    assert "has no finished run; give another --runs, or --train" in done.output
 
 
 def test_the_compact_network_costs_what_its_model_card_says() -> None:
