@@ -86,7 +86,7 @@ def test_killed_workers_and_a_killed_scheduler_lose_nothing(
     results = run_on_dask(work(interrupted), file)
     next(results)
     process.send_signal(signal.SIGKILL)
-    with pytest.raises(DeliveryError, match=rf"the Dask scheduler {file} was lost: what is done stays"):
+    with pytest.raises(DeliveryError, match=rf"the Dask scheduler {file} was lost: completed parts are kept"):
         list(results)
     assert 0 < len(parts(interrupted.folder)) < 6
     do(interrupted)
