@@ -87,7 +87,7 @@ def read_list(path: Path) -> list[Path]:
 
 
 def listed_names(path: Path) -> Iterator[str]:
-    """Yield the names in a list, which has one per line or ends each with NUL; `-` is standard input.
+    """Yield the names in a list, one per line or each terminated by NUL; `-` is standard input.
 
     A list in UTF-16, as Windows writes it, begins with a byte order mark.
 
@@ -110,7 +110,7 @@ def listed_names(path: Path) -> Iterator[str]:
 
 
 def _names(file: BinaryIO) -> Iterator[bytes]:
-    """Yield the names in a list; NUL separates them if the first block, in which the first name ends, has a NUL."""
+    """Yield the names in a list; NUL separates them if the first block, in which the first name ends, contains one."""
     rest, separator, end = b"", b"", b""
     for block in _utf8_blocks(file):
         if not separator:

@@ -17,7 +17,7 @@ from birdedge.edge.archive.units import PlannedFile
 from birdedge.edge.errors import AudioFileError, AudioFileMissingError, DiskError
 
 PREFIX = "birdedge-scratch-"
-MIN_AGE_S = 60.0  # of an unlocked folder to delete: a new one is locked a moment after it is made
+MIN_AGE_S = 60.0  # before an unlocked folder is deleted: a new one is locked a moment after it is made
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The audio that a capture thread has captured and that has not been read yet."""
+"""A buffer of captured audio that has not been read yet."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ UNSUPPORTED_SUFFIXES = frozenset(
         ".wac",
     ]
 )
-HEAD_BYTES = 12  # that identify the type of a file
+HEAD_BYTES = 12  # enough to identify the type of a file
 MP3_HEAD_BYTES = 4096  # likewise, for an MP3 file that begins without a tag
 
 UNSUPPORTED_TYPES = frozenset({"M4A", "Matroska", "WMA", "WavPack", "AMR"})

@@ -34,7 +34,7 @@ class ByteStream(Protocol):
     """Anything that bytes can be read from."""
 
     def read(self, size: int, /) -> bytes:
-        """Return at most `size` bytes, and no bytes only at the end."""
+        """Return at most `size` bytes; empty only at the end."""
 
 
 def raw_blocks(

@@ -34,7 +34,7 @@ class PipeReader:
             self._fd = None
 
     def read(self, size: int) -> bytes:
-        """Wait for bytes, and return at most `size` of them; return no bytes only at the end."""
+        """Wait for bytes, and return at most `size` of them; empty only at the end."""
         if self._ahead:
             data, self._ahead = self._ahead[:size], self._ahead[size:]
             return data
@@ -71,7 +71,7 @@ class WavSamples:
         self._left = data_bytes if 0 < data_bytes < UNKNOWN_DATA_BYTES else None  # None: until the end
 
     def read(self, size: int) -> bytes:
-        """Return at most `size` bytes, and no bytes only at the end."""
+        """Return at most `size` bytes; empty only at the end."""
         if self._left == 0 and self._goes_on():
             log.warning("standard input holds more sound than its WAV header says; all of it is read")
             self._left = None

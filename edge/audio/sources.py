@@ -133,7 +133,7 @@ def repeated(source: RecordedSource) -> RecordedSource:
 
 def demo_source(duration_s: float, seed: int, fast: bool) -> RecordedSource:
     """Return the synthetic soundscape as a source."""
-    from birdedge.edge.synthesis.soundscape import soundscape  # the daemon does without its memory
+    from birdedge.edge.synthesis.soundscape import soundscape  # the daemon never needs it, which saves memory
 
     scene = soundscape(duration_s, seed)
     return array_source(scene.samples, scene.sample_rate_hz, "demo", fast)

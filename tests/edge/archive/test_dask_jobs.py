@@ -184,7 +184,7 @@ def test_a_unit_that_kills_its_workers_is_an_error_and_the_others_are_done(
         (
             "broken",
             DeliveryError,
-            r"a worker of the Dask scheduler \S+ failed \(out of luck\): what is done",
+            r"a worker of the Dask scheduler \S+ failed \(out of luck\): completed parts",
         ),
     ],
 )
