@@ -11,7 +11,7 @@ from birdedge.edge.formats.aoef_recordings import FoundRecording
 
 
 def run_recordings(manifest: Manifest) -> Iterator[FoundRecording]:
-    """Yield each recording that is done and could be read, with the UTC of its start and its events.
+    """Yield each completed recording that could be read, with its start in UTC and its events.
 
     Raises:
         DataError: The manifest or a part cannot be read.

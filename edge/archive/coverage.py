@@ -1,4 +1,4 @@
-"""How much was heard: a row per recording and hour of the day."""
+"""The coverage of an archive: one row per recording and hour of the day."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SCHEMA = pa.schema(
         pa.field("site", pa.string(), nullable=False),
         pa.field("recording", pa.string(), nullable=False),
         pa.field("recording_start", TIMESTAMP),
-        pa.field("hour", TIMESTAMP),  # its beginning, UTC
+        pa.field("hour", TIMESTAMP),  # its start, UTC
         pa.field("heard_s", pa.float64(), nullable=False),
         pa.field("events", pa.int32(), nullable=False),
         pa.field("error", pa.string()),
@@ -29,10 +29,10 @@ _HOUR_S = 3600
 
 
 class CoverageTable:
-    """Writes the rows of many recordings to one Parquet file.
+    """A writer of the rows of many recordings to one Parquet file.
 
     Raises:
-        OutputError: from all: the file cannot be written.
+        OutputError: The file cannot be written; from every method.
     """
 
     def __init__(self, path: Path, metadata: dict[str, str]) -> None:
@@ -44,8 +44,8 @@ class CoverageTable:
         """Add a recording.
 
         Args:
-            row: Of a part.
-            site: Of the recording.
+            row: The row of the recording, from a part.
+            site: The site of the recording.
         """
         facts, start = (site, row["recording"]), row["recording_start"]
         onsets_s = np.array([event["onset_s"] for event in row["events"]])
@@ -65,7 +65,7 @@ class CoverageTable:
             self._write()
 
     def close(self) -> None:
-        """Write the end of the file."""
+        """Write the remaining rows and close the file."""
         self._write()
         with output_errors(self._path):
             self._writer.close()

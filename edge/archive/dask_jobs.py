@@ -1,4 +1,4 @@
-"""Run an archive on a Dask cluster that is running already: LocalCluster, SSHCluster, SLURMCluster and others."""
+"""Run an archive on an existing Dask cluster: LocalCluster, SSHCluster, SLURMCluster and others."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from birdedge.edge.archive.worker import UnitCounts, do_unit, failed, open_run, 
 from birdedge.edge.errors import BirdedgeError, DeliveryError, SettingsError
 
 CONNECT_S = 30.0
-TASKS_PER_THREAD = 4  # that are submitted: enough that no worker waits, few enough for any scheduler
-RECOUNT_S = 5.0  # between two counts of the threads, as workers come and go
+TASKS_PER_THREAD = 4  # submitted at once: enough that no worker waits, few enough for any scheduler
+RECOUNT_S = 5.0  # between two counts of the threads, because workers come and go
 
 
 def run_on_dask(
@@ -29,18 +29,18 @@ def run_on_dask(
 ) -> Generator[UnitCounts, None, None]:
     """Do the units on the workers of a cluster, and yield the counts of each as it is completed.
 
-    The workers see the folder of the run under the same path, and write the parts themselves. A unit whose worker is
-    lost is done by another one.
+    The workers see the folder of the run under the same path, and write the parts themselves. If a worker is lost,
+    another one does its unit.
 
     Args:
-        work: What to do.
+        work: The units to do.
         scheduler: Address of the scheduler, or the path of its scheduler file.
         say: Prints a line for the user.
 
     Raises:
         SettingsError: The scheduler file is missing or malformed.
-        DeliveryError: The scheduler does not answer, or was lost; what is done stays.
-        BirdedgeError: A worker has another birdedge, does not see the run, or cannot write parts.
+        DeliveryError: The scheduler does not answer, or was lost; completed parts are kept.
+        BirdedgeError: A worker has another version of birdedge, cannot read the run, or cannot write parts.
     """
     run, fingerprint = Path(os.path.abspath(work.manifest.folder)), work.manifest.settings.fingerprint  # noqa: PTH100
     if not work.files:
@@ -68,12 +68,12 @@ def run_on_dask(
                 yield _counts(future, pending.pop(future), work, scheduler)
                 del future  # so that the scheduler forgets it
         finally:
-            with suppress(Exception):  # of a cluster that was lost
+            with suppress(Exception):  # the cluster may be lost
                 client.cancel(list(pending))
 
 
 def silence_dask() -> None:
-    """Print nothing of Dask's logs in this process: what matters is an exception of `run_on_dask`."""
+    """Silence Dask's logs in this process: `run_on_dask` raises an exception for what matters."""
     for name in list(logging.root.manager.loggerDict):
         if name.partition(".")[0] == "distributed":
             logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -87,16 +87,16 @@ def _counts(future: Future[UnitCounts], unit: Unit, work: Work, scheduler: str |
         raise
     except FutureCancelledError as error:
         raise DeliveryError(
-            f"the Dask scheduler {scheduler} was lost: what is done stays, so start it and give the command again"
+            f"the Dask scheduler {scheduler} was lost: completed parts are kept; start it and run the command again"
         ) from error
     except KilledWorker:
         manifest = work.manifest
         rows = [failed(file, _killed(file.path), manifest.settings) for file in unit.files]
         return write_rows(manifest.folder, manifest.settings.fingerprint, unit, rows)
-    except Exception as error:  # of Dask, or of a worker without birdedge
+    except Exception as error:  # from Dask, or from a worker without birdedge
         raise DeliveryError(
-            f"a worker of the Dask scheduler {scheduler} failed ({_first_line(error)}): what is done stays, so give "
-            "the command again"
+            f"a worker of the Dask scheduler {scheduler} failed ({_first_line(error)}): completed parts are kept; "
+            "run the command again"
         ) from error
 
 
@@ -110,11 +110,13 @@ def _killed(path: str) -> str:
 @contextmanager
 def _client(scheduler: str | Path) -> Iterator[Client]:
     if isinstance(scheduler, Path) and not scheduler.is_file():
-        raise SettingsError(f"the scheduler file {scheduler} does not exist: give that of dask scheduler")
+        raise SettingsError(
+            f"the scheduler file {scheduler} does not exist: give the file that dask scheduler writes"
+        )
     try:
         place = {"scheduler_file": str(scheduler)} if isinstance(scheduler, Path) else {"address": scheduler}
         client = Client(**place, timeout=CONNECT_S, set_as_default=False, name="birdedge-archive")
-    except Exception as error:  # of the network, of a malformed address or file
+    except Exception as error:  # from the network, or for a malformed address or file
         raise DeliveryError(
             f"no Dask scheduler answers at {scheduler} ({_first_line(error)}): give the address that it prints, such "
             "as tcp://10.0.0.1:8786"
@@ -127,7 +129,7 @@ def _client(scheduler: str | Path) -> Iterator[Client]:
 
 
 def _check_workers(client: Client, run: Path, fingerprint: str, say: Callable[[str], None]) -> None:
-    """Compare birdedge, model and run of all workers with those here; a worker that comes later checks itself."""
+    """Check that all workers have this process's birdedge, model and run; a worker that joins later checks itself."""
     if not client.nthreads():
         say("waiting for the first worker of the cluster")
         client.wait_for_workers(1)
@@ -144,7 +146,7 @@ def open_run_there(run: Path, fingerprint: str) -> None:
     """Open a run in a worker.
 
     Raises:
-        BirdedgeError: As `open_run`.
+        BirdedgeError: See `open_run`.
     """
     open_run(run, fingerprint)
 

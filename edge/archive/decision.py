@@ -10,7 +10,7 @@ MAX_DECIMALS = 4
 
 
 def decision(region: Event, settings: EventSettings) -> str:
-    """Return what was decided about a region, such as `rejected: insect 0.82`."""
+    """Return the decision about a region, such as `rejected: insect 0.82`."""
     if not region.reason:
         return (
             "event" if region.score >= settings.min_score else f"event: follows one, bird {region.score:.2f}"

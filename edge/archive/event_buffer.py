@@ -1,4 +1,4 @@
-"""Events without their masks, in little memory."""
+"""A compact buffer of events without their masks."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from birdedge.edge.mask import NO_MASK
 
 _TEXTS = ("sound_class", "reason")
 _NUMBERS = tuple(field.name for field in fields(Event) if field.name not in ("mask", *_TEXTS))
-_ROW = struct.Struct("<8d2q4dq2H")  # of the numbers, then of the texts by their place in a list
+_ROW = struct.Struct("<8d2q4dq2H")  # the numbers, then the index of each text in a list
 
 
 class EventBuffer:
-    """The events of a file, 124 bytes each, since a day has thousands; their masks are written by then."""
+    """The events of a file, 124 bytes each, because a day has thousands; their masks are already written."""
 
     def __init__(self, events: Iterable[Event] = ()) -> None:
         self._rows = bytearray()

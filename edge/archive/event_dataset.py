@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 from birdedge.edge.archive.parts import EVENT_FIELDS, TIMESTAMP
 from birdedge.edge.system.atomic_file import output_errors
 
-MAX_ROWS = 500_000  # that are in memory at once, of all partitions together
-UNKNOWN = "__HIVE_DEFAULT_PARTITION__"  # a null, for those who read it
+MAX_ROWS = 500_000  # in memory at once, over all partitions
+UNKNOWN = "__HIVE_DEFAULT_PARTITION__"  # readers take it for a null
 SCHEMA = pa.schema(
     [
         pa.field("recording", pa.dictionary(pa.int32(), pa.string()), nullable=False),
         pa.field("recording_start", TIMESTAMP),
         *(pa.field(name, kind) for name, kind in EVENT_FIELDS.items()),
-        pa.field("polygon", pa.binary()),  # null: for those who add the outlines of events
-        pa.field("label", pa.string()),  # null: for those who add names
+        pa.field("polygon", pa.binary()),  # null; other programs may add the outlines of events
+        pa.field("label", pa.string()),  # null; other programs may add names
     ]
 )
 _DAY_US, _NO_DAY = 86_400_000_000, np.iinfo(np.int64).min
@@ -33,13 +33,13 @@ Partition = tuple[str, int]  # site, and day since 1970 or _NO_DAY
 
 
 class EventDataset:
-    """Writes the events of many parts below a folder; those of one site and date are in as few files as possible.
+    """A writer of the events of many parts below a folder, in as few files per site and date as possible.
 
-    A partition is written when the memory is needed for others, the one that was least recently added to first, or at
-    the end. The same parts in the same order give the same files.
+    When more than MAX_ROWS rows are in memory, the partition that was least recently added to is written; the others
+    are written at the end. The same parts in the same order give the same files.
 
     Raises:
-        OutputError: from `add` and `close`: a file cannot be written.
+        OutputError: From `add` and `close`: a file cannot be written.
     """
 
     def __init__(self, folder: Path, metadata: Mapping[str, str]) -> None:
@@ -53,8 +53,8 @@ class EventDataset:
         """Add the events of a part.
 
         Args:
-            part: As `read_part` returns it.
-            sites: Of its recordings.
+            part: The part, as `read_part` returns it.
+            sites: The site of each of its recordings.
         """
         events = part["events"].combine_chunks()
         parents = pc.list_parent_indices(events)
@@ -81,7 +81,7 @@ class EventDataset:
             self._write_oldest()
 
     def close(self) -> None:
-        """Write what is still in memory."""
+        """Write the rows that are still in memory."""
         while self._waiting:
             self._write_oldest()
 

@@ -1,4 +1,4 @@
-"""Parts of a recording: with all frames for a figure, or with every region and the place where the mask is highest."""
+"""Parts of a recording: with all frames for a figure, or with every region and the position of the mask's peak."""
 
 from __future__ import annotations
 
@@ -27,43 +27,43 @@ Float32 = NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Excerpt:
-    """Consecutive frames of a recording, and the events and rejected regions that reach into them."""
+    """Consecutive frames of a recording, and the events and rejected regions that overlap them."""
 
     first_frame: int
     mask: Bytes  # [frames, bins]
     level: Float32  # [frames, bins], natural logarithm of magnitude
     events: list[Event]
     rejected: list[Event]  # each with its `reason`
-    warnings: tuple[str, ...]  # what is wrong with the recording, though it was read
+    warnings: tuple[str, ...]  # problems found in the recording, although it was read
 
 
 @dataclass(frozen=True, eq=False)
 class JudgedRegions:
-    """The regions that reach into a part of a recording, and where its mask is highest."""
+    """The regions that overlap a part of a recording, and where its mask is highest."""
 
     regions: list[Event]  # by onset; those that are not events have a `reason`
     duration_s: float  # of the part
     highest: float  # probability of the mask in the part
-    highest_s: float  # where that is, from the start of the recording
+    highest_s: float  # its time, from the start of the recording
     highest_hz: float
-    warnings: tuple[str, ...]  # what is wrong with the recording, though it was read
+    warnings: tuple[str, ...]  # problems found in the recording, although it was read
 
 
 def segment_excerpt(
     model: Model, path: Path, start_s: float, duration_s: float, channel: int | None = None
 ) -> Excerpt:
-    """Segment a recording from its start, as always, and return the frames of an excerpt.
+    """Segment a recording from its start, as usual, and return the frames of an excerpt.
 
     Args:
-        model: to segment with.
-        path: the recording.
-        start_s: of the excerpt, in the recording.
-        duration_s: of the excerpt.
-        channel: the one to analyse, from 0; None for the mean of all.
+        model: The model to segment with.
+        path: The recording.
+        start_s: Start of the excerpt in the recording.
+        duration_s: Duration of the excerpt.
+        channel: The channel to analyse, from 0; None for the mean of all.
 
     Raises:
-        SettingsError: a start before the recording, or no duration.
-        AudioError: the file cannot be read, or ends before `start_s`.
+        SettingsError: The start is before the recording, or the duration is not positive.
+        AudioError: The file cannot be read, or ends before `start_s`.
     """
     masks: list[Bytes] = []
     levels: list[Float32] = []
@@ -85,18 +85,18 @@ def judged_regions(
     duration_s: float | None = None,
     channel: int | None = None,
 ) -> JudgedRegions:
-    """Segment a recording from its start, as always, and return every region of a part of it.
+    """Segment a recording from its start, as usual, and return every region of a part of it.
 
     Args:
-        model: to segment with.
-        path: the recording.
-        start_s: of the part, in the recording.
-        duration_s: of the part; None or infinity for the rest of the recording.
-        channel: the one to analyse, from 0; None for the mean of all.
+        model: The model to segment with.
+        path: The recording.
+        start_s: Start of the part in the recording.
+        duration_s: Duration of the part; None or infinity for the rest of the recording.
+        channel: The channel to analyse, from 0; None for the mean of all.
 
     Raises:
-        SettingsError: a start before the recording, or no duration.
-        AudioError: the file cannot be read, or ends before `start_s`.
+        SettingsError: The start is before the recording, or the duration is not positive.
+        AudioError: The file cannot be read, or ends before `start_s`.
     """
     highest, place = -1, (0, 0)  # frame and bin
 
@@ -129,25 +129,25 @@ def _read_part(
     keep: Callable[[int, Bytes, Float32], None],
     needed: str,
 ) -> _PartSink:
-    """Segment a recording from its start until a part of it, and the regions that reach into it, are complete.
+    """Segment a recording from its start until a part of it, and the regions that overlap the part, are complete.
 
     Args:
-        model: to segment with.
-        path: the recording.
-        start_s: of the part, in the recording.
-        duration_s: of the part; None for the rest of the recording.
-        channel: the one to analyse, from 0; None for the mean of all.
-        keep: gets the number of the first frame, mask and level of consecutive frames of the part.
-        needed: what to give if the recording ends before the part.
+        model: The model to segment with.
+        path: The recording.
+        start_s: Start of the part in the recording.
+        duration_s: Duration of the part; None for the rest of the recording.
+        channel: The channel to analyse, from 0; None for the mean of all.
+        keep: Receives consecutive frames of the part: the number of the first one, their mask and their level.
+        needed: What the error asks for if the recording ends before the part.
     """
     length_s = math.inf if duration_s is None else duration_s
     if not (0 <= start_s < math.inf and (duration_s is None or 0 < duration_s < math.inf)):
         raise SettingsError(
             f"a start of {start_s} s and a duration of {duration_s} s were given: "
-            "give 0 s or more, and more than 0 s"
+            "give a start of 0 s or more and a duration above 0 s"
         )
     hop_s, stop = model.card.grid.hop_s, threading.Event()
-    # Longer than the longest event, so that every region that reaches into the part has closed.
+    # Longer than the longest event, so that every region that overlaps the part has closed.
     enough = (start_s + length_s + model.card.events.max_duration_s + 1.0) / hop_s
     last = None if duration_s is None else math.ceil((start_s + length_s) / hop_s)
     sink = _PartSink(round(start_s / hop_s), last, enough, stop, keep)
@@ -161,7 +161,7 @@ def _read_part(
 
 
 class _PartSink:
-    """Passes on the frames `[first, last)`, keeps the regions in them, and sets `stop` after `enough` frames."""
+    """A sink that passes on frames `[first, last)`, keeps their regions, and sets `stop` after `enough` frames."""
 
     def __init__(
         self,
@@ -192,4 +192,4 @@ class _PartSink:
                 self.regions.append(region)
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: nothing is open."""

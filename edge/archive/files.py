@@ -1,4 +1,4 @@
-"""The recordings of an archive: which files there are, and how long they are."""
+"""The recordings of an archive: the files and their total duration."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from typing import BinaryIO
 from birdedge.edge.audio.file_types import SUFFIXES, UNSUPPORTED_SUFFIXES
 from birdedge.edge.errors import AudioError, SettingsError
 
-LIST_BLOCK_BYTES = 1 << 20  # of which a list is read at once; longer than any name
-# In lower case. Names that begin with a dot are left out anyway.
+LIST_BLOCK_BYTES = 1 << 20  # read at once from a list; longer than any name
+# In lower case. Names that begin with a dot are skipped anyway.
 _SYSTEM_FOLDERS = frozenset(
     {
         "$recycle.bin",
@@ -38,11 +38,11 @@ _TRASH_PREFIXES = (".trash", ".spotlight-", ".fseventsd", ".documentrevisions-",
 
 @dataclass
 class FoundRecordings:
-    """The recordings that were found, and what was not taken.
+    """The recordings that were found, and what was skipped.
 
     Attributes:
-        paths: Of the recordings, as given and sorted within each folder.
-        left_out: How many there are of each kind that was left out on purpose.
+        paths: The paths of the recordings, as given and sorted within each folder.
+        left_out: The number of entries of each kind that was skipped on purpose.
         errors: A sentence for each folder that cannot be read or has no recording.
     """
 
@@ -51,7 +51,7 @@ class FoundRecordings:
     errors: list[str] = field(default_factory=list)
 
     def left_out_text(self) -> str:
-        """Return what was left out, as a list for a person."""
+        """Return what was skipped, as a list for a person."""
         return ", ".join(f"{count} {kind}" for kind, count in sorted(self.left_out.items()))
 
 
@@ -78,7 +78,7 @@ def find_recordings(paths: Sequence[Path]) -> FoundRecordings:
 
 
 def read_list(path: Path) -> list[Path]:
-    """Return the paths in a list, as `listed_names` reads them.
+    """Return the paths in a list; see `listed_names`.
 
     Raises:
         SettingsError: The list cannot be read, or is empty.
@@ -87,9 +87,9 @@ def read_list(path: Path) -> list[Path]:
 
 
 def listed_names(path: Path) -> Iterator[str]:
-    """Yield the names in a list, one per line or each ended by NUL; `-` is standard input.
+    """Yield the names in a list, one per line or each terminated by NUL; `-` is standard input.
 
-    A list in UTF-16, as Windows writes it, begins with its byte order mark.
+    A list in UTF-16, as Windows writes it, begins with a byte order mark.
 
     Raises:
         SettingsError: The list cannot be read, or is empty.
@@ -110,7 +110,7 @@ def listed_names(path: Path) -> Iterator[str]:
 
 
 def _names(file: BinaryIO) -> Iterator[bytes]:
-    """Yield the names in a list; NUL separates them if it occurs at the beginning, where the first name ends."""
+    """Yield the names in a list; NUL separates them if the first block, in which the first name ends, contains one."""
     rest, separator, end = b"", b"", b""
     for block in _utf8_blocks(file):
         if not separator:
@@ -122,7 +122,7 @@ def _names(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _utf8_blocks(file: BinaryIO) -> Iterator[bytes]:
-    """Yield a list in blocks, the first of which ends a name, without a byte order mark."""
+    """Yield a list as UTF-8 blocks without a byte order mark; the first block contains the end of a name."""
     block = file.read(LIST_BLOCK_BYTES)
     is_utf16 = block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # every other byte can be NUL
     decoder = codecs.getincrementaldecoder("utf-16")("replace")
@@ -133,7 +133,7 @@ def _utf8_blocks(file: BinaryIO) -> Iterator[bytes]:
 
 
 def total_duration_s(paths: Iterable[Path]) -> float:
-    """Return the sum of the durations by the headers, without files that cannot be read."""
+    """Return the sum of the durations in the headers; files that cannot be read are skipped."""
     from birdedge.edge.audio.file import AudioFile
 
     total_s = 0.0
@@ -148,11 +148,11 @@ def recordings_in(
     found: FoundRecordings,
     in_order: Callable[[Iterator[str]], Iterable[str]] = sorted,
 ) -> Iterator[Path]:
-    """Yield the recordings in a folder. Each folder and file in it is read once, by its own path rather than a link.
+    """Yield the recordings in a folder. Each folder and file is read once, by its own path rather than through a link.
 
     Args:
         root: The folder.
-        found: What is not taken is added to it.
+        found: Receives what is skipped.
         in_order: Sorts the names of the recordings of one folder.
     """
     folders, linked_folders, linked_files = [root], list[Path](), list[Path]()
@@ -162,7 +162,7 @@ def recordings_in(
         folder = linked_folders.pop(0) if is_link else folders.pop()
         real = os.path.realpath(folder)
         if real in read:
-            found.left_out["link(s) to what is read already"] += is_link
+            found.left_out["link(s) to files or folders already read"] += is_link
             continue
         read.add(real)
         inside = _Links()
@@ -173,14 +173,14 @@ def recordings_in(
         linked_files += [folder / name for name in inside.linked_files]
     for path in sorted(linked_files):
         if _is_read(os.path.realpath(path), read):
-            found.left_out["link(s) to what is read already"] += 1
-        else:  # several links to one file elsewhere are recordings of their own, as in `unique_stems`
+            found.left_out["link(s) to files or folders already read"] += 1
+        else:  # several links to one file elsewhere are separate recordings, as in `unique_stems`
             yield path
 
 
 @dataclass
 class _Links:
-    """The names in a folder that lead on from it."""
+    """The subfolders and the links of a folder, which are followed after its own files."""
 
     folders: list[str] = field(default_factory=list)
     linked_folders: list[str] = field(default_factory=list)
@@ -188,7 +188,7 @@ class _Links:
 
 
 def _names_in(folder: Path, found: FoundRecordings, links: _Links) -> Iterator[str]:
-    """Yield the names of the recordings in a folder that are no links."""
+    """Yield the names of the recordings in a folder that are not links."""
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
@@ -206,17 +206,17 @@ def _names_in(folder: Path, found: FoundRecordings, links: _Links) -> Iterator[s
 
 
 def _is_read(real: str, read: set[str]) -> bool:
-    """Return whether a file, by its real path, is a recording in a folder that was read."""
+    """Return whether a real path is that of a recording in a folder that was read."""
     folder, name = os.path.split(real)
     return folder in read and kind_left_out(name.lower(), is_folder=False) is None
 
 
 def _kind(entry: os.DirEntry[str]) -> str:
-    """Return `folder`, `recording`, or the kind that is left out."""
+    """Return `folder`, `recording`, or the kind of an entry that is skipped."""
     name = entry.name.lower()
     try:
         is_folder, is_file = entry.is_dir(), entry.is_file()
-    except PermissionError:  # a link into a folder that may not be entered, which is reported when it is read
+    except PermissionError:  # a link into an inaccessible folder, which is reported when it is read
         is_file = os.path.splitext(name)[1] in SUFFIXES  # noqa: PTH122
         is_folder = not is_file
     except OSError:  # a link to itself
@@ -230,7 +230,7 @@ def _kind(entry: os.DirEntry[str]) -> str:
 
 
 def kind_left_out(name: str, is_folder: bool, is_broken: bool = False) -> str | None:
-    """Return why this name, in lower case, is left out; None if it is a folder to search or a recording."""
+    """Return why a name, in lower case, is skipped; None for a recording or a folder to search."""
     suffix = os.path.splitext(name)[1]  # noqa: PTH122
     is_recording = suffix in SUFFIXES
     unsupported = f"{suffix} file(s), which cannot be read: convert them with ffmpeg"

@@ -26,7 +26,7 @@ _LOCK, _UNFINISHED = "finish.lock", ".birdedge-finish-"
 
 @dataclass
 class FinishedCounts:
-    """What the tables hold."""
+    """The totals of the tables."""
 
     files: int = 0
     failed: int = 0
@@ -35,22 +35,22 @@ class FinishedCounts:
 
 
 def finish(manifest: Manifest, partial: bool = False, raven: bool = True) -> FinishedCounts:
-    """Write `events/`, `coverage.parquet` and `all.selections.txt`, which replace earlier ones when they are complete.
+    """Write `events/`, `coverage.parquet` and `all.selections.txt`; they replace earlier ones once they are complete.
 
     Args:
-        manifest: Of the run.
-        partial: Whether to write tables of what is done, although it is not everything.
+        manifest: The manifest of the run.
+        partial: Whether to write the tables although the run is not complete.
         raven: Whether to write the Raven table.
 
     Raises:
-        DataError: Not everything is done, or a part cannot be read.
+        DataError: The run is not complete, or a part cannot be read.
         OutputError: The tables cannot be written, or another process is writing them.
     """
     run, status = manifest.folder, archive_status(manifest)
     if not (partial or status.is_complete):
         raise DataError(
             f"{run} is not complete: {status.files - status.done_files} of {status.files} recording(s) are left; "
-            f"do them with birdedge archive run {run}, or give --partial"
+            f"finish them with birdedge archive run {run}, or give --partial"
         )
     lock = FolderLock(run, _LOCK)
     try:
@@ -82,7 +82,7 @@ def _write(manifest: Manifest, folder: Path, raven: bool) -> FinishedCounts:
     readable = _recordings(manifest, events, coverage, counts)
     if raven:
         combined_raven(folder / RAVEN, readable, "replace", settings.channel)
-    for _ in readable:  # of which a Raven table takes all
+    for _ in readable:  # without a Raven table, which would have taken them all
         pass
     events.close()
     coverage.close()
@@ -116,9 +116,9 @@ def _recordings(
 
 
 def _publish(folder: Path, run: Path) -> None:
-    """Give the tables their names; one that is no longer written, such as the Raven table, is deleted."""
+    """Move the tables into place, and delete one that is no longer written, such as the Raven table."""
     with output_errors(run):
-        for path in folder.rglob("*"):  # otherwise a power cut can leave the names on empty files
+        for path in folder.rglob("*"):  # otherwise a power cut can leave the names with empty files
             sync_folder(path)
         for name in (EVENTS, COVERAGE, RAVEN):
             with suppress(FileNotFoundError):

@@ -16,7 +16,7 @@ from birdedge.edge.archive.units import BLOCK_FILES, PlannedFile
 from birdedge.edge.errors import ExtraMissingError, SettingsError
 from birdedge.edge.system.printable import valid_unicode
 
-# What the stores call what changes with the content of an object.
+# The keys under which stores report what changes with the content of an object.
 _VERSION_KEYS = (
     "ETag",
     "etag",
@@ -37,13 +37,13 @@ def is_url(path: str) -> bool:
 def planned_files(
     sources: Sequence[str], lists: Sequence[Path], site_level: int, found: FoundRecordings
 ) -> Iterator[PlannedFile]:
-    """Yield the recordings of files, folders and URLs, and of what lists name, one at a time.
+    """Yield the recordings in files, folders, URLs and lists, one at a time.
 
     Args:
         sources: Paths and URLs.
         lists: Files with a path or URL per line; `-` is standard input.
         site_level: Which folder below a source names the site, from 1; 0 for the source itself.
-        found: What is not taken, and why, is added to it.
+        found: Receives what is skipped, and why.
 
     Raises:
         SettingsError: A list cannot be read, or a URL has an unknown protocol.
@@ -81,7 +81,7 @@ def _local(source: str, site_level: int, found: FoundRecordings) -> Iterator[Pla
 
 
 def _in_order(names: Iterator[str]) -> Iterator[str]:
-    """Yield the names in a folder sorted, without 1,000,000 Python objects."""
+    """Yield the names in a folder in sorted order, without holding 1,000,000 Python objects."""
     blocks: list[pa.Array] = []
     block: list[bytes] = []
     for name in names:
@@ -114,7 +114,7 @@ def _in_store(url: str, site_level: int, found: FoundRecordings) -> Iterator[Pla
                     yield _object(files, names[name], _site(Path(root), below, site_level))
     except FileNotFoundError:
         found.errors.append(f"{url} does not exist: check the URL")
-    except Exception as error:  # each store has exceptions of its own
+    except Exception as error:  # each store raises its own exceptions
         found.errors.append(
             f"{url} cannot be listed ({_first_line(error)}): check the network and the credentials"
         )
@@ -140,7 +140,7 @@ def open_store(url: str) -> tuple[Any, str]:
 
 
 def version_of(info: dict[str, Any]) -> str:
-    """Return what changes with the content of an object, of what a store says about it."""
+    """Return the version of an object, which changes with its content, from what its store reports."""
     return str(next((info[key] for key in _VERSION_KEYS if info.get(key) is not None), ""))
 
 

@@ -1,4 +1,4 @@
-"""The manifest of an archive run: the recordings that are to be segmented, with which model and settings.
+"""The manifest of an archive run: the recordings to segment, the model and the settings.
 
 `RUN/manifest.parquet` has a row per recording. Its metadata holds the settings. `RUN/model.onnx` is a copy of the
 model, so that all machines that see the folder use the same one.
@@ -40,7 +40,7 @@ _SCHEMA = pa.schema(
     [
         pa.field("unit", pa.binary(KEY_BYTES), nullable=False),
         pa.field("path", pa.string(), nullable=False),
-        pa.field("raw_path", pa.binary()),  # of a name that is not UTF-8
+        pa.field("raw_path", pa.binary()),  # the bytes of a path that is not UTF-8
         pa.field("site", pa.string(), nullable=False),
         pa.field("bytes", pa.int64(), nullable=False),
         pa.field("modified", pa.string(), nullable=False),
@@ -61,14 +61,14 @@ class ArchiveSettings:
 
     @property
     def fingerprint(self) -> str:
-        """Hexadecimal digest of all but the name of the model."""
+        """Hexadecimal digest of everything except the name of the model."""
         values = {name: value for name, value in asdict(self).items() if name != "model"}
         return blake2b(json.dumps(values, sort_keys=True).encode(), digest_size=KEY_BYTES).hexdigest()
 
 
 @dataclass(frozen=True)
 class Totals:
-    """What a manifest holds."""
+    """The totals of a manifest."""
 
     files: int = 0
     units: int = 0
@@ -96,10 +96,10 @@ class Manifest:
             raise _unreadable(self.folder, error) from error
 
     def units(self, chosen: Iterable[NDArray[np.bool_]] | None = None) -> Iterator[Unit]:
-        """Yield the units of work, in their order.
+        """Yield the units of work in order.
 
         Args:
-            chosen: For each of `batches()`, which of its rows to take; None for all.
+            chosen: For each batch of `batches()`, a mask of the rows to take; None for all rows.
         """
         rows = _rows(self.batches(), chosen)
         for key, group in groupby(rows, lambda row: row[0]):
@@ -110,7 +110,7 @@ def read_manifest(folder: Path) -> Manifest:
     """Return the manifest of an archive run.
 
     Raises:
-        DataError: There is none, or it cannot be read.
+        DataError: The folder has none, or it cannot be read.
     """
     path = folder / MANIFEST
     if not path.is_file():
@@ -128,13 +128,13 @@ def read_manifest(folder: Path) -> Manifest:
 def write_manifest(
     folder: Path, settings: ArchiveSettings, model: bytes, files: Iterable[PlannedFile]
 ) -> Manifest:
-    """Write a manifest and the model; what is listed twice is taken once.
+    """Write a manifest and the model; a recording that is listed twice is written once.
 
     Args:
-        folder: Of the run. An earlier manifest there is replaced if it has the same settings.
-        settings: What results depend on.
+        folder: The folder of the run. An earlier manifest there is replaced if it has the same settings.
+        settings: The settings that the results depend on.
         model: Content of the model file.
-        files: In the order in which they are to be read.
+        files: The recordings, in the order in which they will be read.
 
     Raises:
         SettingsError: The folder has a run with other settings, or there are no recordings.
@@ -165,7 +165,7 @@ def refuse_other_settings(folder: Path, settings: ArchiveSettings) -> None:
     """Raise an error if a folder has a run with other settings or another model.
 
     Raises:
-        SettingsError: It has.
+        SettingsError: The settings or the model differ.
         DataError: Its manifest cannot be read.
     """
     if not (folder / MANIFEST).exists():
@@ -185,7 +185,7 @@ def check_version(settings: ArchiveSettings) -> None:
     """Raise an error if a run was planned by another version of birdedge, which could give other results.
 
     Raises:
-        SettingsError: It was.
+        SettingsError: The version differs.
     """
     if settings.version != __version__:
         raise SettingsError(
@@ -215,7 +215,7 @@ def read_model(folder: Path, settings: ArchiveSettings) -> Path:
 
 
 def keys_of(batch: pa.RecordBatch) -> Keys:
-    """Return the keys of the units of the rows of a batch."""
+    """Return the key of the unit of each row of a batch."""
     column = batch.column("unit")
     values = np.frombuffer(column.buffers()[1], np.uint8)[column.offset * KEY_BYTES :][
         : len(column) * KEY_BYTES
@@ -235,7 +235,7 @@ def _rows(
 
 
 def _tables(files: Iterable[PlannedFile], fingerprint: str) -> Iterator[pa.Table]:
-    """Yield the rows of a manifest, of whole units."""
+    """Yield the rows of a manifest in tables of whole units."""
     columns: dict[str, list[Any]] = {name: [] for name in _SCHEMA.names}
     for unit in units_of(files):
         digests = b"".join(file.digest(fingerprint) for file in unit)

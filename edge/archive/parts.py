@@ -1,7 +1,7 @@
 """The results of an archive run: one Parquet file per unit of work, which appears when it is complete.
 
-`RUN/parts/ab/KEY.parquet` has a row per recording, with its events in it. A unit with a recording that could not be
-read is `KEY.errors.parquet`, until a later attempt reads all of it.
+`RUN/parts/ab/KEY.parquet` has a row per recording, with its events in it. If a recording of the unit could not be read,
+the part is `KEY.errors.parquet`, until a later attempt reads all recordings.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from birdedge.edge.system.atomic_file import output_errors, remove_unfinished, r
 PARTS = "parts"
 ERRORS = ".errors.parquet"
 DONE = ".parquet"
-MAX_WRITE_S = 3600.0  # an unfinished file that is older was left by a process that was killed
+MAX_WRITE_S = 3600.0  # an older unfinished file was left behind by a killed process
 TIMESTAMP = pa.timestamp("us", "UTC")
 EVENT_FIELDS = {
     **dict.fromkeys(("onset_s", "offset_s"), pa.float64()),
@@ -52,7 +52,7 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True, eq=False)
 class RecordingRow:
-    """What became of one recording."""
+    """The result of one recording."""
 
     recording: str
     start_utc_s: float | None = None
@@ -73,7 +73,7 @@ class DoneUnits:
 
 
 def write_part(run: Path, key: str, rows: Sequence[RecordingRow], fingerprint: str) -> None:
-    """Write the part of a unit, and delete that of an earlier attempt with errors.
+    """Write the part of a unit; if it has no errors, delete the part of an earlier attempt with errors.
 
     Raises:
         DiskError: The disk failed or is full.
@@ -100,7 +100,7 @@ def write_part(run: Path, key: str, rows: Sequence[RecordingRow], fingerprint: s
 
 
 def read_part(run: Path, key: str) -> pa.Table | None:
-    """Return the part of a unit, without errors if there is such a part; None if there is none.
+    """Return the part of a unit, preferably the one without errors; None if the unit has no part.
 
     Raises:
         DataError: It cannot be read.
@@ -119,18 +119,18 @@ def read_part(run: Path, key: str) -> pa.Table | None:
 
 
 def event_of(values: Mapping[str, Any]) -> Event:
-    """Return an event of a row of a part."""
+    """Return an event from its values in a row of a part."""
     return Event(**{name: values[name] for name in EVENT_FIELDS}, first_frame=0, first_bin=0, mask=NO_MASK)
 
 
 def part_paths(run: Path, key: str) -> tuple[Path, Path]:
-    """Return the path of the part of a unit, and its path if it has errors."""
+    """Return the path of the part of a unit without errors, and the path of the part with errors."""
     folder = run / PARTS / key[:2]
     return folder / f"{key}{DONE}", folder / f"{key}{ERRORS}"
 
 
 def done_units(run: Path, with_times: bool = False) -> DoneUnits:
-    """Return the units that have a part; what killed processes left half-written is deleted.
+    """Return the units that have a part, and delete the files that killed processes left unfinished.
 
     Args:
         run: The folder of the run.

@@ -15,7 +15,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TypeVar
 
-TASKS_PER_PROCESS = 4  # that are submitted: enough that no process waits for its next one
+TASKS_PER_PROCESS = 4  # submitted at once: enough that no process waits for its next task
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -27,17 +27,17 @@ def in_processes(
     jobs: int,
     again: Callable[[T], T] = lambda task: task,
 ) -> Generator[tuple[T, R | None], None, None]:
-    """Yield each task with its result, as they are completed; the tasks are taken as they are needed.
+    """Yield each task with its result as it completes; tasks are taken from the iterable as needed.
 
-    A pool whose process is killed gives up all that is not done. What its processes had started, one of which may be
-    the cause, is then tried alone, and a new pool takes the rest.
+    If a process is killed, its pool loses all unfinished tasks. Those that its processes had started, one of which may
+    be the cause, are then tried one at a time, and a new pool takes the rest.
 
     Args:
         start: Called once in each process, before its first task.
-        work: Called in a process, as `start` is; both are found by their names there.
-        tasks: What `work` takes.
+        work: Called in a process for each task. Like `start`, it is looked up there by its name.
+        tasks: The arguments of `work`.
         jobs: Number of processes.
-        again: Returns what another process does instead of a task whose process was killed.
+        again: Returns the task that another process does in place of a task whose process was killed.
 
     Returns:
         Pairs of task and result; the result is None if the process was killed twice.
@@ -55,21 +55,21 @@ def in_processes(
 
 
 def killed_twice(path: str | Path) -> str:
-    """Return the sentence of a recording that was given up for that."""
+    """Return the error of a recording whose process was killed twice."""
     return (
         f"{path} was given up, because the process that analysed it was killed twice: "
-        "free memory, or divide the recording"
+        "free some memory, or split the recording"
     )
 
 
 def _until_one_is_killed(
     pool: ProcessPoolExecutor, work: Callable[[T], R], waiting: Iterator[T], window: int, lost: list[T]
 ) -> Generator[tuple[T, R], None, None]:
-    """Yield results until all tasks are done, or a process is killed; what is not done then is added to `lost`."""
+    """Yield results until all tasks are done, or a process is killed; unfinished tasks are then added to `lost`."""
     pending: dict[Future[R], T] = {}
     while True:
         if not lost:
-            with _interrupts_blocked():  # inherited by the workers: Ctrl-C is for the parent, which ends them
+            with _interrupts_blocked():  # inherited by the workers: the parent handles Ctrl-C and ends them
                 for task in islice(waiting, window - len(pending)):
                     try:
                         pending[pool.submit(work, task)] = task
@@ -84,11 +84,11 @@ def _until_one_is_killed(
         if isinstance(first[0].exception(), BrokenProcessPool):
             lost.append(task)
         else:
-            yield task, first.pop().result()  # of which nothing is kept while the next one is awaited
+            yield task, first.pop().result()  # keeps no reference to it while waiting for the next
 
 
 def _alone(start: Callable[[], object], work: Callable[[T], R], task: T) -> R | None:
-    """Return the result of a task in a process of its own; None if that is killed."""
+    """Return the result of a task in its own process; None if the process is killed."""
     with _running(start, 1) as pool:
         try:
             with _interrupts_blocked():
@@ -100,9 +100,9 @@ def _alone(start: Callable[[], object], work: Callable[[T], R], task: T) -> R | 
 
 @contextmanager
 def _running(start: Callable[[], object], jobs: int) -> Iterator[ProcessPoolExecutor]:
-    """Open a pool of processes; an exception in the block, such as Ctrl-C, kills these."""
+    """Open a pool of processes; an exception in the block, such as Ctrl-C, terminates them."""
     others = set(multiprocessing.active_children())
-    # Spawned, not forked: threads of the libraries of this process do not survive a fork.
+    # Spawned, not forked: the threads of libraries in this process do not survive a fork.
     context = multiprocessing.get_context("spawn")
     with _interrupts_blocked():  # inherited by the resource tracker, which starts now
         pool = ProcessPoolExecutor(jobs, context, partial(_begin, start))
@@ -117,7 +117,7 @@ def _running(start: Callable[[], object], jobs: int) -> Iterator[ProcessPoolExec
 
 
 def _begin(start: Callable[[], object]) -> None:
-    """Begin a process: it ends when its parent is killed, which a pool does not do by itself."""
+    """Start a worker process that ends when its parent is killed, which a pool does not ensure by itself."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     start()
 
@@ -130,7 +130,7 @@ def _end_with_parent() -> None:
 
 @contextmanager
 def _interrupts_blocked() -> Iterator[None]:
-    """Let Ctrl-C and the end of the terminal wait until the end of the block."""
+    """Defer Ctrl-C and the hangup of the terminal until the end of the block."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
     try:
         yield

@@ -37,9 +37,9 @@ def segment_files(
     twice. With several jobs, `progress` is called once per file.
 
     Raises:
-        ModelError: the model cannot be used.
-        OutputError: a result exists, before anything is done; or it cannot be written, and so would be all that
-            follow.
+        ModelError: The model cannot be used.
+        OutputError: A result exists, which is checked before the first recording, or a result cannot be written, in
+            which case no later one could be either.
     """
     stems = unique_stems(paths)
     if not (outputs.force or outputs.skip_existing):
@@ -58,7 +58,7 @@ def segment_files(
             for result in results:
                 progress(result.duration_s)
                 yield result
-                del result  # otherwise kept while the next one is awaited
+                del result  # or it would stay in memory while the next one is awaited
     finally:
         _remove_unfinished(outputs)
 
@@ -80,7 +80,7 @@ class _Task:
     start_time: StartTime
 
     def again(self) -> _Task:
-        """Return the task for another process; results that the one before completed are kept."""
+        """Return the task for another process, which keeps the results that the killed one completed."""
         return replace(self, outputs=replace(self.outputs, skip_existing=not self.outputs.force))
 
 
@@ -103,15 +103,15 @@ class _Worker:
 def _in_order(
     tasks: Sequence[_Task], jobs: int, start: Callable[[], None]
 ) -> Generator[FileResult, None, None]:
-    """Yield the results of tasks that processes do, in the order of the tasks."""
-    early: dict[Path, FileResult] = {}  # results that came before their turn
+    """Do tasks in processes, and yield their results in the order of the tasks."""
+    early: dict[Path, FileResult] = {}  # results that arrived before their turn
     waiting = deque(task.path for task in tasks)
     with closing(in_processes(start, _Worker.segment, tasks, jobs, _Task.again)) as results:
         for task, result in results:
             early[task.path] = result or FileResult(
                 task.path, 0.0, EventBuffer(), error=killed_twice(task.path)
             )
-            del result  # otherwise kept while the next one is awaited
+            del result  # or it would stay in memory while the next one is awaited
             while waiting and waiting[0] in early:
                 yield early.pop(waiting.popleft())
 
@@ -120,7 +120,7 @@ def _refuse_existing(outputs: OutputSettings, stems: Iterable[str]) -> None:
     for path in (path for stem in stems for path in outputs.paths(stem)):
         if os.path.lexists(path):
             raise OutputError(
-                f"{path} exists already: give --skip-existing to keep it and go on with the others, --force to "
+                f"{path} exists already: give --skip-existing to keep it and continue with the others, --force to "
                 "replace it, or another folder"
             )
 

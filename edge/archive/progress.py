@@ -1,4 +1,4 @@
-"""How far an archive run is, how fast it goes and how long it will take."""
+"""The progress of an archive run: what is done, how fast, and the time that is left."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ UNITS_BYTES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"))
 
 @dataclass
 class Progress:
-    """Adds up the counts of a run; what is left is estimated from the size of the recordings.
+    """The summed counts of a run; the remaining time is estimated from the size of the recordings.
 
     Attributes:
-        files: That are to be done.
-        size_bytes: Of those files.
+        files: The number of files to do.
+        size_bytes: The total size of those files.
     """
 
     files: int
@@ -43,13 +43,13 @@ class Progress:
 
     @property
     def left_s(self) -> float | None:
-        """Estimated seconds that are left; None before anything is done."""
+        """Estimated seconds left; None before anything is done."""
         if not self.done_bytes:
             return None
         return (self.size_bytes - self.done_bytes) * self._elapsed_s / self.done_bytes
 
     def line(self) -> str:
-        """Return one line about the run."""
+        """Return the progress as one line of text."""
         if not self.files:
             return "nothing is left to do"
         parts = [
@@ -72,7 +72,7 @@ class Progress:
 
 
 def size_text(size_bytes: float) -> str:
-    """Return a number of bytes for a person."""
+    """Return a number of bytes as text for a person."""
     for unit_bytes, unit in UNITS_BYTES:
         if size_bytes >= unit_bytes:
             return f"{size_bytes / unit_bytes:.1f} {unit}"
@@ -80,7 +80,7 @@ def size_text(size_bytes: float) -> str:
 
 
 def duration_text(duration_s: float) -> str:
-    """Return a duration for a person, in its two largest units."""
+    """Return a duration as text for a person, in its two largest units."""
     minutes, seconds = divmod(round(duration_s), 60)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)

@@ -1,4 +1,4 @@
-"""Run an archive: the units that are not done, in this process or in several."""
+"""Run the units of an archive that are not done, in this process or in several."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Shard:
     """One of several equal parts of an archive, by the keys of its units.
 
     Raises:
-        SettingsError: The number is not one of 1 to `count`.
+        SettingsError: The number is not in 1 to `count`.
     """
 
     number: int = 1  # from 1
@@ -35,10 +35,10 @@ class Shard:
 
     @classmethod
     def from_text(cls, text: str) -> Shard:
-        """Return the shard that a text such as 1/50 names.
+        """Return the shard of a text such as `1/50`.
 
         Raises:
-            SettingsError: It names none.
+            SettingsError: The text is not a shard.
         """
         number, _, count = text.partition("/")
         try:
@@ -48,7 +48,7 @@ class Shard:
         return cls(*numbers)
 
     def holds(self, keys: NDArray[np.bytes_]) -> NDArray[np.bool_]:
-        """Return which units are in it."""
+        """Return a mask of the keys whose units are in the shard."""
         first = np.ascontiguousarray(keys).view(">u8").reshape(len(keys), KEY_BYTES // 8)[:, 0]
         held: NDArray[np.bool_] = first % self.count == self.number - 1
         return held
@@ -59,10 +59,10 @@ ALL = Shard()
 
 @dataclass(frozen=True)
 class Work:
-    """The rows of a manifest that are to be done, and how much they are."""
+    """The rows of a manifest to do, with the number and size of their files."""
 
     manifest: Manifest
-    rows: tuple[NDArray[np.bool_], ...]  # for each of its batches
+    rows: tuple[NDArray[np.bool_], ...]  # a mask for each batch of the manifest
     files: int
     size_bytes: int
 
@@ -72,13 +72,13 @@ class Work:
 
 
 def work_of(manifest: Manifest, done: DoneUnits, shard: Shard = ALL, retry_errors: bool = False) -> Work:
-    """Return what is not done.
+    """Return the work that is not done.
 
     Args:
-        manifest: Of the run.
+        manifest: The manifest of the run.
         done: The units that have a part.
         shard: Which units may be done here.
-        retry_errors: Also do those with errors again.
+        retry_errors: Also redo the units with errors.
     """
     finished = done.keys[~done.has_errors] if retry_errors else done.keys
     rows, files, size_bytes = [], 0, 0
@@ -94,11 +94,11 @@ def work_of(manifest: Manifest, done: DoneUnits, shard: Shard = ALL, retry_error
 def run_here(work: Work, jobs: int) -> Generator[UnitCounts, None, None]:
     """Do the units in this process, or in several, and yield the counts of each as it is completed.
 
-    Where a process is killed twice by a unit, its recordings are tried one by one, each in a process of its own.
+    If a unit's process is killed twice, its recordings are tried one by one, each in its own process.
 
     Raises:
         ModelError: The model cannot be used.
-        OutputError: A part cannot be written, and so could no other; what is written stays.
+        OutputError: A part cannot be written, and neither could any later one; parts already written are kept.
     """
     run, fingerprint = work.manifest.folder, work.manifest.settings.fingerprint
     open_run(run, fingerprint)  # so that a wrong model is one error, not one per process

@@ -17,12 +17,12 @@ from birdedge.edge.archive.units import PlannedFile
 from birdedge.edge.errors import AudioFileError, AudioFileMissingError, DiskError
 
 PREFIX = "birdedge-scratch-"
-MIN_AGE_S = 60.0  # of a folder that nobody holds: a new one is held a moment after it is made
+MIN_AGE_S = 60.0  # before an unlocked folder is deleted: a new one is locked a moment after it is made
 
 
 @contextmanager
 def local_copy(file: PlannedFile) -> Iterator[Path]:
-    """Copy an object to the folder for temporary files, by its own name, and delete it after the block.
+    """Copy an object to the folder for temporary files, under its own name, and delete it after the block.
 
     Raises:
         AudioFileMissingError: It does not exist.
@@ -37,7 +37,7 @@ def local_copy(file: PlannedFile) -> Iterator[Path]:
             store.get_file(inside, str(path))
         except FileNotFoundError as error:
             raise AudioFileMissingError(f"{file.path} does not exist: check the URL") from error
-        except Exception as error:  # each store has exceptions of its own
+        except Exception as error:  # each store raises its own exceptions
             if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
                 raise DiskError(
                     f"{path} cannot be written ({error.strerror}): set TMPDIR to a folder that has room for the "
@@ -48,13 +48,13 @@ def local_copy(file: PlannedFile) -> Iterator[Path]:
                 f"{file.path} cannot be copied ({reason}): check the network and the credentials"
             ) from error
         if (path.stat().st_size, version) != (file.size_bytes, file.modified):
-            raise AudioFileError(f"{file.path} was changed since it was planned: plan again")
+            raise AudioFileError(f"{file.path} has changed since it was planned: plan again")
         yield path
 
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    """Make a folder for this process; those of processes that were killed are deleted."""
+    """Make a folder for this process, and delete the folders of killed processes."""
     parent = Path(tempfile.gettempdir())
     for left in parent.glob(f"{PREFIX}*"):
         with suppress(OSError), _locked(left):
@@ -75,10 +75,10 @@ def _folder() -> Iterator[Path]:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Hold a folder against deletion by other processes.
+    """Lock a folder, so that other processes do not delete it.
 
     Raises:
-        OSError: Another process holds it.
+        OSError: Another process has locked it.
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

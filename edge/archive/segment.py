@@ -28,22 +28,22 @@ from birdedge.edge.pipeline.timekeeper import recording_clock
 from birdedge.edge.sinks.recording import OutputSettings, RecordingSink
 from birdedge.edge.sinks.sink import SinkGroup
 
-Progress = Callable[[float], None]  # takes the seconds of audio that were done since the last call
+Progress = Callable[[float], None]  # receives the seconds of audio processed since the last call
 
 
 @dataclass(frozen=True, eq=False)
 class FileResult:
-    """What became of one recording: its events, or why there are none."""
+    """The result of one recording: its events, or the reason why there are none."""
 
     path: Path
     duration_s: float
     events: EventBuffer | list[Event]
     mask: Mask | None = None  # only from `segment`
     error: str | None = None
-    skipped: bool = False  # all its results existed; the events are those of an earlier table
+    skipped: bool = False  # all its results existed; the events come from an earlier table
     silent_s: float = 0.0  # digital silence in it
     start_utc_s: float | None = None  # of its first sample, in seconds since 1970; None if it is unknown
-    warnings: tuple[str, ...] = ()  # what is wrong with it, though it was read: a sentence each
+    warnings: tuple[str, ...] = ()  # problems found although it was read: a sentence each
 
 
 def segment(
@@ -52,17 +52,17 @@ def segment(
     """Segment one recording and return its events and its mask, in memory.
 
     Args:
-        path: a WAV, FLAC, OGG or MP3 file.
-        model: an open model, the name of a bundled one, or the path of a model file.
-        channel: the one to analyse, from 0; None for the mean of all.
+        path: A WAV, FLAC, OGG or MP3 file.
+        model: An open model, the name of a bundled one, or the path of a model file.
+        channel: The channel to analyse, from 0; None for the mean of all.
 
     Returns:
-        Events with the masks of their own, and the mask of the recording: 32 kB per second of audio.
+        Events, each with its own mask, and the mask of the recording: 32 kB per second of audio.
 
     Raises:
-        AudioError: the file cannot be read.
-        ModelError: the model cannot be used.
-        SettingsError: the channel does not exist.
+        AudioError: The file cannot be read.
+        ModelError: The model cannot be used.
+        SettingsError: The channel does not exist.
     """
     opened = model if isinstance(model, Model) else Model(model)
     collector = Collector()
@@ -87,11 +87,11 @@ def segment_file(
     progress: Progress = lambda _: None,
     start_time: StartTime = FROM_RECORDING,
 ) -> FileResult:
-    """Segment one recording and write its results; `stem` names them. Events come back without masks.
+    """Segment one recording and write its results, named by `stem`. The returned events have no masks.
 
     Raises:
-        AudioError: the file cannot be read to its end; none of its results is written.
-        OutputError: a result cannot be written.
+        AudioError: The file cannot be read to its end; none of its results is written.
+        OutputError: A result cannot be written.
     """
     with AudioFile(path) as file, RecordingSink(outputs, stem, model.card, atomic=True) as recording:
         pipeline = Pipeline(model, file.sample_rate_hz, file.channels, channel)
@@ -121,9 +121,9 @@ def segment_or_report(
     progress: Progress,
     start_time: StartTime = FROM_RECORDING,
 ) -> FileResult:
-    """As `segment_file`, but a recording that cannot be read is reported in the `error` of its result.
+    """Do what `segment_file` does, but report a recording that cannot be read in the `error` of its result.
 
-    With `skip_existing`, only missing results are written; a recording that lacks none is not read.
+    With `skip_existing`, only missing results are written; a recording whose results all exist is not read.
     """
     try:
         missing = outputs.missing(stem) if outputs.skip_existing else outputs
@@ -142,13 +142,13 @@ def segment_or_report(
 
 def _earlier_events(outputs: OutputSettings, stem: str) -> Iterator[Event]:
     if outputs.tables and outputs.formats:
-        # Others have more columns than Audacity's.
+        # The other formats have more columns than Audacity's.
         name = min(outputs.formats, key=lambda name: name == "audacity")
         yield from read_events(outputs.tables / (stem + FORMATS[name].suffix), name)
 
 
 def reading_warnings(file: AudioFile, pipeline: Pipeline) -> tuple[str, ...]:
-    """Return what is wrong with a recording that was read to its end: a sentence each, with its path."""
+    """Return the problems found in a recording that was read to its end: a sentence each, with its path."""
     counts = [
         f"{count} {unit} that are NaN or infinite, or far out of range"
         for count, unit in (
@@ -161,7 +161,7 @@ def reading_warnings(file: AudioFile, pipeline: Pipeline) -> tuple[str, ...]:
 
 
 class _EventSink:
-    """Keeps the events and reports progress."""
+    """A sink that keeps the events and reports progress."""
 
     def __init__(self, sample_rate_hz: int, progress: Progress) -> None:
         self.events = EventBuffer()
@@ -174,4 +174,4 @@ class _EventSink:
             self._progress(len(message.audio) / self._sample_rate_hz)
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: nothing is open."""

@@ -1,4 +1,4 @@
-"""What is done of an archive run, from the folder alone."""
+"""The status of an archive run, from its folder alone."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ RECENT_S = 600.0  # over which the rate is measured
 
 @dataclass(frozen=True)
 class ArchiveStatus:
-    """How many recordings of a run are done, and how fast it goes."""
+    """How many recordings of a run are done, and how fast the run is."""
 
     files: int
-    done_files: int  # with errors too
+    done_files: int  # including those with errors
     error_files: int
     size_bytes: int
     done_bytes: int
@@ -34,7 +34,7 @@ class ArchiveStatus:
         return self.done_files == self.files
 
     def lines(self) -> list[str]:
-        """Return the status for a person."""
+        """Return the status as lines of text for a person."""
         lines = [
             f"done       {self.done_files:,} of {self.files:,} file(s), {size_text(self.done_bytes)} of "
             f"{size_text(self.size_bytes)}",
@@ -49,11 +49,11 @@ class ArchiveStatus:
 
 
 def archive_status(manifest: Manifest, now_s: float | None = None) -> ArchiveStatus:
-    """Return what is done of a run.
+    """Return the status of a run.
 
     Args:
-        manifest: Of the run.
-        now_s: The time in seconds since 1970; None for the clock's.
+        manifest: The manifest of the run.
+        now_s: The time in seconds since 1970; None for the current time.
 
     Raises:
         DataError: The manifest or a part cannot be read.
@@ -80,10 +80,10 @@ def archive_status(manifest: Manifest, now_s: float | None = None) -> ArchiveSta
 
 
 def error_sentences(manifest: Manifest, done: DoneUnits) -> Iterator[str]:
-    """Yield the sentence of each recording that could not be read.
+    """Yield the error of each recording that could not be read.
 
     Args:
-        manifest: Of the run.
+        manifest: The manifest of the run.
         done: The units that have a part.
 
     Raises:

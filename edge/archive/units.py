@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from birdedge.edge.system.printable import valid_unicode
 
 KEY_BYTES = 16
-UNIT_S = 900.0  # of audio per unit of work, about: long enough to be worth a task, short enough to repeat
+UNIT_S = 900.0  # of audio per unit of work, roughly: long enough to be worth a task, short enough to repeat
 # Usual bytes per second of audio, by the suffix of compressed files; others are 16-bit PCM at 48 kHz.
 COMPRESSED_BYTES_PER_S = {
     ".flac": 50_000,
     **dict.fromkeys((".mp3", ".ogg", ".oga", ".opus"), 16_000),
 }
 PCM_BYTES_PER_S = 96_000
-BLOCK_FILES = 4096  # that are in memory at once
+BLOCK_FILES = 4096  # in memory at once
 Keys = NDArray[np.bytes_]  # of units, `S16`
 
 
@@ -31,7 +31,7 @@ class PlannedFile:
     path: str  # absolute, or a URL
     site: str
     size_bytes: int
-    modified: str  # nanoseconds since 1970, or what an object store says
+    modified: str  # nanoseconds since 1970, or the version that an object store reports
 
     @property
     def name(self) -> str:
@@ -46,21 +46,21 @@ class PlannedFile:
 
 @dataclass(frozen=True)
 class Unit:
-    """Recordings that are segmented together: one, or short ones of about a quarter of an hour."""
+    """Recordings that are segmented together: one, or short ones that add up to about a quarter of an hour."""
 
     key: str  # hexadecimal
     files: tuple[PlannedFile, ...]
 
     @property
     def size_bytes(self) -> int:
-        """The size of all its recordings."""
+        """The total size of its recordings."""
         return sum(file.size_bytes for file in self.files)
 
 
 def units_of(files: Iterable[PlannedFile]) -> Iterator[list[PlannedFile]]:
     """Yield files that are segmented together.
 
-    A unit that is half full ends with its folder, so that recordings that are added later change few units.
+    A unit that is more than half full ends with its folder, so that recordings added later change few units.
     """
     unit, unit_s = list[PlannedFile](), 0.0
     for file in files:
@@ -81,14 +81,14 @@ def _folder(path: str) -> str:
 
 
 def without_repeats(files: Iterable[PlannedFile]) -> Iterator[PlannedFile]:
-    """Yield each path once, by sorted digests of those before: 16 bytes each."""
+    """Yield each path once; only sorted digests of the earlier paths are kept, 16 bytes each."""
     seen = np.empty(0, f"S{KEY_BYTES}")
     for block in _blocks(files):
         digests = [blake2b(os.fsencode(file.path), digest_size=KEY_BYTES).digest() for file in block]
         first = {digest: place for place, digest in reversed(list(enumerate(digests)))}
         new = np.array(sorted(first), seen.dtype)
         known = is_in(new, seen)
-        repeated = set(new[known].tolist())  # without zeros at their ends
+        repeated = set(new[known].tolist())  # numpy strips their trailing zero bytes
         for place, (digest, file) in enumerate(zip(digests, block, strict=True)):
             if first[digest] == place and digest.rstrip(b"\0") not in repeated:
                 yield file
@@ -96,7 +96,7 @@ def without_repeats(files: Iterable[PlannedFile]) -> Iterator[PlannedFile]:
 
 
 def is_in(keys: Keys, among: Keys) -> NDArray[np.bool_]:
-    """Return which keys are among others, which are sorted."""
+    """Return a mask of the keys that are in `among`, which is sorted."""
     if not len(among):
         return np.zeros(len(keys), bool)
     places = np.minimum(np.searchsorted(among, keys), len(among) - 1)

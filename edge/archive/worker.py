@@ -23,13 +23,13 @@ from birdedge.edge.system.printable import valid_unicode
 
 @dataclass(frozen=True)
 class UnitCounts:
-    """What became of the recordings of a unit; their events are only in its part."""
+    """The counts and messages of a unit; its events are only in its part."""
 
     files: int
     events: int
     heard_s: float
     size_bytes: int
-    errors: tuple[str, ...]  # a sentence for each recording that could not be read
+    errors: tuple[str, ...]  # one for each recording that could not be read
     warnings: tuple[str, ...]
 
 
@@ -38,11 +38,11 @@ def open_run(run: Path, fingerprint: str) -> Model:
 
     Args:
         run: The folder of the run.
-        fingerprint: Of the run as the caller sees it.
+        fingerprint: The fingerprint of the run as the caller sees it.
 
     Raises:
-        DataError: The folder here is not the same one, or its manifest or model cannot be read.
-        SettingsError: It was planned by another version of birdedge.
+        DataError: The folder holds another run here, or its manifest or model cannot be read.
+        SettingsError: The run was planned by another version of birdedge.
         ModelError: The model cannot be used.
     """
     return _opened(run, fingerprint)[0]
@@ -54,7 +54,7 @@ def _opened(run: Path, fingerprint: str) -> tuple[Model, ArchiveSettings]:
     check_version(settings)
     if settings.fingerprint != fingerprint:
         raise DataError(
-            f"{run} holds another run here than where it was started: give a folder that all machines share"
+            f"{run} holds another run here than on the machine that started it: give a folder that all machines share"
         )
     model = Model(read_model(run, settings))
     model.set_min_score(settings.min_score)
@@ -65,7 +65,7 @@ def do_unit(run: Path, fingerprint: str, unit: Unit) -> UnitCounts:
     """Segment the recordings of a unit and write its part.
 
     Raises:
-        OutputError: The part, or a copy of an object, cannot be written, and so could no other.
+        OutputError: The part, or a copy of an object, cannot be written, and neither could any later one.
     """
     return write_rows(
         run, fingerprint, unit, [segment_planned(run, fingerprint, file) for file in unit.files]
@@ -90,7 +90,7 @@ def write_rows(run: Path, fingerprint: str, unit: Unit, rows: list[RecordingRow]
 
 
 def segment_planned(run: Path, fingerprint: str, file: PlannedFile) -> RecordingRow:
-    """Segment one recording; one that cannot be read, or was changed since it was planned, is an error in its row.
+    """Segment one recording; one that cannot be read, or has changed since it was planned, is an error in its row.
 
     Raises:
         OutputError: The copy of an object cannot be written.
@@ -103,12 +103,12 @@ def segment_planned(run: Path, fingerprint: str, file: PlannedFile) -> Recording
                 model, path, path.stem, OutputSettings(), settings.channel, lambda _: None, start_time
             )
             if result.error is None and not is_url(file.path) and not _is_as_planned(file):
-                return failed(file, f"{file.path} was changed since it was planned: plan again", settings)
+                return failed(file, f"{file.path} has changed since it was planned: plan again", settings)
     except AudioError as error:
         return failed(file, str(error), settings)
     except BirdedgeError:
         raise
-    except Exception as error:  # a defect must not end a run of 700,000 recordings at one of them
+    except Exception as error:  # a defect in one recording must not end a run of 700,000
         reason = f"{type(error).__name__}: {error}".splitlines()[0][:200]
         return failed(file, f"{file.path} could not be analysed ({reason}): report this defect", settings)
     if result.error is not None:
@@ -125,7 +125,7 @@ def segment_planned(run: Path, fingerprint: str, file: PlannedFile) -> Recording
 
 
 def failed(file: PlannedFile, error: str, settings: ArchiveSettings) -> RecordingRow:
-    """Return the row of a recording with the sentence that says why it has no events."""
+    """Return the row of a recording that has no events, with the sentence that says why."""
     start_utc_s = StartTime(timezone=settings.timezone).utc_s(Path(file.path))
     return RecordingRow(file.name, start_utc_s, error=valid_unicode(error))
 

@@ -1,4 +1,4 @@
-"""What a capture thread has heard and nobody has read yet."""
+"""A buffer of captured audio that has not been read yet."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ BLOCK_S = 0.5
 
 
 class CaptureBuffer:
-    """A ring between the thread that captures, which calls `write`, and the one that reads `blocks`.
+    """A ring buffer between the capture thread, which calls `write`, and the thread that reads `blocks`.
 
     Args:
-        sample_rate_hz, channels: of the samples.
-        ring_s: how long the reader may be away before samples are dropped.
-        read: reads the clocks.
+        sample_rate_hz, channels: Sample rate and channels of the audio.
+        ring_s: How long the reader may pause before samples are dropped.
+        read: Reads the clocks.
     """
 
     def __init__(
@@ -56,23 +56,23 @@ class CaptureBuffer:
         return self._ring.available_samples
 
     def write(self, block: NDArray[np.float32], lost_samples: int = 0) -> None:
-        """Take a block `[samples, channels]`, and how much was lost directly before it."""
+        """Append a block `[samples, channels]`, and the number of samples lost directly before it."""
         self._ring.lose(lost_samples)
         self._ring.write(block)
         if self._ring.available_samples >= self._min_block_samples:
             self._arrived.set()
 
     def discard(self) -> None:
-        """Leave out what waits."""
+        """Drop the samples that wait to be read."""
         while self._ring.available_samples:
             self._ring.read(self._ring.capacity_samples)
 
     def wake(self) -> None:
-        """Let the reader see that capturing has ended."""
+        """Wake the reader, so that it notices that capturing has ended."""
         self._arrived.set()
 
     def set_min_block(self, samples: int) -> None:
-        """Let the reader sleep until this many samples wait, or those of half a second."""
+        """Let the reader sleep until this many samples wait, at most 0.5 s of them."""
         self._min_block_samples = min(samples, round(BLOCK_S * self._rate_hz))
 
     def blocks(
@@ -83,17 +83,17 @@ class CaptureBuffer:
         Ends at most 0.5 s after `stop` is set, with what had arrived.
 
         Args:
-            stop: ends it.
-            loss: returns why nothing more will arrive after this many seconds without audio; None while it may.
+            stop: Ends the iteration.
+            loss: Takes the seconds without audio; returns why nothing more will arrive, or None while it may.
 
         Raises:
-            DeviceLostError: that of `loss`, after everything that arrived.
+            DeviceLostError: The error of `loss`, raised after everything that arrived.
         """
         max_samples = round(BLOCK_S * self._rate_hz)
         silent_s = 0.0
         while True:
             stopping, lost = stop.is_set(), loss(silent_s)
-            # Not what arrives meanwhile, or a slow reader would never see `stop`.
+            # Without what arrives meanwhile, or a slow reader would never see `stop`.
             waiting_samples = self._ring.available_samples
             while waiting_samples >= (1 if stopping or lost else self._min_block_samples):
                 block = self._next_block(min(waiting_samples, max_samples))
@@ -104,14 +104,14 @@ class CaptureBuffer:
                 return
             if lost:
                 raise lost
-            # Waits are counted, not the clock: a reader that was slow is not a device that stalled.
+            # Waits are counted, not elapsed time: a slow reader is not a stalled device.
             silent_s += BLOCK_S * (not self._arrived.wait(BLOCK_S))
             self._arrived.clear()
 
     def _next_block(self, max_samples: int) -> Block:
         gap_samples, samples = self._ring.read(max_samples)
         now = self._read()
-        # Since the last sample of the block arrived.
+        # Time since the last sample of the block arrived.
         waited_s = self._ring.available_samples / self._rate_hz
         arrived = replace(now, boot_s=now.boot_s - waited_s, utc_s=now.utc_s - waited_s)
         return Block(samples, gap_samples, "overrun" if gap_samples else None, arrived)

@@ -12,7 +12,7 @@ from birdedge.edge.audio.stream_url import shown_url, without_secrets
 from birdedge.edge.errors import StreamLostError
 
 PROTOCOLS = "pipe,http,https,httpproxy,tls,tcp,udp,rtp,rtsp,rtmp,rtmps,rtmpt,srt,crypto,data"  # no files
-ANALYZED_US = 1_000_000  # of a stream whose format its headers do not tell; what is analysed is heard later
+ANALYZED_US = 1_000_000  # if the headers do not state the format; the analysed audio is delivered later
 MAX_SAID_BYTES = 4096
 LAST_WORDS_S, END_S = 0.2, 2.0
 
@@ -23,17 +23,17 @@ def ffmpeg_path() -> str | None:
 
 
 class Decoder:
-    """A child process that writes the sound of a stream to a pipe, as a WAV file of 32-bit floats.
+    """A child process that writes the audio of a stream to a pipe, as a WAV file of 32-bit floats.
 
-    It ends when this process does, however that ends. Other users of the machine do not see the URL.
+    It ends when this process ends, whatever the cause. Other users of the machine do not see the URL.
 
     Args:
-        url: of the stream; see `check_url`.
-        sample_rate_hz: to convert to; None for that of the stream.
-        channels: to convert to.
+        url: URL of the stream; see `check_url`.
+        sample_rate_hz: Sample rate to convert to; None for the rate of the stream.
+        channels: Number of channels to convert to.
 
     Attributes:
-        stdout: what it writes.
+        stdout: The pipe that it writes to.
 
     Raises:
         StreamLostError: ffmpeg is not installed, or cannot be started.
@@ -56,7 +56,7 @@ class Decoder:
                 stdout=subprocess.PIPE,
                 stderr=self._said,
                 bufsize=0,
-                start_new_session=True,  # Ctrl-C is for the recorder, which ends it
+                start_new_session=True,  # the recorder handles Ctrl-C and ends it
             )
         except OSError as error:
             self._said.close()
@@ -66,12 +66,12 @@ class Decoder:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self.stdout = self._process.stdout
-        # As a playlist on standard input, and not as an argument, which every user of the machine can read.
+        # The URL is passed in a playlist on standard input: every user of the machine can read arguments.
         with suppress(OSError), self._process.stdin as playlist:
             playlist.write(_playlist(url))
 
     def close(self) -> str:
-        """Kill it, and return the last line that it said; empty if it said nothing. `stdout` stays open."""
+        """Kill the process and return its last error message, empty if there was none. `stdout` stays open."""
         if self._said.closed:
             return self._reason
         process = self._process
@@ -89,7 +89,7 @@ class Decoder:
 
 
 def _dies_with_parent() -> list[str]:
-    """Return the words before a command that let the system kill it when this thread ends, where there is a way."""
+    """Return a prefix that makes the system kill a command when this thread ends; empty without `setpriv`."""
     setpriv = shutil.which("setpriv")
     return [] if setpriv is None else [setpriv, "--pdeathsig", "KILL", "--"]
 
@@ -105,7 +105,7 @@ def _arguments(sample_rate_hz: int | None, channels: int) -> list[str]:
 
 
 def _playlist(url: str) -> bytes:
-    """Return a playlist of the one stream, with the options that its protocol needs."""
+    """Return a playlist with only this stream and the options that its protocol needs."""
     quoted = url.replace("'", "'\\''")
     lines = ["ffconcat version 1.0", f"file '{quoted}'", f"option analyzeduration {ANALYZED_US}"]
     if url.startswith("rtsp"):

@@ -16,7 +16,7 @@ from types import ModuleType
 from birdedge.edge.errors import DeviceNotFoundError, PortAudioMissingError
 from birdedge.edge.system.printable import printable
 
-# The number of the card and device, in PortAudio's names of ALSA hardware.
+# The card and device numbers in PortAudio's names of ALSA hardware.
 CARD = re.compile(r"\s*\(hw:\d+,\d+\)$")
 
 # When PortAudio looks for devices, ALSA loads and unloads all its plugins. One of them loads FFmpeg, and with it this
@@ -68,8 +68,8 @@ def input_devices() -> list[InputDevice]:
 def forget_devices() -> None:
     """Forget the device list, which PortAudio makes once, so that the next query makes a new one.
 
-    It takes a tenth of a second and more. Nothing happens while a stream is open, which would end: that of another
-    source.
+    This takes a tenth of a second or more. It does nothing while another source has an open stream, because that
+    stream would end.
     """
     with _opening:
         if _open_streams:
@@ -82,22 +82,22 @@ def forget_devices() -> None:
 
 @contextmanager
 def stream_opening(owner: object) -> Iterator[None]:
-    """Open a stream within it; unless that fails, the owner has one until `stream_closed`."""
+    """Guard a block that opens a stream; if it succeeds, the owner has a stream until `stream_closed`."""
     with _opening:
         yield
         _open_streams.add(owner)
 
 
 def stream_closed(owner: object) -> None:
-    """The owner has no stream any more."""
+    """Note that the owner has no stream any more."""
     with _opening:
         _open_streams.discard(owner)
 
 
 def sound_cards() -> str:
-    """Return the sound cards of ALSA and their numbers; empty where there is no ALSA.
+    """Return the sound cards of ALSA and their numbers; empty without ALSA.
 
-    While this stays the same, so does the list of devices, except for those of a sound server.
+    While these stay the same, so does the list of devices, except for the devices of a sound server.
     """
     with suppress(OSError):
         return Path("/proc/asound/cards").read_text(encoding="utf-8", errors="replace")
@@ -130,7 +130,7 @@ def find_input_device(name: str | None) -> InputDevice:
     if name is None:
         default = next((device for device in devices if device.is_default), None)
         if default is None:
-            raise DeviceNotFoundError(f"no microphone is the default: choose one of {listed}")
+            raise DeviceNotFoundError(f"there is no default microphone: choose one of {listed}")
         return default
     folded = name.casefold()
     exact = [device for device in devices if device.name.casefold() == folded]

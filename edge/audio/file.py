@@ -31,8 +31,8 @@ class AudioFile:
         path: Path of the file.
         sample_rate_hz: Sample rate, 8000 to 384000.
         channels: Number of channels.
-        length_samples: Samples per channel, by the header if it is right.
-        warnings: What is wrong with the file, though all that it holds is read: a sentence each.
+        length_samples: Samples per channel, from the header if it is right.
+        warnings: Problems of the file, although all its audio is read: a sentence each.
 
     Raises:
         AudioFileMissingError: The file does not exist.
@@ -74,7 +74,7 @@ class AudioFile:
                 f"{length_s * whole.declared_share:.1f} s; all of it is read"
             )
         if whole.is_cut:
-            self.warnings.append(f"{self.path} was cut: its end is missing; what is there is read")
+            self.warnings.append(f"{self.path} is truncated: its end is missing; the rest is read")
         if refusal := self._refusal():
             raise AudioFileError(refusal)
 
@@ -137,7 +137,7 @@ class AudioFile:
             shown = " and ".join(
                 f"{rate_hz} Hz, {channels} channel(s)" for rate_hz, channels in sorted(formats)
             )
-            return f"{self.path} holds streams of {shown}: divide it into files"
+            return f"{self.path} holds streams of {shown}: split it into separate files"
         if self.length_samples == 0:
             return f"{self.path} contains no samples: the recording may have stopped before its header was written"
         if not MIN_RATE_HZ <= self.sample_rate_hz <= MAX_RATE_HZ:
@@ -156,7 +156,7 @@ class AudioFile:
         return "is not a supported audio file: give WAV, FLAC, OGG or MP3"
 
     def _readable_head(self) -> bytes:
-        """Return the first bytes, or raise an error that gives the cause, where soundfile says `Error opening`."""
+        """Return the first bytes, or raise an error that gives the cause; soundfile only says `Error opening`."""
         try:
             if self.path.is_dir():
                 raise AudioFileError(f"{self.path} is a directory: give the audio files in it")
@@ -177,7 +177,7 @@ class AudioFile:
         return head
 
     def _declared_samples(self) -> int:
-        """Return the length by the header; libsndfile reduces it to the actual length of a WAV file, and logs that."""
+        """Return the length in the header; libsndfile reduces it to the actual length of a WAV file, and logs that."""
         extra_info = self._sounds[0].extra_info
         reduced = re.search(r"^\s*data\s*: (\d+) \(should be (\d+)\)", extra_info, re.MULTILINE)
         if reduced is None:

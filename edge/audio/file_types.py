@@ -1,4 +1,4 @@
-"""Audio files by their names, and by their first bytes."""
+"""Types of audio files, by their names and by their first bytes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SUFFIXES = frozenset(
         ".snd",
     ]
 )
-# Audio that it does not read.
+# Audio that libsndfile does not read.
 UNSUPPORTED_SUFFIXES = frozenset(
     [
         ".m4a",
@@ -44,8 +44,8 @@ UNSUPPORTED_SUFFIXES = frozenset(
         ".wac",
     ]
 )
-HEAD_BYTES = 12  # by which a file is recognised
-MP3_HEAD_BYTES = 4096  # likewise, if an MP3 file begins without a tag
+HEAD_BYTES = 12  # enough to identify the type of a file
+MP3_HEAD_BYTES = 4096  # likewise, for an MP3 file that begins without a tag
 
 UNSUPPORTED_TYPES = frozenset({"M4A", "Matroska", "WMA", "WavPack", "AMR"})
 _MAGIC = {

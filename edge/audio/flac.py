@@ -17,10 +17,10 @@ LENGTH_OFFSET = 18  # of 64 bits in STREAMINFO: sample rate, channels, bits per 
 
 
 class FlacEncoder:
-    """16-bit FLAC (RFC 9639) by libsndfile, which itself would write the length only when it closes the file.
+    """An encoder of 16-bit FLAC (RFC 9639) with libsndfile, which alone would write the length only at the end.
 
     libsndfile writes to this object as its file. The writes are recorded and returned, because libsndfile does not
-    report errors of the disk.
+    report disk errors.
 
     Raises:
         SettingsError: More than 8 channels.
@@ -37,7 +37,7 @@ class FlacEncoder:
         self._file = soundfile.SoundFile(self, "w", sample_rate_hz, channels, "PCM_16", format="FLAC")
 
     def encode(self, samples: NDArray[np.int16]) -> list[tuple[int, bytes]]:
-        """Return what to write for the next `samples` `[samples, channels]`: offsets in the file, and bytes."""
+        """Encode samples `[samples, channels]`, and return what to write: offsets in the file, and bytes."""
         self._file.write(samples)
         self._samples += len(samples)
         writes, self._writes = self._writes, []
@@ -48,12 +48,12 @@ class FlacEncoder:
         return [*writes, self._length(written)] if writes else []
 
     def close(self) -> list[tuple[int, bytes]]:
-        """Return what to write at the end."""
+        """Return what to write at the end of the file."""
         self._file.close()
         return [*self._writes, self._length(self._samples)]
 
     def _length(self, samples: int) -> tuple[int, bytes]:
-        """Return what to write where the length stands; 0 says that it is not known, because it does not fit."""
+        """Return what to write to the length field; a length that does not fit becomes 0, which means unknown."""
         known = samples if samples <= MAX_LENGTH else 0
         return LENGTH_OFFSET, struct.pack(">Q", self._format | known)
 

@@ -1,4 +1,4 @@
-"""The length of a FLAC file by its last frame (RFC 9639), for headers that do not name it or name too little."""
+"""The length of a FLAC file from its last frame (RFC 9639), for headers that state none or one that is too short."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _RATE_BYTES = {12: 1, 13: 2, 14: 2}
 
 
 def length_samples(file: BinaryIO, size: int) -> tuple[int, int, bool]:
-    """Return the samples by the header, those up to the end of the last whole frame, and whether one after it was cut.
+    """Return the length in the header, the length up to the last whole frame, and whether a truncated frame follows.
 
-    A header that does not know the length names 0. A frame counts if another one ends where it begins, because a few
-    bytes of sound may look like a frame.
+    A header of unknown length states 0. A frame counts if another one ends where it begins, because a few bytes of
+    audio may look like a frame.
     """
     file.seek(0)
     head = file.read(HEAD_BYTES)
@@ -27,7 +27,7 @@ def length_samples(file: BinaryIO, size: int) -> tuple[int, int, bool]:
     tail = file.read()
     later: dict[
         int, tuple[int, int]
-    ] = {}  # by the first sample of a frame: the one after its last, and its first byte
+    ] = {}  # by the first sample of a frame: the sample after its last, and the offset of its first byte
     at = len(tail)
     while (at := tail.rfind(b"\xff", 0, at)) >= 0:
         frame = _frame(tail[at : at + 16], block_samples)
@@ -50,7 +50,7 @@ def with_length(head: bytes, samples: int) -> bytes:
 
 
 def _frame(header: bytes, block_samples: int) -> tuple[int, int] | None:
-    """Return the first sample of the frame with this header, and the one after its last; None if it is none."""
+    """Return the first sample of the frame with this header, and the one after its last; None if it is not a frame."""
     header = header.ljust(16, b"\0")
     size_code, rate_code = header[2] >> 4, header[2] & 15
     ones = next((n for n in range(8) if not header[4] << n & 0x80), 8)
@@ -74,7 +74,7 @@ def _crc8(data: bytes) -> int:
 
 
 def _crc16(data: bytes) -> int:
-    """Return 0 for a whole frame, which ends with the sum of the rest."""
+    """Return 0 for a whole frame, which ends with the checksum of the rest."""
     return _crc(data, 16, 0x8005)
 
 

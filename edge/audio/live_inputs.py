@@ -1,4 +1,4 @@
-"""What a recorder can hear besides a microphone: network streams, standard input, files and the demo."""
+"""The live inputs other than a microphone: network streams, standard input, files and the demo."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ OPEN_S = 20.0  # less than the watchdog allows
 
 
 def network_input(url: str, sample_rate_hz: int | None, channels: int, stop: threading.Event) -> LiveStream:
-    """Return a network stream, which is opened again whenever it ends or stalls.
+    """Return a network stream, which can be reopened when it ends or stalls.
 
     Args:
-        url: of the stream.
-        sample_rate_hz: to convert to; None for that which the stream has when it is opened first.
-        channels: to convert to.
-        stop: ends waiting for its first samples.
+        url: URL of the stream.
+        sample_rate_hz: Sample rate to convert to; None for the rate that the stream has when it is first opened.
+        channels: Number of channels to convert to.
+        stop: Ends the wait for the first samples.
 
     Raises:
-        SettingsError: see `check_url`.
+        SettingsError: See `check_url`.
     """
     check_url(url)
     name = shown_url(url)
@@ -41,12 +41,12 @@ def network_input(url: str, sample_rate_hz: int | None, channels: int, stop: thr
         opening = _Opening(stop, OPEN_S)
         try:
             audio = pipe_audio(cast(BinaryIO, decoder.stdout), None, channels, "f32le", opening)
-        except (AudioError, SettingsError) as error:  # it wrote nothing, or not a whole header
+        except (AudioError, SettingsError) as error:  # ffmpeg wrote nothing, or only part of a header
             reason = decoder.close()
             decoder.stdout.close()
-            raise StreamLostError(f"{name!r} cannot be reached ({reason or 'no sound arrived'})") from error
+            raise StreamLostError(f"{name!r} cannot be reached ({reason or 'no audio arrived'})") from error
         opening.clear()
-        if not rates_hz:  # it may change, and a stream of the recorder has one
+        if not rates_hz:  # the rate may change later, but a stream of the recorder has only one
             rates_hz.append(audio.sample_rate_hz)
 
         def blocks() -> Generator[NDArray[np.float32]]:
@@ -61,12 +61,12 @@ def network_input(url: str, sample_rate_hz: int | None, channels: int, stop: thr
 def open_pipe(
     stream: BinaryIO, sample_rate_hz: int | None, channels: int, sample_format: str, stop: threading.Event
 ) -> OpenStream:
-    """Return raw PCM, or the WAV file, from standard input. Waits for its first samples.
+    """Wait for the first samples of standard input, and return its raw PCM or WAV file as a stream.
 
-    Args and errors: see `pipe_audio`.
+    For the arguments and further errors, see `pipe_audio`.
 
     Raises:
-        SampleError: it ends before its first sample.
+        SampleError: It ends before its first sample.
     """
     opening = _Opening(stop)
     audio = pipe_audio(stream, sample_rate_hz, channels, sample_format, opening)
@@ -77,7 +77,7 @@ def open_pipe(
 
 
 def open_recording(source: RecordedSource, stop: threading.Event) -> OpenStream:
-    """Return a recording that is paced."""
+    """Return a paced recording as a stream."""
     return _open(source, source.read(stop))
 
 
@@ -89,7 +89,7 @@ def _open(source: RecordedSource, samples: Samples) -> OpenStream:
 
 
 class _Opening(threading.Event):
-    """Ends waiting for the first samples; from `clear` on, nothing does."""
+    """An event that ends the wait for the first samples; after `clear`, it is never set."""
 
     def __init__(self, stop: threading.Event, timeout_s: float = float("inf")) -> None:
         super().__init__()
@@ -97,5 +97,5 @@ class _Opening(threading.Event):
         self.set()
 
     def is_set(self) -> bool:
-        """Return whether to wait no longer."""
+        """Return whether to stop waiting."""
         return super().is_set() and (self._stop.is_set() or monotonic_s() > self._until_s)

@@ -1,4 +1,4 @@
-"""Sound that a thread captures at the pace of life: of a network stream, a pipe or a file."""
+"""Audio from a network stream, a pipe or a file, which a thread captures in real time."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from birdedge.edge.system.clock import monotonic_s, read_clocks
 from birdedge.edge.times import ClockReading
 
 STALL_S = 10.0  # a television transmitter or a camera that reconnects can take some seconds
-# A server may send faster than life: what it had buffered, or a whole file. That waits. A crystal that is fast by
-# less than this is followed, and what had waited is caught up in time.
+# A server may send faster than real time: what it had buffered, or a whole file. That audio waits. A sample clock
+# that is fast by less than this is followed, and a backlog is caught up over time.
 MAX_PACE = 1.0005
 
 
 @dataclass(frozen=True)
 class OpenStream:
-    """Audio that begins.
+    """Audio that has been opened.
 
     Attributes:
-        blocks: the samples `[samples, channels]`; may wait for them.
-        close: ends waiting for them, from another thread, and returns why there are no more, if that is known.
+        blocks: The samples `[samples, channels]`; may wait for them.
+        close: Ends that wait from another thread, and returns why there are no more samples, if that is known.
     """
 
     sample_rate_hz: int
@@ -44,23 +44,23 @@ class OpenStream:
 class LiveStream:
     """An input that is not a microphone. A `Source` once it is open.
 
-    What arrives faster than life waits where it comes from. What is read too slowly is lost and counted, as with a
-    microphone.
+    Audio that arrives faster than real time waits at its origin. Audio that is read too slowly is lost and counted, as
+    with a microphone.
 
     Args:
-        name: for logs, tables and status.
-        start: begins the audio, each time it is opened.
-        may_reopen: whether `start` can be called again: a stream that ended is lost, until then. Otherwise it has
-            ended for good. Closed, it stays open, and what arrives until it is opened again is left out.
-        stall_s: how long nothing may arrive before that is a loss.
-        ring_s: how long the reader may be away before samples are dropped.
-        read: reads the clocks.
+        name: Name for logs, tables and status.
+        start: Opens the audio; called each time the stream is opened.
+        may_reopen: Whether `start` can be called again; a stream that ends is then lost until it is reopened.
+            Otherwise it has ended for good, `close` leaves it open, and what arrives before the next `open` is dropped.
+        stall_s: How long nothing may arrive before the stream counts as stalled.
+        ring_s: How long the reader may pause before samples are dropped.
+        read: Reads the clocks.
 
     Attributes:
-        sample_rate_hz, channels: of the samples, once open.
-        overflows: none: what is lost before it arrives is not reported.
-        is_hardware: so that one constant value is silence, and not a broken device.
-        has_ended: whether it was heard to its end.
+        sample_rate_hz, channels: Sample rate and channels, once open.
+        overflows: Always 0: losses before arrival are not reported.
+        is_hardware: False: a constant value is silence, and not a broken device.
+        has_ended: Whether it was heard to its end.
     """
 
     is_hardware = False
@@ -96,11 +96,11 @@ class LiveStream:
         return self._buffer.waiting_samples
 
     def open(self) -> None:
-        """Begin, or go on.
+        """Open the stream, or continue one that stayed open.
 
         Raises:
-            StreamLostError: it cannot be reached.
-            AudioError, SettingsError: it holds no audio that can be used.
+            StreamLostError: The stream cannot be reached.
+            AudioError, SettingsError: The stream holds no usable audio.
         """
         if self._capture is not None:
             self._buffer.discard()
@@ -111,7 +111,7 @@ class LiveStream:
         self._capture = _CaptureThread(opened, self._buffer)
 
     def close(self) -> None:
-        """Stop, if it can be opened again; closing twice does nothing."""
+        """Close the stream if it can be reopened; closing twice does nothing."""
         if self._capture is not None and self._may_reopen:
             self._capture.close()
             self._capture = None
@@ -123,12 +123,12 @@ class LiveStream:
     def blocks(self, stop: threading.Event) -> Iterator[Block]:
         """Yield audio as it arrives, each block at most 0.5 s long.
 
-        Ends at most 0.5 s after `stop` is set, with what had arrived, or at the end for good.
+        Ends at most 0.5 s after `stop` is set, with what had arrived, or when the stream has ended for good.
 
         Raises:
-            StreamLostError: after everything that arrived, when it ended and can be opened again.
-            StreamStalledError: nothing arrived for `stall_s`.
-            AudioError: what arrived cannot be used.
+            StreamLostError: The stream ended and can be reopened; raised after everything that arrived.
+            StreamStalledError: Nothing arrived for `stall_s`.
+            AudioError: What arrived cannot be used.
         """
         try:
             yield from self._buffer.blocks(stop, self._loss)
@@ -151,7 +151,7 @@ class LiveStream:
 
 
 class _CaptureThread:
-    """The thread that moves what arrives into the buffer, no faster than life."""
+    """A thread that moves what arrives into the buffer, no faster than real time."""
 
     def __init__(self, opened: OpenStream, buffer: CaptureBuffer) -> None:
         self.error: AudioError | None = None

@@ -25,7 +25,7 @@ from birdedge.edge.sample_rates import MAX_RATE_HZ, MIN_RATE_HZ
 from birdedge.edge.system.clock import monotonic_s, read_clocks
 from birdedge.edge.times import ClockReading
 
-PIECE_S = 0.064  # half a call of the network: a callback costs more than what it carries
+PIECE_S = 0.064  # half of a network call's audio: a callback costs more than the samples that it carries
 # How late the callback may run on a busy machine before the device itself loses samples.
 # With more, PulseAudio delivers two pieces at a time.
 DEVICE_BUFFER_S = 3 * PIECE_S
@@ -33,25 +33,25 @@ MIN_RING_S = 2.0
 
 
 class Microphone:
-    """A microphone to open in a `with` statement, and to open again after it was lost. A `Source` once it is open.
+    """A microphone that is opened in a `with` statement and reopened after a loss. A `Source` once it is open.
 
     Args:
-        device_name: see `find_input_device`.
-        channels: channels to capture, at least 1.
-        sample_rate_hz: None for the rate of the device, which loses nothing.
-        ring_s: how long the reader may be away before samples are dropped, at least 2.
-        stall_s: how long the device may deliver nothing before it counts as lost.
-        read: reads the clocks.
+        device_name: See `find_input_device`.
+        channels: Channels to capture, at least 1.
+        sample_rate_hz: Sample rate to capture; None for the rate of the device, which loses nothing.
+        ring_s: How long the reader may pause before samples are dropped, at least 2.
+        stall_s: How long the device may deliver nothing before it counts as lost.
+        read: Reads the clocks.
 
     Attributes:
-        device: the device in use, once open.
-        sample_rate_hz: the rate it delivers, once open.
-        overflows: how often PortAudio reported that samples were lost before they reached the ring.
-        is_hardware: so that one constant value, or another rate than its own, means that it is broken.
-        has_ended: never.
+        device: The device in use, once open.
+        sample_rate_hz: The rate that it delivers, once open.
+        overflows: How often PortAudio reported that samples were lost before they reached the ring.
+        is_hardware: True: a constant value, or a rate other than its own, means that it is broken.
+        has_ended: Always False.
 
     Raises:
-        SettingsError: a ring shorter than 2 s, no channels, or a rate outside 8000 to 384000 Hz.
+        SettingsError: A ring shorter than 2 s, no channels, or a rate outside 8000 to 384000 Hz.
     """
 
     device: InputDevice
@@ -121,9 +121,9 @@ class Microphone:
         """Find the device and start capturing into an empty ring.
 
         Raises:
-            PortAudioMissingError, DeviceNotFoundError: see `find_input_device`.
-            SettingsError: more channels than the device has.
-            DeviceError: the device cannot be opened, for example because another program uses it.
+            PortAudioMissingError, DeviceNotFoundError: See `find_input_device`.
+            SettingsError: More channels than the device has.
+            DeviceError: The device cannot be opened, for example because another program uses it.
         """
         with stream_opening(self):
             self._open()
@@ -154,7 +154,7 @@ class Microphone:
             self._close()
             raise DeviceError(
                 f"{self.device.name!r} cannot be opened with {self.channels} channels at "
-                f"{self.sample_rate_hz} Hz ({error.args[0]}): close the program that holds it, "
+                f"{self.sample_rate_hz} Hz ({error.args[0]}): close the program that uses it, "
                 "or choose another rate"
             ) from error
 
@@ -170,7 +170,7 @@ class Microphone:
             stream.close()
 
     def set_min_block(self, samples: int) -> None:
-        """Let the reader sleep until this many samples wait, or those of half a second."""
+        """Let the reader sleep until this many samples wait, at most 0.5 s of them."""
         self._min_block_samples = samples
         self._buffer.set_min_block(samples)
 
@@ -180,7 +180,7 @@ class Microphone:
         Ends at most 0.5 s after `stop` is set, with what had arrived.
 
         Raises:
-            DeviceLostError: after everything that arrived, when the device stopped or delivered nothing for `stall_s`.
+            DeviceLostError: The device stopped or delivered nothing for `stall_s`; raised after all that arrived.
         """
         return self._buffer.blocks(stop, self._loss)
 

@@ -14,7 +14,7 @@ class OggLayout:
     """Where the chained streams of a file are.
 
     Attributes:
-        streams: First byte of each, and the one after its last.
+        streams: The offset of the first byte of each, and of the byte after its last.
         is_cut: Whether the last page is incomplete, or is not marked as the last.
     """
 
@@ -23,7 +23,7 @@ class OggLayout:
 
 
 def read_layout(file: BinaryIO, size: int) -> OggLayout:
-    """Walk the pages of a file of `size` bytes."""
+    """Return the layout of a file of `size` bytes by walking its pages."""
     begins: list[int] = []
     at, flags, is_whole = 0, 0, True
     while at < size:

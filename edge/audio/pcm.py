@@ -1,4 +1,4 @@
-"""Raw PCM from a pipe, such as `arecord -t raw` and `ffmpeg -f s16le -` write, and to one."""
+"""Raw PCM from a pipe, as `arecord -t raw` and `ffmpeg -f s16le -` write it, and raw PCM to a pipe."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ class PcmEncoder:
         pass
 
     def encode(self, samples: NDArray[np.int16]) -> list[tuple[int, bytes]]:
-        """Return what to write for the next `samples` `[samples, channels]`: offset 0, and bytes."""
+        """Encode samples `[samples, channels]`, and return what to write: offset 0, and bytes."""
         return [(0, samples.astype("<i2").tobytes())]
 
     def close(self) -> list[tuple[int, bytes]]:
-        """Return what to write at the end: nothing."""
+        """Return what to write at the end of the file: nothing."""
         return []
 
 
 class ByteStream(Protocol):
-    """Anything that bytes are read from."""
+    """Anything that bytes can be read from."""
 
     def read(self, size: int, /) -> bytes:
-        """Return at most `size` bytes; none only at the end."""
+        """Return at most `size` bytes; empty only at the end."""
 
 
 def raw_blocks(

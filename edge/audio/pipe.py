@@ -13,17 +13,17 @@ from birdedge.edge.audio.riff import UNKNOWN_DATA_BYTES, WavHeader, is_chunk_nam
 from birdedge.edge.errors import AudioFileError
 
 POLL_S = 0.05
-MAX_CHUNK_BYTES = 0x1000_0000  # of what follows the samples
+MAX_CHUNK_BYTES = 0x1000_0000  # of a chunk that follows the samples
 
 log = logging.getLogger(__name__)
 
 
 class PipeReader:
-    """Reads a pipe that may be non-blocking, and of which the first bytes are looked at.
+    """A reader of a pipe that may be non-blocking; bytes that were read can be pushed back.
 
     Args:
         stream: Standard input.
-        stop: Ends waiting for a pipe that delivers nothing; the stream then ends.
+        stop: Ends the wait for a pipe that delivers nothing; the stream then ends.
     """
 
     def __init__(self, stream: BinaryIO, stop: threading.Event) -> None:
@@ -34,21 +34,21 @@ class PipeReader:
             self._fd = None
 
     def read(self, size: int) -> bytes:
-        """Return at most `size` bytes; none only at the end. Waits until there are some."""
+        """Wait for bytes, and return at most `size` of them; empty only at the end."""
         if self._ahead:
             data, self._ahead = self._ahead[:size], self._ahead[size:]
             return data
         while not self._stop.is_set():
             if self._fd is not None and not select.select([self._fd], [], [], POLL_S)[0]:
                 continue
-            # None: non-blocking, and another program was faster.
+            # None: the pipe is non-blocking, and another program was faster.
             if (data_or_none := self._stream.read(size)) is not None:
                 return data_or_none
         return b""
 
     @property
     def is_stopped(self) -> bool:
-        """Whether waiting was ended."""
+        """Whether `stop` is set."""
         return self._stop.is_set()
 
     def read_all(self, size: int) -> bytes:
@@ -59,19 +59,19 @@ class PipeReader:
         return data
 
     def unread(self, data: bytes) -> None:
-        """Let the next reads return this first."""
+        """Push back bytes, which the next reads return first."""
         self._ahead = data + self._ahead
 
 
 class WavSamples:
-    """The samples of a WAV file in a pipe, without what follows them."""
+    """The samples of a WAV file in a pipe, without the chunks that follow them."""
 
     def __init__(self, pipe: PipeReader, data_bytes: int) -> None:
         self._pipe, self._data_bytes = pipe, data_bytes
         self._left = data_bytes if 0 < data_bytes < UNKNOWN_DATA_BYTES else None  # None: until the end
 
     def read(self, size: int) -> bytes:
-        """Return at most `size` bytes; none only at the end."""
+        """Return at most `size` bytes; empty only at the end."""
         if self._left == 0 and self._goes_on():
             log.warning("standard input holds more sound than its WAV header says; all of it is read")
             self._left = None
@@ -85,7 +85,7 @@ class WavSamples:
         return data
 
     def _goes_on(self) -> bool:
-        """Return whether sound, and not another chunk, follows."""
+        """Return whether audio follows, and not another chunk."""
         follows = self._pipe.read_all(9)
         self._pipe.unread(follows)
         begins = [follows[:8]] + ([follows[1:]] if self._data_bytes % 2 else [])

@@ -25,10 +25,10 @@ _W64_HEAD = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
 
 @dataclass(frozen=True)
 class WavHeader:
-    """What a header says; the next byte of the file is the first of the samples.
+    """The content of a header; the next byte of the file is the first byte of the samples.
 
     Attributes:
-        fmt: Content of the chunk of the format, in the byte order of the file.
+        fmt: Content of the format chunk, in the byte order of the file.
         is_big_endian: Whether the file is RIFX.
         data_bytes: Declared length of the samples; 0, or huge, if the writer did not know it.
         has_padding: Whether each chunk of odd length has its padding byte.
@@ -122,7 +122,7 @@ def read_header(head: bytes, read: Read) -> WavHeader:
                 ahead = follows if is_padded else padding + follows
                 has_padding &= is_padded
     if len(fmt) < 16:
-        raise AudioFileError("the WAV header lacks its format: it is damaged")
+        raise AudioFileError("the WAV header has no format: it is damaged")
     if len(ds64) >= 16 and length == 0xFFFF_FFFF:
         length = struct.unpack_from("<Q", ds64, 8)[0]
     return WavHeader(fmt, order == ">", length, has_padding)
@@ -154,7 +154,7 @@ def _read_w64(read: Read) -> WavHeader:
     fmt = b""
     while True:
         begin = _exactly(read, 24)
-        length = struct.unpack("<Q", begin[16:])[0]  # with these 24 bytes
+        length = struct.unpack("<Q", begin[16:])[0]  # including these 24 bytes
         if begin[:4] == b"data":
             break
         if not 24 <= length <= MAX_HEADER_BYTES:
@@ -163,12 +163,12 @@ def _read_w64(read: Read) -> WavHeader:
         if begin[:4] == b"fmt ":
             fmt = content[: length - 24]
     if len(fmt) < 16:
-        raise AudioFileError("the Wave64 header lacks its format: it is damaged")
+        raise AudioFileError("the Wave64 header has no format: it is damaged")
     return WavHeader(fmt, is_big_endian=False, data_bytes=max(0, length - 24), has_padding=True)
 
 
 def _exactly(read: Read, length: int, ahead: bytes = b"") -> bytes:
     data = read(length)
     if len(data) < length:
-        raise AudioFileError("the WAV header ends before its samples: the file is cut")
+        raise AudioFileError("the WAV header ends before its samples: the file is truncated")
     return ahead + data

@@ -92,7 +92,7 @@ class SampleRing:
             The samples lost directly before this block, and a copy of the block, `[0..max_samples, channels]`.
             Gaps and blocks, concatenated, are the stream offered to `write`.
         """
-        available_samples = self.available_samples  # read before the gaps, so that theirs are all listed
+        available_samples = self.available_samples  # read before the gaps, so that all their gaps are listed
         if not available_samples or max_samples < 1:
             return 0, np.empty((0, self.channels), dtype=np.float32)
         gap_samples = 0

@@ -34,8 +34,8 @@ class RecordedSource:
     """A source without gaps and without a clock.
 
     Attributes:
-        name, sample_rate_hz, channels: see `Source`.
-        read: starts the audio; called once, by `blocks`, with the event that stops it.
+        name, sample_rate_hz, channels: See `Source`.
+        read: Starts the audio; called once, by `blocks`, with the event that stops it.
     """
 
     name: str
@@ -51,7 +51,7 @@ class RecordedSource:
             yield Block(samples)
 
     def set_min_block(self, samples: int) -> None:
-        """Ignore it: a recording never waits."""
+        """Do nothing: a recording never waits."""
 
 
 @dataclass(frozen=True)
@@ -89,12 +89,12 @@ class LimitedSource:
                 return
 
     def set_min_block(self, samples: int) -> None:
-        """Pass it on to the source."""
+        """Pass the minimum on to the source."""
         self.source.set_min_block(samples)
 
 
 def file_source(file: AudioFile, fast: bool = True) -> RecordedSource:
-    """Return an open audio file as a source, at full speed or at the pace at which it was recorded."""
+    """Return an open audio file as a source, at full speed or in real time."""
     rate_hz = file.sample_rate_hz
     block_samples = FAST_BLOCK_SAMPLES if fast else round(LIVE_BLOCK_S * rate_hz)
     return RecordedSource(
@@ -122,7 +122,7 @@ def array_source(
 
 
 def repeated(source: RecordedSource) -> RecordedSource:
-    """Return a source that begins again at its end, and never ends."""
+    """Return a source that restarts at its end and never ends."""
 
     def read(stop: threading.Event) -> Samples:
         while True:
@@ -133,7 +133,7 @@ def repeated(source: RecordedSource) -> RecordedSource:
 
 def demo_source(duration_s: float, seed: int, fast: bool) -> RecordedSource:
     """Return the synthetic soundscape as a source."""
-    from birdedge.edge.synthesis.soundscape import soundscape  # the daemon never needs its memory
+    from birdedge.edge.synthesis.soundscape import soundscape  # the daemon never needs it, which saves memory
 
     scene = soundscape(duration_s, seed)
     return array_source(scene.samples, scene.sample_rate_hz, "demo", fast)
@@ -142,9 +142,9 @@ def demo_source(duration_s: float, seed: int, fast: bool) -> RecordedSource:
 def pipe_source(
     stream: BinaryIO, sample_rate_hz: int | None, channels: int, sample_format: str, stop: threading.Event
 ) -> RecordedSource:
-    """Return raw PCM, or the WAV file, from a pipe as a source; see `pipe_audio`.
+    """Return the raw PCM or the WAV file in a pipe as a source; see `pipe_audio`.
 
-    A thread waits for what follows the first bytes, so that stopping need not.
+    A thread waits for what follows the first bytes, so that stopping does not have to wait.
     """
     audio = pipe_audio(stream, sample_rate_hz, channels, sample_format, stop)
     return replace(audio, read=lambda stop: _read_in_thread(audio.read(stop), stop))
@@ -153,18 +153,18 @@ def pipe_source(
 def pipe_audio(
     stream: BinaryIO, sample_rate_hz: int | None, channels: int, sample_format: str, stop: threading.Event
 ) -> RecordedSource:
-    """Return raw PCM, or the WAV file, from a pipe. Waits for its first bytes.
+    """Wait for the first bytes of a pipe, and return its raw PCM or WAV file as a source.
 
     Args:
-        stream: standard input.
-        sample_rate_hz: of raw PCM; None is allowed for a WAV file, whose header counts.
-        channels: of raw PCM.
-        sample_format: of raw PCM.
-        stop: ends waiting.
+        stream: Standard input.
+        sample_rate_hz: Sample rate of raw PCM; None is allowed for a WAV file, whose header takes precedence.
+        channels: Channels of raw PCM.
+        sample_format: Sample format of raw PCM.
+        stop: Ends the wait.
 
     Raises:
-        SettingsError: a rate, channel count or format that is not allowed, or no rate for raw PCM.
-        AudioFileError: the pipe holds a file that cannot be read from a pipe.
+        SettingsError: A rate, channel count or format that is not allowed, or no rate for raw PCM.
+        AudioFileError: The pipe holds a file that cannot be read from a pipe.
     """
     pipe = PipeReader(stream, stop)
     header = read_wav_header(pipe)
@@ -174,7 +174,7 @@ def pipe_audio(
         sample_rate_hz, channels, sample_format = header.sample_rate_hz, header.channels, header.sample_format
         if given != (sample_rate_hz, channels, sample_format):
             log.warning(
-                "standard input is a WAV file; its header counts: %d Hz, %d channel(s), %s",
+                "standard input is a WAV file; its header takes precedence: %d Hz, %d channel(s), %s",
                 *(sample_rate_hz, channels, sample_format),
             )
         samples = WavSamples(pipe, header.data_bytes)
@@ -224,5 +224,5 @@ def _paced(blocks: Samples, sample_rate_hz: int | None) -> Samples:
 
 
 def file_name(path: str | Path) -> str:
-    """Return the absolute path, by which tables name a recording, so that Raven finds the audio."""
+    """Return the absolute path, which names a recording in tables so that Raven finds the audio."""
     return str(Path(path).absolute())

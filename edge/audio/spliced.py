@@ -1,4 +1,4 @@
-"""A part of a file, with other bytes in front of it, as a file for libsndfile."""
+"""A part of a file with other bytes in front of it, as a file object for libsndfile."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 
 
 class SplicedFile:
-    """Reads `prefix`, then the bytes `[begin, end)` of a file.
+    """A file object that reads `prefix`, then the bytes `[begin, end)` of a file.
 
-    libsndfile calls it from C, where an exception would be printed and lost: a read that fails returns nothing.
+    libsndfile calls it from C, where an exception would be printed and lost, so a failed read returns nothing.
 
     Attributes:
         error: Why a read failed, or None.

@@ -20,8 +20,8 @@ def check_url(url: str) -> None:
     """Check the URL of a stream.
 
     Raises:
-        SettingsError: It is not one of a known scheme with a host, without spaces and control characters. The message
-            holds no password.
+        SettingsError: The scheme is unknown, there is no host, or there are spaces or control characters. The message
+            contains no password.
     """
     try:
         parts = urlsplit(url)
@@ -43,7 +43,7 @@ def shown_url(url: str) -> str:
 
 
 def without_secrets(text: str, url: str) -> str:
-    """Return what a program says about a URL, without password and query, however they are escaped."""
+    """Return a program's message about a URL without password and query, escaped or not."""
     rest = url.partition("://")[2]
     credentials = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")[0]
     query = re.split(r"[?#]", rest, maxsplit=1)[1:]

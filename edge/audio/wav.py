@@ -12,7 +12,9 @@ MAX_BYTES = 0xFFFF_FFFF
 
 
 class WavEncoder:
-    """16-bit WAV, which becomes RF64 at 4 GiB (EBU Tech 3306): its ds64 chunk replaces a JUNK chunk of equal size.
+    """An encoder of 16-bit WAV, which becomes RF64 at 4 GiB (EBU Tech 3306).
+
+    The ds64 chunk of RF64 replaces a JUNK chunk of equal size.
 
     Attributes:
         data_bytes: Bytes of samples so far.
@@ -22,13 +24,13 @@ class WavEncoder:
         self._rate_hz, self._channels, self.data_bytes = sample_rate_hz, channels, 0
 
     def encode(self, samples: NDArray[np.int16]) -> list[tuple[int, bytes]]:
-        """Return what to write for the next `samples` `[samples, channels]`: offsets in the file, and bytes."""
+        """Encode samples `[samples, channels]`, and return what to write: offsets in the file, and bytes."""
         offset, data = HEADER.size + self.data_bytes, samples.astype("<i2").tobytes()
         self.data_bytes += len(data)
         return [(offset, data), (0, self._header())]
 
     def close(self) -> list[tuple[int, bytes]]:
-        """Return what to write at the end: nothing."""
+        """Return what to write at the end of the file: nothing."""
         return []
 
     def _header(self) -> bytes:

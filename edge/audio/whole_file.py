@@ -1,7 +1,7 @@
-"""Files of which libsndfile reads a part: their header names less than they hold, or they hold several streams.
+"""Files of which libsndfile reads only a part: their header states less than they hold, or they hold several streams.
 
-A recorder that loses power leaves a header of the start, a program that writes to a pipe cannot return to it, and a WAV
-length of 32 bits is cut at 4 GiB. libsndfile is given a corrected header with the same samples.
+A recorder that loses power leaves the header that it wrote at the start, a program that writes to a pipe cannot return
+to the header, and a 32-bit WAV length wraps at 4 GiB. libsndfile is given a corrected header with the same samples.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from birdedge.edge.audio.file_types import HEAD_BYTES
 from birdedge.edge.audio.spliced import SplicedFile
 from birdedge.edge.errors import AudioFileError
 
-MIN_EXTRA_BYTES = 4096  # fewer bytes after the end of a file are no sound
+MIN_EXTRA_BYTES = 4096  # fewer bytes after the declared end are not audio
 _WRAP_BYTES = 1 << 32
 
 
 @dataclass
 class WholeFile:
-    """What libsndfile must read.
+    """The parts that libsndfile must read.
 
     Attributes:
-        parts: In place of the file; none if the file can be read as it is.
-        declared_share: How much of the sound the header names; 1 for all, and if it names nothing on purpose.
+        parts: What to read in place of the file; empty if the file itself can be read.
+        declared_share: Share of the audio that the header states; 1 for all, or if it states no length on purpose.
         is_cut: Whether the end of an OGG or FLAC file is missing.
     """
 
@@ -37,7 +37,7 @@ class WholeFile:
 
 
 def whole_file(path: Path) -> WholeFile:
-    """Find out how a file must be read.
+    """Return how a file must be read.
 
     Raises:
         OSError: It cannot be read.
@@ -62,7 +62,7 @@ def _whole_wav(path: Path, file: BinaryIO, head: bytes, size: int) -> WholeFile:
     try:
         header = riff.read_header(head, file.read)
     except AudioFileError:
-        return WholeFile()  # libsndfile refuses it
+        return WholeFile()  # libsndfile rejects it
     begin = file.tell()
     end = _end_of_samples(
         file, begin, header.data_bytes, size, ">" if header.is_big_endian else "<", head[:4] != b"riff"
@@ -126,7 +126,7 @@ def _whole_caf(path: Path, file: BinaryIO, size: int) -> WholeFile:
 
 
 def _end_of_caf_samples(file: BinaryIO, begin: int, declared: int, size: int) -> int | None:
-    """Return where samples end that go on after their declared length, without other chunks; None if they do not."""
+    """Return where samples end that continue past their declared length, without other chunks; None if they do not."""
     at = begin + declared
     if at + MIN_EXTRA_BYTES > size:
         return None
@@ -158,7 +158,7 @@ def _whole_ogg(path: Path, file: BinaryIO, size: int) -> WholeFile:
 def _end_of_samples(
     file: BinaryIO, begin: int, declared: int, size: int, order: str, is_chunked: bool
 ) -> int | None:
-    """Return where samples end that go on after their declared length; None if they do not."""
+    """Return where samples end that continue past their declared length; None if they do not."""
     if begin + declared + MIN_EXTRA_BYTES > size:
         return None
     if not is_chunked:

@@ -1,7 +1,7 @@
-"""Writes a stream as 16-bit audio: to a WAV or FLAC file that is valid at any moment, or as raw PCM to a pipe.
+"""A writer of a stream as 16-bit audio: to a WAV or FLAC file that is valid at any moment, or as raw PCM to a pipe.
 
 Lost samples are replaced by silence of the same length, so that the audio keeps its time. A gap of more than a minute
-is left out and logged: hours of silence would fill a disk and delay listeners.
+is omitted and logged: hours of silence would fill a disk and delay listeners.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class AudioWriter:
             self._silent_samples += unwritten + sound.lost_samples
 
     def sync(self) -> None:
-        """Wait until the disk has the file; from any thread."""
+        """Wait until the file is on disk; may be called from any thread."""
         if self._is_file:
             with output_errors(self.path):
                 sync_file(self._fd)

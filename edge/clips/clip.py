@@ -28,7 +28,7 @@ class CutClip:
     card: ModelCard  # of the model that found the events
     mask: NDArray[np.uint8]  # [frames, bins]; no frames if no file needs the mask
     first_frame_s: float  # centre of the first mask frame, in seconds after the first sample
-    erase_speech: bool = False  # people speak in it, and the band of speech is not written
+    erase_speech: bool = False  # people speak in it, and the speech band is not written
 
     @property
     def first_sample(self) -> int:
@@ -37,7 +37,7 @@ class CutClip:
 
     @property
     def utc(self) -> datetime:
-        """UTC of the first sample; of a stream without a clock, seconds since its start."""
+        """UTC of the first sample; for a stream without a clock, seconds since its start."""
         stamp = self.stamp
         return datetime.fromtimestamp(stamp.boot_s if stamp.utc_s is None else stamp.utc_s, UTC)
 

@@ -51,7 +51,7 @@ class ClipCutter:
         device: The name of the microphone, for the fields of the clip.
 
     Attributes:
-        capped: Clips that were left out because of `max_per_hour`.
+        capped: Clips that were skipped because of `max_per_hour`.
 
     Raises:
         SettingsError: The source has more channels than FLAC can hold.
@@ -188,7 +188,7 @@ class ClipCutter:
             self._cut_until(end + self._max_duration + self._before)
 
     def _cut(self, first: int, last: int, events: dict[int, Event]) -> None:
-        """Hand the clip `[first, last)` to the writer, unless all of it was lost or the hour has its clips."""
+        """Hand the clip `[first, last)` to the writer, unless all of it was lost or the hour has reached its limit."""
         last = min(last, self._audio.end)
         first = max(self._free_from, self._audio.first, min(first, last - self._min_duration))
         lost = self._audio.lost(first, last - first)
@@ -215,7 +215,7 @@ class ClipCutter:
         )
 
     def _is_capped(self, first: int) -> bool:
-        """Return whether the hour before this sample has all its clips; if not, count this one."""
+        """Return whether the hour before this sample has reached its limit of clips; if not, count this clip."""
         max_clips = self._settings.max_per_hour
         if not max_clips or self._settings.keep == "everything":
             return False

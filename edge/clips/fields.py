@@ -53,7 +53,7 @@ def clip_fields(cut: CutClip) -> dict[str, str]:
 
 
 def read_clip(path: Path) -> Clip | None:
-    """Return the clip that an audio file holds by its fields; None if it is not a clip of birdedge, or damaged."""
+    """Return the clip that the fields of an audio file describe; None if it is not a clip of birdedge, or damaged."""
     try:
         fields = read_guano(path)
         rate_hz = int(fields["Samplerate"])

@@ -60,7 +60,7 @@ def clips_in(folder: Path) -> Iterator[Path]:
 
 
 def is_clip_path(path: Path, folder: Path) -> bool:
-    """Return whether a path can be that of a clip: in the folder of a day in `folder`, also by its links."""
+    """Return whether a path can be that of a clip: in the folder of a day in `folder`, also after its links."""
     return (
         path.suffix in SUFFIXES
         and ".." not in path.parts

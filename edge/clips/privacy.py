@@ -1,4 +1,4 @@
-"""Privacy: clips in which people speak are dropped, or written without the band of speech."""
+"""Privacy: clips in which people speak are dropped, or written without the speech band."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from birdedge.edge.clips.settings import MAX_CLIP_S, PrivacySettings
 from birdedge.edge.grid import Grid
 from birdedge.edge.pipeline.voice import WINDOW_S
 
-HELD_S = 3 * MAX_CLIP_S  # voices: longer than any clip waits to be cut
+HELD_S = 3 * MAX_CLIP_S  # that voices are kept: longer than any clip waits to be cut
 
 
 class PrivacyFilter:
     """Holds each clip until all voices in it are known, then passes it on, marks it for erasure, or drops it.
 
     Args:
-        settings: What becomes of clips with voices.
+        settings: What happens to clips with voices.
         grid: The grid of the frames.
         put: Takes the clips that are kept.
 
     Attributes:
-        dropped: Clips in which people spoke, and which are not written.
+        dropped: Clips that were not written because people spoke in them.
     """
 
     def __init__(self, settings: PrivacySettings, grid: Grid, put: Callable[[CutClip], None]) -> None:
         self.dropped = 0
         self._settings, self._grid, self._put = settings, grid, put
         self._frames = 0
-        self._voices: deque[tuple[float, float]] = deque()  # seconds of the stream, by their ends
+        self._voices: deque[tuple[float, float]] = deque()  # seconds of the stream, sorted by end
         self._waiting: deque[CutClip] = deque()
 
     def put(self, clip: CutClip) -> None:
@@ -60,7 +60,7 @@ class PrivacyFilter:
         self._judge(self._known_until_s)
 
     def end(self) -> None:
-        """Judge what waits: the stream has ended."""
+        """Judge the clips that wait: the stream has ended."""
         self._judge(np.inf)
 
     @property

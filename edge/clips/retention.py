@@ -1,8 +1,8 @@
-"""Which clips make room for new ones: old ones, and the oldest or least certain where there are too many.
+"""The deletion of clips to make room for new ones: old clips, and the oldest or least certain if there are too many.
 
 A clip has an age only if its time and the present time are known: a board without a clock of its own starts in the
-past, and may jump ahead by years. The age is counted from the newest clip, not from the clock alone. What another
-program takes from the disk is not taken from the clips, unless the settings say so.
+past, and may jump ahead by years. The age is counted from the newest clip, not from the clock alone. Clips do not
+make up for the disk space that other programs take, unless the settings say so.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from birdedge.edge.clips.folder import is_clip_path, remove_clip
 from birdedge.edge.clips.settings import RetentionSettings
 from birdedge.edge.errors import OutputError
 
-NEWEST_S = 3600.0  # clips of the newest hour stay, whatever is set
+NEWEST_S = 3600.0  # clips of the newest hour are kept, whatever the settings
 DAY_S = 86_400.0
 
 log = logging.getLogger(__name__)
@@ -33,13 +33,13 @@ class KeptClip:
 
 
 class ClipIndex(Protocol):
-    """What the database knows of the clips on disk; no answer takes longer because there are more of them.
+    """The index of the clips on disk in the database; no query takes longer because there are more clips.
 
-    Clips that a person locked are left out of `outdated` and `first`.
+    `outdated` and `first` skip clips that a person locked.
     """
 
     def size_bytes(self) -> int:
-        """Return the bytes of all clips together."""
+        """Return the total size of all clips."""
 
     def newest_utc_s(self) -> float | None:
         """Return the UTC of the newest clip; None if it is not known."""
@@ -60,18 +60,18 @@ class ClipIndex(Protocol):
 
 
 class Retention:
-    """Deletes clips, a few at each step, with the files next to them, and nothing else.
+    """Deletes clips with their companion files, a few at each step, and nothing else.
 
     Args:
-        settings: what may stay.
-        folder: of the recorder, whose clips lie in its folder `clips`; room is kept on its disk.
-        index: of the clips.
-        utc_s: returns UTC; None while it is not known.
-        free_bytes: measures the room on the disk of a folder.
+        settings: The limits.
+        folder: The folder of the recorder, with its clips in `clips`; space is kept free on its disk.
+        index: The index of the clips.
+        utc_s: Returns UTC; None while it is not known.
+        free_bytes: Measures the free space on the disk of a folder.
 
     Attributes:
-        problem: why the latest step ended early; None if it did not.
-        deleted: clips deleted so far.
+        problem: Why the latest step ended early; None if it did not.
+        deleted: Clips deleted so far.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Retention:
         self._roomy_bytes: int | None = None  # used by birdedge when the disk last had room
 
     def step(self, max_clips: int = 4) -> None:
-        """Delete up to `max_clips` clips; those that somebody else deleted leave the index too."""
+        """Delete up to `max_clips` clips; clips that somebody else deleted are only removed from the index."""
         try:
             for clip, reason in self._excess(max_clips):
                 self._delete(clip, reason)
@@ -106,7 +106,7 @@ class Retention:
     def _delete(self, clip: KeptClip, reason: str) -> None:
         path = self._folder / clip.path
         if not is_clip_path(path, self._folder / "clips"):
-            log.error("%s is listed as a clip and is none of %s: it is kept", path, self._folder / "clips")
+            log.error("%s is listed as a clip but is not one of %s: it is kept", path, self._folder / "clips")
         elif remove_clip(path):
             self.deleted += 1
             log.info("deleted %s: %s", clip.path, reason)
@@ -149,7 +149,7 @@ class Retention:
         return self._index.outdated(min(now_s, newest_s) - max(max_age_days * DAY_S, NEWEST_S), max_clips)
 
     def _missing_bytes(self, clip_bytes: int) -> float:
-        """Return the room that clips have to make: no more than birdedge took since the disk had enough."""
+        """Return the space that clips must free: at most what birdedge has taken since the disk had enough."""
         missing_bytes = self._settings.min_free_mb * 1e6 - self._free_bytes(self._folder)
         others_bytes = sum(file.stat().st_size for file in self._folder.iterdir() if file.is_file())
         own_bytes = clip_bytes + others_bytes  # the database and the tables grow too

@@ -66,7 +66,7 @@ class RetentionSettings:
 
     max_age_days: float = 0.0  # clips known to be older are deleted; 0: no limit
     max_gb: float = 0.0  # limit on the size of all clips; 0: no limit
-    min_free_mb: float = 1000.0  # where birdedge takes more, clips are deleted until this much is free
+    min_free_mb: float = 1000.0  # if birdedge takes more space, clips are deleted until this much is free
     delete_for_others: bool = False  # also delete clips if other programs fill the disk
     max_masks_gb: float = 10.0  # limit on the size of all mask files; 0: no limit
     max_tables_gb: float = 1.0  # limit on the size of all tables; 0: no limit
@@ -80,7 +80,7 @@ class RetentionSettings:
 
 @dataclass(frozen=True)
 class PrivacySettings:
-    """What becomes of clips in which people speak, and how exactly clips say where they were recorded.
+    """What happens to clips in which people speak, and how precisely clips state where they were recorded.
 
     Raises:
         SettingsError: A value is out of range.
@@ -95,7 +95,7 @@ class PrivacySettings:
             raise SettingsError(f"coordinate_decimals is {decimals}; it must lie in 0..{MAX_DECIMALS}")
 
     def rounded(self, coordinate_deg: float) -> float:
-        """Return a latitude or longitude as exactly as clips may say it."""
+        """Return a latitude or longitude as precisely as clips may state it."""
         decimals = self.coordinate_decimals
         return coordinate_deg if decimals is None else round(coordinate_deg, decimals)
 

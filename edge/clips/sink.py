@@ -8,13 +8,13 @@ from birdedge.edge.messages import FramesReady, Message, StreamEnded
 
 
 class ClipSink:
-    """Feeds a `ClipCutter` with the audio, masks and events of its stream, and a `PrivacyFilter` with the voices."""
+    """A sink that feeds a `ClipCutter` with audio, masks and events, and a `PrivacyFilter` with voices."""
 
     def __init__(self, cutter: ClipCutter, privacy: PrivacyFilter | None = None) -> None:
         self._cutter, self._privacy = cutter, privacy
 
     def write(self, message: Message) -> None:
-        """Take the next step of the pipeline; at the end of the stream, cut what waits."""
+        """Take the next step of the pipeline; at the end of the stream, cut the remaining clips."""
         match message:
             case FramesReady(output=output, lost_samples=0):
                 self._cutter.push(message.audio, output.mask, output.events)
@@ -31,4 +31,4 @@ class ClipSink:
                 self._privacy.end()
 
     def close(self) -> None:
-        """The clips belong to their writer, which outlives the stream."""
+        """Do nothing: the clips belong to their writer, which outlives the stream."""

@@ -1,8 +1,8 @@
-"""Removal of the band of speech from a clip.
+"""Removal of the speech band from a clip.
 
 The band ends at 6100 Hz, the upper limit of the articulation index (ANSI S3.5-1969; Kryter 1962,
-doi:10.1121/1.1909094): what lies above adds nothing that helps to understand words. The filter is a windowed sinc
-(Blackman, 74 dB), applied to the whole clip, so that words between two detected ones are gone too.
+doi:10.1121/1.1909094): frequencies above it do not help to understand words. The filter is a windowed sinc
+(Blackman, 74 dB), applied to the whole clip, so that words between two detected ones are removed too.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ CHUNK_SAMPLES = 1 << 16
 
 
 def without_speech_band(samples: NDArray[np.int16], sample_rate_hz: int) -> NDArray[np.int16]:
-    """Return samples `[samples, channels]` without what lies below 6100 Hz, and with the same times."""
+    """Return samples `[samples, channels]` without the frequencies below 6100 Hz, at the same times."""
     half = round(5.5 * sample_rate_hz / TRANSITION_HZ) // 2
     times = np.arange(-half, half + 1)
     cutoff = (MAX_HZ + TRANSITION_HZ / 2) / sample_rate_hz

@@ -22,21 +22,21 @@ log = logging.getLogger(__name__)
 
 
 class ClipWriter:
-    """Writes clips one after another, of several streams if need be. The folder belongs to it alone.
+    """Writes clips one after another, from several streams if necessary. Nothing else writes to the folder.
 
-    A clip that cannot be written is given up and the next one is tried, so that a disk that recovers is used again.
+    If a clip cannot be written, the next one is tried, so that a disk that recovers is used again.
 
     Args:
-        folder: of the clips, made if need be.
-        settings: how they are written.
-        on_written: called with each clip that is on disk, in the thread of the writer.
-        fields: GUANO fields that all clips have besides their own, such as `Loc Position`.
-        tidy: called in the thread of the writer after each clip and once per minute, such as `Retention.step`.
+        folder: The folder of the clips, created if necessary.
+        settings: How the clips are written.
+        on_written: Called with each clip that is on disk, in the thread of the writer.
+        fields: GUANO fields that all clips share, such as `Loc Position`.
+        tidy: Called in the thread of the writer after each clip and once per minute, such as `Retention.step`.
 
     Attributes:
-        written: clips on disk.
-        dropped: clips given up because too many waited for the disk.
-        failed: clips that could not be written.
+        written: Clips on disk.
+        dropped: Clips dropped because too many waited for the disk.
+        failed: Clips that could not be written.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class ClipWriter:
 
     def _run(self) -> None:
         with suppress(OSError, AttributeError):
-            # On Linux this is of the thread alone: encoding gives way to listening.
+            # On Linux this applies to the thread alone: encoding gives way to listening.
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         with suppress(OSError):
             remove_unfinished(self._folder)
@@ -98,7 +98,7 @@ class ClipWriter:
             try:
                 self._tidy()
                 self._tidy_problem = None
-            except Exception as error:  # clips are written all the same
+            except Exception as error:  # clips are still written
                 problem = f"the folder of clips was not tidied: {error}"
                 self._tidy_problem = _logged(problem, self._tidy_problem)
             with suppress(queue.Empty):

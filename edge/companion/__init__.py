@@ -1,1 +1,1 @@
-"""What runs next to a recorder, in a process of its own: finds recorders and passes on what they write."""
+"""The companion: a process next to recorders that finds them and passes on what they write."""

@@ -1,4 +1,4 @@
-"""The delivery of alerts: in order for each target, again and again until the message is taken or too old."""
+"""The delivery of alerts: in order for each target, retried until the message is accepted or too old."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Delivery:
     """Delivers the messages for one target.
 
     Args:
-        target: Its name.
-        send: Sends one message, and raises a `BirdedgeError` if it was not taken.
+        target: The name of the target.
+        send: Sends one message, and raises a `BirdedgeError` if it was not accepted.
         outbox: Where messages wait.
     """
 
@@ -68,6 +68,6 @@ class Delivery:
 
 
 def retry_s(failures: int, retry_after_s: float | None) -> float:
-    """Return the wait after this number of failures: twice as long each time, and no less than the target asks."""
+    """Return the wait after this number of failures: it doubles each time, and is at least what the target requests."""
     backoff_s = min(FIRST_RETRY_S * 2.0 ** min(failures - 1, 30), MAX_RETRY_S) * random.uniform(0.5, 1.0)
     return max(backoff_s, retry_after_s or 0.0)

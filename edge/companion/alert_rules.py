@@ -1,4 +1,4 @@
-"""The conditions of alerts, answered from the database of a recorder and its status."""
+"""The conditions of alerts, evaluated from the database of a recorder and its status."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from birdedge.edge.monitoring.status import Status
 from birdedge.edge.system import board_health
 
 HOUR_S, DAY_S = 3600.0, 86_400.0
-MIN_EXPECTED_S = 3600.0  # the coverage of less says nothing
+MIN_EXPECTED_S = 3600.0  # the coverage of a shorter time says nothing
 STATES = {
     "no_device": "there is no microphone",
     "stalled": "it has stopped reporting audio",
@@ -28,11 +28,11 @@ STATES = {
 
 
 class Finding(NamedTuple):
-    """Whether a condition holds; None where the recorder cannot tell at present."""
+    """Whether a condition holds; None if it is not known at present."""
 
     holds: bool | None
     text: str = ""  # a sentence
-    utc_s: float | None = None  # when it happened, for what happens once
+    utc_s: float | None = None  # when it happened, for a condition that happens once
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,12 @@ class RecorderView:
 
     @property
     def reports(self) -> bool:
-        """Whether its last report is of the present."""
+        """Whether its last report is current."""
         return self.status.state == "listening"
 
 
 def find(alert: AlertSettings, recorder: RecorderView) -> Finding:
-    """Answer the condition of an alert.
+    """Evaluate the condition of an alert.
 
     Raises:
         DiskError: The database cannot be read.
@@ -73,7 +73,7 @@ def find(alert: AlertSettings, recorder: RecorderView) -> Finding:
 
 
 def unreadable(alert: AlertSettings, problem: str) -> Finding:
-    """Answer the condition of an alert about a recorder whose database cannot be read."""
+    """Evaluate the condition of an alert about a recorder whose database cannot be read."""
     return (
         Finding(True, f"its database cannot be read: {problem}")
         if alert.when == "no_audio"

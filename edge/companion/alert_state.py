@@ -11,17 +11,17 @@ from birdedge.edge.integrations.alerts import AlertSettings
 from birdedge.edge.integrations.quiet_hours import is_quiet, zone
 
 Step = Literal["firing", "resolved"]
-FRESH_S = 600.0  # what happens once is news for this long
+FRESH_S = 600.0  # a condition that happens once is news for this long
 
 
 @dataclass(frozen=True)
 class AlertState:
-    """What must be remembered of an alert about one recorder, also by a companion that starts again."""
+    """The state of an alert about one recorder, which a companion keeps across restarts."""
 
-    is_firing: bool = False  # a message said that the condition holds, and none that it is over
+    is_firing: bool = False  # a message said that the condition holds, and none has said that it is over
     fired_s: float | None = None  # UTC of the last message that it holds
-    day: str = ""  # for what happens once per day: the last day on which it was dealt with
-    waiting_day: str = ""  # the day on which it happened and quiet hours delay the message
+    day: str = ""  # for a condition that happens once per day: the last day on which it was handled
+    waiting_day: str = ""  # the day on which it happened, while quiet hours delay the message
 
 
 class AlertTimer:
@@ -29,7 +29,7 @@ class AlertTimer:
 
     Args:
         alert: The rule.
-        state: What an earlier companion left.
+        state: The state that an earlier companion stored.
     """
 
     def __init__(self, alert: AlertSettings, state: AlertState) -> None:
@@ -41,9 +41,9 @@ class AlertTimer:
         """Return the message to send now.
 
         Args:
-            finding: Of the rule.
-            now_s: By a clock that is never set.
-            now_utc_s: The time.
+            finding: What the rule found.
+            now_s: The time on a clock that is never set.
+            now_utc_s: The time in UTC.
         """
         if finding.holds is None:
             return None
@@ -71,7 +71,7 @@ class AlertTimer:
         return fired_s is not None and 0 <= now_utc_s - fired_s < self._alert.cooldown_s
 
     def _once_per_day(self, finding: Finding, now_utc_s: float) -> Step | None:
-        """Send the message of something that happens once per day: soon after it, or at the end of quiet hours."""
+        """Send the message of a condition that happens once per day: soon after it, or at the end of quiet hours."""
         alert, today = (
             self._alert,
             datetime.fromtimestamp(now_utc_s, zone(self._alert.timezone)).date().isoformat(),

@@ -13,19 +13,19 @@ from birdedge.edge.integrations.alert_message import AlertMessage
 from birdedge.edge.integrations.alerts import TargetSettings
 from birdedge.edge.integrations.mqtt import MqttSettings
 
-Send = Callable[[AlertMessage], str]  # returns what the target said
+Send = Callable[[AlertMessage], str]  # returns the answer of the target
 
 
 def sender(target: TargetSettings, broker: MqttSettings, paths: tuple[Path, ...] = ()) -> Send:
     """Return the function that sends a message to a target.
 
-    It raises a `DeliveryError` if the target does not take it, and another `BirdedgeError` if a secret or a recorder
+    It raises a `DeliveryError` if the target does not accept it, and another `BirdedgeError` if a secret or a recorder
     cannot be read.
 
     Args:
-        target: Of the message.
-        broker: Of the targets of kind "mqtt".
-        paths: Folders of recorders, or above them: a topic of MQTT belongs to a recorder.
+        target: The target.
+        broker: The broker of targets of kind "mqtt".
+        paths: Folders of recorders, or above them: an MQTT topic belongs to a recorder.
     """
     match target.kind:
         case "mqtt":
@@ -53,7 +53,7 @@ def _publish(broker: MqttSettings, paths: tuple[Path, ...], message: AlertMessag
     folder = next((folder for folder in find_folders(paths) if folder.name == message.recorder), None)
     if folder is None:
         raise StoreError(
-            f"the recorder {message.recorder!r} cannot be found, and with it its topic: mount its disk"
+            f"the recorder {message.recorder!r} cannot be found, and neither can its topic: mount its disk"
         )
     event_type = "resolved" if message.state == "resolved" else "alert"
     publish_alert(folder, broker, event_type, message.payload(), message.utc_s)

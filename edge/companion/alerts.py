@@ -30,12 +30,12 @@ from birdedge.edge.system.folder_lock import FolderLock
 from birdedge.edge.system.state_folders import state_folders
 
 EVERY_S = 10.0
-MAX_SHARE = 0.05  # of the time is spent on reading databases
+MAX_SHARE = 0.05  # of the time that may be spent reading databases
 log = logging.getLogger(__name__)
 
 
 class Answer(NamedTuple):
-    """What an alert found about a recorder."""
+    """The finding of an alert about a recorder."""
 
     alert: AlertSettings
     finding: Finding
@@ -43,7 +43,7 @@ class Answer(NamedTuple):
 
 
 def answers(alerts: Sequence[AlertSettings], folder: RecorderFolder, now_utc_s: float) -> Iterator[Answer]:
-    """Yield what each alert finds about a recorder that it is about."""
+    """Yield the finding of each alert that is about a recorder."""
     about = [alert for alert in alerts if not alert.sources or folder.name in alert.sources]
     if not about:
         return
@@ -64,7 +64,7 @@ class AlertWatch:
         paths: Folders of recorders, or above them.
         alerts: The rules.
         targets: Where messages go.
-        broker: Of targets of kind "mqtt".
+        broker: The broker of targets of kind "mqtt".
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class AlertWatch:
     ) -> None:
         self._paths, self._alerts, self._targets = paths, alerts, targets
         self._broker = broker or MqttSettings()
-        self._folders: dict[str, RecorderFolder] = {}  # all that were seen, also those that vanished
+        self._folders: dict[str, RecorderFolder] = {}  # all that were seen, including those that vanished
         self._timers: dict[Key, AlertTimer] = {}
         self._problem = ""
 
@@ -129,7 +129,7 @@ class AlertWatch:
 
 
 def check_message(alert: str = "test") -> AlertMessage:
-    """Return a message that tries a target."""
+    """Return a message that tests a target."""
     return AlertMessage(
         new_id(), alert, "test", "test", "birdedge", "", "this is a test of birdedge alert test", time.time()
     )
@@ -144,7 +144,7 @@ def _message(
 
 
 def _open_outbox(paths: tuple[Path, ...], targets: Sequence[str]) -> tuple[Outbox, FolderLock | None]:
-    """Open the outbox of those who watch these folders.
+    """Open the outbox of the process that watches these folders.
 
     Raises:
         StoreError: Another process watches them.
@@ -157,5 +157,5 @@ def _open_outbox(paths: tuple[Path, ...], targets: Sequence[str]) -> tuple[Outbo
         if os.access(folder, os.W_OK):
             lock = FolderLock(folder, f"{name}.lock")
             return Outbox(folder / f"{name}.json", targets), lock
-    log.error("no folder for the state of alerts can be written: a restart may send them twice")
+    log.error("no folder for the state of alerts is writable: a restart may send them twice")
     return Outbox(None, targets), None

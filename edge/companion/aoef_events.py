@@ -1,4 +1,4 @@
-"""The clips of a view of events, each with its events, their outlines and what people said about them."""
+"""The clips of a view of events, each with its events, their outlines, labels and notes."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def clip_recordings(view: View) -> Iterator[FoundRecording]:
     """Yield each clip that holds an event of a view, with its events.
 
     An event has its outline if the recorder kept the mask of its clip, and otherwise its box. Events without a clip are
-    left out: there is nothing to look at.
+    skipped: there is nothing to look at.
 
     Raises:
-        OutputError: A database cannot be read, or the labels.
+        OutputError: A database or the labels cannot be read.
     """
     with_clip = (shown for shown in view.by_source() if shown.has_clip)
     for file, group in groupby(with_clip, key=lambda shown: place_of(shown)[0]):
@@ -36,7 +36,7 @@ def clip_recordings(view: View) -> Iterator[FoundRecording]:
 
 
 def _event(shown: ShownEvent) -> Event:
-    """Return an event with times by its samples: what identifies it must not change with the clock."""
+    """Return an event with times from its samples: its identity must not change with the clock."""
     row, clip = shown.listed, shown.listed.clip
     assert clip is not None
     return event_at(shown, (row.event.onset_sample - clip.first_sample) / row.sample_rate_hz)

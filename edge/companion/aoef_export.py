@@ -1,7 +1,7 @@
 """A view of events as AOEF files in a ZIP archive, for Whombat.
 
-It runs as a process of its own, `python -m birdedge.edge.companion.aoef_export`, which ends with its file: it needs
-numpy for outlines and reads each clip, and the companion does neither.
+It runs in its own process, `python -m birdedge.edge.companion.aoef_export`, which ends when the file is written: the
+export needs numpy for outlines and reads each clip, and the companion does neither.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LEFT_OUT = "left_out.txt"  # in the ZIP archive: a sentence for each clip that c
 
 
 def export_command(view: View) -> list[str]:
-    """Return the command that writes a view to the path that is appended."""
+    """Return the command that exports a view; the output path must be appended to it."""
     described = {
         "sources": [(source.name, str(source.path)) for source in view.sources],
         "wanted": asdict(view.wanted),
@@ -57,7 +57,7 @@ def export(view: View, path: Path) -> None:
             problems = list(add_recordings(files, clip_recordings(view), audio_folder))
             if not files.recordings:
                 raise DataError(
-                    problems[0] if problems else "no event of this view has a clip: Whombat needs its sound"
+                    problems[0] if problems else "no event of this view has a clip: Whombat needs the audio"
                 )
         with output_errors(path), zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             for file in sorted(Path(folder).iterdir()):
@@ -81,7 +81,7 @@ def found_by(sources: Sequence[RecorderFolder]) -> tuple[str, str]:
 
 
 def main(arguments: list[str]) -> None:
-    """Export what the first argument says to the path of the second; a problem is one line on standard error."""
+    """Export the view in the first argument to the path in the second; a problem is one line on standard error."""
     os.nice(NICENESS)
     described: dict[str, Any] = json.loads(arguments[0])
     sources = [RecorderFolder(name, Path(path)) for name, path in described["sources"]]

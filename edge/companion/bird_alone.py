@@ -1,4 +1,4 @@
-"""The bird alone, live: the audio of a live feed inside its mask. Only who listens to it needs numpy."""
+"""The bird alone, live: the audio of a live feed inside its mask. Only listening to it needs numpy."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class BirdAlone:
     """Denoises the audio of a live feed.
 
     Args:
-        state: the first packet of the feed.
+        state: The first packet of the feed.
     """
 
     def __init__(self, state: bytes) -> None:
         fields = json.loads(state)
         self._grid = Grid(fields["grid_rate_hz"], fields["n_fft"], fields["hop_samples"], fields["bins"])
         self._denoiser: Denoiser | None = None
-        self._audio: list[bytes] = []  # that began before the first frame that is known
+        self._audio: list[bytes] = []  # from before the first known frame
         self._began_s = 0.0
         self._rate_hz = 0
 

@@ -1,4 +1,4 @@
-"""The days of recorders, kept for a while, so that no number of viewers takes much of a small computer."""
+"""The days of recorders, cached for a while, so that even many viewers do not load a small computer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from birdedge.edge.monitoring.history import Day, history
 
 MAX_KEPT = 2  # a year takes about 2 MB
 MIN_KEPT_S = 10.0
-COST_FACTOR = 20  # what took a second is kept for 20 s: at most 5 % of a core
+COST_FACTOR = 20  # days that took a second to read are kept for 20 s: at most 5 % of a core
 
 
 class DayHistory:
@@ -24,7 +24,7 @@ class DayHistory:
         self._kept: OrderedDict[tuple[object, ...], tuple[float, tuple[Day, ...]]] = OrderedDict()
 
     def days(self, folder: RecorderFolder, first: date, last: date, zone: tzinfo) -> tuple[Day, ...]:
-        """Return the days of a recorder from the first to the last, perhaps as they were a short time ago.
+        """Return the days of a recorder from the first to the last, perhaps from a short time ago.
 
         Raises:
             DiskError: The database cannot be read.

@@ -1,9 +1,9 @@
 """A view of events as a table, in the formats of the recorder's own tables.
 
-A row that has a clip counts its times from the start of that file, so that a program finds the sound. One without
-counts from midnight UTC of its day, in the name of the microphone, as the recorder's own tables do. In Raven's sequence
-of files the clips come first, in their order, and what has no clip after them. Audacity knows no files, so its labels
-all count from midnight UTC of the first day.
+The times of a row with a clip count from the start of that file, so that a program finds the audio. The times of a row
+without a clip count from midnight UTC of its day, and its file is called `microphone`, as in the recorder's own tables.
+In Raven's sequence of files, the clips come first, in order, and then the days of events without a clip. Audacity's
+labels name no files, so they all count from midnight UTC of the first day.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def table_lines(view: View, format: TableName) -> Iterator[str]:
 
 
 def _clips(events: Iterable[ShownEvent]) -> Iterator[raven.Recording]:
-    """Yield each clip with its events. Those of one clip are consecutive: the clip is the first with their onset."""
+    """Yield each clip with its events, which are consecutive: their clip is the first that holds their onset."""
     with_clip = (shown for shown in events if shown.has_clip)
     for file, group in groupby(with_clip, key=lambda shown: place_of(shown)[0]):
         first = next(group)
@@ -83,12 +83,12 @@ def _midnight_utc_s(shown: ShownEvent) -> float:
 
 
 def _event(shown: ShownEvent, start_utc_s: float) -> Event:
-    """Return an event whose times count from a UTC."""
+    """Return an event whose times count from `start_utc_s`."""
     return event_at(shown, shown.listed.event.utc_s - start_utc_s)
 
 
 def event_at(shown: ShownEvent, onset_s: float) -> Event:
-    """Return an event that begins then, with all that the writers of tables ask."""
+    """Return an event that begins at `onset_s`, with all fields that the writers of tables read."""
     row: dict[str, Any] = shown.listed.event._asdict()
     times = {"onset_s": onset_s, "offset_s": onset_s + row["duration_s"]}
     return cast("Event", SimpleNamespace(**(row | times)))

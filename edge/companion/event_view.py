@@ -1,4 +1,4 @@
-"""A view of the events of one or several recorders: its pages, newest first, and all of it, oldest first."""
+"""A view of the events of one or several recorders: its pages, newest first, and all events, oldest first."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from birdedge.edge.database.event_pages import EventFilter, ListedEvent, event, 
 from birdedge.edge.database.labels import Label, LabelRow, Mark, labelled, labels_of, marks_of
 from birdedge.edge.errors import OutputError
 
-BATCH_EVENTS = 500  # read at once: a database that is read for long could not shorten its write-ahead log
+BATCH_EVENTS = 500  # read at once: during a long read, a database cannot shorten its write-ahead log
 LabelFilter = Literal["", "any", "none", "bird", "not bird", "other"]
-# By the name of the source, an event that the page comes after or before. 0 is the oldest end, and a page after a
-# negative number begins with that event: of its source nothing was shown yet, and something newer may be found.
+# The event of each source that the page comes after or before, by the name of the source. 0 is the oldest end. A page
+# after a negative number begins with that event: no event of its source was shown yet, and newer ones may be found.
 Cursor = Mapping[str, int]
 
 
 class ShownEvent(NamedTuple):
-    """An event with its source, and what people said about it."""
+    """An event with its source, its label and its mark."""
 
     source: RecorderFolder
     listed: ListedEvent
@@ -76,8 +76,8 @@ class _Sources:
 class View:
     """Which events of which recorders.
 
-    Events of several recorders are merged by time, and a cursor holds an event of each: what one of them finds later
-    moves nothing of another.
+    Events of several recorders are merged by time, and a cursor holds an event of each recorder: new events of one
+    recorder do not shift the events of another.
     """
 
     sources: Sequence[RecorderFolder]
@@ -85,10 +85,10 @@ class View:
     label: LabelFilter = ""
 
     def page(self, count: int, after: Cursor | None = None, before: Cursor | None = None) -> ViewPage:
-        """Return a page: the first one, that after a cursor, or that before one.
+        """Return the first page, or the page after or before a cursor.
 
         Raises:
-            OutputError: A database cannot be read, or the labels if the view is about them.
+            OutputError: A database cannot be read, or the view filters by labels and they cannot be read.
         """
         if before is not None:
             page = self._page_before(count, before)
@@ -97,7 +97,7 @@ class View:
         cursor = after if before is None else None
         sources = self._read(count + 1, after=cursor or {})
         taken = sources.take(count, newest_first=True)
-        # A source of which the page shows nothing continues where it was.
+        # A source without an event on the page continues where it was.
         begin = {name: -rows[0].event.id for name, rows in sources.rows.items() if rows}
         last = begin | dict(cursor or {}) | {name: row.event.id for name, row in taken}
         first = {name: rows[0].event.id if rows else 0 for name, rows in sources.rows.items()}
@@ -109,7 +109,7 @@ class View:
             rows.reverse()  # from the cursor towards the newest
         taken = sources.take(count, newest_first=False)
         first = dict(before) | {name: row.event.id for name, row in taken}
-        # The page after this one begins with what the cursor names: it comes after the event that is next to that.
+        # The page after this one begins with the event in the cursor: it comes after the next newer event.
         last = {name: rows[0].event.id for name, rows in sources.rows.items() if rows}
         return self._shown(taken[::-1], last, None if sources.is_empty else first)
 
@@ -117,15 +117,15 @@ class View:
         """Yield all events that the view holds now, oldest first, a batch at a time.
 
         Raises:
-            OutputError: A database cannot be read, or the labels.
+            OutputError: A database or the labels cannot be read.
         """
         yield from heapq.merge(*map(self._all_of, self.sources), key=lambda shown: shown.listed.event.utc_s)
 
     def by_source(self) -> Iterator[ShownEvent]:
-        """Yield the same events, those of one source after another.
+        """Yield the same events, one source after another.
 
         Raises:
-            OutputError: A database cannot be read, or the labels.
+            OutputError: A database or the labels cannot be read.
         """
         for source in self.sources:
             yield from self._all_of(source)
@@ -159,7 +159,7 @@ class View:
         return _Sources(rows)
 
     def filter_for(self, source: RecorderFolder) -> EventFilter:
-        """Return the filter with the labelled events of a source."""
+        """Return the filter for a source, with its labelled events."""
         label: Label | None
         if self.wanted.kind == "rejected" or not self.label:
             return self.wanted

@@ -25,8 +25,8 @@ class RecorderFolder(NamedTuple):
 def find_folders(paths: Iterable[Path]) -> tuple[RecorderFolder, ...]:
     """Return the recorders in the given folders and below them, by name.
 
-    A recorder may make its folder later, so the caller asks again. Below a recorder's folder only those of its sources
-    are searched.
+    A recorder may create its folder later, so the caller searches repeatedly. Below a recorder's folder, only the
+    folders of its sources are searched.
     """
     found = sorted({path.resolve() for given in paths for path in _databases(given, MAX_DEPTH)})
     folders: dict[str, Path] = {}
@@ -39,7 +39,7 @@ def find_folders(paths: Iterable[Path]) -> tuple[RecorderFolder, ...]:
 
 
 def expected_folders(paths: Iterable[Path]) -> tuple[RecorderFolder, ...]:
-    """Return what `find_folders` does, and each given folder without any recorder: one is missing there."""
+    """Return the result of `find_folders`, and each given folder without a recorder: one is missing there."""
     given = tuple(paths)
     empty = [path.resolve() for path in given if not find_folders([path])]
     missing = [RecorderFolder(path.name or "recorder", path) for path in dict.fromkeys(empty)]
@@ -54,7 +54,7 @@ def place_name(folder: Path, site: str) -> str:
 
 
 def _neighbours(folder: Path) -> Iterator[Path]:
-    """Yield the other recorders in the folder above, and the one that it belongs to."""
+    """Yield the other recorders in the folder above, and the recorder that it belongs to."""
     parent = folder.parent
     return (path for path in _databases(parent, 1) if path != folder)
 

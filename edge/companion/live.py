@@ -1,6 +1,6 @@
 """The live feed of a recorder for many viewers: one connection, a few seconds of history, and a queue for each viewer.
 
-It is connected while somebody watches, and a little longer, so that a page that is loaded again finds its history.
+It stays connected while somebody watches and a little longer, so that a reloaded page finds its history.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Content = Literal["pictures", "sound"]  # frames and messages, or frames and aud
 
 
 class Viewer:
-    """The packets for one viewer. One that is too slow misses what waits, and the next packet says so."""
+    """The packets for one viewer. A viewer that is too slow misses those that wait, and the next packet says so."""
 
     def __init__(self, content: Content) -> None:
         self.content = content
@@ -39,7 +39,7 @@ class Viewer:
         self._missed: set[str] = set()  # kinds of packets of which something is missing
 
     def put(self, packet: bytes) -> None:
-        """Take a packet."""
+        """Queue a packet."""
         kind = kind_of(packet)
         if kind == "audio" and self.content == "pictures":
             return
@@ -53,7 +53,7 @@ class Viewer:
         self._arrived.set()
 
     async def next(self) -> bytes:
-        """Return the next packet; wait for it."""
+        """Wait for the next packet, and return it."""
         while not self._waiting:
             self._arrived.clear()
             await self._arrived.wait()
@@ -61,7 +61,7 @@ class Viewer:
 
 
 class LiveFeed:
-    """The live feed of one recorder. All its methods belong to one event loop."""
+    """The live feed of one recorder. All its methods run in one event loop."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -75,7 +75,7 @@ class LiveFeed:
 
     @asynccontextmanager
     async def watched(self, content: Content) -> AsyncIterator[Viewer]:
-        """Take part until the end of the block; viewers of pictures first get the history."""
+        """Watch the feed until the end of the block; viewers of pictures first get the history."""
         viewer = Viewer(content)
         viewer.put(self._state)
         if content == "pictures":
@@ -125,7 +125,7 @@ class LiveFeed:
                 is_first = self._take(packet, is_first)
 
     def _take(self, packet: bytes, is_first: bool) -> bool:
-        """Pass a packet on; return whether the next frames are the first ones."""
+        """Pass a packet on; return whether the next frames will be the first ones."""
         kind = kind_of(packet)
         if kind == "frames" and is_first:
             packet = after_gap(packet)

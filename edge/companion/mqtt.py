@@ -31,22 +31,22 @@ from birdedge.edge.integrations.mqtt_connection import (
 from birdedge.edge.monitoring.status import read_status
 from birdedge.edge.system.folder_lock import FolderLock
 
-POLL_S = 1.0  # between two looks for new rows
-REPORT_S = 2.0  # at least between two messages about the status
+POLL_S = 1.0  # between two checks for new rows
+REPORT_S = 2.0  # at least, between two messages about the status
 SEARCH_S = 10.0  # between two searches for recorders
 FIRST_RETRY_S, MAX_RETRY_S = 1.0, 120.0  # after a failure, and after many
-STEADY_S = 60.0  # a connection that lasts longer starts the retries from the first
+STEADY_S = 60.0  # a connection that lasts longer resets the wait between retries
 STOP_S = 2.0  # for the last acknowledgements
 
 log = logging.getLogger(__name__)
 
 
 class MqttPublisher:
-    """Publishes all recorders below some folders, also those that come later, until it is stopped.
+    """Publishes all recorders below some folders, including those that appear later, until it is stopped.
 
     Args:
         paths: Folders of recorders, or above them.
-        settings: Of MQTT.
+        settings: The settings of MQTT.
     """
 
     def __init__(self, paths: tuple[Path, ...], settings: MqttSettings) -> None:
@@ -70,8 +70,8 @@ class RecorderPublisher:
     """Publishes one recorder.
 
     Args:
-        folder: Of the recorder.
-        settings: Of MQTT.
+        folder: The folder of the recorder.
+        settings: The settings of MQTT.
     """
 
     def __init__(self, folder: RecorderFolder, settings: MqttSettings) -> None:
@@ -79,7 +79,7 @@ class RecorderPublisher:
         self._feed: Feed | None = None
 
     def run(self, stop: threading.Event) -> None:
-        """Publish until `stop` is set; whatever fails is tried again, and said once."""
+        """Publish until `stop` is set; a failure is retried, and logged once."""
         delay_s, said = FIRST_RETRY_S, ""
         while not stop.is_set():
             began_s = time.monotonic()
@@ -135,17 +135,17 @@ class Report:
     """The status and the discovery of a recorder in one connection.
 
     Args:
-        folder: Of the recorder.
-        settings: Of MQTT.
-        recorder_id: Of the recorder.
+        folder: The folder of the recorder.
+        settings: The settings of MQTT.
+        recorder_id: The id of the recorder.
     """
 
     def __init__(self, folder: RecorderFolder, settings: MqttSettings, recorder_id: str) -> None:
         self._folder, self._settings, self._recorder_id = folder, settings, recorder_id
         self._topics = topics_of(settings, recorder_id)
-        self._discovery = b""  # as it was sent last
+        self._discovery = b""  # as last sent
         self._state: object = None
-        self._is_news = True  # whether there is more to say than the time
+        self._is_news = True  # whether more than the time has changed
         self._sent_s = float("-inf")
 
     def is_due(self, db: sqlite3.Connection, connection: MqttConnection) -> bool:
@@ -159,7 +159,7 @@ class Report:
         return passed_s >= (REPORT_S if self._is_news else self._settings.status_interval_s)
 
     def send(self, connection: MqttConnection) -> None:
-        """Publish the status and the availability, and before them the discovery if there is news in it.
+        """Publish the discovery if it has changed, then the status and the availability.
 
         Raises:
             OutputError: The database cannot be read.
@@ -181,13 +181,13 @@ class Report:
             try:
                 connection.publish(self._topics.discovery, discovery, retain=True)
             except MessageTooLargeError as error:
-                log.warning("MQTT for %s: Home Assistant does not find it: %s", self._folder.name, error)
+                log.warning("MQTT for %s: Home Assistant will not find it: %s", self._folder.name, error)
         connection.publish(self._topics.status, status_payload(status, latest_event_utc_s), retain=True)
         connection.publish(self._topics.availability, b"online", retain=True)
 
 
 def remove(folder: RecorderFolder, settings: MqttSettings) -> str:
-    """Delete a recorder from the broker, and so from Home Assistant; return its id.
+    """Delete a recorder from the broker, and thus from Home Assistant; return its id.
 
     Raises:
         StoreError: A companion publishes it at present, or it has not run yet.
@@ -206,14 +206,14 @@ def remove(folder: RecorderFolder, settings: MqttSettings) -> str:
 def publish_alert(
     folder: RecorderFolder, settings: MqttSettings, event_type: str, alert: dict[str, Any], utc_s: float
 ) -> None:
-    """Publish an alert about a recorder, in a connection of its own, and wait for the acknowledgement.
+    """Publish an alert about a recorder, in its own connection, and wait for the acknowledgement.
 
     Args:
-        folder: Of the recorder.
-        settings: Of MQTT.
+        folder: The folder of the recorder.
+        settings: The settings of MQTT.
         event_type: One of `ALERT_TYPES`.
-        alert: What else the message says.
-        utc_s: When it was made; a message that waited for longer than `max_age_s` is late.
+        alert: The other fields of the message.
+        utc_s: When the message was made; a message that waited for longer than `max_age_s` is late.
 
     Raises:
         StoreError: The recorder has not run yet.
@@ -227,7 +227,7 @@ def publish_alert(
 
 
 def client_id(recorder_id: str) -> str:
-    """Return the id by which the broker knows the connection of a recorder."""
+    """Return the MQTT client id of the connection of a recorder."""
     return f"birdedge_{recorder_id}"
 
 
@@ -236,7 +236,7 @@ def locked(folder: Path) -> Iterator[None]:
     """Let only one process publish a recorder.
 
     Raises:
-        StoreError: Another does.
+        StoreError: Another process publishes it.
     """
     lock = FolderLock(folder, LOCK_NAME)
     try:

@@ -1,4 +1,4 @@
-"""What a recorder wrote and the broker has not acknowledged: its database is the queue, and a file holds the place."""
+"""The rows that the broker has not acknowledged: the database is the queue, and a file holds the position."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from birdedge.edge.system.clock import boot_id, monotonic_s
 
 MAX_BATCH = 20  # events
 MAX_UNACKNOWLEDGED = 4  # batches, and gaps
-MAX_LATEST = 100  # events that are looked at for the topic `event`
-SAVE_S = 5.0  # between two writes of the progress: the most that is sent again after a power cut
+MAX_LATEST = 100  # events that are considered for the topic `event`
+SAVE_S = 5.0  # between two writes of the progress; a power cut repeats at most this much
 
 log = logging.getLogger(__name__)
 
@@ -31,12 +31,12 @@ log = logging.getLogger(__name__)
 class Feed:
     """Publishes events and gaps in their order, and remembers what was acknowledged.
 
-    After a connection was lost, `restart` goes back to what is not acknowledged.
+    After a connection was lost, `restart` goes back to what has not been acknowledged.
 
     Args:
-        folder: Of the recorder.
-        settings: Of MQTT.
-        progress: As it was stored last.
+        folder: The folder of the recorder.
+        settings: The settings of MQTT.
+        progress: The progress as last stored.
     """
 
     def __init__(self, folder: Path, settings: MqttSettings, progress: Progress) -> None:
@@ -57,8 +57,8 @@ class Feed:
         return self.progress.recorder_id
 
     def restart(self, progress: Progress | None = None) -> None:
-        """Begin after what was acknowledged, or at another place."""
-        if self._waiting("events"):  # perhaps the broker does not take so many at once
+        """Continue after what was acknowledged, or at another position."""
+        if self._waiting("events"):  # perhaps the broker does not accept so many at once
             self._batch = max(1, self._batch // 2)
         if self._waiting("live"):
             self._event_s = float("-inf")
@@ -85,7 +85,7 @@ class Feed:
         return more
 
     def save(self) -> None:
-        """Store what was acknowledged; where the disk does not take it, it is tried again later."""
+        """Store what was acknowledged; if the disk fails, it is retried later."""
         self._saved_s = time.monotonic()
         if self.progress == self._saved:
             return
@@ -168,7 +168,7 @@ class Feed:
         self._sent = replace(self._sent, **place)
 
     def _acknowledge(self, sent: _Sent) -> None:
-        """Move to the end of what has been acknowledged without a hole."""
+        """Advance the progress over all messages that were acknowledged before the first one that was not."""
         sent.is_acknowledged = True
         while self._unacknowledged and self._unacknowledged[0].is_acknowledged:
             self.progress = replace(self.progress, **self._unacknowledged.popleft().place)
@@ -181,7 +181,7 @@ class Feed:
 
 
 class _Sent:
-    """A message that is not acknowledged, and where the progress is when it is."""
+    """A message, and the progress once it and all messages before it are acknowledged."""
 
     def __init__(self, place: dict[str, Any]) -> None:
         self.place = place
@@ -189,5 +189,5 @@ class _Sent:
 
 
 def _age_s(new: NewEvent) -> float:
-    """Return the seconds since the end of an event of this boot; no clock that is set changes them."""
+    """Return the seconds since the end of an event of this boot; setting a clock does not change them."""
     return monotonic_s() - new.event.onset_s - new.event.duration_s

@@ -22,13 +22,13 @@ def event_payload(new: NewEvent, left_out: int) -> bytes:
 
     Args:
         new: The event.
-        left_out: How many events since the message before are in batches only.
+        left_out: The number of events since the previous message that are in batches only.
     """
     return _json({"event_type": EVENT_TYPE, **_event(new, is_late=False), "left_out": left_out})
 
 
 def batch_payload(events: Sequence[tuple[NewEvent, bool]]) -> bytes:
-    """Return the message about events, each with whether it is too old for an automation."""
+    """Return the message about events; each comes with whether it is too old for an automation."""
     return _json({"events": [_event(new, is_late) for new, is_late in events]})
 
 
@@ -77,7 +77,7 @@ def status_payload(status: Status, latest_event_utc_s: float | None) -> bytes:
 
 
 def state_of(db: sqlite3.Connection) -> object:
-    """Return a value that changes when the status is news: what runs, what is wrong, and why nothing is heard."""
+    """Return a value that changes when the status has news: what runs, what is wrong, and why nothing is heard."""
     run = run_queries.latest_run(db)
     health = run_queries.latest_health(db)
     problems = {key: value for key, value in health.items() if key.endswith("_problem")}

@@ -1,4 +1,4 @@
-"""How far a recorder's events and gaps have been published, and the id under which they are."""
+"""How far a recorder's events and gaps have been published, and the id that they are published under."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Progress:
     recorder_id: str  # in topics and unique ids; never changes
     events: int = 0  # last event that was sent in a batch
     event_id: str = ""  # of that event, see `event_id`: in another database the row belongs to another event
-    live: int = 0  # last event for which the topic `event` needs nothing more
+    live: int = 0  # last event that the topic `event` has published or skipped
     gaps: int = 0  # last gap that is over and was sent
     gap_id: str = ""
     open_gap_id: str = ""  # of the gap that lasts and was sent
@@ -55,17 +55,17 @@ def event_id(new: NewEvent) -> str:
 
 
 def gap_id(new: NewGap) -> str:
-    """Return the id of a gap, as `event_id`."""
+    """Return the id of a gap, with the properties of `event_id`."""
     return _digest(new.boot_id, new.began_s)
 
 
 def read_progress(folder: Path, db: sqlite3.Connection, max_age_s: float) -> Progress:
-    """Return the progress that is stored for a recorder; at first, that of one who has published all but the newest.
+    """Return the stored progress of a recorder; at first, all events but the newest count as published.
 
     Args:
-        folder: Of the recorder.
-        db: Its database.
-        max_age_s: Events that are older count as published at first.
+        folder: The folder of the recorder.
+        db: The database of the recorder.
+        max_age_s: The age above which events count as published at first.
 
     Raises:
         StoreError: The recorder has not run yet.
@@ -81,7 +81,7 @@ def read_progress(folder: Path, db: sqlite3.Connection, max_age_s: float) -> Pro
 
 
 def belongs_to(progress: Progress, db: sqlite3.Connection) -> bool:
-    """Return whether a progress is one in this database, and not in one that was here before."""
+    """Return whether a progress belongs to this database, and not to an earlier one in its place."""
     return (progress.event_id, progress.gap_id) == (
         _event_id_at(db, progress.events),
         _gap_id_at(db, progress.gaps),
@@ -89,7 +89,7 @@ def belongs_to(progress: Progress, db: sqlite3.Connection) -> bool:
 
 
 def write_progress(folder: Path, progress: Progress) -> None:
-    """Store the progress, so that a power cut leaves it or the one before.
+    """Store the progress, so that a power cut leaves either it or the previous one.
 
     Raises:
         OutputError: It cannot be written.

@@ -1,4 +1,4 @@
-"""Messages that wait for their targets, and the states of alerts: one small file, so that both are of one moment."""
+"""Messages that wait for their targets, and states of alerts: one small file, so that both are of the same moment."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class Waiting:
 
 
 class Outbox:
-    """The file; used by several threads.
+    """The outbox, used by several threads.
 
     Args:
-        path: Of the file; None for a memory only.
-        targets: Their names; what waits for another one, which was removed from the configuration, is dropped.
+        path: Path of the file; None to keep everything in memory only.
+        targets: Names of the targets; messages for others, which the configuration no longer has, are dropped.
         now_s: Reads a clock that is never set.
-        utc_s: The time.
+        utc_s: Reads the time in UTC.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Outbox:
             return self._states.get(key, AlertState())
 
     def put(self, states: Mapping[Key, AlertState], messages: list[Waiting]) -> None:
-        """Store new states, and the messages that led to them, at once."""
+        """Store new states, and the messages that belong to them, at once."""
         with self._changed:
             if not messages and all(self._states.get(key) == state for key, state in states.items()):
                 return
@@ -82,7 +82,7 @@ class Outbox:
             self._changed.notify_all()
 
     def first(self, target: str, timeout_s: float) -> AlertMessage | None:
-        """Return the oldest message for a target, or None if none comes in time."""
+        """Return the oldest message for a target, or None if none arrives in time."""
         with self._changed:
             self._changed.wait_for(lambda: self._first(target) is not None, timeout_s)
             return self._first(target)
@@ -137,7 +137,7 @@ class Outbox:
             self._is_written = True
 
     def _read(self, path: Path) -> None:
-        """Read what an earlier companion left; a file that is damaged is as none."""
+        """Read the file of an earlier companion; a damaged file is ignored."""
         with suppress(FileNotFoundError):
             try:
                 table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -149,5 +149,5 @@ class Outbox:
             except FileNotFoundError:
                 raise
             except (OSError, ValueError, KeyError, TypeError, SettingsError) as error:
-                log.error("%s cannot be read (%s): alerts begin as if none had been sent", path, error)
+                log.error("%s cannot be read (%s): alerts start as if none had been sent", path, error)
                 self._states, self._waiting = {}, []

@@ -1,4 +1,4 @@
-"""Secrets are taken out of texts that a user sends to others."""
+"""Removal of secrets from texts that a user sends to others."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 HIDDEN = "***"
-# Keys of the configuration whose strings say nothing about a person, an account or another machine.
+# Keys of the configuration whose strings reveal nothing about a person, an account or another machine.
 PUBLIC_KEYS = frozenset(
     {
         *("model", "tables", "windows", "timezone", "keep", "format", "delete_first", "speech", "language"),
@@ -26,17 +26,17 @@ _KEY_AND_VALUE = re.compile(
 def redacted(text: str, secrets: Iterable[str] = ()) -> str:
     """Return a text without addresses of URLs, without what follows words such as password, and without secrets."""
     for secret in sorted(secrets, key=len, reverse=True):
-        if len(secret) > 3:  # a shorter one is in any text
+        if len(secret) > 3:  # a shorter one occurs in any text
             text = text.replace(secret, HIDDEN)
     text = _URL.sub(rf"\1{HIDDEN}", text)
     return _KEY_AND_VALUE.sub(rf"\1\2{HIDDEN}", text)
 
 
 def redacted_setting(line: str) -> str:
-    """Return a line of a configuration; of strings, only those of keys that are known to be public stay.
+    """Return a line of a configuration, with only the strings of keys that are known to be public.
 
-    A new setting is hidden until somebody says that it may be shown. Coordinates are hidden: nests are where a recorder
-    is.
+    A new setting is hidden until somebody says that it may be shown. Coordinates are hidden: they reveal where
+    nests are.
     """
     found = _LINE.fullmatch(line)
     if found is None or found[1] in PUBLIC_KEYS or line.endswith("  # default"):
@@ -47,7 +47,7 @@ def redacted_setting(line: str) -> str:
 
 
 def redacted_error(error: Exception) -> str:
-    """Return what is wrong with a configuration, without the values that it quotes."""
+    """Return the message of an error in a configuration, without the values that it quotes."""
     return re.sub(r"'[^']*'|\"[^\"]*\"", f"'{HIDDEN}'", str(error))
 
 

@@ -1,8 +1,8 @@
-"""What is made of a clip when somebody looks or listens: a picture, the bird alone, a band of it.
+"""Renderings of a clip for somebody who looks or listens: a picture, the bird alone, a band of it.
 
-It runs as a process of its own, `python -m birdedge.edge.companion.rendering`, which lives for a moment: the companion
-holds neither numpy nor a network, and a damaged file ends this process only. Where the recorder kept no mask with a
-clip, the network runs over the clip again; without the audio before it, its mask may differ a little.
+Each one is made in a short process of its own, `python -m birdedge.edge.companion.rendering`: the companion holds
+neither numpy nor a network, and a damaged file ends this process only. If the recorder kept no mask with a clip, the
+network runs over the clip again; without the audio before the clip, its mask may differ slightly.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 Kind = Literal["picture", "picture_mask", "bird", "band"]
 NICENESS = 10
 SUFFIXES: dict[Kind, str] = {"picture": ".png", "picture_mask": ".png", "bird": ".flac", "band": ".flac"}
-MARGIN_HZ = 100.0  # around a band, for its edges are soft
+MARGIN_HZ = 100.0  # around a band, because its edges are soft
 
 
 @dataclass(frozen=True)
 class Rendering:
-    """What to make of a clip."""
+    """A rendering of a clip."""
 
     kind: Kind
     clip: str  # path
-    model: str  # name of the one that found the events
+    model: str  # name of the model that found the events
     begin_s: float = 0.0  # of a picture, after the start of the clip
     end_s: float = 0.0
     low_hz: float = 0.0  # of a band
@@ -39,12 +39,12 @@ class Rendering:
 
     @property
     def command(self) -> list[str]:
-        """The command that writes it to the path that is appended."""
+        """The command that writes the rendering; the output path must be appended to it."""
         return [sys.executable, "-m", __name__, json.dumps(asdict(self))]
 
 
 def render(rendering: Rendering, out: Path) -> None:
-    """Write what was asked to a file.
+    """Write a rendering to a file.
 
     Raises:
         AudioError: The clip cannot be read.
@@ -71,7 +71,7 @@ def render(rendering: Rendering, out: Path) -> None:
     elif rendering.kind != "picture":
         found = _mask_of(path, rendering.model)
         if found.mask.shape[1] != grid.bins or abs(found.hop_s * 125 - 1) > 0.01:
-            raise DataError(f"the mask of {path} has a grid of its own: birdedge draws only the usual one")
+            raise DataError(f"the mask of {path} has another grid: birdedge draws only the usual one")
         mask, first_frame_s, threshold = found.mask, found.first_frame_s, found.threshold
     with output_errors(out), out.open("wb") as target:
         if rendering.kind in ("bird", "band"):
@@ -86,7 +86,7 @@ def render(rendering: Rendering, out: Path) -> None:
 
 
 def _mask_of(clip: Path, model: str) -> Mask:
-    """Return the mask that lies next to a clip, or that of the network that runs over it again."""
+    """Return the mask that is stored next to a clip, or else run the network over the clip again."""
     from birdedge.edge.archive.segment import segment
     from birdedge.edge.formats.mask_npz import read_mask_file
     from birdedge.edge.models.names import DEFAULT_MODEL, bundled_models
@@ -100,7 +100,7 @@ def _mask_of(clip: Path, model: str) -> Mask:
 
 
 def main(arguments: list[str]) -> None:
-    """Render what the first argument says to the path of the second; a problem is one line on standard error."""
+    """Write the rendering in the first argument to the path in the second; a problem is one line on standard error."""
     os.nice(NICENESS)
     try:
         render(Rendering(**json.loads(arguments[0])), Path(arguments[1]))

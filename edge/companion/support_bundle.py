@@ -1,4 +1,4 @@
-"""A file for those who help: what recorders and their machine say about themselves, without secrets."""
+"""A file for support: what recorders and their machine report about themselves, without secrets."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def support_bundle(folders: Sequence[RecorderFolder], config: Path | None) -> by
     """Return a ZIP file of texts.
 
     Args:
-        folders: Of the recorders.
+        folders: The folders of the recorders.
         config: The configuration; None for the user's own.
     """
     secrets: set[str] = set()
@@ -75,7 +75,7 @@ def support_bundle(folders: Sequence[RecorderFolder], config: Path | None) -> by
 def _texts(
     folders: Sequence[RecorderFolder], config: Path | None, secrets: set[str]
 ) -> Iterator[tuple[str, str]]:
-    """Yield name and text of each file; the configuration is first and says which strings are secrets."""
+    """Yield the name and text of each file; the configuration comes first, because it holds the secrets."""
     try:
         lines = list(config_lines(config))
         secrets |= secrets_in(lines)

@@ -1,4 +1,4 @@
-"""What the companion does besides the web pages, each in its own thread."""
+"""The workers of the companion other than its web pages, each in its own thread."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Worker = Callable[[threading.Event], None]  # runs until the event is set
 
 @contextmanager
 def running(paths: tuple[Path, ...], config: Config) -> Iterator[None]:
-    """Run the workers that the configuration asks for, until the end of the block."""
+    """Run the workers that the configuration enables, until the end of the block."""
     stop = threading.Event()
     threads = [
         threading.Thread(target=worker, args=(stop,), daemon=True) for worker in _workers(paths, config)

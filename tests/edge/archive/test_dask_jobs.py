@@ -86,7 +86,7 @@ def test_killed_workers_and_a_killed_scheduler_lose_nothing(
     results = run_on_dask(work(interrupted), file)
     next(results)
     process.send_signal(signal.SIGKILL)
-    with pytest.raises(DeliveryError, match=rf"the Dask scheduler {file} was lost: what is done stays"):
+    with pytest.raises(DeliveryError, match=rf"the Dask scheduler {file} was lost: completed parts are kept"):
         list(results)
     assert 0 < len(parts(interrupted.folder)) < 6
     do(interrupted)
@@ -184,7 +184,7 @@ def test_a_unit_that_kills_its_workers_is_an_error_and_the_others_are_done(
         (
             "broken",
             DeliveryError,
-            r"a worker of the Dask scheduler \S+ failed \(out of luck\): what is done",
+            r"a worker of the Dask scheduler \S+ failed \(out of luck\): completed parts",
         ),
     ],
 )

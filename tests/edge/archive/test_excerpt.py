@@ -97,7 +97,7 @@ def test_the_channel_can_be_chosen(model: Model, dawn: Path, tmp_path: Path) -> 
 def test_an_impossible_excerpt_is_refused(
     model: Model, dawn: Path, start_s: float, duration_s: float
 ) -> None:
-    with pytest.raises(SettingsError, match="give 0 s or more, and more than 0 s"):
+    with pytest.raises(SettingsError, match="give a start of 0 s or more and a duration above 0 s"):
         segment_excerpt(model, dawn, start_s, duration_s)
 
 

@@ -83,7 +83,7 @@ def test_links_are_followed_once(tmp_path: Path) -> None:
     assert found.paths == [
         archive / name for name in ("card/3.wav", "card/4.wav", "north/1.wav", "north/2.wav")
     ]
-    assert found.left_out == {"link(s) to what is read already": 6}
+    assert found.left_out == {"link(s) to files or folders already read": 6}
 
 
 def test_each_link_to_a_file_elsewhere_is_read(tmp_path: Path) -> None:

@@ -135,8 +135,8 @@ def test_objects_that_are_gone_or_changed_are_errors_with_their_urls(bucket: Any
     bucket.pipe_file(names[2], content[:999])
     assert [error for counts in do(manifest) for error in counts.errors] == [
         f"{names[0]} does not exist: check the URL",
-        f"{names[1]} was changed since it was planned: plan again",
-        f"{names[2]} was changed since it was planned: plan again",
+        f"{names[1]} has changed since it was planned: plan again",
+        f"{names[2]} has changed since it was planned: plan again",
     ]
     again = plan(tmp_path / "run", "s3://forest/oak/")
     errors = [error for counts in do(again) for error in counts.errors]

@@ -82,7 +82,7 @@ def test_a_recording_is_read_only_as_far_as_needed(model: Model, tmp_path: Path)
     ("start_s", "duration_s"), [(-0.1, 1.0), (0.0, 0.0), (float("nan"), None), (0.0, float("nan"))]
 )
 def test_an_impossible_part_is_refused(model: Model, dawn: Path, start_s: float, duration_s: float) -> None:
-    with pytest.raises(SettingsError, match="give 0 s or more, and more than 0 s"):
+    with pytest.raises(SettingsError, match="give a start of 0 s or more and a duration above 0 s"):
         judged_regions(model, dawn, start_s, duration_s)
 
 

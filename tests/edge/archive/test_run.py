@@ -116,7 +116,7 @@ def test_a_recording_that_cannot_be_read_is_a_row_with_a_sentence_and_can_be_tri
 
     whole.write_bytes(content)  # copied again: another file than was planned
     (again,) = do(manifest, retry_errors=True)
-    assert again.errors == (f"{whole} was changed since it was planned: plan again",)
+    assert again.errors == (f"{whole} has changed since it was planned: plan again",)
     manifest = plan(tmp_path / "run", tmp_path / "forest", unit_s=900.0)
     (counts,) = do(manifest)
     assert counts.errors == ()

@@ -55,7 +55,7 @@ def test_the_header_of_a_wav_file_counts(
     source = source_of(wav(sample_format, known if data_bytes is None else data_bytes, LIST), 48_000)
     assert (source.sample_rate_hz, source.channels) == (RATE_HZ, 2)
     np.testing.assert_allclose(heard(source), SAMPLES, atol=2**-15)
-    assert "its header counts: 24000 Hz, 2 channel(s)" in caplog.text
+    assert "its header takes precedence: 24000 Hz, 2 channel(s)" in caplog.text
 
 
 def test_a_wav_file_needs_no_rate(caplog: pytest.LogCaptureFixture) -> None:

@@ -280,7 +280,9 @@ def test_a_path_that_is_none_of_a_clip_is_refused_and_forgotten(
     assert index.step(retention) == [Path(path).stem, "old"]
     assert (index.folder / path).read_bytes() == (outside / "mine.flac").read_bytes() == b"mine"
     assert retention.deleted == 1
-    assert f"{index.folder / path} is listed as a clip and is none of {index.folder / 'clips'}" in caplog.text
+    assert (
+        f"{index.folder / path} is listed as a clip but is not one of {index.folder / 'clips'}" in caplog.text
+    )
 
 
 def test_a_folder_of_clips_that_is_a_link_to_another_disk_is_fine(
