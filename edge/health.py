@@ -26,7 +26,7 @@ class Health:
     clips_with_speech: int = 0  # left out: people spoke in them
     clips_deleted: int = 0  # to make room, or because of their age
     files_deleted: int = 0  # mask and table files, deleted to make room
-    rows_deleted: int = 0  # old database rows, other than events and the ledger
+    rows_deleted: int = 0  # old database rows about neither events nor audio that was heard
     input_problem: str | None = None  # a problem with the samples, such as channels of opposite phase
     silent_s: float = 0.0  # digital silence, which no microphone delivers
     dropped_messages: int = 0  # never reached the database: too many waited for the disk

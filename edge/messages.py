@@ -98,7 +98,7 @@ class EventDetected:
 
 @dataclass(frozen=True, eq=False)
 class RegionRejected:
-    """A region of the mask closed and is not an event; its `reason` says why."""
+    """A region of the mask closed but is not an event; its `reason` says why."""
 
     onset: Stamp
     offset: Stamp

@@ -48,7 +48,7 @@ class BandHistory:
         return bool((in_band & (events[:, 1] > span.first_frame - frames)).any())
 
     def before(self, span: Span) -> tuple[list[float], int]:
-        """Return how busy the band of a region was over each of HISTORY_S before it, and how many regions were alike."""
+        """Return how busy the band was over each of HISTORY_S before a region, and how many regions were alike."""
         past = self._spans[: self._added]
         longest = self._frames[-1]
         oldest = span.first_frame - longest

@@ -58,7 +58,7 @@ class DigitalSilence:
         if not len(mono):
             return
         samples = np.concatenate([self._last, mono])
-        # Byte k is 1 if sample `first + k` differs from the one before it. bytes.find skips what is too short for a run.
+        # Byte k is 1 if sample `first + k` differs from the one before it. bytes.find skips what cannot be a run.
         first = self._end - len(self._last) + 1
         changes = (samples[1:] != samples[:-1]).tobytes()
         began, change = self._began, changes.find(CHANGE)

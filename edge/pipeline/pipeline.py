@@ -137,7 +137,7 @@ class Pipeline:
         """
         if model.card.grid != self.card.grid:
             raise SettingsError(
-                f"{model.card.name} has another grid than {self.card.name}; choose a model with the same one"
+                f"{model.card.name} has a different grid from {self.card.name}; choose a model with the same grid"
             )
         self._next_model = model
 

@@ -199,7 +199,7 @@ class UtcLine:
             return self
         if first.error_s > last.error_s + last.wander * passed_s:
             return self
-        # Replace the last point if the reading is better even at that point, or if the point is close to its predecessor.
+        # The reading replaces the last point if it is better even there, or if that point is close to its predecessor.
         is_replaced = last.error_s > first.error_s + (WANDER + CRYSTAL) * passed_s or (
             len(points) > 1 and last.boot_s - points[-2].boot_s < MIN_DISTANCE_S
         )
