@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from birdedge.edge.times import ClockReading, ClockState
 
-SYNCHRONIZED_S = 0.1  # how far a synchronized clock may be off UTC, in addition to the error that the kernel reports
+SYNCHRONIZED_S = 0.1  # how far a synchronized clock may be off UTC, beyond the error that the kernel reports
 CRYSTAL = 100e-6  # largest error of a crystal's nominal rate
 WANDER = 30e-6  # how far temperature and age move a rate from the fitted one
 FIT_S = 86_400.0  # once observed for this long, the fitted rate counts as much as the nominal one

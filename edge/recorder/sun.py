@@ -1,6 +1,6 @@
 """Times of the sun at a place: dawn, sunrise, noon, sunset, dusk and midnight of a solar day.
 
-A solar day belongs to the place, whatever the clock says. It runs from `midnight` (the lowest sun) over `dawn`
+A solar day belongs to the place, whatever the clock says. It runs from `midnight` (the lowest sun) through `dawn`
 (6 degrees below the horizon, rising), `sunrise`, `noon`, `sunset` and `dusk` to the next `midnight`. Near the poles
 some of them do not occur on some days; `noon` and `midnight` occur every day.
 """
