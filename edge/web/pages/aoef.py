@@ -1,4 +1,4 @@
-"""The export of a view for Whombat, which a process of its own makes."""
+"""The export of a view for Whombat, made in a separate process."""
 
 from __future__ import annotations
 
