@@ -18,7 +18,7 @@ StopEvent = threading.Event  # set to end a stream
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Consecutive samples, and what was lost just before them.
+    """Consecutive samples, and the gap just before them.
 
     A block with a `gap_cause` and neither samples nor `gap_samples` marks the start of a gap.
     """

@@ -80,7 +80,7 @@ class SamplesLost:
 class FramesReady:
     """One step of the pipeline: what went in and what came out."""
 
-    stamp: Stamp  # of the end of the audio
+    stamp: Stamp  # the end of the audio
     first_frame: int  # number of the first frame of output.mask, from the start of the stream
     output: PipelineOutput
     audio: NDArray[np.float32]  # [samples, channels] that were pushed
@@ -110,9 +110,9 @@ class ClipWritten:
     """A clip is on disk, complete and under its final name."""
 
     path: str  # relative to the folder of the database
-    stamp: Stamp  # of its first sample
+    stamp: Stamp  # the time of its first sample
     samples: int
-    size_bytes: int  # of all its files
+    size_bytes: int  # the total of all its files
     score: float
 
 

@@ -16,7 +16,7 @@ class ClockReading:
     boot_s: float  # seconds since the machine started; never set or slewed, counts while it sleeps
     utc_s: float  # seconds since 1970
     synchronized: bool | None  # whether the network, GPS or the like keeps the clock right; None: unknown
-    max_error_s: float = 0.0  # of utc_s while synchronized; grows until the clock is synchronized again
+    max_error_s: float = 0.0  # error of utc_s while synchronized; grows until the next synchronization
     chip_agrees: bool = False  # whether a battery-backed clock shows the same UTC
 
 

@@ -75,7 +75,7 @@ class Pipeline:
         self._denoiser = self._new_denoiser() if denoised else None
         self._voice = VoiceDetector(card) if voice else None
         self._skip = 0  # resampled samples to drop, so that frames after a gap lie on the grid
-        self._earlier_nonfinite_chunks = 0  # of the models before this one
+        self._earlier_nonfinite_chunks = 0  # nonfinite chunks of the models before this one
 
     @property
     def nonfinite_samples(self) -> int:
@@ -169,7 +169,7 @@ class Pipeline:
             self._segmenter, self._next_model = Segmenter(self._next_model), None
 
     def _restart(self) -> int:
-        """Place the next frame on the time grid; return the number of frames before it."""
+        """Place the next frame on the time grid; return the number of empty frames before it."""
         grid = self.card.grid
         passed_samples = self.heard_samples + self.lost_samples
         resumed = -(-passed_samples * grid.sample_rate_hz // self.sample_rate_hz)

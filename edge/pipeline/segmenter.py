@@ -70,7 +70,7 @@ class Segmenter:
         self._turn = 0
         self._reset_states()
         self._levels = np.zeros((0, bins), np.float32)  # frames whose mask is not known yet
-        # Which of the last frames, those that do not fill a chunk yet, contain digital silence.
+        # Which of the last frames, which do not fill a chunk yet, contain digital silence.
         self._silent = np.zeros(0, np.bool_)
         self._floors = np.zeros((0, bins), np.float32)
         # Mask frames before the start of the stream, to be discarded.

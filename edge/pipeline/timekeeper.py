@@ -50,7 +50,7 @@ class Timekeeper:
 
     def __init__(self, reading: ClockReading | None = None, utc_line: UtcLine | None = None) -> None:
         self._utc_line = utc_line or UtcLine()
-        self._boot_s = 0.0  # as last read
+        self._boot_s = 0.0  # the boot clock when it was last read
         if reading is not None:
             self._follow_clock(reading)
         self.begin_stream(1)

@@ -73,7 +73,7 @@ class _Point:
     boot_s: float
     offset_s: float
     error_s: float
-    rate: float = 0.0  # of the offset
+    rate: float = 0.0  # at which the offset changes
     observed_s: float = 0.0  # how long the rate was observed
     step_s: float = 0.0  # a leap second at this moment: the line before it ends that much earlier or later
     jump_s: float = 0.0  # how far the clock moved since the previous point, at an unknown moment

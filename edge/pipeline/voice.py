@@ -19,7 +19,7 @@ MAX_HZ = 4000.0  # higher cells are left out: bird calls there look like consona
 MIN_ABOVE = 1.0  # level of a loud cell, in nepers above the floor
 MIN_PROBABILITY = 0.3
 MIN_CELLS = 5
-MIN_SHARE = 0.1  # of the loud cells
+MIN_SHARE = 0.1  # share of voice cells among the loud cells
 
 
 class VoiceDetector:

@@ -35,7 +35,7 @@ class _Label:
     is_below: bool
     colour: str
     points: float
-    opacity: float  # of its background
+    opacity: float  # opacity of the background
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def _draw_box(panel: Axes, region: Event, colour: str) -> None:
 
 
 def _event_label(panel: Axes, event: Event) -> _Label:
-    """Return the score of an event, above its box where there is room."""
+    """Return the score of an event, above its box if there is room."""
     left_s, right_s = panel.get_xlim()
     high_khz = event.high_hz / 1000
     at_edge = event.onset_s > right_s - 0.04 * (right_s - left_s)

@@ -54,7 +54,7 @@ class ListenSettings:
     or_demo: bool = False  # listen to the demo if no microphone can be used
     fast: bool = False
     duration_s: float | None = None
-    sample_format: str = "s16le"  # of raw PCM
+    sample_format: str = "s16le"  # format of raw PCM
     as_json: bool | None = None  # None: a table on a terminal
     out: Path | None = None
     masks: Path | None = None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from birdedge.edge.models.names import ARCHIVE_MODEL, SMALL_MODEL
 
-BEHIND_S = 1.0  # of waiting audio; less than the ring holds, so nothing has been lost yet
+BEHIND_S = 1.0  # backlog of waiting audio; less than the ring holds, so nothing has been lost yet
 BEHIND_FOR_S = 3.0
 KEEPING_UP_S = 0.25
 FIRST_TRIAL_S, MAX_TRIAL_S = 60.0, 3600.0

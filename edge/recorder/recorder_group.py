@@ -17,7 +17,7 @@ HANGING_S = 20.0  # after this long without a sign of life, the watchdog is no l
 TICK_S = 0.5
 END_S = 25.0  # less than the service manager allows
 
-Record = Callable[[str, ReloadableStop, ServiceNotifier], None]  # by name, until the source ends
+Record = Callable[[str, ReloadableStop, ServiceNotifier], None]  # records a source by its name, until it ends
 
 log = logging.getLogger(__name__)
 

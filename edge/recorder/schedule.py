@@ -2,7 +2,7 @@
 
 A window runs from one moment of the day to another: `04:30..09:00`, `sunrise-1h..sunrise+3h`, `sunset..23:00`. If its
 second moment precedes its first at an equinox, it runs into the next day: `22:00..02:00`, `sunset..sunrise`. The
-moments of the sun are those of `sun.py`.
+moments of the sun are defined in `sun.py`.
 
 The window of a day exists if both its moments occur and the second follows the first. Where the sun does not rise or
 does not set, windows that start or end at sunrise, sunset, dawn or dusk are therefore missing, however dark or light

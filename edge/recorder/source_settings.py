@@ -28,7 +28,7 @@ class SourceSettings:
     path: str | None = None
     stdin: bool = False
     demo: bool = False
-    sample_format: str = "s16le"  # of raw PCM
+    sample_format: str = "s16le"  # format of raw PCM
     site: str | None = None
     latitude_deg: float | None = None
     longitude_deg: float | None = None

@@ -32,7 +32,7 @@ def sun_event_s(event: SunEvent, day: int, latitude_deg: float, longitude_deg: f
     """Return the UTC second of an event on a solar day of the place; None if it does not occur.
 
     The event is found by bisection between the sun's lowest and highest point. astral's own sunrise and sunset use the
-    UTC date: far from Greenwich and near the poles they miss some, or return those of another day.
+    UTC date: far from Greenwich and near the poles they miss some events, or return events of another day.
 
     Args:
         event: The event.

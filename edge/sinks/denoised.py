@@ -1,4 +1,4 @@
-"""The bird alone, as it is heard: a WAV or FLAC file, or raw PCM on standard output."""
+"""The bird alone, written while it is heard: a WAV or FLAC file, or raw PCM on standard output."""
 
 from __future__ import annotations
 

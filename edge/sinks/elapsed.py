@@ -19,7 +19,7 @@ class ElapsedTime:
     def __init__(self, origin: Stamp | None = None) -> None:
         self._origin = origin
         self._stream_s = 0.0  # start of the present stream
-        self._nominal_stream_s = 0.0  # by the nominal rate
+        self._nominal_stream_s = 0.0  # the same, by the nominal rate
         self._sample_rate_hz = 1
 
     def start(self, stream: StreamStarted) -> float:

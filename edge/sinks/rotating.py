@@ -44,7 +44,7 @@ class RotatingSink:
     ) -> None:
         self._make, self._period_s, self._late_events = make, period_s, late_events
         self._stream: StreamStarted | None = None
-        self._sinks: dict[int, FileSink] = {}  # by the number of the period; the last one is the present one
+        self._sinks: dict[int, FileSink] = {}  # by the number of the period; the last one is in use
         self._ended: deque[FileSink] = deque()  # closed by the next sync, which may wait for the disk
 
     def write(self, message: Message) -> None:

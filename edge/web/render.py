@@ -34,7 +34,8 @@ def render(request: Request, template: str, status_code: int = 200, **context: A
     - `root` is the relative URL of the first page, as in `{{ root }}static/site.css`.
     - `here` is the URL of this page below `root`, and `page` the name of its template.
     - `folders` are the recorders.
-    - `csrf_token` is the token that a form repeats in a hidden field of this name, or a script in the header X-CSRF-Token.
+    - `csrf_token` is the token that a form repeats in a hidden field of this name, and a script in its header
+      X-CSRF-Token.
     - `needs_token` says whether one can log out.
     - `version` is the version of birdedge.
     - Filters write values as the language does: `number`, `date`, `month`, `size` (bytes) and `duration` (seconds).

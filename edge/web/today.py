@@ -13,7 +13,7 @@ from birdedge.edge.monitoring.coverage import coverage
 from birdedge.edge.recorder.sun import SunEvent, sun_event_s
 
 DAY_S, HOUR_S = 86_400, 3600
-WIDTH, HEIGHT = 480.0, 84.0  # of the picture without its labels
+WIDTH, HEIGHT = 480.0, 84.0  # size of the picture without its labels
 MIN_GAP_WIDTH = 0.75
 LABEL_EVERY_HOURS = 6
 Place = tuple[float, float]  # latitude and longitude in degrees
