@@ -75,7 +75,7 @@ class DigitalSilence:
         self._began, self._end, self._last = began, self._end + len(mono), mono[-1:].copy()
 
     def judge(self, frames: int, is_end: bool = False) -> NDArray[np.bool_]:
-        """Return whether each of the next frames is silent, as far as this is decided, for at most `frames`.
+        """Return whether each of the next frames is silent, for at most `frames` of them and only the decided ones.
 
         Args:
             frames: The number of frames of the pushed samples to judge.

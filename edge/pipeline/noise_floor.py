@@ -95,7 +95,7 @@ class NetworkInput:
         floors, floor = np.empty_like(levels), self._floor
         step, moves = np.empty(levels.shape[1], np.float32), np.empty((2, levels.shape[1]), np.float32)
         up, down = moves
-        # A group costs calls, not arithmetic.
+        # The cost of a group lies in the calls, not in the arithmetic.
         for group, (weight, level, moved) in enumerate(zip(weights, levels, floors, strict=True)):
             if not weight:
                 # Nothing was heard yet: a flat floor at the level of the silence.

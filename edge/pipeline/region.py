@@ -188,7 +188,7 @@ def _merged_basins(basins: Int64, level: Float32, saddle_np: float) -> Int64:
         if a == b:
             continue
         low, high = sorted((a, b), key=lambda n: (height[n], n))
-        # From the highest saddle down: the lower of two peaks is judged at the saddle where it first meets a higher one.
+        # From the highest saddle down: the lower of two peaks is judged where it first meets a higher peak.
         if height[low] - saddle[i] < saddle_np:
             parent[low] = high
     _, merged = np.unique([root(i) for i in range(len(peaks))], return_inverse=True)

@@ -38,7 +38,7 @@ class Access:
         return self.needs_token and hmac.compare_digest(token_digest(token), self._digest)
 
     def csrf_token(self, cookies: Mapping[str, str]) -> str:
-        """Return the token that a form must repeat; no other site can read it, and it lasts until the companion stops."""
+        """Return the token that a form must repeat. No other site can read it. It lasts until the companion stops."""
         shown = cookies.get(self.cookie, "").encode(errors="replace")
         return hmac.new(self._secret, shown, hashlib.sha256).hexdigest()
 

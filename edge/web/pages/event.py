@@ -166,7 +166,7 @@ def _clip_path(shown: ShownEvent) -> Path:
 
 
 def _picture_span(shown: ShownEvent) -> dict[str, float] | None:
-    """Return the part of the clip that the picture shows, in seconds after the clip's start, and the UTC of its start."""
+    """Return the part of the clip that the picture shows, in seconds after the clip's start, and its UTC."""
     row, clip = shown.listed, shown.listed.clip
     if clip is None or not shown.has_clip:
         return None
