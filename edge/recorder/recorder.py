@@ -43,8 +43,8 @@ from birdedge.edge.system.sd_notify import Notifier, ServiceNotifier
 from birdedge.edge.system.stop_signals import ReloadableStop
 
 log = logging.getLogger(__name__)
-CLIPS_CLOSE_S = 10.0  # at most twice: less than the watchdog and the stop timeout of the service allow
-AT_START = ("tables", "denoised", "commit_s")  # keys that a running recorder does not apply
+CLIPS_CLOSE_S = 10.0  # twice at most, which the watchdog and the service's stop timeout allow
+AT_START = ("tables", "denoised", "commit_s")  # keys that take effect only at a start
 
 
 class Recorder:
@@ -112,7 +112,7 @@ class Recorder:
         Args:
             sinks: receive the messages, in addition to the database and the clips.
             stop: ends the run.
-            duration_s: the length of the audio, gaps included; None for no limit.
+            duration_s: how much audio to record, gaps included; None for no limit.
         """
         self._notifier.ready()
         try:
