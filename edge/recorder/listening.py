@@ -193,11 +193,12 @@ class Listener:
             )
         if _is_terminal() or sys.stdout is None:
             raise SettingsError(
-                "the denoised audio is for a program to read; pipe it there, or give --denoised a .wav or .flac file"
+                "the denoised audio is meant for another program; pipe it to one, or give --denoised a .wav or .flac "
+                "file"
             )
         self._say(
-            "standard output is the bird alone, raw 16-bit PCM at the rate and channels of the source; events are "
-            "not printed"
+            "standard output carries the bird alone, as raw 16-bit PCM at the rate and channels of the source; events "
+            "are not printed"
         )
 
     def _in_recording(self, sink: Sink) -> Sink:

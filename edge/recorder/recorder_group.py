@@ -118,7 +118,7 @@ class _SourceThread:
     def join(self, timeout_s: float) -> None:
         self._thread.join(timeout_s)
         if self._thread.is_alive():
-            log.error("source %s does not end", self._name)
+            log.error("source %s did not stop in time", self._name)
 
     def reload(self) -> None:
         self.stop.reload()

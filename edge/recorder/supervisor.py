@@ -146,5 +146,5 @@ class Supervisor:
             log.info("%s", RESOLVED.get(name, f"{name}: resolved"))
         self._problems = set(problems)
         if health.clips_capped and not self._capped:
-            log.info("clips are left out from now on where their hour has had max_per_hour of them")
+            log.info("clips are left out from now on once their hour has max_per_hour of them")
         self._capped = bool(health.clips_capped)

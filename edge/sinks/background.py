@@ -78,7 +78,7 @@ class BackgroundSink:
             is_full = self._waiting_bytes + _bytes(message) > share * MAX_WAITING_BYTES
             if is_full and self._too_slow is None:
                 self._too_slow = (
-                    f"{self._name} cannot be written as fast as results come: check what takes them"
+                    f"{self._name} cannot be written as fast as results arrive: check its disk or reader"
                 )
                 log.error("%s", self._too_slow)
             if isinstance(message, FramesReady) and (is_full or not self._writes_frames):

@@ -87,7 +87,7 @@ async def listen(request: Request) -> Response:
     feed = _feed(request, _required(request))
     state = request.app.state
     if state.listeners >= MAX_LISTENERS:
-        raise HTTPException(503, "too many people listen at the moment: try again later")
+        raise HTTPException(503, "too many people are listening at the moment: try again later")
     only_bird = request.query_params.get("only") == "bird"
     return StreamingResponse(_wav(request, feed, only_bird), media_type="audio/wav", headers=STREAM_HEADERS)
 
@@ -137,7 +137,7 @@ async def event_stream(request: Request) -> Response:
     folder = _required(request)
     state = request.app.state
     if state.event_streams >= MAX_EVENT_STREAMS:
-        raise HTTPException(503, "too many programs follow the events at the moment: try again later")
+        raise HTTPException(503, "too many programs are following the events at the moment: try again later")
     last = request.headers.get("last-event-id") or request.query_params.get("after", "")
     if last and not last.isdecimal():
         raise HTTPException(400, "Last-Event-ID must be the number of an event")

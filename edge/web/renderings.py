@@ -91,7 +91,7 @@ class Renderings:
         part = path.with_suffix(".part")
         try:
             command = [*rendering.command, str(part)]
-            await make_file(command, MAX_S, "this cannot be made of the clip", "the machine is busy")
+            await make_file(command, MAX_S, "this cannot be made from the clip", "the machine is busy")
             part.rename(path)
         finally:
             part.unlink(missing_ok=True)

@@ -35,7 +35,7 @@ MAX_SOCKETS = 64  # WebSockets at a time, of all clients
 
 
 class Guard:
-    """Reject requests with a foreign Host header, from another origin, or without the token.
+    """Middleware that rejects requests with a foreign Host header, from another origin, or without the token.
 
     It knows no routes, so none can be forgotten: everything except the login and the files of the application needs the
     token of the dashboard, and every request that does more than read needs the token of a form. Every response forbids
@@ -87,7 +87,7 @@ class Guard:
             HTTPException: The request is rejected.
         """
         if not is_known_host(connection.headers.get("host", ""), self._settings.hosts):
-            raise HTTPException(400, "this name is not one of this machine: add it to `hosts` under [web]")
+            raise HTTPException(400, "this is not a name of this machine: add it to `hosts` under [web]")
         if (
             connection.scope["path"] == self._settings.root_path != ""
         ):  # else relative links would lead out of it
@@ -106,7 +106,9 @@ class Guard:
             page = quote(path.removeprefix("/") + (f"?{query}" if query else ""), safe="")
             return RedirectResponse(f"{root_of(connection)}login?page={page}", 303)
         raise HTTPException(
-            401, "show the token: `Authorization: Bearer TOKEN`", {"WWW-Authenticate": "Bearer"}
+            401,
+            "the token is missing or wrong: send `Authorization: Bearer TOKEN`",
+            {"WWW-Authenticate": "Bearer"},
         )
 
 

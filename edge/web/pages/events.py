@@ -76,7 +76,7 @@ def export(request: Request) -> Response:
     lines = table_lines(view, format)
     first = next(lines, "")  # an error up to here is shown as a page, not as a broken table
     if not _exports.acquire(blocking=False):
-        raise HTTPException(503, "two tables are being made already: try again", {"Retry-After": "10"})
+        raise HTTPException(503, "two tables are already being made: try again", {"Retry-After": "10"})
     file = f"birdedge-{chosen.fields.get('source', 'events')}{FORMATS[format].suffix}"
     file = "".join(c if c.isascii() and (c.isalnum() or c in "-._") else "_" for c in file)
     pieces = _sent(first, lines)
