@@ -53,7 +53,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a command; an unknown name is an error that suggests the nearest one."""
         if cmd_name not in COMMANDS:
-            if ctx.resilient_parsing:  # a shell completes the line
+            if ctx.resilient_parsing:  # during shell completion
                 return None
             near = difflib.get_close_matches(cmd_name, COMMANDS, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"use one of {', '.join(COMMANDS)}"
@@ -76,14 +76,14 @@ def birdedge(ctx: click.Context) -> None:
 
 def main() -> None:
     """Run a command; an error is one sentence on standard error and exit code 1."""
-    # Like Ctrl-C, so that incomplete files are deleted. What runs until it is stopped exits with 0 on a signal, also
-    # before it handles them.
+    # Act like Ctrl-C, so that incomplete files are deleted. Commands that run until they are stopped exit with 0 on a
+    # signal, even before they install their own handlers.
     reason = 0 if sys.argv[1:2] in (["listen"], ["serve"]) else "stopped"
     for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
+        if signal.getsignal(number) is not signal.SIG_IGN:  # which nohup sets
             signal.signal(number, lambda *_: sys.exit(reason))
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal may lack a character of a name
+        if isinstance(stream, io.TextIOWrapper):  # a terminal may be unable to show a character of a name
             stream.reconfigure(errors="backslashreplace")
     try:
         sys.exit(birdedge.main(prog_name="birdedge", standalone_mode=False))
@@ -107,7 +107,7 @@ def main() -> None:
 
 
 def _path_problem(error: OSError) -> str:
-    """Return what is wrong with a path that was only looked at, such as one that is too long."""
+    """Return what is wrong with a path that was only inspected, such as one that is too long."""
     try:
         Path.cwd()
     except FileNotFoundError:

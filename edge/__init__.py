@@ -39,7 +39,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    # Not at the top: `birdedge status` loads no numpy, `birdedge devices` no onnxruntime.
+    # Imported on first use: `birdedge status` needs no numpy, and `birdedge devices` no onnxruntime.
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)

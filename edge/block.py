@@ -1,4 +1,4 @@
-"""Audio on its way into the pipeline, and where it comes from."""
+"""Blocks of audio, and the sources that deliver them."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ StopEvent = threading.Event  # set to end a stream
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Consecutive samples, and what was lost just before them.
+    """Consecutive samples, and the gap just before them.
 
-    A block with a `gap_cause` and neither samples nor `gap_samples` says that nothing is heard from here on.
+    A block with a `gap_cause` and neither samples nor `gap_samples` marks the start of a gap.
     """
 
     samples: NDArray[np.float32]  # [samples, channels], full scale is 1
@@ -42,7 +42,7 @@ class Source(Protocol):
 
     @property
     def channels(self) -> int:
-        """Values per sample."""
+        """The number of channels: values per sample."""
 
     def blocks(self, stop: StopEvent) -> Iterator[Block]:
         """Yield the audio until its end, or until `stop` is set."""
@@ -52,10 +52,10 @@ class Source(Protocol):
 
 
 class LiveInput(Source, Protocol):
-    """What a recorder listens to: a microphone, or a stream. A `Source` while it is open.
+    """The input of a recorder: a microphone or a stream. It is a `Source` while it is open.
 
     Attributes:
-        is_hardware: one constant value, or another rate than its own, means that it is broken.
+        is_hardware: whether a constant value, or a rate other than its own, means that it is broken.
         overflows: how often samples were reported lost before they arrived.
     """
 
@@ -64,7 +64,7 @@ class LiveInput(Source, Protocol):
 
     @property
     def has_ended(self) -> bool:
-        """Whether it was heard to its end, and there will be no more."""
+        """Whether it was heard to its end, so that no more audio follows."""
 
     @property
     def delivered_samples(self) -> int:
@@ -75,7 +75,7 @@ class LiveInput(Source, Protocol):
         """Samples that arrived and were not yet read."""
 
     def open(self) -> None:
-        """Begin to capture.
+        """Start capturing.
 
         Raises:
             DeviceError: it is not available now.

@@ -18,7 +18,7 @@
     ├── OutputError                 (OSError)      a result cannot be written
     │   ├── DiskError                              a retry may succeed, for example after a full disk
     │   └── StoreError                             the recorder's database
-    ├── DeliveryError               (ConnectionError) another system does not take a message; a retry may succeed
+    ├── DeliveryError               (ConnectionError) another system does not accept a message; a retry may succeed
     │   └── DeliveryRefusedError                   no retry will succeed
     ├── ServiceError                (RuntimeError) systemd
     ├── DataError                   (ValueError)   training or evaluation data
@@ -102,11 +102,11 @@ class StoreError(OutputError):
 
 
 class DeliveryError(BirdedgeError, ConnectionError):
-    """Another system cannot be reached or does not take a message; a retry may succeed."""
+    """Another system cannot be reached or does not accept a message; a retry may succeed."""
 
 
 class DeliveryRefusedError(DeliveryError):
-    """Another system does not take a message, and no retry will succeed."""
+    """Another system refuses a message, and no retry will succeed."""
 
 
 class ServiceError(BirdedgeError, RuntimeError):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from birdedge.edge.sound_classes import BIRD
 
-if TYPE_CHECKING:  # commands that only name events load no numpy
+if TYPE_CHECKING:  # commands that only name events do not load numpy
     import numpy as np
     from numpy.typing import NDArray
 
@@ -20,7 +20,7 @@ class Event:
     """A bird sound, bounded in time and frequency, or a region that was rejected for a `reason`.
 
     Times are seconds from the start of the stream. They are derived from sample counts, never read from a clock. Times
-    and frequencies are tight around the energy; the mask is wider, as a person paints it.
+    and frequencies are tight around the energy; the mask is wider, as a person would paint it.
     """
 
     onset_s: float
@@ -36,7 +36,7 @@ class Event:
     mask: NDArray[np.uint8]  # [frames, bins], round(255 * probability), 0 outside the region
     sound_class: str = BIRD  # the most probable class of sound
     class_score: float = 1.0  # its probability
-    busy_10_s: float = 0.0  # share of the last 10 s in which regions, of any sound, covered half of the band
+    busy_10_s: float = 0.0  # share of the last 10 s in which regions of any sound covered half of the band
     busy_30_s: float = 0.0  # likewise
     busy_60_s: float = 0.0
     alike: int = 0  # regions of the last 60 s with nearly the same band and duration
@@ -53,5 +53,5 @@ class Event:
         return self.offset_s - self.onset_s
 
     def without_mask(self) -> Event:
-        """Return the event with an empty mask, for those that keep it longer than memory allows."""
+        """Return the event with an empty mask, for callers that keep too many events to hold their masks in memory."""
         return replace(self, mask=self.mask[:0].copy())

@@ -18,7 +18,7 @@ GapCause = Literal[
 ]
 CAUSES: tuple[GapCause, ...] = get_args(GapCause)
 PAUSED: GapCause = "paused by schedule"
-# After these the device was opened again: how long they lasted only a clock knows.
+# After these causes the device is reopened, so only a clock knows how long the gap lasted.
 REOPENED: frozenset[GapCause] = frozenset({"device lost", "stream lost", "stream stalled", PAUSED})
 
 
@@ -27,11 +27,11 @@ class Gap:
     """Time in which nothing was heard."""
 
     utc_s: float  # its start
-    length_s: float | None  # until now where it still lasts; None where no clock knows
+    length_s: float | None  # until now if it still lasts; None if no clock measured it
     cause: str
     lasts: bool = False
 
     @property
     def known_s(self) -> float:
-        """The length as far as it is known: 0 where it is not."""
+        """The length, or 0 if it is unknown."""
         return 0.0 if self.length_s is None else self.length_s

@@ -10,7 +10,7 @@ from typing import Any, Self
 class Health:
     """What a running recorder reports about itself every few seconds.
 
-    Counts are of the present run. A `..._problem` is one sentence for a person, None where there is none.
+    Counts cover the present run. A `..._problem` is one sentence for a person, or None.
     """
 
     device: str = ""
@@ -22,26 +22,26 @@ class Health:
     clips_written: int = 0
     clips_dropped: int = 0  # the disk was too slow for them
     clips_failed: int = 0
-    clips_capped: int = 0  # left out: their hour had its share
+    clips_capped: int = 0  # left out: their hour already had max_per_hour clips
     clips_with_speech: int = 0  # left out: people spoke in them
     clips_deleted: int = 0  # to make room, or because of their age
-    files_deleted: int = 0  # of masks and tables, to make room
-    rows_deleted: int = 0  # of the database: old ones that are neither of events nor of what was heard
-    input_problem: str | None = None  # of the samples, such as channels of opposite phase
+    files_deleted: int = 0  # mask and table files, deleted to make room
+    rows_deleted: int = 0  # old database rows about neither events nor audio that was heard
+    input_problem: str | None = None  # a problem with the samples, such as channels of opposite phase
     silent_s: float = 0.0  # digital silence, which no microphone delivers
     dropped_messages: int = 0  # never reached the database: too many waited for the disk
     clip_problem: str | None = None
     retention_problem: str | None = None
-    output_problem: str | None = None  # of tables, masks or the denoised audio
+    output_problem: str | None = None  # a problem with tables, masks or the denoised audio
     free_mb: float | None = None
     temperature_c: float | None = None
     throttled: bool | None = None
-    latitude_deg: float | None = None  # of the recorder, as exactly as its clips say it
+    latitude_deg: float | None = None  # position of the recorder, rounded as in its clips
     longitude_deg: float | None = None
 
     @property
     def problems(self) -> dict[str, str]:
-        """What needs a person, by the name of the field: a sentence each."""
+        """What needs a person's attention: one sentence for each field name."""
         sentences = {
             "input_problem": self.input_problem,
             "clip_problem": self.clip_problem,
@@ -58,6 +58,6 @@ class Health:
 
     @classmethod
     def from_json(cls, table: dict[str, Any]) -> Self:
-        """Read what a recorder of this or another version stored; unknown keys are ignored."""
+        """Return the health that a recorder of this or another version stored; unknown keys are ignored."""
         known = {field.name for field in fields(cls)}
         return cls(**{key: value for key, value in table.items() if key in known})

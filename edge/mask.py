@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from birdedge.edge.errors import DataError
 
-NO_MASK = np.zeros((0, 0), np.uint8)  # of an event that is kept, or was read, without its mask
+NO_MASK = np.zeros((0, 0), np.uint8)  # for an event that is kept or read without its mask
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ def mask_bytes(probability: NDArray[np.float32]) -> NDArray[np.uint8]:
     Raises:
         DataError: A value is NaN or outside 0..1.
     """
-    # False for NaN too, and in two passes.
+    # The comparisons are False for NaN too, and take only two passes.
     if probability.size and not (probability.min() >= 0 and probability.max() <= 1):
         raise DataError("a mask holds a value that is NaN or outside 0..1: give probabilities")
     scaled = 255 * probability

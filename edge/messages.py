@@ -1,4 +1,4 @@
-"""Messages: everything that happens in a stream, each stamped by its `Timekeeper`, and the sinks that take them."""
+"""Messages: everything that happens in a stream, each stamped by its `Timekeeper`, and the sinks that receive them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class StreamStarted:
     source: str
     sample_rate_hz: int
     channels: int
-    channel: int | None = None  # the one that is analysed, from 0; None for the mean of all
+    channel: int | None = None  # the analysed channel, from 0; None for the mean of all
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ class StreamEnded:
     heard_samples: int
     lost_samples: int
     gaps: int
-    nonfinite_samples: int  # NaN or infinite, taken as 0
-    nonfinite_chunks: int  # for which the network gave NaN; their mask is empty
-    silent_samples: int = 0  # of digital silence
-    warnings: tuple[str, ...] = ()  # what may be wrong with the samples: a sentence each
+    nonfinite_samples: int  # NaN or infinite, treated as 0
+    nonfinite_chunks: int  # chunks for which the network returned NaN; their mask is empty
+    silent_samples: int = 0  # samples of digital silence
+    warnings: tuple[str, ...] = ()  # one sentence for each possible problem with the samples
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class AudioHeard:
     """All audio from `span` to `stamp` was heard and analysed without a gap; sent twice per second of audio."""
 
     stamp: Stamp
-    span: Stamp  # known more exactly as time passes
-    reading: ClockReading | None  # of the clocks when the sample of `stamp` had arrived
+    span: Stamp  # the start; it becomes more exact as time passes
+    reading: ClockReading | None  # the clocks when the sample of `stamp` had arrived
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class GapEnded:
 
 @dataclass(frozen=True)
 class SamplesLost:
-    """Samples were lost between two stamps, and audio goes on."""
+    """Samples were lost between two stamps, and audio continues."""
 
     stamp: Stamp
     until: Stamp
@@ -80,11 +80,11 @@ class SamplesLost:
 class FramesReady:
     """One step of the pipeline: what went in and what came out."""
 
-    stamp: Stamp  # of the end of the audio
-    first_frame: int  # of output.mask, since the stream began
+    stamp: Stamp  # the end of the audio
+    first_frame: int  # number of the first frame of output.mask, from the start of the stream
     output: PipelineOutput
     audio: NDArray[np.float32]  # [samples, channels] that were pushed
-    lost_samples: int = 0  # in place of audio
+    lost_samples: int = 0  # instead of audio
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,7 +98,7 @@ class EventDetected:
 
 @dataclass(frozen=True, eq=False)
 class RegionRejected:
-    """A region of the mask closed that is not an event; its `reason` says why."""
+    """A region of the mask closed but is not an event; its `reason` says why."""
 
     onset: Stamp
     offset: Stamp
@@ -107,21 +107,21 @@ class RegionRejected:
 
 @dataclass(frozen=True)
 class ClipWritten:
-    """A clip is on disk, whole and under its final name."""
+    """A clip is on disk, complete and under its final name."""
 
     path: str  # relative to the folder of the database
-    stamp: Stamp  # of its first sample
+    stamp: Stamp  # the time of its first sample
     samples: int
-    size_bytes: int  # of all its files
+    size_bytes: int  # the total of all its files
     score: float
 
 
 @dataclass(frozen=True)
 class ClipFound:
-    """A clip is on disk and may have no row, because power was lost or the database was."""
+    """A clip on disk may lack its row, because power or the database was lost."""
 
     path: str
-    utc: datetime  # of its first sample, as the clip itself says
+    utc: datetime  # time of its first sample, as stored in the clip
     sample_rate_hz: int
     first_sample: int
     samples: int
@@ -182,7 +182,7 @@ class Sink(Protocol):
     """Anything that takes messages: a database, a table, a console."""
 
     def write(self, message: Message) -> None:
-        """Take a message; those that mean nothing to this sink are ignored."""
+        """Handle a message; a sink ignores messages that mean nothing to it."""
 
     def close(self) -> None:
         """Finish what was started; closing twice does nothing."""

@@ -28,7 +28,7 @@ class PipelineOutput:
     mask: NDArray[np.uint8]  # [frames, bins], round(255 * probability)
     level: Float32  # [frames, bins], natural logarithm of magnitude
     events: list[Event]
-    denoised: DenoisedAudio | None = None  # delayed as the mask is; None if denoising is off
+    denoised: DenoisedAudio | None = None  # delayed like the mask; None if denoising is off
     rejected: list[Event] = field(default_factory=list)  # each with its `reason`
-    voice: NDArray[np.bool_] | None = None  # [frames], see `VoiceDetector`; None if nobody asks
-    empty_frames: int = 0  # further frames, without sound: a gap of any length costs the same
+    voice: NDArray[np.bool_] | None = None  # [frames], see `VoiceDetector`; None if voice detection is off
+    empty_frames: int = 0  # frames without sound that follow; a gap of any length costs the same

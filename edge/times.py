@@ -1,11 +1,11 @@
-"""Clock readings and stamps: when something was, on the clock of the boot and in UTC."""
+"""Clock readings and stamps: when something happened, on the boot clock and in UTC."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-# What is known of UTC in a boot: nothing, what a person or a clock chip says, or what a synchronized clock says.
+# The source of UTC in a boot: nothing, a person or a clock chip, or a synchronized clock.
 ClockState = Literal["unknown", "set", "synchronized"]
 
 
@@ -16,7 +16,7 @@ class ClockReading:
     boot_s: float  # seconds since the machine started; never set or slewed, counts while it sleeps
     utc_s: float  # seconds since 1970
     synchronized: bool | None  # whether the network, GPS or the like keeps the clock right; None: unknown
-    max_error_s: float = 0.0  # of utc_s where it is synchronized; grows until the clock is synchronized again
+    max_error_s: float = 0.0  # error of utc_s while synchronized; grows until the next synchronization
     chip_agrees: bool = False  # whether a battery-backed clock shows the same UTC
 
 

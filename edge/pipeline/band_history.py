@@ -1,4 +1,4 @@
-"""How busy the band of a region was before it, whether it held an event, and how many regions were like it."""
+"""The past of a region's band: how busy it was, whether it held an event, and how many regions were alike."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-HISTORY_S = (10.0, 30.0, 60.0)  # over which a band is busy
-ALIKE = 0.5  # least ratio of the bands and of the durations of two regions that are alike
+HISTORY_S = (10.0, 30.0, 60.0)  # spans over which the busy share of a band is measured
+ALIKE = 0.5  # minimum ratio of the bands, and of the durations, of two alike regions
 MAX_REGIONS = 1024
 
 
@@ -30,25 +30,25 @@ class BandHistory:
 
     def __init__(self, hop_s: float) -> None:
         self._frames = [round(s / hop_s) for s in HISTORY_S]
-        self._spans = np.full((MAX_REGIONS, 4), -1, np.int64)  # a Span per row, the oldest overwritten
-        self._events = np.zeros(MAX_REGIONS, bool)  # whether it was an event by itself
+        self._spans = np.full((MAX_REGIONS, 4), -1, np.int64)  # one Span per row; the oldest is overwritten
+        self._events = np.zeros(MAX_REGIONS, bool)  # whether each was an event regardless of its past
         self._added = 0
 
     def add(self, span: Span, is_event: bool) -> None:
-        """Add the span of a closed region, and whether it is an event whatever was before it."""
+        """Add the span of a closed region, and whether it is an event regardless of its past."""
         self._spans[self._added % MAX_REGIONS] = span
         self._events[self._added % MAX_REGIONS] = is_event
         self._added += 1
 
     def held_event(self, span: Span, frames: int, besides: Sequence[Span]) -> bool:
-        """Return whether an event, or a span besides, is in the band of a region up to this many frames before it."""
+        """Return whether an event, or a span of `besides`, is in the band up to `frames` frames before a region."""
         known = self._events[: self._added]
         events = np.concatenate([self._spans[: self._added][known], np.reshape(besides, (-1, 4))])
         in_band = np.minimum(events[:, 3], span.high) > np.maximum(events[:, 2], span.low)
         return bool((in_band & (events[:, 1] > span.first_frame - frames)).any())
 
     def before(self, span: Span) -> tuple[list[float], int]:
-        """Return how busy the band of a region was before it, over each of HISTORY_S, and how many are alike."""
+        """Return how busy the band was over each of HISTORY_S before a region, and how many regions were alike."""
         past = self._spans[: self._added]
         longest = self._frames[-1]
         oldest = span.first_frame - longest

@@ -30,7 +30,7 @@ class Collector:
             self.frames.append(message.output)
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no file is open."""
 
     def output(self) -> PipelineOutput:
         """Return everything as one output, without denoised audio; the frames of gaps are empty."""

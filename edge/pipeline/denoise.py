@@ -38,7 +38,7 @@ def denoise(
 ) -> Float32:
     """Return the part of the audio inside the mask, with the sample rate and channels of the audio.
 
-    Nothing passes outside the times and frequencies of the mask.
+    No sound passes outside the times and frequencies of the mask.
 
     Args:
         samples: `[samples, channels]`.
@@ -111,7 +111,7 @@ class Denoiser:
         return self._process(int(count))
 
     def flush(self) -> Float32:
-        """Return the remaining samples; nothing passes beyond the end of the mask."""
+        """Return the remaining samples; no sound passes beyond the end of the mask."""
         left = self._samples - max(0, self._windows - 1) * self._hop
         windows = -(-self._samples // self._hop) + 1 - self._windows if self._samples else 0
         missing = max(0, (windows + 1) * self._hop - len(self._audio))

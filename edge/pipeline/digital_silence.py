@@ -1,13 +1,14 @@
 """Digital silence: runs of exactly equal samples, which no microphone delivers.
 
 A triggered recorder fills the time between two sounds with zeros, a lost USB packet leaves zeros, and some microphones
-begin with them. Taken as sound, they would pull the noise floor down within 0.3 s, and it rises in seconds.
+start with them. If they counted as sound, they would pull the noise floor down within 0.3 s, and it would take seconds
+to rise again.
 
-Samples are compared as the source delivers them, mixed to mono, at their own rate: after resampling, a run is neither
-exact nor sharp. A run of at least 8 ms is digital silence, at any value; dither and the noise of microphones end a run
-earlier. A frame is silent if such a run fills 1 ms of it; less lies under the ends of the Hann window. A frame that
-contains 1 ms of a run that may still become digital silence waits for it. So a frame is judged by its samples and by
-the runs that reach into it, and every division of the stream into blocks gives the same result.
+Samples are compared at the rate of the source, mixed to mono: after resampling, a run is neither exact nor sharp. A run
+of at least 8 ms is digital silence, at any value; dither and microphone noise end a run earlier. A frame is silent if
+such a run fills 1 ms of it; a shorter part lies under the ends of the Hann window. A frame that contains 1 ms of a run
+that may still become digital silence waits until this is decided. A frame is therefore judged by its samples and by the
+runs that reach into it, and every division of the stream into blocks gives the same result.
 """
 
 from __future__ import annotations
@@ -26,15 +27,15 @@ class DigitalSilence:
     """Finds the frames of a stream that contain digital silence.
 
     Args:
-        sample_rate_hz: Of the samples that are pushed.
-        grid: Of the frames.
+        sample_rate_hz: The sample rate of the pushed samples.
+        grid: The grid of the frames.
     """
 
     def __init__(self, sample_rate_hz: int, grid: Grid) -> None:
         self._rate_hz, self._grid = sample_rate_hz, grid
         self._min_run, self._min_overlap = (round(s * sample_rate_hz) for s in (MIN_RUN_S, MIN_OVERLAP_S))
         self._unchanged = bytes(self._min_run - 1)
-        self._earlier_samples = 0  # of digital silence in runs that ended
+        self._earlier_samples = 0  # samples of digital silence in runs that ended
         self._began = self._end = 0
         self.restart()
 
@@ -45,11 +46,11 @@ class DigitalSilence:
         return self._earlier_samples + (run if run >= self._min_run else 0)
 
     def restart(self, skipped: int = 0) -> None:
-        """Start a new stream, whose first frame begins `skipped` samples of the grid's rate after its first sample."""
+        """Start a new stream, whose first frame starts `skipped` samples of the grid's rate after its first sample."""
         self._earlier_samples = self.samples
-        self._began = self._end = 0  # of the last run, in samples of the stream
+        self._began = self._end = 0  # bounds of the last run, in samples of the stream
         self._last: NDArray[np.float32] = np.zeros(0, np.float32)  # the last sample
-        self._runs: list[tuple[int, int]] = []  # digital silence that ended and may reach into the next frame
+        self._runs: list[tuple[int, int]] = []  # runs that ended and may reach into the next frame
         self._skipped, self._frame = skipped, 0
 
     def push(self, mono: NDArray[np.float32]) -> None:
@@ -74,11 +75,11 @@ class DigitalSilence:
         self._began, self._end, self._last = began, self._end + len(mono), mono[-1:].copy()
 
     def judge(self, frames: int, is_end: bool = False) -> NDArray[np.bool_]:
-        """Return whether each of the next frames is silent: of at most `frames`, and of those that are decided.
+        """Return whether each of the next frames is silent, for at most `frames` of them and only the decided ones.
 
         Args:
-            frames: How many frames of the pushed samples are to be judged.
-            is_end: No sample follows, so that all are decided.
+            frames: The number of frames of the pushed samples to judge.
+            is_end: Whether no sample follows, so that all frames are decided.
         """
         if not self._runs and self._end - self._began < self._min_overlap:
             self._frame += frames

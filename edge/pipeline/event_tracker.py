@@ -5,16 +5,16 @@ hysteresis thresholds (Canny 1986, doi:10.1109/TPAMI.1986.4767851):
 
 1. In each frame, the bins with probability >= `low_threshold` form runs. Holes up to `gap_hz` are bridged.
 2. A run joins every open region with a run at most `gap_s` earlier and `gap_hz` away. Regions that meet are merged.
-3. A region closes when it has had no run for longer than `gap_s`, or has lasted `max_duration_s`. One that is shorter
-   or smaller than the minima is dropped.
-4. The score of a region is the probability of a bird by the mean of the class map over the region. It passes if it
-   reaches `min_score` and its maximum probability reaches `high_threshold`. In a band in which a region reached
-   `min_score` within the last `follow_s`, `follow_score` is enough: a bird that sings goes on singing.
+3. A region closes when it has had no run for longer than `gap_s`, or has lasted `max_duration_s`. A region that is
+   shorter or smaller than the minimum is dropped.
+4. The score of a region is the probability of a bird in the mean of the class map over the region. The region passes if
+   its score reaches `min_score` and its maximum probability reaches `high_threshold`. In a band in which a region
+   reached `min_score` within the last `follow_s`, `follow_score` is enough: a bird that sings keeps singing.
 5. A region that fills less than `max_fill` of its box is cut into pieces (see `region.py`). The pieces that pass
    take its place if there are two or more, or if the region itself does not pass.
 6. Every other region is returned with the reason why it is not an event.
 
-With both gaps 0 the regions are the 8-connected components of the mask. Frames are processed one by one, so every
+With both gaps at 0, the regions are the 8-connected components of the mask. Frames are processed one by one, so every
 division of the stream into pushes gives the same events.
 """
 
@@ -38,7 +38,7 @@ Bytes = NDArray[np.uint8]
 
 
 class _Judged(NamedTuple):
-    """A region, the extent of its energy, and what it is."""
+    """A region, the extent of its energy, and its classification."""
 
     region: Region
     span: Span
@@ -86,7 +86,7 @@ class EventTracker:
     ) -> list[Event]:
         """Return the regions that closed within these frames, in the order in which they closed.
 
-        Those with a `reason` are not events. Without a class map, the score of a region is its mean probability.
+        Regions with a `reason` are not events. Without a class map, the score of a region is its mean probability.
         """
         return self._events(self._regions.push(mask, level, floor, classes))
 
@@ -98,7 +98,7 @@ class EventTracker:
         return [event for region in regions for event in self._events_of(region)]
 
     def _events_of(self, whole: Region) -> list[Event]:
-        """Return the events of a closed region, and what of it was rejected."""
+        """Return the events of a closed region, and its rejected parts."""
         if self._is_speck(whole):
             return []
         settings, judged = self.settings, self._judge([whole])
@@ -123,7 +123,7 @@ class EventTracker:
         return region.bins * self.grid.hop_s * self.grid.bin_hz
 
     def _judge(self, regions: list[Region]) -> list[_Judged]:
-        """Return what each of the regions is that close together, and why it is not an event, if so."""
+        """Classify regions that close together, and give the reason for each one that is not an event."""
         settings, judged = self.settings, [self._scored(region) for region in regions]
         sure = [one.span for one in judged if self._is_sure(one)]
         for i, one in enumerate(judged):
@@ -135,7 +135,7 @@ class EventTracker:
         return judged
 
     def _is_sure(self, judged: _Judged) -> bool:
-        """Return whether a region is an event whatever was before it."""
+        """Return whether a region is an event regardless of its past."""
         return judged.score >= self.settings.min_score and judged.reason != "faint"
 
     def _scored(self, region: Region) -> _Judged:

@@ -1,4 +1,4 @@
-"""The mask at the windows of audio with another sample rate than the grid's.
+"""The mask at windows of audio whose sample rate differs from the grid's.
 
 Windows are as long as the grid's in seconds: two hops, at half overlap. At another sample rate a hop is a rounded
 number of samples, so window centres lie between mask frames, and FFT bins between mask bins. Values there are

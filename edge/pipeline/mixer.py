@@ -1,7 +1,8 @@
-"""Mixing of the channels of a stream to mono, and what may be wrong with it.
+"""Mixing of the channels of a stream to mono, and warnings about the samples.
 
-Channels of opposite phase, as of a balanced cable with one wire swapped, cancel in their mean. The power of the mean is
-compared with that of the channels, after a first difference, which removes offsets and favours the band of birds.
+Channels of opposite phase, as from a balanced cable with one wire swapped, cancel in their mean. The power of the mean
+is compared with the power of the channels, after a first difference, which removes offsets and favours the band of
+birds.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from birdedge.edge.errors import SampleError, SettingsError
 
-MAX_LOSS_DB = 10.0  # of power in the mean, beyond the 10 log10(channels) of independent channels
+MAX_LOSS_DB = 10.0  # loss of power in the mean, beyond the 10 log10(channels) of independent channels
 MAX_PEAK = 10.0
 
 
@@ -48,7 +49,7 @@ class Mixer:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What may be wrong with the samples so far: a sentence each."""
+        """One sentence for each possible problem with the samples so far."""
         sentences = []
         if self._peak > MAX_PEAK:
             sentences.append(f"samples reach {self._peak:.3g}, where 1 is full scale: export the audio again")

@@ -7,11 +7,11 @@ relative to a floor. The floor F of a bin follows the mean level M of each group
 
 With the default constants (rise 3 s, fall 0.3 s) it falls ten times as fast as it rises, and settles near the 10 %
 quantile of the level. A young floor averages what it has seen: a is at least 1/g for the g-th group, so F[1] = M[1] and
-no start value is needed. Frames with digital silence do not move the floor: M is the mean of the others, and a is
-smaller by their share. Each group is processed by itself, so every division of the stream gives the same bits.
+no start value is needed. Frames with digital silence do not move the floor: M is the mean of the other frames, and a is
+scaled by their share. Each group is processed by itself, so every division of the stream gives the same bits.
 
 Channel 0 of the input is the level above the floor, clipped to `min_np..max_np`; channel 1 is the shape of the floor,
-that is the floor less its mean over the bins. Both are independent of gain.
+that is, the floor minus its mean over the bins. Both are independent of gain.
 
 Per-channel energy normalization (Wang et al. 2017, doi:10.1109/ICASSP.2017.7953152) is the same idea with a symmetric
 average. Minimum statistics (Martin 2001, doi:10.1109/89.928915) is the classic tracker of a lower envelope.
@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from birdedge.edge.models.settings import InputScaling
 
 Float32 = NDArray[np.float32]
-SILENT_NP = 0.7  # a frame with digital silence looks as steady noise does: that lies as far above its floor
+SILENT_NP = 0.7  # a frame with digital silence looks like steady noise, which lies this far above its floor
 
 
 class NetworkInput:
@@ -39,7 +39,7 @@ class NetworkInput:
 
     def __init__(self, scaling: InputScaling | None = None) -> None:
         self.scaling = s = scaling or InputScaling()
-        # Of a group of which all was heard, once the floor is no longer young.
+        # For a group that was heard completely, once the floor is no longer young.
         frames = np.array([[s.rise_frames], [s.fall_frames]])
         self._settled_rates: Float32 = (s.group_frames / frames).astype(np.float32)
         self.reset()
@@ -47,7 +47,7 @@ class NetworkInput:
     def reset(self) -> None:
         """Start a new stream; the next group sets the floor."""
         self._floor: Float32 | None = None
-        self._groups = 0.0  # heard
+        self._groups = 0.0  # groups heard
 
     def push(
         self, frames: Float32, silent: NDArray[np.bool_] | None = None, out: Float32 | None = None
@@ -89,13 +89,13 @@ class NetworkInput:
         return out, floors
 
     def _followed(self, means: Float32, weights: list[float], grouped: Float32) -> Float32:
-        """Return the floor after each group, of which a part of `weight` was heard."""
+        """Return the floor after each group; `weights` are the shares of the groups that were heard."""
         groups, *others = means.swapaxes(0, -2).shape
         levels = means.swapaxes(0, -2).reshape(groups, math.prod(others))  # the whole batch side by side
         floors, floor = np.empty_like(levels), self._floor
         step, moves = np.empty(levels.shape[1], np.float32), np.empty((2, levels.shape[1]), np.float32)
         up, down = moves
-        # The calls are the cost of a group, not the arithmetic.
+        # The cost of a group lies in the calls, not in the arithmetic.
         for group, (weight, level, moved) in enumerate(zip(weights, levels, floors, strict=True)):
             if not weight:
                 # Nothing was heard yet: a flat floor at the level of the silence.
@@ -115,7 +115,7 @@ class NetworkInput:
         return floors.reshape(groups, *others).swapaxes(0, -2)
 
     def _rates(self, weight: float) -> Float32:
-        """Return the parts `[2, 1]` of a step up and of a step down by which the floor follows the next group."""
+        """Return the fractions `[2, 1]` of a step up and of a step down by which the floor follows the next group."""
         s = self.scaling
         self._groups += weight
         average = weight / self._groups

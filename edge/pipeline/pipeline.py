@@ -1,4 +1,4 @@
-"""The pipeline: from samples of any rate to mask frames and events. Live audio and archives take this one path."""
+"""The pipeline: from samples of any rate to mask frames and events. Live audio and archives share this path."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ class Pipeline:
 
     Args:
         model: the network and its settings.
-        sample_rate_hz: of the source.
-        channels: of the source.
-        channel: the one to analyse, from 0; None for the mean of all.
-        denoised: also return the bird alone.
-        voice: also return when people speak.
+        sample_rate_hz: the sample rate of the source.
+        channels: the channels of the source.
+        channel: the channel to analyse, from 0; None for the mean of all.
+        denoised: whether to also return the bird alone.
+        voice: whether to also return when people speak.
 
     Attributes:
-        heard_samples, lost_samples, gaps: what has passed, at the rate of the source.
+        heard_samples, lost_samples, gaps: totals so far, at the rate of the source.
 
     Raises:
-        SampleError: a sample rate outside 8000 to 384000 Hz.
-        SettingsError: a channel that the source does not have.
+        SampleError: the sample rate is outside 8000 to 384000 Hz.
+        SettingsError: the source does not have this channel.
     """
 
     def __init__(
@@ -75,11 +75,11 @@ class Pipeline:
         self._denoiser = self._new_denoiser() if denoised else None
         self._voice = VoiceDetector(card) if voice else None
         self._skip = 0  # resampled samples to drop, so that frames after a gap lie on the grid
-        self._earlier_nonfinite_chunks = 0  # of models that were replaced
+        self._earlier_nonfinite_chunks = 0  # nonfinite chunks of the models before this one
 
     @property
     def nonfinite_samples(self) -> int:
-        """Input samples that were NaN or infinite and were taken as 0."""
+        """Input samples that were NaN or infinite and were replaced by 0."""
         return self._mixer.nonfinite_samples
 
     @property
@@ -94,12 +94,12 @@ class Pipeline:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What may be wrong with the samples so far: a sentence each."""
+        """One sentence for each possible problem with the samples so far."""
         return self._mixer.warnings
 
     @property
     def missing_samples(self) -> int:
-        """Samples that the next call of the network waits for, at least 1; fewer may as well come together."""
+        """Samples that the next call of the network still needs, at least 1; smaller blocks gain nothing."""
         frames = max(1, self._segmenter.missing_frames - len(self._undecided))
         samples = self._skip + self._spectrogram.missing_samples(frames)
         return math.ceil(samples * self.sample_rate_hz / self.card.grid.sample_rate_hz)
@@ -118,7 +118,7 @@ class Pipeline:
         return output if replaced is None else _joined(replaced, output)
 
     def gap(self, samples: int) -> PipelineOutput:
-        """Skip samples of the source that were lost: close what is open, and start fresh after them.
+        """Skip lost samples of the source: close what is open, and start afresh after them.
 
         The frames of the gap are `empty_frames` of the output.
         """
@@ -130,14 +130,14 @@ class Pipeline:
         return replace(ended, denoised=denoised, empty_frames=self._restart())
 
     def change(self, model: Model) -> None:
-        """Use another model, with its own thresholds, from the next push on, as after a gap of no length.
+        """Use another model, with its own thresholds, from the next push on, as after a gap of zero length.
 
         Raises:
             SettingsError: The model has another grid.
         """
         if model.card.grid != self.card.grid:
             raise SettingsError(
-                f"{model.card.name} has another grid than {self.card.name}; choose a model with the same one"
+                f"{model.card.name} has a different grid from {self.card.name}; choose a model with the same grid"
             )
         self._next_model = model
 
@@ -169,7 +169,7 @@ class Pipeline:
             self._segmenter, self._next_model = Segmenter(self._next_model), None
 
     def _restart(self) -> int:
-        """Place the next frame on the grid of time; return the number of frames until then."""
+        """Place the next frame on the time grid; return the number of empty frames before it."""
         grid = self.card.grid
         passed_samples = self.heard_samples + self.lost_samples
         resumed = -(-passed_samples * grid.sample_rate_hz // self.sample_rate_hz)
@@ -186,13 +186,13 @@ class Pipeline:
         return empty_frames
 
     def _new_tracker(self) -> EventTracker:
-        """Make one for the frames from `_frames` on."""
+        """Return a tracker for the frames from `_frames` on."""
         card = self.card
         cell = card.time_stride_frames, card.class_bins
         return EventTracker(card.events, card.grid, self._frames, card.classes, *cell)
 
     def _new_denoiser(self) -> Denoiser:
-        """Make one for the audio from now on, and the frames from `_frames` on."""
+        """Return a denoiser for the audio from now on, and the frames from `_frames` on."""
         card, grid = self.card, self.card.grid
         began_s = (self.heard_samples + self.lost_samples) / self.sample_rate_hz
         first_frame_s = grid.first_frame_s + self._frames * grid.hop_s - began_s
@@ -211,7 +211,7 @@ class Pipeline:
         return self._segmenter.push(frames[: len(silent)], silent)
 
     def _follow(self, segmented: SegmenterOutput) -> PipelineOutput:
-        if not len(segmented):  # most blocks of a microphone complete no call of the network
+        if not len(segmented):  # most blocks from a microphone complete no network call
             return self._empty(0)
         mask = mask_bytes(segmented.mask)
         self._frames += len(mask)
@@ -235,7 +235,7 @@ def _output(mask: NDArray[np.uint8], level: Float32, regions: list[Event]) -> Pi
 
 
 def _joined(first: PipelineOutput, second: PipelineOutput) -> PipelineOutput:
-    """Two consecutive outputs as one."""
+    """Return two consecutive outputs as one."""
     denoised = second.denoised or first.denoised
     if first.denoised is not None and second.denoised is not None:
         samples = np.concatenate([first.denoised.samples, second.denoised.samples])

@@ -1,7 +1,7 @@
 """A closed region of the mask as arrays, and its pieces.
 
 A region that covers little of its bounding box may hold several sounds. Its pieces are the watershed basins of the
-level (Beucher and Lantuejoul 1979), as far as they are prominent: two basins stay apart if the level on the way from
+level (Beucher and Lantuejoul 1979) that are prominent: two basins stay apart if the level on the way from
 one peak to the other falls by `saddle_db` below the lower peak. This is the merge tree of persistent homology (Chazal
 et al. 2013, doi:10.1145/2535927). Pieces that follow each other closely in the same band are one phrase.
 """
@@ -21,7 +21,7 @@ Int64 = NDArray[np.int64]
 NEPER_DB = 20.0 / np.log(10.0)
 CELL = 2  # frames and bins of a cell; the watershed works on cells
 SILENT = np.float32(-1e9)
-MIN_SHARED_BAND = 0.4  # of the narrower band, for two pieces of one phrase
+MIN_SHARED_BAND = 0.4  # share of the narrower band that two pieces of one phrase have in common
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class Region:
     """A region of the mask, or a piece of one: the arrays span its bounding box, all `[frames, bins]`.
 
     `classes` are the rows of the class map that the box touches, `[rows, columns, classes]`, with all columns;
-    `frame_in_row` is the place of the first frame in the first of them.
+    `frame_in_row` is the position of the first frame in the first of these rows.
     """
 
     first_frame: int
@@ -47,7 +47,7 @@ class Region:
 
     @cached_property
     def bins(self) -> int:
-        """How many bins the region has."""
+        """The number of bins in the region."""
         return int(np.count_nonzero(self.mask))
 
     @cached_property
@@ -107,8 +107,8 @@ def pieces_of(region: Region, saddle_db: float, gap_frames: int, range_db: float
 
     Args:
         region: The region.
-        saddle_db: The prominence from which a peak of the level has its own piece.
-        gap_frames: Pieces at most this far apart in time, in the same band, are one.
+        saddle_db: The prominence from which a peak of the level gets its own piece.
+        gap_frames: Pieces in the same band that are at most this far apart in time are joined.
         range_db: The band of a piece is where its level is within this range of its peak.
     """
     level, inside = _cell_levels(region)
@@ -133,7 +133,7 @@ def _cell_levels(region: Region) -> tuple[Float32, Bool]:
     shape = rows, CELL, columns, CELL
     count, total = (np.add.reduce(plane.reshape(shape), axis=(1, 3)) for plane in (inside, level))
     cells = count > 0
-    # The mean over the neighbours too: a single loud bin is no peak.
+    # Average over the neighbours too: a single loud bin is not a peak.
     count, total = (_neighbours_sum(plane) for plane in (count, total))
     return np.where(cells, total / np.maximum(count, 1), SILENT).astype(np.float32), cells
 
@@ -150,8 +150,8 @@ def _neighbours_sum(plane: Float32) -> Float32:
 def _basins(level: Float32, inside: Bool) -> Int64:
     """Return for each cell the flat index of the peak to which the steepest ascent leads."""
     best, target = level, np.arange(level.size).reshape(level.shape)
-    # The best of three along one axis, then of these along the other. Of equal neighbours the last one, so that a
-    # plateau has a single peak.
+    # Take the best of three along one axis, then the best of those along the other. Among equal neighbours the last
+    # one wins, so that a plateau has a single peak.
     for before, after in ((np.s_[:, :-1], np.s_[:, 1:]), (np.s_[:-1], np.s_[1:])):
         near, number = best, target
         best, target = best.copy(), target.copy()
@@ -168,9 +168,9 @@ def _basins(level: Float32, inside: Bool) -> Int64:
 
 
 def _merged_basins(basins: Int64, level: Float32, saddle_np: float) -> Int64:
-    """Return the number of the piece of each cell, from 0, -1 outside: basins without a prominent peak are merged."""
+    """Return the piece number of each cell, from 0, or -1 outside; basins without a prominent peak are merged."""
     peaks = np.flatnonzero(basins.ravel() == np.arange(basins.size))
-    number = np.full(basins.size + 1, -1)  # the last for -1
+    number = np.full(basins.size + 1, -1)  # the last element is for -1
     number[peaks] = np.arange(len(peaks))
     pieces = number[basins]
     height = level.ravel()[peaks]
@@ -188,7 +188,7 @@ def _merged_basins(basins: Int64, level: Float32, saddle_np: float) -> Int64:
         if a == b:
             continue
         low, high = sorted((a, b), key=lambda n: (height[n], n))
-        # From the highest saddle down: the lower of two peaks is judged where it first meets a higher one.
+        # From the highest saddle down: the lower of two peaks is judged where it first meets a higher peak.
         if height[low] - saddle[i] < saddle_np:
             parent[low] = high
     _, merged = np.unique([root(i) for i in range(len(peaks))], return_inverse=True)
@@ -219,7 +219,7 @@ def _saddles(pieces: Int64, level: Float32) -> tuple[Int64, Int64, Float32]:
 
 
 def _joined_pieces(pieces: Int64, level: Float32, gap_cells: float, range_np: float) -> Int64:
-    """Return the pieces with those of one phrase joined: close in time, and in the same band."""
+    """Return the pieces after joining those of one phrase: close in time, and in the same band."""
     count = int(pieces.max()) + 1
     spans = []
     for number in range(count):
@@ -246,6 +246,6 @@ def _shared_band(a: slice, b: slice) -> float:
 
 
 def _extent(used: Bool) -> slice:
-    """Return the smallest slice that holds all true elements, of which there is one at least."""
+    """Return the smallest slice that holds all true elements; there must be at least one."""
     first = int(used.argmax())
     return slice(first, len(used) - int(used[::-1].argmax()))

@@ -64,9 +64,9 @@ class RegionTracker:
         self._frame = first_frame
         self._open: dict[int, _OpenRegion] = {}  # by number, oldest first
         self._regions = 0  # the last number given to a region
-        # Two regions over one bin within the gap would have been merged, so that a bin has one trace.
+        # Two regions over one bin within the gap would have been merged, so a bin has one trace.
         self._traces: list[_Trace] = []
-        self._blocks: list[_Block] = []  # from the first frame of an open region on
+        self._blocks: list[_Block] = []  # from the first frame of the oldest open region on
         self._due: float = NEVER  # the first frame after which a region may close
 
     def push(self, mask: Bytes, level: Float32, floor: Float32, classes: Float32 | None) -> list[Region]:
@@ -129,7 +129,7 @@ class RegionTracker:
                 continue
             if bottom < end and top > begin:
                 touching.add(number)
-            # What the run covers is cut out.
+            # Cut out the part that the run covers.
             if bottom >= high or top <= low:
                 traces.append(trace)
                 continue

@@ -1,4 +1,4 @@
-"""The loop: push the audio of a source through the pipeline, and tell the sinks what came of it."""
+"""The loop: push the audio of a source through the pipeline, and send the results to the sinks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from birdedge.edge.output import PipelineOutput
 from birdedge.edge.pipeline.pipeline import Pipeline
 from birdedge.edge.pipeline.timekeeper import Timekeeper
 
-HEARD_EVERY_S = 0.5  # of audio
+HEARD_EVERY_S = 0.5  # audio between two `AudioHeard` messages
 
 
 def run(
@@ -35,19 +35,19 @@ def run(
 ) -> None:
     """Run a source through a new pipeline until its end, or until `stop` is set.
 
-    The sinks get nothing before the source has delivered its first block. What is still open at the end is closed;
-    the sinks stay open.
+    The sinks receive nothing before the source has delivered its first block. Open events are closed at the end; the
+    sinks stay open.
 
     Args:
         source: where the audio comes from.
-        pipeline: as made for the sample rate and channels of the source.
-        sinks: take the messages of the stream.
-        stop: ends the stream; a live source still delivers what had arrived.
-        timekeeper: of the recorder; by default the nominal rate is exact and there is no UTC.
+        pipeline: a new pipeline for the sample rate and channels of the source.
+        sinks: receive the messages of the stream.
+        stop: ends the stream; a live source still delivers the audio that had arrived.
+        timekeeper: the recorder's timekeeper; by default the nominal rate is exact and there is no UTC.
 
     Raises:
-        AudioError: from the source, after what it had delivered was analysed and given to the sinks.
-        OutputError: from a sink.
+        AudioError: the source failed; all audio before that was analysed and its results sent to the sinks.
+        OutputError: a sink failed.
     """
     blocks = source.blocks(stop)
     stream = None
@@ -124,7 +124,7 @@ class _Stream:
         )
 
     def _skip(self, block: Block) -> None:
-        """The gap before a block: what was open closes, then the clock or the count says when audio goes on."""
+        """Handle the gap before a block: close what is open, then resume at the time of the clock or the count."""
         timekeeper, cause = self._timekeeper, block.gap_cause or "overrun"
         before = timekeeper.stamp(self._sample)
         self._tell(self._pipeline.gap(block.gap_samples), self._no_audio, block.gap_samples)

@@ -70,7 +70,7 @@ class Segmenter:
         self._turn = 0
         self._reset_states()
         self._levels = np.zeros((0, bins), np.float32)  # frames whose mask is not known yet
-        # Which of the last of them, those that do not fill a chunk yet, contain digital silence.
+        # Which of the last frames, which do not fill a chunk yet, contain digital silence.
         self._silent = np.zeros(0, np.bool_)
         self._floors = np.zeros((0, bins), np.float32)
         # Mask frames before the start of the stream, to be discarded.
@@ -155,5 +155,5 @@ class Segmenter:
 
 
 def _is_finite(values: Float32) -> bool:
-    """Return whether all values are; their sum of squares, one pass, shows it unless it overflows."""
+    """Return whether all values are finite; the sum of squares, a single pass, shows it unless it overflows."""
     return math.isfinite(np.vdot(values, values)) or bool(np.isfinite(values).all())

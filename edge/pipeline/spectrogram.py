@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from birdedge.edge.grid import Grid
 
 Float32 = NDArray[np.float32]
-PIECE_FRAMES = 64  # frames per transform: their arrays are kept, and fit into the cache of a processor
+PIECE_FRAMES = 64  # frames per transform; the arrays are reused, and fit into a processor's cache
 
 
 class Spectrogram:
@@ -34,7 +34,7 @@ class Spectrogram:
         n = self.grid.n_fft
         # The periodic Hann window, as scipy's `get_window("hann", n)`.
         self._window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n) / n)).astype(np.float32)
-        # Of one piece. numpy computes a transform of float32 in float64 too, in arrays that it makes for each call.
+        # Buffers for one piece: numpy transforms float32 in float64 too, in arrays that it would allocate at each call.
         self._windowed = np.empty((PIECE_FRAMES, n), np.float64)
         self._spectrum = np.empty((PIECE_FRAMES, n // 2 + 1), np.complex128)
         self._squares = np.empty((2, PIECE_FRAMES, self.grid.bins), np.float32)
@@ -77,12 +77,12 @@ class Spectrogram:
     def _log_magnitude(self, buffer: Float32, level: Float32) -> None:
         """Write the first frames of a buffer to `level`, at most a piece."""
         grid, frames = self.grid, len(level)
-        # As sliding_window_view, which takes longer than the transform when a live block gives few frames.
+        # Like sliding_window_view, which takes longer than the transform when a live block has few frames.
         step = buffer.itemsize
         windows: Float32 = np.ndarray((frames, grid.n_fft), buffer.dtype, buffer, 0, (grid.hop * step, step))
         windowed, spectrum = self._windowed[:frames], self._spectrum[:frames]
         power, imaginary = self._squares[:, :frames]
-        with np.errstate(over="ignore", invalid="ignore"):  # the chunks of such frames are counted
+        with np.errstate(over="ignore", invalid="ignore"):  # chunks with such frames are counted
             np.multiply(windows, self._window, out=windowed, dtype=np.float32)
             np.fft.rfft(windowed, axis=1, out=spectrum)
             bins = spectrum[:, 1 : grid.bins + 1]

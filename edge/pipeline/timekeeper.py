@@ -1,9 +1,9 @@
-"""The timekeeper: the only place that knows when a sample was.
+"""The timekeeper: the only place that knows when a sample was heard.
 
-Samples arrive late by a delay that changes, and never early. Of each half minute the least late arrival counts.
-The slope of the line through these is the true rate of the crystal: microphones are off their nominal rate by 50 ppm
-and more, which is four seconds per day. Where the device was opened again, the count of lost samples is a guess, so
-the line continues with the same slope at an offset of its own. UTC is that of `UtcLine`.
+Samples arrive late by a varying delay, and never early. In each half minute, only the least late arrival counts. The
+slope of the line through these arrivals is the true rate of the crystal: microphones are off their nominal rate by
+50 ppm and more, which is four seconds per day. When a device is reopened, the count of lost samples is a guess, so the
+line continues with the same slope and an offset of its own. UTC comes from `UtcLine`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class _Segment:
 
     first_sample: int
     windows: list[tuple[float, float]] = field(default_factory=list)  # nominal seconds, seconds of lateness
-    late_s: float = 0.0  # of the line, where the nominal time is 0
+    late_s: float = 0.0  # lateness of the line at the nominal time 0
 
 
 class Timekeeper:
@@ -38,11 +38,11 @@ class Timekeeper:
 
     Args:
         reading: what the clocks show at the start.
-        utc_line: what is known of UTC from earlier in this boot.
+        utc_line: what is known about UTC from earlier in this boot.
 
     Attributes:
         drift: (true rate - nominal rate) / nominal rate; 50e-6 is 50 ppm. 0 until it is known.
-        uncertainty_s: the largest error of a time, if the boot clock is right.
+        uncertainty_s: the largest error of a stamp, if the boot clock is right.
         span: stamp of the first sample since the last gap.
     """
 
@@ -50,13 +50,13 @@ class Timekeeper:
 
     def __init__(self, reading: ClockReading | None = None, utc_line: UtcLine | None = None) -> None:
         self._utc_line = utc_line or UtcLine()
-        self._boot_s = 0.0  # as last read
+        self._boot_s = 0.0  # the boot clock when it was last read
         if reading is not None:
             self._follow_clock(reading)
         self.begin_stream(1)
 
     def begin_stream(self, sample_rate_hz: int) -> None:
-        """Count samples from 0 again: a device was opened, perhaps another one."""
+        """Count samples from 0 again: a device was opened, perhaps a different one."""
         self._sample_rate_hz = sample_rate_hz
         self._segments = [_Segment(0, late_s=self._boot_s)]
         self._began_s = self._boot_s
@@ -65,19 +65,19 @@ class Timekeeper:
         self.begin_span(0)
 
     def begin_span(self, sample: int) -> None:
-        """Audio is heard from `sample` on; samples before it were lost, and it is known how many."""
+        """Start a span: audio is heard from `sample` on, after a known number of lost samples."""
         self._span_follows_line = sample == self._segments[-1].first_sample
         self.span = self.stamp(sample)
 
     def reopened(self, sample: int) -> None:
-        """Audio is heard from `sample` on, after a loss of which only the clock knows how long it was.
+        """Start a segment: audio is heard from `sample` on, after a loss whose length only the clock knows.
 
-        The next arrival, told before anything else, says when.
+        The next arrival must be reported before anything else; it gives the time.
         """
         self._segments.append(_Segment(sample, late_s=self._boot_s - sample / self._sample_rate_hz))
 
     def arrived(self, sample: int, reading: ClockReading) -> None:
-        """Take the clocks as they were when all audio up to `sample` had arrived."""
+        """Record what the clocks showed when all audio up to `sample` had arrived."""
         self._follow_clock(reading)
         segment = self._segments[-1]
         nominal_s = sample / self._sample_rate_hz
@@ -91,7 +91,7 @@ class Timekeeper:
         else:
             return
         self._fit()
-        if len(windows) <= MIN_WINDOWS:  # later the line is of another time
+        if len(windows) <= MIN_WINDOWS:  # later, the line no longer describes the start
             if len(self._segments) == 1:
                 self._began_s = segment.late_s
             if self._span_follows_line:

@@ -1,10 +1,10 @@
-"""UTC of the boot clock: a piecewise line through the moments at which a synchronized clock was read.
+"""UTC from the boot clock: a piecewise line through the moments at which a synchronized clock was read.
 
-The boot clock is a crystal that nothing corrects, so UTC less the boot clock drifts, by a second per day and more.
-Between two synchronized readings it follows the straight line between them. After the last one it follows the rate
-fitted so far, before the first one it stays as it was then. A later reading therefore moves no time before the last
-one. The uncertainty grows with the distance from these readings. While no clock was synchronized, UTC is what the clock
-shows, until somebody sets it, and its uncertainty is unknown.
+The boot clock is a crystal that nothing corrects, so UTC minus the boot clock drifts by a second per day and more.
+Between two synchronized readings, this offset follows the straight line between them. After the last reading it follows
+the rate fitted so far; before the first one it is constant. A later reading therefore moves no time before the last
+one. The uncertainty grows with the distance from these readings. Until a clock is synchronized, UTC is the clock as it
+was first read or as somebody has set it, and its uncertainty is unknown.
 """
 
 from __future__ import annotations
@@ -14,47 +14,47 @@ from itertools import pairwise
 
 from birdedge.edge.times import ClockReading, ClockState
 
-SYNCHRONIZED_S = 0.1  # how far a synchronized clock may be off UTC, besides the error that the kernel states
+SYNCHRONIZED_S = 0.1  # how far a synchronized clock may be off UTC, beyond the error that the kernel reports
 CRYSTAL = 100e-6  # largest error of a crystal's nominal rate
 WANDER = 30e-6  # how far temperature and age move a rate from the fitted one
-FIT_S = 86_400.0  # observed for this long, the fitted rate counts as much as the nominal one
-MIN_DISTANCE_S = 600.0  # of two synchronized readings that are kept
+FIT_S = 86_400.0  # once observed for this long, the fitted rate counts as much as the nominal one
+MIN_DISTANCE_S = 600.0  # between two synchronized readings that are kept
 SET_S = 60.0  # a larger step of a clock that is not synchronized means that somebody set it
 STEP_S = 1e-3  # a smaller change between two readings is noise
-SLEWING_S = 2.0  # two readings no further apart show whether the clock is being slewed
+SLEWING_S = 2.0  # two readings at most this far apart show whether the clock is being slewed
 MAX_SLEW = 0.1  # a faster change is a step
-LEAP_S = 10.0  # two readings no further apart, and no further from midnight, show a leap second
+LEAP_S = 10.0  # two readings at most this far apart, and from midnight, show a leap second
 DAY_S = 86_400.0
 KEPT = 3  # points in memory; older ones cannot change
 
 
 @dataclass(frozen=True)
 class ClockLine:
-    """UTC less the boot clock from `from_s` on, a row of the database.
+    """UTC minus the boot clock from `from_s` on; one row of the database.
 
     At a moment t it is `offset_s + slope * (t - from_s)`. Its largest error runs from `error_s` to `until_error_s`, and
-    rises between them by `wander * (t - from_s) * (until_s - t) / (until_s - from_s)`; of the last line, whose
-    `until_s` is None, it is `error_s + wander * (t - from_s)`.
+    rises between them by `wander * (t - from_s) * (until_s - t) / (until_s - from_s)`. For the last line,
+    whose `until_s` is None, it is `error_s + wander * (t - from_s)`.
     """
 
     from_s: float
     until_s: float | None
     offset_s: float
     slope: float
-    error_s: float | None  # None where no clock was synchronized
+    error_s: float | None  # None if no clock was synchronized
     until_error_s: float | None
     wander: float
 
     def offset_at(self, boot_s: float) -> float:
-        """Return UTC less the boot clock."""
+        """Return UTC minus the boot clock."""
         return self.offset_s + self.slope * (boot_s - self.from_s)
 
     def boot_s_at(self, utc_s: float) -> float:
-        """Return the boot clock at a time."""
+        """Return the boot clock at a UTC time."""
         return self.from_s + (utc_s - self.offset_s - self.from_s) / (1 + self.slope)
 
     def error_at(self, boot_s: float) -> float | None:
-        """Return its largest error; None if that is unknown."""
+        """Return the largest error; None if it is unknown."""
         if self.error_s is None:
             return None
         passed_s = boot_s - self.from_s
@@ -68,15 +68,15 @@ class ClockLine:
 
 @dataclass(frozen=True)
 class _Point:
-    """A moment at which UTC was known, and the rate as it was fitted then."""
+    """A moment at which UTC was known, and the rate fitted up to then."""
 
     boot_s: float
     offset_s: float
     error_s: float
-    rate: float = 0.0  # of the offset
-    observed_s: float = 0.0  # for which the rate was observed
+    rate: float = 0.0  # at which the offset changes
+    observed_s: float = 0.0  # how long the rate was observed
     step_s: float = 0.0  # a leap second at this moment: the line before it ends that much earlier or later
-    jump_s: float = 0.0  # by which the clock moved since the point before, at an unknown moment
+    jump_s: float = 0.0  # how far the clock moved since the previous point, at an unknown moment
 
     @property
     def wander(self) -> float:
@@ -91,7 +91,7 @@ class _Point:
         return ClockLine(self.boot_s, later.boot_s, self.offset_s, slope, *errors, 2 * WANDER)
 
     def followed_by(self, reading: ClockReading) -> _Point:
-        """Return the point of a reading, with the rate between both taken into account."""
+        """Return the point of a reading, with the rate between the two points taken into account."""
         offset_s, error_s = reading.utc_s - reading.boot_s, SYNCHRONIZED_S + reading.max_error_s
         passed_s = reading.boot_s - self.boot_s
         moved_s = offset_s - self.offset_s
@@ -103,11 +103,11 @@ class _Point:
 
 @dataclass(frozen=True)
 class UtcLine:
-    """What is known of UTC in a boot. It never changes: `follow` returns another one.
+    """What is known about UTC in a boot. It is immutable: `follow` returns a new one.
 
     Attributes:
-        state: who says what UTC is.
-        guess_s: UTC less the boot clock until a clock is synchronized; None before the first reading.
+        state: the source of UTC.
+        guess_s: UTC minus the boot clock until a clock is synchronized; None before the first reading.
     """
 
     state: ClockState = "unknown"
@@ -133,7 +133,7 @@ class UtcLine:
 
     @property
     def lines(self) -> tuple[ClockLine, ...]:
-        """The lines that may have changed, by time; those before them are as they were."""
+        """The lines that may have changed, in order of time; earlier lines are final."""
         points = self._points
         if not points:
             return () if self.guess_s is None else (ClockLine(0.0, None, self.guess_s, 0.0, None, None, 0.0),)
@@ -160,7 +160,7 @@ class UtcLine:
         is_leap = abs(abs(moved_s) - 1) < 0.01 and passed_s <= LEAP_S and _is_midnight(reading.utc_s)
         if is_leap and self._points:
             return followed._leap(reading, round(moved_s))
-        # A slow correction may have started just now, or may go on: two readings show that there is none.
+        # A slow correction may have just started, or may still continue: two readings rule it out.
         is_new = not latest.synchronized or reading.max_error_s < latest.max_error_s
         may_be_slewed = 0 < passed_s <= SLEWING_S and abs(moved_s) <= max(STEP_S, MAX_SLEW * passed_s)
         if not reading.synchronized or (may_be_slewed and (is_new or abs(moved_s) > STEP_S)):
@@ -168,7 +168,7 @@ class UtcLine:
         return followed._take(reading)
 
     def _guess(self, reading: ClockReading) -> UtcLine:
-        """Believe a clock that nothing keeps right: as it was first read, or as somebody has set it."""
+        """Trust an unsynchronized clock, as it was first read or as somebody has set it."""
         offset_s = reading.utc_s - reading.boot_s
         if self.guess_s is None:
             return replace(self, guess_s=offset_s, state="set" if reading.chip_agrees else "unknown")
@@ -183,8 +183,8 @@ class UtcLine:
     def _take(self, reading: ClockReading) -> UtcLine:
         """Add a synchronized reading, unless what is known is better.
 
-        The kernel calls a clock synchronized for nine hours after it was, but lets the error grow much faster than that
-        of the line. So it is the readings right after a synchronization that count.
+        The kernel reports a clock as synchronized for nine hours after a synchronization, but lets its error grow much
+        faster than the error of the line. So the readings right after a synchronization are the ones that count.
         """
         points = self._points
         first = _Point(reading.boot_s, reading.utc_s - reading.boot_s, SYNCHRONIZED_S + reading.max_error_s)
@@ -199,7 +199,7 @@ class UtcLine:
             return self
         if first.error_s > last.error_s + last.wander * passed_s:
             return self
-        # A reading that is better even where the last one was taken, or one close to it, takes its place.
+        # The reading replaces the last point if it is better even there, or if that point is close to its predecessor.
         is_replaced = last.error_s > first.error_s + (WANDER + CRYSTAL) * passed_s or (
             len(points) > 1 and last.boot_s - points[-2].boot_s < MIN_DISTANCE_S
         )
@@ -211,7 +211,7 @@ class UtcLine:
         return self._with(last.followed_by(reading))
 
     def _leap(self, reading: ClockReading, step_s: int) -> UtcLine:
-        """Step UTC by a leap second, and nothing before it."""
+        """Step UTC by a leap second, without changing any earlier time."""
         last = self._points[-1]
         passed_s = reading.boot_s - last.boot_s
         if passed_s <= 0:

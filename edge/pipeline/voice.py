@@ -1,8 +1,7 @@
-"""Detection of human voices by the class map of the network, whether or not the mask marks them.
+"""Detection of human voices in the class map of the network, whether or not the mask marks them.
 
-The mask is of birds and leaves out most speech, so that regions of the mask say little about voices. The class map
-covers the whole plane. Somebody speaks where, within a second, enough of what is loud in the band of speech is probably
-a voice.
+The mask marks birds and leaves out most speech, so its regions say little about voices. The class map covers the whole
+plane. Somebody speaks if, within a second, enough of the loud cells in the band of speech are probably a voice.
 """
 
 from __future__ import annotations
@@ -16,11 +15,11 @@ from birdedge.edge.sound_classes import VOICE
 
 # Chosen on the validation and test recordings of `python -m benchmarks.studies.speech`.
 WINDOW_S = 1.0
-MAX_HZ = 4000.0  # higher cells are left out: calls of birds there look like consonants
-MIN_ABOVE = 1.0  # nepers above the floor, for a loud cell
+MAX_HZ = 4000.0  # higher cells are left out: bird calls there look like consonants
+MIN_ABOVE = 1.0  # level of a loud cell, in nepers above the floor
 MIN_PROBABILITY = 0.3
 MIN_CELLS = 5
-MIN_SHARE = 0.1  # of the loud cells
+MIN_SHARE = 0.1  # share of voice cells among the loud cells
 
 
 class VoiceDetector:
@@ -30,7 +29,7 @@ class VoiceDetector:
     each frame.
 
     Args:
-        card: The card of the model. Without the class of voices, none is ever heard.
+        card: The card of the model. Without a voice class, no voice is ever heard.
     """
 
     def __init__(self, card: ModelCard) -> None:
@@ -39,7 +38,7 @@ class VoiceDetector:
         self._voice = card.classes.index(VOICE) if VOICE in card.classes else None
         self._columns = int(MAX_HZ / (grid.bin_hz * card.class_bins))
         self._rows = round(WINDOW_S / (grid.hop_s * self._stride))
-        self._past = np.zeros((self._rows - 1, 2), np.int64)  # cells of a voice and loud cells, of each row
+        self._past = np.zeros((self._rows - 1, 2), np.int64)  # voice cells and loud cells of each row
 
     def push(self, frames: SegmenterOutput) -> NDArray[np.bool_]:
         """Return for each frame whether a voice was heard in the second before its end."""

@@ -1,7 +1,8 @@
 """Boxes of regions in a panel of a figure: events in white with their score, rejected regions in grey with the reason.
 
-The label of an event is always drawn. That of a rejected region takes the first place around its box where it covers no
-other label, and is left out if there is none: the labels of hundreds of chirps would hide the picture.
+The label of an event is always drawn. The label of a rejected region takes the first place around its box where it
+covers no other label, and is left out if there is no such place: the labels of hundreds of chirps would hide the
+picture.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 
 EVENT_COLOUR = "#ffffff"
 REJECTED_COLOUR = "#b4b4b4"
-DISTANCE_POINTS = 2  # of a label from its box
-CHARACTER_WIDTH = 0.6  # of the size of the font, at most
-LINE_HEIGHT = 1.2  # likewise
+DISTANCE_POINTS = 2  # between a label and its box
+CHARACTER_WIDTH = 0.6  # at most, relative to the font size
+LINE_HEIGHT = 1.2  # relative to the font size
 POINTS_PER_INCH = 72
 
 
@@ -30,11 +31,11 @@ class _Label:
     text: str
     time_s: float
     khz: float
-    is_left: bool  # of the corner
+    is_left: bool  # whether the text is to the left of the corner
     is_below: bool
     colour: str
     points: float
-    opacity: float  # of its background
+    opacity: float  # opacity of the background
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class _Extent:
 
 
 def draw_boxes(panel: Axes, events: Iterable[Event], rejected: Iterable[Event]) -> None:
-    """Draw boxes into a panel whose limits are set; the row of its onset shows the label of a region."""
+    """Draw boxes into a panel whose limits are set; a region has its label in the row of its onset."""
     left_s, right_s = panel.get_xlim()
     events, rejected = (
         [e for e in regions if e.offset_s > left_s and e.onset_s < right_s] for regions in (events, rejected)
@@ -84,7 +85,7 @@ def _draw_box(panel: Axes, region: Event, colour: str) -> None:
 
 
 def _event_label(panel: Axes, event: Event) -> _Label:
-    """Return the score of an event, above its box where there is room."""
+    """Return the score of an event, above its box if there is room."""
     left_s, right_s = panel.get_xlim()
     high_khz = event.high_hz / 1000
     at_edge = event.onset_s > right_s - 0.04 * (right_s - left_s)
@@ -122,7 +123,7 @@ def short_reason(region: Event) -> str:
 
 
 def _places(region: Event) -> Iterator[_Label]:
-    """Yield the reason of a rejected region at each place where it may be, the best one first."""
+    """Yield the label of a rejected region at each place that it may take, the best place first."""
     low_khz, high_khz = region.low_hz / 1000, region.high_hz / 1000
     for time_s, khz, is_left, is_below in (
         (region.onset_s, high_khz, False, False),
@@ -171,6 +172,6 @@ def _extent(panel: Axes, label: _Label) -> _Extent:
 
 
 def _size(panel: Axes) -> tuple[float, float]:
-    """Return width and height of a panel in points."""
+    """Return the width and height of a panel in points."""
     inches = panel.get_window_extent().transformed(panel.figure.dpi_scale_trans.inverted())
     return inches.width * POINTS_PER_INCH, inches.height * POINTS_PER_INCH

@@ -1,4 +1,4 @@
-"""PNG image of a clip without matplotlib, which a recorder does not have: its spectrogram with the mask outlined.
+"""PNG image of a clip, made without matplotlib, which a recorder lacks: the spectrogram with the mask outlined.
 
 A pixel is one hop wide and one bin high. Time runs to the right, frequency upwards from the first bin.
 """
@@ -38,7 +38,7 @@ def clip_picture(
 
     Args:
         samples: Shape `[samples, channels]`; the spectrogram shows the mean of the channels.
-        sample_rate_hz: Sample rate of the clip, which may differ from that of the grid.
+        sample_rate_hz: Sample rate of the clip, which may differ from the grid's.
         mask: 255 x probability, `[frames, bins]`.
         grid: Times and frequencies of the mask's frames and bins.
         first_frame_s: Centre of the mask's first frame, in seconds after the first sample.
@@ -77,7 +77,7 @@ def _eroded(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _palette() -> NDArray[np.uint8]:
-    """The shades from dark to bright, then the outline; shape `[SHADES + 1, 3]`."""
+    """Return the shades from dark to bright, then the outline; shape `[SHADES + 1, 3]`."""
     anchors = np.linspace(0, SHADES - 1, len(DARK_TO_BRIGHT))
     shades = np.array([np.interp(np.arange(SHADES), anchors, c) for c in zip(*DARK_TO_BRIGHT, strict=True)]).T
     return np.vstack([shades, OUTLINE_COLOUR]).astype(np.uint8)

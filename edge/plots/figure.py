@@ -50,7 +50,7 @@ def draw(
     """Draw a recording as a PNG with one row per 15 s and at most 8 rows; the title says if the rest is left out.
 
     Args:
-        path: The PNG, which appears when it is complete.
+        path: The PNG, which appears once it is complete.
         level: Natural logarithm of the magnitude, `[frames, bins]`.
         mask: 255 x probability, `[frames, bins]`, outlined at `threshold`; None for no outline.
         events: Events to draw as boxes with their scores.
@@ -58,11 +58,11 @@ def draw(
         threshold: Probability from which a bin counts as bird sound.
         title: Name of the recording.
         first_frame: Number of the first frame, counted from the start of the recording.
-        rejected: Regions to draw as grey boxes with the reason why they are not events; None if that is not asked.
+        rejected: Regions to draw as grey boxes with the reason why they are not events; None to leave them out.
         existing: What to do if the PNG exists.
 
     Raises:
-        DataError: No frames, or a mask of another shape.
+        DataError: There are no frames, or the mask has another shape.
         ExtraMissingError: matplotlib is not installed.
         OutputError: The file cannot be written.
     """

@@ -1,4 +1,4 @@
-"""The clips on disk and their rows in the database: what retention asks, and rows for clips that have none."""
+"""The clips on disk and their rows in the database: the queries of retention, and rows for clips that lack one."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ class DatabaseClipIndex:
     """Reads the rows of clips, and submits new ones.
 
     Args:
-        folder: of the database; clips lie in its folder `clips`.
-        submit: takes the messages of the database.
+        folder: the folder of the database; clips lie in its subfolder `clips`.
+        submit: passes a message to the database.
     """
 
     def __init__(self, folder: Path, submit: Callable[[Message], None]) -> None:
         self._folder, self._submit = folder, submit
-        # birdedge names its clips in ASCII, and SQLite stores no name that is not UTF-8.
+        # birdedge names its clips in ASCII, and SQLite cannot store a name that is not UTF-8.
         self._unchecked: Iterator[Path] = filter(_is_named_in_utf8, clips_in(folder / "clips"))
-        self._next: list[Path] = []  # kept until the database could be read
+        self._next: list[Path] = []  # kept until the database can be read
 
     def size_bytes(self) -> int:
         """See `ClipIndex`."""
@@ -68,7 +68,7 @@ class DatabaseClipIndex:
             return [KeptClip(*row) for row in clip_queries.clips_at(db, paths, count)]
 
     def written(self, clip: Clip) -> None:
-        """Give a new clip its row."""
+        """Add the row of a new clip."""
         if clip.stamp is not None:
             path = self._relative(clip.path)
             self._submit(ClipWritten(path, clip.stamp, clip.samples, clip.size_bytes, clip.score))
@@ -78,9 +78,9 @@ class DatabaseClipIndex:
         self._submit(ClipDeleted(path))
 
     def add_missing(self) -> None:
-        """Look at the next clips on disk, and give those a row that have none.
+        """Check the next clips on disk, and add a row for each one that lacks it.
 
-        Power was lost between the clip and its row, or the database was.
+        A row is missing if power was lost between the clip and its row, or if the database was lost.
         """
         self._next = self._next or list(islice(self._unchecked, CHECKED_AT_ONCE))
         if not self._next:

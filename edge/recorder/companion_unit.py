@@ -7,11 +7,11 @@ from pathlib import Path
 from birdedge.edge.recorder.systemd_unit import mount_lines, protect_home, quoted, require_unit_paths
 
 UNIT = "birdedge-companion.service"
-MEMORY_MAX_MB = 300  # 60 of the companion, and a process that makes a picture or a sound of a clip
+MEMORY_MAX_MB = 300  # 60 for the companion, and a process that makes a picture or sound from a clip
 
 # Some directives are left out on purpose:
 # - MemoryDenyWriteExecute=: libffi may write code pages for ctypes.
-# - ProcSubset=pid: /proc/sys/kernel/random/boot_id says whether a recorder runs.
+# - ProcSubset=pid: /proc/sys/kernel/random/boot_id shows whether a recorder is running.
 TEMPLATE = """\
 # Written by `birdedge service install --companion`, which overwrites it. Make changes with `systemctl edit {unit}`.
 [Unit]
@@ -31,7 +31,7 @@ TimeoutStopSec=10
 StandardOutput=null
 StandardError=journal
 
-# The recorder runs before it, and keeps its memory when this service needs too much; then a picture fails, not the
+# The recorder has priority, and keeps its memory when this service needs too much; then a picture fails, not the
 # service.
 Nice=10
 CPUWeight=20
@@ -42,8 +42,8 @@ TasksMax=64
 
 User={user}
 UMask=0027
-# In a recorder's folder it writes labels, and how far MQTT and alerts have come. It only reads the database and the
-# clips.
+# In a recorder's folder, the service writes labels and the progress of MQTT and alerts. It only reads the database and
+# the clips.
 StateDirectory=birdedge-companion
 StateDirectoryMode=0750
 ReadWritePaths={writable}
@@ -78,12 +78,12 @@ WantedBy=multi-user.target
 
 
 def unit_text(executable: Path, config: Path, data_dir: Path, user: str) -> str:
-    """Return the unit, which may write to `data_dir` only, and not to its clips.
+    """Return the unit, which may write only to `data_dir`, except its clips.
 
     Args:
         executable: The `birdedge` command.
         config: The configuration file.
-        data_dir: The folder of a recorder, or above several.
+        data_dir: The folder of a recorder, or a folder above several.
         user: The user of the service.
 
     Raises:

@@ -45,7 +45,7 @@ class Config:
     sample_rate_hz: int | None = None  # None: the microphone's own
     channels: int = 1
     channel: int | None = None  # None: the mean of all
-    gain_db: float = 0.0  # of all audio; detection does not depend on it
+    gain_db: float = 0.0  # amplifies all audio; detection does not depend on it
     model: str = DEFAULT_MODEL
     min_score: float | None = None  # None: the model's own
     tables: tuple[TableName, ...] = TABLE_NAMES  # written next to the database
@@ -55,11 +55,11 @@ class Config:
     clips: ClipSettings = field(default_factory=ClipSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     privacy: PrivacySettings = field(default_factory=PrivacySettings)
-    source: tuple[SourceSettings, ...] = ()  # several, each with a folder; () for one, without
-    web: WebSettings = field(default_factory=WebSettings)  # of the companion, as are those that follow
+    source: tuple[SourceSettings, ...] = ()  # several, each with its own folder; () for one without
+    web: WebSettings = field(default_factory=WebSettings)  # for the companion, like the fields below
     mqtt: MqttSettings = field(default_factory=MqttSettings)
     alert: tuple[AlertSettings, ...] = ()
-    target: tuple[TargetSettings, ...] = ()  # of alerts
+    target: tuple[TargetSettings, ...] = ()  # the targets of alerts
 
     def __post_init__(self) -> None:
         for name, limit in (("latitude_deg", 90), ("longitude_deg", 180)):
@@ -96,7 +96,7 @@ def source_config(config: Config, name: str) -> Config:
     """Return the configuration of one of several sources.
 
     Raises:
-        SettingsError: There is none with that name, or its settings contradict those of all.
+        SettingsError: There is no source with that name, or its settings contradict the common ones.
     """
     source = next((source for source in config.source if source.name == name), None)
     if source is None:
@@ -111,7 +111,7 @@ def default_config_path() -> Path:
 
 def user_config_dir() -> Path:
     """Return the folder for the user's configuration of birdedge, by the convention of the platform."""
-    # Path.home() raises for a user without a home, and a relative path would be in the current folder.
+    # Path.home() raises for a user without a home, and a relative path would lie in the current folder.
     home = Path("/", os.path.expanduser("~"))  # noqa: PTH111
     if sys.platform == "win32":
         return Path(os.environ.get("APPDATA") or home, "birdedge")
@@ -139,7 +139,7 @@ def read_table(path: Path | None = None) -> dict[str, Any]:
     given = path is not None
     path = path or default_config_path()
     try:
-        # utf-8-sig: editors of Windows begin a file with a byte order mark.
+        # utf-8-sig: Windows editors start a file with a byte order mark.
         text = path.read_text(encoding="utf-8-sig")
         if not text and path.is_file():
             raise SettingsError(

@@ -1,4 +1,4 @@
-"""The configuration as it is in effect, and its schema."""
+"""The configuration in effect, and its schema."""
 
 from __future__ import annotations
 

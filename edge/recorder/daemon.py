@@ -34,21 +34,21 @@ from birdedge.edge.system.stdout import open_standard_streams
 from birdedge.edge.system.stop_signals import ReloadableStop
 from birdedge.edge.times import Stamp
 
-PRIVATE_UMASK = 0o027  # what a recorder writes, which may hold voices, is for its user and group: 0640
-FILES_CLOSE_S, STANDARD_OUTPUT_CLOSE_S = 60.0, 1.0  # how long a recorder that ends waits for what it writes
+PRIVATE_UMASK = 0o027  # a recorder's files, which may hold voices, are for its user and group: 0640
+FILES_CLOSE_S, STANDARD_OUTPUT_CLOSE_S = 60.0, 1.0  # how long a recorder that ends waits for its outputs
 
-ConsoleMaker = Callable[[str | None], list[Sink]]  # of standard output, by the name of what is heard
+ConsoleMaker = Callable[[str | None], list[Sink]]  # the sinks of standard output, by the name of the source
 
 
 class RecorderDaemon:
-    """What a recorder writes, and where it stops.
+    """Runs the recorders of one or several sources, with their outputs, until they stop.
 
     Args:
-        out: folder of the database, clips and tables; with several sources, of their folders.
+        out: folder of the database, clips and tables; with several sources, the folder above theirs.
         masks: folder of masks; None for none.
         read_config: reads the configuration, overridden by the command line.
-        stop: ends it; a reload lets it read its configuration again.
-        duration_s: of audio to record, of each source.
+        stop: stops it; a reload makes it read its configuration again.
+        duration_s: how much audio to record from each source.
         console: makes the sinks of standard output.
         quiet: log warnings and errors only.
     """
@@ -76,9 +76,9 @@ class RecorderDaemon:
         """Record one source.
 
         Args:
-            config: the present configuration.
-            name: how tables and JSON name what is heard; None for the name that it has.
-            make_input: of the source.
+            config: the current configuration.
+            name: the name of the source in tables and JSON; None for its own name.
+            make_input: makes the input of the source.
             files: sinks in place of the tables, masks and denoised audio of a live source.
 
         Raises:
@@ -139,7 +139,7 @@ class RecorderDaemon:
 
 
 class _SourceInput:
-    """Makes the input of a source, and keeps one that cannot begin again while its settings stay."""
+    """Makes the input of a source; one that cannot start again is kept for as long as its settings do not change."""
 
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
@@ -154,9 +154,9 @@ class _SourceInput:
 
 
 def background(sink: Sink, is_audio: bool) -> Sink:
-    """Return a sink of standard output that a daemon outlives: its reader may stop reading, or leave.
+    """Return a sink of standard output for a daemon: its reader may stop reading, or exit.
 
-    Events are in the database too, and audio is nowhere else.
+    Events may be lost there, because the database has them too; audio exists nowhere else.
     """
     return BackgroundSink(
         RetryingSink(sink),
@@ -168,7 +168,7 @@ def background(sink: Sink, is_audio: bool) -> Sink:
 
 
 def audio_path(denoised: str | None) -> Path | None:
-    """Return the file that denoised audio goes to; None for standard output, or if it is not wanted."""
+    """Return the file that denoised audio goes to; None for standard output, or if denoised audio is off."""
     return None if denoised is None or denoised == "-" else Path(denoised)
 
 
@@ -194,7 +194,7 @@ def _file_sinks(
         repair_latest(masks.masks)
         sinks.append(("masks", RotatingSink(partial(recording, masks), HOUR_S)))
     if path := audio_path(denoised_to):
-        first = [path]  # the name that the user gave; the others have their time too
+        first = [path]  # the name that the user gave; later files have their time too
 
         def denoised(stem: str, _: Stamp | None) -> DenoisedSink:
             return DenoisedSink(first.pop() if first else path.with_stem(f"{path.stem}-{stem}"))

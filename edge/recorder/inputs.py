@@ -1,4 +1,4 @@
-"""What a recorder listens to, by its settings."""
+"""The input of a recorder, by its settings."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ InputMaker = Callable[[Config], LiveInput]
 
 
 def input_maker(source: SourceSettings, config: Config, stop: threading.Event, open_now: bool) -> InputMaker:
-    """Return what makes the input of a source: a new one for each configuration, except where that is not possible.
+    """Return a function that makes the input of a source: a new one for each configuration, if that is possible.
 
     Args:
-        source: What it hears.
-        config: The present configuration.
+        source: The settings of the source.
+        config: The current configuration.
         stop: Ends waiting for the first samples.
-        open_now: Whether a file or standard input that cannot be read is an error at once. Otherwise it is tried until
-            it can.
+        open_now: Whether a file or standard input that cannot be read is an error at once. Otherwise it is
+            retried until it can be read.
 
     Raises:
-        AudioError: Of a file or standard input: it holds no audio that can be used.
-        SettingsError: It cannot be used as asked.
+        AudioError: A file or standard input holds no usable audio.
+        SettingsError: The source cannot be used as configured.
     """
     url, begin = source.url, _beginning(source, config, stop)
     if url is not None:
@@ -62,19 +62,19 @@ def standard_input() -> BinaryIO:
         raise AudioFileError("standard input is closed: pipe raw PCM or WAV into it")
     if sys.stdin.isatty():
         raise SettingsError("standard input is a terminal; pipe raw PCM or WAV into it")
-    # Unbuffered: a thread that still waits within sys.stdin would crash the exit of Python.
+    # Unbuffered: a thread that is still waiting in sys.stdin would crash Python at exit.
     return open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)
 
 
 def _microphone(config: Config) -> LiveInput:
-    input_devices()  # where PortAudio itself is missing, waiting does not help
+    input_devices()  # raises if PortAudio itself is missing: waiting does not help
     return Microphone(config.device, channels=config.channels, sample_rate_hz=config.sample_rate_hz)
 
 
 def _beginning(
     source: SourceSettings, config: Config, stop: threading.Event
 ) -> Callable[[], OpenStream] | None:
-    """Return what begins a source that can begin only once; None for a microphone or the network."""
+    """Return a function that opens a source that can be opened only once; None for a microphone or the network."""
 
     def pipe() -> OpenStream:
         rate_hz, channels = config.sample_rate_hz, config.channels
@@ -94,7 +94,7 @@ def _beginning(
 
 
 def _tried_again(begin: Callable[[], OpenStream]) -> Callable[[], OpenStream]:
-    """Let what cannot begin be lost, so that it is tried again."""
+    """Report a source that cannot be opened as lost, so that it is tried again."""
 
     def start() -> OpenStream:
         try:

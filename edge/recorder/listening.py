@@ -40,44 +40,44 @@ from birdedge.edge.system.log import note
 from birdedge.edge.system.malloc import return_freed_memory
 from birdedge.edge.system.stop_signals import StopSignals
 
-NAMELESS = "source"  # the source of the command line, whose folder is that of the recorder
+NAMELESS = "source"  # the source of the command line, which uses the recorder's own folder
 
 
 @dataclass(frozen=True)
 class ListenSettings:
-    """What to listen to, and where results go, as the command line says it."""
+    """What to listen to, and where results go, as given on the command line."""
 
     source: str | None = (
         None  # audio file, URL, or - for raw PCM or WAV on standard input; None for the microphone
     )
     demo: bool = False
-    or_demo: bool = False  # the demo if no microphone can be used
+    or_demo: bool = False  # listen to the demo if no microphone can be used
     fast: bool = False
     duration_s: float | None = None
-    sample_format: str = "s16le"  # of raw PCM
+    sample_format: str = "s16le"  # format of raw PCM
     as_json: bool | None = None  # None: a table on a terminal
     out: Path | None = None
     masks: Path | None = None
     denoised: str | None = None  # file, or - for standard output
-    force: bool = False  # let the results of a file replace earlier ones; live ones get a number
+    force: bool = False  # let the results of a file replace earlier ones; live results get a number
     quiet: bool = False  # print no notes and no summary, and log warnings and errors only
-    start: str | None = None  # of a file, see `StartTime`
+    start: str | None = None  # start time of a file, see `StartTime`
     timezone: str | None = None
 
     @property
     def is_recorder(self) -> bool:
-        """Whether it runs without end, with database and clips. A recorder lives at the pace of life."""
+        """Whether it runs without end, with database and clips. A recorder runs in real time."""
         is_fast = self.fast and (self.demo or self.source is not None)
         return self.out is not None and not self.or_demo and not is_fast
 
 
 class Listener:
-    """Listens once, or as a recorder: with a folder, at the pace of life.
+    """Listens once, or as a recorder: with a folder, in real time.
 
     Args:
-        settings: of the command line.
+        settings: the settings of the command line.
         read_config: reads the configuration, overridden by the command line.
-        stop: ends listening; a reload lets the recorder read its configuration again.
+        stop: ends listening; a reload makes the recorder read its configuration again.
 
     Raises:
         SettingsError: events and audio were both requested on standard output, or audio on a terminal.
@@ -89,7 +89,7 @@ class Listener:
         self._settings, self._read_config, self._stop = settings, read_config, stop
         self._config = read_config()
         self._hears_microphone = settings.source is None and not settings.demo
-        # What the configuration says about denoised audio is about the microphone.
+        # In the configuration, `denoised` applies to the microphone only.
         self._denoised = self._config.denoised if self._hears_microphone else settings.denoised
         self._is_recorder = settings.is_recorder
         self._is_file = settings.source not in (None, "-") and not is_url(settings.source or "")
@@ -141,13 +141,13 @@ class Listener:
                 SinkGroup(console).close()
 
     def _record(self, out: Path) -> None:
-        """Run the recorder of what the command line names, or of all sources of the configuration."""
+        """Record the source that the command line names, or all sources of the configuration."""
         settings, config = self._settings, self._config
         if config.source and self._hears_microphone and config.device is None:
             self._daemon(out).run_all()
             return
         source = _heard(settings)
-        make_input = input_maker(source, config, self._stop, open_now=True)  # an error in it leaves no files
+        make_input = input_maker(source, config, self._stop, open_now=True)  # an error here leaves no files
         files: list[Sink] | None = None
         with ExitStack() as stack:
             if source.path is not None:
@@ -169,7 +169,7 @@ class Listener:
         )
 
     def _console_sinks(self, name: str | None) -> list[Sink]:
-        """Return the sinks of standard output and standard error; None for the name that a source has."""
+        """Return the sinks of standard output and standard error; without a name, they use the source's own name."""
         if self._denoised != "-":
             as_json = self._settings.as_json
             as_table = _is_terminal() if as_json is None else not as_json
@@ -193,15 +193,16 @@ class Listener:
             )
         if _is_terminal() or sys.stdout is None:
             raise SettingsError(
-                "the denoised audio is for a program to read; pipe it there, or give --denoised a .wav or .flac file"
+                "the denoised audio is meant for another program; pipe it to one, or give --denoised a .wav or .flac "
+                "file"
             )
         self._say(
-            "standard output is the bird alone, raw 16-bit PCM at the rate and channels of the source; events are "
-            "not printed"
+            "standard output carries the bird alone, as raw 16-bit PCM at the rate and channels of the source; events "
+            "are not printed"
         )
 
     def _in_recording(self, sink: Sink) -> Sink:
-        """Let a sink get the times within a file, if one is heard."""
+        """Give a sink the times within the file, if the source is a file."""
         return RecordingTimeSink(sink, self._start_utc_s()) if self._is_file else sink
 
     def _timekeeper(self) -> Timekeeper:
@@ -257,7 +258,7 @@ def _is_terminal() -> bool:
 
 
 def _heard(settings: ListenSettings) -> SourceSettings:
-    """Return what the command line names."""
+    """Return the source that the command line names."""
     source = settings.source
     if source is not None and is_url(source):
         return SourceSettings(NAMELESS, url=source)
@@ -269,7 +270,7 @@ def _heard(settings: ListenSettings) -> SourceSettings:
 
 
 def _label(source: SourceSettings) -> str | None:
-    """Return how tables and JSON name what is heard; None for its own name, such as that of a file."""
+    """Return the name of a source in tables and JSON; None for its own name, such as a file's."""
     if source.url is not None:
         return shown_url(source.url)
     if source.path is not None:

@@ -1,4 +1,4 @@
-"""What a recorder does that cannot keep up: it analyses less, one step at a time, and recovers."""
+"""Load shedding: a recorder that cannot keep up analyses less, one step at a time, and recovers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from birdedge.edge.models.names import ARCHIVE_MODEL, SMALL_MODEL
 
-BEHIND_S = 1.0  # of waiting audio; less than the ring holds, so nothing has been lost yet
+BEHIND_S = 1.0  # backlog of waiting audio; less than the ring holds, so nothing has been lost yet
 BEHIND_FOR_S = 3.0
 KEEPING_UP_S = 0.25
 FIRST_TRIAL_S, MAX_TRIAL_S = 60.0, 3600.0
@@ -35,10 +35,10 @@ class LoadShedder:
     """Chooses the load level from the backlog.
 
     A step down follows when more than a second of audio has waited for three seconds. A step up is tried after a
-    minute without backlog, and after twice as long each time the trial failed, up to an hour.
+    minute without backlog; each failed trial doubles this wait, up to an hour.
 
     Attributes:
-        level: the present one.
+        level: the present load level.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class LoadShedder:
         self._on_trial = False
 
     def update(self, backlog_s: float, now_s: float) -> bool:
-        """Take the audio that waits at a moment; return whether the level changed."""
+        """Take the backlog at a moment; return whether the level changed."""
         self._behind_since_s = (self._behind_since_s or now_s) if backlog_s > BEHIND_S else None
         self._keeping_up_since_s = (self._keeping_up_since_s or now_s) if backlog_s < KEEPING_UP_S else None
         step = LEVELS.index(self.level)

@@ -1,4 +1,4 @@
-"""How much memory a recorder needs at most, by its settings."""
+"""The most memory that a recorder needs, by its settings."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from birdedge.edge.errors import SettingsError
 from birdedge.edge.models.card import ModelCard
 from birdedge.edge.recorder.config import Config, source_config
 
-USUAL_RATE_HZ = 48_000  # of a microphone whose rate is not set
+USUAL_RATE_HZ = 48_000  # assumed for a microphone whose rate is not set
 BASE_MB = 110.0  # Python, its libraries, the network and the pipeline
 SOURCE_MB = 10.0  # the pipeline of each source after the first
 DECODER_MB = 30.0  # ffmpeg, for each network stream
 WAITING_MB = 40.0  # messages and frames while a disk cannot be written
-# Bytes per sample and channel to write a clip, measured; the latter two besides the encoded audio.
+# Measured bytes per sample and channel to write a clip; the last two come on top of the encoded audio.
 ENCODED_BYTES, DENOISED_BYTES, PICTURE_BYTES = 2, 8, 11
 
 
@@ -34,7 +34,7 @@ def _waiting_mb(config: Config, card: ModelCard) -> float:
     if clips.keep != "none":
         clip_s = clips.everything_s if clips.keep == "everything" else clips.max_duration_s
         writing_bytes = ENCODED_BYTES + DENOISED_BYTES * clips.denoised + PICTURE_BYTES * clips.picture
-        # One is cut and one is written.
+        # On top of the waiting clips, one is being cut and one is being written.
         kept_s = clips.held_s(card.events.max_duration_s) + (MAX_WAITING + 2) * clip_s
         total_bytes += (2 * kept_s + writing_bytes * clip_s) * samples_per_s
         if clips.denoised or clips.mask or clips.picture:

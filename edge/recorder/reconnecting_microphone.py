@@ -1,4 +1,4 @@
-"""A microphone or stream that is opened again whenever it is lost, silent, flat or at a wrong rate."""
+"""A microphone or stream that is reopened whenever it is lost, silent, flat or at a wrong rate."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from birdedge.edge.times import ClockReading
 FIRST_WAIT_S, MAX_WAIT_S = 0.5, 30.0
 STEADY_S = 60.0  # after this much audio, the next loss is retried quickly again
 FLAT_S = 30.0  # one constant value, mostly zero, for this long is a dead microphone
-WAITING_EVERY_S = SCHEDULE_EVERY_S = 1.0  # not once, at its next change: the clock may be set meanwhile
+WAITING_EVERY_S = SCHEDULE_EVERY_S = 1.0  # polled: the clock may be set before the next change
 RATE_S, RATE_TOLERANCE = 20.0, 0.02
-WRONG_RATE_S = 3.0  # what was only delayed, or lost at once, is in the count by then
+WRONG_RATE_S = 3.0  # audio that was only delayed, or lost all at once, is counted by then
 
 log = logging.getLogger(__name__)
 
 
 class ReconnectingMicrophone:
-    """A `Source` whose losses are gaps of a known length and cause. It ends where its input has ended for good.
+    """A `Source` whose losses are gaps of a known length and cause. It ends when its input has ended for good.
 
     Args:
         microphone: the input, not opened yet; a stream has no hardware that can be flat or at a wrong rate.
         schedule: when to listen; the microphone is closed at all other times.
-        gap_started: called when there is no stream yet, and none can begin; the cause says why.
-        waiting: called at least every second while the schedule is closed or there is no device. Not after a device
-            opened and delivered nothing: it hangs, and a new process may help.
-        waits_while_hanging: call `waiting` even then, because a new process would cost other sources their audio.
+        gap_started: called when there is no stream yet and none can start; the cause says why.
+        waiting: called at least every second while the schedule is closed or there is no device. Not called after a
+            device opened and delivered nothing: the device hangs, and a new process may help.
+        waits_while_hanging: whether to call `waiting` even then: a new process would cost other sources their audio.
         read: reads the clocks.
         first_wait_s: time until the first attempt to open a lost device; it doubles up to 30 s.
 
@@ -75,7 +75,7 @@ class ReconnectingMicrophone:
 
     @property
     def channels(self) -> int:
-        """Channels captured."""
+        """The number of captured channels."""
         return self._microphone.channels
 
     def set_min_block(self, samples: int) -> None:
@@ -83,7 +83,7 @@ class ReconnectingMicrophone:
         self._microphone.set_min_block(samples)
 
     def open(self, stop: threading.Event) -> bool:
-        """Wait for the schedule and for the device; return False if `stop` was set before."""
+        """Wait for the schedule and for the device; return False if `stop` was set first."""
         reported = ""
         while self._wait_for_schedule(stop):
             try:
@@ -149,7 +149,7 @@ class ReconnectingMicrophone:
             forget_devices()
 
     def _wait_for_schedule(self, stop: threading.Event) -> bool:
-        """Return whether to listen: not before the schedule is open, and not after `stop` was set."""
+        """Wait until the schedule is open, and return True; return False if `stop` was set."""
         cards = sound_cards()
         while not stop.is_set() and not self._schedule.is_open(now_s := self._read().utc_s):
             if not self._is_paused:
@@ -197,7 +197,7 @@ class ReconnectingMicrophone:
 
 
 def _after_gap(block: Block, heard: ClockReading, cause: GapCause, rate_hz: int) -> Block:
-    """The first block of a device that was opened again; the clock says how much was lost."""
+    """Return the first block of a reopened device with its gap; the clock says how much was lost."""
     first_s = (block.arrived or heard).boot_s - len(block.samples) / rate_hz
     return replace(block, gap_samples=max(1, round((first_s - heard.boot_s) * rate_hz)), gap_cause=cause)
 

@@ -1,4 +1,4 @@
-"""The daemon: listens to one input without end, and keeps its database, its clips and its health."""
+"""The daemon: listens to one input without end, and maintains its database, clips and health."""
 
 from __future__ import annotations
 
@@ -43,21 +43,21 @@ from birdedge.edge.system.sd_notify import Notifier, ServiceNotifier
 from birdedge.edge.system.stop_signals import ReloadableStop
 
 log = logging.getLogger(__name__)
-CLIPS_CLOSE_S = 10.0  # twice at most: less than the watchdog and the stop of the service allow
-AT_START = ("tables", "denoised", "commit_s")  # keys that a running recorder does not take up
+CLIPS_CLOSE_S = 10.0  # twice at most, which the watchdog and the service's stop timeout allow
+AT_START = ("tables", "denoised", "commit_s")  # keys that take effect only at a start
 
 
 class Recorder:
     """One run of the daemon.
 
     Args:
-        config: what to do.
-        folder: of the database and the clips.
+        config: the configuration.
+        folder: the folder of the database and the clips.
         read_config: reads the configuration again.
-        make_input: returns what to listen to, by a configuration.
+        make_input: returns the input for a configuration.
         models: opens models.
         notifier: reports to the service manager.
-        is_alone: whether the process may be started again because of it.
+        is_alone: whether the process may be restarted because of this recorder.
 
     Attributes:
         old_files: deletes old tables and masks.
@@ -65,7 +65,7 @@ class Recorder:
 
     Raises:
         StoreError: the database cannot be opened, and waiting would not help.
-        SettingsError: the schedule lacks a place or never opens, or the microphone cannot be used as asked.
+        SettingsError: the schedule lacks a place or never opens, or the microphone cannot be used as configured.
         ModelError: the model cannot be used.
     """
 
@@ -96,23 +96,23 @@ class Recorder:
 
     @property
     def card(self) -> ModelCard:
-        """The card of the model it listens with."""
+        """The card of the model in use."""
         return self._model.card
 
     @property
     def retention(self) -> RetentionSettings:
-        """What may stay, as the configuration was last read."""
+        """The retention settings of the configuration that was last read."""
         return self._config.retention
 
     def run(self, sinks: Sequence[Sink], stop: ReloadableStop, duration_s: float | None = None) -> None:
-        """Listen until `stop` is set, or until this much of the stream has passed, and write everything.
+        """Listen until `stop` is set, or until `duration_s` of the stream has passed, and write everything.
 
         A reload reads the configuration again; audio lost meanwhile is a gap.
 
         Args:
-            sinks: take the messages besides the database and the clips.
+            sinks: receive the messages, in addition to the database and the clips.
             stop: ends the run.
-            duration_s: of audio, gaps included; None for no limit.
+            duration_s: how much audio to record, gaps included; None for no limit.
         """
         self._notifier.ready()
         try:
@@ -133,10 +133,10 @@ class Recorder:
         model = self._models.open(config.model, config.min_score)
         if config.privacy.speech != "keep" and VOICE not in model.card.classes:
             raise SettingsError(
-                f"{model.card.name} does not know voices, and speech is {config.privacy.speech!r}: use another "
+                f"{model.card.name} cannot detect voices, and speech is {config.privacy.speech!r}: use another "
                 'model, or set speech to "keep"'
             )
-        # Which channels there are is known before there is a microphone.
+        # The channels are known before a microphone is available.
         Mixer(config.channels, config.channel)
         schedule = Schedule(config.schedule, config.latitude_deg, config.longitude_deg)
         schedule.require_opening(read_clocks().utc_s)
@@ -148,7 +148,7 @@ class Recorder:
         )
 
     def _wait(self) -> None:
-        self._database.require_thread()  # no message would show that it ended
+        self._database.require_thread()  # no message would show that the thread has ended
         self._live.watched()
         self._notifier.alive()
 
@@ -236,7 +236,7 @@ class Recorder:
         return utc.utc_s(read_clocks().boot_s) if utc.synchronized else None
 
     def _place(self) -> tuple[float, float] | None:
-        """Return latitude and longitude as exactly as others may know them; None if they are not configured."""
+        """Return latitude and longitude, rounded as far as others may know them; None if they are not configured."""
         config = self._config
         if config.latitude_deg is None or config.longitude_deg is None:
             return None

@@ -1,4 +1,4 @@
-"""The recorders of several sources in one process: a fault in one leaves the others as they are."""
+"""The recorders of several sources in one process: a fault in one does not affect the others."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from birdedge.edge.system.sd_notify import ServiceNotifier
 from birdedge.edge.system.stop_signals import ReloadableStop
 
 FIRST_WAIT_S, MAX_WAIT_S = 1.0, 60.0
-STEADY_S = 60.0  # a recorder that ran this long is started again quickly
-HANGING_S = 20.0  # without a sign of life, so that the watchdog is no longer fed
+STEADY_S = 60.0  # a recorder that ran this long is restarted quickly
+HANGING_S = 20.0  # after this long without a sign of life, the watchdog is no longer fed
 TICK_S = 0.5
 END_S = 25.0  # less than the service manager allows
 
-Record = Callable[[str, ReloadableStop, ServiceNotifier], None]  # by name, until the source ends
+Record = Callable[[str, ReloadableStop, ServiceNotifier], None]  # records a source by its name, until it ends
 
 log = logging.getLogger(__name__)
 
 
 class RecorderGroup:
-    """Runs one recorder per source, each in its own thread, and starts those again that fail.
+    """Runs one recorder per source, each in its own thread, and restarts those that fail.
 
-    The watchdog is fed while each recorder works, or waits for its source or schedule.
+    The watchdog is fed while every recorder works or waits for its source or schedule.
 
     Args:
         record: runs the recorder of a source until the source ends or the event is set.
-        notifier: of the process.
+        notifier: the notifier of the process.
         now_s: reads a clock that is never set.
-        first_wait_s: time until a recorder that failed is started again; it doubles up to a minute.
+        first_wait_s: time until a recorder that failed is restarted; it doubles up to a minute.
     """
 
     def __init__(
@@ -48,8 +48,8 @@ class RecorderGroup:
         """Record until `stop` is set, or all sources have ended.
 
         Args:
-            read_names: returns the names of the sources, by the configuration as it is now; asked again at a reload.
-            stop: ends it.
+            read_names: returns the names of the sources in the current configuration; called again at a reload.
+            stop: ends the run.
         """
         self._follow(read_names())
         self._notifier.ready()
@@ -100,7 +100,7 @@ class RecorderGroup:
 
 
 class _SourceThread:
-    """The thread of one source; to its recorder, it is the service manager."""
+    """The thread of one source, which acts as the service manager for its recorder."""
 
     def __init__(self, name: str, record: Record, now_s: Callable[[], float], first_wait_s: float) -> None:
         self.stop = ReloadableStop()
@@ -118,7 +118,7 @@ class _SourceThread:
     def join(self, timeout_s: float) -> None:
         self._thread.join(timeout_s)
         if self._thread.is_alive():
-            log.error("source %s does not end", self._name)
+            log.error("source %s did not stop in time", self._name)
 
     def reload(self) -> None:
         self.stop.reload()

@@ -2,7 +2,7 @@
 
 A window runs from one moment of the day to another: `04:30..09:00`, `sunrise-1h..sunrise+3h`, `sunset..23:00`. If its
 second moment precedes its first at an equinox, it runs into the next day: `22:00..02:00`, `sunset..sunrise`. The
-moments of the sun are those of `sun.py`.
+moments of the sun are defined in `sun.py`.
 
 The window of a day exists if both its moments occur and the second follows the first. Where the sun does not rise or
 does not set, windows that start or end at sunrise, sunset, dawn or dusk are therefore missing, however dark or light
@@ -34,14 +34,14 @@ MAX_OFFSET_S = 12 * 3600
 
 @dataclass(frozen=True)
 class ScheduleSettings:
-    """When to listen: in every window, and there for `listen_s` of every `every_s` seconds.
+    """When to listen: in every window, and within it for `listen_s` of every `every_s` seconds.
 
     Raises:
         SettingsError: A window, the time zone or the duty cycle is not valid.
     """
 
     windows: tuple[str, ...] = ()  # empty: always
-    timezone: str = "UTC"  # of the clock times in windows, an IANA name
+    timezone: str = "UTC"  # time zone of the clock times in windows, an IANA name
     listen_s: float = 0.0  # whole seconds; both 0: all the time
     every_s: float = 0.0  # counted from 1970-01-01 UTC, so that all recorders listen at the same time
 
@@ -107,7 +107,7 @@ class Schedule:
         """Check that it is open now or within 400 days.
 
         Raises:
-            SettingsError: It is not, so that nothing would ever be recorded.
+            SettingsError: It is not, so nothing would ever be recorded.
         """
         if self.is_open(utc_s) or self.next_change_s(utc_s) is not None:
             return
@@ -119,7 +119,7 @@ class Schedule:
         )
 
     def outlook(self, utc_s: float) -> str:
-        """Return whether it is open and until when, and if it is closed, how long it is open then."""
+        """Return whether it is open and until when; if it is closed, also until when it is open after that."""
         is_open, change_s = self.is_open(utc_s), self.next_change_s(utc_s)
         state = "open" if is_open else "closed"
         if change_s is None:
@@ -188,7 +188,7 @@ class _Moment(NamedTuple):
 
 
 class _Window(NamedTuple):
-    """Two moments, and the number of days from the date of the start to that of the end."""
+    """Two moments, and the number of days from the date of the start to the date of the end."""
 
     start: _Moment
     end: _Moment
@@ -208,7 +208,7 @@ def _zone(name: str) -> tzinfo:
 
 
 def _moments(window: str) -> tuple[_Moment, _Moment]:
-    """Return the start and the end of a window as it is written in the settings."""
+    """Return the start and the end of a window, given as in the settings."""
     moments = [_moment(text) for text in window.split("..")]
     if len(moments) != 2 or moments[0] is None or moments[1] is None:
         raise SettingsError(

@@ -1,4 +1,4 @@
-"""The models of all sources of a recorder: what several use is opened once."""
+"""The models of all sources of a recorder: a model that several sources use is opened once."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from birdedge.edge.models.names import find_model
 
 
 class SharedModels:
-    """Opens models, from any thread. All that use a model file at one time share its session.
+    """Opens models, from any thread. All users of a model file share its session.
 
-    The state of a stream is not in the session, which several threads may call at once.
+    The session does not hold the state of a stream, so several threads may call it at once.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class SharedModels:
 
         Args:
             name_or_path: The name or path.
-            min_score: The minimum score of its events; None for its own.
+            min_score: The minimum score of its events; None for the model's own.
 
         Raises:
             ModelError: It cannot be used.

@@ -1,4 +1,4 @@
-"""The audio of a recorder as its pipeline gets it: amplified, and thinned out where there is no time for all of it."""
+"""The audio that a recorder's pipeline receives: amplified, and thinned out when there is no time for all of it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from birdedge.edge.recorder.load_shedding import LoadShedder
 
 
 class SheddingSource:
-    """A source whose blocks are left out as the load level asks; what was left out is a gap, "too slow".
+    """A source that leaves out blocks as the load level requires; audio that is left out is a gap, "too slow".
 
     Args:
         source: the microphone.
         shedder: says how much to analyse.
-        gain_db: amplifies what is analysed and kept.
+        gain_db: amplifies the audio that is analysed and kept.
     """
 
     def __init__(self, source: Source, shedder: LoadShedder, gain_db: float = 0.0) -> None:
@@ -45,7 +45,7 @@ class SheddingSource:
         self._source.set_min_block(samples)
 
     def blocks(self, stop: threading.Event) -> Iterator[Block]:
-        """Yield what there is time for."""
+        """Yield the blocks that there is time for."""
         passed_samples = left_out_samples = 0
         for block in self._source.blocks(stop):
             if block.gap_cause is None and self._is_left_out(passed_samples):

@@ -16,19 +16,19 @@ HEARD = ("device", "url", "path", "stdin", "demo")
 
 @dataclass(frozen=True)
 class SourceSettings:
-    """What a source hears, and what differs from the settings of all sources.
+    """What a source hears, and the settings that differ from the common ones.
 
     Raises:
-        SettingsError: The name is not one of a folder, it hears more than one thing, or the URL is wrong.
+        SettingsError: The name cannot name a folder, the source hears more than one thing, or the URL is wrong.
     """
 
     name: str
-    device: str | None = None  # as of the recorder
+    device: str | None = None  # as for the recorder
     url: str | None = None
     path: str | None = None
     stdin: bool = False
     demo: bool = False
-    sample_format: str = "s16le"  # of raw PCM
+    sample_format: str = "s16le"  # format of raw PCM
     site: str | None = None
     latitude_deg: float | None = None
     longitude_deg: float | None = None
@@ -55,7 +55,7 @@ class SourceSettings:
 
     @property
     def own(self) -> dict[str, object]:
-        """The settings that differ from those of all sources, by the name of their key."""
+        """The settings that differ from the common ones, by key."""
         names = {field.name for field in fields(self)} - {"name", "sample_format", *HEARD} | {"device"}
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
@@ -64,9 +64,9 @@ def check_sources(sources: Sequence[SourceSettings]) -> None:
     """Check that sources differ where they must.
 
     Raises:
-        SettingsError: Two have one name, or read standard input.
+        SettingsError: Two sources have the same name, or read standard input.
     """
-    names = [source.name.lower() for source in sources]  # some disks do not tell them apart
+    names = [source.name.lower() for source in sources]  # some file systems ignore case
     for source in sources:
         if names.count(source.name.lower()) > 1:
             raise SettingsError(f"two sources have the name {source.name!r}; each needs its own")

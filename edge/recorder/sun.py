@@ -1,6 +1,6 @@
 """Times of the sun at a place: dawn, sunrise, noon, sunset, dusk and midnight of a solar day.
 
-A solar day belongs to the place, whatever the clock says. It runs from `midnight` (the lowest sun) over `dawn`
+A solar day belongs to the place, whatever the clock says. It runs from `midnight` (the lowest sun) through `dawn`
 (6 degrees below the horizon, rising), `sunrise`, `noon`, `sunset` and `dusk` to the next `midnight`. Near the poles
 some of them do not occur on some days; `noon` and `midnight` occur every day.
 """
@@ -32,7 +32,7 @@ def sun_event_s(event: SunEvent, day: int, latitude_deg: float, longitude_deg: f
     """Return the UTC second of an event on a solar day of the place; None if it does not occur.
 
     The event is found by bisection between the sun's lowest and highest point. astral's own sunrise and sunset use the
-    UTC date: far from Greenwich and near the poles they miss some, or return those of another day.
+    UTC date: far from Greenwich and near the poles they miss some events, or return events of another day.
 
     Args:
         event: The event.

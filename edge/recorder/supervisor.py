@@ -23,7 +23,7 @@ from birdedge.edge.system import board_health
 from birdedge.edge.system.clock import monotonic_s
 
 HEALTH_EVERY_S = 5.0
-LOGGED_ELSEWHERE = ("clip_problem", "retention_problem")  # at once, also while nothing is heard
+LOGGED_ELSEWHERE = ("clip_problem", "retention_problem")  # at once, even while nothing is heard
 RESOLVED = {
     "output_problem": "tables, masks and audio are written again",
     "throttled": "the board is no longer throttled",
@@ -34,19 +34,19 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Supervisor:
-    """A sink that looks at the parts of a recorder each time audio was analysed.
+    """A sink that checks the parts of a recorder each time audio was analysed.
 
     Attributes:
-        folder: of the database, whose disk is measured.
+        folder: the folder of the database, whose disk is measured.
         microphone: the open input.
         device_losses: returns how often it was lost.
         silent_s: returns the seconds of digital silence so far.
         input_problems: returns what is wrong with the samples so far.
         shedder: decides on the load level.
-        change_model: uses the model of a load level; None for that of the configuration.
+        change_model: switches to the model of a load level; None for the configured model.
         may_change_model: whether the configuration leaves the choice of the model to birdedge.
         clips, cutter, privacy, retention, old_files, outputs, database: report their counts and problems.
-        alive: feeds the watchdog; not called while the database is stuck, which a new process may help.
+        alive: feeds the watchdog; not called while the database is stuck, because a new process may help.
         now_s: reads a clock that is never set.
         place: latitude and longitude, as others may know them.
     """
@@ -74,7 +74,7 @@ class Supervisor:
     _capped: bool = field(default=False, init=False)
 
     def write(self, message: Message) -> None:
-        """Act when audio was heard."""
+        """Feed the watchdog, shed load and report health when audio was heard."""
         if not isinstance(message, AudioHeard):
             return
         if not self.database.is_stuck:
@@ -87,7 +87,7 @@ class Supervisor:
             self._log_problems(health)
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no file is open."""
 
     def health(self) -> Health:
         """Return the present health of the recorder."""
@@ -146,5 +146,5 @@ class Supervisor:
             log.info("%s", RESOLVED.get(name, f"{name}: resolved"))
         self._problems = set(problems)
         if health.clips_capped and not self._capped:
-            log.info("clips are left out from now on where their hour has had max_per_hour of them")
+            log.info("clips are left out from now on once their hour has max_per_hour of them")
         self._capped = bool(health.clips_capped)

@@ -39,7 +39,7 @@ def install(
         data_dir: The folder for results.
         user: The user of the service.
         unit_dir: The folder of systemd's units.
-        companion: Whether the service is the companion, otherwise the recorder.
+        companion: Whether the service is the companion instead of the recorder.
 
     Raises:
         ServiceError: systemd does not run, this process is not root, the user lacks a permission, or the service did
@@ -89,7 +89,7 @@ def source_count(config: Path) -> int:
     """Return how many sources a configuration has, or will have.
 
     Raises:
-        SettingsError: It is wrong.
+        SettingsError: The configuration is wrong.
     """
     return max(1, len(read_config(config).source)) if config.exists() else 1
 
@@ -140,7 +140,7 @@ def remove(unit_dir: Path = UNIT_DIR, unit: str = UNIT) -> Path:
 
 def _require_systemd(instead: str) -> None:
     with suppress(FileNotFoundError):
-        # The exit code is not 0 on a degraded system either; the printed state is what counts.
+        # The exit code is not 0 on a degraded system either, so only the printed state counts.
         asked = subprocess.run(
             ["systemctl", "is-system-running"], capture_output=True, text=True, check=False
         )

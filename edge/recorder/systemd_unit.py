@@ -13,11 +13,11 @@ UNIT = "birdedge.service"
 CONFIG = Path("/etc/birdedge/config.toml")
 DATA_DIR = Path("/var/lib/birdedge")
 UNIT_CHARACTERS = frozenset(string.ascii_letters + string.digits + ":_.")  # not escaped in the name of a unit
-MEMORY_MAX_MB, SOURCE_MEMORY_MAX_MB = 300, 150  # of one source, and of each further one
+MEMORY_MAX_MB, SOURCE_MEMORY_MAX_MB = 300, 150  # for one source, and for each further one
 HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
 
 # Some directives are left out on purpose:
-# - DynamicUser=: the recordings of years may be on a USB disk, and must belong to the same user after every start.
+# - DynamicUser=: years of recordings may be on a USB disk, and must belong to the same user after every start.
 #   People read them as members of the user's group.
 # - MemoryDenyWriteExecute=: libffi writes the code page of PortAudio's callback.
 # - ProtectClock=: it also forbids reading whether the clock is synchronized. Without capabilities the service cannot
@@ -59,7 +59,7 @@ User={user}
 SupplementaryGroups=audio
 UMask=0027
 {writable}
-# The socket of the live view. A companion that runs on keeps the folder.
+# The socket of the live view. The folder is kept for a companion that is still running.
 RuntimeDirectory=birdedge
 RuntimeDirectoryMode=0750
 RuntimeDirectoryPreserve=yes
@@ -93,7 +93,7 @@ WantedBy=multi-user.target
 
 
 def memory_max_mb(sources: int) -> int:
-    """Return the memory that the service of a recorder may use; 0 and 1 source are the same."""
+    """Return the memory that the service of a recorder may use; 0 sources count as 1."""
     return MEMORY_MAX_MB + SOURCE_MEMORY_MAX_MB * max(0, sources - 1)
 
 
@@ -105,7 +105,7 @@ def unit_text(executable: Path, config: Path, data_dir: Path, user: str, sources
         config: The configuration file.
         data_dir: The folder for results.
         user: The user of the service.
-        sources: How many the configuration has.
+        sources: The number of sources in the configuration.
 
     Raises:
         SettingsError: A path is not absolute, or has characters that a unit cannot hold.
@@ -147,14 +147,14 @@ def protect_home(*paths: Path) -> str:
 
 
 def mount_lines(data_dir: Path) -> str:
-    """Return the lines that let the service start after the drive of its folder was mounted, if there is one.
+    """Return the lines that start the service after the drive of its folder is mounted, if there is one.
 
-    RequiresMountsFor= would not start it without the drive, and stop it where the drive is unplugged.
+    RequiresMountsFor= would not start the service without the drive, and would stop it when the drive is unplugged.
     """
     folder = Path(os.path.normpath(data_dir))
     parents = [path for path in (*reversed(folder.parents), folder) if path != path.parent]
     units = " ".join(_mount_unit(path) for path in parents)
-    comment = "# As RequiresMountsFor= would, but listening starts without the drive, and goes on when it is unplugged."
+    comment = "# Like RequiresMountsFor=, but listening starts without the drive, and continues when it is unplugged."
     return f"{comment}\nWants={units}\nAfter={units}\n"
 
 

@@ -1,4 +1,4 @@
-"""A sink with a thread of its own, so that a slow disk or a reader that stopped stalls neither capture nor analysis."""
+"""A sink with a thread of its own, so that a slow disk or a stopped reader stalls neither capture nor analysis."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from birdedge.edge.sinks.retrying import RetryingSink
 MAX_WAITING_BYTES = (
     8_000_000  # half a minute of frames with denoised audio at 48 kHz, or four minutes without
 )
-MESSAGE_BYTES = 1000  # of a message without arrays, about
-FRAMES_AT_ONCE = 125  # a second: a thread that wakes up costs more than what it does
+MESSAGE_BYTES = 1000  # approximate size of a message without arrays
+FRAMES_AT_ONCE = 125  # one second: waking the thread costs more than its work
 
 log = logging.getLogger(__name__)
 
 
 class BackgroundSink:
-    """Hands messages to a sink in a thread; `write` returns at once.
+    """Passes messages to a sink in a thread; `write` returns at once.
 
-    Where too much waits, frames are handed on without their content, as those of a gap, so that what follows keeps its
-    time, and other messages are dropped. The sink gets what tables, masks and audio need: no audio of the microphone,
-    no masks of events, and no `AudioHeard` or `RegionRejected`.
+    If too much is waiting, frames are passed on empty, like those of a gap, so that later frames keep their time, and
+    other messages are dropped. The sink receives only what tables, masks and audio need: no microphone audio, no event
+    masks, and no `AudioHeard` or `RegionRejected`.
 
-    A sink that writes no frames gets them without their content, those of a second at once.
+    A sink that writes no frames receives them empty, one second at a time.
 
     Args:
         sink: writes the messages.
         name: what it writes, for the log.
         close_s: how long `close` waits for the sink.
-        optional: whether all is well without what it writes: it has no `problem`, only lines in the log.
+        optional: whether results may be lost without harm: the sink then has no `problem`, only log lines.
         writes_frames: whether it writes masks or denoised audio.
 
     Raises:
-        Exception: from `write` and `close`: what the sink raised in the thread.
+        Exception: from `write` and `close`: the error that the sink raised in the thread.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class BackgroundSink:
             is_full = self._waiting_bytes + _bytes(message) > share * MAX_WAITING_BYTES
             if is_full and self._too_slow is None:
                 self._too_slow = (
-                    f"{self._name} cannot be written as fast as results come: check what takes them"
+                    f"{self._name} cannot be written as fast as results arrive: check its disk or reader"
                 )
                 log.error("%s", self._too_slow)
             if isinstance(message, FramesReady) and (is_full or not self._writes_frames):
@@ -94,7 +94,7 @@ class BackgroundSink:
                 self._changed.notify()
 
     def close(self) -> None:
-        """Let the sink write what waits, and close it; return after `close_s` at the latest."""
+        """Let the sink write the waiting messages, and close it; return after `close_s` at the latest."""
         with self._changed:
             self._closing = True
             self._changed.notify()
@@ -107,7 +107,7 @@ class BackgroundSink:
         try:
             while (message := self._next()) is not None:
                 self._sink.write(message)
-        except Exception as error:  # raised in the thread of the recorder, which it ends
+        except Exception as error:  # raised again in the recorder's thread, and ends the recorder
             self._failure = error
         try:
             self._sink.close()
@@ -160,7 +160,7 @@ def _bytes(message: Message) -> int:
 
 
 def _emptied(message: FramesReady) -> FramesReady:
-    """Return frames without sound, and silence, of the same length."""
+    """Return the message with frames without sound, and silence, of the same length."""
     output = message.output
     denoised = output.denoised
     if denoised is not None:

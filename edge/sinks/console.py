@@ -19,12 +19,12 @@ class ConsoleSink:
     """Prints events on standard output as they end.
 
     Args:
-        as_table: a readable table, or JSON Lines.
-        stop: set when the reader of standard output is gone; None for a daemon, which does not end then.
-        name: how JSON names the recording; None for the name of the source.
+        as_table: whether to print a readable table; otherwise JSON Lines.
+        stop: set when the reader of standard output is gone; None for a daemon, which continues.
+        name: the name of the recording in JSON; None for the name of the source.
 
     Raises:
-        OutputError: from `write`: standard output cannot be written. A `DiskError` without `stop`: it may be later.
+        OutputError: from `write`: standard output cannot be written. A `DiskError` without `stop`: a retry may succeed.
     """
 
     def __init__(self, as_table: bool, stop: threading.Event | None, name: str | None = None) -> None:
@@ -34,7 +34,7 @@ class ConsoleSink:
         self._lines = LineWriter()
 
     def write(self, message: Message) -> None:
-        """Print an event, or the head of the table."""
+        """Print an event, or the header of the table."""
         match message:
             case StreamStarted():
                 self._name = self._name or message.source
@@ -53,7 +53,7 @@ class ConsoleSink:
                 pass
 
     def close(self) -> None:
-        """Every line is out already."""
+        """Do nothing: every line is already printed."""
 
     def _print(self, line: str) -> None:
         if self._stop is None:
@@ -96,7 +96,7 @@ class SummarySink:
         self._streams: list[StreamEnded] = []
 
     def write(self, message: Message) -> None:
-        """Count."""
+        """Count the events and audio of a message."""
         if isinstance(message, EventDetected):
             self._events += 1
         elif isinstance(message, StreamEnded):

@@ -1,4 +1,4 @@
-"""The bird alone, as it is heard: a WAV or FLAC file, or raw PCM on standard output."""
+"""The bird alone, written while it is heard: a WAV or FLAC file, or raw PCM on standard output."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class DenoisedSink:
 
     Raises:
         OutputError: from `write` and `close`: it cannot be written.
-        SettingsError: too many channels for FLAC.
+        SettingsError: there are too many channels for FLAC.
     """
 
     def __init__(self, path: Path | None, existing: Existing = "number") -> None:
@@ -32,7 +32,7 @@ class DenoisedSink:
         self._ended: StreamEnded | None = None
 
     def write(self, message: Message) -> None:
-        """Write the audio that became known."""
+        """Write the denoised audio of a message."""
         match message:
             case StreamStarted() if self._writer is None:
                 self._writer = AudioWriter(self._path, self._existing)
@@ -50,7 +50,7 @@ class DenoisedSink:
                 pass
 
     def sync(self) -> None:
-        """Wait until the disk has the audio so far; from any thread."""
+        """Wait until the audio so far is on disk; callable from any thread."""
         if self._writer is not None:
             self._writer.sync()
 

@@ -1,4 +1,4 @@
-"""Events of several streams on one axis of time."""
+"""Events of several streams on one time axis."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from birdedge.edge.times import Stamp
 
 
 class ElapsedTime:
-    """Places events in seconds since an origin; those of a recording stay where they are.
+    """Places events in seconds since an origin; events of a recording keep their times.
 
     Args:
-        origin: Within the first stream; by default its start.
+        origin: A moment within the first stream; by default its start.
     """
 
     def __init__(self, origin: Stamp | None = None) -> None:
         self._origin = origin
         self._stream_s = 0.0  # start of the present stream
-        self._nominal_stream_s = 0.0  # by the nominal rate
+        self._nominal_stream_s = 0.0  # the same, by the nominal rate
         self._sample_rate_hz = 1
 
     def start(self, stream: StreamStarted) -> float:
-        """Begin a stream; return how many seconds after the origin."""
+        """Begin a stream; return its start in seconds since the origin."""
         self._origin = self._origin or stream.stamp
         self._sample_rate_hz = stream.sample_rate_hz
         self._stream_s = self._nominal_stream_s = stream.stamp.boot_s - self._origin.boot_s
@@ -32,11 +32,11 @@ class ElapsedTime:
         return self._stream_s
 
     def nominal_s(self, stream_s: float) -> float:
-        """Return the seconds since the origin, by the nominal rate, for those since the start of the stream."""
+        """Convert seconds since the start of the stream to seconds since the origin, by the nominal rate."""
         return self._nominal_stream_s + stream_s
 
     def stretch(self, now: Stamp) -> float:
-        """Return the elapsed time per second of the nominal rate, until now; exactly 1 for a recording."""
+        """Return the elapsed time per second of the nominal rate, up to now; exactly 1 for a recording."""
         nominal_s = self.nominal_s(now.sample / self._sample_rate_hz)
         return (self._stream_s + now.elapsed_s) / nominal_s if nominal_s > 0 else 1.0
 

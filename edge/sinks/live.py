@@ -1,4 +1,4 @@
-"""What a recorder hears, for those who watch it at this moment."""
+"""The live feed of a recorder, for clients that are watching."""
 
 from __future__ import annotations
 
@@ -44,23 +44,23 @@ class LiveSink:
     Nothing is encoded while nobody is connected.
 
     Args:
-        server: outlives the stream.
+        server: the server, which outlives the stream.
         card: returns the card of the model in use, which may change within the stream.
-        site: where the recorder is.
-        audio: whether audio may be sent. It may hold speech.
+        site: the site of the recorder.
+        audio: whether audio may be sent; it may contain speech.
     """
 
     def __init__(self, server: LiveServer, card: Callable[[], ModelCard], site: str, audio: bool) -> None:
         self._server, self._card, self._site, self._audio = server, card, site, audio
         self._rate_hz = 0
         self._channel: int | None = None
-        self._gap = True  # before the next frames
+        self._gap = True  # whether one precedes the next frames
         self._audio_gap = True
         self._loudness_dbfs = (SILENCE_DBFS, SILENCE_DBFS)
         self._failed = False
 
     def write(self, message: Message) -> None:
-        """Send what a viewer needs of a message, if there is one. It never raises: no viewer may end a recorder."""
+        """Send the viewers what they need of a message. It never raises: no viewer may end a recorder."""
         try:
             self._write(message)
         except Exception as error:
@@ -91,7 +91,7 @@ class LiveSink:
                 self._gap = self._audio_gap = True
 
     def close(self) -> None:
-        """Nothing: the server outlives the stream."""
+        """Do nothing: the server outlives the stream."""
 
     def _state(self, started: StreamStarted) -> bytes:
         card = self._card()
@@ -140,7 +140,7 @@ class LiveSink:
             self._audio_gap = False
 
     def _mono(self, audio: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return what is analysed, `[samples]`; NaN and infinity are silence."""
+        """Return the analysed audio, `[samples]`; NaN and infinity become silence."""
         mono = audio.mean(axis=1) if self._channel is None else audio[:, self._channel]
         return np.nan_to_num(mono, nan=0.0, posinf=0.0, neginf=0.0)
 

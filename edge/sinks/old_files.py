@@ -32,8 +32,8 @@ class OldFiles:
         Each deletion is logged. Files with other names are neither counted nor deleted.
 
         Args:
-            folder: Where they lie; it may be missing.
-            suffixes: The ends of their names.
+            folder: The folder of the files; it may be missing.
+            suffixes: The suffixes of the files.
             max_gb: The limit; 0 for none.
 
         Raises:

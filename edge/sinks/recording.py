@@ -30,10 +30,10 @@ class OutputSettings:
     """Which results to write, and where; None for none."""
 
     tables: Path | None = None  # folder
-    formats: Sequence[TableName] = ()  # of the tables
+    formats: Sequence[TableName] = ()  # formats of the tables
     masks: Path | None = None  # folder
     force: bool = False  # let the results of a recording replace earlier files
-    skip_existing: bool = False  # of a recording, write the results that do not exist
+    skip_existing: bool = False  # write only the results of a recording that do not exist yet
 
     def paths(self, stem: str) -> Iterator[Path]:
         """Yield the path of each result of the recording that `stem` names."""
@@ -56,19 +56,19 @@ class OutputSettings:
 class RecordingSink:
     """Writes tables and a mask file; nothing is opened before the first message.
 
-    The tables of a live stream are made with their first row, so that a stream without events leaves none.
+    The tables of a live stream are created with their first row, so that a stream without events leaves none.
 
-    With `atomic`, for recordings, an error within `with` leaves nothing. Without, for live streams, the files hold what
-    was heard so far, times are seconds since the first stream started, and a name in use gets a number. Where a file
-    cannot be opened, the next message tries again, and its mask begins there.
+    With `atomic`, for recordings, an error within `with` leaves no files. Without it, for live streams, the files hold
+    what was heard so far, times are seconds since the first stream started, and a name in use gets a number. If a file
+    cannot be opened, the next message tries again, and its mask starts there.
 
     Args:
         settings: what to write.
         stem: file name without suffix.
-        card: of the model.
-        atomic: all or nothing.
-        file: how tables name the recording; None for the name of the source.
-        origin: of all times, within the stream that is written first.
+        card: the card of the model.
+        atomic: whether to write all files or none.
+        file: the name of the recording in tables; None for the name of the source.
+        origin: the origin of all times, within the first stream that is written.
 
     Raises:
         OutputError: from `write`, `close` and on leaving `with`: something cannot be written.
@@ -90,12 +90,12 @@ class RecordingSink:
         self._stem_is_free = False
         self._open = ExitStack()
         self._tables: list[Table] | None = None
-        self._named_tables: list[Table] | None = None  # whose names the disk has
+        self._named_tables: list[Table] | None = None  # tables whose names are on disk
         self._masks: MaskFile | GrowingMaskFile | None = None
         self._elapsed = ElapsedTime(origin)
         self._first_s: float | None = None if origin else 0.0  # start of the first frame
-        self._frames = 0  # of all streams, written or not
-        self._gap_frames = 0  # of the latest gap
+        self._frames = 0  # frames of all streams, written or not
+        self._gap_frames = 0  # frames of the latest gap
 
     def write(self, message: Message) -> None:
         """Write frames and events."""
@@ -107,12 +107,12 @@ class RecordingSink:
                     self._first_s = self._elapsed.nominal_s(first_frame * self._card.grid.hop_s)
                 self._skip(self._gap_frames)
                 frames, self._frames = self._frames, self._frames + len(output.mask)
-                # A gap counts when it is over: the next frames may belong to another file.
+                # A gap is counted when it is over: the next frames may belong to another file.
                 self._gap_frames = output.empty_frames
                 self._open_masks(frames)
                 if self._masks is not None:
                     self._masks.push(output.mask)
-                    # So that frame and event of one sound have one time, however far the crystal is off.
+                    # So that the frames and the event of a sound have the same time, however far the crystal is off.
                     self._masks.hop_s = self._card.grid.hop_s * self._elapsed.stretch(stamp)
             case StreamEnded() if self._atomic:
                 self._skip(self._gap_frames)
@@ -124,7 +124,7 @@ class RecordingSink:
                 pass
 
     def sync(self) -> None:
-        """Wait until the disk has the files of a live stream as they are; from any thread."""
+        """Wait until the files of a live stream are on disk; callable from any thread."""
         tables, folder = self._tables, self._settings.tables
         for table in tables or ():
             table.sync()
@@ -155,7 +155,7 @@ class RecordingSink:
             self.close()
 
     def _start(self, stream: StreamStarted) -> None:
-        """Open the files; where an earlier stream ended, the mask continues with empty frames until now."""
+        """Open the files; after an earlier stream, the mask continues with empty frames until now."""
         self._file, self._channel = self._file or stream.source, stream.channel
         self._skip(max(0, round(self._elapsed.start(stream) / self._card.grid.hop_s) - self._frames))
         self._open_masks(self._frames)

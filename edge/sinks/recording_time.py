@@ -1,4 +1,4 @@
-"""The times of a recording that is heard as if it was live."""
+"""The times of a recording that is heard as if it were live."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from birdedge.edge.pipeline.timekeeper import recording_clock
 
 
 class RecordingTimeSink:
-    """Passes on messages with the times of the recording, and not of the moment at which it is heard.
+    """Passes on messages with the times of the recording, not the times at which it is heard.
 
     Args:
-        sink: gets stream, frames and events.
+        sink: receives the messages.
         start_utc_s: UTC at the start of the recording; None if it is unknown.
     """
 

@@ -1,4 +1,4 @@
-"""A sink of a daemon, whose disk may fail."""
+"""A sink for a daemon whose disk may fail."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ log = logging.getLogger(__name__)
 
 
 class RetryingSink:
-    """Wraps a sink: what it cannot write is left out, logged once, and the next message is tried.
+    """Wraps a sink: a message that it cannot write is dropped and logged once, and the next message is tried.
 
     Attributes:
         problem: why the latest message that carries results could not be written; None if it could.
 
     Raises:
-        OutputError: from `write`, until something was written once, where waiting would not help: a wrong path.
+        OutputError: from `write`, if nothing was written yet and waiting would not help, as with a wrong path.
     """
 
     def __init__(self, sink: Sink) -> None:
@@ -37,7 +37,7 @@ class RetryingSink:
             self._fails_on_events = isinstance(message, EventDetected)
             self._report(error)
         else:
-            # Where an event could not be written, frames that can be are no proof that events can be.
+            # After an event that could not be written, frames that can be do not prove that events can be.
             if isinstance(message, EventDetected if self._fails_on_events else FramesReady):
                 self._worked = True
                 self.problem = None
@@ -45,7 +45,7 @@ class RetryingSink:
                 self._fails_on_events = False
 
     def close(self) -> None:
-        """Close the sink if it can be."""
+        """Close the sink, and log an error instead of raising it."""
         try:
             self._sink.close()
         except OutputError as error:

@@ -1,4 +1,4 @@
-"""Files of a live stream that take turns: a new one for each hour or day of UTC."""
+"""Rotating files of a live stream: a new one for each hour or day of UTC."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ class FileSink(Protocol):
         """Take a message."""
 
     def sync(self) -> None:
-        """Wait until the disk has what was written."""
+        """Wait until everything written is on disk."""
 
     def close(self) -> None:
         """Finish the files."""
 
 
 class RotatingSink:
-    """Writes each message with the sink of its time.
+    """Writes each message with the sink of its period.
 
     Args:
-        make: Returns the sink for a stem, which begins with a stream or, within a stream, at an origin.
-        period_s: How long a sink is used: an hour or a day of UTC, or of the boot clock where UTC is not known.
-        late_events: Whether the sink before the present one stays open, for events that began in its time.
+        make: Returns the sink for a stem; it begins with a stream or, within a stream, at an origin.
+        period_s: How long a sink is used: an hour or a day of UTC, or of the boot clock if UTC is unknown.
+        late_events: Whether the previous sink stays open, for events that began in its period.
 
     Raises:
-        OutputError: From the sinks.
+        OutputError: A sink failed.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class RotatingSink:
     ) -> None:
         self._make, self._period_s, self._late_events = make, period_s, late_events
         self._stream: StreamStarted | None = None
-        self._sinks: dict[int, FileSink] = {}  # by the number of the period; the last one is the present one
+        self._sinks: dict[int, FileSink] = {}  # by the number of the period; the last one is in use
         self._ended: deque[FileSink] = deque()  # closed by the next sync, which may wait for the disk
 
     def write(self, message: Message) -> None:
@@ -69,7 +69,7 @@ class RotatingSink:
             self._sinks[list(self._sinks)[-1]].write(message)
 
     def sync(self) -> None:
-        """Wait until the disk has what was written; from any thread."""
+        """Wait until everything written is on disk; callable from any thread."""
         while self._ended:
             self._ended.popleft().close()
         for sink in list(self._sinks.values()):
@@ -85,7 +85,7 @@ class RotatingSink:
         return int(_time_s(stamp) // self._period_s)
 
     def _is_late(self, number: int) -> bool:
-        """Return whether a period ended just now; one of long ago is that of a clock that was set back."""
+        """Return whether a period has just ended; an earlier one comes from a clock that was set back."""
         return bool(self._sinks) and 0 < list(self._sinks)[-1] - number <= 1
 
     def _begin(self, number: int, stamp: Stamp, origin: Stamp | None) -> FileSink:
@@ -96,7 +96,7 @@ class RotatingSink:
 
 
 def file_stem(stamp: Stamp) -> str:
-    """Return the name of a file that begins at a time; without UTC, that of the present."""
+    """Return the stem of a file that begins at a time; without UTC, the present time counts."""
     utc = datetime.now(UTC) if stamp.utc_s is None else datetime.fromtimestamp(stamp.utc_s, UTC)
     return utc.strftime("%Y-%m-%dT%H-%M-%SZ")
 

@@ -8,9 +8,9 @@ from birdedge.edge.messages import Message, Sink
 
 
 class SinkGroup:
-    """Hands each message to all sinks, in their order.
+    """Passes each message to all sinks, in order.
 
-    One sink that fails keeps the message from no other; its error is raised after all have taken the message.
+    A sink that fails does not keep the message from the others; its error is raised after all have received it.
     """
 
     def __init__(self, sinks: Iterable[Sink]) -> None:

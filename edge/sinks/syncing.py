@@ -13,14 +13,14 @@ CLOSE_S = 5.0  # how long a disk that hangs may delay the end
 
 
 class SyncingSink:
-    """Wraps a sink of files, and syncs them in a thread of its own, as often as the database commits.
+    """Wraps a file sink, and syncs its files in a separate thread, as often as the database commits.
 
     Args:
         sink: Writes the files.
-        commit_s: How much a power cut may lose.
+        commit_s: How many seconds a power cut may lose.
 
     Raises:
-        OutputError: From `write` and `close`: from the sink, or because the files could not be synced.
+        OutputError: From `write` and `close`: the sink failed, or the files could not be synced.
     """
 
     def __init__(self, sink: FileSink, commit_s: float) -> None:
@@ -37,7 +37,7 @@ class SyncingSink:
             raise self._error
 
     def close(self) -> None:
-        """Close the sink, which syncs what is left, and wait for it, but not for a disk that hangs."""
+        """Close the sink, which syncs the rest, and wait for it, but not for a disk that hangs."""
         self._closing.set()
         self._thread.join(CLOSE_S)
         if self._error is not None:

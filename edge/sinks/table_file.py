@@ -39,7 +39,7 @@ class Table:
         stem: File name without suffix, see `unique_stems`.
         format: A key of `FORMATS`.
         file: The recording, as the table names it. Raven finds the audio by an absolute path.
-        channel: The one that was analysed, from 0; None for the mean of all.
+        channel: The analysed channel, from 0; None for the mean of all.
         atomic: Whether the table appears only when complete.
         force: Whether an atomic table may replace an earlier file.
 
@@ -95,7 +95,7 @@ class Table:
         return (there.st_dev, there.st_ino) != (opened.st_dev, opened.st_ino)
 
     def sync(self) -> None:
-        """Wait until the disk has all events; from any thread."""
+        """Wait until all events are on disk; callable from any thread."""
         if self._is_synced:
             return
         self._is_synced = True
@@ -115,7 +115,7 @@ class Table:
         self._open.__exit__(kind, error, trace)
 
     def _discard_empty(self, kind: type[BaseException] | None, *_error: object) -> None:
-        """After an error, delete a table without events: what is tried again begins it again."""
+        """After an error, delete a table without events: the next attempt creates it again."""
         if kind is not None and self._events == 0:
             with suppress(OSError):
                 self.path.unlink()
@@ -141,15 +141,15 @@ def combined_raven(
     existing: Existing = "number",
     channel: int | None = None,
 ) -> None:
-    """Write one Raven table for a sequence of recordings; no file if there are none.
+    """Write one Raven table for a sequence of recordings; write no file if there are none.
 
-    If `recordings` raises, the table of those before appears, and the exception passes.
+    If `recordings` raises, the table of the recordings before that appears, and the exception propagates.
 
     Args:
-        path: The table; it appears when it is complete.
+        path: The table, which appears once it is complete.
         recordings: In the order in which Raven opens them.
         existing: What to do if it exists.
-        channel: The one that was analysed, from 0; None for the mean of all.
+        channel: The analysed channel, from 0; None for the mean of all.
 
     Raises:
         OutputError: The table cannot be written.
@@ -178,7 +178,7 @@ def combined_raven(
 
 
 def holds_only(path: Path, files: Iterable[str]) -> bool:
-    """Return whether a Raven table is about these recordings and no others; also if it is missing."""
+    """Return whether a Raven table covers only these recordings; True if it is missing."""
     allowed = {path_text(file) for file in files}
     try:
         with path.open(encoding="utf-8", newline="") as lines:

@@ -12,8 +12,8 @@ from birdedge.edge.grid import Grid
 from birdedge.edge.synthesis.calls import KINDS, Call, Float64, synthesize_call
 
 _REGION_DB = 30.0  # bins of a call are within this level of its peak
-_QUIET_DB = -60.0  # level of white noise that calls refer to if there is no noise
-_MIN_GAP_FRAMES, _MIN_GAP_BINS = 15, 4  # between two calls; one of them suffices
+_QUIET_DB = -60.0  # level of the white noise that calls are relative to if there is no noise
+_MIN_GAP_FRAMES, _MIN_GAP_BINS = 15, 4  # between two calls, in time or in frequency
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Files that are written completely or not at all, and that take no name that is in use."""
+"""Files that are written completely or not at all, and that never take a name that is in use."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 def is_permanent(error: OSError) -> bool:
-    """Return whether only another path helps; other errors are of the disk and may pass."""
+    """Return whether only another path helps; other errors come from the disk and may pass."""
     return error.errno in PERMANENT_ERRNOS
 
 
@@ -90,7 +90,7 @@ def with_free_name(path: Path, create: Callable[[Path], T], suffix: str | None =
 
 
 def make_folder(folder: Path) -> None:
-    """Create a folder and those above it, so that a power cut leaves them; nothing happens if it exists.
+    """Create a folder and its parents so that they survive a power cut; do nothing if it exists.
 
     Raises:
         OSError: A folder cannot be created.
@@ -103,10 +103,10 @@ def make_folder(folder: Path) -> None:
 
 
 def sync_file(fd: int) -> None:
-    """Wait until the disk has a file; a file that another thread closed meanwhile is left alone.
+    """Wait until a file is on disk; do nothing if another thread has closed it meanwhile.
 
     Args:
-        fd: Of the file; negative if it is closed.
+        fd: The file descriptor; negative if the file is closed.
 
     Raises:
         OSError: The disk failed.
@@ -121,21 +121,21 @@ def sync_file(fd: int) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until the disk has the names in a folder; where a file system has no such call, until it has everything.
+    """Wait until the names in a folder are on disk; if the file system has no such call, until everything is.
 
     Raises:
         OSError: The disk failed.
     """
     try:
         fd = os.open(folder, os.O_RDONLY)
-    except PermissionError:  # a folder that may be written and not read, or Windows
+    except PermissionError:  # a folder that may be written but not read, or Windows
         return
     try:
         os.fsync(fd)
     except OSError as error:
         if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
             raise
-        os.sync()  # FAT and exFAT by FUSE
+        os.sync()  # FAT and exFAT through FUSE
     finally:
         os.close(fd)
 
@@ -149,7 +149,7 @@ def replacing(path: Path, existing: Existing = "replace", suffix: str | None = N
 
     Args:
         path: The file.
-        existing: What to do if it exists: before the block, and again after it.
+        existing: What to do if it exists; this is checked before the block, and again after it.
         suffix: As in `with_free_name`.
 
     Raises:
@@ -189,7 +189,7 @@ def remove_unfinished(folder: Path, before_s: float = math.inf) -> None:
     """Delete the unfinished files of processes that were killed; files that a process is writing have a lock.
 
     Args:
-        folder: Where they lie; it may be missing.
+        folder: The folder of the files; it may be missing.
         before_s: Delete only files that were last written before this time, in seconds since 1970: where several
             machines write, one may not see the locks of another.
 

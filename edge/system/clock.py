@@ -17,7 +17,7 @@ CHIP = Path("/sys/class/rtc/rtc0/since_epoch")
 CHIP_TOLERANCE_S = 5.0
 TIME_ERROR = 5  # adjtimex(2): the clock is not synchronized; returned whenever STA_UNSYNC is set
 STA_NANO = 0x2000  # the offset is in nanoseconds
-MAX_ERROR_S = 16.0  # with more, the kernel calls the clock not synchronized
+MAX_ERROR_S = 16.0  # with more, the kernel reports the clock as not synchronized
 SAME_MOMENT_S = 1e-3  # clocks that took longer to read are read again
 ATTEMPTS = 4
 MIN_SLEEP_S = 0.2
@@ -38,7 +38,7 @@ class _Timex(ctypes.Structure):
 
 
 class _Sleep:
-    """How long the machine has slept since it started; measured so that a delay within a reading is no sleep."""
+    """How long the machine has slept since it started; a delay within a measurement does not count as sleep."""
 
     def __init__(self) -> None:
         self._slept_ns = 0
@@ -56,8 +56,8 @@ _sleep = _Sleep()
 def monotonic_s() -> float:
     """Return seconds on a clock that never steps.
 
-    On Linux it counts during sleep, and nothing slews it: NTP changes the rate of the other clocks by as much as 8 %
-    to correct them, which is not the rate of any crystal.
+    On Linux it counts during sleep and is never slewed: to correct the other clocks, NTP changes their rate by up to
+    8 %, which is not the rate of any crystal.
     """
     if not (hasattr(time, "CLOCK_BOOTTIME") and hasattr(time, "CLOCK_MONOTONIC_RAW")):
         return time.monotonic()
@@ -85,7 +85,7 @@ def read_clocks() -> ClockReading:
 def boot_id(path: Path = BOOT_ID) -> str:
     """Return the id of this boot; values of `monotonic_s` are comparable only within one boot.
 
-    Without a boot id of the kernel the id is that of this process, so that times of two processes never compare.
+    Without the kernel's boot id, the id is specific to this process, so that times of two processes never compare.
     """
     try:
         return path.read_text(encoding="ascii").strip()
@@ -94,7 +94,7 @@ def boot_id(path: Path = BOOT_ID) -> str:
 
 
 def kernel_synchronized() -> bool | None:
-    """Return whether the kernel reports a synchronized wall clock, or None if it cannot be asked."""
+    """Return whether the kernel reports a synchronized wall clock, or None if that is unknown."""
     return _kernel_clock()[0]
 
 
@@ -111,8 +111,8 @@ def _adjtimex() -> Callable[..., int] | None:
 def _kernel_clock() -> tuple[bool | None, float | None]:
     """Return whether the wall clock is synchronized, and its largest error in seconds; None if that is unknown.
 
-    The kernel lets the error grow by 500 ppm until the clock is synchronized again. What is left of a correction that
-    is being made slowly is added to it.
+    The kernel lets the error grow by 500 ppm until the clock is synchronized again. The rest of a
+    slow correction in progress is added to it.
     """
     adjtimex = _adjtimex()
     if adjtimex is None:
@@ -127,10 +127,10 @@ def _kernel_clock() -> tuple[bool | None, float | None]:
 
 @functools.cache
 def clock_chip_agrees(path: Path = CHIP, tolerance_s: float = CHIP_TOLERANCE_S) -> bool:
-    """Return whether the clock chip showed the time of the wall clock when it was first asked.
+    """Return whether the clock chip showed the time of the wall clock when it was first read.
 
-    Without power, a chip with a battery goes on. Without a battery it begins in the past, and so does the wall clock,
-    at another time: that of the last shutdown.
+    A chip with a battery keeps running without power. A chip without one starts in the past, and so does the wall
+    clock, but at another time: the time of the last shutdown.
     """
     try:
         return abs(int(path.read_text(encoding="ascii")) - time.time()) < tolerance_s

@@ -1,4 +1,4 @@
-"""Whether a disk takes data at present."""
+"""Whether a disk accepts data at present."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CHECKED_BYTES = 1_000_000  # a disk with less room is full: SQLite needs some to
 
 
 def can_write(folder: Path) -> bool:
-    """Return whether a file of a megabyte can be written in a folder and synced; nothing is left there."""
+    """Return whether a file of a megabyte can be written to a folder and synced; no file stays there."""
     with suppress(OSError), tempfile.TemporaryFile(dir=folder, buffering=0) as file:
         written = file.write(bytes(CHECKED_BYTES))
         os.fsync(file.fileno())

@@ -14,7 +14,7 @@ LOCK_NAME = "birdedge.sqlite.lock"
 class FolderLock:
     """Holds a lock file in a folder with flock(2): the system drops it when the process ends.
 
-    Where the file cannot be made, as on a disk that is read-only, or the file system has no locks, nothing is held.
+    If the file cannot be created, as on a read-only disk, or the file system has no locks, no lock is held.
 
     Raises:
         StoreError: another process holds it.
@@ -44,7 +44,7 @@ class FolderLock:
             os.pwrite(self._descriptor, f"{os.getpid()}\n".encode("ascii"), 0)
 
     def release(self) -> None:
-        """Let another process have the folder; further calls do nothing."""
+        """Release the lock; further calls do nothing."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)

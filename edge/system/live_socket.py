@@ -1,7 +1,8 @@
 """The unix socket of a recorder's live feed: where it is, its server, and how a client finds it.
 
-It keeps the boundaries of packets (SOCK_SEQPACKET). The server has no thread and never waits: each call does what the
-kernel takes at once. It lies in a folder for sockets, not in that of the recorder: FAT and exFAT have none.
+The socket keeps packet boundaries (SOCK_SEQPACKET). The server has no thread and never waits: each call does only what
+the kernel accepts at once. The socket lies in a folder for sockets, not in the recorder's folder, because FAT and exFAT
+have no sockets.
 """
 
 from __future__ import annotations
@@ -19,15 +20,15 @@ from pathlib import Path
 MAX_CLIENTS = 64
 ACCEPTED_PER_CALL = 16
 REQUEST_BYTES = 64
-SEND_BYTES = 212_992  # of which the kernel makes twice as much: 6 s of frames, or 2 s with audio
+SEND_BYTES = 212_992  # which the kernel doubles: 6 s of frames, or 2 s with audio
 MODE = 0o660
-AUDIO_ON, AUDIO_OFF = b"audio on", b"audio off"  # what a client may ask for
+AUDIO_ON, AUDIO_OFF = b"audio on", b"audio off"  # what a client may request
 
 log = logging.getLogger(__name__)
 
 
 def socket_paths(folder: Path) -> list[Path]:
-    """Return where the socket of a recorder that writes to `folder` may be, in the order in which it is tried."""
+    """Return the possible paths of the socket of a recorder that writes to `folder`, in the order to try them."""
     name = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:20] + ".sock"
     runtime, user = os.environ.get("RUNTIME_DIRECTORY", ""), os.environ.get("XDG_RUNTIME_DIR", "")
     folders = [Path(runtime.partition(":")[0])] if runtime else []
@@ -80,7 +81,7 @@ class LiveServer:
     no server, and one line in the log says so.
 
     Args:
-        folder: of the recorder; this process holds its lock.
+        folder: the folder of the recorder; this process holds its lock.
 
     Attributes:
         greeting: the first packet of each client.
@@ -102,7 +103,7 @@ class LiveServer:
         log.warning("there is no live view: no folder can hold its socket (%s)", problem)
 
     def watched(self) -> bool:
-        """Take new clients and the requests of the others; return whether anybody is connected."""
+        """Accept new clients and read the requests of the others; return whether anybody is connected."""
         if self._listener is None:
             return False
         for _ in range(ACCEPTED_PER_CALL):
@@ -134,7 +135,7 @@ class LiveServer:
                 self._send(client, packet)
 
     def close(self) -> None:
-        """Let all clients go, and delete the socket."""
+        """Disconnect all clients, and delete the socket."""
         for client in tuple(self._clients):
             self._drop(client)
         if self._listener is not None and self._path is not None:
@@ -167,11 +168,11 @@ class LiveServer:
 
 
 def _listen(path: Path) -> socket.socket:
-    """Return a socket that listens at `path`, in place of one that an earlier recorder left.
+    """Return a socket that listens at `path`, replacing one that an earlier recorder left behind.
 
     Raises:
         OSError: the folder cannot hold it.
-        ValueError: the path is too long, or has characters that no path has.
+        ValueError: the path is too long, or has characters that a path cannot have.
     """
     path.parent.mkdir(mode=0o700, exist_ok=True)
     if path.parent == _temporary() and not _is_private(path.parent):

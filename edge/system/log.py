@@ -18,7 +18,7 @@ DEBUG_PRIORITY = 7
 
 
 class LineFormatter(logging.Formatter):
-    """Log one line per message, and those of a traceback after it."""
+    """A formatter of one line per message, followed by the lines of a traceback."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name is that of logging
         """Return the message without unprintable characters."""
@@ -26,7 +26,7 @@ class LineFormatter(logging.Formatter):
 
 
 class JournalFormatter(LineFormatter):
-    """Log lines with a priority prefix: `<4>message`."""
+    """A formatter of lines with a priority prefix: `<4>message`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record with the prefix on every line, including those of a traceback."""
@@ -35,7 +35,7 @@ class JournalFormatter(LineFormatter):
 
 
 def start_log(level: int = logging.INFO) -> None:
-    """Send the messages of birdedge, from a level on, to standard error.
+    """Send the messages of birdedge, from a given level on, to standard error.
 
     Lines have priorities if standard error is the journal, otherwise the prefix `birdedge: `.
     """
@@ -57,6 +57,6 @@ def _is_journal() -> bool:
 
 
 def note(line: str) -> None:
-    """Print a line for a person on standard error, where somebody can read it: a terminal may have been closed."""
+    """Print a line for a person on standard error, if it is open: a terminal may have been closed."""
     with suppress(OSError, AttributeError, ValueError):
         print(f"birdedge: {printable(line)}", file=sys.stderr, flush=True)

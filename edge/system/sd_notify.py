@@ -62,7 +62,7 @@ class Notifier:
         self._send("STATUS=" + " ".join(text.split()))  # systemd reads a second line as another message
 
     def alive(self) -> None:
-        """Feed the watchdog; call it only after work or while waiting is right: systemd restarts a daemon that hangs.
+        """Feed the watchdog; call it only after work or during intended waiting: systemd restarts a daemon that hangs.
 
         It may be called for every block: a message is sent at most every third of WATCHDOG_USEC.
         """

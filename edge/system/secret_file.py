@@ -11,7 +11,7 @@ from birdedge.edge.errors import SettingsError
 def read_secret(path: Path) -> str:
     """Return the text of a file that other users may neither read nor change, without its line end.
 
-    The group may read it: systemd gives credentials to a service that way.
+    The group may read it: systemd passes credentials to a service that way.
 
     Raises:
         SettingsError: It cannot be read, is empty, or other users may read or change it.

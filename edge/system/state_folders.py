@@ -1,4 +1,4 @@
-"""Folders for files of a service that cannot lie where its results do."""
+"""Folders for files of a service that cannot be stored with its results."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def state_folders() -> list[Path]:
-    """Return folders to try in turn: that of the service, that of the user, and one for temporary files.
+    """Return folders to try in turn: the service's, the user's, and one for temporary files.
 
     They may be missing. The last one is left out if it exists and belongs to another user.
     """

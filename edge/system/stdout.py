@@ -29,7 +29,7 @@ def print_line(*lines: str) -> bool:
 
 
 class LineWriter:
-    """Writes lines to standard output past Python's buffer, whose lock a blocked write would hold on exit.
+    """Writes lines to standard output without Python's buffer, whose lock a blocked write would hold on exit.
 
     A line is written completely or not at all: the missing part of a line precedes the next one.
     """
@@ -41,7 +41,7 @@ class LineWriter:
         """Write a line; do nothing if there was no standard output at the start.
 
         Raises:
-            DiskError: Standard output cannot be written; it may be again.
+            DiskError: Standard output cannot be written; a retry may succeed.
         """
         if sys.stdout is None:
             return
@@ -57,7 +57,7 @@ class LineWriter:
 
 
 def open_standard_streams() -> None:
-    """Open those of the descriptors 0 to 2 that are closed, or a file that is opened later takes what is printed."""
+    """Open any closed descriptor of 0 to 2; otherwise a file that is opened later would receive what is printed."""
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(descriptor)

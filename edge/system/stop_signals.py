@@ -10,7 +10,7 @@ from typing import Any, Self
 
 
 class ReloadableStop(threading.Event):
-    """An event that `end` sets for good, and `reload` until `take_reload`. After `end`, `reload` changes nothing."""
+    """An event that `end` sets for good and `reload` until `take_reload`. After `end`, `reload` changes nothing."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,10 +30,10 @@ class ReloadableStop(threading.Event):
         self.set()
 
     def take_reload(self) -> bool:
-        """Return whether only a reload set the event; then it is clear again."""
+        """Return whether only a reload set the event; if so, clear it."""
         if not self._is_reloading:
             return False
-        self._is_reloading = False  # a signal from here on asks for another reload
+        self._is_reloading = False  # a signal from here on requests another reload
         self.clear()
         if self._is_ending:  # perhaps while the event was cleared
             self.set()
@@ -46,7 +46,7 @@ class StopSignals(ReloadableStop):
     A second SIGINT or SIGTERM exits immediately. Once the end was requested, SIGHUP changes nothing.
 
     Args:
-        reloads: Whether SIGHUP reloads. By default it is left as it is, and ends the process.
+        reloads: Whether SIGHUP reloads. By default it is left alone, and ends the process.
     """
 
     def __init__(self, reloads: bool = False) -> None:

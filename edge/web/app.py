@@ -40,11 +40,11 @@ def create_app(
     """Return the application.
 
     Args:
-        paths: Folders of recorders, or above them.
-        settings: How it is reached.
-        token_digest: The hash of the token that it asks for; None if everybody who reaches it may see it.
+        paths: Folders of recorders, or folders above them.
+        settings: How the dashboard is reached.
+        token_digest: The hash of the required token; None if everybody who can reach the dashboard may see it.
         place: Latitude and longitude of the recorders in degrees, for the times of the sun; None if unknown.
-        config_file: For the support bundle; None for the configuration of the user.
+        config_file: The configuration file for the support bundle; None for the user's own.
     """
     app = Starlette(
         routes=[
@@ -62,7 +62,7 @@ def create_app(
         },
         lifespan=_lifespan,
     )
-    app.router.redirect_slashes = False  # it would send an absolute URL, which no proxy's path survives
+    app.router.redirect_slashes = False  # it would send an absolute URL, which loses the path of a proxy
     app.state.paths = paths
     app.state.settings = settings
     app.state.renderings = Renderings()

@@ -12,18 +12,18 @@ from birdedge.edge.monitoring.history import HOURS, Day, Heard
 from birdedge.edge.recorder.sun import SunEvent, sun_event_s
 from birdedge.edge.web.today import Place
 
-LEVELS = 5  # colours for some events; without any, the night or the day shows through
+LEVELS = 5  # colours for one event or more; without events, the night or the day shows through
 MISSED = 0.02  # a smaller share of an hour is not hatched
-SUN_STEP_DAYS = 7  # between them the sun is interpolated, to within a minute or two
+SUN_STEP_DAYS = 7  # in between, the sun is interpolated, to within a minute or two
 EPOCH = date(1970, 1, 1)
 
 
 class Sun(NamedTuple):
-    """Sunrise and sunset of a day in hours of its clock; None where the sun stays below or above the horizon."""
+    """Sunrise and sunset of a day in hours of its clock; None if the sun stays below or above the horizon."""
 
     rise_h: float | None
     set_h: float | None
-    is_light: bool  # at noon
+    is_light: bool  # whether it is light at noon
 
     @property
     def nights_h(self) -> tuple[tuple[float, float], ...]:
@@ -43,7 +43,7 @@ class Scale:
     limits: tuple[float, ...]
 
     def level(self, heard: Heard) -> int | None:
-        """Return 0 for no event, 1..5 for some, and None where too little was heard to say."""
+        """Return 0 for no event, 1..5 for some, and None if too little was heard to say."""
         if heard.per_hour is None:
             return None
         return 0 if not heard.events else 1 + sum(heard.per_hour > limit for limit in self.limits)
@@ -70,7 +70,7 @@ class Stripe(NamedTuple):
 
 
 def scale_of(parts: Iterable[Heard]) -> Scale:
-    """Return the scale whose last level begins below the largest rates, but for the largest two in a hundred."""
+    """Return the scale whose last level holds the 98th percentile of the rates."""
     rates = sorted(part.per_hour for part in parts if part.events and part.per_hour is not None)
     high = rates[int(0.98 * (len(rates) - 1))] if rates else 1.0
     steps = [one * 10.0**power for power in range(-2, 7) for one in (1.0, 3.0)]
@@ -109,7 +109,7 @@ def _cell(x: int, y: int, heard: Heard, scale: Scale, begins: datetime, ends: da
 
 
 def paths(cells: Iterable[Cell]) -> Mapping[int | Literal["missed"], str]:
-    """Return one path for the cells of each level, and one for what was missed: small, for a year of hours."""
+    """Return one path for the cells of each level, and one for missed time; this stays small for a year of hours."""
     found: dict[int | Literal["missed"], list[str]] = {}
     for cell in cells:
         if cell.level:
@@ -143,7 +143,7 @@ def nights(suns: Sequence[Sun]) -> list[Stripe]:
 def _local_hours(
     event: SunEvent, days: Sequence[date], zone: tzinfo, place: Place, step: int
 ) -> dict[date, float]:
-    """Return the hours of the clock at an event, by the local day on which it occurs."""
+    """Return the local time of an event of the sun in hours, by the local day on which it occurs."""
     first, last = (days[0] - EPOCH).days - 1, (days[-1] - EPOCH).days + 1 + step
     known = {number: sun_event_s(event, number, *place) for number in range(first, last + 1, step)}
     hours: dict[date, float] = {}

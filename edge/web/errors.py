@@ -1,4 +1,4 @@
-"""What a browser or a script gets instead of what it asked for."""
+"""The responses to requests that fail."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from birdedge.edge.web.render import render
 def error_page(
     request: Request, status_code: int, sentence: str, headers: dict[str, str] | None = None
 ) -> Response:
-    """Return a page for a browser, and the sentence for anything else. It names no recorder."""
+    """Return a page for a browser, and the sentence for anything else. The page names no recorder."""
     response: Response
     if "text/html" in request.headers.get("accept", ""):
         response = render(
@@ -26,17 +26,17 @@ def error_page(
 
 
 def http_error(request: Request, error: Exception) -> Response:
-    """Answer where a page raised an HTTPException, or there is none."""
+    """Answer a request for which a page raised an HTTPException, or for which there is no page."""
     assert isinstance(error, HTTPException)
     return error_page(request, error.status_code, error.detail, dict(error.headers or {}))
 
 
 def server_error(request: Request, _error: Exception) -> Response:
-    """Answer where birdedge itself failed; the server logs the traceback."""
+    """Answer a request on which birdedge itself failed; the server logs the traceback."""
     return error_page(request, 500, "birdedge failed to answer; its log says why")
 
 
 def birdedge_error(request: Request, error: Exception) -> Response:
-    """Answer where the database, a clip or the disk of a recorder cannot be read; it may go on nevertheless."""
+    """Answer when the database, a clip or the disk of a recorder cannot be read; the recorder may still be running."""
     assert isinstance(error, BirdedgeError)
     return error_page(request, 503, str(error))

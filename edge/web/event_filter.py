@@ -1,4 +1,4 @@
-"""The filter of the page Events, as it stands in the URL."""
+"""The filter of the page Events, as encoded in the URL."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LABEL_FILTERS = tuple(label for label in get_args(LabelFilter) if label)
 
 @dataclass(frozen=True)
 class UrlFilter:
-    """The values of the form by name, without those that are empty or unknown, and what they mean."""
+    """The values of the form by name, without empty and unknown ones, and the filter that they describe."""
 
     fields: Mapping[str, str]
     wanted: EventFilter
@@ -43,10 +43,10 @@ class UrlFilter:
 
 
 def filter_of(query: str) -> UrlFilter:
-    """Return the filter that a query of a URL holds.
+    """Return the filter that the query of a URL describes.
 
     Raises:
-        HTTPException: A value is not one of those that its field allows.
+        HTTPException: A value is not allowed in its field.
     """
     given = {name: value.strip() for name, value in parse_qsl(query) if value.strip()}
     fields = {name: given[name] for name in NAMES if name in given}
@@ -86,7 +86,7 @@ def _number(name: str, text: str) -> float:
 
 
 def _utc_s(name: str, text: str) -> float:
-    """Return the UTC of a time; a day without a time is its start, or as the end of a span its end."""
+    """Return a time in UTC seconds; a day without a time means its start or, for `to`, its end."""
     try:
         time = datetime.fromisoformat(text)
         if time.tzinfo is None:

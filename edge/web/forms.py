@@ -8,5 +8,5 @@ from starlette.requests import Request
 
 
 async def read_form(request: Request) -> dict[str, str]:
-    """Return the fields of a form that was sent; of several with one name the last."""
+    """Return the fields of a submitted form; a repeated name keeps its last value."""
     return dict(parse_qsl((await request.body()).decode(errors="replace"), keep_blank_values=True))

@@ -1,4 +1,4 @@
-"""The names by which this machine may be asked, and where a request came from."""
+"""The names by which requests may address this machine, and the origin of a request."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether an address to listen at can be reached from this machine only."""
+    """Return whether a listening address can be reached from this machine only."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -19,8 +19,8 @@ def is_loopback(host: str) -> bool:
 def is_known_host(header: str, hosts: Iterable[str]) -> bool:
     """Return whether the Host header of a request names this machine.
 
-    A foreign page can make its own name lead to this machine (DNS rebinding), and would then be read as one of ours.
-    It cannot do so with an address, the name of this machine in its network, or those in `hosts`.
+    A foreign site can point its own name at this machine (DNS rebinding), and its pages would then count as ours. It
+    cannot do so with an address, with the name of this machine in its network, or with the names in `hosts`.
     """
     name = _name(header)
     if name is None:
@@ -34,7 +34,7 @@ def is_known_host(header: str, hosts: Iterable[str]) -> bool:
 
 
 def is_same_origin(origin: str, host: str) -> bool:
-    """Return whether an Origin header names the host that was asked; the scheme is the proxy's."""
+    """Return whether an Origin header names the requested host; the scheme is ignored, because a proxy chooses it."""
     try:
         asked = urlsplit(origin)
         default = {"http": ":80", "https": ":443"}[asked.scheme]
@@ -47,7 +47,7 @@ def _name(header: str) -> str | None:
     """Return the name or address in a Host header without its port; None if it is not valid."""
     try:
         parts = urlsplit(f"//{header}")
-        # Raises for no number.
+        # `port` raises ValueError unless it is a number.
         is_valid = parts.netloc == header and parts.username is None and parts.port != 0
     except ValueError:
         return None

@@ -1,4 +1,4 @@
-"""The live feed over HTTP: frames and messages by WebSocket, sound as a WAV file without end, events as SSE."""
+"""The live feed over HTTP: frames and messages by WebSocket, sound as an endless WAV file, events as SSE."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from birdedge.edge.formats.live_frames import HEADER_BYTES, audio_header, kind_o
 from birdedge.edge.web.render import folders_of
 from birdedge.edge.web.sources import chosen_folder
 
-SEND_S = 20.0  # after which a browser that takes nothing is let go
-SILENT_S = 30.0  # after which a listener is let go
+SEND_S = 20.0  # after which a browser that reads nothing is disconnected
+SILENT_S = 30.0  # without a packet, after which a listener is disconnected
 MAX_LISTENERS = 8
 MAX_EVENT_STREAMS = 32
 POLL_S, HEARTBEAT_S = 1.0, 15.0
 EVENTS_PER_POLL = 100
-ENDLESS = 0xFFFFFFFF  # bytes of a WAV file whose end nobody knows
-STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # no proxy may collect it
+ENDLESS = 0xFFFFFFFF  # the size of a WAV file of unknown length
+STREAM_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # no proxy may store or buffer it
 FIELDS = ("low_hz", "high_hz", "peak_hz", "score", "area_hz_s", "snr_db", "sound_class", "class_score")
 
 
@@ -52,7 +52,7 @@ def _feed(connection: HTTPConnection, folder: RecorderFolder) -> LiveFeed:
 
 
 async def stream(socket: WebSocket) -> None:
-    """Send the packets of a recorder: frames as they are, and messages as text."""
+    """Send the packets of a recorder: frames unchanged, and messages as text."""
     try:
         feed = _feed(socket, _required(socket))
     except HTTPException:
@@ -83,17 +83,17 @@ async def _send_packets(socket: WebSocket, viewer: Viewer) -> None:
 
 
 async def listen(request: Request) -> Response:
-    """Return what is heard as a WAV file without end; with `only=bird`, the bird alone."""
+    """Return the live audio as an endless WAV file; with `only=bird`, the bird alone."""
     feed = _feed(request, _required(request))
     state = request.app.state
     if state.listeners >= MAX_LISTENERS:
-        raise HTTPException(503, "too many people listen at the moment: try again later")
+        raise HTTPException(503, "too many people are listening at the moment: try again later")
     only_bird = request.query_params.get("only") == "bird"
     return StreamingResponse(_wav(request, feed, only_bird), media_type="audio/wav", headers=STREAM_HEADERS)
 
 
 async def _wav(request: Request, feed: LiveFeed, only_bird: bool) -> AsyncIterator[bytes]:
-    """Yield the file. A recorder may come back within `SILENT_S`, but with the same sample rate only."""
+    """Yield the file. A recorder may come back within `SILENT_S`, but only with the same sample rate."""
     state, bird, rate_hz = request.app.state, None, 0
     state.listeners += 1
     try:
@@ -127,20 +127,20 @@ async def _wav(request: Request, feed: LiveFeed, only_bird: bool) -> AsyncIterat
 
 
 def wav_header(sample_rate_hz: int) -> bytes:
-    """Return the header of a mono WAV file of 16 bits without end."""
+    """Return the header of an endless mono WAV file of 16 bits."""
     form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, sample_rate_hz, 2 * sample_rate_hz, 2, 16)
     return struct.pack("<4sI4s", b"RIFF", ENDLESS, b"WAVE") + form + struct.pack("<4sI", b"data", ENDLESS)
 
 
 async def event_stream(request: Request) -> Response:
-    """Return events as they are stored, as server-sent events; it resumes after the header Last-Event-ID."""
+    """Return events, once they are stored, as server-sent events; resume after the event of Last-Event-ID."""
     folder = _required(request)
     state = request.app.state
     if state.event_streams >= MAX_EVENT_STREAMS:
-        raise HTTPException(503, "too many programs follow the events at the moment: try again later")
+        raise HTTPException(503, "too many programs are following the events at the moment: try again later")
     last = request.headers.get("last-event-id") or request.query_params.get("after", "")
     if last and not last.isdecimal():
-        raise HTTPException(400, "Last-Event-ID is the number of an event")
+        raise HTTPException(400, "Last-Event-ID must be the number of an event")
     after = min(int(last), 2**62) if last and len(last) < 20 else None
     return StreamingResponse(
         _server_sent(request, folder.path, after), media_type="text/event-stream", headers=STREAM_HEADERS
@@ -158,7 +158,7 @@ async def _server_sent(request: Request, folder: Path, after: int | None) -> Asy
                 if after is None:
                     after = await anyio.to_thread.run_sync(_last_id, folder)
                 rows = await anyio.to_thread.run_sync(_rows_after, folder, after)
-            except BirdedgeError:  # the disk is away; what it held comes later
+            except BirdedgeError:  # the disk is unavailable; its events come later
                 rows = []
             for row in rows:
                 after = row.id
@@ -186,7 +186,7 @@ def _rows_after(folder: Path, after: int) -> list[EventRow]:
 
 
 def event_fields(row: EventRow) -> dict[str, object]:
-    """Return what a program gets to know of an event."""
+    """Return the fields of an event that programs receive."""
     values = {name: getattr(row, name) for name in FIELDS}
     return {
         "id": row.id,

@@ -21,7 +21,7 @@ SHORT_MONTHS = {
     "fr": "janv. févr. mars avr. mai juin juil. août sept. oct. nov. déc.",
     "nl": "jan feb mrt apr mei jun jul aug sep okt nov dec",
 }
-# Separator of thousands, and decimal mark. Spaces are those that do not break.
+# Thousands separator and decimal mark. Spaces are non-breaking.
 MARKS = {
     "en": (",", "."),
     "de": (".", ","),
@@ -42,7 +42,7 @@ FRENCH_UNITS = ("o", "ko", "Mo", "Go", "To")
 
 
 def number(value: float, language: str, decimals: int = 0) -> str:
-    """Return a number with separators; 1234 stays without one in Spanish, as its academies ask."""
+    """Return a number with separators; 1234 has none in Spanish, as the Spanish academies ask."""
     thousands, mark = MARKS[language]
     text = f"{value:,.{decimals}f}"
     if language == "es" and abs(value) < 10_000:

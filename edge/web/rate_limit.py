@@ -1,4 +1,4 @@
-"""A limit on what each client may do per second."""
+"""A limit on the requests of each client per second."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ MAX_CLIENTS = 4096
 class RateLimit:
     """A token bucket for each client: `burst` at once, `per_s` in the long run.
 
-    A client is an address; of IPv6 the network of 64 bits, which one machine can fill on its own.
+    A client is an address or, for IPv6, a network of 64 bits, which one machine can fill on its own.
     """
 
     def __init__(self, per_s: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._per_s, self._burst, self._clock = per_s, float(burst), clock
-        self._buckets: dict[str, tuple[float, float]] = {}  # client: what is left, and when that was
+        self._buckets: dict[str, tuple[float, float]] = {}  # client: requests left, and at what time
 
     def has_room(self, client: str) -> bool:
-        """Return whether the client may do one more."""
+        """Return whether the client may make one more request."""
         return self._left(_network(client)) >= 1.0
 
     def take(self, client: str) -> bool:
-        """Count one more, and return whether the client was allowed to."""
+        """Count one more request, and return whether it was allowed."""
         network = _network(client)
         left = self._left(network)
         if left < 1.0:
@@ -39,7 +39,7 @@ class RateLimit:
         return min(self._burst, left + (self._clock() - at_s) * self._per_s)
 
     def _forget(self) -> None:
-        """Forget the clients that did nothing for long; if all are busy, the oldest half."""
+        """Forget clients that have been idle for long; if all are busy, forget the oldest half."""
         full = [network for network in self._buckets if self._left(network) >= self._burst]
         for network in full or list(self._buckets)[: MAX_CLIENTS // 2]:
             del self._buckets[network]

@@ -28,15 +28,16 @@ _TEMPLATES.filters.update(FILTERS)
 def render(request: Request, template: str, status_code: int = 200, **context: Any) -> HTMLResponse:
     """Return a page.
 
-    A template has, besides `context`:
+    In addition to `context`, a template has:
 
-    - `_` translates a text, `language` is that of the page, and `languages` names all.
+    - `_` translates a text, `language` is the language of the page, and `languages` names them all.
     - `root` is the relative URL of the first page, as in `{{ root }}static/site.css`.
     - `here` is the URL of this page below `root`, and `page` the name of its template.
     - `folders` are the recorders.
-    - `csrf_token` is what each form repeats in a hidden field of this name, and a script in its header X-CSRF-Token.
-    - `needs_token` is whether one can log out.
-    - `version` is that of birdedge.
+    - `csrf_token` is the token that a form repeats in a hidden field of this name, and a script in its header
+      X-CSRF-Token.
+    - `needs_token` says whether one can log out.
+    - `version` is the version of birdedge.
     - Filters write values as the language does: `number`, `date`, `month`, `size` (bytes) and `duration` (seconds).
     """
     language, access = language_of(request), access_of(request)
@@ -58,7 +59,7 @@ def render(request: Request, template: str, status_code: int = 200, **context: A
 
 
 def language_of(request: Request) -> str:
-    """Return the language that was chosen on a page, else the configured one, else that of the browser."""
+    """Return the language that was chosen on a page, else the configured one, else the browser's."""
     configured: str = request.app.state.settings.language
     chosen = request.cookies.get(LANGUAGE_COOKIE, "")
     if chosen in catalogue():
@@ -72,7 +73,7 @@ def _here(request: Request) -> str:
 
 
 def root_of(connection: HTTPConnection) -> str:
-    """Return the relative URL of the first page. There are no absolute URLs, so any proxy may add a path."""
+    """Return the relative URL of the first page. Pages have no absolute URLs, so any proxy may add a path."""
     return "../" * (connection.scope["path"].count("/") - 1) or "./"
 
 

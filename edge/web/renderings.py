@@ -1,4 +1,4 @@
-"""Pictures and sounds that are made of clips on demand, one at a time, and kept for a while."""
+"""Pictures and sounds that are made from clips on demand, one at a time, and kept for a while."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 from birdedge.edge.companion.rendering import SUFFIXES, Rendering
 
-MAX_BYTES = 32_000_000  # of all files; the folder may lie in memory
+MAX_BYTES = 32_000_000  # total size of the files; the folder may lie in memory
 MAX_WAITING = 12
 MAX_S = 60.0
 
@@ -29,7 +29,7 @@ async def make_file(command: Sequence[str], max_s: float, failed: str, advice: s
         advice: What to do if it takes longer.
 
     Raises:
-        HTTPException: It failed, or was ended.
+        HTTPException: The command failed, or was ended.
     """
     try:
         with anyio.fail_after(max_s):
@@ -42,16 +42,16 @@ async def make_file(command: Sequence[str], max_s: float, failed: str, advice: s
 
 
 class Renderings:
-    """Makes files by `Rendering`, each in a process that ends, and keeps those that were asked last."""
+    """Makes the file of each `Rendering` in a separate process, and keeps the most recently requested ones."""
 
     def __init__(self) -> None:
         self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._files: OrderedDict[str, Path] = OrderedDict()  # the one that was asked last is last
+        self._files: OrderedDict[str, Path] = OrderedDict()  # the most recently requested one is last
         self._turn: anyio.Lock | None = None
         self._waiting = 0
 
     async def file(self, rendering: Rendering) -> Path:
-        """Return the file, made if need be.
+        """Return the file, after making it if necessary.
 
         Raises:
             HTTPException: There is no clip, it cannot be used, or too many wait.
@@ -91,7 +91,7 @@ class Renderings:
         part = path.with_suffix(".part")
         try:
             command = [*rendering.command, str(part)]
-            await make_file(command, MAX_S, "this cannot be made of the clip", "the machine is busy")
+            await make_file(command, MAX_S, "this cannot be made from the clip", "the machine is busy")
             part.rename(path)
         finally:
             part.unlink(missing_ok=True)
@@ -100,7 +100,7 @@ class Renderings:
         return path
 
     def _forget(self) -> None:
-        """Delete the files that nobody asked for longest, but the newest."""
+        """Delete the files that were requested least recently, but never the newest."""
         sizes = {name: path.stat().st_size for name, path in self._files.items() if path.exists()}
         while len(self._files) > 1 and sum(sizes.values()) > MAX_BYTES:
             name, path = self._files.popitem(last=False)

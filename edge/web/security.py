@@ -1,4 +1,4 @@
-"""The guard before every route: what it does not let pass reaches no page."""
+"""The guard before every route: a request that it rejects reaches no page."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ HEADERS = {
 }
 READING = ("GET", "HEAD", "OPTIONS")
 MAX_BODY_BYTES, MAX_BODY_S = 65_536, 10.0
-REQUESTS_PER_S, BURST = 50.0, 200  # of one client
+REQUESTS_PER_S, BURST = 50.0, 200  # per client
 MAX_SOCKETS = 64  # WebSockets at a time, of all clients
 
 
 class Guard:
-    """Refuse what is not asked by a name of this machine, from its own pages, and with its token.
+    """Middleware that rejects requests with a foreign Host header, from another origin, or without the token.
 
-    It knows no routes, so none can be forgotten: all but the login and the files of the application need the token of
-    the dashboard, and whatever is not only read needs the token of a form. Every answer forbids the browser to run
-    anything but the files of the application, and to show them within another site.
+    It knows no routes, so none can be forgotten: everything except the login and the files of the application needs the
+    token of the dashboard, and every request that does more than read needs the token of a form. Every response forbids
+    the browser to run anything but the files of the application, and to show them within another site.
     """
 
     def __init__(self, app: ASGIApp, settings: WebSettings) -> None:
@@ -81,13 +81,13 @@ class Guard:
             self._sockets -= 1
 
     def _login(self, connection: HTTPConnection) -> Response | None:
-        """Return the way to the login for a browser that is not logged in; None if the request may pass.
+        """Return a redirect to the login for a browser that is not logged in; None if the request may pass.
 
         Raises:
-            HTTPException: It is refused.
+            HTTPException: The request is rejected.
         """
         if not is_known_host(connection.headers.get("host", ""), self._settings.hosts):
-            raise HTTPException(400, "this name is not one of this machine: add it to `hosts` under [web]")
+            raise HTTPException(400, "this is not a name of this machine: add it to `hosts` under [web]")
         if (
             connection.scope["path"] == self._settings.root_path != ""
         ):  # else relative links would lead out of it
@@ -106,7 +106,9 @@ class Guard:
             page = quote(path.removeprefix("/") + (f"?{query}" if query else ""), safe="")
             return RedirectResponse(f"{root_of(connection)}login?page={page}", 303)
         raise HTTPException(
-            401, "show the token: `Authorization: Bearer TOKEN`", {"WWW-Authenticate": "Bearer"}
+            401,
+            "the token is missing or wrong: send `Authorization: Bearer TOKEN`",
+            {"WWW-Authenticate": "Bearer"},
         )
 
 
@@ -119,10 +121,10 @@ def _below_root(scope: Scope, root_path: str) -> Scope:
 def _shows_token(connection: HTTPConnection) -> bool:
     """Return whether a request shows the token, if one is needed.
 
-    A wrong cookie is no try: a page that stays open after a new token was made would use them up.
+    A wrong cookie is not an attempt: a page that stays open after a new token was made would use up all attempts.
 
     Raises:
-        HTTPException: This client has tried too many wrong ones.
+        HTTPException: This client has tried too many wrong tokens.
     """
     access, client = access_of(connection), client_of(connection)
     if not access.needs_token or access.is_token(connection.cookies.get(access.cookie, "")):
@@ -142,9 +144,9 @@ def _bearer(connection: HTTPConnection) -> str | None:
 
 
 async def _require_form_token(request: Request) -> Receive:
-    """Return how to receive a body again that was read, and repeats the token of a form.
+    """Check that a request repeats the token of a form, and return a function that receives its body again.
 
-    A script that shows the token of the dashboard needs no other: no foreign page can make a browser do so.
+    A script that shows the token of the dashboard needs no form token: no foreign page can make a browser show it.
 
     Raises:
         HTTPException: The body is too large or too slow, or the token is missing or old.

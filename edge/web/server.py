@@ -20,8 +20,8 @@ from birdedge.edge.web.today import Place
 
 MAX_CONNECTIONS = 120  # without WebSockets
 MAX_HEADER_BYTES, MAX_HEADER_S = 16_384, 5.0
-MAX_SOCKET_MESSAGE_BYTES = 4096  # of what a browser sends
-STOP_S = 2  # for answers that are under way
+MAX_SOCKET_MESSAGE_BYTES = 4096  # of a message from a browser
+STOP_S = 2  # for responses in progress
 
 
 def serve(
@@ -35,12 +35,12 @@ def serve(
     """Serve the dashboard until SIGTERM or SIGINT.
 
     Args:
-        paths: Folders of recorders, or above them.
+        paths: Folders of recorders, or folders above them.
         settings: Where it listens, and how it is reached.
         token_digest: The hash of the token; None if there is none.
-        started: Is called with the URL of the dashboard as soon as browsers can connect.
+        started: Called with the URL of the dashboard as soon as browsers can connect.
         place: Latitude and longitude of the recorders in degrees; None if unknown.
-        config_file: For the support bundle; None for the configuration of the user.
+        config_file: The configuration file for the support bundle; None for the user's own.
 
     Raises:
         SettingsError: The address is not of this machine or in use, or others can reach it and there is no token.
@@ -60,7 +60,7 @@ def serve(
         timeout_graceful_shutdown=STOP_S,
         proxy_headers=False,  # the application knows its proxies
         server_header=False,
-        access_log=False,  # it would hold what people looked at
+        access_log=False,  # it would record what people looked at
         log_level="warning",
     )
     with _bound(settings) as listener:

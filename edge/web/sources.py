@@ -1,4 +1,4 @@
-"""The recorder that a page shows, where it shows one at a time."""
+"""The recorder that a page shows, for pages that show one at a time."""
 
 from __future__ import annotations
 

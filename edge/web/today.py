@@ -13,7 +13,7 @@ from birdedge.edge.monitoring.coverage import coverage
 from birdedge.edge.recorder.sun import SunEvent, sun_event_s
 
 DAY_S, HOUR_S = 86_400, 3600
-WIDTH, HEIGHT = 480.0, 84.0  # of the picture without its labels
+WIDTH, HEIGHT = 480.0, 84.0  # size of the picture without its labels
 MIN_GAP_WIDTH = 0.75
 LABEL_EVERY_HOURS = 6
 Place = tuple[float, float]  # latitude and longitude in degrees
@@ -56,7 +56,7 @@ class Today:
     sun: tuple[Mark, ...]
     hours: tuple[Mark, ...]
     now_x: float
-    max_events: int  # of an hour
+    max_events: int  # in one hour
     events: int
     width: float = WIDTH
     height: float = HEIGHT
@@ -89,13 +89,13 @@ class _Day:
 
 
 def today(db: sqlite3.Connection, now_s: float, zone: tzinfo, place: Place | None = None) -> Today:
-    """Return the day in which a moment is.
+    """Return the day that contains a moment.
 
     Args:
-        db: of a recorder.
-        now_s: UTC.
-        zone: whose midnight begins the day.
-        place: of the recorder; None for no sun.
+        db: the database of a recorder.
+        now_s: the moment in UTC seconds.
+        zone: the zone whose midnight begins the day.
+        place: the place of the recorder; None for no sun.
     """
     day = _Day(now_s, zone)
     since = [count_events(db, hour_s) if hour_s < now_s else 0 for hour_s in (*day.hours_s, day.end_s)]
@@ -130,7 +130,7 @@ def _bar(day: _Day, hour_s: float, count: int, max_count: int) -> Bar:
 
 
 def _nights_s(day: _Day, place: Place) -> list[tuple[float, float]]:
-    """Return sunset and next sunrise of the nights around a day; none where the sun does not set or rise."""
+    """Return sunset and next sunrise of the nights around a day; none if the sun does not set or rise."""
     days = range(int(day.begin_s // DAY_S) - 1, int(day.end_s // DAY_S) + 2)
 
     def moments(event: SunEvent) -> list[int]:

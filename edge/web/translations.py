@@ -13,7 +13,7 @@ Translate = Callable[[str], str]
 
 @cache
 def catalogue() -> Mapping[str, Mapping[str, str]]:
-    """Return the translations by language and English text. A text keeps its places for values, such as {count}."""
+    """Return the translations by language and English text. A text keeps its placeholders, such as {count}."""
     text = (resources.files("birdedge.edge.web") / "translations.tsv").read_text(encoding="utf-8")
     rows = list(csv.DictReader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))
     return {language: {row["en"]: row[language] for row in rows} for language in rows[0]}

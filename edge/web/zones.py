@@ -13,7 +13,7 @@ NAME = re.compile(r"[A-Za-z0-9_+-]{1,32}(/[A-Za-z0-9_+-]{1,32}){0,2}")
 
 
 def zone_of(request: Request) -> tzinfo:
-    """Return the zone that the URL names, else that of the browser, else that of this machine."""
+    """Return the zone that the URL names, else the browser's, else this machine's."""
     for name in (request.query_params.get("zone", ""), request.cookies.get(COOKIE, "")):
         zone = _zone(name)
         if zone is not None:

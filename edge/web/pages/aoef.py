@@ -1,4 +1,4 @@
-"""The export of a view for Whombat, which a process of its own makes."""
+"""The export of a view for Whombat, made in a separate process."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def export(request: Request) -> Response:
         _exports.acquire_nowait()
     except anyio.WouldBlock:
         raise HTTPException(
-            503, "an export is being made already: try again", {"Retry-After": "30"}
+            503, "an export is already being made: try again", {"Retry-After": "30"}
         ) from None
     folder = tempfile.TemporaryDirectory(prefix="birdedge-")
     path = Path(folder.name, FILE)

@@ -1,4 +1,4 @@
-"""The page Days: how much was heard in each hour of a year and of a month, and how much of it was bird."""
+"""The page Days: how much audio was heard in each hour of a year and of a month, and how much of it was bird."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def _month(text: str, today: date) -> date:
 
 
 def _kept(request: Request, zone: tzinfo) -> dict[str, str]:
-    """Return what links to other months keep of the URL; a zone that is unknown is not kept."""
+    """Return the parts of the URL that links to other months keep; an unknown zone is not kept."""
     given = {name: request.query_params.get(name) for name in ("source", "zone")}
     return {
         name: text for name, text in given.items() if text and (name != "zone" or text == zone_name(zone))
@@ -135,14 +135,14 @@ def _day(day: date, zone: tzinfo) -> tuple[datetime, datetime]:
 
 
 def _events_query(folder: RecorderFolder, begins: datetime, ends: datetime) -> str:
-    """Return the filter of the page Events for a time."""
+    """Return the filter of the page Events for a span of time."""
     times = {"from": begins, "to": ends}
     utc = {name: time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M") for name, time in times.items()}
     return urlencode({"source": folder.name} | utc)
 
 
 def _clock(hours: float | None) -> str:
-    """Return hours of the clock, such as 5:31."""
+    """Return hours as a clock time, such as 5:31."""
     return "–" if hours is None else f"{int(hours)}:{round(hours % 1 * 60):02d}"
 
 

@@ -28,7 +28,7 @@ from birdedge.edge.web.times import utc
 
 NEIGHBOURS_S, MAX_NEIGHBOURS = 60.0, 20
 AROUND_S, MAX_PICTURE_S = 3.0, 30.0
-TOP_HZ = 16_000.0  # of a picture, if the clip reaches that far
+TOP_HZ = 16_000.0  # top of a picture, if the clip reaches that far
 MEDIA_TYPES = {".flac": "audio/flac", ".wav": "audio/wav"}
 SOUNDS: tuple[Kind, ...] = ("bird", "band")
 PICTURES: tuple[Kind, ...] = ("picture", "picture_mask")
@@ -40,7 +40,7 @@ def event(request: Request) -> Response:
     problems = []
     try:
         shown = _shown(request)
-    except OutputError as error:  # of the labels; if it is that of the events, the next line says so
+    except OutputError as error:  # of the labels; if it comes from the events, the next line raises it
         shown, problems = _shown(request, with_labels=False), [str(error)]
     row = shown.listed
     with reading(shown.source.path) as db:
@@ -75,7 +75,7 @@ def event(request: Request) -> Response:
 
 
 def clip(request: Request) -> Response:
-    """Return the clip as it is on disk; a browser may ask for a part of it."""
+    """Return the clip unchanged from disk; a browser may request a part of it."""
     path = _clip_path(_shown(request, with_labels=True))
     return FileResponse(
         path, media_type=MEDIA_TYPES[path.suffix], headers={"Cache-Control": "private, max-age=600"}
@@ -83,7 +83,7 @@ def clip(request: Request) -> Response:
 
 
 async def sound(request: Request) -> Response:
-    """Return the bird alone, or the band of the event, as the recorder kept it or made of the clip."""
+    """Return the bird alone, or the band of the event, as the recorder kept it or made from the clip."""
     kind: Kind = request.path_params["sound"]
     if kind not in SOUNDS:
         raise HTTPException(404, f"there is no sound {kind!r}; use one of {', '.join(SOUNDS)}")
@@ -148,10 +148,10 @@ def _shown(request: Request, *, with_labels: bool = True) -> ShownEvent:
 
 
 def _clip_path(shown: ShownEvent) -> Path:
-    """Return the path of an event's clip, which lies in the folder of clips, also by its links.
+    """Return the path of an event's clip, which must lie in the folder of clips even after its links are resolved.
 
     Raises:
-        HTTPException: There is none.
+        HTTPException: There is no clip.
     """
     found, clips = shown.listed.clip, shown.source.path / "clips"
     path = shown.source.path / found.path if found is not None and shown.has_clip else None
@@ -166,7 +166,7 @@ def _clip_path(shown: ShownEvent) -> Path:
 
 
 def _picture_span(shown: ShownEvent) -> dict[str, float] | None:
-    """Return the part of the clip that the picture shows, in seconds after its start, and where the event is in it."""
+    """Return the part of the clip that the picture shows, in seconds after the clip's start, and its UTC."""
     row, clip = shown.listed, shown.listed.clip
     if clip is None or not shown.has_clip:
         return None
@@ -180,7 +180,7 @@ def _picture_span(shown: ShownEvent) -> dict[str, float] | None:
 
 @cache
 def _limits(model: str) -> EventSettings | None:
-    """Return what the card of a bundled model asks of an event; None for another model."""
+    """Return what the card of a bundled model requires of an event; None for another model."""
     from birdedge.edge.models.checked_model import check_model
     from birdedge.edge.models.names import bundled_models
 

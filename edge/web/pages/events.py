@@ -1,4 +1,4 @@
-"""The page Events: a filtered view of events, page by page, its tables, and what people say about them."""
+"""The page Events: a filtered view of events, page by page, its tables, and the labels that people give."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from birdedge.edge.web.render import folders_of, render, root_of
 from birdedge.edge.web.times import utc
 
 PAGE_EVENTS = 50
-MAX_CHANGED = 500  # events, by one form
-LINES = 500  # of a table, sent at once
+MAX_CHANGED = 500  # events that one form may change
+LINES = 500  # lines of a table that are sent at once
 ACTIONS = (*LABELS, "no label", "lock", "unlock", "delete")
 _exports = threading.BoundedSemaphore(2)  # each reads a database as fast as it can
 
@@ -74,13 +74,13 @@ def export(request: Request) -> Response:
     chosen = filter_of(request.url.query)
     view = chosen.view(folders_of(request))
     lines = table_lines(view, format)
-    first = next(lines, "")  # an error that comes with it is a page, and not the end of a table
+    first = next(lines, "")  # an error up to here is shown as a page, not as a broken table
     if not _exports.acquire(blocking=False):
-        raise HTTPException(503, "two tables are being made already: try again", {"Retry-After": "10"})
+        raise HTTPException(503, "two tables are already being made: try again", {"Retry-After": "10"})
     file = f"birdedge-{chosen.fields.get('source', 'events')}{FORMATS[format].suffix}"
     file = "".join(c if c.isascii() and (c.isalnum() or c in "-._") else "_" for c in file)
     pieces = _sent(first, lines)
-    next(pieces)  # from here on its end is reached whatever becomes of the client
+    next(pieces)  # from here on, its `finally` is reached whatever the client does
     return StreamingResponse(
         pieces,
         media_type={"csv": "text/csv", "jsonl": "application/x-ndjson"}.get(format, "text/plain"),
@@ -104,7 +104,7 @@ def _sent(first: str, lines: Iterator[str]) -> Iterator[bytes]:
 
 
 def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "backslashreplace")  # as the tables of the recorder
+    return text.encode("utf-8", "backslashreplace")  # as in the tables of the recorder
 
 
 async def change(request: Request) -> Response:
@@ -196,7 +196,7 @@ def _selected(request: Request, items: list[str]) -> list[ShownEvent]:
 
 
 def allowed_view(query: str) -> str:
-    """Return the query of a view with its place, without anything else that it held."""
+    """Return the query of a view and its cursor, without anything else in it."""
     allowed = (*NAMES, "after", "before")
     return urlencode([(name, value) for name, value in parse_qsl(query) if name in allowed])
 

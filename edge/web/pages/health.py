@@ -1,4 +1,4 @@
-"""The page Health: the state of a recorder, what it did not hear and why, its disk, and a file for those who help."""
+"""The page Health: the state of a recorder, its gaps and their causes, its disk, and a file for people who help."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ SHOWN_GAPS, SHOWN_RUNS = 20, 10
 
 
 class Cause(NamedTuple):
-    """All gaps of a cause."""
+    """All gaps with one cause."""
 
     cause: str
     gaps: int
@@ -89,7 +89,7 @@ def _recorder(folder: Path) -> dict[str, Any]:
 
 
 def _causes(gaps: tuple[Gap, ...]) -> list[Cause]:
-    """Return the causes of gaps, the longest together first."""
+    """Return the causes of gaps, the longest total first."""
     by_cause: dict[str, list[Gap]] = defaultdict(list)
     for gap in gaps:
         by_cause[gap.cause].append(gap)
@@ -103,7 +103,7 @@ def _causes(gaps: tuple[Gap, ...]) -> list[Cause]:
 
 
 def _card(model: str) -> ModelCard | None:
-    """Return the card of a bundled model; that of a file is not where its name is known alone."""
+    """Return the card of a bundled model; None for a model file, which cannot be found by its name alone."""
     try:
         return check_model(model).card
     except BirdedgeError:

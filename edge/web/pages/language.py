@@ -1,4 +1,4 @@
-"""The switch of the language, at the end of each page."""
+"""The language switch at the end of each page."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ COOKIE_S = 365 * 86_400
 
 
 async def choose(request: Request) -> Response:
-    """Keep the language in a cookie, and show the page again."""
+    """Store the language in a cookie, and show the page again."""
     fields = await read_form(request)
     response = RedirectResponse(local_url(fields.get("page", "")), 303)
     language = fields.get("language", "")
     if language in catalogue():
-        path: str | None = None  # that of this page, also beneath the path of a proxy
+        path: str | None = None  # the path of this page, even below the path of a proxy
         response.set_cookie(LANGUAGE_COOKIE, language, max_age=COOKIE_S, path=path, samesite="strict")
     return response
 

@@ -12,19 +12,19 @@ from birdedge.edge.web.render import render
 
 
 def show(request: Request) -> Response:
-    """Return the form, or go on if no token is needed."""
+    """Return the form, or redirect to the page if no login is needed."""
     access, page = access_of(request), request.query_params.get("page", "")
     cookie = request.cookies.get(access.cookie)
     if not access.needs_token or access.is_token(cookie or ""):
         return _to(page)
     response = _form(request, page)
-    if cookie is not None:  # of an earlier token
+    if cookie is not None:  # it has an earlier token
         response.delete_cookie(access.cookie, path=None)  # type: ignore[arg-type]
     return response
 
 
 async def log_in(request: Request) -> Response:
-    """Keep the right token in a cookie, and go on to the page that led here."""
+    """Store the right token in a cookie, and redirect to the page that led here."""
     access, client, fields = access_of(request), client_of(request), await read_form(request)
     token, page = fields.get("token", "").strip(), fields.get("page", "")
     if not access.tries.has_room(client):
@@ -37,7 +37,7 @@ async def log_in(request: Request) -> Response:
         access.cookie,
         token,
         max_age=COOKIE_S,
-        path=None,  # that of this page, also beneath the path of a proxy
+        path=None,  # the path of this page, even below the path of a proxy
         secure=request.url.scheme == "https",
         httponly=True,
         samesite="strict",
@@ -61,7 +61,7 @@ def _to(page: str) -> Response:
 
 
 def local_url(page: str) -> str:
-    """Return the URL of a page; it stays below the first one, whatever a link to the login says."""
+    """Return the URL of a page; it stays below the first page, whatever a link to the login contains."""
     return "./" if ".." in page else f"./{page}"
 
 

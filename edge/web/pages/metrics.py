@@ -13,7 +13,7 @@ from starlette.routing import Route
 from birdedge.edge.companion.folders import expected_folders
 from birdedge.edge.monitoring.metrics import CONTENT_TYPE, metrics_text
 
-MIN_AGE_S = 5.0  # the databases are not read more often, however many ask
+MIN_AGE_S = 5.0  # the databases are not read more often, however many clients ask
 
 
 class MetricsReader:
@@ -25,7 +25,7 @@ class MetricsReader:
         self._text, self._read_s = "", float("-inf")
 
     def text(self) -> str:
-        """Return the metrics, some seconds old at most."""
+        """Return the metrics, at most a few seconds old."""
         with self._lock:
             if time.monotonic() - self._read_s >= MIN_AGE_S:
                 self._text = metrics_text(dict(expected_folders(self._paths)), time.time(), self._text)

@@ -30,7 +30,7 @@ def now(request: Request) -> Response:
 
 
 def parts(request: Request) -> Response:
-    """Return what changes on the page, but for the live picture; its links are those of the page."""
+    """Return the parts of the page that change, except the live picture; links are relative to the page."""
     return render(request, "now_parts.html", root="./", **_context(request))
 
 

@@ -1,4 +1,4 @@
-// Load the page again if it shows another zone than that of the browser, which was not known yet.
+// Load the page again if its zone is not the browser's, which the server did not know yet.
 
 import "./times.js";
 

@@ -64,7 +64,7 @@ const SOUNDS = { p: "href", a: "bird", f: "band" };
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey || !list) return;
   const row = current();
-  // Only within the list, or where nothing has the focus: elsewhere a key is text, or belongs to a screen reader.
+  // Only within the list, or when nothing has the focus: elsewhere a key is text, or belongs to a screen reader.
   if (!row && document.activeElement !== document.body) return;
   const step = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }[event.key];
   const isLabelled = list.querySelector("[data-label]") !== null;
@@ -100,5 +100,5 @@ if (all) {
 const keys = document.querySelector(".keys");
 if (keys) keys.hidden = false;
 
-// A link back to an event gives its row the focus, so that the keyboard goes on there.
+// A link back to an event gives its row the focus, so that the keyboard continues there.
 document.getElementById(decodeURIComponent(location.hash.slice(1)))?.querySelector(".when a")?.focus();

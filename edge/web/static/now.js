@@ -3,7 +3,7 @@
 import { Spectrogram } from "./spectrogram.js";
 import { localTimes } from "./times.js";
 
-const SILENT_S = 1.5; // without frames: the picture goes on, hatched
+const SILENT_S = 1.5; // without frames, after which the picture continues hatched
 const RETRY_S = 2;
 const PARTS_EVERY_S = 5, AFTER_EVENT_S = 1.5;
 
@@ -67,7 +67,7 @@ function takeFrames(buffer) {
   requestDraw(marked);
 }
 
-// Painting waits for the screen; several packets are painted at once. What is painted is told to tests.
+// Painting waits for the screen; several packets are painted at once. Tests receive an event for each painting.
 let markedSinceDraw = 0, isRequested = false;
 function requestDraw(marked) {
   markedSinceDraw += marked;
@@ -100,11 +100,11 @@ async function loadParts() {
     const answer = await fetch(`api/now?${query}&${new URLSearchParams({ zone })}`);
     if (!answer.ok) return;
     const loaded = new DOMParser().parseFromString(await answer.text(), "text/html");
-    if (parts.contains(document.activeElement)) return; // nobody loses the link that the keyboard is at
+    if (parts.contains(document.activeElement)) return; // keep the link that has the focus
     localTimes(loaded);
     parts.replaceChildren(...loaded.body.childNodes);
   } catch {
-    // the companion is away; the socket says so
+    // the companion is unavailable; the socket reports it
   }
 }
 

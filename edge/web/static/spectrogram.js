@@ -27,14 +27,14 @@ export class Spectrogram {
     this.configure(this.grid);
   }
 
-  // Go on after the connection was lost: what is painted stays, and what comes again is passed over.
+  // Resume after a lost connection: painted columns stay, and repeated frames are skipped.
   resume(grid) {
     const names = ["bins", "hop_s", "low_hz", "bin_hz", "min_level_db", "level_step_db"];
     if (names.some((name) => grid[name] !== this.grid[name])) this.configure(grid);
     this.isResuming = this.endUtcS !== null;
   }
 
-  // Begin afresh with a grid of time and frequency.
+  // Start over with a grid of time and frequency.
   configure(grid) {
     this.grid = grid;
     this.isResuming = false;
@@ -46,8 +46,8 @@ export class Spectrogram {
     this.image = new OffscreenCanvas(this.width, grid.bins);
     this.painter = this.image.getContext("2d", { alpha: false });
     this.pixels = this.painter.createImageData(1, grid.bins);
-    this.at = 0; // column that comes next
-    this.inColumn = 0; // frames of it so far
+    this.at = 0; // the next column
+    this.inColumn = 0; // frames in it so far
     this.endUtcS = null; // where the next frame is expected
     this.events = [];
     this.repaint();

@@ -46,7 +46,7 @@ def test_raw_pcm_is_not_written_to_a_terminal(demo, tmp_path):
     os.close(terminal)
     os.close(reader)
     assert done.returncode == 1
-    assert done.stderr.startswith(b"Error: the denoised audio is for a program to read; pipe it there")
+    assert done.stderr.startswith(b"Error: the denoised audio is meant for another program; pipe it to one")
 
 
 def test_a_reader_of_raw_pcm_that_stops_ends_the_command_without_an_error(demo, tmp_path):

@@ -139,5 +139,5 @@ def test_another_model_brings_its_own_thresholds(int8: Model, calls: NDArray[np.
 def test_a_model_with_another_grid_is_refused(int8: Model) -> None:
     other = Model("birdedge-int8")
     other.card = dataclasses.replace(other.card, grid=Grid(hop=128))
-    with pytest.raises(SettingsError, match="has another grid"):
+    with pytest.raises(SettingsError, match="has a different grid"):
         Pipeline(int8, 32_000, 1).change(other)

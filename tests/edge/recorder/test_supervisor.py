@@ -181,4 +181,4 @@ def test_capped_clips_are_logged_once(supervised: Supervised, caplog: pytest.Log
         for capped in (1, 2, 3):
             supervised.cutter.capped = capped
             supervised.hear(6.0)
-    assert caplog.messages == ["clips are left out from now on where their hour has had max_per_hour of them"]
+    assert caplog.messages == ["clips are left out from now on once their hour has max_per_hour of them"]

@@ -87,7 +87,7 @@ def test_a_sink_that_hangs_blocks_nothing_and_holds_bounded_memory(
     assert time.monotonic() - began_s < 5
     assert sum(m.output.mask.nbytes for m in sink._waiting if isinstance(m, FramesReady)) < 8e6
     assert len(sink._waiting) < 400
-    assert sink.problem == "tables cannot be written as fast as results come: check what takes them"
+    assert sink.problem == "tables cannot be written as fast as results arrive: check its disk or reader"
     assert caplog.messages == [sink.problem]
     inner.released.set()
     wait_until(lambda: sink.problem is None)
@@ -161,7 +161,7 @@ def test_a_sink_that_is_optional_has_no_problem(
     sink.close()
     assert sink.problem is None
     assert [record.getMessage() for record in caplog.records] == [
-        "standard output cannot be written as fast as results come: check what takes them",
+        "standard output cannot be written as fast as results arrive: check its disk or reader",
         "standard output cannot be written: Broken pipe",
     ]
 

@@ -181,7 +181,7 @@ def test_a_clip_that_is_gone_or_damaged_is_one_sentence(tmp_path: Path) -> None:
     client = browser(oak.folder)
     answer = client.get(f"{EVENT}/picture/picture")
     assert answer.status_code == 503
-    assert "this cannot be made of the clip" in answer.text
+    assert "this cannot be made from the clip" in answer.text
     assert "Traceback" not in answer.text
     clip.unlink()
     for path in ("clip", "sound/band", "picture/picture"):
