@@ -36,7 +36,6 @@ EVENT_FIELDS = {
     **dict.fromkeys(("onset_s", "offset_s"), pa.float64()),
     **dict.fromkeys(("low_hz", "high_hz", "peak_hz", "score", "area_hz_s", "snr_db"), pa.float32()),
 }
-UNUSED_FIELDS = {"polygon": pa.binary(), "label": pa.string()}  # null
 SCHEMA = pa.schema(
     [
         pa.field("recording", pa.string(), nullable=False),
