@@ -34,7 +34,8 @@ start_option = click.option(
     help="Time of the first sample of a file, such as 2024-05-01T04:30:00Z.  [default: from its metadata or name]",
 )
 timezone_option = click.option(
-    "--timezone", help="Time zone of local times in names and metadata, such as Europe/Berlin.  [default: unknown]"
+    "--timezone",
+    help="Time zone of local times in names and metadata, such as Europe/Berlin.  [default: unknown]",
 )
 quiet_option = click.option(
     "-q", "--quiet", is_flag=True, help="Print no progress and no summary, only errors."

@@ -13,7 +13,10 @@ from birdedge.edge.system.stdout import print_line
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="PNG file to write.  [default: name of FILE with .png]"
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="PNG file to write.  [default: name of FILE with .png]",
 )
 @click.option("--start", "start_s", type=float, default=0.0, show_default=True, help="Start in seconds.")
 @click.option(

@@ -53,9 +53,7 @@ if TYPE_CHECKING:  # loads onnxruntime
     help="Table format; may be repeated.  [default: csv]",
 )
 @masks_option
-@click.option(
-    "--skip-existing", is_flag=True, help="Keep existing results, and write only the missing ones."
-)
+@click.option("--skip-existing", is_flag=True, help="Keep existing results, and write only the missing ones.")
 @force_option
 @quiet_option
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Number of processes.")
@@ -163,7 +161,9 @@ def _check_options(
     if skip_existing and (force or folder is None):
         raise SettingsError("--skip-existing keeps the results in --out or --masks: give one, and no --force")
     if start is not None and recordings > 1:
-        raise SettingsError(f"--start {start} applies to one recording, and {recordings} were given; give one")
+        raise SettingsError(
+            f"--start {start} applies to one recording, and {recordings} were given; give one"
+        )
 
 
 @dataclass
