@@ -121,7 +121,7 @@ def last_event_id(db: sqlite3.Connection, kind: Kind = "events") -> int:
 def neighbours(
     db: sqlite3.Connection, listed: ListedEvent, within_s: float, count: int, kind: Kind = "events"
 ) -> list[ListedEvent]:
-    """Return the events of the same stream that began near an event in time and overlap its band, by time."""
+    """Return the events of the same stream that began shortly before or after an event and share its band."""
     row, table = listed.event, _TABLES[kind]
     ids = db.execute(
         f"""SELECT id FROM {table} WHERE stream = :stream
