@@ -46,8 +46,8 @@ _SECTIONS = {
     MODEL_RUN: ("recordings", "clips", "sound_events", "sound_event_predictions", "clip_predictions"),
 }
 INSTRUCTIONS = (
-    "Each sound event was found by birdedge. Accept a task when its events are right: delete events that are not birds, draw "
-    "missing birds, and correct wrong outlines."
+    "Each sound event was found by birdedge. Accept a task when its events are right: delete what is not a bird, "
+    "draw what is missing, and correct wrong outlines."
 )
 
 
