@@ -112,7 +112,7 @@ def check_alerts(
         has_broker: Whether MQTT is configured.
 
     Raises:
-        SettingsError: A name is given twice, an alert has an unknown target or none, or MQTT is not configured.
+        SettingsError: A name is given twice, an alert has an unknown target or none, or an MQTT target has no broker.
     """
     for what, names in (("alert", [a.name for a in alerts]), ("target", [t.name for t in targets])):
         for name, count in Counter(names).items():
