@@ -21,7 +21,7 @@ unit_dir_option = click.option(
 )
 
 companion_option = click.option(
-    "--companion", is_flag=True, help="Use the companion, `birdedge serve`, instead of the recorder."
+    "--companion", is_flag=True, help="Act on the companion, `birdedge serve`, instead of the recorder."
 )
 
 

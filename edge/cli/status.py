@@ -56,7 +56,7 @@ def status(folder: Path, as_json: bool, prometheus: bool, output: Path | None) -
         for name, path in sources:
             try:
                 found = read_status(path, time.time())
-            except OutputError as error:  # show the others
+            except OutputError as error:  # the others can still be shown
                 healthy, tables[name] = False, {"error": str(error)}
                 pages.append(f"{name}: ! {error}")
                 continue

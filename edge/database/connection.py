@@ -1,4 +1,7 @@
-"""Open the recorder's SQLite file: unchanged to read, or to write, created if missing and quarantined if damaged."""
+"""Open the recorder's SQLite file.
+
+For reading, it is not changed; for writing, it is created if missing and quarantined if damaged.
+"""
 
 from __future__ import annotations
 

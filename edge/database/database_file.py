@@ -47,7 +47,7 @@ class DatabaseFile:
 
     @property
     def db(self) -> sqlite3.Connection:
-        """The connection; while the database cannot be opened, each use tries again."""
+        """The connection; while the database cannot be opened, each use retries."""
         if self._db is None:
             with suppress(OSError):  # reported by the next step
                 self._folder.mkdir(parents=True, exist_ok=True)

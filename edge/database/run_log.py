@@ -39,7 +39,7 @@ class RunLog:
         file: The database file.
         boot_id: Id of the machine's current boot.
         began: Clock reading at the start of the run.
-        model, site: Of the recorder.
+        model, site: Model and site of the recorder.
 
     Attributes:
         deleted_rows: Number of rows that `prune` deleted.
@@ -64,7 +64,7 @@ class RunLog:
 
     @property
     def db(self) -> sqlite3.Connection:
-        """The connection; while the database cannot be opened, each use tries again."""
+        """The connection; while the database cannot be opened, each use retries."""
         return self._file.db
 
     def commit(self) -> None:

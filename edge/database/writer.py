@@ -50,7 +50,7 @@ class DatabaseWriter:
     Args:
         folder: Folder of the database.
         boot_id: Id of the machine's current boot.
-        model, site: Of the recorder.
+        model, site: Model and site of the recorder.
         commit_s: How long messages may wait for a commit: longer spares an SD card, shorter loses less in a power cut.
         read: Reads the clocks.
 

@@ -94,7 +94,7 @@ class AoefFiles:
             }
 
     def add(self, recording: AoefRecording, events: Sequence[AoefEvent]) -> None:
-        """Add a recording with its events; events with the same box are replaced by the last of them.
+        """Add a recording with its events; if several have the same box, only the last one is added.
 
         Raises:
             DataError: The recording was already added, perhaps as a copy under another name; nothing is written.

@@ -1,6 +1,7 @@
 """One connection to an MQTT broker (version 5), driven by the thread that uses it.
 
-Nothing is queued across connections: publish messages again that were not acknowledged before a connection ended.
+Nothing is queued across connections: messages that are unacknowledged when a connection ends must be published again in
+the next one.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ class Operator:
     """An operator that a graph may use.
 
     Attributes:
-        shape: Returns the shape of the result from those of the inputs, the values of constant inputs, and the
+        shape: Returns the shape of the result from the shapes of the inputs, the values of constant inputs, and the
             attributes.
         inputs: Allowed numbers of inputs.
         attributes: Type of each allowed attribute.

@@ -1,6 +1,6 @@
 """The first run of a model file that is not bundled, in a child process with limits and a timeout.
 
-Earlier checks refuse what is known to make onnxruntime crash or take much memory. The child guards against the unknown.
+Earlier checks refuse what is known to make onnxruntime crash or take much memory. The child process catches the rest.
 """
 
 from __future__ import annotations
