@@ -1,4 +1,4 @@
-"""`birdedge alert`: try the targets of alerts, and evaluate the rules."""
+"""`birdedge alert`: test alert targets, and evaluate the rules."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ config_option = click.option(
 
 @click.group(no_args_is_help=False)
 def alert() -> None:
-    """Try the targets of alerts, or evaluate the rules.
+    """Test alert targets, or evaluate the rules.
 
     `birdedge serve` watches recorders and sends alerts if the configuration has tables [[alert]] and [[target]].
 
@@ -36,7 +36,7 @@ def alert() -> None:
 def test(name: str | None, config: Path | None) -> None:
     """Send a test message, and print what happened.
 
-    It goes to the targets of the alert NAME, or to all targets. The exit code is 0 if each has taken it.
+    The message goes to the targets of the alert NAME, or to all targets. The exit code is 0 if each accepted it.
 
     \b
     Example:
@@ -75,10 +75,10 @@ def test(name: str | None, config: Path | None) -> None:
 )
 @config_option
 def check(folders: tuple[Path, ...], config: Path | None) -> None:
-    """Evaluate the rules now; nothing is sent.
+    """Evaluate the rules now, without sending anything.
 
-    DIR is the folder of a recorder, or one above several. The exit code is 1 if the condition of a rule holds. How long
-    it must hold, cooldown and quiet hours do not count here.
+    DIR is the folder of a recorder, or a folder that contains several. The exit code is 1 if the condition of any rule
+    holds. Minimum durations (for_s), cooldowns and quiet hours are ignored.
 
     \b
     Example:

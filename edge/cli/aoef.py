@@ -22,7 +22,7 @@ RUN = "manifest.parquet"
 
 
 class _Source(NamedTuple):
-    """What was given: the recordings with their events, and what found them."""
+    """The recordings of a source with their events, and the model that found them."""
 
     recordings: Iterable[FoundRecording]
     model: str
@@ -35,17 +35,17 @@ class _Source(NamedTuple):
     "--out",
     required=True,
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the files that are written.",
+    help="Output folder.",
 )
 @click.option(
     "--audio-folder",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Folder above all recordings, to which their paths are relative.  [default: SOURCE, if a recorder's]",
+    help="Folder that contains all recordings; paths are relative to it.  [default: SOURCE, if a recorder's folder]",
 )
 @click.option(
     "--masks",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Folder of the masks of the recordings in tables, which `segment --masks` wrote, for exact outlines.",
+    help="Folder of the mask files that `segment --masks` wrote along with the tables, for exact outlines.",
 )
 @click.option(
     "--simplify",
@@ -59,14 +59,14 @@ class _Source(NamedTuple):
     type=click.Path(path_type=Path, dir_okay=False),
     help="A data set that Whombat exported: its recordings keep their UUIDs, and no dataset.json is written.",
 )
-@click.option("--name", help="Name of the data set and the project.  [default: that of SOURCE]")
+@click.option("--name", help="Name of the data set and the project.  [default: the name of SOURCE]")
 @click.option(
     "--clip",
     "clip_s",
     type=NumberRange(1, 86_400),
     default=60.0,
     show_default=True,
-    help="Seconds of a task; longer recordings become several.",
+    help="Length of a task in seconds; longer recordings become several tasks.",
 )
 @timezone_option
 @force_option
@@ -86,10 +86,10 @@ def aoef(
 ) -> None:
     """Write events for Whombat and soundevent.
 
-    SOURCE is a recorder's folder (`birdedge listen --out SOURCE`), a run of `birdedge archive`, a table or a folder of
-    tables of `birdedge segment`. --out gets dataset.json and annotation_project.json, which Whombat imports in this
-    order, and model_run.json with the scores, in the format AOEF. A recording that cannot be read is reported and does
-    not stop the others; the exit code is then 1.
+    SOURCE is a recorder's folder (`birdedge listen --out SOURCE`), a run of `birdedge archive`, or a table or folder of
+    tables that `birdedge segment` wrote. The command writes dataset.json and annotation_project.json, which Whombat
+    imports in this order, and model_run.json, which holds the scores. The format is AOEF. A recording that cannot be
+    read is reported and does not stop the others; the exit code is then 1.
 
     \b
     Example:
@@ -120,7 +120,7 @@ def aoef(
 
 
 def _opened(source: Path, masks: Path | None, audio_folder: Path | None, timezone: str | None) -> _Source:
-    """Return what a source holds, by what it is."""
+    """Return the recordings of a source: a recorder's folder, an archive run or tables."""
     from birdedge.edge.companion.folders import find_folders
 
     if not source.exists():

@@ -1,4 +1,4 @@
-"""`birdedge archive`: segment very large archives, on one machine or many, resumable at any moment."""
+"""`birdedge archive`: segment very large archives, on one machine or many, resumable at any point."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ run_argument = click.argument("run", type=click.Path(path_type=Path, file_okay=F
 def archive() -> None:
     """Segment very large archives, on one machine or many.
 
-    A run is a folder: `plan` lists the recordings, `run` segments those that are not done, `status` shows how far it
-    is, and `finish` makes the tables. Any step can be interrupted, also by a power cut, and called again.
+    A run is a folder: `plan` lists the recordings, `run` segments those that are not done, `status` shows the progress,
+    and `finish` writes the tables. Any step can be interrupted, even by a power cut, and run again.
 
     \b
     Example:
@@ -60,7 +60,7 @@ def archive() -> None:
     required=True,
     type=click.Path(path_type=Path, file_okay=False),
     metavar="RUN",
-    help="Folder of the run. Planning again with the same settings adds new recordings, and keeps what is done.",
+    help="Folder of the run. Planning again with the same settings adds new recordings and keeps finished work.",
 )
 @click.option(
     "--site-level",
@@ -88,8 +88,8 @@ def plan(
     """List the recordings of an archive.
 
     SOURCE is an audio file, a folder to search for audio files, or a URL that fsspec reads, such as s3://bucket/forest/
-    (needs s3fs). RUN gets the list, the settings and a copy of the model; other settings need another RUN. A source
-    that cannot be read is reported and does not stop the others; the exit code is then 1.
+    (needs s3fs). RUN stores the list, the settings and a copy of the model; different settings need a different RUN. A
+    source that cannot be read is reported and does not stop the others; the exit code is then 1.
 
     \b
     Example:
@@ -134,7 +134,7 @@ def plan(
 @archive.command()
 @run_argument
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Number of processes.")
-@click.option("--shard", metavar="I/N", help="Do only the Ith of N equal parts: each in a job of its own.")
+@click.option("--shard", metavar="I/N", help="Segment only part I of N equal parts, each in its own job.")
 @click.option(
     "--dask",
     "address",
@@ -145,9 +145,9 @@ def plan(
     "--dask-scheduler-file",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Likewise, by the scheduler's file.",
+    help="Run on the Dask cluster whose scheduler wrote this file.",
 )
-@click.option("--retry-errors", is_flag=True, help="Also try recordings again that could not be read.")
+@click.option("--retry-errors", is_flag=True, help="Also retry recordings that could not be read.")
 @quiet_option
 def run(
     run: Path,
@@ -160,8 +160,8 @@ def run(
 ) -> None:
     """Segment the recordings that are not done.
 
-    A recording that cannot be read is reported and does not stop the others; the exit code is then 1. What is done
-    stays, so that an interrupted command goes on when it is called again.
+    A recording that cannot be read is reported and does not stop the others; the exit code is then 1. Finished work is
+    kept: an interrupted command resumes when it is run again.
 
     \b
     Example:
@@ -195,17 +195,17 @@ def run(
 
 @archive.command()
 @run_argument
-@click.option("--partial", is_flag=True, help="Make tables of what is done, although it is not everything.")
+@click.option("--partial", is_flag=True, help="Write the tables even if some recordings are not done.")
 @click.option(
     "--raven/--no-raven", default=True, help="Write the Raven table of all recordings.  [default: raven]"
 )
 @quiet_option
 def finish(run: Path, partial: bool, raven: bool, quiet: bool) -> None:
-    """Make the tables of a run.
+    """Write the tables of a run.
 
-    RUN gets events/site=SITE/date=DATE/, Parquet files that DuckDB, polars and Arrow read as one table,
-    coverage.parquet, with the seconds that were heard of each recording and hour, and all.selections.txt, a Raven
-    table. They replace those of an earlier call.
+    RUN gets events/site=SITE/date=DATE/ with Parquet files that DuckDB, polars and Arrow read as one table,
+    coverage.parquet with the seconds heard per recording and hour, and all.selections.txt, a Raven table. They replace
+    the tables of an earlier call.
 
     \b
     Example:
@@ -227,11 +227,11 @@ def finish(run: Path, partial: bool, raven: bool, quiet: bool) -> None:
 @archive.command()
 @run_argument
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--errors", is_flag=True, help="Print a sentence for each recording that could not be read.")
+@click.option("--errors", is_flag=True, help="Print the error of each recording that could not be read.")
 def status(run: Path, as_json: bool, errors: bool) -> None:
-    """Show how far a run is.
+    """Show the progress of a run.
 
-    The rate is that of the last ten minutes, of all machines together. The exit code is 0 if all recordings are done.
+    The rate covers the last ten minutes and all machines together. The exit code is 0 if all recordings are done.
 
     \b
     Example:

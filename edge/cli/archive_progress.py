@@ -1,4 +1,4 @@
-"""What `birdedge archive` prints while it works: errors, and a line of progress now and then."""
+"""The output of `birdedge archive` while it runs: errors, and a progress line now and then."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:  # loads pyarrow
     from birdedge.edge.archive.units import PlannedFile
 
 MAX_PRINTED_ERRORS = 20  # of a run; `status --errors` prints all
-LOG_S, TERMINAL_S = 60.0, 1.0  # between two lines of progress, in a log and on a terminal
+LOG_S, TERMINAL_S = 60.0, 1.0  # between two progress lines, in a log and on a terminal
 
 
 class Interval:
-    """The time between two lines of progress on standard error."""
+    """The time between two progress lines on standard error."""
 
     def __init__(self) -> None:
         self.is_terminal = sys.stderr.isatty()
         self._last_s = time.monotonic()
 
     def is_over(self) -> bool:
-        """Return whether a line is due; if so, the next interval begins."""
+        """Return whether a line is due; if so, start the next interval."""
         now_s = time.monotonic()
         if now_s - self._last_s < (TERMINAL_S if self.is_terminal else LOG_S):
             return False
@@ -36,7 +36,7 @@ class Interval:
 
 
 def counted(files: Iterator[PlannedFile], quiet: bool) -> Iterator[PlannedFile]:
-    """Pass on files, and print how many there are now and then."""
+    """Yield files unchanged, and print how many there are now and then."""
     interval = Interval()
     for number, file in enumerate(files):
         if not quiet and number % 1000 == 0 and interval.is_over():
@@ -45,7 +45,7 @@ def counted(files: Iterator[PlannedFile], quiet: bool) -> Iterator[PlannedFile]:
 
 
 class ProgressPrinter:
-    """Prints errors and warnings, the first of many, and a line of progress now and then."""
+    """A printer of the first errors and warnings, and of a progress line now and then."""
 
     def __init__(self, progress: Progress, quiet: bool) -> None:
         self._progress, self._quiet = progress, quiet
@@ -53,7 +53,7 @@ class ProgressPrinter:
         self._sentences = 0
 
     def print(self, errors: tuple[str, ...], warnings: tuple[str, ...]) -> None:
-        """Print what a unit brought."""
+        """Print the errors and warnings of a unit, and a progress line if one is due."""
         kinds = [*(("Error", text) for text in errors), *(("Warning", text) for text in warnings)]
         for kind, text in kinds:
             self._sentences += 1

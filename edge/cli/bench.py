@@ -79,7 +79,7 @@ def bench(
     if not write:
         click.echo(f"birdedge: {fastest.card.name} is the fastest; --write makes it the default", err=True)
         return
-    is_bundled = fastest.path in bundled_models().values()  # any card may have the name of one
+    is_bundled = fastest.path in bundled_models().values()  # the name is no proof: any card may claim it
     path = config or default_config_path()
     write_model(path, fastest.card.name if is_bundled else str(fastest.path.resolve()))
     click.echo(

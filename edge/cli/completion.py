@@ -23,5 +23,5 @@ def completion(ctx: click.Context, shell: str) -> None:
     kind = get_completion_class(shell)
     assert kind is not None
     script = kind(ctx.find_root().command, {}, "birdedge", "_BIRDEDGE_COMPLETE")
-    # Not source(), which runs bash to ask for its version.
+    # Not source(), which runs bash to check its version.
     print_line(*(script.source_template % script.source_vars()).splitlines())

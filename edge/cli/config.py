@@ -51,14 +51,14 @@ def init(file: Path | None, force: bool) -> None:
     "--memory-max",
     "limit_mb",
     type=click.IntRange(min=1),
-    help=f"Memory in MB that the recorder may use: MemoryMax= of its service.  [default: {MEMORY_MAX_MB}, and "
+    help=f"Memory in MB that the recorder may use: MemoryMax= of its service.  [default: {MEMORY_MAX_MB}, plus "
     f"{SOURCE_MEMORY_MAX_MB} for each further source]",
 )
 def check(file: Path | None, limit_mb: int | None) -> None:
     """Check a configuration.
 
     Checks keys and values, the model file, the location if the schedule follows the sun, that the schedule opens, and
-    the memory that the recorder needs at most. Prints when the schedule opens next.
+    the maximum memory of the recorder. Prints when the schedule opens next.
 
     \b
     Example:
@@ -104,7 +104,7 @@ def show(file: Path | None) -> None:
 def schema() -> None:
     """Print the JSON Schema of the configuration.
 
-    Editors that know TOML schemas complete and check keys with it.
+    Editors that support TOML schemas use it to complete and check keys.
 
     \b
     Example:

@@ -10,12 +10,12 @@ from birdedge.edge.system.stdout import print_line
 
 
 @click.command()
-@click.option("--all", "show_all", is_flag=True, help="Also list plug-ins of ALSA, such as dmix.")
+@click.option("--all", "show_all", is_flag=True, help="Also list ALSA plug-ins, such as dmix.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def devices(show_all: bool, as_json: bool) -> None:
     """List the microphones. The default one is marked with a star.
 
-    Hardware comes first. Devices that are no hardware are only listed if they are the default, or with --all.
+    Hardware comes first. Other devices are listed only if they are the default, or with --all.
 
     \b
     Example:
@@ -32,7 +32,7 @@ def devices(show_all: bool, as_json: bool) -> None:
     if not found:
         print_line("no microphone")
     if len(found) < len(known):
-        click.echo(f"birdedge: --all also lists {len(known) - len(found)} plug-in(s) of ALSA", err=True)
+        click.echo(f"birdedge: --all also lists {len(known) - len(found)} ALSA plug-in(s)", err=True)
     for d in found:
         mark = "*" if d.is_default else " "
         print_line(f"{mark} {d.name}  ({d.host_api}, {d.channels} ch, {d.default_rate_hz} Hz)")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # loads onnxruntime
     from birdedge.edge.models.model import Model
 
 RECORDED_S = 8.0
-MAX_S = 120.0  # that a figure shows
+MAX_S = 120.0  # of audio in a figure
 PICTURE = "birdedge-doctor.png"
 
 
@@ -46,8 +46,8 @@ def doctor(device: str | None, record_s: float | None, out: Path, as_json: bool)
 
     Checks the configuration, the speed of the model, the clock, the disk, permissions and PortAudio; then records from
     the microphone and checks level, clipping, DC offset, hum and sample rate, and whether samples are lost while every
-    core is busy. Of the sources in the configuration, it tries the network streams and the first microphone. The exit
-    code is 1 if a check fails.
+    core is busy. If the configuration lists sources, the network streams and the first microphone are checked.
+    The exit code is 1 if a check fails.
 
     \b
     Example:
@@ -70,7 +70,7 @@ def doctor(device: str | None, record_s: float | None, out: Path, as_json: bool)
 
 
 def _checks(device: str | None, record_s: float | None, out: Path) -> Iterator[Check]:
-    """Yield the check of the configuration if it fails, and all others."""
+    """Yield the configuration check if it fails, then all other checks."""
     from birdedge.edge.diagnostics.check import Check
     from birdedge.edge.diagnostics.doctor import run_checks
     from birdedge.edge.diagnostics.microphone_test import LOADED_S, MicrophoneSettings

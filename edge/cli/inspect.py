@@ -15,13 +15,13 @@ from birdedge.edge.system.stdout import print_line
 @click.option(
     "--public-key",
     metavar="KEY",
-    help="Require a signature by this minisign key, in MODEL.minisig. A key or its file.",
+    help="Require a signature in MODEL.minisig by this minisign key, given as text or as a file.",
 )
 def inspect(model: str, as_json: bool, public_key: str | None) -> None:
     """Print the card of a model.
 
-    The card lists its input, cost, accuracy and training data. The digest in the file says that it is whole; only a
-    signature says who made it.
+    The card lists its input, cost, accuracy and training data. The digest in the file shows that the file is complete;
+    only a signature shows who made it.
 
     \b
     Example:

@@ -41,7 +41,7 @@ from birdedge.edge.system.stop_signals import StopSignals
 @click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Configuration in TOML.  [default: that of the user, if there is one]",
+    help="Configuration in TOML.  [default: the user's, if it exists]",
 )
 @click.option(
     "--json/--table",
@@ -106,11 +106,11 @@ def listen(
     if duration_s is not None and not 0 < duration_s < math.inf:
         raise SettingsError(f"--duration is {duration_s}; give seconds above 0")
     if (start or timezone) and (source in (None, "-") or is_url(source or "")):
-        raise SettingsError("--start and --timezone are about a file; leave them out, or name the file")
+        raise SettingsError("--start and --timezone apply to a file; leave them out, or name the file")
     if demo and source:
         raise SettingsError(f"both --demo and {source!r} were given; leave one out")
     if (demo or source) and device:
-        raise SettingsError(f"--device {device!r} names a microphone; leave out it, or --demo and the file")
+        raise SettingsError(f"--device {device!r} names a microphone; leave it out, or --demo and the file")
     is_stream = source is not None and is_url(source)
     is_file = source not in (None, "-") and not is_stream
     if (demo or is_file) and rate_hz:
@@ -118,7 +118,7 @@ def listen(
             f"--rate {rate_hz} is for raw PCM and microphones; leave it out: a file has its own"
         )
     if is_stream and fast:
-        raise SettingsError("--fast is for a file and the demo; leave it out, a stream has its own pace")
+        raise SettingsError("--fast is for a file and the demo; leave it out: a stream arrives in real time")
     if (
         is_file
         and denoised not in (None, "-")

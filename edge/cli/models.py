@@ -34,4 +34,4 @@ def models(as_json: bool) -> None:
             f"{card.name + mark:22}{m.path.stat().st_size / 1000:5.0f}{card.macs_per_s / 1e6:8.0f}"
             f"{card.chunk_frames:8d}  {painted!s:14}{mixes!s:12}{card.licence}"
         )
-    print_line("* default of `birdedge listen`; frames: of 8 ms, per call of the network")
+    print_line("* default of `birdedge listen`; frames: 8 ms each, per call of the network")

@@ -1,4 +1,4 @@
-"""`birdedge mqtt`: try the MQTT broker, and remove recorders from it."""
+"""`birdedge mqtt`: test the MQTT broker, and remove recorders from it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ config_option = click.option(
 
 @click.group(no_args_is_help=False)
 def mqtt() -> None:
-    """Try the MQTT broker, or remove recorders from it.
+    """Test the MQTT broker, or remove recorders from it.
 
     `birdedge serve` publishes recorders if the configuration has a host under [mqtt].
 
@@ -35,9 +35,9 @@ def mqtt() -> None:
 @mqtt.command()
 @config_option
 def test(config: Path | None) -> None:
-    """Publish a message to try the settings.
+    """Publish a message to test the settings.
 
-    The message goes to `birdedge/test`. The exit code is 0 if the broker has acknowledged it.
+    The message goes to `birdedge/test`. The exit code is 0 if the broker acknowledged it.
 
     \b
     Example:
@@ -59,8 +59,8 @@ def test(config: Path | None) -> None:
 def remove(folders: tuple[Path, ...], config: Path | None) -> None:
     """Remove recorders from the broker, and so from Home Assistant.
 
-    DIR is the folder of a recorder, or one above several. Stop `birdedge serve` first. A recorder that is published
-    again later has the same id.
+    DIR is the folder of a recorder, or a folder that contains several. Stop `birdedge serve` first. A recorder that is
+    published again later keeps its id.
 
     \b
     Example:

@@ -12,10 +12,10 @@ from birdedge.edge.models.names import ARCHIVE_MODEL
 
 
 class NumberRange(click.FloatRange):
-    """A range of numbers; NaN, which compares as within any range, is not in it."""
+    """A range of numbers that rejects NaN, which click accepts in any range."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the number, or fail as for one that is out of range."""
+        """Return the number; NaN fails like a number out of range."""
         number: float = super().convert(value, param, ctx)
         if math.isnan(number):
             self.fail(f"{number} is not in the range {self._describe_range()}.", param, ctx)
@@ -34,7 +34,8 @@ start_option = click.option(
     help="Time of the first sample of a file, such as 2024-05-01T04:30:00Z.  [default: from its metadata or name]",
 )
 timezone_option = click.option(
-    "--timezone", help="Zone of local times in names and metadata, such as Europe/Berlin.  [default: unknown]"
+    "--timezone",
+    help="Time zone of local times in names and metadata, such as Europe/Berlin.  [default: unknown]",
 )
 quiet_option = click.option(
     "-q", "--quiet", is_flag=True, help="Print no progress and no summary, only errors."

@@ -13,13 +13,16 @@ from birdedge.edge.system.stdout import print_line
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="The PNG.  [default: name of FILE with .png]"
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="PNG file to write.  [default: name of FILE with .png]",
 )
 @click.option("--start", "start_s", type=float, default=0.0, show_default=True, help="Start in seconds.")
 @click.option(
     "--duration", "duration_s", type=float, default=120.0, show_default=True, help="Length in seconds."
 )
-@click.option("--rejected", is_flag=True, help="Also draw what is not an event, in grey with the reason.")
+@click.option("--rejected", is_flag=True, help="Also draw rejected regions, in grey with the reason.")
 @force_option
 @min_score_option
 @channel_option

@@ -53,9 +53,7 @@ if TYPE_CHECKING:  # loads onnxruntime
     help="Table format; may be repeated.  [default: csv]",
 )
 @masks_option
-@click.option(
-    "--skip-existing", is_flag=True, help="Keep existing results, and write those that are missing."
-)
+@click.option("--skip-existing", is_flag=True, help="Keep existing results, and write only the missing ones.")
 @force_option
 @quiet_option
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Number of processes.")
@@ -83,9 +81,9 @@ def segment(
     """Segment recordings at full speed.
 
     FILES are audio files, or folders to search for audio files. In a folder, links are followed once, and hidden files,
-    trash and system folders are left out. Events are written to tables in --out, together with one Raven table of all
+    trash and system folders are skipped. Events are written to tables in --out, together with one Raven table of all
     files (all.selections.txt), or as JSON Lines to standard output. A file or folder that cannot be read is reported
-    and does not stop the others; the exit code is then 1. An interrupted command goes on with --skip-existing.
+    and does not stop the others; the exit code is then 1. Use --skip-existing to resume an interrupted command.
 
     \b
     Example:
@@ -163,7 +161,9 @@ def _check_options(
     if skip_existing and (force or folder is None):
         raise SettingsError("--skip-existing keeps the results in --out or --masks: give one, and no --force")
     if start is not None and recordings > 1:
-        raise SettingsError(f"--start {start} is of one recording, and {recordings} were given; give one")
+        raise SettingsError(
+            f"--start {start} applies to one recording, and {recordings} were given; give one"
+        )
 
 
 @dataclass

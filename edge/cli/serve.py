@@ -17,7 +17,7 @@ import click
     type=click.Path(file_okay=False),
 )
 @click.option("--listen", metavar="HOST:PORT", help="Address of the dashboard.  [default: 127.0.0.1:8088]")
-@click.option("--root-path", metavar="PATH", help="Path of a proxy that does not remove it, such as /birds.")
+@click.option("--root-path", metavar="PATH", help="Path prefix that a proxy does not strip, such as /birds.")
 @click.option(
     "--config",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -26,11 +26,11 @@ import click
 def serve(folders: tuple[str, ...], listen: str | None, root_path: str | None, config: Path | None) -> None:
     """Show recorders in a browser.
 
-    DIR is where a recorder writes (`birdedge listen --out DIR`), or a folder above several. The dashboard only reads
-    there, in a process of its own.
+    DIR is the folder of a recorder (`birdedge listen --out DIR`), or a folder that contains several. The dashboard runs
+    in its own process and only reads from DIR.
 
-    `birdedge serve token` makes the token that a browser must show, and prints it once; a file next to the
-    configuration keeps its hash. Without a token the dashboard listens to this machine only.
+    `birdedge serve token` creates the token that browsers log in with, and prints it once; a file next to the
+    configuration stores its hash. Without a token, the dashboard is available only on this machine.
 
     \b
     Example:

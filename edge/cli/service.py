@@ -21,7 +21,7 @@ unit_dir_option = click.option(
 )
 
 companion_option = click.option(
-    "--companion", is_flag=True, help="The companion, `birdedge serve`, instead of the recorder."
+    "--companion", is_flag=True, help="Act on the companion, `birdedge serve`, instead of the recorder."
 )
 
 
@@ -132,6 +132,6 @@ def _unit(companion: bool) -> str:
 
 
 def _this_executable() -> Path:
-    """Return the running command, also if it runs as `python -m birdedge`."""
+    """Return the running command, even if it runs as `python -m birdedge`."""
     script = Path(sys.argv[0])
     return script if script.name == "birdedge" else Path(sys.executable).with_name("birdedge")

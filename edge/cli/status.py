@@ -26,10 +26,10 @@ from birdedge.edge.system.stdout import print_line
 def status(folder: Path, as_json: bool, prometheus: bool, output: Path | None) -> None:
     """Show the status of a recorder, and of each of its sources.
 
-    FOLDER is where it writes (`birdedge listen --out FOLDER`). The exit code is 0 if the recorder is recording, or
-    paused by its schedule, and needs no attention; otherwise 1. With several sources, this must be true of each.
+    FOLDER is the recorder's folder (`birdedge listen --out FOLDER`). The exit code is 0 if the recorder is recording,
+    or paused by its schedule, and needs no attention; otherwise 1. With several sources, this must be true of each.
 
-    With `--prometheus`, metrics are printed of every recorder in FOLDER and below it, and the exit code is 0.
+    With `--prometheus`, metrics are printed for every recorder in or below FOLDER, and the exit code is 0.
 
     \b
     Example:
@@ -56,7 +56,7 @@ def status(folder: Path, as_json: bool, prometheus: bool, output: Path | None) -
         for name, path in sources:
             try:
                 found = read_status(path, time.time())
-            except OutputError as error:  # the others can be shown
+            except OutputError as error:  # the others can still be shown
                 healthy, tables[name] = False, {"error": str(error)}
                 pages.append(f"{name}: ! {error}")
                 continue
@@ -86,5 +86,5 @@ def _write_metrics(folder: Path, output: Path | None) -> None:
         print_line(*text.splitlines())
         return
     with replacing(output) as file:
-        os.fchmod(file.fileno(), 0o644)  # node_exporter is another user
+        os.fchmod(file.fileno(), 0o644)  # node_exporter runs as another user
         file.write(text.encode())

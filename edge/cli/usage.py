@@ -1,4 +1,4 @@
-"""The errors of the command line as sentences: what was given, what is allowed, what to do."""
+"""Command-line errors as sentences: what was given, what is allowed, what to do."""
 
 from __future__ import annotations
 

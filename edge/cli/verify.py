@@ -1,4 +1,4 @@
-"""`birdedge verify`: check that models behave as at export."""
+"""`birdedge verify`: check that models behave as they did at export."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from birdedge.edge.system.stdout import print_line
 @click.command()
 @click.argument("models", nargs=-1, metavar="[MODEL]...")
 def verify(models: tuple[str, ...]) -> None:
-    """Check that models behave as at export.
+    """Check that models behave as they did at export.
 
-    The file must be complete, its stream must equal its offline form (int8 bit for bit), and its answer to a fixed
-    input must be the one of the machine that exported it. Without MODEL, all bundled models are checked. The exit code
-    is 1 if a check fails.
+    The file must be complete, its streamed output must equal its offline output (bit for bit for int8), and its output
+    for a fixed input must match that of the machine that exported it. Without MODEL, all bundled models are checked.
+    The exit code is 1 if a check fails.
 
     \b
     Example:

@@ -18,7 +18,7 @@ NEAR_S = 0.5
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--start", "start_s", type=float, help="Start in seconds.  [default: 0]")
 @click.option("--duration", "duration_s", type=float, help="Length in seconds.  [default: to the end]")
-@click.option("--at", "at_s", type=float, help="Only what is within half a second of this second.")
+@click.option("--at", "at_s", type=float, help="Print only regions within half a second of this second.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON Lines.")
 @min_score_option
 @channel_option
@@ -33,11 +33,11 @@ def why(
     channel: int | None,
     model: str,
 ) -> None:
-    """Explain why sounds of a recording were reported or not.
+    """Explain why sounds in a recording were reported or not.
 
     A region of the mask is a candidate for an event. Each one is printed in time order: onset, offset, frequency band,
     score (the probability of a bird), the most probable class of sound with its probability, the share of the last 10,
-    30 and 60 seconds in which its band was busy, how many regions of the last minute are alike, and the decision. If
+    30 and 60 seconds in which its band was busy, the number of similar regions in the last minute, and the decision. If
     there is no region, the highest probability of the mask is printed.
 
     \b

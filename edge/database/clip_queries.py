@@ -1,4 +1,4 @@
-"""Clips on disk: their totals, those that retention deletes, and where a found one belongs. Needs no numpy."""
+"""Clips on disk: their totals, the clips that retention deletes, and the stream of a found clip. Needs no numpy."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def count_clips(db: sqlite3.Connection) -> int:
 
 
 def clip_bytes(db: sqlite3.Connection) -> int:
-    """Return the bytes of all clips together."""
+    """Return the total size of all clips in bytes."""
     return int(scalar(db, "SELECT bytes FROM clip_totals") or 0)
 
 
 def newest_clip_utc_s(db: sqlite3.Connection) -> float | None:
-    """Return when the newest clip began; None if there is none, or its time is not known."""
+    """Return when the newest clip began; None if there is none or its time is unknown."""
     utc_s: float | None = scalar(
         db,
         f"""SELECT CASE clock WHEN 'synchronized' THEN {utc_at("began_s")} END
@@ -67,7 +67,7 @@ def clips_at(db: sqlite3.Connection, paths: Sequence[str], count: int) -> list[C
 def outdated_clips(
     db: sqlite3.Connection, before_utc_s: float, count: int, locked: Sequence[str] = ()
 ) -> list[ClipRow]:
-    """Return the oldest clips among those that are known to be from before a time, without those that are locked."""
+    """Return the oldest unlocked clips that are known to be from before a time."""
     found: list[ClipRow] = []
     boots = db.execute(
         f"{BOOTS_AT} SELECT boot, boot_s FROM boots_at WHERE clock = 'synchronized'", (before_utc_s,)
@@ -89,9 +89,9 @@ def first_clips(
     count: int,
     locked: Sequence[str] = (),
 ) -> list[ClipRow]:
-    """Return the first clips of an order that are not locked and did not begin within `newest_s` of the newest clip.
+    """Return the first unlocked clips in an order, except those that began within `newest_s` of the newest clip.
 
-    No wall clock is asked: boots are in the order of time, and so is the boot clock within each.
+    This needs no wall clock: boots are in chronological order, and so is the boot clock within each boot.
     """
     by = "boot, began_s" if order == "oldest" else "score, boot, began_s"
     rows = db.execute(
@@ -106,9 +106,9 @@ def first_clips(
 def clip_place(
     db: sqlite3.Connection, utc_s: float, sample_rate_hz: int, first_sample: int, tolerance_s: float
 ) -> ClipPlace | None:
-    """Return the stream in which a sample was heard at that UTC, by the clock as it is known or as it was at first.
+    """Return the stream in which a sample was heard at a UTC, by the clock as it is known now or was at first.
 
-    The boot clock at the sample is read off the span of audio at or before it.
+    The boot clock at the sample is derived from the span of audio at or before it.
     """
     row = db.execute(
         f"""WITH places AS (

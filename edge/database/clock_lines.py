@@ -1,4 +1,4 @@
-"""The SQL that converts between the boot clock and UTC, by the table `clock_lines`."""
+"""The SQL that converts between the boot clock and UTC with the table `clock_lines`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def utc_at(boot_s: str, line: str = "line") -> str:
 
 
 def boot_s_at(utc_s: str) -> str:
-    """Return the boot clock of a row of `boots` at a UTC, below 0 if that was before the boot."""
+    """Return the boot clock of a row of `boots` at a UTC; it is below 0 if the UTC is before the boot."""
     return f"""coalesce((
         SELECT from_s + ({utc_s} - from_s - offset_s) / (1 + slope) FROM clock_lines
         WHERE clock_lines.boot = boots.id AND from_s + offset_s <= {utc_s} ORDER BY from_s DESC LIMIT 1

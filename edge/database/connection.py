@@ -1,4 +1,7 @@
-"""Opening the recorder's SQLite file: to read it as it is, or to write, made if need be and quarantined if damaged."""
+"""Open the recorder's SQLite file.
+
+For reading, it is not changed; for writing, it is created if missing and quarantined if damaged.
+"""
 
 from __future__ import annotations
 
@@ -14,23 +17,23 @@ from birdedge.edge.errors import DiskError, OutputError, StoreError
 from birdedge.edge.system.atomic_file import is_permanent
 
 BUSY_TIMEOUT_S = 10.0
-MAX_LOG_BYTES = 4_194_304  # of the write-ahead log, as many as SQLite writes before it moves them to the file
+MAX_LOG_BYTES = 4_194_304  # of the write-ahead log: the size at which SQLite moves it to the file
 
 
 @contextmanager
 def reading(folder: Path) -> Iterator[sqlite3.Connection]:
-    """Open the database of a folder as it is; nothing is changed, checked or waited for.
+    """Open the database of a folder to read it; nothing is changed, checked or waited for.
 
     Raises:
-        StoreError: there is none.
-        DiskError: it cannot be read; from the block too.
+        StoreError: There is no database, or this user may not read it.
+        DiskError: The database cannot be read. Also raised in the `with` block.
     """
     path = folder / FILE_NAME
     if not _may_read(path):
         raise StoreError(f"{path} may not be read by this user: use sudo, or join the group of its recorder")
     if not path.is_file():
         raise StoreError(f"there is no {path}: name the folder of `birdedge listen --out`")
-    # Where no program writes it and no log can be made, as on a card in a reader, the file is taken as it is.
+    # If no program writes the file and no log can be created, as on a card in a reader, it cannot change.
     immutable = int(not has_log(folder) and not _is_open(folder) and not os.access(path.parent, os.W_OK))
     with database_errors(path):
         db = sqlite3.connect(
@@ -43,16 +46,16 @@ def reading(folder: Path) -> Iterator[sqlite3.Connection]:
 
 
 def has_log(folder: Path) -> bool:
-    """Return whether the write-ahead log of a database lies next to it; it is deleted when the recorder stops.
+    """Return whether the write-ahead log of a database has content; it is deleted when the recorder stops.
 
-    One that is empty was made by a program that read the database.
+    An empty log comes from a program that read the database.
     """
     log = folder / f"{FILE_NAME}-wal"
     return log.exists() and log.stat().st_size > 0
 
 
 def _is_open(folder: Path) -> bool:
-    """Return whether a program may have the database open, also where its log is empty at present."""
+    """Return whether a program may have the database open, even if its log is empty at present."""
     return all((folder / f"{FILE_NAME}{suffix}").exists() for suffix in ("-wal", "-shm"))
 
 
@@ -62,7 +65,7 @@ def is_empty(error: OutputError) -> bool:
 
 
 def _may_read(path: Path) -> bool:
-    """Return whether this user may read a file, or find that it is missing."""
+    """Return whether this user may read a file, or may see that it is missing."""
     try:
         path.stat()
     except FileNotFoundError:
@@ -70,13 +73,13 @@ def _may_read(path: Path) -> bool:
     except PermissionError:
         return False
     except OSError:
-        return True  # what it is, is said where it is opened
+        return True  # opening the file reports the cause
     return os.access(path, os.R_OK)
 
 
 @contextmanager
 def database_errors(path: Path) -> Iterator[None]:
-    """Turn an error of SQLite into a `DiskError`."""
+    """Turn an SQLite error into a `DiskError`."""
     try:
         yield
     except sqlite3.Error as error:
@@ -86,18 +89,18 @@ def database_errors(path: Path) -> Iterator[None]:
 
 
 def open_to_write(folder: Path, *, is_damaged: bool = False) -> tuple[sqlite3.Connection, Path | None]:
-    """Open or make the database of a folder.
+    """Open or create the database of a folder.
 
     Args:
-        folder: of the database.
-        is_damaged: whether the file is known to be damaged.
+        folder: Folder of the database.
+        is_damaged: Whether the file is known to be damaged.
 
     Returns:
-        The connection, and where a damaged file was moved; None if it was not damaged.
+        The connection, and the new path of a damaged file; None if the file was not damaged.
 
     Raises:
-        StoreError: this user may not write there, the folder is a file, or another version of birdedge wrote it.
-        DiskError: the disk is full, read-only or fails.
+        StoreError: This user may not write there, the folder is a file, or another version of birdedge wrote it.
+        DiskError: The disk is full, read-only or fails.
     """
     path = folder / FILE_NAME
     try:
@@ -113,7 +116,7 @@ def open_to_write(folder: Path, *, is_damaged: bool = False) -> tuple[sqlite3.Co
 
 
 def is_damage(error: BaseException | None) -> bool:
-    """Return whether SQLite found that the file is damaged, or is no database."""
+    """Return whether SQLite found that the file is damaged or not a database."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without the extended part
     return code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
@@ -141,7 +144,7 @@ def _open(path: Path, is_damaged: bool) -> tuple[sqlite3.Connection, Path | None
 
 
 def _require_schema(db: sqlite3.Connection, path: Path) -> None:
-    """Make the tables of a new database, and refuse those of another version."""
+    """Create the tables of a new database, and refuse a database of another version."""
     version = db.execute("PRAGMA user_version").fetchone()[0]
     if version not in (0, SCHEMA_VERSION):
         age = "a newer" if version > SCHEMA_VERSION else "an older"
@@ -167,7 +170,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _is_permanent(error: OSError | sqlite3.Error, path: Path) -> bool:
-    """As `is_permanent`; SQLite does not say why it cannot open a file, so the system is asked."""
+    """Return whether an error is permanent; SQLite hides why it cannot open a file, so open it without SQLite."""
     if isinstance(error, OSError):
         return is_permanent(error)
     try:
@@ -178,7 +181,7 @@ def _is_permanent(error: OSError | sqlite3.Error, path: Path) -> bool:
 
 
 def _quarantine(path: Path) -> Path:
-    """Give a damaged file, and what belongs to it, another name; nothing is deleted."""
+    """Rename a damaged file and its -wal and -shm files; nothing is deleted."""
     number = 1
     while (moved := path.with_name(f"{path.stem}.damaged-{number}{path.suffix}")).exists():
         number += 1

@@ -17,7 +17,7 @@ class SpanRow(NamedTuple):
 
 
 class GapRow(NamedTuple):
-    """A gap; `length_s` is None while it lasts, and where no clock knows."""
+    """A gap; `length_s` is None while it lasts, or if its length is unknown."""
 
     utc_s: float
     length_s: float | None
@@ -26,7 +26,7 @@ class GapRow(NamedTuple):
 
 
 class GapTotal(NamedTuple):
-    """All gaps of one cause that are over; those of unknown length count as 0 seconds."""
+    """All ended gaps of one cause; a gap of unknown length counts as 0 seconds."""
 
     cause: str
     gaps: int
@@ -34,7 +34,7 @@ class GapTotal(NamedTuple):
 
 
 class NewGap(NamedTuple):
-    """A gap for those who have read all earlier ones."""
+    """A gap for a reader that has all earlier ones."""
 
     id: int  # in the order in which the gaps began
     boot_id: str
@@ -43,7 +43,7 @@ class NewGap(NamedTuple):
 
 
 class AnchorRow(NamedTuple):
-    """What the boot clock showed when this much of a stream had arrived, by the nominal rate."""
+    """The boot clock when this much audio of a stream had arrived, by the nominal rate."""
 
     audio_s: float
     boot_s: float
@@ -60,7 +60,7 @@ def spans(db: sqlite3.Connection) -> list[SpanRow]:
 
 
 def heard_s(db: sqlite3.Connection) -> float:
-    """Return the seconds of audio that were heard, counted in samples: no clock that is set later changes them."""
+    """Return the seconds of audio heard, counted in samples, so that setting the clock later does not change them."""
     query = (
         "SELECT total(samples * 1.0 / sample_rate_hz) FROM heard JOIN streams ON streams.id = heard.stream"
     )
@@ -75,7 +75,7 @@ def last_heard_s(db: sqlite3.Connection, run: int) -> float | None:
 
 
 def span_end_s(db: sqlite3.Connection, span: int) -> float | None:
-    """Return where a span of audio ends; None if there is none with this number."""
+    """Return the end of a span of audio (boot clock); None if no span has this number."""
     ended_s: float | None = scalar(db, "SELECT ended_s FROM heard WHERE id = ?", span)
     return ended_s
 
@@ -87,13 +87,13 @@ def gaps(db: sqlite3.Connection) -> list[GapRow]:
 
 
 def gap_totals(db: sqlite3.Connection) -> list[GapTotal]:
-    """Return the number and the length of the gaps that are over, by cause."""
+    """Return the number and total length of the ended gaps, by cause."""
     rows = db.execute("SELECT cause, count(*), total(length_s) FROM gaps WHERE NOT lasts GROUP BY cause")
     return [GapTotal(*row) for row in rows]
 
 
 def new_gaps(db: sqlite3.Connection, after: int, count: int) -> list[NewGap]:
-    """Return the first gaps after one, by their ids; 0 for all."""
+    """Return the first `count` gaps after an id, in the order of their ids; 0 starts at the first gap."""
     rows = db.execute(
         """SELECT gaps.id, boots.boot_id, began_s, utc_s, length_s, cause, lasts FROM gaps
         JOIN boots ON boots.id = gaps.boot WHERE gaps.id > ? ORDER BY gaps.id LIMIT ?""",
@@ -106,19 +106,19 @@ def new_gaps(db: sqlite3.Connection, after: int, count: int) -> list[NewGap]:
 
 
 def last_ended_gap(db: sqlite3.Connection) -> int:
-    """Return the id of the last gap that is over; 0 if there is none."""
+    """Return the id of the last gap that has ended; 0 if there is none."""
     return int(scalar(db, "SELECT coalesce(max(id), 0) FROM gap_rows WHERE ended_s IS NOT NULL"))
 
 
 def open_gaps(db: sqlite3.Connection, boot: int) -> list[tuple[int, float]]:
-    """Return number and start (boot clock) of the gaps of a boot that have no end."""
+    """Return the number and start (boot clock) of each open gap of a boot."""
     return db.execute(
         "SELECT id, began_s FROM gap_rows WHERE ended_s IS NULL AND boot = ? ORDER BY id", (boot,)
     ).fetchall()
 
 
 def open_gap_cause(db: sqlite3.Connection) -> str | None:
-    """Return why nothing is heard at present; None if no gap lasts."""
+    """Return why nothing is heard at present; None if no gap is open."""
     cause: str | None = scalar(
         db, "SELECT cause FROM gap_rows WHERE ended_s IS NULL ORDER BY id DESC LIMIT 1"
     )

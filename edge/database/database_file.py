@@ -1,8 +1,8 @@
-"""The open database of a recorder, which stays the file at its path.
+"""The open database of a recorder, which is always the file at its path.
 
-A drive may be mounted over its folder, unmounted or replaced, and the folder may be renamed: SQLite goes on in the file
-that it has open, which nobody finds again. A disk that failed and works again may need a new connection, and pages may
-become damaged at any time.
+A drive may be mounted over its folder, unmounted or replaced, and the folder may be renamed: SQLite then continues in
+the file that it has open, which nobody can find any more. A disk that recovers from a failure may need a new
+connection, and pages may become damaged at any time.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ log = logging.getLogger(__name__)
 
 
 class DatabaseFile:
-    """Opens the database of a folder when it is used, and again after `close`.
+    """The database of a folder, which is opened on first use, and again after `close`.
 
     Attributes:
-        path: of the file.
-        opened: how often it was opened; what was known of its rows may be wrong after each.
-        left: the database that was left, if its disk is still mounted: it can be read, and nobody finds it again.
+        path: Path of the file.
+        opened: How often the file was opened; row numbers from before may be wrong each time.
+        left: The abandoned database if its disk is still mounted: it can be read, but nobody can find it any more.
 
     Raises:
-        OutputError: from `db`; see `open_to_write`.
-        StoreError: from `db`: another process writes to the folder.
+        OutputError: Raised by `db`; see `open_to_write`.
+        StoreError: Raised by `db`: another process writes to the folder.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -47,7 +47,7 @@ class DatabaseFile:
 
     @property
     def db(self) -> sqlite3.Connection:
-        """The connection; while the database cannot be opened, each use tries again."""
+        """The connection; while the database cannot be opened, each use retries."""
         if self._db is None:
             with suppress(OSError):  # reported by the next step
                 self._folder.mkdir(parents=True, exist_ok=True)
@@ -67,17 +67,17 @@ class DatabaseFile:
         return self._db
 
     def checkpoint(self) -> None:
-        """Move what is committed from the write-ahead log to the file, as far as no other program reads it there."""
-        with suppress(OutputError, sqlite3.Error):  # the next commit shows what is wrong
+        """Move commits from the write-ahead log to the file, except those that another program is still reading."""
+        with suppress(OutputError, sqlite3.Error):  # the next commit reports what is wrong
             self.db.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def leave_if_moved(self) -> None:
-        """Leave the file if it is no longer the one at its path."""
+        """Abandon the file if it is no longer the one at its path."""
         if self._db is None or self._file_id is None or self._file_id_at_path() == self._file_id:
             return
         log.error(
             "%s is no longer the database that was opened: its folder was mounted, unmounted, moved or deleted; "
-            "what follows is written to the folder that is there now",
+            "new rows are written to the folder that is there now",
             self.path,
         )
         self.forget_left()
@@ -87,13 +87,13 @@ class DatabaseFile:
             self.forget_left()
 
     def forget_left(self) -> None:
-        """Close the database that was left."""
+        """Close the abandoned database."""
         left, self.left = self.left, None
         there = self._file_id_at_path()
         if left is None:
             return
-        # On closing, SQLite deletes the write-ahead log at its path, which may be that of the file that is there now:
-        # it compares inode numbers, which two disks may have in common.
+        # On closing, SQLite deletes the write-ahead log at its path, which may belong to the file that is there now:
+        # SQLite compares inode numbers, which may be equal on two disks.
         if there is not None and self._file_id is not None and there[1] == self._file_id[1]:
             self._kept.append(left)
             return
@@ -107,7 +107,7 @@ class DatabaseFile:
             self.close()
 
     def close(self) -> None:
-        """Close the connection, and fold the write-ahead log into the file; let others have the folder."""
+        """Close the connection, fold the write-ahead log into the file, and release the folder."""
         db, self._db = self._db, None
         lock, self._lock = self._lock, None
         if db is not None:

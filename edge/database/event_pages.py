@@ -1,7 +1,7 @@
-"""Pages of events through a filter: what the dashboard lists, exports and shows of one event. Needs no numpy.
+"""Filtered pages of events, as the dashboard lists, exports and shows them. Needs no numpy.
 
-Pages are made by key, not by number: a page begins after an event, so that events that close meanwhile move none from
-one page to another. Events are ordered as they were heard, which no correction of the clock changes.
+Pages are addressed by key, not by number: a page begins after an event, so that new events move no event from one page
+to another. Events are in the order in which they were heard, which no correction of the clock changes.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from birdedge.edge.database.clock_lines import boot_s_at
 from birdedge.edge.database.event_queries import EVENT_ROW_COLUMNS, EventRow, event_row
 
 Kind = Literal["events", "rejected"]
-# The first clip that holds the onset: it starts at most its length earlier, where the index on time finds it.
+# The first clip that holds the onset: it starts at most one clip length earlier, so that the time index finds it.
 _CLIP = f"""LEFT JOIN clips ON clips.id = (
     SELECT id FROM clips WHERE clips.boot = boot_of_stream.boot AND clips.stream = {{kind}}.stream
     AND clips.began_s BETWEEN {{kind}}.onset_s - {MAX_CLIP_S + 5} AND {{kind}}.onset_s + 5
     AND first_sample <= onset_sample AND first_sample + samples > onset_sample ORDER BY first_sample LIMIT 1)"""
-# The boot clock of each boot at the UTC :since_s and :until_s, as of `count_events`.
+# The boot clock of each boot at the UTC :since_s and :until_s, as in `count_events`.
 _BOOTS = f"""WITH times (name, utc_s) AS (VALUES ('since', :since_s), ('until', :until_s)),
 bounds AS MATERIALIZED (
     SELECT boots.id AS boot, name, CASE WHEN times.utc_s IS NOT NULL THEN {boot_s_at("times.utc_s")}
@@ -38,11 +38,11 @@ stream_bounds AS MATERIALIZED (
 
 @dataclass(frozen=True)
 class EventFilter:
-    """Which events a view holds; None for no limit. Times are UTC, and the end is outside."""
+    """The events that a view holds; None for no limit. Times are UTC, and the end is exclusive."""
 
     since_utc_s: float | None = None
     until_utc_s: float | None = None
-    low_hz: float | None = None  # the band of an event has to reach into this one
+    low_hz: float | None = None  # the band of an event must overlap this one
     high_hz: float | None = None
     min_score: float | None = None
     max_score: float | None = None
@@ -64,7 +64,7 @@ class EventClip(NamedTuple):
 
 
 class ListedEvent(NamedTuple):
-    """An event or a rejected region, and what the database knows besides."""
+    """An event or a rejected region, with its stream, run and clip."""
 
     event: EventRow
     stream: int
@@ -90,13 +90,13 @@ def event_page(
     """Return the next events of a view.
 
     Args:
-        db: of a recorder.
-        wanted: which events.
-        count: how many at most.
-        after: the event that the page comes after, in its order; None for the first page.
-        before: the event that the page comes before; its last events are those next to it.
-        newest_first: the order; otherwise the oldest is first.
-        max_id: leaves out events that closed after this one.
+        db: Database of a recorder.
+        wanted: The events of the view.
+        count: Maximum number of events.
+        after: Id of the event after which the page begins, in the order of the view; None for the first page.
+        before: Id of the event before which the page ends.
+        newest_first: Whether the newest event is first; otherwise the oldest is first.
+        max_id: Leave out events that closed after this one.
     """
     backwards = before is not None
     descending = newest_first != backwards
@@ -113,7 +113,7 @@ def event(db: sqlite3.Connection, number: int, kind: Kind = "events") -> ListedE
 
 
 def last_event_id(db: sqlite3.Connection, kind: Kind = "events") -> int:
-    """Return the number of the event that closed last; 0 before there was any."""
+    """Return the number of the event that closed last; 0 if there is none."""
     table = _TABLES[kind]
     return int(db.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()[0])
 
@@ -121,7 +121,7 @@ def last_event_id(db: sqlite3.Connection, kind: Kind = "events") -> int:
 def neighbours(
     db: sqlite3.Connection, listed: ListedEvent, within_s: float, count: int, kind: Kind = "events"
 ) -> list[ListedEvent]:
-    """Return the events of the same stream that began shortly before or after one and share its band, by time."""
+    """Return the events of the same stream that began shortly before or after an event and share its band."""
     row, table = listed.event, _TABLES[kind]
     ids = db.execute(
         f"""SELECT id FROM {table} WHERE stream = :stream

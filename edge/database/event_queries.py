@@ -1,4 +1,4 @@
-"""Events and rejected regions as they were stored; pages of them are in event_pages.py. Needs no numpy."""
+"""Stored events and rejected regions; event_pages.py returns them in pages. Needs no numpy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 from birdedge.edge.database.clock_lines import BOOTS_AT
 from birdedge.edge.database.scalar import scalar
 
-# Of an EventRow, in its order: of the table {0}, joined with `streams`.
+# The columns of an EventRow, in its order; {0} is the table, joined with `streams`.
 EVENT_ROW_COLUMNS = """{0}.id, utc_s, uncertainty_s, corrected, onset_s, onset_sample, offset_sample,
     (offset_sample - onset_sample) * 1.0 / streams.sample_rate_hz, low_hz, high_hz, peak_hz, {0}.score,
     area_hz_s, snr_db, sound_class, class_score, busy_10_s, busy_30_s, busy_60_s, alike"""
@@ -41,9 +41,9 @@ class EventRow(NamedTuple):
 
 
 class NewEvent(NamedTuple):
-    """An event for those who have read all earlier ones."""
+    """An event for a reader that has all earlier ones."""
 
-    boot_id: str  # of its boot clock
+    boot_id: str  # the boot of `onset_s`
     event: EventRow
 
 
@@ -52,33 +52,33 @@ class RejectedRow(NamedTuple):
 
     region: EventRow
     reason: str
-    left_out: int  # how many regions since the row before were not stored
+    left_out: int  # regions since the previous row that were not stored
 
 
 def events(db: sqlite3.Connection) -> Iterator[EventRow]:
-    """Yield all events as they were heard."""
+    """Yield all events in the order in which they were heard."""
     return map(event_row, _regions(db, "events"))
 
 
 def rejected(db: sqlite3.Connection) -> Iterator[RejectedRow]:
-    """Yield the rejected regions that are stored, as they were heard."""
+    """Yield the stored rejected regions in the order in which they were heard."""
     rows = _regions(db, "rejected", ", reason, left_out")
     return (RejectedRow(event_row(row), row[-2], row[-1]) for row in rows)
 
 
 def new_events(db: sqlite3.Connection, after: int, count: int) -> list[NewEvent]:
-    """Return the first events after one, by their ids; 0 for all."""
+    """Return the first `count` events after an id, in the order of their ids; 0 starts at the first event."""
     return [_new_event(row) for row in _closed_events(db, "ASC", after, count)]
 
 
 def latest_events(db: sqlite3.Connection, after: int, count: int) -> list[NewEvent]:
-    """Return the last events after one, by their ids."""
+    """Return the last `count` events after an id, in the order of their ids."""
     return [_new_event(row) for row in _closed_events(db, "DESC", after, count)][::-1]
 
 
 def count_events(db: sqlite3.Connection, since_utc_s: float = 0.0) -> int:
     """Return the number of events since a time."""
-    if since_utc_s <= 0:  # all of them are counted four times as fast without their times
+    if since_utc_s <= 0:  # counting all events is four times as fast without their times
         return int(scalar(db, "SELECT count(*) FROM event_rows"))
     query = f"""{BOOTS_AT} SELECT count(*) FROM boots_at CROSS JOIN runs ON runs.boot = boots_at.boot
         CROSS JOIN streams ON streams.run = runs.id
@@ -106,14 +106,14 @@ def latest_event_utc_s(db: sqlite3.Connection) -> float | None:
 
 
 def last_event_before(db: sqlite3.Connection, boot_id: str, onset_s: float) -> int:
-    """Return the id of the last event that closed before the first with a later onset in a boot; 0 if there is none."""
+    """Return the highest id of an event with an earlier onset in a boot, or from another boot; 0 if there is none."""
     query = """SELECT coalesce(max(event_rows.id), 0) FROM event_rows JOIN boot_of_stream USING (stream)
         JOIN boots ON boots.id = boot WHERE NOT (boot_id = ? AND onset_s >= ?)"""
     return int(scalar(db, query, boot_id, onset_s))
 
 
 def event_row(row: tuple[Any, ...]) -> EventRow:
-    """Return the event of a row that begins with EVENT_ROW_COLUMNS."""
+    """Return the event of a row that starts with EVENT_ROW_COLUMNS."""
     return EventRow._make((*row[:3], bool(row[3]), *row[4 : len(EventRow._fields)]))
 
 

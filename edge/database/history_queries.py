@@ -1,4 +1,4 @@
-"""What a recorder did over months: events per time of UTC, growth on disk, runs. Needs no numpy."""
+"""The history of a recorder over months: events per bin of UTC, growth on disk, runs. Needs no numpy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from birdedge.edge.database.clock_lines import line_at, utc_at
 
-# The streams of a boot follow each other; an event of one may begin a little before it, by what is known of its rate.
+# The streams of a boot follow each other; by its estimated sample rate, an event may begin shortly before its stream.
 _EVENTS = """SELECT CAST((onset_s + offset_s + slope * (onset_s - from_s)) / ?3 AS INTEGER) AS bin, count(*)
 FROM (
     SELECT streams.id AS stream, boot, streams.began_s - 60 AS began_s,
@@ -28,10 +28,10 @@ _LINE, _UTC = line_at("row.boot", "row.began_s"), utc_at("row.began_s")
 def events_per_bin(
     db: sqlite3.Connection, since_utc_s: float, until_utc_s: float, bin_s: float
 ) -> list[tuple[int, int]]:
-    """Return how many events began in each bin of UTC that has some, by the clock as it is known now.
+    """Return the number of events that began in each non-empty bin of UTC, by the clock as it is known now.
 
     Args:
-        db: of a recorder.
+        db: Database of a recorder.
         since_utc_s: Start of the first bin.
         until_utc_s: End of the last bin.
         bin_s: Length of a bin; bins are counted from 1970.
@@ -45,7 +45,7 @@ class Growth:
 
     clip_bytes: int  # of the clips that are still there
     first_clip_utc_s: float | None  # of the oldest clip that is still there
-    first_heard_utc_s: float | None  # of the first audio; None where there was none
+    first_heard_utc_s: float | None  # of the first audio; None if there was none
 
 
 class PastRun(NamedTuple):

@@ -1,8 +1,8 @@
-"""What people say about events and clips, in a database of its own: labels, locks and deletions.
+"""The labels, locks and deletions that people give to events and clips, in a separate database.
 
-Rows are only appended, and the newest one about an event or a clip counts, so that the history stays. No event changes.
-The companion writes the file and the recorder reads it: a locked clip is not deleted by retention, and a deleted one
-is removed at its next step. A rollback journal is used, since a reader of a write-ahead log has to write too.
+Rows are only appended, and the newest row of an event or clip counts, so that the history is kept. Events do not
+change. The companion writes the file and the recorder reads it: retention does not delete a locked clip, and removes a
+deleted one at its next step. The file has a rollback journal, because a reader of a write-ahead log must write too.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ CREATE TRIGGER marks_remain BEFORE DELETE ON clip_marks BEGIN SELECT RAISE(ABORT
 
 
 class LabelRow(NamedTuple):
-    """The label that counts for an event; an empty `label` was withdrawn."""
+    """The current label of an event; an empty `label` was withdrawn."""
 
     label: str
     note: str
@@ -70,16 +70,16 @@ def add_labels(
     """Label events, all or none.
 
     Args:
-        folder: of the recorder.
-        events: of its database.
-        label: an empty one withdraws the label of each event.
-        note: free text.
-        utc_s: the present time.
+        folder: Folder of the recorder.
+        events: Events of its database.
+        label: The label; an empty one withdraws the label of each event.
+        note: Free text.
+        utc_s: The present time.
 
     Raises:
-        SettingsError: the label is unknown, or the note is too long.
-        StoreError: another version of birdedge wrote the file, or it is damaged.
-        DiskError: it cannot be written.
+        SettingsError: The label is unknown, or the note is too long.
+        StoreError: Another version of birdedge wrote the file, or it is damaged.
+        DiskError: The file cannot be written.
     """
     if label not in (*LABELS, ""):
         raise SettingsError(f"the label is {label!r}; use one of {', '.join(map(repr, LABELS))}")
@@ -93,17 +93,17 @@ def add_labels(
 
 
 def mark_clips(folder: Path, paths: Sequence[str], mark: Mark, utc_s: float) -> None:
-    """Lock, unlock or delete clips, all or none; a deletion leaves out those that are locked.
+    """Lock, unlock or delete clips, all or none; a deletion skips locked clips.
 
     Args:
-        folder: of the recorder.
-        paths: as its database lists them.
-        mark: the newest one of a clip counts. The recorder carries out a deletion at the next step of its retention.
-        utc_s: the present time.
+        folder: Folder of the recorder.
+        paths: Paths as its database lists them.
+        mark: The newest mark of a clip counts. The recorder carries out a deletion at the next step of its retention.
+        utc_s: The present time.
 
     Raises:
-        StoreError: another version of birdedge wrote the file, or it is damaged.
-        DiskError: it cannot be written.
+        StoreError: Another version of birdedge wrote the file, or it is damaged.
+        DiskError: The file cannot be written.
     """
     with _writing(folder) as db:
         if mark == "deleted":
@@ -131,7 +131,7 @@ def labels_of(folder: Path, events: Sequence[tuple[int, int]]) -> dict[int, Labe
 
 
 def labelled(folder: Path, label: Label | None = None) -> list[tuple[int, int]]:
-    """Return number and first sample of the events that have a label; None for any.
+    """Return the number and first sample of each event with a label; None for any label.
 
     Raises:
         StoreError: another version of birdedge wrote the file, or it is damaged.
@@ -156,7 +156,7 @@ def marked_clips(folder: Path, mark: Mark) -> list[str]:
 
 
 def marks_of(folder: Path, paths: Sequence[str]) -> Mapping[str, Mark]:
-    """Return the newest mark of clips; one without is left out.
+    """Return the newest mark of each clip; a clip without a mark is left out.
 
     Raises:
         StoreError: another version of birdedge wrote the file, or it is damaged.
@@ -176,7 +176,7 @@ def _marked(db: sqlite3.Connection, mark: Mark) -> list[str]:
 
 @contextmanager
 def _reading(folder: Path) -> Iterator[sqlite3.Connection | None]:
-    """Open the file; None if nobody wrote one. After a power cut, its journal is rolled back if that is possible."""
+    """Open the file; None if it does not exist or is empty. After a power cut, roll back its journal if possible."""
     path = folder / LABELS_FILE
     if not path.exists():
         yield None
@@ -193,13 +193,13 @@ def _reading(folder: Path) -> Iterator[sqlite3.Connection | None]:
 
 @contextmanager
 def _writing(folder: Path) -> Iterator[sqlite3.Connection]:
-    """Open the file, made if need be, and commit what the block writes, or nothing."""
+    """Open the file, created if missing, and commit all that the `with` block writes, or nothing."""
     path = folder / LABELS_FILE
     with _errors(path):
         db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
         try:
             db.execute("PRAGMA synchronous = FULL")  # a commit survives a power cut
-            # Another process that begins too waits here, also to make the tables.
+            # Another process that begins a transaction waits here, before it looks for the tables.
             db.execute("BEGIN IMMEDIATE")
             if _version(db, path) == 0:
                 for statement in _statements(LABELS_SCHEMA):
@@ -234,7 +234,7 @@ def _statements(script: str) -> Iterator[str]:
 
 @contextmanager
 def _errors(path: Path) -> Iterator[None]:
-    """Turn an error of SQLite into a sentence."""
+    """Turn an SQLite error into a `StoreError` or `DiskError`."""
     try:
         yield
     except sqlite3.Error as error:

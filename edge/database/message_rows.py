@@ -1,4 +1,4 @@
-"""The rows that a message of a run writes, and how they change those that are open."""
+"""The rows that a message of a run writes, and how they change the open rows."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ANCHOR_S = 60.0  # between two anchors
 def write_message(  # noqa: PLR0912  a case per message
     db: sqlite3.Connection, rows_open: OpenRows, message: Message | KeptRegion
 ) -> None:
-    """Write what a message says; its rows may begin, extend or end those that are open."""
+    """Write the rows of a message, which may begin, extend or end open rows."""
     match message:
         case AudioHeard():
             _extend_span(db, rows_open, message)
@@ -83,7 +83,7 @@ def write_message(  # noqa: PLR0912  a case per message
 
 
 def begin_stream(db: sqlite3.Connection, rows_open: OpenRows, started: StreamStarted) -> None:
-    """Add a stream, to which what follows belongs."""
+    """Add a stream, to which the following messages belong."""
     rows_open.stream = rows.insert_stream(
         db,
         rows_open.run,

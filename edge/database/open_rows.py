@@ -15,10 +15,10 @@ OF_THIS_PROCESS = frozenset({"utc", "opened"})  # known from the clock and from 
 
 @dataclass
 class OpenRows:
-    """What the next message needs; a number is 0 where there is no row."""
+    """The rows that the next message needs; a number is 0 if there is no row."""
 
     utc: UtcLine
-    opened: int = 0  # the numbers are those of rows in the database that was opened as this one
+    opened: int = 0  # count of `DatabaseFile.opened` to which the numbers belong
     boot: int = 0
     run: int = 0
     run_began_s: float = 0.0
@@ -26,22 +26,22 @@ class OpenRows:
     started: StreamStarted | None = None
     span: int = 0
     span_begin: Stamp | None = None
-    span_continued: Stamp | None = None  # where it begins in this database: what was before is in another one
+    span_continued: Stamp | None = None  # where it begins in this database, if its start is in another one
     until: Stamp | None = None  # of the last audio
     heard_until_s: float | None = None  # end of the last span that ended
     gap: int = 0
     gap_began_s: float = 0.0
     gap_cause: str = ""
-    gap_before_run: int = 0  # ends with the first audio, or with the gap that has another cause
-    gap_before_span: int = 0  # ends where the span begins, which is known more exactly as time passes
+    gap_before_run: int = 0  # ends with the first audio, or with a gap of another cause
+    gap_before_span: int = 0  # ends where the span begins, which becomes more exact as time passes
     anchored_s: float = 0.0
 
     def table(self) -> dict[str, Any]:
-        """Return what another process needs to continue them, by attribute."""
+        """Return the attributes that another process needs to continue these rows."""
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in OF_THIS_PROCESS}
 
     def take(self, numbers: NewNumbers) -> None:
-        """Take the numbers of the copies of these rows in another database."""
+        """Replace the numbers with those of the copies in another database."""
         self.stream = numbers.streams.get(self.stream, 0)
         self.span = numbers.spans.get(self.span, 0)
         self.gap = numbers.gaps.get(self.gap, 0)

@@ -1,9 +1,9 @@
-"""Which of the rejected regions are stored: the nearest to an event of each minute.
+"""The selection of rejected regions to store: in each minute, those that came closest to being an event.
 
-In a night of crickets, hundreds of regions are rejected per minute. Storing each would wear an SD card and push all
-others out of the table within hours. Of each minute the ten with the highest score are kept, since people ask about the
-sound that was almost an event. They are written together, so that an hour costs sixty writes, and the table reaches
-back more than a day. How many were left out is counted.
+In a night full of crickets, hundreds of regions are rejected per minute. Storing all of them would wear out an SD card
+and push all others out of the table within hours. The ten regions with the highest scores of each minute are kept,
+because people ask about sounds that were almost an event. They are written together, so that an hour costs sixty writes
+and the table reaches back more than a day. The regions that are not stored are counted.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ class KeptRegion:
     """A rejected region that is stored."""
 
     region: RegionRejected
-    left_out: int  # how many others there were since the one before
+    left_out: int  # regions since the previous one that are not stored
 
 
 class RejectedSelection:
-    """Collects rejected regions, and selects those that are stored."""
+    """A collector of rejected regions that selects which to store."""
 
     def __init__(self) -> None:
         self._kept: list[RegionRejected] = []
@@ -33,18 +33,18 @@ class RejectedSelection:
         self._due_s = 0.0  # boot clock
 
     def add(self, message: RegionRejected) -> None:
-        """Keep a region without its mask, or leave out the one with the lowest score."""
+        """Keep a region without its mask; if there are too many, drop the one with the lowest score."""
         self._kept.append(replace(message, event=message.event.without_mask()))
         if len(self._kept) > MAX_PER_INTERVAL:
             self._kept.remove(min(self._kept, key=lambda kept: kept.event.score))
             self._left_out += 1
 
     def take(self, message: Message, *, may_wait: bool) -> list[KeptRegion]:
-        """Return what is to be stored before this message, by onset, and begin again; nothing if it is not time yet.
+        """Return the regions to store before a message, by onset, and start a new interval; empty if none are due.
 
         Args:
-            message: from the stream. Its start and its end, and that of the run, are always the time.
-            may_wait: whether more may be collected than those of one interval.
+            message: The next message. The start and end of a stream and the end of the run always end the interval.
+            may_wait: Whether an interval may last longer than `INTERVAL_S`.
         """
         match message:
             case StreamStarted(stamp) | StreamEnded(stamp) | RunEnded(stamp):
@@ -57,7 +57,7 @@ class RejectedSelection:
         if not self._kept:
             return []
         regions = sorted(self._kept, key=lambda kept: kept.onset.sample)
-        # All are counted with the first one.
+        # The first region carries the count of all.
         taken = [
             KeptRegion(region, self._left_out if index == 0 else 0) for index, region in enumerate(regions)
         ]

@@ -1,7 +1,8 @@
-"""Rescue files: messages that the database could not take until the recorder ended, for the next start to store.
+"""Rescue files: messages that could not be stored before the recorder ended; the next start stores them.
 
-A rescue file lies in the folder of the database. If nothing can be written there, it lies in the first of
-`state_folders` that works, under a name that depends on the folder. It is JSON Lines: the run, then each message.
+A rescue file lies in the folder of the database. If nothing can be written there, it goes to the first of
+`state_folders` that works, under a name that depends on the folder. Its format is JSON Lines: the run, then each
+message.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RescuedRun:
-    """The run that could not store everything: as it began, and its open rows, see `RunLog`."""
+    """A run that could not store everything: how it began, and its open rows; see `RunLog`."""
 
     boot_id: str
     began: ClockReading
@@ -58,13 +59,13 @@ def save(folder: Path, run_log: RunLog, messages: Sequence[Message | KeptRegion]
     """Write a rescue file, and return its path.
 
     Args:
-        folder: of the database.
-        run_log: of the run.
-        messages: in the order in which they are to be stored.
-        path: of an earlier rescue file of this run, which is replaced; None for a new one.
+        folder: Folder of the database.
+        run_log: Log of the run.
+        messages: The messages, in the order in which to store them.
+        path: An earlier rescue file of this run to replace; None for a new one.
 
     Raises:
-        DiskError: it can be written nowhere.
+        DiskError: The file can be written nowhere.
     """
     began = run_log.boot_id, run_log.began, run_log.model, run_log.site
     run = RescuedRun(*began, run_log.open_rows())
@@ -79,17 +80,17 @@ def save(folder: Path, run_log: RunLog, messages: Sequence[Message | KeptRegion]
 
 
 def store_saved(folder: Path, file: DatabaseFile) -> None:
-    """Store what earlier runs could not, oldest first, and delete their rescue files; one that is damaged is renamed.
+    """Store the messages of earlier runs, oldest first, and delete their rescue files; rename damaged files.
 
     Raises:
-        OutputError: the database cannot be opened or written; the files are kept.
+        OutputError: The database cannot be opened or written; the files are kept.
     """
     for place, name in _places(folder):
         for path in sorted(place.glob(f"{name}*{SUFFIX}"), key=lambda path: (len(path.name), path.name)):
             try:
                 stored = _store(path, file)
             except (ValueError, TypeError, AttributeError) as error:
-                log.error("%s cannot be read (%s): what it holds is not stored", path, error)
+                log.error("%s cannot be read (%s): its messages are not stored", path, error)
                 with suppress(OSError):
                     path.rename(path.with_suffix(".damaged"))
             else:
@@ -99,7 +100,7 @@ def store_saved(folder: Path, file: DatabaseFile) -> None:
 
 
 def _store(path: Path, file: DatabaseFile) -> int:
-    """Store what a rescue file holds, unless it was stored before the file could be deleted."""
+    """Store the messages of a rescue file and return their number; 0 if an earlier start already stored them."""
     with output_errors(path):
         lines = path.read_bytes().splitlines()
     run, *messages = (json.loads(line, object_hook=_object) for line in lines)
@@ -111,7 +112,7 @@ def _store(path: Path, file: DatabaseFile) -> int:
         try:
             run_log.apply(message)
         except ValueError as error:
-            log.error("%s; it is left out", error)
+            log.error("%s; it is skipped", error)
     if run_log.until is not None and not any(isinstance(message, RunEnded) for message in messages):
         run_log.apply(RunEnded(run_log.until))
     run_log.commit()
@@ -119,7 +120,7 @@ def _store(path: Path, file: DatabaseFile) -> int:
 
 
 def _places(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Yield folders for a rescue file, and its name there without number and suffix."""
+    """Yield the folders for a rescue file, each with the file's name there, without number and suffix."""
     yield folder, NAME
     digest = hashlib.sha256(os.fsencode(folder.absolute())).hexdigest()[:16]
     for place in state_folders():
@@ -136,7 +137,7 @@ def _line(item: RescuedRun | Message | KeptRegion) -> bytes:
 
 
 def _table(value: object) -> object:
-    """Return a dataclass as a table with its name, and other values as plain ones; masks are not stored."""
+    """Return a value for JSON: a dataclass as a table with its class name; masks are not stored."""
     if is_dataclass(value):
         return {"class": type(value).__name__} | {
             field.name: getattr(value, field.name) for field in fields(value)
@@ -147,7 +148,7 @@ def _table(value: object) -> object:
 
 
 def _object(table: dict[str, Any]) -> Any:
-    """Return what `_table` turned into a table."""
+    """Return the value that `_table` turned into a table."""
     name = table.pop("class", None)
     if name is None:
         return table

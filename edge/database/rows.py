@@ -1,4 +1,4 @@
-"""Every statement that writes a row of the recorder's database."""
+"""All statements that write rows of the recorder's database."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from birdedge.edge.pipeline.utc_line import UtcLine
 from birdedge.edge.system.printable import valid_unicode
 from birdedge.edge.times import ClockReading, Stamp
 
-SAME_STREAM_S = 1.0  # how far the time that a clip states may be off that of its stream
-# The newest; other tables keep all.
+SAME_STREAM_S = 1.0  # maximum difference between the time of a clip and that of its stream
+# The number of newest rows that are kept; other tables keep all rows.
 KEPT_ROWS = {"anchors": 50_000, "load_levels": 50_000, "rejected_rows": 20_000}
-PRUNED_ROWS = 500  # at most, of a table at once
+PRUNED_ROWS = 500  # at most, per table and call
 EVENT_COLUMNS = (  # attributes of `Event`
     *("low_hz", "high_hz", "peak_hz", "score", "area_hz_s", "snr_db"),
     *("sound_class", "class_score", "busy_10_s", "busy_30_s", "busy_60_s", "alike"),
@@ -28,7 +28,7 @@ REGION_COLUMNS = (
 
 
 def insert_boot(db: sqlite3.Connection, boot_id: str, utc: UtcLine) -> int:
-    """Add a boot, unless it is known, and what is known of its UTC; return its number."""
+    """Add a boot unless it exists, store what is known about its UTC, and return its number."""
     db.execute(
         "INSERT OR IGNORE INTO boots (boot_id, clock, first_offset_s) VALUES (?, ?, ?)",
         (boot_id, utc.state, utc.guess_s),
@@ -39,7 +39,7 @@ def insert_boot(db: sqlite3.Connection, boot_id: str, utc: UtcLine) -> int:
 
 
 def set_utc(db: sqlite3.Connection, boot: int, utc: UtcLine) -> None:
-    """Store what is known of the UTC of a boot: a few lines, however much was recorded in it."""
+    """Store what is known about the UTC of a boot: a few lines, however much was recorded."""
     db.execute("UPDATE boots SET clock = ? WHERE id = ?", (utc.state, boot))
     lines = utc.lines
     db.execute("DELETE FROM clock_lines WHERE boot = ? AND from_s >= ?", (boot, lines[0].from_s))
@@ -74,7 +74,7 @@ def insert_stream(
 
 
 def insert_anchor(db: sqlite3.Connection, stream: int, sample: int, reading: ClockReading) -> None:
-    """Add what the clocks showed when a sample had arrived."""
+    """Add the clock reading at the arrival of a sample."""
     db.execute(
         "INSERT INTO anchors VALUES (?, ?, ?, ?, ?)",
         (stream, sample, reading.boot_s, reading.utc_s, bool(reading.synchronized)),
@@ -82,7 +82,7 @@ def insert_anchor(db: sqlite3.Connection, stream: int, sample: int, reading: Clo
 
 
 def insert_span(db: sqlite3.Connection, stream: int, begin: Stamp) -> int:
-    """Add a span of audio that begins here."""
+    """Add a span of audio that begins at a stamp."""
     return _insert(
         db,
         "INSERT INTO heard (stream, began_s, ended_s, first_sample, samples) VALUES (?, ?, ?, ?, 0)",
@@ -91,7 +91,7 @@ def insert_span(db: sqlite3.Connection, stream: int, begin: Stamp) -> int:
 
 
 def extend_span(db: sqlite3.Connection, span: int, begin: Stamp, end: Stamp) -> None:
-    """Set begin and end of a span."""
+    """Set the start and end of a span."""
     db.execute(
         "UPDATE heard SET began_s = ?, ended_s = ?, samples = ? WHERE id = ?",
         (begin.boot_s, end.boot_s, end.sample - begin.sample, span),
@@ -106,7 +106,7 @@ def insert_gap(
     ended_s: float | None = None,
     end_boot: int | None = None,
 ) -> int:
-    """Add a gap; without an end it lasts. It may end in another boot."""
+    """Add a gap, which may end in another boot; without an end, it is still open."""
     return _insert(
         db,
         "INSERT INTO gap_rows (boot, began_s, cause, end_boot, ended_s) VALUES (?, ?, ?, ?, ?)",
@@ -123,7 +123,7 @@ def end_gap(db: sqlite3.Connection, gap: int, boot_s: float) -> None:
 
 
 def insert_event(db: sqlite3.Connection, stream: int, message: EventDetected, utc_s: float) -> None:
-    """Add an event, whose onset is at that UTC as it is known now."""
+    """Add an event; `utc_s` is the UTC of its onset as it is known now."""
     values = _region_values(stream, message, utc_s)
     db.execute(f"INSERT INTO event_rows ({', '.join(REGION_COLUMNS)}) VALUES ({_marks(values)})", values)
 
@@ -143,7 +143,7 @@ def insert_rejected(
 
 
 def prune(db: sqlite3.Connection, table: str) -> int:
-    """Delete up to `PRUNED_ROWS` of the oldest rows of a table of `KEPT_ROWS`; return how many."""
+    """Delete up to `PRUNED_ROWS` of the oldest rows of a table in `KEPT_ROWS`; return their number."""
     cursor = db.execute(
         f"""DELETE FROM {table} WHERE rowid IN (
             SELECT rowid FROM {table} WHERE rowid <= (SELECT max(rowid) FROM {table}) - ? ORDER BY rowid LIMIT ?)""",
@@ -153,7 +153,7 @@ def prune(db: sqlite3.Connection, table: str) -> int:
 
 
 def insert_clip(db: sqlite3.Connection, boot: int, stream: int, clip: ClipWritten) -> None:
-    """Add a clip, in place of an earlier one of its path."""
+    """Add a clip; it replaces an earlier clip with the same path."""
     delete_clip(db, clip.path)
     db.execute(
         """INSERT INTO clips (path, boot, stream, began_s, first_sample, samples, bytes, score)
@@ -173,7 +173,7 @@ def insert_clip(db: sqlite3.Connection, boot: int, stream: int, clip: ClipWritte
 
 
 def insert_found_clip(db: sqlite3.Connection, clip: ClipFound) -> None:
-    """Add a clip unless it has its row; the time and rate that it states tell which stream it is of."""
+    """Add a clip unless it has a row; the time and sample rate in its file identify its stream."""
     utc_s = clip.utc.timestamp()
     place = clip_queries.clip_place(db, utc_s, clip.sample_rate_hz, clip.first_sample, SAME_STREAM_S)
     if place is None:
@@ -232,7 +232,7 @@ def copy(
 ) -> dict[int, int]:
     """Insert rows of another database, with changed values; return the new numbers by the old ones.
 
-    A row that is there already, of a table without numbers, is kept.
+    In a table without numbers, a row that already exists is kept.
     """
     numbers = {}
     for row in copied:
@@ -250,9 +250,9 @@ def _marks(values: tuple[object, ...]) -> str:
 
 
 def _unknown_stream(db: sqlite3.Connection, sample_rate_hz: int, utc_s: float) -> int:
-    """Add a stream of run 0 and boot 0, whose boot clock is UTC: they stand for an earlier, lost database.
+    """Add a stream to run 0 and boot 0, which stand for a lost earlier database; their boot clock is UTC.
 
-    Nobody knows whether its clock was synchronized.
+    Whether that clock was synchronized is unknown.
     """
     db.execute("INSERT OR IGNORE INTO boots VALUES (0, 'unknown', 'unknown', 0)")
     db.execute("INSERT OR IGNORE INTO clock_lines VALUES (0, 0, NULL, 0, 0, NULL, NULL, 0)")

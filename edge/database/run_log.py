@@ -1,6 +1,7 @@
-"""What one run of a recorder writes into its database, and which of its rows are still open.
+"""The rows that one run of a recorder writes to its database, and which of them are still open.
 
-Used by one thread. What could not be committed is applied again: `undo` returns to the last commit, in memory too.
+For use by one thread. Messages that could not be committed are applied again: `undo` returns to the last commit, in
+memory too.
 """
 
 from __future__ import annotations
@@ -29,22 +30,22 @@ log = logging.getLogger(__name__)
 
 
 class RunLog:
-    """Applies the messages of a run to the database.
+    """A log that applies the messages of a run to the database.
 
-    What the run before left open is closed first: a gap from its last audio until now. Its cause is "stopped" where
-    that run had stopped cleanly, otherwise "restart" within one boot and "power lost" after another.
+    It first closes the previous run with a gap from its last audio until now. The cause of the gap is "stopped" if the
+    previous run stopped cleanly; otherwise it is "restart" within the same boot, or "power lost" after another boot.
 
     Args:
-        file: of the database.
-        boot_id: of the machine's present boot.
-        began: what the clocks showed when the run began.
-        model, site: of the recorder.
+        file: The database file.
+        boot_id: Id of the machine's current boot.
+        began: Clock reading at the start of the run.
+        model, site: Model and site of the recorder.
 
     Attributes:
-        deleted_rows: how many `prune` deleted.
+        deleted_rows: Number of rows that `prune` deleted.
 
     Raises:
-        OutputError: the database cannot be opened or written; from all methods but `undo` and `prune`.
+        OutputError: The database cannot be opened or written. Raised by all methods except `undo` and `prune`.
     """
 
     def __init__(self, file: DatabaseFile, boot_id: str, began: ClockReading, model: str, site: str) -> None:
@@ -52,29 +53,29 @@ class RunLog:
         self._file, self.boot_id, self.began = file, boot_id, began
         self.model, self.site = model, site
         self.deleted_rows = 0
-        self._pruned: set[str] = set()  # tables of which rows were deleted, and this was logged
+        self._pruned: set[str] = set()  # tables whose pruning was logged
         self._open = OpenRows(UtcLine().follow(began))
         self._committed = self._copy()
 
     @property
     def utc(self) -> UtcLine:
-        """What is known of UTC in this boot."""
+        """What is known about UTC in this boot."""
         return self._open.utc
 
     @property
     def db(self) -> sqlite3.Connection:
-        """The connection; while the database cannot be opened, each use tries again."""
+        """The connection; while the database cannot be opened, each use retries."""
         return self._file.db
 
     def commit(self) -> None:
-        """Make durable what was written so far."""
+        """Make everything written so far durable."""
         with database_errors(self.path):
             self.db.commit()
         self._file.forget_left()
         self._committed = self._copy()
 
     def undo(self, error: OutputError | None = None) -> None:
-        """Forget what was written since the last commit; if damage is the cause, the next use moves the file away."""
+        """Discard everything since the last commit; if the file is damaged, the next use moves it away."""
         with suppress(OutputError, sqlite3.Error):
             self.db.rollback()
         self._open = self._committed
@@ -83,13 +84,11 @@ class RunLog:
             self._file.close_if_damaged(error.__cause__)
 
     def prune(self) -> None:
-        """Delete a few of the oldest rows where there are too many, and commit that; call it after a commit."""
+        """Delete a few of the oldest rows of each table that has too many, and commit; call it after a commit."""
         try:
             with database_errors(self.path), self.db as db:
                 deleted = {table: rows.prune(db, table) for table in rows.KEPT_ROWS}
-        except (
-            OutputError
-        ) as error:  # nothing of it is missed; where the disk fails, the next commit shows it
+        except OutputError as error:  # pruning can wait; if the disk fails, the next commit reports it
             self.undo(error)
             return
         self.deleted_rows += sum(deleted.values())
@@ -104,7 +103,7 @@ class RunLog:
         self._file.close()
 
     def begin(self) -> None:
-        """Write the first rows of the run into each database that was opened, as of its beginning there."""
+        """Begin the run in a newly opened database, or continue it there."""
         self._file.leave_if_moved()
         db, rows_open = self.db, self._open
         if rows_open.opened == self._file.opened:
@@ -127,13 +126,13 @@ class RunLog:
         """Continue a run of another process; return False if that run has ended in the database.
 
         Raises:
-            TypeError: another version of birdedge wrote these rows.
+            TypeError: Another version of birdedge wrote these rows.
         """
         self._open = rows_open = replace(self._open, **open_rows)
         self._committed = self._copy()
         with database_errors(self.path):
             rows_open.utc = run_queries.utc_of_boot(self.db, self.boot_id) or rows_open.utc
-            # In this database, or in another one in which the run was continued.
+            # The run began in this database, or it began in another one and was continued here.
             began = {rows_open.run_began_s or self.began.boot_s}
             began |= {rows_open.until.boot_s} if rows_open.until is not None else set()
             return not any(run_queries.has_ended(self.db, self.boot_id, began_s) for began_s in began)
@@ -151,7 +150,7 @@ class RunLog:
         rows_open.run = rows.insert_run(self.db, rows_open.boot, began_s, __version__, self.model, self.site)
 
     def _is_continued(self) -> bool:
-        """Return whether the database is that of the last commit: this run is its latest, and ends there."""
+        """Return whether this is the database of the last commit: this run is its latest, and its last span matches."""
         rows_open, until = self._open, self._open.until
         return run_queries.is_latest_run(self.db, self.boot_id, rows_open.run, rows_open.run_began_s) and (
             not rows_open.span
@@ -160,7 +159,7 @@ class RunLog:
         )
 
     def _continue_run(self) -> None:
-        """Write the run into another database: what can be read of it, or else the rows that are open."""
+        """Write the run into another database: a copy of its rows if they can be read, otherwise the open rows."""
         rows_open, until = self._open, self._open.until
         is_known = run_queries.has_run(self.db, self.boot_id, rows_open.run_began_s)
         if self._file.left is not None and not is_known and self._transfer(self._file.left):
@@ -180,7 +179,7 @@ class RunLog:
             )
 
     def _transfer(self, left: sqlite3.Connection) -> bool:
-        """Copy what this run wrote into the database that was left; return False if that cannot be read."""
+        """Copy the rows of this run from the abandoned database; return False if it cannot be read."""
         before = self._copy()
         run, boot, began_s = before.run, before.boot, before.run_began_s
         self.db.execute("SAVEPOINT transfer")
@@ -189,7 +188,7 @@ class RunLog:
             rows_open = self._open
             numbers = transfer_run(left, self.db, (run, rows_open.run), (boot, rows_open.boot), began_s)
         except DiskError as error:
-            log.error("what was written before is not copied: %s", error)
+            log.error("the rows written before are not copied: %s", error)
             self.db.execute("ROLLBACK TO transfer")
             self._open = before
             return False
@@ -199,17 +198,17 @@ class RunLog:
         return True
 
     def follow_clock(self, now: ClockReading) -> None:
-        """Store what a reading of the clocks says about the UTC of this boot."""
+        """Update the UTC of this boot from a clock reading, and store it."""
         before, self._open.utc = self._open.utc, self._open.utc.follow(now)
         if (before.state, before.lines) != (self._open.utc.state, self._open.utc.lines):
             with database_errors(self.path):
                 rows.set_utc(self.db, self._open.boot, self._open.utc)
 
     def apply(self, message: Message | KeptRegion) -> None:
-        """Write what a message says.
+        """Write the rows of a message.
 
         Raises:
-            ValueError: the message cannot be stored, and no other attempt will succeed; nothing of it was written.
+            ValueError: The message cannot be stored, and a retry would fail too; none of it was written.
         """
         before = self._copy()
         with database_errors(self.path):
@@ -228,7 +227,7 @@ class RunLog:
             self.db.execute("RELEASE message")
 
     def _close_earlier_run(self, began_s: float) -> None:
-        """Write the gap since the last audio of the run before this one."""
+        """Write the gap since the last audio of the previous run."""
         earlier = run_queries.latest_run(self.db)
         if earlier is None:
             return

@@ -1,4 +1,4 @@
-"""Runs and boots: which was the last, what is known of its UTC, and what it reported. Needs no numpy."""
+"""Runs and boots: the latest run, what is known about its UTC, and what it reported. Needs no numpy."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class RunRow:
     version: str  # of birdedge
     model: str
     site: str
-    clock: ClockState  # who says what UTC is
-    utc: ClockLine  # of the present, or of the last moments of that boot
+    clock: ClockState  # where UTC comes from
+    utc: ClockLine  # the current line, or the last one of that boot
 
 
 def latest_run(db: sqlite3.Connection) -> RunRow | None:
-    """Return the run that began last; None before there was any."""
+    """Return the run that began last; None if there is none."""
     row = db.execute(
         """SELECT runs.id, boots.id, boots.boot_id, runs.began_s, runs.ended_s, runs.version, runs.model, runs.site,
         boots.clock
@@ -42,7 +42,7 @@ def latest_run(db: sqlite3.Connection) -> RunRow | None:
 
 
 def first_run(db: sqlite3.Connection) -> tuple[str, float, str] | None:
-    """Return boot id, start (boot clock) and site of the first run; None before there was any."""
+    """Return the boot id, start (boot clock) and site of the first run; None if there is none."""
     row: tuple[str, float, str] | None = db.execute(
         """SELECT boot_id, began_s, site FROM runs JOIN boots ON boots.id = runs.boot ORDER BY runs.id LIMIT 1"""
     ).fetchone()
@@ -56,20 +56,20 @@ def is_latest_run(db: sqlite3.Connection, boot_id: str, run: int, began_s: float
 
 
 def has_run(db: sqlite3.Connection, boot_id: str, began_s: float) -> bool:
-    """Return whether there is a run that began then."""
+    """Return whether a run began at a time of a boot."""
     query = "SELECT 1 FROM runs JOIN boots ON boots.id = runs.boot WHERE boot_id = ? AND began_s = ?"
     return scalar(db, query, boot_id, began_s) is not None
 
 
 def has_ended(db: sqlite3.Connection, boot_id: str, began_s: float) -> bool:
-    """Return whether a run that began then was stopped cleanly."""
+    """Return whether a run that began at a time of a boot stopped cleanly."""
     query = """SELECT 1 FROM runs JOIN boots ON boots.id = runs.boot
         WHERE boot_id = ? AND began_s = ? AND ended_s IS NOT NULL"""
     return scalar(db, query, boot_id, began_s) is not None
 
 
 def latest_health(db: sqlite3.Connection) -> dict[str, Any]:
-    """Return the latest report of the latest run as it was stored; empty before there was any."""
+    """Return the latest report of the latest run as it was stored; empty if there is none."""
     text = scalar(db, "SELECT json FROM health WHERE run = (SELECT max(id) FROM runs)")
     return {} if text is None else dict(json.loads(text))
 
@@ -80,7 +80,7 @@ def boot(db: sqlite3.Connection, boot_id: str) -> int:
 
 
 def utc_of_boot(db: sqlite3.Connection, boot_id: str) -> UtcLine | None:
-    """Return what is known of the UTC of a boot; None if it is not in the database."""
+    """Return what is known about the UTC of a boot; None if the boot is not in the database."""
     row = db.execute("SELECT id, clock FROM boots WHERE boot_id = ?", (boot_id,)).fetchone()
     return None if row is None else UtcLine.of_boot(row[1], _latest_line(db, row[0]))
 
@@ -94,7 +94,7 @@ def _latest_line(db: sqlite3.Connection, boot: int) -> ClockLine:
 
 
 def rows_of(db: sqlite3.Connection, table: str, **where: int) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a table in which a column has a value, in their order, by the names of the columns."""
+    """Yield the rows of a table in which a column has a value, in order, as values by column name."""
     ((column, value),) = where.items()
     found = db.execute(f"SELECT * FROM {table} WHERE {column} = ? ORDER BY 1", (value,))
     names = [description[0] for description in found.description]

@@ -1,4 +1,4 @@
-"""The answer of a query that is one value."""
+"""Queries that return a single value."""
 
 from __future__ import annotations
 

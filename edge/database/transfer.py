@@ -1,7 +1,7 @@
-"""Copying what a run wrote from the database that it left into the one in which it goes on.
+"""Copy the rows of a run from the database that it abandoned into the one in which it continues.
 
-The database that was left is open, but hidden: a drive was mounted over its folder, or the folder was moved or deleted.
-Clips are not copied, since their files are not there either.
+The abandoned database is open but hidden: a drive was mounted over its folder, or the folder was moved or deleted.
+Clips are not copied, because their files are not in the new folder either.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ OF_A_STREAM = ("anchors", "event_rows", "rejected_rows")
 
 @dataclass(frozen=True)
 class NewNumbers:
-    """The numbers of the copies, by those of the rows that were copied."""
+    """The numbers of the copied rows, by their old numbers."""
 
     streams: dict[int, int]
     spans: dict[int, int]
@@ -36,14 +36,14 @@ def transfer_run(
     """Copy the rows of a run.
 
     Args:
-        left: the database in which they are.
-        db: the other one, which has the run and its boot.
-        run: its number in the first one and in the other one.
-        boot: likewise.
-        began_s: of the run, on the clock of the boot.
+        left: The abandoned database, which holds the rows.
+        db: The new database, which already has the run and its boot.
+        run: Number of the run in `left` and in `db`.
+        boot: Number of its boot in `left` and in `db`.
+        began_s: Start of the run (boot clock).
 
     Raises:
-        DiskError: the database that was left cannot be read.
+        DiskError: The abandoned database cannot be read.
     """
     rows.copy(db, "clock_lines", _read(left, "clock_lines", boot=boot[0]), boot=boot[1])
     streams = rows.copy(db, "streams", _read(left, "streams", run=run[0]), run=run[1])
@@ -63,4 +63,4 @@ def _read(left: sqlite3.Connection, table: str, **where: int) -> Iterator[dict[s
     try:
         yield from run_queries.rows_of(left, table, **where)
     except sqlite3.Error as error:
-        raise DiskError(f"the database that was left cannot be read ({error})") from error
+        raise DiskError(f"the abandoned database cannot be read ({error})") from error

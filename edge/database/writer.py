@@ -1,8 +1,8 @@
 """Writes messages to the recorder's database in a thread of its own.
 
 The recorder submits messages and continues; the thread applies them in order and commits once per second. A disk that
-is slow, full or read-only delays the database, never the audio: messages are buffered until the disk is writable, also
-where the database could not be opened yet.
+is slow, full or read-only delays the database, never the audio: messages are buffered until the disk is writable, even
+if the database could not be opened yet.
 """
 
 from __future__ import annotations
@@ -36,32 +36,32 @@ from birdedge.edge.times import ClockReading, Stamp
 
 log = logging.getLogger(__name__)
 MAX_WAITING = 20_000  # messages that wait for the disk; more are dropped, and counted
-HEARD_WHILE_WAITING_S = 30.0  # so that those of a week fit
-REOPEN_AFTER_S = 5.0  # of commits that fail
-REOPEN_EVERY_S = 60.0  # from then on
-STUCK_AFTER_S = 120.0  # of commits that fail, on a disk that can be written
+HEARD_WHILE_WAITING_S = 30.0  # between buffered `AudioHeard` messages, so that a week of them fits
+REOPEN_AFTER_S = 5.0  # of failing commits
+REOPEN_EVERY_S = 60.0  # after that
+STUCK_AFTER_S = 120.0  # of failing commits on a writable disk
 CHECKPOINT_EVERY_S = 300.0
-CLOSE_S = 8.0  # less than systemd allows, after clips had their time
+CLOSE_S = 8.0  # less than what systemd allows minus the time for clips
 
 
 class DatabaseWriter:
     """The database as a sink, for one run of a recorder. `submit` returns at once; `close` waits for the disk.
 
     Args:
-        folder: of the database.
-        boot_id: of the machine's present boot.
-        model, site: of the recorder.
-        commit_s: how long messages may wait for a commit: longer spares an SD card, shorter loses less in a power cut.
-        read: reads the clocks.
+        folder: Folder of the database.
+        boot_id: Id of the machine's current boot.
+        model, site: Model and site of the recorder.
+        commit_s: How long messages may wait for a commit: longer spares an SD card, shorter loses less in a power cut.
+        read: Reads the clocks.
 
     Attributes:
-        problem: why nothing can be written at present; None while it can.
-        dropped_messages: how many found the buffer full, or could not be stored.
-        is_stuck: whether nothing could be written for minutes although the disk can be: a new process may help.
+        problem: Why nothing can be written at present; None if nothing is wrong.
+        dropped_messages: Number of messages that found the buffer full or could not be stored.
+        is_stuck: Whether writing has failed for minutes although the disk is writable; a new process may help.
 
     Raises:
-        StoreError: the database cannot be opened, and waiting would not help; see `open_to_write`. From `submit`:
-            see `require_thread`.
+        StoreError: The database cannot be opened, and waiting would not help; see `open_to_write`. For `submit`, see
+            `require_thread`.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class DatabaseWriter:
     ) -> None:
         self.problem: str | None = None
         self.dropped_messages = 0
-        self._is_full = False  # and this was logged
+        self._is_full = False  # and a full buffer was logged
         self.is_stuck = False
         self._failed_since_s: float | None = None
         self._check_due_s = self._checkpoint_due_s = 0.0
@@ -91,7 +91,7 @@ class DatabaseWriter:
         self._rejected = RejectedSelection()
         self._wake = threading.Event()
         self._closing = False
-        with suppress(DiskError):  # which passes; anything else needs a person
+        with suppress(DiskError):  # the disk may recover; anything else needs a person
             _ = self._file.db
         self._commit()
         self._thread = threading.Thread(target=self._run, name="database", daemon=True)
@@ -99,12 +99,12 @@ class DatabaseWriter:
 
     @property
     def utc(self) -> UtcLine:
-        """What earlier runs of this boot and the clock know of UTC."""
+        """What is known about UTC from the clock and from earlier runs of this boot."""
         return self._run_log.utc
 
     @property
     def deleted_rows(self) -> int:
-        """How many old rows made room for new ones."""
+        """The number of old rows that were deleted to make room for new ones."""
         return self._run_log.deleted_rows
 
     def submit(self, message: Message) -> None:
@@ -115,10 +115,10 @@ class DatabaseWriter:
         if isinstance(message, RegionRejected):
             self._rejected.add(message)
             return
-        # While the disk fails, the regions of all that time count as those of one minute.
+        # While the disk fails, all regions share the limit of one minute.
         for region in self._rejected.take(message, may_wait=self.problem is not None):
             self._queue(region)
-        if isinstance(message, EventDetected):  # masks are not stored, and may wait for days
+        if isinstance(message, EventDetected):  # masks are not stored, and the message may wait for days
             message = replace(message, event=message.event.without_mask())
         if not self._may_skip(message):
             self._queue(message)
@@ -127,7 +127,7 @@ class DatabaseWriter:
         """Raise an error if the thread ended because of a defect.
 
         Raises:
-            StoreError: it did.
+            StoreError: The thread ended.
         """
         if self._defect is not None:
             raise StoreError(f"{self._defect}: restart birdedge")
@@ -160,7 +160,7 @@ class DatabaseWriter:
                 self._run_log.close()
 
     def _save_waiting(self) -> None:
-        """Write the messages that wait to a rescue file, in place of an earlier one of this run."""
+        """Write the waiting messages to a rescue file, which replaces an earlier one of this run."""
         messages = list(self._messages)
         problem = self.problem or f"{self._run_log.path} cannot be written: its disk does not answer"
         try:
@@ -174,7 +174,7 @@ class DatabaseWriter:
             )
 
     def _may_skip(self, message: Message) -> bool:
-        """Return whether a later message will say this too, so that those of a week of a failing disk fit."""
+        """Return whether a later message will repeat this one, so that a week of messages fits while the disk fails."""
         if self.problem is None:
             return False
         if isinstance(message, AudioHeard):
@@ -216,13 +216,13 @@ class DatabaseWriter:
             log.info("%s is written again", self._run_log.path)
         self.problem, self._failed_since_s, self.is_stuck = None, None, False
         self._forget_rescue()
-        if now.boot_s >= self._checkpoint_due_s:  # so that a copy of the file alone is recent
+        if now.boot_s >= self._checkpoint_due_s:  # so that the file is recent even without its log
             self._checkpoint_due_s = now.boot_s + CHECKPOINT_EVERY_S
             self._run_log.prune()
             self._file.checkpoint()
 
     def _check(self, now_s: float) -> None:
-        """After a failed commit, see from time to time whether it is the disk; if not, open the database again."""
+        """Check the disk from time to time while commits fail; if it is healthy, reopen the database."""
         if self._failed_since_s is None:
             self._failed_since_s, self._check_due_s = now_s, now_s + REOPEN_AFTER_S
         if now_s < self._check_due_s:
@@ -247,13 +247,13 @@ class DatabaseWriter:
                 path.unlink()
 
     def _apply_waiting(self) -> int:
-        """Write the messages that wait now, and leave out those that cannot be stored; return how many were written."""
+        """Write the waiting messages, drop those that cannot be stored, and return how many were written."""
         applied, waiting = 0, len(self._messages)
         while applied < waiting:
             try:
                 self._run_log.apply(self._messages[applied])
             except ValueError as error:
-                log.error("%s; it is left out", error)
+                log.error("%s; it is skipped", error)
                 self.dropped_messages += 1
                 del self._messages[applied]
                 waiting -= 1

@@ -95,7 +95,7 @@ def hum_check(hum: Hum) -> Check:
 
 
 def rate_check(recording: MicrophoneRecording) -> Check:
-    """Check the sample rate against the system clock, as exactly as the length of the recording allows."""
+    """Check the sample rate against the system clock, as precisely as the length of the recording allows."""
     rate_hz, error_hz = measured_rate(recording.arrivals)
     nominal_hz = recording.sample_rate_hz
     deviation, error = rate_hz / nominal_hz - 1, error_hz / nominal_hz
@@ -117,7 +117,7 @@ def loss_check(recording: MicrophoneRecording) -> Check:
 
 
 def level_dbfs(samples: Float32) -> float:
-    """Return the standard deviation in dB of full scale; a full-scale sine has -3.0 dB."""
+    """Return the standard deviation in dB of full scale; a full-scale sine is at -3.0 dB."""
     return _db(float(np.var(samples, dtype=np.float64)))
 
 
@@ -143,7 +143,7 @@ def find_hum(samples: Float32, sample_rate_hz: int) -> Hum:
 
 
 def measured_rate(arrivals: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the slope of a line through the arrivals in samples per second, and its error in the worst case.
+    """Return the slope of a line through the arrivals in samples per second, and its worst-case error.
 
     Shape: `[blocks, 2]`, seconds and samples received by then; the first second is ignored.
     """

@@ -1,4 +1,4 @@
-"""All checks of a machine that is to record, in the order of `birdedge doctor`."""
+"""All checks of a recording machine, in the order of `birdedge doctor`."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def run_checks(
         model_name: Name or path of the model, whose speed is checked.
         microphone: The microphone to record from; None for none.
         out: The data folder, whose disk is checked.
-        duration_s: Time to record for before the test under load.
+        duration_s: Recording time before the test under load.
         draw: Draws the recording and returns a description of the image; None for no image.
         streams: URLs of network streams by the names of their sources.
     """

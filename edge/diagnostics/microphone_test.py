@@ -1,4 +1,4 @@
-"""Records from a microphone on an idle machine, then on one whose cores are all busy."""
+"""Record from a microphone while the machine is idle, then while all its cores are busy."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class MicrophoneRecording:
 
 
 def record_microphone(settings: MicrophoneSettings, duration_s: float, model: Model) -> MicrophoneRecording:
-    """Record for `duration_s` on an idle machine, then for 4 s while the network runs on every core.
+    """Record for `duration_s` while the machine is idle, then for 4 s while the network runs on every core.
 
     Raises:
         AudioError: The microphone cannot be used, or is lost.

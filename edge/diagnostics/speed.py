@@ -1,4 +1,4 @@
-"""Measures the speed of models on this machine, and the time of each operator."""
+"""Measure the speed of models on this machine, and the time of each operator."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def profile(path: Path, calls: int = PROFILED_CALLS) -> list[OperatorCost]:
                 int(details.get(f"{kind}_size", 0)) for kind in ("activation", "parameter", "output")
             )
     total_us = sum(sum(nodes.values()) for nodes in node_us.values())
-    # One call more: `Model` makes one when it opens the file.
+    # One more call: `Model` makes one when it opens the file.
     audio_s = (calls + 1) * model.card.chunk_frames * model.card.grid.hop_s
     costs = [
         OperatorCost(

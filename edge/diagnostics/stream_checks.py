@@ -17,7 +17,7 @@ FIX = "check the URL, the user and password in it, and that the server runs; try
 
 
 def stream_checks(urls: Mapping[str, str]) -> Iterator[Check]:
-    """Yield the checks of streams, by the names of their sources; none if there are no streams."""
+    """Yield the checks of streams, given as URLs by the names of their sources; none if there are no streams."""
     if not urls:
         return
     ffmpeg = ffmpeg_path()

@@ -17,7 +17,7 @@ TEST_FILE_BYTES = 4_000_000
 
 
 def clock_check() -> Check:
-    """Check that the system clock is synchronized, on which the times of events depend."""
+    """Check that the system clock, on which event times depend, is synchronized."""
     now = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
     synchronized = clock_synchronized()
     if synchronized:

@@ -1,4 +1,4 @@
-"""Verifies that a model behaves on this machine as on the one that exported it."""
+"""Verify that a model behaves on this machine as it did on the machine that exported it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FIX = "export the model again, or report this with the type of processor"
 
 
 def verify_model(model: Model) -> list[Check]:
-    """Check that the stream equals its offline form, and that the network's answer equals the one at export."""
+    """Check that streamed output equals offline output, and that the network's answer equals its answer at export."""
     return [_check_stream(model), _check_answer(model)]
 
 

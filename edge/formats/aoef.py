@@ -1,8 +1,8 @@
 """AOEF, the Acoustic Objects Exchange Format of soundevent and Whombat: its objects, and how they are identified.
 
-https://mbsantiago.github.io/soundevent/ (version 1.1.0 of the format). Objects refer to one another by UUIDs. Those of
-recordings and clips follow the rule of soundevent, and those of birdedge are digests of what they identify, so that the
-same events written again are the same objects.
+https://mbsantiago.github.io/soundevent/ (version 1.1.0 of the format). Objects refer to one another by UUIDs. The UUIDs
+of recordings and clips follow the rule of soundevent; all others are digests of what they identify, so that the same
+events written again are the same objects.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ TAG_OF_LABEL = {"": BIRD_TAG, "bird": BIRD_TAG, "not bird": NOT_BIRD_TAG, "other
 
 @dataclass(frozen=True)
 class AoefRecording:
-    """A recording; `path` is relative to the audio folder, and its UTC and place are None if they are unknown."""
+    """A recording; `path` is relative to the audio folder, and the UTC and place are None if unknown."""
 
     uuid: UUID
     path: str
@@ -60,7 +60,7 @@ class AoefRecording:
     longitude_deg: float | None = None
 
     def json(self) -> dict[str, Any]:
-        """Return the object of the format."""
+        """Return the recording as an AOEF object."""
         values: dict[str, Any] = {
             "uuid": str(self.uuid),
             "path": self.path,
@@ -78,7 +78,7 @@ class AoefRecording:
 
 
 class AoefEvent(NamedTuple):
-    """An event with its geometry, and what a person said about it."""
+    """An event with its geometry, and the label and note that a person gave it."""
 
     event: Event  # its times count from the start of the recording
     geometry: Mapping[str, Any]
@@ -103,12 +103,12 @@ def clip_uuid(recording: UUID, start_s: float, end_s: float) -> UUID:
 
 
 def own_uuid(*parts: object) -> UUID:
-    """Return the UUID of an object of birdedge by what identifies it."""
+    """Return the UUID of one of birdedge's own objects from the values that identify it."""
     return uuid5(NAMESPACE, ":".join(map(str, parts)))
 
 
 def event_uuid(recording: UUID, event: Event) -> UUID:
-    """Return the UUID of the sound event that an event is."""
+    """Return the UUID of an event as a sound event."""
     box = (event.onset_s, event.offset_s, event.low_hz, event.high_hz)
     return own_uuid("event", recording, *(f"{value:.4f}" for value in box))
 
@@ -116,18 +116,18 @@ def event_uuid(recording: UUID, event: Event) -> UUID:
 def read_recording(
     path: Path, audio_folder: Path, start_utc_s: float | None, known: Mapping[str, UUID] | None = None
 ) -> AoefRecording:
-    """Return the facts of an audio file; its place comes from its GUANO metadata.
+    """Return the properties of an audio file; its place comes from its GUANO metadata.
 
     Args:
-        path: Of the file, which is read to its end for its digest.
-        audio_folder: That paths are relative to.
+        path: Path of the file, which is read to its end for its digest.
+        audio_folder: Folder to which paths are relative.
         start_utc_s: UTC of its first sample.
         known: UUIDs of recordings by digest and by path, as `known_recordings` returns them.
 
     Raises:
         AudioFileMissingError: There is no such file.
         AudioFileError: It is not audio.
-        SettingsError: It does not lie in the audio folder, its name is not UTF-8, or it is not among the known ones.
+        SettingsError: It is not in the audio folder, its name is not UTF-8, or it is not among the known recordings.
     """
     relative = _relative(path, audio_folder)
     try:
@@ -182,7 +182,7 @@ def _relative(path: Path, audio_folder: Path) -> str:
         raise SettingsError(f"the name of {path} is not UTF-8, which AOEF needs: rename the file") from error
     except ValueError as error:
         raise SettingsError(
-            f"{path} does not lie in the audio folder {audio_folder}: give a folder above all recordings with "
+            f"{path} is not in the audio folder {audio_folder}: give a folder that contains all recordings with "
             "--audio-folder"
         ) from error
     return relative

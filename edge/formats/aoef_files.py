@@ -1,4 +1,4 @@
-"""Writing of AOEF files: `dataset.json`, `annotation_project.json` and `model_run.json` of the same events.
+"""Write AOEF files: `dataset.json`, `annotation_project.json` and `model_run.json` for the same events.
 
 The format holds each kind of object in one list. The lists are spooled to temporary files, so that the events of a
 season need no more memory than those of one recording.
@@ -46,14 +46,14 @@ _SECTIONS = {
     MODEL_RUN: ("recordings", "clips", "sound_events", "sound_event_predictions", "clip_predictions"),
 }
 INSTRUCTIONS = (
-    "Each sound event was found by birdedge. Accept a task when its events are right: delete what is no bird, draw "
-    "what is missing, and correct outlines that are wrong."
+    "Each sound event was found by birdedge. Accept a task when its events are right: delete what is not a bird, "
+    "draw what is missing, and correct wrong outlines."
 )
 
 
 @dataclass(frozen=True)
 class AoefSettings:
-    """What the files are about."""
+    """The settings of an export."""
 
     name: str  # of the data set and the project, for people
     model: str
@@ -63,16 +63,16 @@ class AoefSettings:
 
 
 class AoefFiles:
-    """A writer for the files of one export; they appear, all complete, on leaving the `with` block without an error.
+    """A writer for the files of one export; they appear, complete, when the `with` block ends without an error.
 
     Args:
         folder: Where to write; created if missing.
-        settings: What the files are about.
+        settings: Settings of the export.
         existing: What to do if files exist.
 
     Attributes:
-        recordings: How many were added.
-        events: Likewise.
+        recordings: Number of recordings added.
+        events: Number of events added.
 
     Raises:
         OutputError: The files cannot be written, or exist. Also raised by `add` and on leaving `with`.
@@ -94,10 +94,10 @@ class AoefFiles:
             }
 
     def add(self, recording: AoefRecording, events: Sequence[AoefEvent]) -> None:
-        """Add a recording with its events; of events with the same box, the last one.
+        """Add a recording with its events; if several have the same box, only the last one is added.
 
         Raises:
-            DataError: It was added already, perhaps as a copy under another name; nothing is written.
+            DataError: The recording was already added, perhaps as a copy under another name; nothing is written.
         """
         if recording.uuid in self._added:
             raise DataError(f"{recording.path} has the content of another recording: leave one of them out")
@@ -117,7 +117,7 @@ class AoefFiles:
         self.recordings += 1
 
     def _add_event(self, recording: AoefRecording, sound_event: UUID, found: AoefEvent) -> tuple[str, str]:
-        """Write an event; return the UUIDs of its annotation and of its prediction."""
+        """Write an event; return the UUIDs of its annotation and prediction."""
         annotation, prediction = own_uuid("annotation", sound_event), own_uuid("prediction", sound_event)
         self._write(
             "sound_events",
@@ -182,7 +182,7 @@ class AoefFiles:
 
     def _finish(self, name: str) -> None:
         settings, collection = self._settings, name.removesuffix(".json")
-        title = printable(settings.name) or "birdedge"  # JSON has no bytes that are not UTF-8
+        title = printable(settings.name) or "birdedge"  # JSON cannot hold bytes that are not UTF-8
         created = datetime.now(UTC).isoformat(timespec="seconds")
         about: dict[str, Any] = {
             "uuid": str(own_uuid(collection, title, settings.model)),
@@ -211,7 +211,7 @@ class AoefFiles:
 
 
 def _clips(recording: AoefRecording, clip_s: float) -> Iterator[tuple[float, float]]:
-    """Yield start and end of the clips of a recording; the last one is shorter, and there is at least one."""
+    """Yield the start and end of each clip of a recording; the last may be shorter, and there is at least one."""
     number, end_s = 0, 0.0
     while end_s < recording.duration_s or number == 0:
         start_s, end_s = number * clip_s, min((number + 1) * clip_s, recording.duration_s)

@@ -1,4 +1,4 @@
-"""Reading of AOEF files: what people drew in Whombat, and the recordings of its data sets."""
+"""Read AOEF files: the annotations that people drew in Whombat, and the recordings of its data sets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NOT_BIRDS = {(tag["key"], tag["value"]) for tag in TAGS if tag["id"] != TAG_OF_L
 
 
 class AoefBox(NamedTuple):
-    """What an annotation encloses; the frequencies are None if only its time is known."""
+    """The box around an annotation; the frequencies are None if only its time is known."""
 
     onset_s: float
     offset_s: float
@@ -42,8 +42,8 @@ def read_known_recordings(path: Path) -> dict[str, UUID]:
 def read_annotated_boxes(path: Path) -> dict[str, tuple[AoefBox, ...]]:
     """Return the boxes of the birds that people annotated, by the path of the recording in the file.
 
-    Of a polygon, the box around it is taken, of a MultiPolygon that around all. A recording whose clips hold no bird
-    has none. What has the label "not bird" or "other" is left out.
+    A polygon becomes the box around it, and a MultiPolygon one box around all its parts. A recording whose clips hold
+    no bird has no boxes. Annotations with the label "not bird" or "other" are left out.
 
     Raises:
         DataError: It cannot be read as AOEF, or holds no annotations.
@@ -84,7 +84,7 @@ def _box(geometry: Mapping[str, Any]) -> AoefBox:
 
 
 def _points(coordinates: Any) -> Iterator[tuple[float, float]]:
-    """Yield the points of a geometry, however deep they lie in lists."""
+    """Yield the points of a geometry, however deeply they are nested."""
     if isinstance(coordinates[0], list):
         for part in coordinates:
             yield from _points(part)

@@ -1,4 +1,4 @@
-"""The recordings of an export, each with its events, and how they become a part of the files."""
+"""The recordings of an export, each with its events, and how they are added to the files."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ MAX_HZ = 5_000_000.0  # soundevent refuses a file with a higher frequency
 
 
 class FoundRecording(NamedTuple):
-    """A recording with its events; without a mask file they have their boxes."""
+    """A recording with its events; without a mask file, events are written as boxes."""
 
     path: Path
     start_utc_s: float | None
     events: Sequence[Event]
     mask_file: Path | None = None
-    said: Sequence[tuple[str, str]] = ()  # label and note of each event; () if nobody said anything
+    said: Sequence[tuple[str, str]] = ()  # label and note of each event; () if there are none
 
 
 def add_recordings(
@@ -35,12 +35,12 @@ def add_recordings(
     known: Mapping[str, UUID] | None = None,
     tolerance: float = 0.0,
 ) -> Iterator[str]:
-    """Add recordings; yield a sentence for each one that cannot be read or used, which is left out.
+    """Add recordings; skip those that cannot be read or used, and yield an error message for each.
 
     Args:
         files: The writer.
-        recordings: What was found.
-        audio_folder: That paths are relative to.
+        recordings: The recordings to add.
+        audio_folder: Folder to which paths are relative.
         known: As for `read_recording`.
         tolerance: As for `event_geometry`.
 
@@ -56,10 +56,10 @@ def add_recordings(
 
 
 def _shaped(recording: AoefRecording, found: FoundRecording, tolerance: float) -> list[AoefEvent]:
-    """Return the events of a recording with their shapes, and what people said about them.
+    """Return the events of a recording with their shapes, labels and notes.
 
     Raises:
-        DataError: An event does not lie in the recording, or the mask file is damaged.
+        DataError: An event is outside the recording, or the mask file is damaged.
     """
     for event in found.events:
         in_time = (

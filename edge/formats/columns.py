@@ -25,13 +25,13 @@ def number_text(value: float, column: str) -> str:
 
 
 def path_text(path: str | Path) -> str:
-    """Return an equivalent path that no spreadsheet takes for a formula."""
+    """Return an equivalent path that no spreadsheet mistakes for a formula."""
     text = str(path)
     return f"./{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", '"')) else text
 
 
 def utc_text(event_s: float, start_utc_s: float | None) -> str | None:
-    """Return the UTC of a time in a stream as ISO 8601 with milliseconds; None if that of its start is unknown."""
+    """Return the UTC of a time in a stream as ISO 8601 with milliseconds; None if the UTC of its start is unknown."""
     if start_utc_s is None or not math.isfinite(event_s):
         return None
     time = datetime.fromtimestamp(round(start_utc_s + event_s, 3), UTC)

@@ -36,5 +36,7 @@ def event_lines(
 
 def _line(cells: Iterable[str]) -> str:
     line = io.StringIO()
-    csv.writer(line).writerow(cells)  # which quotes the characters of its line end, and a name may hold them
+    csv.writer(line).writerow(
+        cells
+    )  # its default line end makes it quote both \r and \n, which a name may contain
     return line.getvalue().removesuffix("\r\n") + "\n"

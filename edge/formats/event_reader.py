@@ -27,7 +27,7 @@ RAVEN_TITLES = {  # attribute of `Event`: title of the column
 
 
 def read_events(path: Path, format: TableName) -> Iterator[Event]:
-    """Yield the events of a table of one recording, without masks; what the table does not hold is NaN.
+    """Yield the events of a table of one recording, without masks; values that the table lacks are NaN.
 
     Raises:
         DataError: The table is missing or malformed.
@@ -36,7 +36,7 @@ def read_events(path: Path, format: TableName) -> Iterator[Event]:
 
 
 def read_named_events(path: Path, format: TableName) -> Iterator[tuple[str, Event]]:
-    """Yield the events of a table, as `read_events` does, each with the name of its recording; Audacity has no names.
+    """Yield the events of a table, as `read_events` does, each with its recording's name; Audacity tables have none.
 
     Raises:
         DataError: The table is missing or malformed.

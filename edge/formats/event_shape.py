@@ -13,7 +13,7 @@ from birdedge.edge.formats.aoef import AoefEvent
 from birdedge.edge.formats.outline import Bool, Polygon, outline, simplified
 from birdedge.edge.mask import Mask
 
-# How far the mask reaches beyond the box, which is tight around the energy. What is farther is another sound.
+# How far the mask may reach beyond the box, which is tight around the energy; anything farther is another sound.
 MARGIN_S = 0.25
 MARGIN_HZ = 1500.0
 TIME_DECIMALS, FREQUENCY_DECIMALS = 6, 3  # far less than half a frame or bin
@@ -33,7 +33,7 @@ def shaped_events(events: Sequence[Event], mask: Mask | None, tolerance: float =
     ordered = sorted(events, key=lambda event: event.onset_s)
     onsets_s = [event.onset_s for event in ordered]
     max_duration_s = max((event.duration_s for event in ordered), default=0.0)
-    near_s = MARGIN_S + 2 * mask.hop_s  # boxes that share a frame, however they begin in it
+    near_s = MARGIN_S + 2 * mask.hop_s  # boxes that share a frame, wherever in it they begin
     shaped = []
     for event in events:
         first = bisect_left(onsets_s, event.onset_s - near_s - max_duration_s)
@@ -45,13 +45,13 @@ def shaped_events(events: Sequence[Event], mask: Mask | None, tolerance: float =
 def event_geometry(
     event: Event, mask: Mask, others: Iterable[Event] = (), tolerance: float = 0.0
 ) -> dict[str, Any]:
-    """Return the outline of an event on the edges of bins, or its box if its mask is empty.
+    """Return the outline of an event along the edges of bins, or its box if its mask is empty.
 
     Args:
-        event: Its times count from the same moment as those of the mask.
-        mask: Of the recording.
-        others: Events that may be near it.
-        tolerance: Thins the outline, in frames and bins; 0 for the exact one.
+        event: The event; its times count from the same moment as those of the mask.
+        mask: Mask of the recording.
+        others: Events that may be near the event.
+        tolerance: Tolerance for thinning the outline, in frames and bins; 0 for the exact outline.
     """
     first_frame, first_bin, inside = event_mask(event, mask, others)
     polygons = outline(inside)
@@ -66,10 +66,10 @@ def event_geometry(
 
 
 def event_mask(event: Event, mask: Mask, others: Iterable[Event] = ()) -> tuple[int, int, Bool]:
-    """Return first frame, first bin and the bins of an event: those that reach the threshold and its box.
+    """Return the first frame, the first bin and the bins of an event that reach the threshold.
 
-    A bin belongs to an event if a path of such bins leads from it into the box of the event, within the margins, and
-    not through the box of another event.
+    A bin belongs to an event if a path of such bins leads from it into the box of the event, within the margins and not
+    through the box of another event.
 
     Shape: `[frames, bins]` of the bins.
     """
@@ -86,7 +86,7 @@ def event_mask(event: Event, mask: Mask, others: Iterable[Event] = ()) -> tuple[
 
 def _slices(mask: Mask, event: Event, margin_s: float = 0.0, margin_hz: float = 0.0) -> tuple[slice, slice]:
     """Return the frames and bins of the box of an event with a margin."""
-    # Edges of the first ones.
+    # Edges of the first frame and bin.
     frame_s, bin_hz = mask.first_frame_s - mask.hop_s / 2, mask.low_hz - mask.bin_hz / 2
     times_s = event.onset_s - margin_s - frame_s, event.offset_s + margin_s - frame_s
     hz = event.low_hz - margin_hz - bin_hz, event.high_hz + margin_hz - bin_hz
@@ -98,7 +98,7 @@ def _slices(mask: Mask, event: Event, margin_s: float = 0.0, margin_hz: float = 
 
 
 def _within(near: tuple[slice, slice], box: tuple[slice, slice]) -> tuple[slice, slice]:
-    """Return a box, counted from the start of another one and cut to it."""
+    """Return a box relative to the start of another box, and clipped to it."""
     cut = [
         slice(
             min(max(0, inner.start - outer.start), outer.stop - outer.start),
@@ -110,13 +110,13 @@ def _within(near: tuple[slice, slice], box: tuple[slice, slice]) -> tuple[slice,
 
 
 def _slice(begin: float, end: float, length: int) -> slice:
-    """Return the bins that a span touches by more than rounding, at least one, of those that there are."""
+    """Return the existing bins that a span overlaps by more than a rounding error, and at least one."""
     first = min(max(0, int(np.floor(begin + 1e-6))), length)
     return slice(first, min(max(first + 1, int(np.ceil(end - 1e-6))), length))
 
 
 def _grown(seeds: Bool, inside: Bool) -> Bool:
-    """Return the bins that are connected with the seeds, also over corners."""
+    """Return the bins that are connected to the seeds, also diagonally."""
     while True:
         padded = np.pad(seeds, 1)
         wide = padded[:-2] | padded[1:-1] | padded[2:]

@@ -1,7 +1,7 @@
-"""The mask file of a live stream: a `.npz` that grows, and is whole at each second.
+"""The mask file of a live stream: a `.npz` that grows, and is complete every second.
 
-A killed process leaves a file that any program reads. A power cut may tear its last seconds; `repair_mask_file` of
-mask_repair.py makes such a file whole.
+A killed process leaves a file that any program can read. A power cut may corrupt its last seconds; `repair_mask_file`
+in mask_repair.py repairs such a file.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ PIECE_BYTES = 1 << 20
 class GrowingMaskFile:
     """A writer for the mask of a live stream, with the fields of `MaskFile`.
 
-    Frames that could not be written are zeros, so that later frames keep their times; so are those that are skipped by
-    adding to `frames`. No file is replaced: a number is added to the name.
+    Frames that could not be written are zeros, so that later frames keep their times; so are frames that are skipped by
+    adding to `frames`. An existing file is not replaced: a number is added to the name.
 
     Args:
         path: The `.npz` file; its folder is created if missing.
@@ -83,7 +83,7 @@ class GrowingMaskFile:
             raise
 
     def push(self, mask: NDArray[np.uint8]) -> None:
-        """Append frames `[frames, bins]`, as `mask_bytes` makes them.
+        """Append frames `[frames, bins]`, as `mask_bytes` returns them.
 
         Raises:
             DataError: The shape is wrong.
@@ -99,7 +99,7 @@ class GrowingMaskFile:
             self._seal()
 
     def sync(self) -> None:
-        """Wait until the disk has what was sealed; from any thread."""
+        """Wait until the disk has all sealed data; may be called from any thread."""
         with output_errors(self.path):
             sync_file(self._fd)
             if self._is_new:
@@ -135,7 +135,7 @@ class GrowingMaskFile:
             self._append(bytes(min(missing, piece) * self._bins))
 
     def _seal(self) -> None:
-        """Make the file whole as it is."""
+        """Complete the file with the frames appended so far."""
         self._pending += self._zip.flush()
         self._write_pending()
         head, tail = self._zip.sealed(*self._fixed())

@@ -1,8 +1,8 @@
 """A ZIP archive whose last member grows, and which is complete each time it is sealed.
 
-The members before it have a fixed size, and so has the beginning of the last one: they are written again at each seal,
-in place. The rest of the last member is one stream of DEFLATE (RFC 1951), which ends at a byte when it is sealed and
-goes on from there; the directory after it is overwritten. Layout: PKWARE's APPNOTE 6.3, with sizes of 64 bits.
+The members before it have a fixed size, and so does the beginning of the last one: each seal rewrites them in place.
+The rest of the last member is one DEFLATE stream (RFC 1951), which each seal ends at a byte boundary and later data
+continues from there; the directory after it is overwritten. Layout: PKWARE's APPNOTE 6.3, with 64-bit sizes.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ SIZES64: Final = struct.Struct("<2H2Q")
 VERSION, STORED, DEFLATED = 45, 0, 8
 DATE = 1 << 5 | 1  # 1980-01-01
 LAST_BLOCK = b"\x03\x00"  # an empty block that ends the stream
-MANY = 0xFFFFFFFF  # the size is in the field of 64 bits
+MANY = 0xFFFFFFFF  # the size is in the 64-bit field
 POLYNOMIAL = 0xEDB88320  # of CRC-32, bits reversed
 
 
 class GrowingZip:
-    """The bytes of such an archive, for a caller that writes them.
+    """The bytes of a growing archive, for a caller that writes them.
 
     Args:
-        name: Of the member that grows.
+        name: Name of the growing member.
 
     Attributes:
-        size_bytes: Of the member that grows, without its beginning.
+        size_bytes: Size of the growing member, without its beginning.
     """
 
     def __init__(self, name: str) -> None:
@@ -53,11 +53,11 @@ class GrowingZip:
         return self._packed(self._deflate.flush(zlib.Z_SYNC_FLUSH))
 
     def sealed(self, members: Mapping[str, bytes], beginning: bytes) -> tuple[bytes, bytes]:
-        """Return the beginning of the file, of the same length each time, and what follows the appended bytes.
+        """Return the beginning of the file, whose length never changes, and the bytes after the appended data.
 
         Args:
             members: The other members by name.
-            beginning: The beginning of the last member, in front of all appended data.
+            beginning: The beginning of the last member, before all appended data.
         """
         head, directory = b"", b""
         for name, data in members.items():
@@ -94,7 +94,7 @@ def _records(
 
 
 def _joined_crc(first: int, second: int, second_bytes: int) -> int:
-    """Return the CRC-32 of two pieces from those of each: the first is moved by the length of the second."""
+    """Return the CRC-32 of two joined pieces from their CRCs: the first is shifted by the length of the second."""
     power, square = 1 << 31, 1 << 23  # x ** 0 and x ** 8, bits reversed
     while second_bytes:
         if second_bytes & 1:
@@ -105,7 +105,7 @@ def _joined_crc(first: int, second: int, second_bytes: int) -> int:
 
 
 def _product(first: int, second: int) -> int:
-    """Return the product of two polynomials modulo that of CRC-32."""
+    """Return the product of two polynomials modulo the CRC-32 polynomial."""
     product = 0
     for bit in range(31, -1, -1):
         if first >> bit & 1:

@@ -16,7 +16,7 @@ SUFFIX = ".jsonl"
 
 
 def event_json(event: Event, file: str | Path, start_utc_s: float | None = None) -> str:
-    """Return one event as a JSON object without a line end; NaN, infinity and what is unknown are null.
+    """Return one event as a JSON object without a line end; NaN, infinity and unknown values are null.
 
     Args:
         event: The event; its times count from the start of the recording or stream.
@@ -33,7 +33,7 @@ def event_json(event: Event, file: str | Path, start_utc_s: float | None = None)
 
 
 def region_json(region: Event, file: str | Path, decision: str) -> str:
-    """Return a region, an event or not, as a JSON object with what was decided about it, as `event_json` does."""
+    """Return a region, whether or not it is an event, as a JSON object like `event_json`, with its decision."""
     record = {
         "file": str(file),
         **_numbers(region, EVENT_COLUMNS),

@@ -1,4 +1,4 @@
-"""Packets of the live feed: spectrogram and mask, audio, and JSON. Needs numpy to write and none to read.
+"""Packets of the live feed: spectrogram and mask, audio, and JSON. Writing needs numpy, reading does not.
 
 A packet begins with a 16-byte header, little-endian, or is a JSON object.
 
@@ -8,8 +8,8 @@ bits of the mask, the first bin in the highest bit.
 
 Audio: type 2, flags, 0, sample rate, and the UTC of the first sample. Then 16-bit PCM of one channel.
 
-Flag 1: something is missing between the packet before and this one. UTC is that of the recorder's clock; where that is
-unknown, seconds since the stream began.
+Flag 1: something is missing between the previous packet and this one. UTC comes from the recorder's clock; if it is
+unknown, the field holds the seconds since the stream began.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ GAP = 1
 FLAGS_AT = 1
 FRAMES_HEADER, AUDIO_HEADER = struct.Struct("<BBHHBBd"), struct.Struct("<BBHId")
 HEADER_BYTES = 16
-MIN_LEVEL_DB, LEVEL_STEP_DB = -100.0, 0.6  # a full-scale sine in one bin has 42 dB
+MIN_LEVEL_DB, LEVEL_STEP_DB = -100.0, 0.6  # a full-scale sine in one bin reaches 42 dB
 MAX_FRAMES, MAX_SAMPLES = 64, 16_384  # of one packet
 _DB_PER_NEPER = 20 / math.log(10)
 
@@ -39,7 +39,7 @@ MessageType = Literal["state", "event", "gap"]
 class FramesHeader(NamedTuple):
     """The header of a packet of frames."""
 
-    gap: bool  # before it
+    gap: bool  # whether something is missing before it
     bins: int
     frames: int
     rms_dbfs: float
@@ -50,7 +50,7 @@ class FramesHeader(NamedTuple):
 class AudioHeader(NamedTuple):
     """The header of a packet of audio."""
 
-    gap: bool  # before it
+    gap: bool  # whether something is missing before it
     sample_rate_hz: int
     utc_s: float
 
@@ -75,10 +75,10 @@ def frames_packets(
     Args:
         level: `[frames, bins]`, natural logarithm of magnitude.
         mask: `[frames, bins]`, whether a bin is bird sound.
-        utc_s: of the centre of the first frame.
-        hop_s: seconds between frames.
-        loudness_dbfs: root mean square and peak of the audio.
-        gap: whether something is missing before them.
+        utc_s: UTC of the centre of the first frame.
+        hop_s: Seconds between frames.
+        loudness_dbfs: Root mean square and peak of the audio.
+        gap: Whether something is missing before them.
     """
     import numpy as np
 
@@ -94,7 +94,7 @@ def frames_packets(
 def audio_packets(
     samples: NDArray[np.float32], sample_rate_hz: int, utc_s: float, gap: bool = False
 ) -> Iterator[bytes]:
-    """Yield the packets of consecutive samples of one channel, `[samples]`; `utc_s` is of the first."""
+    """Yield the packets of consecutive samples of one channel, `[samples]`; `utc_s` is the UTC of the first."""
     pcm = (samples * 32_768).round().clip(-32_768, 32_767).astype("<i2")
     for at in range(0, len(pcm), MAX_SAMPLES):
         flags = GAP if gap and at == 0 else 0
@@ -112,7 +112,7 @@ def message_packet(kind: MessageType, fields: Mapping[str, Any]) -> bytes:
 
 
 def kind_of(packet: bytes) -> MessageType | Literal["frames", "audio"]:
-    """Return what a packet is."""
+    """Return the kind of a packet."""
     if packet[0] in (FRAMES, AUDIO):
         return "frames" if packet[0] == FRAMES else "audio"
     kind: MessageType = json.loads(packet)["type"]
@@ -132,5 +132,5 @@ def audio_header(packet: bytes) -> AudioHeader:
 
 
 def after_gap(packet: bytes) -> bytes:
-    """Return a packet of frames or audio with the flag that something is missing before it."""
+    """Return a packet of frames or audio, flagged as having something missing before it."""
     return packet[:FLAGS_AT] + bytes([packet[FLAGS_AT] | GAP]) + packet[FLAGS_AT + 1 :]

@@ -24,8 +24,8 @@ COPY_BYTES = 1 << 20
 class MaskFile:
     """A writer for the mask of one recording, pushed in pieces of any length.
 
-    The centre of frame t is `first_frame_s + t * hop_s` seconds, that of bin b is `low_hz + b * bin_hz` hertz. Frames
-    are spooled to an unnamed temporary file, so that memory stays constant and a killed process leaves no file. The
+    Frame t is centred at `first_frame_s + t * hop_s` seconds, and bin b at `low_hz + b * bin_hz` hertz. Frames are
+    spooled to an unnamed temporary file, so that memory stays constant and a killed process leaves no file. The
     `.npz` appears, complete, on `close`, and not at all if the `with` block fails.
 
     Args:
@@ -77,7 +77,7 @@ class MaskFile:
         """Append frames; the frames of a failed push are stored as zeros, so that later frames keep their times.
 
         Args:
-            mask: Probabilities, or the bytes that `mask_bytes` makes of them. Shape `[frames, bins]`.
+            mask: Probabilities, or the bytes that `mask_bytes` returns for them. Shape `[frames, bins]`.
 
         Raises:
             DataError: The shape is wrong, or a value is NaN or outside 0..1.
@@ -104,9 +104,9 @@ class MaskFile:
         with self._spool, replacing(self.path, self._existing) as file, output_errors(self.path):
             self._spool.truncate(self.frames * self._bins)
             self._spool.seek(0)
-            # Level 1 is nine times as fast as level 6, which a recorder needs, and files are 10 % larger.
+            # A recorder needs the speed of level 1, which is nine times that of level 6; files are 10 % larger.
             with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as npz:
-                # A day has 2.8 GB, close to the 4 GiB above which a member needs ZIP64.
+                # A day takes 2.8 GB, close to the 4 GiB above which a member needs ZIP64.
                 with npz.open("mask.npy", "w", force_zip64=True) as member:
                     np.lib.format.write_array_header_1_0(
                         member, {"descr": "|u1", "fortran_order": False, "shape": (self.frames, self._bins)}

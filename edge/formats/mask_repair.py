@@ -1,4 +1,4 @@
-"""Making a mask file whole that a power cut tore while it grew."""
+"""Repair a mask file that a power cut corrupted while it grew."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ log = logging.getLogger(__name__)
 
 
 def repair_mask_file(path: Path) -> bool:
-    """Make a mask file whole that a power cut tore while it grew.
+    """Repair a mask file that a power cut corrupted while it grew.
 
-    The frames up to its last seal are kept; if the disk does not have all of them, those of its last seconds are left
-    out, because what stands there may be of an earlier seal.
+    The frames up to its last seal are kept; if the disk does not have all of them, the last seconds are dropped,
+    because their data may come from an earlier seal.
 
     Returns:
         Whether the file had to be repaired.
 
     Raises:
-        DataError: It is not the file of a `GrowingMaskFile`.
-        OutputError: It cannot be written.
+        DataError: The file was not written by a `GrowingMaskFile`.
+        OutputError: The file cannot be written.
     """
     with output_errors(path):
         try:
@@ -66,12 +66,12 @@ def repair_mask_file(path: Path) -> bool:
 
 
 def repair_latest(folder: Path) -> None:
-    """Make the latest mask file of a folder whole, if power was cut while it grew; the log says so."""
+    """Repair the latest mask file of a folder if power was cut while it grew, and log the repair."""
     try:
         paths = [path for path in folder.glob("*.npz") if path.is_file()]
         latest = max(paths, key=lambda path: path.stat().st_mtime, default=None)
         if latest is not None and repair_mask_file(latest):
-            log.info("%s was torn by a power cut, and is whole again", latest)
+            log.info("%s was corrupted by a power cut, and has been repaired", latest)
     except (DataError, OutputError) as error:
         log.error("%s", error)
 
@@ -101,7 +101,7 @@ def _read_beginning(file: io.BufferedReader) -> tuple[int, bytes, int, int]:
 
 
 def _inflated(file: io.BufferedReader, max_bytes: int) -> Iterator[bytes]:
-    """Yield the data that follows, as far as it can be read, in pieces."""
+    """Yield the following data in pieces, as far as it can be read."""
     inflate = zlib.decompressobj(-zlib.MAX_WBITS)
     while max_bytes and (data := inflate.unconsumed_tail or file.read(PIECE_BYTES)):
         try:

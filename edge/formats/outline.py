@@ -1,7 +1,7 @@
-"""Outlines of masks: polygons on the edges of bins, which cover exactly the bins that the mask holds.
+"""Outlines of masks: polygons along the edges of bins that cover exactly the bins of the mask.
 
 A vertex `(t, b)` is the corner before frame t and below bin b. Each polygon is one group of bins that share edges; bins
-that touch only at a corner belong to two polygons, and a hole may touch its border at a corner. So the polygons are
+that touch only at a corner belong to two polygons, and a hole may touch its border at a corner. This makes the polygons
 valid by the rules of the Open Geospatial Consortium (OGC 06-103r4, 6.1.11).
 """
 
@@ -18,7 +18,7 @@ Vertex = tuple[int, int]
 Ring = list[Vertex]  # the last vertex is the first one
 Polygon = list[Ring]  # the border, counterclockwise with frequency upwards, and its holes, clockwise
 
-MIN_TOLERANCE = 0.25  # below it no vertex is left out
+MIN_TOLERANCE = 0.25  # below it, no vertex is dropped
 
 # Direction of an edge with the mask on its left: the bin on its right, and its start, from the corner of a bin.
 _EDGES = {
@@ -30,7 +30,7 @@ _EDGES = {
 
 
 def outline(mask: Bool) -> list[Polygon]:
-    """Return the polygons of a mask, those that begin first in front; none if it is empty.
+    """Return the polygons of a mask, in the order in which they begin; none if the mask is empty.
 
     Shape: `mask [frames, bins]`.
     """
@@ -49,11 +49,11 @@ def simplified(polygons: list[Polygon], tolerance: float) -> list[Polygon]:
     """Return polygons with fewer vertices that cross neither themselves nor one another.
 
     Rings are thinned by the algorithm of Douglas and Peucker (1973, doi:10.3138/FM57-6770-U75U-7727). If they would
-    cross, or a ring would leave the one around it, half of the tolerance is tried, and so on.
+    cross, or a ring would leave the ring around it, the tolerance is halved until they do not.
 
     Args:
         polygons: As `outline` returns them.
-        tolerance: How far a vertex that is left out may lie from the line, in frames or bins.
+        tolerance: Maximum distance of a dropped vertex from the line, in frames or bins.
     """
     nesting = _nesting(polygons)
     while tolerance >= MIN_TOLERANCE:
@@ -79,7 +79,7 @@ def is_inside(frame: float, bin: float, ring: Ring) -> bool:
 
 
 def _loops(mask: Bool) -> Iterator[Ring]:
-    """Yield closed loops of edges of length 1 with the mask on their left, in which no vertex comes twice."""
+    """Yield closed loops of edges of length 1 with the mask on their left, in which no vertex repeats."""
     padded = np.pad(mask, 1)
     leaving: dict[Vertex, list[Vertex]] = {}
     for step, ((frame, bin), (from_frame, from_bin)) in _EDGES.items():
@@ -110,7 +110,7 @@ def _loops(mask: Bool) -> Iterator[Ring]:
 
 
 def _without_midpoints(loop: Ring) -> Ring:
-    """Return a loop without the vertices at which its direction stays."""
+    """Return a loop without the vertices at which its direction does not change."""
     before, corners = loop[-2], []
     for vertex, after in pairwise(loop):
         if (vertex[0] - before[0], vertex[1] - before[1]) != (after[0] - vertex[0], after[1] - vertex[1]):
@@ -130,7 +130,7 @@ def _bin_on_the_left(ring: Ring) -> Vertex:
 def _thinned(ring: Ring, tolerance: float) -> Ring:
     """Return a ring without the vertices that lie within the tolerance of the line between others.
 
-    One that would vanish or turn over stays as it is.
+    A ring that would vanish or reverse its orientation is not changed.
     """
     points = np.array(ring, float)
     far = int(np.argmax(((points - points[0]) ** 2).sum(axis=1)))
@@ -154,7 +154,7 @@ def _thinned(ring: Ring, tolerance: float) -> Ring:
 
 
 def _cross(rings: list[Ring]) -> bool:
-    """Return whether two edges of any rings cross or overlap; a corner that touches another corner does not."""
+    """Return whether any two edges of the rings cross or overlap; corners that touch do not count."""
     edges = np.array([edge for ring in rings for edge in pairwise(ring)])
     start, end = edges[:, 0], edges[:, 1]
     for index in range(len(edges) - 1):
@@ -175,7 +175,7 @@ def _cross(rings: list[Ring]) -> bool:
 
 
 def _nesting(polygons: list[Polygon]) -> list[list[bool]]:
-    """Return which ring lies in which other one, of rings that do not cross: the middle of its first edge does."""
+    """Return which ring lies in which other ring, by the middle of its first edge; the rings must not cross."""
     rings = [ring for polygon in polygons for ring in polygon]
     middles = [((ring[0][0] + ring[1][0]) / 2, (ring[0][1] + ring[1][1]) / 2) for ring in rings]
     return [

@@ -24,7 +24,7 @@ COLUMNS = (
     "Begin Path",
     "File Offset (s)",
     "Begin File",
-    "Annotation",  # that crowsetta reads
+    "Annotation",  # read by crowsetta
     "Score",
     "Peak Freq (Hz)",
     "SNR (dB)",
@@ -51,7 +51,7 @@ def event_lines(
         event: The event; its times count from the start of `file`.
         file: The recording. Raven finds the audio by an absolute path.
         selection: Number of the selection, from 1.
-        channel: The one that was analysed, from 0; None for the mean of all. Raven counts from 1.
+        channel: The analysed channel, from 0; None for the mean of all. Raven counts from 1.
         start_utc_s: UTC of the start of `file`; None if it is unknown.
         file_begin_s: Start of `file` within a sequence of files, in seconds.
     """
@@ -83,7 +83,7 @@ def sequence_lines(recordings: Iterable[Recording], channel: int | None = None) 
 
     Args:
         recordings: In the order in which Raven opens them.
-        channel: The one that was analysed, as for `event_lines`.
+        channel: The analysed channel, as for `event_lines`.
     """
     selection = 0
     file_begin_s = 0.0

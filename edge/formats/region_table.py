@@ -1,4 +1,4 @@
-"""Regions of the mask as aligned text for a terminal: events and rejected ones, with what was decided."""
+"""Regions of the mask as aligned text for a terminal: events and rejected regions, each with its decision."""
 
 from __future__ import annotations
 

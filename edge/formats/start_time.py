@@ -33,10 +33,10 @@ LOCAL = re.compile(r"(?<!\d)(\d{8})[_$T-]?[_$T-](\d{6})(?:_(\d{3}))?(?!\d)")
 
 @dataclass(frozen=True)
 class StartTime:
-    """What the user says about the start of recordings.
+    """The user's settings for the start of recordings.
 
     Attributes:
-        start: ISO 8601 time of the first sample; None: from metadata or name of each file.
+        start: ISO 8601 time of the first sample; None: from the metadata or name of each file.
         timezone: IANA name of the zone of local times; None: local times stay unknown.
 
     Raises:
@@ -57,7 +57,7 @@ class StartTime:
     def utc_s(self, path: Path) -> float | None:
         """Return the UTC of the first sample of a recording, in seconds since 1970; None if it is unknown.
 
-        An option comes before GUANO, GUANO before the comment of an AudioMoth, and that before the file name.
+        The sources, in order of precedence: the option, GUANO, the comment of an AudioMoth, the file name.
         """
         if self.start is not None:
             return self._given_utc_s()
@@ -118,7 +118,7 @@ def _name_time(stem: str, zone: tzinfo | None) -> datetime | None:
 
 
 def _iso_time(text: str, zone: tzinfo | None) -> datetime | None:
-    """Return a time with its zone; None if the text is no time of a recording, or local without a known zone."""
+    """Return a time with its zone; None if the text is not a time of a recording, or is local without a known zone."""
     try:
         time = datetime.fromisoformat(text.strip())
     except ValueError:

@@ -20,13 +20,13 @@ def table_recordings(
     """Yield each recording in a table, or in the tables of a folder, with its events.
 
     Args:
-        source: A table, or a folder; of the tables of one recording in several formats, one is read.
-        audio_folder: Of the recordings that are named by relative paths and are not in the current folder.
-        start_time: What is known of the UTC of their starts.
-        masks: The folder of the mask files; where there is none, events have boxes.
+        source: A table, or a folder; if a recording has tables in several formats, one of them is read.
+        audio_folder: Folder of the recordings whose relative paths do not exist in the current folder.
+        start_time: Settings for the UTC of their starts.
+        masks: Folder of the mask files; without a mask file, events have boxes.
 
     Raises:
-        DataError: There is no table that names its recordings, or one is malformed.
+        DataError: No table names its recordings, or a table is malformed.
     """
     tables = _tables(source)
     if not tables:
@@ -58,7 +58,7 @@ def _by_recording(table: Path, format: TableName) -> Iterator[tuple[str, list[Ev
 
 
 def _tables(source: Path) -> dict[str, tuple[TableName, Path]]:
-    """Return format and path of a table for each stem; that of all recordings together only if there is no other."""
+    """Return the format and path of a table for each stem; the table of all recordings only if there is no other."""
     paths = sorted(source.iterdir()) if source.is_dir() else [source]
     tables: dict[str, tuple[TableName, Path]] = {}
     formats: tuple[TableName, ...] = ("jsonl", "csv", "raven")

@@ -1,1 +1,1 @@
-"""Settings and transports of what a companion passes on: dashboard, MQTT, alerts."""
+"""Settings and transports of the companion: dashboard, MQTT, alerts."""

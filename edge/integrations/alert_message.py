@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 SCHEMA = 1
-TITLES = {  # of a condition: what is the case
+TITLES = {  # condition: title
     "no_audio": "hears nothing",
     "problem": "needs attention",
     "coverage": "misses audio",
@@ -34,11 +34,11 @@ class AlertMessage:
     recorder: str
     site: str
     text: str  # a sentence
-    utc_s: float  # when it was made
+    utc_s: float  # when it was created
 
     @property
     def title(self) -> str:
-        """A few words."""
+        """A title of a few words."""
         end = ": resolved" if self.state == "resolved" else ""
         return f"{self.site or self.recorder}: {TITLES[self.when]}{end}"
 
@@ -55,5 +55,5 @@ class AlertMessage:
 
 
 def new_id() -> str:
-    """Return an id that no other message has."""
+    """Return a unique message id."""
     return secrets.token_hex(16)

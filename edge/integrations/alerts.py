@@ -35,7 +35,7 @@ class AlertSettings:
     max_temperature_c: float = 80.0  # for "hot"
     max_silence_h: float = 12.0  # for "silence": hours of audio without an event
     max_events_per_hour: int = 1000  # for "many_events"
-    cooldown_s: float = 3600.0  # between two messages that the condition holds
+    cooldown_s: float = 3600.0  # between two messages while the condition holds
     quiet_hours: tuple[str, ...] = ()  # in which no message is sent
     timezone: str = "UTC"  # of quiet_hours, and of the day of "first_bird"
     sources: tuple[str, ...] = ()  # names of recorders; empty: all
@@ -70,9 +70,9 @@ class TargetSettings:
     name: str
     kind: TargetKind
     url: str = ""  # of a webhook, or of a topic of ntfy
-    url_file: str | None = None  # holds the URL, where it is a secret itself
+    url_file: str | None = None  # holds the URL, for a URL that is itself a secret
     token_file: str | None = None  # holds a token that is sent as `Authorization: Bearer`
-    secret_file: str | None = None  # holds a key that signs what a webhook receives
+    secret_file: str | None = None  # holds the key that signs the requests of a webhook
     command: tuple[str, ...] = ()  # program and arguments; no shell sees them
     timeout_s: float = 10.0
 
@@ -112,13 +112,13 @@ def check_alerts(
         has_broker: Whether MQTT is configured.
 
     Raises:
-        SettingsError: A name is given twice, or an alert names no target that there is.
+        SettingsError: A name is given twice, an alert has an unknown target or none, or an MQTT target has no broker.
     """
     for what, names in (("alert", [a.name for a in alerts]), ("target", [t.name for t in targets])):
         for name, count in Counter(names).items():
             if count > 1:
                 raise SettingsError(
-                    f"there are {count} tables [[{what}]] with the name {name!r}; name them apart"
+                    f"there are {count} tables [[{what}]] with the name {name!r}; give each a different name"
                 )
     known = [target.name for target in targets]
     for alert in alerts:
@@ -135,7 +135,7 @@ def check_alerts(
 
 
 def targets_of(alert: AlertSettings, targets: Sequence[TargetSettings]) -> list[TargetSettings]:
-    """Return where the messages of an alert go."""
+    """Return the targets of an alert."""
     return [target for target in targets if not alert.targets or target.name in alert.targets]
 
 
@@ -154,7 +154,7 @@ def require_url(url: str, kind: TargetKind) -> None:
     """Check the URL of a target.
 
     Raises:
-        SettingsError: It is not one that a message can be sent to.
+        SettingsError: Messages cannot be sent to the URL.
     """
     try:
         parts = urlsplit(url)

@@ -1,4 +1,4 @@
-"""A command of the user as the target of alerts: no shell, few variables, a time limit, and little of its output."""
+"""User commands as alert targets: no shell, few environment variables, a time limit, and the start of the output."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from birdedge.edge.integrations.alert_message import AlertMessage
 from birdedge.edge.integrations.alerts import TargetSettings
 from birdedge.edge.system.printable import printable
 
-VARIABLES = ("PATH", "HOME", "LANG")  # of the environment that it gets
+VARIABLES = ("PATH", "HOME", "LANG")  # of the command's environment
 MAX_OUTPUT_BYTES = 400
 
 
 def send(target: TargetSettings, message: AlertMessage) -> str:
     """Run the command, and return the start of its output.
 
-    In its arguments, {title}, {text}, {state}, {alert} and {recorder} are replaced. It reads the message as JSON from
-    standard input.
+    In its arguments, {title}, {text}, {state}, {alert} and {recorder} are replaced. The command can read the message as
+    JSON from standard input.
 
     Raises:
-        DeliveryError: It failed, or took too long.
-        DeliveryRefusedError: It cannot be started.
+        DeliveryError: The command failed or took too long.
+        DeliveryRefusedError: The command cannot be started.
     """
     program = target.command[0]
     try:
@@ -48,7 +48,7 @@ def send(target: TargetSettings, message: AlertMessage) -> str:
     def kill() -> None:
         is_late.set()
         with suppress(OSError):
-            os.killpg(process.pid, signal.SIGKILL)  # with all that it started
+            os.killpg(process.pid, signal.SIGKILL)  # and the processes that it started
 
     timer = threading.Timer(target.timeout_s, kill)
     timer.start()
@@ -68,7 +68,7 @@ def send(target: TargetSettings, message: AlertMessage) -> str:
 
 
 def _exchange(process: subprocess.Popen[bytes], text: bytes) -> bytes:
-    """Give the command its input, read its output to the end, and return the start of it."""
+    """Write the command's input, read its output to the end, and return the start of the output."""
     assert process.stdin is not None
     assert process.stdout is not None
     with suppress(OSError):  # it does not read, or has ended
@@ -83,7 +83,7 @@ def _exchange(process: subprocess.Popen[bytes], text: bytes) -> bytes:
 
 
 def _filled(argument: str, message: AlertMessage) -> str:
-    """Return an argument with its names replaced; what looks like a name in a value stays."""
+    """Return an argument with its placeholders replaced; a placeholder in a value is kept."""
     values = {
         "title": message.title,
         "text": message.text,

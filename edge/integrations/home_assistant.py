@@ -17,7 +17,7 @@ ALERT_TYPES = ("alert", "resolved")
 
 
 def birth_topic(settings: MqttSettings) -> str:
-    """Return where Home Assistant says that it has started, and needs the discovery again."""
+    """Return the topic on which Home Assistant announces that it has started and needs the discovery again."""
     return f"{settings.discovery_topic}/status"
 
 
@@ -27,9 +27,9 @@ def discovery_payload(
     """Return the discovery message of a recorder, in the abbreviations of Home Assistant.
 
     Args:
-        settings: Of MQTT.
-        recorder_id: Of the recorder; the unique ids of the entities begin with it and never change.
-        name: Of the recorder's place, for people.
+        settings: Settings of MQTT.
+        recorder_id: Id of the recorder; the unique ids of the entities contain it and never change.
+        name: Name of the recorder's place, for people.
         has_disk: Whether the recorder reports free disk space.
         has_temperature: Whether the recorder reports a temperature.
     """

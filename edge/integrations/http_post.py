@@ -1,4 +1,4 @@
-"""A POST request that ends in time, follows no redirect and reads no more than the head of the answer."""
+"""A POST request that ends in time, follows no redirect and reads no more than the head of the response."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class ServerBusyError(DeliveryError):
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str], timeout_s: float) -> str:
-    """Send a body of JSON, and return what the server said.
+    """Send a JSON body, and return the status of the response as a sentence.
 
     Args:
-        url: http or https.
-        body: JSON.
-        headers: Besides those of every request.
-        timeout_s: For all of it, but for looking up the name.
+        url: URL with http or https.
+        body: The JSON.
+        headers: Headers in addition to the headers of every request.
+        timeout_s: Timeout of the whole request, except for the name lookup.
 
     Raises:
         DeliveryError: The server cannot be reached, redirects, fails or is busy: it may take the request later.
@@ -57,7 +57,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], timeout_s: float) ->
         fixed = {"Content-Type": "application/json", "User-Agent": f"birdedge/{__version__}"}
         connection.request("POST", target, body, {**fixed, **headers})
         response = connection.getresponse()
-        if is_late.is_set():  # a status line that was cut passes as a whole one
+        if is_late.is_set():  # a truncated status line passes as a complete one
             raise TimeoutError
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = f"no answer within {timeout_s:g} s" if is_late.is_set() else str(error) or repr(error)
@@ -77,10 +77,10 @@ def _require_success(answer: str, response: http.client.HTTPResponse) -> None:
     if 200 <= status < 300:
         return
     if 300 <= status < 400:
-        raise DeliveryError(f"{answer}; redirects are not followed: give the URL it leads to")
+        raise DeliveryError(f"{answer}; redirects are not followed: give the URL that it leads to")
     if status in (408, 425, 429) or status >= 500:
         raise ServerBusyError(
-            f"{answer}; it is tried again", _retry_after_s(response.getheader("Retry-After"))
+            f"{answer}; it will be retried", _retry_after_s(response.getheader("Retry-After"))
         )
     raise DeliveryRefusedError(f"{answer}; check the URL and the token")
 

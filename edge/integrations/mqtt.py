@@ -24,18 +24,18 @@ class MqttSettings:
     host: str = ""  # of the broker; "" for no MQTT
     port: int | None = None  # None: 8883 with TLS, otherwise 1883
     tls: bool = False
-    ca_file: str | None = None  # certificates that the broker's is checked with; None: those of the system
+    ca_file: str | None = None  # certificates that verify the broker's; None: the system's
     certificate_file: str | None = None  # of this client
     key_file: str | None = None  # of that certificate; None: in the same file
     user: str = ""
     password_file: str | None = None
-    topic: str = "birdedge"  # what all topics begin with
-    discovery_topic: str = "homeassistant"  # that of Home Assistant; "" for no discovery
+    topic: str = "birdedge"  # prefix of all topics
+    discovery_topic: str = "homeassistant"  # Home Assistant's; "" for no discovery
     dashboard_url: str = ""  # where a browser finds the dashboard; Home Assistant shows it as a link
     min_interval_s: float = 10.0  # between two messages of the topic `event`
     max_age_s: float = 60.0  # older events are not sent to the topic `event`
     status_interval_s: float = 60.0
-    keepalive_s: int = 30  # a broker that is silent for longer is gone
+    keepalive_s: int = 30  # a broker that is silent for longer counts as gone
 
     def __post_init__(self) -> None:
         if self.port is not None and not 0 < self.port < 65_536:

@@ -1,6 +1,7 @@
 """One connection to an MQTT broker (version 5), driven by the thread that uses it.
 
-Nothing is queued beyond a connection: what was not acknowledged when it ends is to be published again in the next.
+Nothing is queued across connections: messages that are unacknowledged when a connection ends must be published again in
+the next one.
 """
 
 from __future__ import annotations
@@ -26,24 +27,24 @@ except ImportError as error:
     raise ExtraMissingError("MQTT needs paho-mqtt; install it with `pip install 'birdedge[mqtt]'`") from error
 
 TIMEOUT_S = 10.0  # for the answer to a connection, and for the last acknowledgements
-STUCK_S = 60.0  # a broker that acknowledges nothing for longer takes nothing
-MAX_IN_FLIGHT = 8  # messages that wait for their acknowledgement
+STUCK_S = 60.0  # a broker that acknowledges nothing for longer is stuck
+MAX_IN_FLIGHT = 8  # unacknowledged messages
 MAX_RECEIVED_BYTES = 65_536  # of a message to this client; the broker drops larger ones
-HEADER_BYTES = 64  # at most, of a message besides its topic and payload
+HEADER_BYTES = 64  # at most, of a message in addition to its topic and payload
 
 
 class MessageTooLargeError(DeliveryError):
-    """The broker takes no message of this size."""
+    """The broker does not accept messages of this size."""
 
 
 class MqttConnection:
-    """A connection that has been accepted; `connected` opens one.
+    """An accepted connection; `connected` opens one.
 
     Attributes:
-        received: The messages of the topics in `subscribe`, for the caller to take out: topic and payload.
+        received: Topic and payload of each message of the subscribed topics, for the caller to remove.
 
     Raises:
-        DeliveryError: The connection has ended; from all methods but `close`.
+        DeliveryError: The connection has ended. Raised by all methods except `close`.
     """
 
     def __init__(self, settings: MqttSettings, client_id: str, will: tuple[str, str] | None) -> None:
@@ -51,7 +52,7 @@ class MqttConnection:
         self._broker = f"{settings.host}:{settings.broker_port}"
         self._unacknowledged: dict[int, tuple[str, Callable[[], None] | None]] = {}
         self._moved_s = time.monotonic()  # when the last message was acknowledged, or the first sent
-        self._refused: tuple[str, Any] | None = None  # topic, and the reason of the broker
+        self._refused: tuple[str, Any] | None = None  # topic, and the broker's reason
         self._ended: str | None = None
         self._limits: Any = None  # the properties of the broker's answer
         self._client = client = paho.Client(
@@ -102,17 +103,17 @@ class MqttConnection:
         expires_s: float | None = None,
         on_acknowledged: Callable[[], None] | None = None,
     ) -> None:
-        """Send a message with QoS 1; waits while too many are not acknowledged.
+        """Send a message with QoS 1; wait while too many are unacknowledged.
 
         Args:
-            topic: Where to.
-            payload: What.
-            retain: Whether the broker keeps it for those who subscribe later.
-            expires_s: After which the broker drops it; None for never.
-            on_acknowledged: Called from `loop` when the broker has it.
+            topic: Topic of the message.
+            payload: Content of the message.
+            retain: Whether the broker keeps it for later subscribers.
+            expires_s: Seconds after which the broker drops it; None for never.
+            on_acknowledged: Called from `loop` when the broker acknowledges it.
 
         Raises:
-            MessageTooLargeError: The broker has announced that it takes no message of this size.
+            MessageTooLargeError: The broker has announced that it does not accept messages of this size.
         """
         size_bytes = len(payload) + len(topic.encode()) + HEADER_BYTES
         if size_bytes > getattr(self._limits, "MaximumPacketSize", size_bytes):
@@ -137,7 +138,7 @@ class MqttConnection:
         self._client.subscribe(topic, qos=1)
 
     def loop(self, wait_s: float) -> None:
-        """Exchange what there is with the broker; wait for it at most that long."""
+        """Exchange pending data with the broker; wait at most `wait_s` seconds for data."""
         result = self._client.loop(wait_s)
         if result != paho.MQTT_ERR_SUCCESS and self._ended is None:
             self._ended = str(paho.error_string(result)).rstrip(".")
@@ -161,7 +162,7 @@ class MqttConnection:
             self.loop(0.1)
 
     def close(self, *, with_will: bool = False) -> None:
-        """Disconnect, and have the will published or not."""
+        """Disconnect; the broker publishes the will only if asked to."""
         reason = ReasonCode(
             PacketTypes.DISCONNECT, "Disconnect with will message" if with_will else "Success"
         )
@@ -171,7 +172,9 @@ class MqttConnection:
 
     def _raise_if_ended(self) -> None:
         if self._ended is not None:
-            raise DeliveryError(f"the connection to {self._broker} ended ({self._ended}): it is opened again")
+            raise DeliveryError(
+                f"the connection to {self._broker} ended ({self._ended}): it will be reopened"
+            )
 
     def _stuck(self, for_s: float) -> DeliveryError:
         return DeliveryError(f"{self._broker} acknowledges nothing for {for_s:g} s: check its load")
@@ -208,15 +211,15 @@ class MqttConnection:
 def connected(
     settings: MqttSettings, client_id: str, will: tuple[str, str] | None = None
 ) -> Iterator[MqttConnection]:
-    """Connect for the time of a block.
+    """Connect for the duration of a `with` block.
 
     Args:
-        settings: Of the broker.
-        client_id: Of this client; the broker closes another connection with the same.
+        settings: Settings of the broker.
+        client_id: Id of this client; the broker closes another connection with the same id.
         will: Topic and payload of the retained message that the broker publishes if the block ends with an error.
 
     Raises:
-        DeliveryError: The broker cannot be reached or refuses; from the block too.
+        DeliveryError: The broker cannot be reached or refuses. Also raised in the `with` block.
         SettingsError: A certificate or the password cannot be read.
     """
     connection = MqttConnection(settings, client_id, will)
@@ -232,8 +235,8 @@ def publish_once(settings: MqttSettings, client_id: str, topic: str, payload: by
     """Publish one message in a connection of its own, and wait for the acknowledgement.
 
     Raises:
-        DeliveryError: The broker has not acknowledged it.
-        SettingsError: As `connected`.
+        DeliveryError: The broker did not acknowledge it.
+        SettingsError: See `connected`.
     """
     with connected(settings, client_id) as connection:
         connection.publish(topic, payload)

@@ -12,15 +12,15 @@ from birdedge.edge.integrations.webhook import bearer, url_of
 
 HIGH, NORMAL = 4, 3
 TAGS = {"firing": "warning", "resolved": "white_check_mark", "test": "wrench"}
-BIRDS = ("first_bird", "many_events")  # conditions that are no trouble
+BIRDS = ("first_bird", "many_events")  # conditions that are not trouble
 
 
 def send(target: TargetSettings, message: AlertMessage) -> str:
-    """Send a message, and return what the server said.
+    """Send a message, and return the status of the response.
 
     Raises:
-        DeliveryError: It was not taken; see `post`.
-        SettingsError: The file of the token cannot be used.
+        DeliveryError: The message was not accepted; see `post`.
+        SettingsError: The file with the token cannot be used.
     """
     parts = urlsplit(url_of(target))
     path, _, topic = parts.path.rpartition("/")

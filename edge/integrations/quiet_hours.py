@@ -1,4 +1,4 @@
-"""Quiet hours: parts of the day, by the clock on the wall of a place."""
+"""Quiet hours: parts of the day in local time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def zone(name: str) -> ZoneInfo:
     """Return a time zone.
 
     Raises:
-        SettingsError: There is none of this name.
+        SettingsError: There is no time zone with this name.
     """
     try:
         return ZoneInfo(name)
@@ -28,10 +28,10 @@ def zone(name: str) -> ZoneInfo:
 
 @cache
 def minutes(hours: str) -> tuple[int, int]:
-    """Return the first minute of the day, and the first one after quiet hours such as `22:00..06:00`.
+    """Return the first minute in the day of quiet hours such as `22:00..06:00`, and the first minute after them.
 
     Raises:
-        SettingsError: They are not of this form, or have no length.
+        SettingsError: The quiet hours are not in this form, or have no length.
     """
     found = re.fullmatch(rf"{CLOCK}\.\.{CLOCK}", hours)
     if not found:
@@ -46,8 +46,8 @@ def minutes(hours: str) -> tuple[int, int]:
 def is_quiet(quiet_hours: Iterable[str], timezone: str, utc_s: float) -> bool:
     """Return whether a moment is in quiet hours.
 
-    Hours that end before they begin run into the next day. A clock that is changed shortens or lengthens them: what
-    it shows counts.
+    Quiet hours that end before they begin extend into the next day. The local clock counts: when it is changed, quiet
+    hours become shorter or longer.
     """
     local = datetime.fromtimestamp(utc_s, zone(timezone))
     now = 60 * local.hour + local.minute

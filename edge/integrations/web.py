@@ -20,12 +20,10 @@ class WebSettings:
     """
 
     listen: str = "127.0.0.1:8088"  # HOST:PORT
-    hosts: tuple[str, ...] = ()  # names by which browsers may ask, besides those of this machine
-    root_path: str = ""  # the path of a proxy that does not remove it
-    trusted_proxies: tuple[
-        str, ...
-    ] = ()  # addresses or networks whose X-Forwarded-For and -Proto are believed
-    language: Language = ""  # the browser's
+    hosts: tuple[str, ...] = ()  # host names that browsers may use in addition to those of this machine
+    root_path: str = ""  # path prefix that a proxy does not strip
+    trusted_proxies: tuple[str, ...] = ()  # addresses or networks whose X-Forwarded-For and -Proto are used
+    language: Language = ""  # "" for the browser's
 
     def __post_init__(self) -> None:
         host, colon, port = self.listen.rpartition(":")
@@ -45,10 +43,10 @@ class WebSettings:
 
     @property
     def host(self) -> str:
-        """The address to listen at."""
+        """The address to listen on."""
         return self.listen.rpartition(":")[0].strip("[]")
 
     @property
     def port(self) -> int:
-        """The port to listen at."""
+        """The port to listen on."""
         return int(self.listen.rpartition(":")[2])

@@ -1,6 +1,6 @@
-"""The token that lets a browser see the dashboard: made once, kept as its hash.
+"""The token that gives a browser access to the dashboard: created once, stored as a hash.
 
-A token is 256 random bits, so one SHA-256 hides it: there is nothing to guess that a slow hash would protect.
+A token is 256 random bits, so a single SHA-256 is enough: a slow hash protects only what can be guessed.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ MODE = 0o600
 
 
 def token_path(config: Path) -> Path:
-    """Return where the hash of the token is kept: next to the configuration."""
+    """Return the path of the token's hash, next to the configuration."""
     return config.with_name("web-token")
 
 
 def new_token(path: Path) -> str:
-    """Make a token and keep its hash; the one before it is valid no more.
+    """Create a token and store its hash; the previous token becomes invalid.
 
-    The file keeps its owner, so that root can make a token for the user of a service.
+    The file keeps its owner, so that root can create a token for the user of a service.
 
     Raises:
         OutputError: The file cannot be written.
@@ -46,7 +46,7 @@ def token_digest(token: str) -> str:
 
 
 def read_token_digest(path: Path) -> str | None:
-    """Return the hash of the token; None if no token was made.
+    """Return the hash of the token; None if no token was created.
 
     Raises:
         SettingsError: The file cannot be read, or holds no hash.

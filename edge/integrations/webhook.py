@@ -18,10 +18,10 @@ from birdedge.edge.system.secret_file import read_secret
 
 
 def send(target: TargetSettings, message: AlertMessage) -> str:
-    """Send a message, and return what the server said.
+    """Send a message, and return the status of the response.
 
     Raises:
-        DeliveryError: It was not taken; see `post`.
+        DeliveryError: The message was not accepted; see `post`.
         SettingsError: A file with a secret cannot be used.
     """
     body = message.json()
@@ -44,14 +44,14 @@ def url_of(target: TargetSettings) -> str:
     """Return the URL of a target.
 
     Raises:
-        SettingsError: Its file cannot be used.
+        SettingsError: The file with the URL cannot be used.
     """
     if not target.url_file:
         return target.url
     url = read_secret(Path(target.url_file))
     try:
         require_url(url, target.kind)
-    except SettingsError:  # whose message shows it
+    except SettingsError:  # its message would show the URL
         raise SettingsError(
             f"{target.url_file} holds no URL that can be used; write one line to it"
         ) from None
@@ -62,7 +62,7 @@ def bearer(target: TargetSettings) -> dict[str, str]:
     """Return the header with the token of a target, if it has one.
 
     Raises:
-        SettingsError: The file of the token cannot be used.
+        SettingsError: The file with the token cannot be used.
     """
     if not target.token_file:
         return {}

@@ -16,7 +16,7 @@ MAX_CHUNK_FRAMES = 512
 MAX_CELLS_PER_S = 2**17  # bins of the mask per second of audio; the bundled models have 32,000
 MAX_MACS_PER_S = 4_000_000_000
 MAX_ITEMS = {"states": 256, "classes": 64, "training_data": 4096, "answer": 4096}
-# They are logged and stored with each clip.
+# These texts are logged and stored with each clip.
 MAX_CHARACTERS = {"name": 100, "birdedge_version": 50, "licence": 300}
 INITIAL_VALUES = {"float32": (-1e6, 1e6), "uint8": (0, 255), "int8": (-128, 127)}
 
@@ -69,10 +69,10 @@ ROW = {"kind": str, "tier": str, "licence": str, "source": str, "files": int}  #
 
 
 def check_bounds(card: ModelCard) -> None:
-    """Check every number of a card, the rows of its training data, and what follows from them.
+    """Check every number of a card, the rows of its training data, and the values that follow from them.
 
     Raises:
-        SettingsError: A number is out of its bounds, or a row is not complete.
+        SettingsError: A number is out of bounds, or a row is incomplete.
     """
     for name, number, (low, high) in _numbers(card):
         if not low <= number <= high:

@@ -16,7 +16,7 @@ from birdedge.edge.settings import from_table
 CARD_KEY = "birdedge_card"  # in the ONNX file's metadata_props
 CARD_VERSION = 6
 MAX_CARD_CHARACTERS = 2**20
-MAX_DEPTH = 8  # of tables and lists within each other
+MAX_DEPTH = 8  # of nested tables and lists
 MAX_NUMBER = 1e15
 MAX_REASON = 300  # characters of an error that quotes the card
 
@@ -52,7 +52,7 @@ class ModelCard:
     lookahead_frames: int  # delay of the mask behind the newest input frame
     past_s: float  # receptive field into the past, without the noise floor
     states: tuple[State, ...]
-    classes: tuple[str, ...]  # of sound, in the class map; the first is that of the mask
+    classes: tuple[str, ...]  # sound classes of the class map; the mask is for the first one
     class_bins: int  # bins per column of the class map; a row stands for time_stride_frames
     events: EventSettings
     parameters: int

@@ -61,7 +61,7 @@ def _table(name: str, values: Mapping[str, Any]) -> list[str]:
 
 
 def _shown(value: Any) -> str:
-    """Return a value, or the entries of a table with those of an inner table in parentheses."""
+    """Return a value as text; a nested table is in parentheses."""
     if not isinstance(value, Mapping):
         return str(value)
     return ", ".join(

@@ -45,14 +45,14 @@ class Model:
         self.session = open_session(checked, profile)
 
     def set_min_score(self, min_score: float | None) -> None:
-        """Report no region with a lower probability of a bird as an event; None leaves the values of the card."""
+        """Set the minimum probability of a bird for an event; None keeps the values of the card."""
         if min_score is not None:
             events = replace(self.card.events, min_score=min_score, follow_score=min_score)
             self.card = replace(self.card, events=events)
 
 
 def is_bundled(checked: CheckedModel) -> bool:
-    """Return whether a model file is a bundled one, or a copy."""
+    """Return whether a model file is a bundled one, or a copy of one."""
     paths = bundled_models().values()
     return checked.path in paths or any(
         path.stat().st_size == len(checked.content) and path.read_bytes() == checked.content for path in paths
@@ -60,7 +60,7 @@ def is_bundled(checked: CheckedModel) -> bool:
 
 
 def open_session(checked: CheckedModel, profile: Path | None = None) -> onnxruntime.InferenceSession:
-    """Return a session of a model, which has been called once.
+    """Return a session of a model, after one call of it.
 
     Raises:
         ModelFileError: onnxruntime cannot run it.

@@ -23,7 +23,7 @@ def bundled_models() -> dict[str, Path]:
 def find_model(name_or_path: str | Path) -> Path:
     """Return the path of a model file, given by path or by the name of a bundled model.
 
-    A bundled model is never replaced by a file with its name in the working folder: give `./NAME` for such a file.
+    A file in the working folder never replaces the bundled model of its name: give `./NAME` for such a file.
 
     Raises:
         ModelMissingError: There is no such file and no such bundled model.

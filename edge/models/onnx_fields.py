@@ -1,4 +1,4 @@
-"""Field numbers of the ONNX messages, all that a model file may have.
+"""Field numbers of the ONNX messages: all fields that a model file may have.
 
 https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
 """

@@ -1,6 +1,6 @@
 """The graph of a model file: its nodes, constants, inputs and outputs, read without the onnx package.
 
-Only what `birdedge export` writes is read. Anything else is refused, so that onnxruntime cannot understand a file
+Only what `birdedge export` writes is read. Anything else is refused, so that onnxruntime cannot interpret a file
 differently.
 """
 
@@ -36,7 +36,7 @@ from birdedge.edge.models.protobuf_reader import (
 
 MAX_ELEMENTS = 2**23  # of all constants together, and of each tensor
 MAX_DIMENSIONS = 8
-MAX_IN_ATTRIBUTE = 2**12  # a stride, a dilation, a padding
+MAX_IN_ATTRIBUTE = 2**12  # of a stride, dilation or padding
 MAX_VALUES = 16  # of a constant that determines a shape
 _TYPES = {1: ("float32", 4), 2: ("uint8", 1), 3: ("int8", 1), 6: ("int32", 4), 7: ("int64", 8)}
 _FORMATS = {"float32": "f", "int64": "q"}
@@ -54,7 +54,7 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class Constant:
-    """A constant tensor; `values` are those of a short one of type int64 or float32."""
+    """A constant tensor; `values` holds the values of a short one of type int64 or float32."""
 
     shape: Shape
     values: tuple[float, ...] = ()
@@ -83,7 +83,7 @@ class Graph:
 def known_fields(
     message: memoryview, fields: type[IntEnum], repeated: Collection[IntEnum] = ()
 ) -> Iterator[Field]:
-    """Yield the fields of a message, all of which must be among `fields`, and single unless among `repeated`.
+    """Yield the fields of a message; all must be among `fields`, and only those in `repeated` may repeat.
 
     Raises:
         ProtobufError: The message is malformed.
@@ -117,7 +117,7 @@ def read_graph(message: memoryview) -> Graph:
 
     Raises:
         ProtobufError: The message is malformed.
-        RefusedError: It contains what no recorder runs.
+        RefusedError: The graph contains something that no recorder runs.
     """
     field = GraphField
     nodes: list[Node] = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-# A varint, the content of a length-delimited field, or that of a fixed-width one.
+# A varint, or the content of a length-delimited or fixed-width field.
 Value = int | memoryview | bytes
 
 VARINT, FIXED_64, LENGTH_DELIMITED, FIXED_32 = 0, 1, 2, 5

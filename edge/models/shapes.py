@@ -1,7 +1,7 @@
 """The shapes that a graph computes, and what they cost, inferred without running it.
 
 Each operator has only the attributes and constant inputs that `birdedge export` gives it.
-https://onnx.ai/onnx/operators/ says what they mean.
+https://onnx.ai/onnx/operators/ documents them.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Operator:
     """An operator that a graph may use.
 
     Attributes:
-        shape: Returns the shape of the result from those of the inputs, the values of constant inputs, and the
+        shape: Returns the shape of the result from the shapes of the inputs, the values of constant inputs, and the
             attributes.
         inputs: Allowed numbers of inputs.
         attributes: Type of each allowed attribute.
@@ -45,10 +45,10 @@ class Operator:
 
 
 def infer_cost(graph: Graph) -> Cost:
-    """Return the cost of a graph whose results all have the shapes that it states.
+    """Return the cost of a graph, whose outputs must have the shapes that it states.
 
     Raises:
-        RefusedError: An operator is unknown or not used as `birdedge export` does, a shape is impossible or does not
+        RefusedError: An operator is unknown or not used as `birdedge export` uses it, a shape is impossible or does not
             match, or the cost is too high for a recorder.
     """
     if len(graph.nodes) > MAX_NODES:
@@ -74,7 +74,7 @@ def infer_cost(graph: Graph) -> Cost:
     for name, (_, shape) in graph.outputs.items():
         if shapes.get(name) != shape:
             raise RefusedError(
-                f"has an output {name[:40]!r} of shape {shapes.get(name)}, not {shape} as it states"
+                f"has an output {name[:40]!r} of shape {shapes.get(name)}, not of the stated shape {shape}"
             )
     return Cost(activations, macs)
 

@@ -1,4 +1,4 @@
-"""Signatures of model files by minisign: who made a file, where its digest says only that it is whole.
+"""Minisign signatures of model files: they show who made a file; its digest shows only that the file is complete.
 
 A signature is optional. MODEL.minisig lies next to MODEL, as `minisign -S -m MODEL` writes it.
 https://jedisct1.github.io/minisign/ describes the format.
@@ -29,7 +29,7 @@ def verify_signature(path: Path, content: bytes, public_key: str) -> str:
         public_key: The key as minisign prints it, or the file that holds it.
 
     Raises:
-        ModelFileError: The key or the signature cannot be read, or the signature is not of this file by this key.
+        ModelFileError: The key or the signature cannot be read, or the signature does not match the file and the key.
         ExtraMissingError: The package `cryptography` is not installed.
     """
     try:
@@ -91,7 +91,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _decoded(text: str, length: int) -> bytes:
-    """Return base64 as bytes of a length, or no bytes."""
+    """Return decoded base64; empty if it is invalid or of another length."""
     try:
         content = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):

@@ -1,6 +1,6 @@
 """The first run of a model file that is not bundled, in a child process with limits and a timeout.
 
-The checks before it know what makes onnxruntime crash or take much memory. The child is for what they do not know.
+Earlier checks refuse what is known to make onnxruntime crash or take much memory. The child process catches the rest.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def try_in_child(checked: CheckedModel, program: str = PROGRAM, timeout_s: float
     Args:
         checked: The model.
         program: Python source that reads the path in its first argument and the content on standard input.
-        timeout_s: Longest time that the child may take.
+        timeout_s: Maximum time that the child may take.
 
     Raises:
         ModelFileError: The child was ended by a signal or a limit, or onnxruntime cannot run the model.
@@ -38,7 +38,7 @@ def try_in_child(checked: CheckedModel, program: str = PROGRAM, timeout_s: float
     digest = hashlib.sha256(checked.content).digest()
     if digest in _passed:
         return
-    # The child imports from where this process does, and never from the working folder for itself (-P).
+    # The child has the import path of this process, and does not add the working folder to it (-P).
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     command = [sys.executable, "-P", "-c", program, str(checked.path)]
     try:
@@ -78,7 +78,7 @@ def run_from_stdin() -> None:
 
 
 def limit_process() -> None:
-    """Limit memory and CPU time of this process to what it has taken and what a model may take."""
+    """Limit the memory and CPU time of this process to what it has used so far plus what a model may use."""
     if sys.platform != "linux":
         return
     import resource

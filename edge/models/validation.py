@@ -20,7 +20,7 @@ DIGEST_KEY = "birdedge_sha256"  # the last of the metadata_props
 MAX_BYTES = 32 * 2**20
 ADVICE = "give a complete .onnx file that `birdedge export` wrote"
 OPSETS = range(18, 23)  # versions of the operators that `birdedge export` writes
-ORT_FORMAT = b"ORTM"  # at byte 4; such a file is no protobuf message to onnxruntime
+ORT_FORMAT = b"ORTM"  # at byte 4; onnxruntime does not read such a file as protobuf
 
 
 @dataclass(frozen=True)

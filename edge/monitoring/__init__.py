@@ -1,1 +1,1 @@
-"""What the database says about a recorder: coverage and status."""
+"""The state of a recorder, from its database: coverage, history, status and metrics."""

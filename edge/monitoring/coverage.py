@@ -12,24 +12,24 @@ from birdedge.edge.database.coverage_queries import GapRow, SpanRow
 from birdedge.edge.gap import PAUSED, Gap
 
 HOUR_S = 3600.0
-WHOLE_S = 1e12  # as the length of the parts: there is one, however long a gap lasts
+WHOLE_S = 1e12  # a length of the parts for which there is only one, however long a gap lasts
 
 
 @dataclass(frozen=True)
 class Coverage:
     """Seconds heard and expected between two times.
 
-    What the schedule leaves out is not expected, nor is a gap whose length is unknown.
+    Time outside the schedule is not expected, nor is a gap whose length is unknown.
     """
 
     heard_s: float
     expected_s: float
     gaps: tuple[Gap, ...]  # oldest first
-    hours: dict[float, tuple[float, float]]  # UTC at the start of each: heard, expected
+    hours: dict[float, tuple[float, float]]  # by UTC at the start of each: seconds heard and expected
 
     @property
     def share(self) -> float:
-        """Heard of expected, 0..1; 1 where nothing was expected."""
+        """Share of the expected time that was heard, 0..1; 1 if nothing was expected."""
         return self.heard_s / self.expected_s if self.expected_s else 1.0
 
 
@@ -39,9 +39,9 @@ def coverage(
     """Return the coverage between two times, by the clock as it is known now.
 
     Args:
-        db: of a recorder.
-        since_utc_s: Start of the time.
-        until_utc_s: Its end.
+        db: Database of a recorder.
+        since_utc_s: Start of the period.
+        until_utc_s: End of the period.
         hour_s: Length of the parts in `hours`, which are counted from 1970.
     """
     return coverage_of(
@@ -56,7 +56,7 @@ def coverage_of(
     until_utc_s: float,
     hour_s: float = HOUR_S,
 ) -> Coverage:
-    """Return what `coverage` does, from all spans and gaps of a database."""
+    """Return the coverage between two times, from all spans and gaps of a database."""
     gaps = []
     for utc_s, length_s, cause, lasts in gap_rows:
         gap = Gap(utc_s, max(0.0, until_utc_s - utc_s) if lasts else length_s, cause, lasts)
@@ -79,7 +79,7 @@ def coverage_of(
 
 
 def _parts(begin_s: float, end_s: float, hour_s: float) -> list[tuple[float, float]]:
-    """Return the start of each hour, and the part of the time in it."""
+    """Return the start of each hour, and the seconds of the period that lie in it."""
     parts = []
     while begin_s < end_s:
         first_s = begin_s // hour_s * hour_s

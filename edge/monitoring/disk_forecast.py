@@ -1,4 +1,4 @@
-"""How long the disk of a recorder lasts, from what was written to it lately."""
+"""A forecast of how long the disk of a recorder lasts, from what was written to it recently."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from birdedge.edge.formats.tables import FORMATS
 
 DAY_S = 86_400.0
 LATELY_S = 7 * DAY_S
-MIN_KNOWN_S = DAY_S  # day and night differ: less is no forecast
+MIN_KNOWN_S = DAY_S  # day and night differ, so that less gives no forecast
 
 
 @dataclass(frozen=True)
 class DiskForecast:
     """What is written per day, and how long there is room for it.
 
-    The three rates are None where less than a day is known.
+    The three rates are None if less than a day is known.
     """
 
     free_bytes: int
     total_bytes: int
-    known_s: float  # of the time in which the rates were counted
+    known_s: float  # length of the period over which the rates were measured
     clip_bytes_per_day: float | None
     table_bytes_per_day: float | None
     database_bytes_per_day: float | None
 
     @property
     def bytes_per_day(self) -> float | None:
-        """All together; None while it is unknown."""
+        """Total rate; None while it is unknown."""
         rates = (self.clip_bytes_per_day, self.table_bytes_per_day, self.database_bytes_per_day)
         known = [rate for rate in rates if rate is not None]
         return sum(known) if len(known) == len(rates) else None
 
     @property
     def days_left(self) -> float | None:
-        """Days until the disk is full if nothing is deleted; None while it is unknown, or nothing grows."""
+        """Days until the disk is full if nothing is deleted; None if this is unknown or nothing grows."""
         return self.free_bytes / self.bytes_per_day if self.bytes_per_day else None
 
 
@@ -56,7 +56,7 @@ def disk_forecast(folder: Path, now_utc_s: float) -> DiskForecast:
     disk = os.statvfs(folder)
     first_s = now_utc_s if grown.first_heard_utc_s is None else grown.first_heard_utc_s
     known_s = min(LATELY_S, now_utc_s - first_s)
-    # Clips before the oldest one were deleted, or there were none.
+    # Clips from before the oldest one were deleted, or there were none.
     clips_s = known_s if grown.first_clip_utc_s is None else min(known_s, now_utc_s - grown.first_clip_utc_s)
     all_s = now_utc_s - first_s
     return DiskForecast(

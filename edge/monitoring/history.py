@@ -1,4 +1,4 @@
-"""Events and audio heard for each hour of many days, in the time of a place with its summer time."""
+"""Events and audio heard for each hour of many days, in local time with daylight saving."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from birdedge.edge.database.history_queries import events_per_bin
 from birdedge.edge.monitoring.coverage import HOUR_S, coverage
 
 BIN_S = 900.0  # offsets of all time zones are multiples of it
-MIN_HEARD_S = 60.0  # with less, a rate says nothing
+MIN_HEARD_S = 60.0  # with less, a rate means nothing
 HOURS = 24
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What was heard in an hour, or in any other time. An hour of a clock that is set back lasts two."""
+    """What was heard in an hour or another period. The hour in which the clock is set back lasts two hours."""
 
     events: int = 0
     heard_s: float = 0.0
-    expected_s: float = 0.0  # as of `Coverage`
-    past_s: float = 0.0  # of the time itself; 0 in the future, and where clocks skip the hour
+    expected_s: float = 0.0  # as in `Coverage`
+    past_s: float = 0.0  # length of the past part; 0 in the future, and if clocks skip the hour
 
     @property
     def per_hour(self) -> float | None:
-        """Events per hour of audio that was heard; None where too little was heard to say."""
+        """Events per hour of audio that was heard; None if too little was heard for a rate."""
         return self.events * HOUR_S / self.heard_s if self.heard_s >= MIN_HEARD_S else None
 
     @property
     def missed(self) -> float:
-        """Share of the time in which nothing was heard, 0..1, whatever the reason."""
+        """Share of the time in which nothing was heard, 0..1, for any reason."""
         return max(0.0, 1 - self.heard_s / self.past_s) if self.past_s else 0.0
 
     def __add__(self, other: Heard) -> Heard:
@@ -45,7 +45,7 @@ class Heard:
 
 @dataclass(frozen=True)
 class Day:
-    """A day from midnight to midnight of a place, with its 24 hours."""
+    """A day from midnight to midnight in local time, with its 24 hours."""
 
     date: date
     hours: tuple[Heard, ...]
@@ -71,11 +71,11 @@ def history(
     """Return the days from the first to the last.
 
     Args:
-        db: of a recorder.
+        db: Database of a recorder.
         first: The first day.
         last: The last day.
-        zone: whose days and hours they are.
-        now_utc_s: where the past ends.
+        zone: Time zone of the days and hours.
+        now_utc_s: End of the past.
     """
     midnights_s = [midnight_s(first + timedelta(days=n), zone) for n in range((last - first).days + 2)]
     since_s, until_s = midnights_s[0], min(now_utc_s, midnights_s[-1])
@@ -87,7 +87,7 @@ def history(
         if day is not None:  # a bin that begins before the first midnight belongs to no day
             day[local.hour] += heard
 
-    # Most offsets are whole hours: a quarter of the memory.
+    # Most offsets are whole hours, and hourly bins take a quarter of the memory.
     bin_s = HOUR_S if all(s % HOUR_S == 0 for s in midnights_s) else BIN_S
     for begin_s in _bins(since_s, until_s, bin_s):
         add(begin_s, Heard(past_s=min(bin_s, until_s - begin_s)))

@@ -22,16 +22,19 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 FAMILIES = {  # name: type and help
     "birdedge_up": ("gauge", "Whether the database of the recorder can be read."),
     "birdedge_build_info": ("gauge", "Version, model and site of the recorder; always 1."),
-    "birdedge_healthy": ("gauge", "Whether nothing needs a person, as in `birdedge status`."),
+    "birdedge_healthy": ("gauge", "Whether the recorder needs no attention, as in `birdedge status`."),
     "birdedge_state": ("gauge", "1 for the present state of the recorder, 0 for the others."),
-    "birdedge_problem": ("gauge", "1 for each problem that needs a person, 0 for the others."),
+    "birdedge_problem": ("gauge", "1 for each problem that needs attention, 0 for the others."),
     "birdedge_heard_seconds_total": ("counter", "Audio that was heard and analysed."),
     "birdedge_gap_seconds_total": ("counter", "Time in which nothing was heard, by cause."),
-    "birdedge_gaps_total": ("counter", "Gaps that are over, by cause."),
-    "birdedge_gaps_of_unknown_length": ("gauge", "Gaps whose length no clock knows."),
+    "birdedge_gaps_total": ("counter", "Gaps that have ended, by cause."),
+    "birdedge_gaps_of_unknown_length": ("gauge", "Gaps of unknown length."),
     "birdedge_events_total": ("counter", "Events that were detected."),
     "birdedge_runs_total": ("counter", "Starts of the recorder."),
-    "birdedge_coverage_today_ratio": ("gauge", "Heard of expected audio since midnight UTC."),
+    "birdedge_coverage_today_ratio": (
+        "gauge",
+        "Share of the expected audio that was heard since midnight UTC.",
+    ),
     "birdedge_last_audio_timestamp_seconds": ("gauge", "UTC of the last audio that was analysed."),
     "birdedge_last_event_timestamp_seconds": ("gauge", "UTC of the onset of the last event."),
     "birdedge_backlog_seconds": ("gauge", "Audio that is captured and not yet analysed."),
@@ -40,7 +43,7 @@ FAMILIES = {  # name: type and help
     "birdedge_clip_bytes": ("gauge", "Size of all clips on the disk."),
     "birdedge_disk_free_bytes": ("gauge", "Free space on the disk of the recorder."),
     "birdedge_clock_synchronized": ("gauge", "Whether the clock is synchronized."),
-    "birdedge_clock_uncertainty_seconds": ("gauge", "Largest error of UTC at present."),
+    "birdedge_clock_uncertainty_seconds": ("gauge", "Maximum error of UTC at present."),
     "birdedge_temperature_celsius": ("gauge", "Temperature of the processor."),
     "birdedge_throttled": ("gauge", "Whether heat or low voltage slows the processor."),
 }
@@ -58,7 +61,7 @@ class _Sample(NamedTuple):
 
 
 class _Rows(NamedTuple):
-    """What metrics need of the database besides the status."""
+    """What the metrics need from the database in addition to the status."""
 
     heard_s: float
     gaps: list[coverage_queries.GapTotal]
@@ -72,10 +75,10 @@ def metrics_text(folders: Mapping[str, Path], now_utc_s: float, earlier: str = "
     """Return the metrics of recorders.
 
     Args:
-        folders: of their databases, by the name of the recorder.
-        now_utc_s: the time of these metrics.
-        earlier: the text of the last call. The length of a gap may be corrected downwards when its clock is known
-            better; its counter then stays, because Prometheus takes every fall for a restart from 0.
+        folders: Folders of the databases, by the name of the recorder.
+        now_utc_s: Time of these metrics.
+        earlier: Text of the last call. The length of a gap may be corrected downwards when its clock is known better;
+            its counter then stays, because Prometheus takes every decrease for a restart from 0.
 
     Returns:
         The text. A recorder whose database cannot be read has `birdedge_up` 0, and no other sample.
@@ -131,7 +134,7 @@ def _counters(status: Status, rows: _Rows) -> Iterator[_Sample]:
     yield _Sample("birdedge_runs_total", rows.runs)
     totals = {gap.cause: gap for gap in rows.gaps}
     lasting_s = {gap.cause: gap.known_s for gap in status.gaps_today if gap.lasts}
-    for cause in (*CAUSES, *(totals.keys() - set(CAUSES))):  # a cause that another version knows
+    for cause in (*CAUSES, *(totals.keys() - set(CAUSES))):  # and the causes of another version
         total = totals.get(cause, coverage_queries.GapTotal(cause, 0, 0.0))
         length_s = total.length_s + lasting_s.get(cause, 0.0)
         yield _Sample("birdedge_gap_seconds_total", length_s, {"cause": cause})
@@ -168,7 +171,7 @@ def _board(health: Health, folder: Path) -> Iterator[_Sample]:
     yield _Sample("birdedge_backlog_seconds", health.backlog_s)
     if health.load_level:
         yield _Sample("birdedge_load_level_info", 1, {"load_level": health.load_level})
-    free_mb = board_health.free_mb(folder)  # not as it was last reported: a full disk may be why nothing is
+    free_mb = board_health.free_mb(folder)  # read now: a full disk may prevent a report
     if free_mb is not None:
         yield _Sample("birdedge_disk_free_bytes", free_mb * 1e6)
     if health.temperature_c is not None:
@@ -187,7 +190,7 @@ def _number(value: float) -> str:
 
 
 def _values(text: str) -> dict[str, float]:
-    """Return the value of each series of an earlier text; what is not one is left out."""
+    """Return the value of each series of an earlier text; lines without a value are skipped."""
     values = {}
     for line in text.splitlines():
         series, _, value = line.rpartition(" ")

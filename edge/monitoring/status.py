@@ -19,21 +19,23 @@ from birdedge.edge.monitoring.coverage import WHOLE_S, coverage_of
 from birdedge.edge.system.clock import boot_id, monotonic_s
 from birdedge.edge.times import ClockState
 
-SCHEMA = 1  # of `status_table`; keys may be added, and no key changes its meaning while this number stays
+SCHEMA = (
+    1  # of `status_table`; keys may be added, but no key changes its meaning while this number stays the same
+)
 State = Literal["listening", "paused", "no_device", "stalled", "stopped"]
 STALE_S = 15.0
 DAY_S = 86_400.0
 FULL_BYTES = 1_000_000  # a disk with less room is full: SQLite needs some to commit
 SHOWN_GAPS = 10
 _COPY = (
-    "{0} is without the newest part of a recorder that was not stopped: copy {0}-wal with it, or stop the recorder "
-    "before you copy"
+    "{0} is without the newest part of its data, because its recorder was not stopped: copy {0}-wal with it, or stop "
+    "the recorder before you copy"
 )
 
 
 @dataclass(frozen=True)
 class Status:
-    """`stalled`: it should be listening, and has not reported audio for some time."""
+    """The status of a recorder; one that is `stalled` should be listening but has not reported audio for some time."""
 
     state: State
     generated_utc_s: float
@@ -45,19 +47,19 @@ class Status:
     coverage_since_start: float
     heard_s: float
     gaps_today: tuple[Gap, ...]
-    unknown_gaps: int  # since the start, of unknown length: not in the coverage
+    unknown_gaps: int  # of unknown length, since the start; not in the coverage
     events_today: int
     events: int
     clock_synchronized: bool
-    clock: ClockState  # who says what UTC is
+    clock: ClockState  # where UTC comes from
     clock_uncertainty_s: float | None  # of UTC at present; None if it is unknown
     disk_problem: str | None  # at present: a recorder that cannot write cannot report it in its database
     copy_problem: str | None  # why the database is not complete
-    health: Health  # as it reported last
+    health: Health  # of the latest report
 
     @property
     def healthy(self) -> bool:
-        """Whether nothing needs a person."""
+        """Whether the recorder needs no attention."""
         return (
             self.state in ("listening", "paused")
             and self.disk_problem is None

@@ -31,7 +31,7 @@ def test_hardware_comes_first_and_plug_ins_are_hidden(run_here, monkeypatch):
     monkeypatch.setattr("birdedge.edge.audio.devices.input_devices", lambda: [PLUG_IN, DEFAULT, HARDWARE])
     done = run_here("devices")
     assert [line[:9] for line in done.stdout.decode().splitlines()] == ["  USB Aud", "* default"]
-    assert b"--all also lists 1 plug-in(s)" in done.stderr
+    assert b"--all also lists 1 ALSA plug-in(s)" in done.stderr
     names = [line[2:].split("  ")[0] for line in run_here("devices", "--all").stdout.decode().splitlines()]
     assert names == ["USB Audio", "dmix", "default"]
     listed = json.loads(run_here("devices", "--json").stdout)

@@ -62,8 +62,8 @@ def test_all_tables_have_the_utc_of_each_event_also_of_skipped_recordings(named,
 def test_the_start_of_several_recordings_is_an_error(failing, good, tmp_path):
     (tmp_path / "again.wav").write_bytes(good.read_bytes())
     error = failing("segment", "good.wav", "again.wav", "--start", "2024-05-01T02:30:00Z")
-    assert "is of one recording, and 2 were given" in error
-    assert "are about a file" in failing("listen", "--demo", "--timezone", "UTC")
+    assert "applies to one recording, and 2 were given" in error
+    assert "apply to a file" in failing("listen", "--demo", "--timezone", "UTC")
 
 
 def test_crowsetta_reads_the_raven_tables(named, tmp_path):
