@@ -156,7 +156,9 @@ PROMISES: dict[str, tuple[str, ...]] = {
     "Clips are audio and hold the voices of people near the recorder": (
         "tests/edge/clips/test_privacy.py::test_a_clip_with_a_voice_is_treated_as_the_settings_say",
     ),
-    "They stay in the data folder": (FAULTS + "test_privacy.py::test_no_other_user_can_read_what_is_written",),
+    "They stay in the data folder": (
+        FAULTS + "test_privacy.py::test_no_other_user_can_read_what_is_written",
+    ),
     "the recorder sends nothing anywhere": (
         "tests/test_offline.py::test_a_recording_is_segmented_without_a_network",
     ),
