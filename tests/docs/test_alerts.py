@@ -1,4 +1,4 @@
-"""The page on alerts shows what is sent, and how a receiver checks it."""
+"""The page on alerts shows the messages that are sent, and how a receiver checks them."""
 
 from __future__ import annotations
 
