@@ -1,4 +1,4 @@
-"""The accuracy of the bundled networks on audio without birds; this is the only test that a worse network would fail."""
+"""The accuracy of the bundled networks on audio without birds: the only test that a worse network would fail."""
 
 import numpy as np
 import pytest

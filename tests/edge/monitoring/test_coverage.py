@@ -18,7 +18,7 @@ HOUR = 3600.0 * 100  # a full hour of UTC
 
 @pytest.fixture
 def recorded(tmp_path: Path) -> Path:
-    """10 min of audio, 10 min of overrun, 20 min of audio across the hour, and a device that is lost 10 min after it."""
+    """10 min of audio, 10 min of overrun, 20 min of audio across the hour, and a device lost 10 min after the hour."""
     clocks = Clocks(utc_s=HOUR - 1800.0)
     run_log = started(tmp_path, clocks)
     stream = MessageStream(run_log.apply, clocks)

@@ -80,7 +80,7 @@ def test_the_pieces_are_those_of_a_flood(seed: int) -> None:
 
 
 def _flooded_peaks(level: Plane, inside: NDArray[np.bool_], saddle: float) -> list[tuple[int, int]]:
-    """Return the prominent peaks, found cell by cell from the top down: an independent implementation of the same rule."""
+    """Return the prominent peaks, found cell by cell from the top down: an independent version of the same rule."""
     group: dict[tuple[int, int], list[tuple[int, int]]] = {}
     peaks: list[tuple[int, int]] = []
     for cell in sorted(map(tuple, np.argwhere(inside)), key=lambda c: (-level[c], c)):

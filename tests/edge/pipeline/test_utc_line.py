@@ -132,7 +132,7 @@ def test_a_better_reading_takes_the_place_of_one_that_was_hours_old() -> None:
 
 
 def test_a_clock_that_is_being_slewed_is_read_when_it_is_right() -> None:
-    """Chrony corrects an error by making the clock up to 8 % faster, and calls the clock synchronized from the start."""
+    """Chrony corrects an error by making the clock up to 8 % faster, and reports it as synchronized from the start."""
     boot = Boot(reading(0.0), reading(DAY_S - 1.0, right=False))
     boot.follow(*(reading(DAY_S + second, min(0.08 * second, 2.0), max_error_s=0.01) for second in range(40)))
     assert boot.off_s(DAY_S + 100.0) == pytest.approx(2.0, abs=0.01)
