@@ -1,4 +1,4 @@
-"""Files that were damaged while the recorder was down: a database is renamed, and any other file is a one-line error."""
+"""Files that were damaged while the recorder was down: a database is renamed, any other file is a one-line error."""
 
 from __future__ import annotations
 

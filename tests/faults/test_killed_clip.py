@@ -29,7 +29,7 @@ def killed_or_done(*arguments):
 def killed_daemon(
     microphone: VirtualMicrophone, song: Path, folder: Path, module: str, owner: str, method: str, about: str
 ) -> Daemon:
-    """Return a daemon that was killed at a call of a method with a certain argument, and has no clip in its database."""
+    """Return a daemon without a clip in its database, killed at a method call whose arguments contain `about`."""
     patch = folder / "sitecustomize.py"
     patch.write_text(
         KILLED_AT.format(module=module, owner=owner, method=method, about=about), encoding="utf-8"

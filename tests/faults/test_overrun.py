@@ -46,7 +46,7 @@ def pause(daemon: Daemon, song: Path, seconds: float) -> Pause:
 
 
 def assert_all_time_is_recorded(daemon: Daemon, song: Path, played_s: float) -> None:
-    """Require that audio and gaps add up to the time that passed, and that events after the gaps have the right times."""
+    """Require that audio and gaps add up to the time passed, and that events after the gaps have the right times."""
     found = daemon.coverage()
     ((began_s, ended_s),) = daemon.rows(
         """SELECT streams.began_s + offset_s, ended_s + offset_s FROM streams JOIN runs ON runs.id = run

@@ -59,7 +59,7 @@ def parts(folder: Path) -> dict[str, bytes]:
 
 
 def in_killed_child(action: Callable[[], object], after: int) -> bool:
-    """Call a function in a child that is killed before its nth change to the file system; return whether it was killed."""
+    """Run an action in a child that is killed before its nth file system change; return whether it was killed."""
     pid = os.fork()
     if pid == 0:
         left = after
