@@ -40,7 +40,7 @@ def write_noise(path: Path, duration_s: float = 1.0, rate_hz: int = 16000) -> Pa
 
 
 def _write_painted(stem: Path, duration_s: float) -> None:
-    """Write audio at 16 kHz: row r is 31.25 r Hz, column t is (256 t + 256) / 16000 s, as in the hand-painted set."""
+    """Write it at 16 kHz: row r is 31.25 r Hz, column t is (256 t + 256) / 16000 s, as in the hand-painted set."""
     scene = soundscape(duration_s, seed=7, calls_per_minute=60, snr_db=(20.0, 25.0))
     soundfile.write(stem.with_suffix(".flac"), scene.samples[::2], RATE_HZ // 2)
     column_frames = np.round(
