@@ -37,7 +37,7 @@ bench-quick: .venv-listen/installed ## measure in three minutes what a recorder 
 
 weights: $(addprefix runs/,tuned/trained small/trained open/trained) ## train the networks of the bundled models; DATA=recordings/
 
-# One run each. One that was interrupted continues at its last epoch.
+# Each network is one training run. An interrupted run continues at its last epoch.
 runs/distilled/trained: private learns = --from runs/compact/best.safetensors $(teachers)
 runs/small/trained: private learns = $(teachers)
 runs/tuned/trained: private learns = --from runs/distilled/best.safetensors

@@ -22,7 +22,7 @@ pytest_plugins = ["tests.support.skips"]
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # The tests do not use what `birdedge bench` chose on this machine.
 os.environ["BIRDEDGE_CONFIG"] = os.devnull
-# A shell that starts the tests in the background, or nohup, has these ignored, and commands would inherit that.
+# nohup, or a shell that starts the tests in the background, ignores these signals, and commands would inherit that.
 for _number in (signal.SIGHUP, signal.SIGINT):
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, signal.SIG_DFL)
@@ -30,7 +30,7 @@ for _number in (signal.SIGHUP, signal.SIGINT):
 
 @pytest.fixture(scope="session")
 def virtual_microphone() -> Iterator[VirtualMicrophone]:
-    """Return the virtual microphone that all tests share. A test leaves it as it found it."""
+    """Return the virtual microphone that all tests share. A test must leave it unchanged."""
     with _running_virtual_microphone() as microphone:
         yield microphone
 

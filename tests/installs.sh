@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Build the source distribution and the wheel as for a release, check both, and install the wheel as a command of its own
 # with uv and pipx on each Python that pyproject.toml names: bash tests/installs.sh
-# The Python of .venv must be one of them. Another that is not installed here is named and left out. That is an exception:
-# elsewhere a missing part is a failure, but these cannot be installed from Debian.
+# The Python of .venv must be one of them. Others that are not installed here are named and skipped. This is an
+# exception: elsewhere a missing part is a failure, but Debian does not provide these versions.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -31,7 +31,7 @@ different = sorted(name for name in built.keys() | rebuilt.keys() if built.get(n
 sys.exit("the source distribution builds another wheel: " + ", ".join(different) if different else 0)
 END
 
-# Print a Python of this version: that of .venv, one of pyenv, or what uv finds; nothing if there is none.
+# Print the path of a Python of this version, from .venv, pyenv or uv; print nothing if there is none.
 find_python() {
     local candidate
     for candidate in "$python" "${PYENV_ROOT:-$HOME/.pyenv}/versions/$1".*/bin/python \

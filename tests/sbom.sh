@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Install the recorder part as on a recorder, each dependency with the hash in requirements.txt, and write the list of
 # its software (SBOM, CycloneDX) to build/sbom.json: bash tests/sbom.sh
-# Print the hashes again after a change of constraints.txt: bash tests/sbom.sh --lock
+# To print the hashes again after a change to constraints.txt: bash tests/sbom.sh --lock
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -17,7 +17,7 @@ SETUP_FAILS = "exit 1\n"
 
 
 def calls(folder: Path, optional: str, arm: str = "") -> tuple[int, list[str]]:
-    """Run a copy of .ci/run in which every tool only records how it was called; return the exit code and the calls."""
+    """Run a copy of .ci/run in which every tool only records its calls; return the exit code and the calls."""
     (folder / ".ci").mkdir()
     shutil.copy(ROOT / ".ci" / "run", folder / ".ci")
     tools = folder / "tools"

@@ -1,4 +1,4 @@
-"""The examples run as a user would run them, and find what `birdedge segment` finds."""
+"""The examples run as a user would run them, and find the same events as `birdedge segment`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which part may import which: each room of edge/ lies on a floor, and imports only lower floors and itself.
+"""Imports follow the floors: each room of edge/ lies on a floor, and imports only lower floors and itself.
 
 Imports under TYPE_CHECKING and inside functions count too. `edge/__init__.py` is the public API above all rooms.
 """
@@ -80,7 +80,7 @@ def room_of(name: str) -> str:
 
 
 def edge_violations(room: str, source: str) -> list[str]:
-    """Return the imports of a file in a room of edge/ that are against the rules."""
+    """Return the imports of a file in a room of edge/ that break the rules."""
     forbidden = {"", *PARTS, *TRAINING_PACKAGES}
     if room == "pipeline":
         forbidden |= FORBIDDEN_IN_PIPELINE
@@ -109,7 +109,7 @@ def edge_violations(room: str, source: str) -> list[str]:
 
 
 def part_violations(part: str, source: str) -> list[str]:
-    """Return the imports of a file in edge/, train/ or export/ that lead back up, or to another name of a part."""
+    """Return the imports of a file in edge/, train/ or export/ that lead upwards, or use another name for a part."""
     against = []
     for name in imported_names(source):
         first, _, rest = name.partition(".")

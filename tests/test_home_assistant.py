@@ -1,4 +1,4 @@
-"""Home Assistant accepts the discovery of a recorder by its own schemas, and its templates read the status."""
+"""Home Assistant's own schemas accept the discovery message of a recorder, and its templates read the status."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def discovery() -> dict[str, Any]:
 
 
 def accepted(home_assistant: HomeAssistant, discovery: dict[str, Any]) -> dict[str, Any]:
-    """Return the message as Home Assistant understands it, each component checked as it is set up."""
+    """Return the message as Home Assistant parses it, with each component validated as on setup."""
     module = home_assistant.module(f"{MQTT}.discovery")
     message: dict[str, Any] = json.loads(json.dumps(discovery))
     module._replace_all_abbreviations(message)
@@ -45,7 +45,7 @@ def accepted(home_assistant: HomeAssistant, discovery: dict[str, Any]) -> dict[s
         module._merge_common_device_options(config, message)
         schema = home_assistant.module(f"{MQTT}.{component['platform']}").DISCOVERY_SCHEMA
         understood = schema(config)
-        # Keys that it does not know would be left out without a word.
+        # Unknown keys would be dropped silently.
         assert config.keys() <= understood.keys(), name
         message["components"][name] = understood
     return message
@@ -113,7 +113,7 @@ def test_a_key_that_home_assistant_does_not_know_is_found(
 
 
 def rendered(template: str, message: bytes) -> str:
-    """Return what a template makes of a message, as Home Assistant shows it."""
+    """Return the rendering of a message by a template, as Home Assistant shows it."""
     environment = jinja2.Environment(autoescape=False, undefined=jinja2.StrictUndefined)
     return environment.from_string(template).render(value_json=json.loads(message))
 

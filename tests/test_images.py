@@ -1,4 +1,4 @@
-"""The images of containers: what `Dockerfile`, `.dockerignore` and `compose.yaml` state."""
+"""Container images, as defined in `Dockerfile`, `.dockerignore` and `compose.yaml`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Instruction = tuple[str, str]
 
 
 def read_stages(text: str) -> dict[str, list[Instruction]]:
-    """Return the instructions of each stage by its name, with those of the stages that it begins from."""
+    """Return the instructions of each stage by its name, including those of the stages it builds on."""
     stages: dict[str, list[Instruction]] = {}
     stage: list[Instruction] = []
     lines = re.sub(r"^#.*\n", "", text, flags=re.MULTILINE).replace("\\\n", " ").splitlines()
@@ -43,12 +43,12 @@ STAGES = read_stages(DOCKERFILE)
 
 
 def values(stage: str, name: str) -> list[str]:
-    """Return what follows an instruction in a stage."""
+    """Return the arguments of an instruction in a stage."""
     return [rest for instruction, rest in STAGES[stage] if instruction == name]
 
 
 def lint(text: str) -> str:
-    """Return what hadolint says about a Dockerfile, by the rules of this project."""
+    """Return hadolint's messages about a Dockerfile, by the rules of this project."""
     command = (HADOLINT, "--config", ROOT / ".hadolint.yaml", "-")
     done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=60, check=False)
     return done.stdout + done.stderr
@@ -135,7 +135,7 @@ def test_recorder_and_companion_share_the_data_and_the_socket_of_the_live_view()
         mounted = dict(volume.split(":") for volume in service["volumes"])
         assert mounted == {"data": "/data", "config": "/etc/birdedge", "live": "/run/birdedge"}
         assert set(mounted) == set(compose["volumes"])
-        # A new volume belongs to the owner that its folder has in the image.
+        # A new volume gets the owner of its folder in the image.
         assert all(f"{path}" in STAGES["python"][1][1] for path in mounted.values())
         assert service["read_only"]
         assert service["cap_drop"] == ["ALL"]

@@ -1,4 +1,4 @@
-"""What a command imports: help and the commands of a recorder's owner start fast and need little memory."""
+"""Commands import little: help and the commands for a recorder's owner start fast and need little memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HEAVY = {"matplotlib", "onnxruntime", "torch"}
 
 
 def loaded_packages(*arguments: object, cwd: Path, exit_code: int | None = 0) -> set[str]:
-    """Run a command in a fresh interpreter, and return the names of the packages that it imported.
+    """Run a command in a fresh interpreter, and return the names of the packages that it imports.
 
     An exit code of None stands for any.
     """

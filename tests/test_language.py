@@ -1,7 +1,7 @@
 """Text and names are plain engineering English: phrases and names of an earlier dialect do not come back.
 
-The text of a Python file is its strings, docstrings and comments. Its names are read as text too, with spaces for
-underscores, because those of tests are sentences.
+The text of a Python file is its strings, docstrings and comments. Its names are read as text too, with spaces instead
+of underscores, because test names are sentences.
 """
 
 from __future__ import annotations

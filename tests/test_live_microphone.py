@@ -1,13 +1,13 @@
-"""A real process finds the same events on a real PortAudio microphone as in a file, and always ends with all results.
+"""A real process on a real PortAudio microphone finds the same events as in a file, and always ends with all results.
 
-A microphone is open before the played audio begins. The silence until then is part of what it records: the noise floor
-starts from it, and frames begin anywhere in the audio. So live events are compared with those of a file that begins
-with the same silence, whose length is found by comparing masks.
+A microphone is open before the played audio starts. It also records the silence until then: the noise floor starts from
+it, and frames begin anywhere in the audio. So live events are compared with the events of a file that starts with the
+same silence, whose length is found by comparing masks.
 
-Audio at the sample rate of the virtual microphone passes PulseAudio unchanged, and nothing may differ. Where PulseAudio
+Audio at the sample rate of the virtual microphone passes PulseAudio unchanged, and nothing may differ. If PulseAudio
 resamples, twice and with a coarser filter than birdedge, spectra differ a little. Most events keep their times to a
 frame, but a bin close to the threshold may change, which moves a faint edge by some frames or joins two events that are
-`gap_s` apart. There the masks must be similar, and each clear event must have a counterpart.
+`gap_s` apart. In this case the masks must be similar, and each clear event must have a counterpart.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Samples = NDArray[np.float32]  # [samples]
 
 
 class Listening:
-    """`birdedge listen` on a microphone in a process of its own, its tables and masks in `out`."""
+    """`birdedge listen` on a microphone in a separate process, with its tables and masks in `out`."""
 
     def __init__(self, microphone: VirtualMicrophone, folder: Path, *options: str) -> None:
         self.out = folder / "out"
@@ -108,7 +108,7 @@ def as_recorded(samples: Samples, rate_hz: int, live: Mask) -> Samples:
         frames = min(len(mask), len(live))
         return int(np.abs(mask[:frames].astype(int) - live[:frames]).sum())
 
-    # First to a frame by cross-correlation, then in smaller and smaller steps.
+    # First to the nearest frame by cross-correlation, then in smaller and smaller steps.
     played = mask_of(samples, rate_hz)
     size = 1 << (len(live) + len(played)).bit_length()
     product = np.fft.rfft(live / 255, size, axis=0) * np.fft.rfft(played / 255, size, axis=0).conj()
@@ -124,7 +124,7 @@ def as_recorded(samples: Samples, rate_hz: int, live: Mask) -> Samples:
 
 
 def mask_and_events(path: Path, folder: Path) -> tuple[Mask, Events]:
-    """Return what `birdedge listen` finds in a file."""
+    """Return the mask and the events that `birdedge listen` finds in a file."""
     output, _ = birdedge("listen", path, "--fast", "--json", "--masks", folder, cwd=folder)
     return read_mask_file(folder / f"{path.stem}.npz").mask, sorted_events(output)
 
@@ -132,7 +132,7 @@ def mask_and_events(path: Path, folder: Path) -> tuple[Mask, Events]:
 def live_mask_and_events(
     microphone: VirtualMicrophone, path: Path, folder: Path, *options: str
 ) -> tuple[Mask, Events]:
-    """Return what a listening process finds in played audio."""
+    """Return the mask and the events that a listening process finds in played audio."""
     listening = Listening(microphone, folder, *options)
     microphone.play(path)
     time.sleep(0.5)  # PulseAudio still holds some audio
@@ -166,7 +166,8 @@ def test_a_microphone_gives_the_events_and_the_mask_of_the_file(
         assert event["onset_s"] == pytest.approx(same["onset_s"], abs=1.01 * HOP_S)
         assert event["offset_s"] == pytest.approx(same["offset_s"], abs=1.01 * HOP_S)
         assert overlaps(event, same)
-    # The samples are the same, so the masks are, except for the last moments, which depend on the end of the stream.
+    # The samples are the same, so the masks are too, except for the last moments, which depend on the end of the
+    # stream.
     frames = len(mask) - 25
     np.testing.assert_array_equal(live[:frames], mask[:frames])
 

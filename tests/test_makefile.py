@@ -42,7 +42,7 @@ def test_weights_are_trained_after_their_teachers_and_an_interrupted_run_continu
     (tmp_path / "runs" / "small" / "last.pt").touch()
     shutil.copy(ROOT / "Makefile", tmp_path)
     done = subprocess.run(
-        # ARGS, since `make test ARGS=...` hands its own down.
+        # ARGS is set, since `make test ARGS=...` passes its own on.
         ["make", "--dry-run", "--old-file", ".venv/installed", "weights", "DATA=my recordings", "ARGS="],
         cwd=tmp_path,
         capture_output=True,
@@ -107,4 +107,4 @@ def masked_pictures(url: str) -> Iterator[bytes]:
                     _, _, bins, frames, _, _ = struct.unpack("<BBHHHd", packet[:16])
                     if any(packet[16 + bins * frames :]):
                         yield packet
-        time.sleep(0.2)  # the recorder does not listen yet
+        time.sleep(0.2)  # the recorder is not listening yet

@@ -21,7 +21,7 @@ WORKSTATION_ONLY = ("torch", "onnx", "onnxscript", "scipy", "matplotlib", "tenso
 
 
 def source_files() -> set[str]:
-    """Return every file of the four folders by its name in the package; the links in birdedge/ are not followed."""
+    """Return every file in the four folders by its name in the package; the links in birdedge/ are not followed."""
     files = set()
     for folder in FOLDERS:
         for path in (ROOT / folder).rglob("*"):

@@ -1,4 +1,4 @@
-"""README.md is short, and what it shows exists."""
+"""README.md is short, and everything it shows exists."""
 
 from __future__ import annotations
 

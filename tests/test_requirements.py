@@ -1,4 +1,4 @@
-"""requirements.txt has the recorder's dependencies with hashes, in the versions that birdedge is tested with."""
+"""requirements.txt lists the recorder's dependencies with hashes, in the versions that birdedge is tested with."""
 
 from __future__ import annotations
 

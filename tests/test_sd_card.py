@@ -18,7 +18,7 @@ CMDLINE += "systemd.run_success_action=reboot systemd.run_failure_action=reboot 
 CMDLINE += "systemd.unit=kernel-command-line.target quiet\n"
 
 # Each program that changes the machine records how it was called. An environment gets a python and a birdedge that do
-# the same, and fails to install what FAILS names.
+# the same, and fails to install the package that FAILS names.
 RECORD = '#!/bin/bash\necho "${0##*/} $*" >> "$CALLS"\n'
 TOOLS = {
     "apt-get": RECORD,
@@ -31,7 +31,7 @@ TOOLS = {
 
 
 class Card:
-    """A folder as on the boot partition, and a machine whose programs only record how they were called."""
+    """A folder like on the boot partition, and a machine whose programs only record their calls."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.tools, self.units = folder / "birdedge", folder / "tools", folder / "units"
@@ -51,7 +51,7 @@ class Card:
         self.environment = folder / "environment"
 
     def run(self, script: str, installed: str = "installed installed ", fails: str = "") -> tuple[int, str]:
-        """Run a script of the card; return its exit code and what it printed."""
+        """Run a script of the card; return its exit code and its output."""
         variables = {
             "PATH": f"{self.tools}:{os.environ['PATH']}",
             "CALLS": str(self._calls),
@@ -75,7 +75,7 @@ class Card:
 
     @property
     def calls(self) -> list[str]:
-        """What was called until now."""
+        """The calls so far."""
         return self._calls.read_text(encoding="utf-8").splitlines() if self._calls.exists() else []
 
 

@@ -1,4 +1,4 @@
-"""With --fail-on-skip a test that lacks something fails, unless only the shared recordings are missing."""
+"""With --fail-on-skip, a test that lacks something fails, unless only the shared recordings are missing."""
 
 from __future__ import annotations
 

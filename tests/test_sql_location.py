@@ -1,4 +1,4 @@
-"""All SQL stands in edge/database; a file there reads rows or writes them, but for the labels, a small database."""
+"""All SQL is in edge/database; each file there either reads or writes rows, except for the labels, a small database."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SQL = re.compile(
 
 
 def texts(source: str) -> Iterator[tuple[int, str]]:
-    """Yield line and text of each string of a Python file that is not a docstring; of an f-string, all its text."""
+    """Yield the line and text of each string in a Python file, except docstrings; an f-string gives all its text."""
     tree = ast.parse(source)
     skipped = set()
     for node in ast.walk(tree):
@@ -43,7 +43,7 @@ def texts(source: str) -> Iterator[tuple[int, str]]:
 
 
 def selects(source: str) -> list[str]:
-    """Return the strings that read rows, other than as a part of a statement that writes."""
+    """Return the strings that read rows, unless as part of a statement that writes."""
     return [
         text
         for _, text in texts(source)

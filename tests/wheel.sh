@@ -29,10 +29,10 @@ for versions in oldest newest; do
         cd "$folder/checkout"
         unset PYTHONPATH
         "$environment/bin/python" -c 'import birdedge, sys; sys.exit(not birdedge.__file__.startswith(sys.prefix))'
-        # The tests of diagnostics measure this machine: once, with the other tests, is enough. The newest versions are
-        # nearly those of constraints.txt, with which all tests run: what calls other packages is enough.
-        # What other programs make of an archive, and a real object store, need packages that the oldest versions of
-        # others exclude: once is enough, too.
+        # The tests of diagnostics measure this machine, so one run, with the other tests, is enough. The newest
+        # versions are nearly those of constraints.txt, with which all tests run, so testing the code that calls other
+        # packages is enough. The tests of other programs that read an archive, and of a real object store, need
+        # packages that exclude the oldest versions of others; one run is enough for them too.
         tests=(tests/edge --ignore tests/edge/diagnostics)
         tests+=(--ignore tests/edge/archive/test_finish.py --ignore tests/edge/archive/test_object_store.py)
         [[ $versions == oldest ]] || tests=(tests/edge/{audio,formats,models,pipeline,plots,web})

@@ -11,12 +11,12 @@ work=$folder/work
 
 if ! "$folder/environment/bin/python" -c 'import whombat' 2>/dev/null; then
     "${WHOMBAT_PYTHON:-python3.12}" -m venv --clear "$folder/environment"
-    # passlib, which Whombat needs, imports pkg_resources: newer versions of setuptools have none.
+    # passlib, which Whombat needs, imports pkg_resources, which newer versions of setuptools lack.
     "$folder/environment/bin/python" -m pip install --quiet --disable-pip-version-check whombat==0.9.0 'setuptools<81'
 fi
 rm -rf "$work"
 mkdir -p "$work/audio"
-# Whombat itself prints lines, too: the counts are the last one.
+# Whombat prints lines too; the counts are on the last line.
 whombat() { "$folder/environment/bin/python" -W ignore tests/whombat_import.py "$1" "$work" "$work/$2.sqlite" "$work/audio" "$work/$3" | tail -n 1; }
 birdedge() { "$python" -m birdedge "$@"; }
 # Compare the counts that Whombat printed with the events of the table.

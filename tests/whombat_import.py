@@ -1,4 +1,4 @@
-"""What a person does in Whombat with the files of `birdedge aoef`, by Whombat's own functions; see tests/whombat.sh.
+"""Do what a person does in Whombat with `birdedge aoef` files, with Whombat's own functions; see tests/whombat.sh.
 
 python whombat_import.py register AUDIO_DIR DATABASE AUDIO OUT   registers a folder and exports it to OUT/dataset.json
 python whombat_import.py import AUDIO_DIR DATABASE AUDIO FILES   imports FILES, prints counts, and exports the project

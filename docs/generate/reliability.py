@@ -55,7 +55,7 @@ PROMISES: dict[str, tuple[str, ...]] = {
     "On the recorder it needs no PyTorch": (
         "tests/test_package.py::test_importing_every_module_of_edge_loads_no_training_package",
     ),
-    "numpy, onnxruntime, sounddevice, soundfile, soxr, astral and click are all, under 200 MB of packages "
+    "numpy, onnxruntime, sounddevice, soundfile, soxr, astral and click: under 200 MB of packages "
     "(a test checks this)": (
         "tests/test_package.py::test_the_recorder_part_is_at_most_200_mb_and_has_no_torch",
     ),
@@ -156,14 +156,16 @@ PROMISES: dict[str, tuple[str, ...]] = {
     "Clips are audio and hold the voices of people near the recorder": (
         "tests/edge/clips/test_privacy.py::test_a_clip_with_a_voice_is_treated_as_the_settings_say",
     ),
-    "They stay in that folder": (FAULTS + "test_privacy.py::test_no_other_user_can_read_what_is_written",),
+    "They stay in the data folder": (
+        FAULTS + "test_privacy.py::test_no_other_user_can_read_what_is_written",
+    ),
     "the recorder sends nothing anywhere": (
         "tests/test_offline.py::test_a_recording_is_segmented_without_a_network",
     ),
     'keep = "none" under [clips] turns them off': (
         "tests/edge/clips/test_cutter.py::test_keep_none_writes_nothing",
     ),
-    "[privacy] drops clips with speech or erases its band, but misses some": (
+    "[privacy] drops clips with speech or erases the speech band, but misses some speech": (
         "tests/edge/clips/test_privacy.py::test_a_clip_with_a_voice_is_treated_as_the_settings_say",
         "tests/edge/clips/test_privacy.py::test_no_file_of_an_erased_clip_holds_speech",
     ),
@@ -190,11 +192,11 @@ PROMISES: dict[str, tuple[str, ...]] = {
         "tests/edge/monitoring/test_metrics.py::test_promtool_finds_nothing_to_say",
         "tests/edge/companion/test_alert_delivery.py",
     ),
-    "A recorder also hears network streams": ("tests/faults/test_network_streams.py",),
+    "A recorder also listens to network streams": ("tests/faults/test_network_streams.py",),
     "several sources at once": (
         "tests/faults/test_several_sources.py::test_a_fault_in_one_source_leaves_the_others_as_they_are",
     ),
-    "birdedge archive divides very large archives among machines, with the same bytes as on one": (
+    "birdedge archive divides very large archives among machines and writes the same bytes as one machine": (
         "tests/edge/archive/test_run.py::test_two_processes_and_two_shards_write_the_bytes_that_one_process_writes",
         "tests/edge/archive/test_run.py::test_a_plan_and_run_that_are_killed_at_any_moment_go_on",
     ),

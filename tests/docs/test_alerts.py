@@ -1,4 +1,4 @@
-"""The page on alerts shows what is sent, and how a receiver checks it."""
+"""The page on alerts shows the messages that are sent, and how a receiver checks them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_every_condition_has_a_row() -> None:
 def test_the_figures_are_those_of_the_program() -> None:
     text = " ".join(PAGE.split())
     assert f"`for_s` seconds, {AlertSettings('a', 'no_audio').for_s:.0f} by default" in text
-    assert f"`no_audio` holds from {STALE_S:.0f} s without audio on" in text
+    assert f"`no_audio` holds after {STALE_S:.0f} s without audio" in text
     assert f"after {FIRST_RETRY_S:.0f} s at first" in text
     assert (MAX_RETRY_S, MAX_AGE_S) == (3600.0, 24 * 3600.0)
     assert "up to an hour" in text

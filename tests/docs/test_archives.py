@@ -1,4 +1,4 @@
-"""The examples of the page on large archives run as they are printed."""
+"""The examples on the page about large archives run as printed."""
 
 from __future__ import annotations
 

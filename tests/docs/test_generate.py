@@ -1,4 +1,4 @@
-"""The pages and blocks that programs print are those that are committed."""
+"""The committed pages and blocks equal what programs print."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the pages say of metrics and of the status as JSON is what the programs print."""
+"""The pages describe the metrics and the JSON status that the programs print."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LABELS = {"recorder", "state", "cause", "problem", "load_level", "version", "mod
 
 
 def queries(part: Any) -> list[str]:
-    """Return the queries of a dashboard, those of its variables too."""
+    """Return the queries of a dashboard, including those of its variables."""
     if isinstance(part, list):
         return [query for item in part for query in queries(item)]
     if not isinstance(part, dict):

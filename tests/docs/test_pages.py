@@ -1,4 +1,4 @@
-"""What the pages show exists and works: links, commands, queries, configuration, navigation."""
+"""Everything that the pages show exists and works: links, commands, queries, configuration, navigation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Health names what needs a person, and is read from what any version of the recorder stored."""
+"""Health names the problems that need a person, and is read from the data of any recorder version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A stream reports the regions that are no events too, each with its times."""
+"""A stream also reports the regions that are not events, each with its times."""
 
 from __future__ import annotations
 

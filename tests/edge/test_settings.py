@@ -1,4 +1,4 @@
-"""Tables become checked dataclasses, or an error that says what is wrong."""
+"""Tables become checked dataclasses, or an error that describes the mistake."""
 
 import tomllib
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""A network with random weights and batch norms, and its exported files."""
+"""Fixtures: a network with random weights and batch norms, and its exported files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.support.exports import FACTS, INT8_SETTINGS, Graphs
 
 @pytest.fixture(scope="session")
 def network() -> UNet:
-    """No weight or bias is zero, so that no term of the computation is hidden."""
+    """A network in which no weight or bias is zero, so that every term of the computation counts."""
     torch.manual_seed(4)
     network = UNet()
     for module in network.modules():

@@ -1,4 +1,4 @@
-"""Where the audio for the calibration of int8 comes from."""
+"""The source of the audio for int8 calibration."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command, run as a user does."""
+"""The command, run as by a user."""
 
 from __future__ import annotations
 

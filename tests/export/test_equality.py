@@ -1,4 +1,4 @@
-"""All forms of the network give the same mask, and the comparison finds a difference."""
+"""All variants of the network give the same mask, and the comparison detects a difference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Exported files open on the recorder, give equal results, and are written only if all forms agree."""
+"""Exported files open on the recorder, give equal results, and are written only if all variants agree."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_nothing_is_written_if_torch_and_onnx_differ(
 def test_int8_that_loses_too_much_is_refused_and_nothing_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Shipped weights, which find calls, with ranges that are far too small."""
+    """The shipped weights, which find calls, with quantization ranges that are far too small."""
 
     def too_narrow(*arguments: Any) -> dict[str, tuple[float, float]]:
         return {n: (low / 50, high / 50) for n, (low, high) in calibrate(*arguments).items()}

@@ -1,4 +1,4 @@
-"""int8 gives the same bits for calls of any length, because states share scales with the tensors they pass to."""
+"""int8 gives the same bits for calls of any length, because states share scales with the tensors that they feed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_int8_is_the_same_bits_for_calls_of_any_length(
 def test_without_shared_scales_int8_depends_on_the_length_of_calls(
     graph: Graphs, sequences: Sequences
 ) -> None:
-    """The equality above is due to shared scales, and the comparison can fail."""
+    """The equality above is due to shared scales, and the comparison is able to fail."""
     graphs = {chunk: graph(chunk, True) for chunk in (4, 128)}
     ranges = calibrate(graphs[4], sequences)
     untied = {

@@ -1,4 +1,4 @@
-"""A recording to play to the daemon."""
+"""Fixtures: a recording to play to the daemon."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that were damaged while the recorder was down: a database is renamed, and all else is a one-line error."""
+"""Files that were damaged while the recorder was down: a database is renamed, any other file is a one-line error."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def overwrite_first_page(path: Path) -> None:
 
 
 def overwrite_other_pages(path: Path) -> None:
-    """Overwrite all pages but the first, as a failing card returns them."""
+    """Overwrite all pages except the first, as if a failing card returned them."""
     with path.open("r+b") as file:
         file.seek(PAGE_BYTES)
         file.write(random.Random(SEED).randbytes(path.stat().st_size - PAGE_BYTES))

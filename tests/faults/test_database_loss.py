@@ -1,4 +1,4 @@
-"""The database, its folder or its thread is lost under the real daemon: no event is lost, and nothing looks alive."""
+"""The real daemon loses its database, its folder or the database thread: no event is lost, and nothing looks alive."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.commands import BIRDEDGE, error_of, run
 from tests.support.daemon import SHORT_CLIPS, Daemon
 from tests.support.disks import full, small_disk
 
-# The thread of the database meets a defect as soon as the file exists.
+# The database thread hits a defect as soon as the file exists.
 DEFECT = """
 from pathlib import Path
 from birdedge.edge.database.run_log import RunLog

@@ -74,6 +74,6 @@ def test_the_daemon_waits_for_a_microphone_that_is_absent_at_the_start(
         daemon.stop()
     (gap,) = daemon.gaps()
     assert gap.cause == "device lost"
-    # The gap begins when the process has started, which takes long on a busy machine.
+    # The gap starts with the process, which takes long to start on a busy machine.
     assert listening_s - reported_s - GAP_TOLERANCE_S <= gap.known_s
     assert gap.known_s <= listening_s - started_s + GAP_TOLERANCE_S

@@ -1,6 +1,6 @@
-"""A disk that fails stops clips only: listening and printed events go on, and later the database has all events.
+"""A failing disk stops only clips: listening and printing continue, and the database has all events later.
 
-The faults are real. Only the disk that takes two seconds per commit is a sleep inside the daemon.
+The faults are real, except that the disk that takes two seconds per commit is a sleep inside the daemon.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 @contextmanager
 def read_only_while_open(disk: Path, process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Make a disk read-only while files on it are open, as a file system does after an error; no mount can.
+    """Make a disk read-only while files on it are open, as a file system does after an error; no remount can do this.
 
     A bind mount over the folder refuses new files, and a limit of the process refuses writes to open files.
     """
@@ -61,14 +61,14 @@ def read_only_while_open(disk: Path, process: subprocess.Popen[bytes]) -> Iterat
 
 
 def unhealthy_page(daemon: Daemon) -> str:
-    """Require that `birdedge status` exits with code 1, and return its page."""
+    """Require that `birdedge status` exits with code 1, and return its output."""
     done = daemon.status()
     assert (done.returncode, done.stderr) == (1, "")
     return done.stdout
 
 
 def status_error(daemon: Daemon) -> str:
-    """Require that `birdedge status` has no page to print, and return its error."""
+    """Require that `birdedge status` prints no output, and return its error."""
     done = daemon.status()
     assert (done.returncode, done.stdout) == (1, "")
     return done.stderr
@@ -81,7 +81,7 @@ def assert_no_event_is_lost(
     problem: str,
     log_lines: tuple[str, ...],
 ) -> None:
-    """Play the song before, during and after a fault of the disk, and check clips, status and database."""
+    """Play the song before, during and after a disk fault, and check clips, status and database."""
     daemon.wait_for("listening to")
     daemon.hear(song)
     daemon.wait_until_healthy()
@@ -105,7 +105,7 @@ def assert_no_event_is_lost(
 def test_a_full_disk_pauses_clips_and_loses_no_event(
     virtual_microphone: VirtualMicrophone, song: Path, disk: Path
 ) -> None:
-    # The denoised file grows with all audio. Tables do not: there is room for some more events in their last pages.
+    # The denoised file grows with all audio. Tables do not: their last pages have room for some more events.
     denoised = disk / "denoised.flac"
     log_lines = (
         "cannot be read or written (database or disk is full)",

@@ -1,4 +1,4 @@
-"""SIGKILL at random moments: the database opens, has all events but those of the last second, and no clip is torn."""
+"""SIGKILL at random moments: the database opens, lacks only events of the last second, and no clip is torn."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Kills:
     """The kills in one folder.
 
     Attributes:
-        printed: by process number, the events that each recorder had printed more than `MAX_LOSS_S` before its kill.
-        within_files: how many kills left a file that was half written.
+        printed: the events that each recorder printed more than `MAX_LOSS_S` before its kill, by process number.
+        within_files: how many kills left a half-written file.
     """
 
     printed: dict[int, list[Event]] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from benchmarks.support.virtual_microphone import VirtualMicrophone
 from birdedge.edge.formats.guano import read_guano
 from tests.support.daemon import SHORT_CLIPS, Daemon
 
-# The daemon kills itself in place of one of its steps.
+# The daemon kills itself instead of doing one of its steps.
 KILLED_AT = """
 import os, signal
 from {module} import {owner}
@@ -29,7 +29,7 @@ def killed_or_done(*arguments):
 def killed_daemon(
     microphone: VirtualMicrophone, song: Path, folder: Path, module: str, owner: str, method: str, about: str
 ) -> Daemon:
-    """Return a daemon that was killed where it called a method about something, and has no clip in its database."""
+    """Return a daemon without a clip in its database, killed at a method call whose arguments contain `about`."""
     patch = folder / "sitecustomize.py"
     patch.write_text(
         KILLED_AT.format(module=module, owner=owner, method=method, about=about), encoding="utf-8"

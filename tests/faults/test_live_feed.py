@@ -1,4 +1,4 @@
-"""No viewer of the live feed costs a sample, whatever it does, and the recorder keeps its memory."""
+"""No viewer of the live feed costs a sample, whatever it does, and the recorder's memory does not grow."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def daemon(virtual_microphone: VirtualMicrophone, tmp_path: Path, runtime: Path) -> Iterator[Daemon]:
-    """A daemon that listens."""
+    """A listening daemon."""
     environment = {"RUNTIME_DIRECTORY": str(runtime)}
     with Daemon(virtual_microphone, tmp_path, environment=environment) as daemon:
         daemon.wait_for("listening to")
@@ -79,7 +79,7 @@ def test_no_viewer_costs_a_sample(daemon: Daemon, virtual_microphone: VirtualMic
             except OSError:
                 pass
         play.join()
-        # The kernel held what there was room for.
+        # The kernel kept as much as it had room for.
         assert all(packets(client)[-1] == b"" for client in crowd[:3])
         stop.set()
         vanishing.join()

@@ -1,4 +1,4 @@
-"""A network stream that is lost or stalls is a gap with its cause; the recorder connects again, and nothing remains."""
+"""A lost or stalled network stream is a gap with its cause; the recorder reconnects, and no process remains."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A daemon that cannot keep up reduces its load and counts the audio that it does not analyse."""
+"""A daemon that cannot keep up reduces its load, and counts the audio that it does not analyse."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_network_slower_than_real_time_is_called_less_and_skipped_audio_is_cou
         noise.wait()
     gaps = daemon.gaps(start_s - 1)
     assert {gap.cause for gap in gaps} == {"overrun", "too slow"}  # in the ring buffer, and skipped
-    # What is missing was still in the ring buffer.
+    # The missing rest was still in the ring buffer.
     assert daemon.coverage().heard_s + sum(gap.known_s for gap in gaps) >= duration_s - 6.0
     levels = [level for (level,) in daemon.rows("SELECT level FROM load_levels")]
     assert levels[:3] == [

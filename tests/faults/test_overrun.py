@@ -22,7 +22,7 @@ BUSY_LOOP = "while True: pass"
 
 @dataclass(frozen=True)
 class Pause:
-    """UTC of a pause of the daemon: when it was listening before, when it was stopped, and when the song ended."""
+    """A pause of the daemon, in UTC: when it was listening before, when it was stopped, and when the song ended."""
 
     listening_s: float
     stopped_s: float
@@ -30,7 +30,7 @@ class Pause:
 
 
 def pause(daemon: Daemon, song: Path, seconds: float) -> Pause:
-    """Stop the daemon's process for some seconds of silence, play the song after it, and end the daemon."""
+    """Stop the daemon's process for some seconds of silence, then play the song, and end the daemon."""
     daemon.wait_for("listening to")
     listening_s = time.time()
     time.sleep(2)
@@ -46,7 +46,7 @@ def pause(daemon: Daemon, song: Path, seconds: float) -> Pause:
 
 
 def assert_all_time_is_recorded(daemon: Daemon, song: Path, played_s: float) -> None:
-    """Audio heard and gaps must add up to the time that passed, and events after the gaps must have their times."""
+    """Require that audio and gaps add up to the time passed, and that events after the gaps have the right times."""
     found = daemon.coverage()
     ((began_s, ended_s),) = daemon.rows(
         """SELECT streams.began_s + offset_s, ended_s + offset_s FROM streams JOIN runs ON runs.id = run
@@ -75,7 +75,7 @@ def test_a_daemon_stopped_for_longer_than_its_ring_buffer_holds_records_an_overr
         times = pause(daemon, song, 9)
     gaps = daemon.gaps(times.listening_s - 1)
     assert {gap.cause for gap in gaps} == {"overrun"}
-    # The ring buffer is kept, and a little more if the reader is quick.
+    # The contents of the ring buffer are kept, and a little more if the reader is quick.
     assert gaps[0].utc_s >= times.stopped_s + RING_S - GAP_TOLERANCE_S
     assert gaps[-1].utc_s + gaps[-1].known_s <= times.stopped_s + 9 + GAP_TOLERANCE_S
     assert sum(gap.known_s for gap in gaps) > 1

@@ -1,4 +1,4 @@
-"""Power is cut on a real ext4 disk: what was reported as committed is there, whole, when it is mounted again."""
+"""Power is cut on a real ext4 disk: everything reported as committed is there, complete, when it is mounted again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.commands import ENVIRONMENT, ROOT
 from tests.support.disks import Ext4Disk, ext4_disk
 from tests.support.streams import rows_of
 
-# Commits one second of audio, an event and a clip after another, and prints the number once it is committed.
+# Commits audio second by second, each with an event and a clip, and prints each number once it is committed.
 WRITER = """
 import sys, time
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the daemon writes is for its user and group, and says no more than the settings allow."""
+"""Only the daemon's user and group can read its files, which contain no more than the settings allow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SIGHUP: the daemon reads its configuration again, and the audio lost meanwhile is recorded as a gap."""
+"""SIGHUP: the daemon reads its configuration again, and records the audio lost meanwhile as a gap."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several sources in one daemon: a fault in one leaves the others as they are."""
+"""Several sources in one daemon: a fault in one does not affect the others."""
 
 from __future__ import annotations
 

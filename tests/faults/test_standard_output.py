@@ -17,7 +17,7 @@ from tests.support.waiting import wait_until
 
 @pytest.fixture
 def pipe() -> Iterator[tuple[int, int]]:
-    """A pipe that is full: a write waits for its reader."""
+    """A full pipe: a write waits for its reader."""
     reader, writer = os.pipe()
     flags = fcntl.fcntl(writer, fcntl.F_GETFL)
     fcntl.fcntl(writer, fcntl.F_SETFL, flags | os.O_NONBLOCK)
@@ -91,7 +91,7 @@ def test_standard_streams_that_are_closed_take_no_file_for_their_own(
 ) -> None:
     closing = ("sh", "-c", 'exec "$0" "$@" >&- 2>&- <&-')
     with Daemon(breakable_microphone, tmp_path, prefix=closing) as daemon:
-        time.sleep(5)  # nothing says when it listens
+        time.sleep(5)  # nothing reports when it starts to listen
         events_are_stored(daemon, breakable_microphone, song)
         streams = [Path(f"/proc/{daemon.process.pid}/fd/{number}").readlink() for number in range(3)]
         daemon.stop()

@@ -1,4 +1,4 @@
-"""A recorder that was started by hand goes on when its terminal, or the reader of its log, goes away."""
+"""A recorder that was started by hand continues when its terminal, or the reader of its log, goes away."""
 
 from __future__ import annotations
 

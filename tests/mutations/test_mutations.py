@@ -1,4 +1,4 @@
-"""Each promise has a test that fails when the code breaks it: the code is broken on purpose, one place at a time.
+"""Each promise has a test that fails when the code breaks it: mutations break the code, one place at a time.
 
 A mutation replaces text in a copy of the checkout, and names the test that must fail there. To add one, append it to
 `MUTATIONS`; choose the fastest test that shows the promise, since each mutation runs pytest once.
@@ -36,7 +36,7 @@ ATOMIC_FILE = "tests/edge/system/test_atomic_file.py::"
 
 @dataclass(frozen=True)
 class Mutation:
-    """One change that breaks a promise, and the test that must fail then."""
+    """A change that breaks a promise, and the test that must then fail."""
 
     name: str
     file: str
@@ -615,7 +615,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def mutated(checkout: Path, mutation: Mutation) -> Iterator[Path]:
-    """Return the copy with one mutation, which is taken back afterwards."""
+    """Return the copy with one mutation, which is reverted afterwards."""
     path = checkout / mutation.file
     original = path.read_text(encoding="utf-8")
     assert original.count(mutation.text) == 1, f"{mutation.file} has {mutation.text!r} not exactly once"
@@ -627,7 +627,7 @@ def mutated(checkout: Path, mutation: Mutation) -> Iterator[Path]:
 
 
 def run_tests(checkout: Path, *tests: str) -> tuple[str, dict[str, int]]:
-    """Run tests of the copy; return what pytest printed, and how many had each outcome."""
+    """Run tests of the copy; return pytest's output, and the number of tests by outcome."""
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", *tests],
         cwd=checkout,

@@ -1,4 +1,4 @@
-"""Every time that a recorder stores over months in the field is compared with the truth."""
+"""Every time that a recorder stores over months in the field is compared with the true time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RECENT_S = 3600.0
 
 
 def errors_of(folder: Path, station: Station) -> list[tuple[float, float | None]]:
-    """Return the error of the UTC of each event, and its stated uncertainty."""
+    """Return the error of each event's UTC, and its stated uncertainty."""
     with reading(folder) as db:
         events = list(event_queries.events(db))
     assert len(events) == len(station.heard) > 100
@@ -27,7 +27,7 @@ def errors_of(folder: Path, station: Station) -> list[tuple[float, float | None]
 
 
 def assert_times_are_as_stated(folder: Path, station: Station, *, synchronized: set[int]) -> float:
-    """Compare each event with the truth; return the largest error. Name the boots that were ever synchronized."""
+    """Compare each event with the truth, and return the largest error. Pass the boots that were ever synchronized."""
     errors = errors_of(folder, station)
     for (error_s, uncertainty_s), heard in zip(errors, station.heard, strict=True):
         assert (uncertainty_s is not None) == (heard.boot in synchronized), heard
@@ -48,7 +48,7 @@ def assert_losses_are_right(folder: Path, station: Station, unknown: int = 0) ->
 
 
 def busy_month(station: Station) -> None:
-    """Lose samples, the microphone, the process and the power over 27 days."""
+    """Lose samples, the microphone, the process and the power in the course of 27 days."""
     station.listen(3 * DAY_S)
     station.lose_samples(0.5)
     station.listen(3 * DAY_S)

@@ -1,4 +1,4 @@
-"""Alerts and their messages, with every value that a test does not care about."""
+"""Alerts and their messages, with defaults for the values that a test does not care about."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Archive runs of a few short recordings, and processes that are killed."""
+"""Archive runs of a few short recordings, and child processes that are killed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def plan(folder: Path, *sources: str | Path, unit_s: float = 1.0, min_score: flo
 
 
 def do(manifest: Manifest, jobs: int = 1, shard: Shard = ALL, retry_errors: bool = False) -> list[UnitCounts]:
-    """Do what is not done."""
+    """Do the units that are not done."""
     return list(run_here(work_of(manifest, done_units(manifest.folder), shard, retry_errors), jobs))
 
 
@@ -59,7 +59,7 @@ def parts(folder: Path) -> dict[str, bytes]:
 
 
 def in_killed_child(action: Callable[[], object], after: int) -> bool:
-    """Do something in a child that is killed before its nth change of the file system; return whether it was."""
+    """Run an action in a child that is killed before its nth file system change; return whether it was killed."""
     pid = os.fork()
     if pid == 0:
         left = after

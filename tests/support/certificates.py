@@ -1,4 +1,4 @@
-"""Certificates made for one test: an authority, and what it has signed."""
+"""Certificates made for one test: an authority, and the certificates that it signs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Authority:
         self.file.write_bytes(_pem(certificate.sign(self._key, hashes.SHA256())))
 
     def sign(self, name: str, address: str = "127.0.0.1") -> tuple[Path, Path]:
-        """Return the files of a certificate for an address, and of its key."""
+        """Return the files of a certificate for an address and of its key."""
         key = ec.generate_private_key(ec.SECP256R1())
         names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
         certificate = _builder(_name(name), self._name, key).add_extension(names, critical=False)

@@ -66,7 +66,7 @@ class PacedWriter(ClipWriter):
 
 
 class ClipStream:
-    """A stream whose events are pushed when the pipeline would close them.
+    """A stream that pushes each event when the pipeline would close it.
 
     Attributes:
         clips: The clips that were written.
@@ -146,7 +146,7 @@ def played(
 
 
 def written_once(folder: Path, card: ModelCard, clip_settings: ClipSettings) -> ClipWriter:
-    """Play a stream with one event from 3 to 4 s, and return its writer, which may have failed."""
+    """Play a stream with one event from 3 to 4 s, and return the writer, which may have failed."""
     stream = ClipStream(folder, card, clip_settings)
     stream.play(noise(10), [event(3, 4)])
     stream.cutter.end()

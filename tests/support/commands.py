@@ -1,4 +1,4 @@
-"""Run `birdedge` in a process of its own."""
+"""Run `birdedge` in a separate process."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def run_python(code: str, environment: dict[str, str], stdin: str = "", cwd: Pat
 
 @dataclass(frozen=True)
 class Running:
-    """A command in a process of its own, with unbuffered pipes."""
+    """A command in a separate process, with unbuffered pipes."""
 
     process: subprocess.Popen[bytes]
     stdin: IO[bytes]
@@ -100,7 +100,7 @@ def running(*arguments: object, cwd: Path) -> Iterator[Running]:
 
 
 def write_all(pipe: IO[bytes], data: bytes) -> None:
-    """Write to an unbuffered pipe, which may take less than it is given."""
+    """Write to an unbuffered pipe, which may accept less than it is given."""
     while data:
         data = data[pipe.write(data) :]
 

@@ -1,4 +1,4 @@
-"""Clips of silence or noise, ready to be written."""
+"""Clips of silence or noise that are ready to be written."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WAV = ClipSettings(format="wav", min_free_mb=0.0)  # does not depend on the disk
 def cut_clip(
     card: ModelCard, at_s: float = 0.0, seconds: float = 1.0, events: dict[int, Event] | None = None
 ) -> CutClip:
-    """Return a clip of noise that begins `at_s` seconds after the start of a stream."""
+    """Return a clip of noise that starts `at_s` seconds after the start of a stream."""
     first_sample = round(at_s * RATE_HZ)
     utc_s = STREAM_START.timestamp() + at_s
     samples = np.random.default_rng(3).integers(-9000, 9000, (round(seconds * RATE_HZ), 1)).astype(np.int16)

@@ -28,7 +28,7 @@ min_free_mb = 0.0
 [retention]
 min_free_mb = 0.0
 """
-# How exactly the ends of a gap are known: within 0.03 s on an idle machine, but a machine that runs tests may be busy.
+# The ends of a gap are known to within 0.03 s on an idle machine, but a machine that runs tests may be busy.
 GAP_TOLERANCE_S = 0.25
 
 
@@ -36,19 +36,19 @@ class Daemon:
     """`birdedge listen --out` as systemd runs it; killed at the end of the block.
 
     Args:
-        microphone: the daemon listens to it; None where it listens to something else.
-        folder: of the configuration, the log, and the folder `out` that the daemon writes to.
-        config: TOML after `min_score`.
+        microphone: the microphone that the daemon listens to; None if it listens to something else.
+        folder: holds the configuration, the log, and the folder `out` that the daemon writes to.
+        config: TOML that follows `min_score`.
         prefix: words of the command before `birdedge`.
         path: a folder for `PYTHONPATH`, where a test may write a `sitecustomize.py`.
         environment: more variables.
         stdout: standard output, in place of the log.
         as_json: print events as JSON.
-        source: more words of the command: what it listens to.
+        source: more words of the command, which name what it listens to.
 
     Attributes:
         out: the folder that the daemon writes to.
-        process: of the latest start.
+        process: the process of the latest start.
     """
 
     process: subprocess.Popen[bytes]
@@ -108,11 +108,11 @@ class Daemon:
         self.process.wait()
 
     def log_text(self) -> str:
-        """Return all that was printed since the first start."""
+        """Return everything printed since the first start."""
         return self._log.read_text(encoding="utf-8")
 
     def wait_for(self, text: str, timeout_s: float = 30.0, times: int = 1) -> None:
-        """Wait until a text was printed that often."""
+        """Wait until a text was printed `times` times."""
 
         def printed() -> bool:
             if self.log_text().count(text) >= times:
@@ -123,7 +123,7 @@ class Daemon:
         self._wait_until(printed, f"{text!r} was printed", timeout_s)
 
     def hear(self, recording: Path) -> None:
-        """Play a recording; at least one event must be printed at the latest 10 s after its end."""
+        """Play a recording; at least one event must be printed within 10 s of its end."""
         assert self._microphone is not None
         before = len(self.printed_events())
         self._microphone.play(recording)
@@ -136,7 +136,7 @@ class Daemon:
         assert "Traceback" not in self.log_text(), self.log_text()
 
     def reload(self, config: str | None = None) -> None:
-        """Send SIGHUP; first replace the complete configuration if one is given."""
+        """Send SIGHUP, after replacing the complete configuration if one is given."""
         if config is not None:
             self._config.write_text(config, encoding="utf-8")
         self.process.send_signal(signal.SIGHUP)

@@ -20,11 +20,11 @@ DESKTOP = {"width": 1100, "height": 900}
 
 @dataclass
 class Watched:
-    """A page, and what it must not do.
+    """A page, and a record of what it must not do.
 
     Attributes:
-        errors: what its scripts or its security policy complained about.
-        elsewhere: requests to another host than that of the dashboard.
+        errors: messages of its scripts or its security policy.
+        elsewhere: requests to hosts other than the dashboard's.
     """
 
     page: Page
@@ -45,12 +45,12 @@ def running_chromium() -> Iterator[Browser]:
 
 @contextmanager
 def open_page(browser: Browser, url: str, *, wait: bool = True, **context: Any) -> Iterator[Watched]:
-    """Open a page in a browser without a past.
+    """Open a page in a browser without history.
 
     Args:
-        browser: of `running_chromium`.
-        url: of the page.
-        wait: whether it must load without errors.
+        browser: the browser of `running_chromium`.
+        url: the URL of the page.
+        wait: whether the page must load without errors.
         context: options of Playwright's contexts, such as `viewport`, `color_scheme`, `locale`, `timezone_id`.
     """
     made = browser.new_context(**{"viewport": DESKTOP, "timezone_id": "Europe/Berlin"} | context)
@@ -76,12 +76,12 @@ def open_page(browser: Browser, url: str, *, wait: bool = True, **context: Any) 
 
 
 def runtime_environment(folder: Path) -> dict[str, str]:
-    """Return the variable by which a recorder and a companion find each other, in a folder of their own."""
+    """Return the environment variable by which a recorder and a companion find each other, with its own folder."""
     return {"RUNTIME_DIRECTORY": os.fspath(folder)}
 
 
 def wait(page: Page, condition: str, timeout_s: float = 20.0) -> None:
-    """Wait until an expression of a page is true. Playwright's own way needs `eval`, which the page forbids."""
+    """Wait until an expression in a page is true. Playwright's own method needs `eval`, which the page forbids."""
     deadline_s = time.monotonic() + timeout_s
     while not page.evaluate(condition):
         assert time.monotonic() < deadline_s, f"{condition}: not within {timeout_s} s"

@@ -1,4 +1,4 @@
-"""Small disks of their own, which a test fills or makes read-only."""
+"""Small disks that a test fills or makes read-only."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-# FS_IOC_SHUTDOWN of Linux. The flag lets it write nothing at all, not even the journal.
+# FS_IOC_SHUTDOWN of Linux. With this flag it writes nothing at all, not even the journal.
 SHUTDOWN, NO_LOG_FLUSH = 0x8004587D, struct.pack("I", 2)
 
 
 @contextmanager
 def no_room(after_bytes: int = 0) -> Iterator[None]:
-    """Let no file of this process grow beyond a length, as on a full disk."""
+    """Stop files of this process from growing beyond a length, as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (after_bytes, before[1]))
     try:
@@ -30,7 +30,7 @@ def no_room(after_bytes: int = 0) -> Iterator[None]:
 
 @contextmanager
 def no_new_files() -> Iterator[None]:
-    """Let this process open no file, as on a disk that fails."""
+    """Stop this process from opening files, as on a failing disk."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
     try:
@@ -41,7 +41,7 @@ def no_new_files() -> Iterator[None]:
 
 @contextmanager
 def small_disk(folder: Path, size_mb: int = 4) -> Iterator[Path]:
-    """Mount a disk of a few megabytes on a new folder; skip the test where that is not allowed."""
+    """Mount a disk of a few megabytes on a new folder; skip the test if that is not allowed."""
     folder.mkdir(exist_ok=True)
     mount = ["mount", "-t", "tmpfs", "-o", f"size={size_mb}m", "tmpfs", str(folder)]
     if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
@@ -49,13 +49,13 @@ def small_disk(folder: Path, size_mb: int = 4) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        # Lazily, because a test that failed may have left a file open.
+        # Lazily, because a failed test may have left a file open.
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 @contextmanager
 def read_only_view(disk: Path, view: Path) -> Iterator[Path]:
-    """Show a disk read-only at another folder, as systemd does to a service."""
+    """Mount a disk read-only at another folder, as systemd does for a service."""
     view.mkdir()
     subprocess.run(["mount", "--bind", disk, view], check=True)
     try:
@@ -67,7 +67,7 @@ def read_only_view(disk: Path, view: Path) -> Iterator[Path]:
 
 @contextmanager
 def read_only(disk: Path) -> Iterator[None]:
-    """Make a disk that nothing has open read-only."""
+    """Make a disk without open files read-only."""
     subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
     try:
         yield
@@ -77,7 +77,7 @@ def read_only(disk: Path) -> Iterator[None]:
 
 @contextmanager
 def full(disk: Path) -> Iterator[None]:
-    """Take all the room on a small disk."""
+    """Fill up a small disk."""
     ballast = disk / "ballast"
     with pytest.raises(OSError, match="No space left"):
         ballast.write_bytes(bytes(16 << 20))
@@ -88,7 +88,7 @@ def full(disk: Path) -> Iterator[None]:
 
 
 class Ext4Disk:
-    """An ext4 disk in a file, whose power can be cut: what was not synced by then is lost.
+    """An ext4 disk in a file whose power can be cut: data that are not synced by then are lost.
 
     Attributes:
         folder: where it is mounted.
@@ -98,13 +98,13 @@ class Ext4Disk:
         self.folder, self._image = folder, image
 
     def mount(self) -> None:
-        """Mount it, first or again."""
+        """Mount the disk, for the first time or again."""
         # Nothing is written until a sync or the end: a background write would hide a missing sync.
         options = "loop,commit=300"
         subprocess.run(["mount", "-o", options, self._image, self.folder], check=True, capture_output=True)
 
     def cut_power(self) -> None:
-        """Forget everything that is not on the disk; every open file on it fails from now on."""
+        """Discard everything that is not on the disk; every open file on it fails from now on."""
         descriptor = os.open(self.folder, os.O_RDONLY)
         try:
             fcntl.ioctl(descriptor, SHUTDOWN, NO_LOG_FLUSH)
@@ -112,13 +112,13 @@ class Ext4Disk:
             os.close(descriptor)
 
     def unmount(self) -> None:
-        """Unmount it; files that are still open keep what they have."""
+        """Unmount the disk; files that are still open keep their contents."""
         subprocess.run(["umount", "--lazy", self.folder], check=True)
 
 
 @contextmanager
 def ext4_disk(folder: Path, size_mb: int = 32) -> Iterator[Ext4Disk]:
-    """Make and mount a disk whose power can be cut; skip the test where that is not allowed."""
+    """Make and mount a disk whose power can be cut; skip the test if that is not allowed."""
     folder.mkdir(exist_ok=True)
     image = folder.with_name(f"{folder.name}.ext4")
     with image.open("wb") as file:

@@ -1,4 +1,4 @@
-"""Settings and facts of test exports."""
+"""Settings and constants of test exports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Graphs = Callable[[int, bool], onnx.ModelProto]  # frames per call, channels las
 
 TRAINING_DATA = {"kind": "birds", "tier": "open", "source": "generator", "licence": "CC0", "files": 3}
 FACTS = {"threshold": 0.4, "training_data": [TRAINING_DATA]}
-# Random weights may lose any amount of IoU. Each further graph takes torch seconds to write.
+# Random weights may lose any amount of IoU. Torch takes seconds to write each further graph.
 INT8_SETTINGS = ExportSettings(
     quantize=True, frames=(16, 64), activations=("u8", "s8"), max_loss=1.0, compared_frames=()
 )

@@ -1,10 +1,10 @@
-"""Recorders that start at once, to be killed: `python -m tests.support.forked_recorders`.
+"""Recorders that start at once and are killed: `python -m tests.support.forked_recorders`.
 
-Python, model and audio are loaded once. For each folder on standard input a recorder is forked, which hears about
-thirty seconds of audio per second. Standard output has a line "ready", then for each recorder its process number, a
-line of JSON for each event (seconds of the monotonic clock, sample of the onset, lowest frequency in Hz), and "killed".
+Python, model and audio are loaded once. For each folder on standard input, a recorder is forked that hears about thirty
+seconds of audio per second. Standard output has a line "ready", then for each recorder its process number, a line of
+JSON for each event (seconds of the monotonic clock, sample of the onset, lowest frequency in Hz), and "killed".
 
-Files are written slowly, so that many kills hit a file that is half written.
+Files are written slowly, so that many kills hit a half-written file.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class RepeatedScene:
             time.sleep(BLOCK_PAUSE_S)
 
     def set_min_block(self, samples: int) -> None:
-        """Ignore it: blocks have one length."""
+        """Ignore the request: blocks have one length."""
 
 
 class EventPrinter:
@@ -91,7 +91,7 @@ class EventPrinter:
         if isinstance(message, EventDetected):
             event = [message.onset.sample, message.event.low_hz]
             line = json.dumps([time.monotonic(), *event]) + "\n"
-            # At once: a kill between line and line end would join two.
+            # In one write: a kill between a line and its line end would join two lines.
             os.write(sys.stdout.fileno(), line.encode())
 
     def close(self) -> None:

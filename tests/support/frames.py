@@ -1,4 +1,4 @@
-"""Messages of a stream with frames and events of a test's choice."""
+"""Messages of a stream with frames and events that a test chooses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BINS = 256
 
 
 def stamp(at_s: float, stream_s: float = 0.0, drift: float = 0.0) -> Stamp:
-    """Return the stamp of a sample by its nominal time; the stream began at `stream_s` of the boot clock."""
+    """Return the stamp of a sample by its nominal time; the stream started at `stream_s` on the boot clock."""
     sample = round(at_s * RATE_HZ)
     elapsed_s = sample / RATE_HZ * (1 - drift)
     return Stamp(sample, elapsed_s, stream_s + elapsed_s, None, 0.2, False)

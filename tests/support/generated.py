@@ -1,4 +1,4 @@
-"""Folders of synthetic recordings, in the layouts that training reads."""
+"""Folders of synthetic recordings in the layouts that training reads."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def write_noise(path: Path, duration_s: float = 1.0, rate_hz: int = 16000) -> Pa
 
 
 def _write_painted(stem: Path, duration_s: float) -> None:
-    """At 16 kHz: row r at 31.25 r Hz, column t at (256 t + 256) / 16000 s, as in the hand-painted set."""
+    """Write it at 16 kHz: row r is 31.25 r Hz, column t is (256 t + 256) / 16000 s, as in the hand-painted set."""
     scene = soundscape(duration_s, seed=7, calls_per_minute=60, snr_db=(20.0, 25.0))
     soundfile.write(stem.with_suffix(".flac"), scene.samples[::2], RATE_HZ // 2)
     column_frames = np.round(
@@ -54,7 +54,7 @@ def _write_painted(stem: Path, duration_s: float) -> None:
 def write_bird_sounds_denoising(folder: Path, clips: int = 4, duration_s: float = 2.0) -> Path:
     """Write a set in the layout of BirdSoundsDenoising with `clips` pictures per split; return `folder`.
 
-    Clip 0 of each split is MP3 inside its .wav; the last two of train are the channels of one recording.
+    Clip 0 of each split is MP3 inside its .wav; the last two clips of train are the channels of one recording.
     """
     number = 100000
     for split in ("train", "valid", "test"):
@@ -93,7 +93,7 @@ def two_sided_magnitude(samples: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def mirrored_mask(mask: NDArray[np.bool_], columns: int) -> NDArray[np.bool_]:
-    """Return a mask of the recorder's grid at 32 kHz as one of the picture `[1024, columns]`."""
+    """Return a mask on the recorder's grid at 32 kHz as a mask of the picture, `[1024, columns]`."""
     frames = np.round(((64 * np.arange(columns) + 64) / RATE_HZ - 0.008) / 0.008).astype(int)
     hertz = np.abs(np.arange(1024) - 511.5) * RATE_HZ / 1024
     bins = np.clip(np.round(hertz / 62.5).astype(int) - 1, 0, 255)

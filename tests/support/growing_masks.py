@@ -1,4 +1,4 @@
-"""Mask files that grow."""
+"""Growing mask files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SECOND = 125  # frames
 
 
 def frames(count: int, seed: int = 5) -> NDArray[np.uint8]:
-    """Return frames in which one of ten holds something."""
+    """Return frames; one in ten is not empty."""
     rng = np.random.default_rng(seed)
     return rng.integers(0, 256, (count, 256), np.uint8) * (rng.random((count, 1)) > 0.9)
 

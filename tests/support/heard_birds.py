@@ -41,8 +41,8 @@ class HeardBirds:
     Every other scene is kept as clips of 8 s, which hold all its events.
 
     Attributes:
-        folder: of the recorder.
-        events: how many are in its database.
+        folder: the recorder's folder.
+        events: the number of events in its database.
     """
 
     def __init__(self, folder: Path, scenes: int = 3, start_utc_s: float = START_UTC_S) -> None:

@@ -1,6 +1,6 @@
-"""Home Assistant's own check of discovery messages, run from its source.
+"""Home Assistant's own validation of discovery messages, run from its source.
 
-Home Assistant needs a newer Python and 50 packages. Its wheel is downloaded without them, and of its modules only those
+Home Assistant needs a newer Python and 50 packages. Its wheel is downloaded without them, and only those of its modules
 with schemas are run: in them, classes other than enumerations and coroutines are left out, voluptuous stands for
 probatio, which has the same interface, and whatever else they import is a stand-in that does nothing.
 """
@@ -24,7 +24,7 @@ import pytest
 import voluptuous
 
 VERSION = "2026.11.0"
-PYTHON = "3.14.2"  # that it needs
+PYTHON = "3.14.2"  # the version that Home Assistant needs
 CACHE = Path(__file__).parents[2] / "build" / "home-assistant"
 MQTT = "homeassistant.components.mqtt"
 MODULES = (
@@ -43,7 +43,7 @@ VALIDATOR_CONSTANTS = "(?:EXTERNAL|CONFIGURATION)_URL_PROTOCOL_SCHEMA_LIST|_URL_
 
 
 def home_assistant_files() -> Path:
-    """Return a folder with Home Assistant's wheel, downloaded once."""
+    """Return a folder with Home Assistant's wheel, which is downloaded once."""
     wheel = CACHE / f"homeassistant-{VERSION}-py3-none-any.whl"
     if not wheel.exists():
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
@@ -117,12 +117,12 @@ class HomeAssistant:
         if first != "homeassistant":
             try:
                 return builtins.__import__(name, where, _locals, names, 0)
-            except ImportError:  # a package that Home Assistant needs elsewhere
+            except ImportError:  # a package that is needed only elsewhere
                 return StandIn()
         return types.SimpleNamespace(**{item: self._named(name, item) for item in names})
 
     def _named(self, module: str, item: str) -> Any:
-        """Return what `from module import item` gives."""
+        """Return the object that `from module import item` gives."""
         if f"{module}.{item}" in self._sources:
             return self.module(f"{module}.{item}")
         for name in (module, f"{module}.const"):
@@ -164,13 +164,13 @@ def _without_machinery(tree: ast.Module) -> ast.Module:
             and not any(isinstance(base, ast.Name) and base.id in enums for base in node.bases)
         )
     ]
-    # Annotations may name what is left out.
+    # Annotations may name objects that are left out.
     tree.body.insert(0, ast.parse("from __future__ import annotations").body[0])
     return tree
 
 
 def _validators(source: str) -> ast.Module:
-    """Return a few functions of a module that this Python cannot read as a whole, with what they use."""
+    """Return a few functions, with what they use, from a module that this Python cannot read as a whole."""
     chunks = re.split(r"\n(?=[^\s)\]}])", source)
     wanted = re.compile(rf"import|from|(?:def|class) (?:{VALIDATOR_NAMES})\b|(?:{VALIDATOR_CONSTANTS})\b")
     body = ast.parse("from __future__ import annotations").body

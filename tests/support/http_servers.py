@@ -1,4 +1,4 @@
-"""A local HTTP server that answers as a test wants, also badly."""
+"""A local HTTP server that answers as a test specifies, including with errors."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Received:
 
 @dataclass
 class Server:
-    """A server; the first of `answers` is used up by each request but for the last one.
+    """A server; each request uses up the first of `answers`, except for the last one, which is repeated.
 
     Attributes:
         url: its address, without a path.
-        answers: status and headers.
-        received: requests so far.
+        answers: status and headers of each.
+        received: the requests so far.
     """
 
     url: str = ""

@@ -13,13 +13,13 @@ Row = dict[str, str]
 
 
 def index_row(file: str, **known: str) -> Row:
-    """A row of index.tsv: a bird recording of open licence, without the columns that are not `known`."""
+    """A row of index.tsv: a bird recording with an open licence, without the columns that are not `known`."""
     row = dict.fromkeys(COLUMNS, "")
     return {**row, "file": file, "kind": "birds", "tier": "open", "source": "s", "original": file, **known}
 
 
 def a_recording(path: Path, kind: str, **known: Any) -> Recording:
-    """A recording of open licence of which only what is given is known."""
+    """A recording with an open licence, of which only the given columns are known."""
     unknown = {
         "licence": "",
         "source": "s",

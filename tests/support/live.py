@@ -19,7 +19,7 @@ from birdedge.edge.system.live_socket import connect
 from tests.support.waiting import wait_until
 
 PACKET_BYTES = 1 << 17
-# A client that connects, and then does nothing.
+# A client that connects and then does nothing.
 IDLE = """
 import socket, sys, time
 client = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -30,7 +30,7 @@ time.sleep(600)
 
 
 class Watched:
-    """A sink that hands messages to another one, and takes what a client gets then."""
+    """A sink that passes messages to another one, and collects what a client then receives."""
 
     def __init__(self, sink: Sink, client: socket.socket) -> None:
         self.taken: list[bytes] = []
@@ -45,7 +45,7 @@ class Watched:
 
 
 def connected(folder: Path, timeout_s: float = 20.0) -> socket.socket:
-    """Return a connection as soon as a recorder offers one."""
+    """Return a connection as soon as a recorder accepts one."""
     found: list[socket.socket] = []
 
     def try_to_connect() -> bool:
@@ -58,7 +58,7 @@ def connected(folder: Path, timeout_s: float = 20.0) -> socket.socket:
 
 
 def packets(client: socket.socket, timeout_s: float = 0.0) -> list[bytes]:
-    """Return what has arrived, or arrives within a time; b"" at the end stands for a connection that was closed."""
+    """Return the packets that have arrived or arrive within a time; b"" at the end stands for a closed connection."""
     taken: list[bytes] = []
     deadline_s = time.monotonic() + timeout_s
     while select.select([client], [], [], max(0.0, deadline_s - time.monotonic()))[0]:

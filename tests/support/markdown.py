@@ -64,7 +64,7 @@ def shell_commands(text: str) -> list[list[str]]:
 
 
 def unknown_words(words: list[str]) -> list[str]:
-    """Return the command or the options of a call of `birdedge` that do not exist."""
+    """Return the words of a `birdedge` call, its command or options, that do not exist."""
     group: click.Command = birdedge
     words = list(words)
     while isinstance(group, click.Group) and words and not words[0].startswith("-"):

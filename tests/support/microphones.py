@@ -1,4 +1,4 @@
-"""A microphone that is lost as a test scripts it, on clocks of its own."""
+"""A microphone that is lost as scripted by a test, on its own clocks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RATE_HZ = 8_000
 BLOCK_S = 0.5
 NOISE = np.linspace(0, 1, round(BLOCK_S * RATE_HZ), dtype=np.float32)[:, np.newaxis]
 ALWAYS = ScheduleSettings()
-START_S = 1_200_000.0  # UTC, when a cycle of the schedule begins
+START_S = 1_200_000.0  # UTC at which a cycle of the schedule starts
 Opening = Callable[["FakeMicrophone"], Iterator[Block]] | DeviceError
 
 
@@ -81,7 +81,7 @@ class FakeMicrophone:
 
 
 class Stop(threading.Event):
-    """A stop whose waits pass at once on the clocks."""
+    """A stop event whose waits pass at once on the clocks."""
 
     def __init__(self, clocks: Clocks) -> None:
         super().__init__()
@@ -98,7 +98,7 @@ class Stop(threading.Event):
 
 
 class Bench:
-    """A reconnecting microphone on fake clocks, and what it reports."""
+    """A reconnecting microphone on fake clocks, and its reports."""
 
     def __init__(
         self, openings: list[Opening], schedule: ScheduleSettings = ALWAYS, first_wait_s: float = 0.0

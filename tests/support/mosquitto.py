@@ -1,4 +1,4 @@
-"""A real MQTT broker on a free port, subscribers that count what arrives, and a slow line to it."""
+"""A real MQTT broker on a free port, subscribers that record what arrives, and a slow line to the broker."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from tests.support.waiting import wait_until
 
 HOST = "127.0.0.1"
 ANONYMOUS = "allow_anonymous true"
-# Sessions and messages that wait are stored within a moment.
+# Sessions and waiting messages are stored almost at once.
 DURABLE = f"{ANONYMOUS}\npersistence true\nautosave_on_changes true\nautosave_interval 1"
 
 
 def free_port() -> int:
-    """Return a port that nobody listens at."""
+    """Return a port on which nobody listens."""
     with socket.socket() as server:
         server.bind((HOST, 0))
         return int(server.getsockname()[1])
 
 
 class Mosquitto:
-    """A broker with its files in a folder; it can be killed and started again at the same port."""
+    """A broker with its files in a folder; it can be killed and restarted on the same port."""
 
     def __init__(self, folder: Path, options: str = ANONYMOUS, port: int | None = None) -> None:
         program = shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin:/opt/homebrew/sbin")
@@ -60,11 +60,11 @@ class Mosquitto:
         wait_until(self._listens)
 
     def stop(self) -> None:
-        """Stop it cleanly: sessions and messages that wait are stored."""
+        """Stop the broker cleanly: sessions and waiting messages are stored."""
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:
-        """Kill it, as a power cut does; it may lose messages for a subscriber that was not connected."""
+        """Kill the broker, like a power cut; it may lose messages for a subscriber that was not connected."""
         self._end(signal.SIGKILL)
 
     def _end(self, number: int) -> None:
@@ -74,7 +74,7 @@ class Mosquitto:
             self._process = None
 
     def hang(self, *, still: bool = True) -> None:
-        """Stop it from doing anything, or let it go on."""
+        """Suspend the broker, or let it continue."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP if still else signal.SIGCONT)
 
@@ -88,7 +88,7 @@ class Mosquitto:
 
 @contextmanager
 def running_broker(folder: Path, options: str = ANONYMOUS) -> Iterator[Mosquitto]:
-    """Run a broker for the time of a block."""
+    """Run a broker for the duration of the block."""
     broker = Mosquitto(folder, options)
     broker.start()
     try:
@@ -101,7 +101,7 @@ class Subscriber:
     """Receives everything with QoS 1, in a session that outlasts its connections.
 
     Attributes:
-        messages: Topic, text and whether it is retained, as they arrived.
+        messages: Topic, text and whether it is retained, in order of arrival.
     """
 
     def __init__(
@@ -153,7 +153,7 @@ class Subscriber:
 def subscribed(
     port: int, topic: str = "#", configure: Callable[[Any], None] = lambda _: None
 ) -> Iterator[Subscriber]:
-    """Subscribe for the time of a block."""
+    """Subscribe for the duration of the block."""
     subscriber = Subscriber(port, topic, configure)
     try:
         yield subscriber
@@ -162,7 +162,7 @@ def subscribed(
 
 
 class SlowLine:
-    """A TCP proxy that lets through so many bytes per second in each direction."""
+    """A TCP proxy that passes on `bytes_per_s` in each direction."""
 
     def __init__(self, to_port: int, bytes_per_s: float) -> None:
         self.bytes_per_s = bytes_per_s
@@ -173,7 +173,7 @@ class SlowLine:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> None:
-        """Break the connections off; what has not passed is lost."""
+        """Break the connections; data that have not passed are lost."""
         for end in self._ends:
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)

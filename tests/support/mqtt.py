@@ -1,4 +1,4 @@
-"""A recorder that writes to its database now, and publishers of it."""
+"""A recorder that writes to its database now, and its publishers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class LiveRecorder:
         self.run_log.commit()
 
     def detect(self, count: int = 1, ago_s: float = 1.0, **changes: Any) -> None:
-        """Write events that began `ago_s` before the end of the audio, none exactly when another did."""
+        """Write events that started `ago_s` before the end of the audio, no two at exactly the same time."""
         for _ in range(count):
             self._events += 1
             onset_s = self.stream.sample / 32_000 - ago_s + self._events / 32_000
@@ -46,7 +46,7 @@ class LiveRecorder:
         self.run_log.commit()
 
     def report(self, health: Any) -> None:
-        """Write the health."""
+        """Write the recorder's health."""
         self.run_log.apply(HealthReported(self.stream.timekeeper.stamp(self.stream.sample), health))
         self.run_log.commit()
 
@@ -58,7 +58,7 @@ def broker_settings(port: int, **changes: Any) -> MqttSettings:
 
 @contextmanager
 def publishing(folder: Path, settings: MqttSettings) -> Iterator[None]:
-    """Publish a recorder in a thread for the time of a block."""
+    """Publish a recorder in a thread for the duration of the block."""
     stop = threading.Event()
     publisher = RecorderPublisher(RecorderFolder(folder.name, folder), settings)
     thread = threading.Thread(target=publisher.run, args=(stop,))
@@ -73,7 +73,7 @@ def publishing(folder: Path, settings: MqttSettings) -> Iterator[None]:
 
 @contextmanager
 def publisher_process(folder: Path, settings: MqttSettings) -> Iterator[subprocess.Popen[bytes]]:
-    """Publish a recorder in a process for the time of a block, at whose end it is killed."""
+    """Publish a recorder in a process for the duration of the block; then kill the process."""
     script = (
         "import sys, threading; from pathlib import Path\n"
         "from birdedge.edge.companion import mqtt; from birdedge.edge.integrations.mqtt import MqttSettings\n"
@@ -89,12 +89,12 @@ def publisher_process(folder: Path, settings: MqttSettings) -> Iterator[subproce
 
 
 def base_of(recorder: LiveRecorder) -> str:
-    """Return what the topics of a recorder begin with."""
+    """Return the common start of a recorder's topics."""
     return f"birdedge/{json.loads((recorder.folder / FILE_NAME).read_text())['recorder_id']}"
 
 
 def topic_of(subscriber: Subscriber, end: str) -> str:
-    """Return the full topic with an end, once it has had a message."""
+    """Return the full topic with this ending, once it has received a message."""
     wait_until(lambda: any(name.endswith(end) for name, _, _ in list(subscriber.messages)))
     return next(name for name, _, _ in subscriber.messages if name.endswith(end))
 
@@ -106,7 +106,7 @@ def events(subscriber: Subscriber) -> list[dict[str, Any]]:
 
 
 def live_events(subscriber: Subscriber) -> list[dict[str, Any]]:
-    """Return what automations see."""
+    """Return the events that automations receive."""
     return [json.loads(text) for name, text, _ in list(subscriber.messages) if name.endswith("/event")]
 
 

@@ -1,4 +1,4 @@
-"""Clips with made-up targets, and detectors that know them."""
+"""Clips with made-up targets, and detectors that know these targets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SETTINGS = EventSettings(high_threshold=0.5, min_score=0.0)
 
 
 def rectangles(seed: int, snr_db: float = math.nan) -> MaskedClip:
-    """A clip of random rectangles; the ratio of its first two samples is `seed` / 8, at any level."""
+    """A clip of random rectangles; the ratio of its first two samples is `seed` / 8 at any level."""
     rng = np.random.default_rng(seed)
     target = np.zeros((100, 256), bool)
     for _ in range(4):

@@ -16,7 +16,7 @@ from birdedge.edge.output import PipelineOutput
 from birdedge.edge.pipeline.pipeline import Pipeline
 
 Samples = NDArray[np.float32]  # [samples]
-CALLS_RATE_HZ = 32_000  # of the fixture `calls`
+CALLS_RATE_HZ = 32_000  # sample rate of the fixture `calls`
 
 
 def sensitive(model: Model) -> Model:
@@ -36,7 +36,7 @@ def at_rate(samples: Samples, rate_hz: int) -> Samples:
 
 
 def pushed(pipeline: Pipeline, samples: Samples, block: int) -> list[PipelineOutput]:
-    """Push samples in blocks of a length."""
+    """Push samples in blocks of the given length."""
     return [pipeline.push(samples[at : at + block, np.newaxis]) for at in range(0, len(samples), block)]
 
 

@@ -1,4 +1,4 @@
-"""Units of work that kill or delay the process that does them."""
+"""Units of work that kill or delay the process that works on them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from birdedge.edge.archive.worker import UnitCounts, do_unit, segment_planned
 
 
 class Poison:
-    """Does what a worker does, but kills the process at a recording with a file `.poison`, or once with `.once`.
+    """Works like a worker, but kills the process at a recording with a file `.poison`, or once with `.once`.
 
-    A file `.slow` delays it by as many seconds as it says.
+    A file `.slow` delays the process by the number of seconds in it.
     """
 
     @staticmethod

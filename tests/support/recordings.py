@@ -10,7 +10,7 @@ from tests.support.waiting import wait_until
 
 
 class Recording:
-    """A run with one stream, on clocks that begin at 100 s of a boot."""
+    """A run with one stream, on clocks that start at 100 s after boot."""
 
     def __init__(self, folder: Path, clocks: Clocks | None = None) -> None:
         self.folder, self.clocks = folder, clocks or Clocks()
@@ -18,7 +18,7 @@ class Recording:
         self.stream = MessageStream(self.database.submit, self.clocks)
 
     def hear(self) -> None:
-        """Hear ten seconds, with an event in their middle."""
+        """Hear ten seconds with an event in the middle."""
         self.stream.hear(10)
         self.stream.detect(self.stream.sample / 32_000 - 5.0)
 
@@ -27,7 +27,7 @@ class Recording:
         wait_until(lambda: not self.database._messages)
 
     def fail(self) -> None:
-        """Let the connection fail from now on, until it is opened again."""
+        """Make the connection fail from now on, until it is reopened."""
         self.database._run_log.db.execute("PRAGMA query_only = 1")
 
     def close(self) -> None:

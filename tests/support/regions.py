@@ -16,7 +16,7 @@ GRID = Grid()
 
 
 def of_any_score(**settings: float) -> EventSettings:
-    """Return event settings without a minimum score and without cutting, so that a test may draw any region."""
+    """Return event settings without a minimum score and without cutting, so that a test can draw any region."""
     return EventSettings(**{"min_score": 0.0, "max_fill": 0.0, **settings})
 
 

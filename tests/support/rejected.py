@@ -1,4 +1,4 @@
-"""Regions that are rejected: a model that rejects all, and regions made by hand."""
+"""Rejected regions: a model that rejects every region, and regions made by hand."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def rejecting(model: Model, sound_class: str = "frog") -> Model:
 
 
 def region(onset_s: float = 1.0, **changes: Any) -> Event:
-    """Return a region from 2000 to 3000 Hz that was rejected as a frog; its mask reaches 0.8."""
+    """Return a region from 2000 to 3000 Hz that was rejected as a frog; the maximum of its mask is 0.8."""
     mask = np.full((25, 16), 204, np.uint8)
     rejected = Event(
         onset_s=onset_s,

@@ -1,4 +1,4 @@
-"""The socket of a service manager, to which a daemon reports."""
+"""The socket of a service manager that a daemon reports to."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pathlib import Path
 
 @dataclass
 class ServiceManager:
-    """Takes the messages of a daemon as they come.
+    """Receives the messages of a daemon as they arrive.
 
     Attributes:
-        environment: for the daemon; it feeds the watchdog every second.
-        messages: each with the time of the monotonic clock at which it came.
+        environment: variables for the daemon, which then feeds the watchdog every second.
+        messages: each with its time of arrival on the monotonic clock.
     """
 
     environment: dict[str, str]

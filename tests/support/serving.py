@@ -1,4 +1,4 @@
-"""`birdedge serve` in a process of its own."""
+"""`birdedge serve` in a separate process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.commands import BIRDEDGE, ENVIRONMENT
 
 
 class Serving(NamedTuple):
-    """A dashboard that runs: its process, its URL, which ends with a slash, and its log."""
+    """A running dashboard: its process, its URL, which ends with a slash, and its log."""
 
     process: subprocess.Popen[str]
     url: str
@@ -21,13 +21,13 @@ class Serving(NamedTuple):
 
     @property
     def port(self) -> int:
-        """The port that it listens at."""
+        """The port on which it listens."""
         return int(self.url.split(":")[2].split("/")[0])
 
 
 @contextmanager
 def serving(*arguments: object, cwd: Path, listen: str = "127.0.0.1:0") -> Iterator[Serving]:
-    """Serve at a free port until the end of the block."""
+    """Serve on a free port until the end of the block."""
     command = [*BIRDEDGE, "serve", *map(str, arguments), "--listen", listen]
     environment = {**os.environ, **ENVIRONMENT}  # a test may have changed the former
     log = cwd / "serve.log"

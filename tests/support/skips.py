@@ -1,4 +1,4 @@
-"""The option `--fail-on-skip`: CI installs what the tests need, so a skipped test is one that CI does not run."""
+"""The option `--fail-on-skip`: CI installs everything that the tests need, so a skip means that CI misses a test."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 def pytest_make_collect_report(
     collector: pytest.Collector,
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """Report a file that skips all its tests as an error."""
+    """Report a file whose tests are all skipped as an error."""
     report = yield
     _fail_if_skipped(report, collector.config)
     return report

@@ -14,7 +14,7 @@ from tests.support.tones import sine
 
 MIXING = Mixing(frames=256)
 MIXED = replace(MIXING, as_recorded=0.0, empty=0.0)
-# Recorded noise and isolated birds, as they are.
+# Recorded noise and isolated birds, unchanged.
 PLAIN = replace(MIXED, synthetic_bird=0.0, synthetic_noise=0.0, reverb=0.0, distance=0.0, pitch_octaves=0.0)
 
 

@@ -1,7 +1,7 @@
 """A station in the field for months: its crystals, its clock, its network, and the recorder that runs on it.
 
-True time runs on its own; all that the recorder sees are the clocks and the samples of the station. Each event is kept
-with the true time at which it was heard, and each loss of audio with its true length.
+True time runs independently; the recorder sees only the clocks and the samples of the station. Each event is kept with
+the true time at which it was heard, and each loss of audio with its true length.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from tests.support.streams import RATE_HZ, MessageStream, kill, started
 
 DAY_S, YEAR_S = 86_400.0, 365.25 * 86_400.0
 START_S = 19_900 * DAY_S  # true time, in seconds since 1970
-POLL_S = 2048.0  # between two readings of NTP
+POLL_S = 2048.0  # time between two NTP readings
 NTP_ERROR_S = 0.02
-MAX_ERROR_S = 16.0  # with more, the kernel calls the clock not synchronized
-ERROR_GROWTH = 500e-6  # of the error that the kernel states
-MAX_STEP_S = 240.0  # of the simulation
+MAX_ERROR_S = 16.0  # with a larger error, the kernel reports the clock as not synchronized
+ERROR_GROWTH = 500e-6  # growth per second of the error that the kernel states
+MAX_STEP_S = 240.0  # longest step of the simulation
 SLEW = 0.08  # seconds per second: chrony
 
 
@@ -39,13 +39,13 @@ def always(_true_s: float) -> bool:
 
 
 def weekly(true_s: float) -> bool:
-    """Return whether the network is there: for an hour per week."""
+    """Return whether the network is available: for an hour per week."""
     return (true_s - START_S) % (7 * DAY_S) < 3600.0
 
 
 @dataclass
 class Board:
-    """The clocks of a machine whose crystal is off its rate, and follows the temperature of day and year.
+    """The clocks of a machine whose crystal drifts, and follows the temperature of the day and the year.
 
     Args:
         network: whether NTP can be reached at a true time.
@@ -62,13 +62,13 @@ class Board:
     boot_s: float = 20.0
     boot: int = 0
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(3))
-    _wall_s: float = START_S  # what the clock shows
+    _wall_s: float = START_S  # the time that the clock shows
     _polled_s: float = -math.inf
-    _left_s: float = 0.0  # of a correction that is being made
+    _left_s: float = 0.0  # rest of the correction in progress
 
     @property
     def utc_s(self) -> float:
-        """The true UTC."""
+        """True UTC."""
         return self.true_s - (self.true_s >= self.leap_s)
 
     @property
@@ -82,7 +82,7 @@ class Board:
         return ClockReading(self.boot_s, self._wall_s, stated_s < MAX_ERROR_S, min(stated_s, MAX_ERROR_S))
 
     def advance(self, seconds: float) -> None:
-        """Let time pass, a second at a time where something is about to happen."""
+        """Let time pass, one second at a time if something is about to happen."""
         while seconds > 1e-9:
             step_s = min(seconds, 1.0) if self.is_busy else seconds
             passed_s = step_s * (1 + self.rate)
@@ -103,7 +103,7 @@ class Board:
         return is_slewing or abs(self.true_s - self.leap_s) < MAX_STEP_S
 
     def lose_power(self, seconds: float) -> None:
-        """Be off: at the next start the clock shows a time before the last one."""
+        """Switch the power off; at the next start, the clock shows a time before the last one it showed."""
         self._wall_s -= self.rng.uniform(0.0, 3600.0)
         self.true_s += seconds
         self.boot, self.boot_s, self._polled_s, self._left_s = self.boot + 1, 20.0, -math.inf, 0.0
@@ -124,11 +124,11 @@ class Board:
 
 @dataclass(frozen=True)
 class Heard:
-    """An event, as it was in truth."""
+    """An event with its true time."""
 
     utc_s: float
     boot: int
-    since_sync_s: float  # since NTP was last heard; infinite where it was not in this boot
+    since_sync_s: float  # since the last contact with NTP; infinite if there was none in this boot
 
 
 class Station:
@@ -176,7 +176,7 @@ class Station:
         self.stream.lose(seconds)
 
     def lose_device(self, seconds: float) -> None:
-        """Lose the microphone; a machine that sleeps is the same."""
+        """Lose the microphone; a sleeping machine looks the same."""
         self.lost_s.append(("device lost", seconds))
         self.stream.break_off()
         self.wait(seconds)
@@ -184,7 +184,7 @@ class Station:
         self._first_sample = self.stream.sample
 
     def restart(self, seconds: float) -> None:
-        """Be killed, and started again."""
+        """Kill the recorder and start it again."""
         self.lost_s.append(("restart", seconds))
         kill(self.run_log)
         self.board.advance(seconds - 5.0)

@@ -1,4 +1,4 @@
-"""Servers of sound in the network, which a test can stall, stop and start again."""
+"""Network audio servers that a test can stall, stop and restart."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 RATE_HZ = 16_000
 PIECE_S = 0.05
 WAV_HEADER = (
-    b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0\x03\0\x01\0"  # floats, in which ffmpeg seeks no other format
+    b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0\x03\0\x01\0"  # floats, so that ffmpeg looks for no other format in them
     + RATE_HZ.to_bytes(4, "little")
     + (4 * RATE_HZ).to_bytes(4, "little")
     + b"\x04\0\x20\0data\xff\xff\xff\xff"
@@ -26,12 +26,12 @@ WAV_HEADER = (
 
 
 class StreamServer:
-    """Serves one sound without end, at the pace of life, as Icecast does.
+    """Serves one sound endlessly and in real time, as Icecast does.
 
     Args:
         sound: repeated, `[samples]` at 16 kHz.
         credentials: `user:password` that a client must give; None for none.
-        burst_s: what a client gets at once, before the pace of life begins.
+        burst_s: length of audio that a client gets at once, before real time starts.
 
     Attributes:
         stalled: set: nothing is sent, and connections stay open.
@@ -53,7 +53,7 @@ class StreamServer:
 
     @property
     def url(self) -> str:
-        """The URL of the sound, with credentials."""
+        """The URL of the sound with its credentials."""
         login = f"{self.credentials}@" if self.credentials else ""
         return f"http://{login}127.0.0.1:{self.port}/forest.wav"
 
@@ -82,7 +82,7 @@ class StreamServer:
             self._server = None
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the sound at the pace of life."""
+        """Yield the sound in real time."""
         piece_bytes, at = round(PIECE_S * RATE_HZ) * 4, 0
         began_s, sent_s = time.monotonic(), 0.0
         while not self.closing.is_set():
@@ -126,7 +126,7 @@ def decoders(parent: int) -> list[int]:
 
 
 def is_running(pid: int) -> bool:
-    """Return whether a process runs; one that ended may still be listed until its new parent looks."""
+    """Return whether a process runs; an ended one may still be listed until its new parent reaps it."""
     try:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
     except OSError:
@@ -145,7 +145,7 @@ def stream_server(server: StreamServer) -> Iterator[StreamServer]:
 
 @contextmanager
 def rtsp_server(stream: StreamServer) -> Iterator[str]:
-    """Serve the same sound as RTSP over TCP, as a camera does; yield the URL."""
+    """Serve the same sound as RTSP over TCP, like a camera; yield the URL."""
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:

@@ -1,4 +1,4 @@
-"""The messages of a stream on clocks that a test moves: what `run` sends, without audio."""
+"""The messages that `run` sends for a stream, without audio, on clocks that a test moves."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ALWAYS_S = 4e9  # UTC after everything that happens in a test
 
 
 class Clocks:
-    """Clocks that a test moves; a call reads them."""
+    """Clocks that a test moves; calling the object reads them."""
 
     def __init__(self, boot_s: float = 100.0, utc_s: float = 1_000_000.0, synchronized: bool = True) -> None:
         self.boot_s, self.utc_s, self.synchronized = boot_s, utc_s, synchronized
@@ -70,14 +70,14 @@ class MessageStream:
     """A stream that starts now. Its messages are stamped by a real `Timekeeper`.
 
     Args:
-        write: takes the messages.
-        clocks: move on with the audio.
-        timekeeper: of earlier streams; a new one by default.
+        write: receives the messages.
+        clocks: advance with the audio.
+        timekeeper: the timekeeper of earlier streams; a new one by default.
         drift: (true rate - nominal rate) / nominal rate of the microphone.
         late_s: how late the first audio arrives.
 
     Attributes:
-        sample: samples until now, gaps included.
+        sample: number of samples so far, including gaps.
         drift: as given; it may change.
     """
 
@@ -96,7 +96,7 @@ class MessageStream:
         self.timekeeper = timekeeper or Timekeeper(clocks())
         self._write, self._clocks, self._rate_hz, self.drift = write, clocks, rate_hz, drift
         self._lost_at_s = 0.0
-        self._heard_s = 0.0  # of audio, as it was in truth
+        self._heard_s = 0.0  # true length of the audio
         self.timekeeper.begin_stream(rate_hz)
         self.timekeeper.arrived(0, self._late(late_s))
         self.timekeeper.begin_span(0)
@@ -157,7 +157,7 @@ class MessageStream:
 
 
 def started(folder: Path, clocks: MovingClocks, boot_id: str = "boot") -> RunLog:
-    """Return the log of a run that starts now."""
+    """Return the run log of a run that starts now."""
     run_log = RunLog(DatabaseFile(folder), boot_id, clocks(), "birdedge-int8", "the wood")
     run_log.begin()
     run_log.commit()
@@ -171,7 +171,7 @@ def end(run_log: RunLog, clocks: Clocks) -> None:
 
 
 def kill(run_log: RunLog) -> None:
-    """Leave what SIGKILL leaves: the last commit, and a write-ahead log."""
+    """Leave the folder as SIGKILL does: with the last commit and a write-ahead log."""
     run_log.close()
     run_log.path.with_name(f"{run_log.path.name}-wal").write_bytes(bytes(32))
 
@@ -195,5 +195,5 @@ def rows_of(folder: Path, query: str) -> list[Any]:
 
 
 def connection_of(folder: Path) -> sqlite3.Connection:
-    """Open the database of a folder as another program would."""
+    """Open the database of a folder like another program."""
     return sqlite3.connect(folder / "birdedge.sqlite", timeout=0.0)

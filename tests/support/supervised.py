@@ -1,4 +1,4 @@
-"""A supervisor of real parts, but for the microphone, on clocks of its own."""
+"""A supervisor of real parts, except for the microphone, on its own clocks."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ SETTINGS = ClipSettings(
 
 
 class Supervised:
-    """The parts of a recorder that listens since its start, and their supervisor.
+    """The parts of a recorder that has been listening since its start, and their supervisor.
 
     Attributes:
         microphone: set its `waiting_samples` and `overflows`.
-        models: what `change_model` was called with.
+        models: the models that `change_model` was called with.
         alive: how often the watchdog was fed.
     """
 
@@ -89,12 +89,12 @@ class Supervised:
         self.database.submit(StreamStarted(self._span, "USB Audio", RATE_HZ, 1))
 
     def stamp_of(self, sample: int) -> Stamp:
-        """Return the stamp of a sample of a stream that began at 100 s of the boot clock."""
+        """Return the stamp of a sample of a stream that started at 100 s on the boot clock."""
         at_s = sample / RATE_HZ
         return Stamp(sample, at_s, 100.0 + at_s, 1_000_000.0 + at_s, 0.2, True)
 
     def hear(self, seconds: float) -> None:
-        """Let audio be heard, reported twice per second."""
+        """Hear audio, reported twice per second."""
         for _ in range(round(2 * seconds)):
             self.clocks.advance(0.5)
             sample = round((self.clocks.boot_s - 100.0) * RATE_HZ)
@@ -122,5 +122,5 @@ class Supervised:
 
 
 def _of_the_parts(health: Health) -> Health:
-    """Return the health without what the machine of the test changes meanwhile."""
+    """Return the health without the values that change with the test machine."""
     return replace(health, free_mb=None, temperature_c=None, throttled=None)

@@ -21,7 +21,7 @@ SMALL = Recipe(
 
 
 def with_training(recipe: Recipe, **changes: Any) -> Recipe:
-    """A recipe with other settings in [training]."""
+    """A recipe with different settings in [training]."""
     return dataclasses.replace(recipe, training=dataclasses.replace(recipe.training, **changes))
 
 

@@ -1,4 +1,4 @@
-"""The dashboard over the folder of a recorder, asked in this process."""
+"""The dashboard of a recorder's folder, called within this process."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def browser(
     token: str | None = None,
     client: str = "127.0.0.1",
 ) -> Browser:
-    """Return a client of the dashboard, as a browser on the same machine is.
+    """Return a client of the dashboard, like a browser on the same machine.
 
     Args:
         paths: Folders of recorders.
-        settings: Those of the dashboard.
-        headers: What it sends with every request; by default it accepts HTML.
-        token: What the dashboard asks for; None if it asks for none.
+        settings: Settings of the dashboard.
+        headers: Headers that it sends with every request; by default, it accepts HTML.
+        token: The token that the dashboard requires; None if it requires none.
         client: The address of the browser.
     """
     app = create_app(paths, settings or WebSettings(), None if token is None else token_digest(token))
@@ -51,7 +51,7 @@ def browser(
 
 
 def csrf_token(client: TestClient, page: str = "/login") -> str:
-    """Return what the forms of a page repeat."""
+    """Return the token that the forms of a page repeat."""
     found = re.search(r'<meta name="csrf-token" content="(\w+)">', client.get(page).text)
     assert found is not None
     return found[1]

@@ -1,4 +1,4 @@
-"""Fixtures that tests of training and evaluation share."""
+"""Fixtures shared by the tests of training and evaluation."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tests.support.generated import write_bird_sounds_denoising, write_recording
 
 @pytest.fixture(scope="session")
 def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of synthetic recordings; read only."""
+    """A folder of synthetic recordings; treat it as read-only."""
     return write_recordings(tmp_path_factory.mktemp("recordings"), files=24, duration_s=5.0)
 
 
 @pytest.fixture(scope="session")
 def field_recordings(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The synthetic recordings with unlabelled ones: each noise as a soundscape, each bird as a noisy recording."""
+    """The synthetic recordings plus unlabelled ones: each noise as a soundscape, each bird as a noisy recording."""
     folder = tmp_path_factory.mktemp("field") / "recordings"
     shutil.copytree(recordings, folder)
     index = folder / "index.tsv"
@@ -40,5 +40,5 @@ def field_recordings(recordings: Path, tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture(scope="session")
 def picture_set(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A synthetic set in the layout of BirdSoundsDenoising; read only."""
+    """A synthetic set in the layout of BirdSoundsDenoising; treat it as read-only."""
     return write_bird_sounds_denoising(tmp_path_factory.mktemp("set") / "BirdSoundsDenoising")

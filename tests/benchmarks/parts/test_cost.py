@@ -15,7 +15,8 @@ def costs() -> RepeatedCosts:
 
 
 def test_the_pipeline_costs_at_most_30_times_its_spectrogram(costs: RepeatedCosts) -> None:
-    # CPU seconds differ between machines, their ratio hardly. BirdNET V2.4 costs about 40 times this spectrogram.
+    # CPU seconds differ between machines, but their ratio hardly does. BirdNET V2.4 costs about 40 times this
+    # spectrogram.
     pipeline, spectrogram = (min(costs.stages_cpu_s_per_s[stage]) for stage in ("pipeline", "spectrogram"))
     print(f"pipeline {1e3 * pipeline:.2f} ms per second, {pipeline / spectrogram:.1f} times the spectrogram")
     assert spectrogram < pipeline <= 30 * spectrogram

@@ -23,7 +23,7 @@ COUNT = {"instructions_per_s": STAGES}
 
 @pytest.fixture
 def counted(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A function that runs the command with a given count by valgrind and a given stored count."""
+    """A function that runs the command with a given count from valgrind and a given stored count."""
 
     def command(*options: str, now: dict[str, Any], stored: dict[str, Any] | None = None) -> Result:
         monkeypatch.setattr(instructions, "FIGURES", tmp_path / "instructions.json")
@@ -37,7 +37,7 @@ def counted(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def counts(**stages: float) -> dict[str, Any]:
-    """The stored counts, times a factor for some stages."""
+    """The stored counts, multiplied by a factor for some stages."""
     return {
         "instructions_per_s": {name: round(stages.get(name, 1) * count) for name, count in STAGES.items()}
     }

@@ -29,7 +29,7 @@ def test_the_counted_multiplications_are_those_of_the_network(
 ) -> None:
     counted = FIGURES["boards"][board][model]["network"]["instructions"]
     done = sum(each * counted[kind] for kind, each in macs.items())
-    # Both models are the same network. Kernels compute some values that they then drop.
+    # Both models are the same network. The kernels compute some values and then drop them.
     assert 0.97 < done / FIGURES["macs_per_s"] < 1.1
 
 

@@ -17,7 +17,7 @@ def event(onset_s: float, offset_s: float) -> Event:
 def test_an_event_counts_in_each_window_that_it_touches_and_not_after_the_last_whole_one() -> None:
     detected = np.array([True, False, True, False])
     events = [event(1.0, 2.0), event(2.9, 3.1), event(4.0, 5.0), event(12.5, 13.0)]
-    # The second touches two windows, the third only one without a detection, the last is too late.
+    # The second touches two windows, the third touches only one without a detection, and the last is too late.
     assert counts(detected, events) == Counts(
         windows=4, birdnet=2, both=1, birdedge=2, events=3, events_confirmed=2
     )

@@ -21,7 +21,7 @@ def test_the_timed_masks_equal_the_scored_ones(monkeypatch: pytest.MonkeyPatch) 
     )()
     scored = noisereduce_gate(samples, stationary=True, n_std_thresh_stationary=1.5)
     assert np.array_equal(timed, scored)
-    # librosa is installed in its own environment only, so its two functions are written here as it documents them.
+    # librosa is only installed in its own environment, so its two functions are written out here as it documents them.
     fake = types.SimpleNamespace(
         stft=lambda y, n_fft, hop_length, **_: (
             np.fft.rfft(

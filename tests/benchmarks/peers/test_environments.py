@@ -34,7 +34,7 @@ def test_an_environment_is_created_once(tmp_path: Path, monkeypatch: pytest.Monk
     folder = environments.prepare("none")
     python = folder / "bin" / "python"
     assert python.exists()
-    python.unlink()  # so that pip would fail, and a new environment would bring it back
+    python.unlink()  # so pip would fail, and a new environment would restore it
     assert environments.prepare("none") == folder
     assert not python.exists()
 

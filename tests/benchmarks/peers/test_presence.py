@@ -71,7 +71,7 @@ def test_field_clips_of_the_test_split_are_scored_in_windows_completed_with_zero
     ]
     index = write_index(tmp_path, [*rows, index_row("unheard.wav", original="birds 31x", species="wren")])
     calls = soundscape(5.0, seed=31, calls_per_minute=60, snr_db=(20.0, 25.0)).samples
-    for name in ("birds 24x", "birds 29x", "noise 12x", "noise 20x"):  # those of the test split
+    for name in ("birds 24x", "birds 29x", "noise 12x", "noise 20x"):  # the clips of the test split
         soundfile.write(tmp_path / f"{name}.wav", calls if names[name] else np.full(160_000, 0.01), 32_000)
     script = tmp_path / "loudest.py"
     script.write_text(LOUDEST, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Tests of the windows that Silero VAD gets."""
+"""Tests of the windows that are passed to Silero VAD."""
 
 from __future__ import annotations
 

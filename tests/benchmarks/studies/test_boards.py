@@ -21,7 +21,7 @@ PI = "Raspberry Pi 4 Model B Rev 1.4"
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of the script on this machine, written into the working folder, as if it was a Raspberry Pi."""
+    """The file that the script writes into the working folder on this machine, as if it were a Raspberry Pi."""
     folder = tmp_path_factory.mktemp("board")
     vcgencmd = folder / "vcgencmd"
     vcgencmd.write_text("#!/bin/sh\necho throttled=0x50000\n", encoding="utf-8")
@@ -36,7 +36,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def add(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A function that adds a file, and stores it in a folder of its own; the documentation does not change."""
+    """A function that adds a file and stores it in a separate folder; the documentation does not change."""
     monkeypatch.setattr(boards, "FOLDER", tmp_path / "boards")
     monkeypatch.setattr("benchmarks.studies.boards.subprocess.run", lambda *_, **__: None)
 

@@ -1,4 +1,4 @@
-"""The study of persistence: occupancy is causal, loops are as asked, and the regression finds what is there."""
+"""The study of persistence: occupancy is causal, loops are as requested, and the regression finds known effects."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def test_regression_uses_a_feature_that_separates_and_does_not_see_the_scene_it_
     x = np.column_stack([rng.standard_normal(400), np.where(is_bird, 1.0, -1.0) + rng.standard_normal(400)])
     scores = cross_validated(x, is_bird, scene)
     assert np.mean(scores[is_bird]) > np.mean(scores[~is_bird]) + 2
-    # Labels that only the scene decides cannot be learned.
+    # Labels that depend only on the scene cannot be learned.
     random = cross_validated(rng.standard_normal((400, 1)), np.isin(scene, range(20)), scene)
     assert abs(np.mean(random[:200]) - np.mean(random[200:])) < 0.5
 

@@ -1,4 +1,4 @@
-"""The study of sleep: a skipped call changes no bit, gates are causal and learn, and the tables count what is lost."""
+"""The study of sleep: a skipped call changes no bit, gates are causal and learn, and the tables count the losses."""
 
 import numpy as np
 import pytest
@@ -48,7 +48,7 @@ def test_an_open_gate_is_the_network_itself(model):
 
 def test_a_network_that_forgets_sleeps_after_one_closed_chunk():
     assert slept(GATE, 1) == 19 + 13
-    assert slept(np.zeros(5, bool), 12) == 5  # it begins asleep
+    assert slept(np.zeros(5, bool), 12) == 5  # it starts asleep
 
 
 def test_features_and_gate_do_not_see_later_chunks():

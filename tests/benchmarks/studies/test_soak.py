@@ -45,7 +45,7 @@ class Soaked(NamedTuple):
 
 
 def rows_of(page: str) -> dict[str, str]:
-    """Return the value of each row of the page's table by its label."""
+    """Return the values in the page's table by the label of their row."""
     return dict(re.findall(r"^\| (.+) \| (.+) \|$", page, re.M))
 
 
@@ -85,7 +85,7 @@ def test_each_event_is_printed_soon_after_its_end(soaked: Soaked) -> None:
     print(soaked.rows[label])
     assert len(latencies_s) == 4
     assert latencies_s == sorted(latencies_s)
-    # Not below the pause that ends an event; the upper limit allows for a busy machine.
+    # At least the pause that ends an event; the upper limit allows for a busy machine.
     assert 0.1 < latencies_s[0] < 2.0
 
 

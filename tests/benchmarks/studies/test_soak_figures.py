@@ -20,12 +20,12 @@ RATE_HZ = 48_000
 
 
 def stamp(second: float) -> Stamp:
-    """Return the stamp of a second of a stream that began 5 s after the boot."""
+    """Return the stamp of a time in a stream that started 5 s after boot."""
     return Stamp(round(second * RATE_HZ), second, 5.0 + second, 1005.0 + second, 0.2, False)
 
 
 def test_gaps_and_latency_come_from_the_database(tmp_path: Path) -> None:
-    """Ten seconds with a gap of one, and three events printed 200, 300 and 400 ms after their end."""
+    """Ten seconds with a gap of one second, and three events printed 200, 300 and 400 ms after their end."""
     db, _ = open_to_write(tmp_path)
     boot = rows.insert_boot(db, "boot", UtcLine().follow(ClockReading(4.0, 1004.0, False)))
     rows.insert_gap(db, boot, 4.0, "device lost", 5.0)  # before the first sample, so not counted

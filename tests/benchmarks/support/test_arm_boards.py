@@ -1,4 +1,4 @@
-"""The estimated time of instructions: between that of the busiest unit and that of one instruction after the other."""
+"""Instructions take at least the time of the busiest unit, and at most the time of strictly sequential execution."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def block(*instructions: int) -> bytes:
 @pytest.mark.parametrize(
     ("board", "cycles"),
     [
-        (ZERO_2_W, (12, 24)),  # one vector unit; twice a cycle each
-        (PI_4, (8, 12)),  # the one unit that multiplies, and the other one that adds pairs
+        (ZERO_2_W, (12, 24)),  # one vector unit; one or two cycles each
+        (PI_4, (8, 12)),  # 8 on the unit that multiplies, 4 on the unit that adds pairs
         (PI_5, (8, 12)),
     ],
     ids=[board.name for board in BOARDS],

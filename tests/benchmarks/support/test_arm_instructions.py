@@ -1,4 +1,4 @@
-"""Instructions are recognized by their encoding; LLVM's assembler encoded those in this file."""
+"""Instructions are recognized by their encoding; LLVM's assembler produced the encodings in this file."""
 
 from __future__ import annotations
 

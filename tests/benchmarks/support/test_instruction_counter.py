@@ -16,7 +16,7 @@ def record(executions: int, block: bytes) -> bytes:
 
 def test_each_phase_has_the_executions_of_its_blocks() -> None:
     start = record(7, ADD + RET) + record(2, RET) + END
-    # The emulator translates a block again after it discarded it, and then counts it separately.
+    # When the emulator translates a discarded block again, it counts the block separately.
     loop = record(2**40, ADD) + record(5, ADD) + END
     assert read_phases(start + loop + END) == [{ADD + RET: 7, RET: 2}, {ADD: 2**40 + 5}, {}]
 

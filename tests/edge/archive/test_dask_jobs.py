@@ -1,4 +1,4 @@
-"""An archive on a Dask cluster: the same bytes, also if a worker or the scheduler is killed."""
+"""An archive on a Dask cluster gives the same bytes, even if a worker or the scheduler is killed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def work(manifest: Manifest) -> Work:
 
 @contextmanager
 def process(*arguments: object) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a part of Dask."""
+    """Run a Dask program."""
     with subprocess.Popen(
         [sys.executable, "-m", *map(str, arguments)], env=ENVIRONMENT, stderr=subprocess.DEVNULL
     ) as running:
@@ -45,7 +45,7 @@ def process(*arguments: object) -> Iterator[subprocess.Popen[bytes]]:
 
 @pytest.fixture
 def scheduler(tmp_path: Path) -> Iterator[tuple[Path, subprocess.Popen[bytes]]]:
-    """Start a scheduler and two workers in processes of their own; return its file and process."""
+    """Start a scheduler and two workers in separate processes; return the scheduler's file and process."""
     file = tmp_path / "scheduler.json"
     with ExitStack() as stack:
         started = stack.enter_context(
@@ -140,7 +140,7 @@ class LostError(KilledWorker):
 
 
 class Failing:
-    """What a worker may do instead of a unit."""
+    """What a worker may do instead of processing a unit."""
 
     @staticmethod
     def killed(*_: object) -> None:

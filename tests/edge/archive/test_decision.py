@@ -1,4 +1,4 @@
-"""The words of a decision name the class, or the number that was not reached."""
+"""The text of a decision names the class, or the limit that was not reached."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SETTINGS = EventSettings(
 
 
 def reaching(value: int) -> Any:
-    """Return a mask whose highest byte is this."""
+    """Return a mask with this maximum."""
     return np.array([[0, 200], [value, 190]], np.uint8)
 
 

@@ -1,4 +1,4 @@
-"""Events are kept in 124 bytes, without their masks and otherwise as they were."""
+"""Events are kept in 124 bytes each, without their masks and otherwise unchanged."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_events_are_returned_in_order_without_their_masks() -> None:
     buffer = EventBuffer([replace(EVENT, mask=np.ones((37, 16), np.uint8))])
     buffer.append(other)
     assert len(buffer) == 2
-    for _ in range(2):  # as often as wanted
+    for _ in range(2):  # it can be repeated
         assert [repr(event) for event in buffer] == [repr(EVENT), repr(replace(other, score=0.1))]
     assert all(event.mask is NO_MASK for event in buffer)
 

@@ -1,4 +1,4 @@
-"""An excerpt has the frames of the whole recording, and every event that reaches into it."""
+"""An excerpt has the same frames as the whole recording, and every event that overlaps it."""
 
 from __future__ import annotations
 

@@ -160,7 +160,7 @@ def test_a_long_manifest_is_written_and_read_without_keeping_its_recordings(
         assert sum(len(unit.files) for unit in manifest.units()) == count
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    # Of each recording, 16 bytes are kept to know it again, twice for a moment; as a Python object it takes 600.
+    # 16 bytes are kept to recognize each recording, briefly twice that; as a Python object it would take 600.
     assert peaks[1] - peaks[0] < 10_000 * 100
 
 

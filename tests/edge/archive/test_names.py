@@ -1,4 +1,4 @@
-"""Stems for the results of many recordings."""
+"""File name stems for the results of many recordings."""
 
 from __future__ import annotations
 

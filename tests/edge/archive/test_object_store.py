@@ -1,4 +1,4 @@
-"""An archive in an S3 bucket, of a server: listed by folders, copied one at a time, with the events of local files."""
+"""An archive in an S3 bucket is listed by folder, copied one object at a time, and gives the events of local files."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.support.disks import full, small_disk
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[ThreadedMotoServer]:
-    """A server of objects, where this process and those that it starts find it."""
+    """An object server that this process and its children find."""
     running = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     running.start()
     host, port = running.get_host_and_port()
@@ -45,7 +45,7 @@ def server() -> Iterator[ThreadedMotoServer]:
 
 @pytest.fixture
 def bucket(server: ThreadedMotoServer, forest: Path) -> Iterator[Any]:
-    """The forest as objects, with some that are no recordings; a file system without a cache."""
+    """The forest as objects, with some that are not recordings; a file system without a cache."""
     assert server
     files = s3fs.S3FileSystem(use_listings_cache=False, skip_instance_cache=True)
     files.mkdir("forest")

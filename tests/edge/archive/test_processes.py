@@ -1,4 +1,4 @@
-"""An archive is segmented in one process or several, with the same results, and ends at once when it is interrupted."""
+"""An archive is segmented in one process or several with the same results, and stops at once when interrupted."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def test_unfinished_files_of_a_killed_process_are_removed(recordings: list[Path]
 
 
 class Killed:
-    """Kills the process that segments a certain recording, the first times."""
+    """Kills the process that segments a certain recording, the first few times."""
 
     @staticmethod
     def segment(task: Any) -> FileResult:

@@ -108,13 +108,13 @@ def test_a_recording_that_cannot_be_read_is_a_row_with_a_sentence_and_can_be_tri
     assert (status.done_files, status.error_files, status.is_complete) == (6, 1, True)
     (unit,) = manifest.units()
     rows = read_part(manifest.folder, unit.key).to_pylist()
-    assert [row["recording_start"].hour for row in rows] == [23] * 6  # by its name, of the damaged one too
+    assert [row["recording_start"].hour for row in rows] == [23] * 6  # even the damaged file's, from its name
     assert [row["error"] is None for row in rows] == [row["recording"] != str(whole) for row in rows]
     assert do(manifest) == []  # errors are done, until they are retried
     (again,) = do(manifest, retry_errors=True)
     assert again.errors == counts.errors
 
-    whole.write_bytes(content)  # copied again: another file than was planned
+    whole.write_bytes(content)  # copied again, so not the file that was planned
     (again,) = do(manifest, retry_errors=True)
     assert again.errors == (f"{whole} has changed since it was planned: plan again",)
     manifest = plan(tmp_path / "run", tmp_path / "forest", unit_s=900.0)
@@ -170,7 +170,7 @@ def test_a_retry_that_succeeds_replaces_the_part_with_errors(forest: Path, tmp_p
     assert do(manifest, retry_errors=True)[0].errors == ()
     assert done.exists()
     assert not errors.exists()
-    errors.write_bytes(content)  # as if the process had been killed between the two
+    errors.write_bytes(content)  # as if the process had been killed between the two steps
     assert do(manifest, retry_errors=True) == []
     assert archive_status(manifest).error_files == 0
 

@@ -28,7 +28,7 @@ from birdedge.edge.sinks.recording import OutputSettings
 
 
 def values(event: Event) -> list[Any]:
-    """Return all of an event but its mask."""
+    """Return all fields of an event except its mask."""
     return [getattr(event, field.name) for field in fields(event) if field.name != "mask"]
 
 

@@ -1,4 +1,4 @@
-"""The status of a run counts what is done, and estimates what is left."""
+"""The status of a run counts finished work and estimates the rest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recordings are divided into units of about a quarter of an hour, and each is taken once."""
+"""Recordings are divided into units of about a quarter of an hour, and each is processed once."""
 
 from __future__ import annotations
 

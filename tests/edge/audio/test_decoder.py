@@ -1,4 +1,4 @@
-"""ffmpeg ends with the process that started it, also when that is killed, and nobody sees the URL."""
+"""ffmpeg ends with the process that started it, even if that is killed, and nobody sees the URL."""
 
 from __future__ import annotations
 

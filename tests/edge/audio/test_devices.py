@@ -19,7 +19,7 @@ from tests.support.commands import run_python
 
 
 def portaudio(*names: str) -> Any:
-    """Return what sounddevice shows of inputs with these names, and of one output."""
+    """Return what sounddevice reports for inputs with these names, and for one output."""
     devices = [
         {
             "index": index,
@@ -101,7 +101,7 @@ else:
 
 
 def test_a_machine_without_portaudio_is_an_error_that_names_the_package() -> None:
-    # sounddevice asks ctypes where the library is: answer as a machine does that has none.
+    # sounddevice asks ctypes for the library: answer like a machine that has none.
     code = """
 import ctypes.util
 ctypes.util.find_library = lambda name: None

@@ -1,4 +1,4 @@
-"""Audio files stream as soundfile reads them at once, and unusable ones raise an error that gives the cause."""
+"""Audio files stream the samples that soundfile reads at once; unusable ones raise an error that gives the cause."""
 
 import os
 import struct

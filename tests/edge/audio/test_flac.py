@@ -1,4 +1,4 @@
-"""The length of a FLAC file is right at any moment, and said to be unknown where it does not fit."""
+"""The length of a FLAC file is right at any moment, and marked as unknown if it does not fit the header."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from birdedge.edge.audio.flac import LENGTH_OFFSET, FlacEncoder
 
 
 def streaminfo(writes: list[tuple[int, bytes]]) -> tuple[int, int, int, int]:
-    """Return sample rate, channels, bits and samples, as the last write sets them."""
+    """Return sample rate, channels, bits and number of samples, as the last write sets them."""
     data = [data for offset, data in writes if offset == LENGTH_OFFSET][-1]
     (packed,) = struct.unpack(">Q", data)
     return packed >> 44, (packed >> 41 & 7) + 1, (packed >> 36 & 31) + 1, packed & (1 << 36) - 1

@@ -1,4 +1,4 @@
-"""Streams, pipes and recordings are heard at the pace of life, and it is said why they end."""
+"""Streams, pipes and recordings are heard in real time, and the reason for their end is reported."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def server() -> Iterator[StreamServer]:
 
 @pytest.fixture
 def opened() -> Iterator[Callable[..., LiveStream]]:
-    """Open the stream of a URL; it is closed at the end, and leaves no process."""
+    """Open the stream of a URL; at the end of the block it is closed and leaves no process."""
     streams = []
 
     def open_(url: str, rate_hz: int | None = None, channels: int = 1) -> LiveStream:

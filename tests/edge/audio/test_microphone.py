@@ -1,6 +1,6 @@
 """A microphone of a real PortAudio is captured without loss, and its loss is reported.
 
-PortAudio reads its environment when it is imported, so each capture runs in a process of its own.
+PortAudio reads its environment when it is imported, so each capture runs in a separate process.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ print(json.dumps({
 
 
 class CaptureProcess:
-    """A process that captures until its seconds are over or the device is lost."""
+    """A process that captures for some seconds, or until the device is lost."""
 
     def __init__(self, microphone: VirtualMicrophone, folder: Path, **settings: Any) -> None:
         self._samples = folder / "captured.npy"
@@ -79,14 +79,14 @@ class CaptureProcess:
         assert self._process.stdout.readline() == "captured\n"
 
     def result(self) -> tuple[NDArray[np.float32], dict[str, Any]]:
-        """Return the samples [samples, channels] and what the process reports."""
+        """Return the samples `[samples, channels]` and the report of the process."""
         output, _ = self._process.communicate(timeout=20)
         assert self._process.returncode == 0
         return np.load(self._samples), json.loads(output)
 
 
 def lag_and_correlation(captured: NDArray[np.float32], played: NDArray[np.float32]) -> tuple[int, float]:
-    """Return where in the captured samples the played ones begin, and how alike they are there (1: the same)."""
+    """Return where the played samples start in the captured ones, and the correlation there (1: identical)."""
     size = 1 << (len(captured) + len(played) - 1).bit_length()
     product = np.fft.rfft(captured, size) * np.fft.rfft(played, size).conj()
     lag = int(np.fft.irfft(product, size)[: len(captured)].argmax())

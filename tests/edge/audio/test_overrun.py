@@ -101,7 +101,7 @@ def test_a_loss_before_the_ring_is_a_gap_at_its_position() -> None:
 
 
 class FakeStream:
-    """A device whose callback the test calls, with a reported overflow or without."""
+    """A device whose callback is called by the test, with or without a reported overflow."""
 
     latency, active = 0.192, True
 
@@ -120,7 +120,7 @@ class FakeStream:
 
 
 class FakeDevice:
-    """What a `Microphone` opens; a test moves its clock."""
+    """The device that a `Microphone` opens; a test moves its clock."""
 
     stream: FakeStream
 
@@ -155,7 +155,7 @@ def device(monkeypatch: pytest.MonkeyPatch) -> FakeDevice:
 
 @pytest.fixture
 def stopped() -> threading.Event:
-    """A stop that was set, with which a microphone yields what has arrived, and ends."""
+    """A stop that is already set: a microphone yields the blocks that have arrived, and ends."""
     stop = threading.Event()
     stop.set()
     return stop

@@ -1,4 +1,4 @@
-"""Raw PCM decodes as in soundfile, however the pipe divides it."""
+"""Raw PCM decodes as in soundfile, however the pipe splits it."""
 
 import io
 

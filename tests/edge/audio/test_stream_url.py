@@ -1,4 +1,4 @@
-"""URLs of streams are checked, and shown without what is secret in them."""
+"""Stream URLs are checked, and shown without their secrets."""
 
 from __future__ import annotations
 

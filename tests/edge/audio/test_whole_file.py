@@ -1,4 +1,4 @@
-"""Files are read to their end where their header names less, and several streams are read as one."""
+"""Files are read to their end even if their header gives a shorter length, and several streams are read as one."""
 
 from __future__ import annotations
 

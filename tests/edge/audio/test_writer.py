@@ -1,4 +1,4 @@
-"""A growing audio file is valid at any moment, keeps its time, and survives disk errors."""
+"""A growing audio file is valid at any moment, keeps correct time, and survives disk errors."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ def run_here(
 def failing(tmp_path: Path, run_here: Command) -> Callable[..., str]:
     """Run a command that must fail and leave no new file, and return its error.
 
-    It runs in a process of its own if standard input or environment variables are given.
+    It runs in a separate process if standard input or environment variables are given.
     """
 
     def command(

@@ -29,7 +29,7 @@ PROJECT = "annotation_project.json"
 @pytest.fixture(scope="module")
 def recorder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("recorders")
-    HeardBirds(folder / "oak", 2)  # a second time without clips, whose content would be the same
+    HeardBirds(folder / "oak", 2)  # the second time without clips, since their content would be the same
     return folder
 
 

@@ -23,7 +23,7 @@ from tests.support.waiting import wait_until
 
 
 def call(*arguments: object) -> Result:
-    # Up to click 8.1, standard error is a part of the output unless it is kept apart.
+    # Up to click 8.1, standard error is part of the output unless it is separated.
     apart: dict[str, Any] = (
         {"mix_stderr": False} if "mix_stderr" in inspect.signature(CliRunner).parameters else {}
     )
@@ -180,7 +180,7 @@ def test_workers_end_when_their_command_is_killed(tmp_path: Path) -> None:
 
 
 def _workers(session: int) -> list[int]:
-    """Return the processes of a session other than its first: workers, and what cleans up after them."""
+    """Return the processes of a session except its first: the workers, and the process that cleans up after them."""
     found = []
     for entry in Path("/proc").iterdir():
         try:

@@ -1,4 +1,4 @@
-"""What `birdedge archive` prints while it works: seldom in a log, often on a terminal, and not every error."""
+"""`birdedge archive` prints its progress rarely in a log and often on a terminal, and does not print every error."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CLEARED = "\r\033[K"  # the line of a terminal
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The time, which a test sets."""
+    """A clock that a test sets."""
     now_s = [1000.0]
     monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
     return now_s
@@ -32,7 +32,7 @@ class Terminal(StringIO):
         return True
 
     def read_new(self) -> str:
-        """Return what was printed since the last call."""
+        """Return the text printed since the last call."""
         printed = self.getvalue()
         self.seek(0)
         self.truncate()
@@ -40,7 +40,7 @@ class Terminal(StringIO):
 
 
 def printed_at(times_s: list[float], clock: list[float], read: Callable[[], str]) -> list[str]:
-    """Return what is printed when a unit is done at each of these times."""
+    """Return the text printed when a unit is done at each of these times."""
     printer, start_s, printed = ProgressPrinter(Progress(0, 0), False), clock[0], []
     for time_s in times_s:
         clock[0] = start_s + time_s

@@ -1,4 +1,4 @@
-"""`birdedge config` writes a configuration that it then accepts, and reports what is wrong with another."""
+"""`birdedge config` accepts the configuration that it writes, and reports errors in others."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""`birdedge doctor` finds what is wrong with a real machine, and suggests a fix."""
+"""`birdedge doctor` finds problems of a real machine and suggests fixes."""
 
 import json
 import subprocess

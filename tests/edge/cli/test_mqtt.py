@@ -1,4 +1,4 @@
-"""`birdedge mqtt` tries a real broker and removes recorders from it; `birdedge serve` publishes them."""
+"""`birdedge mqtt` tests a real broker and removes recorders from it; `birdedge serve` publishes them."""
 
 from __future__ import annotations
 

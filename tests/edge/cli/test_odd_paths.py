@@ -127,7 +127,7 @@ def test_a_folder_that_may_not_be_entered_costs_no_other_recording(good, tmp_pat
     (links / "card").symlink_to(locked / "card")
     (links / "b.wav").symlink_to(inside)
     locked.chmod(0)
-    # Root may enter all folders unless it gives up that.
+    # Root may enter all folders unless it drops that capability.
     as_user = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.geteuid() == 0 else ()
     try:
         done = run(*as_user, *BIRDEDGE, "segment", locked, inside, links, good, "--out", "out", cwd=tmp_path)

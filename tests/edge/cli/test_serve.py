@@ -1,4 +1,4 @@
-"""`birdedge serve` in a process: where it listens, who may reach it, and what it costs."""
+"""`birdedge serve` in a separate process: where it listens, who may reach it, and what it costs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COMPANION_MB = 60.0
 
 
 def get(url: str, **headers: str) -> tuple[int, str]:
-    """Return status and text of an answer."""
+    """Return the status and the text of a response."""
     try:
         with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=20) as answer:
             return answer.status, answer.read().decode()
@@ -45,7 +45,7 @@ def test_it_prints_its_url_serves_pages_in_little_memory_and_stops_on_a_signal(
         maps = Path(f"/proc/{dashboard.process.pid}/maps").read_text()
         assert "onnxruntime" not in maps
         assert "numpy" not in maps
-        # A viewer that stays does not keep it from stopping.
+        # A viewer that stays connected does not keep it from stopping.
         with socket.create_connection(("127.0.0.1", dashboard.port)):
             dashboard.process.send_signal(number)
             assert dashboard.process.wait(timeout=20) == 0
@@ -69,7 +69,7 @@ def test_others_reach_it_only_with_a_token(tmp_path: Path) -> None:
         assert get(url, Authorization="Bearer guess")[0] == 401
         assert get(url, Authorization=f"Bearer {token.strip()}")[0] == 200
         assert get(f"{url}?token={token.strip()}")[0] == 401
-    assert dashboard.log.read_text() == ""  # neither tokens nor what was looked at
+    assert dashboard.log.read_text() == ""  # neither tokens nor requests
 
 
 def test_a_folder_with_the_name_of_the_command_is_given_with_its_path(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Alerts of `birdedge serve`, in a process that is killed, and next to everything else that it does."""
+"""Alerts of `birdedge serve` in a process that is killed, and alongside everything else that it does."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ def test_status_shows_a_recorder_that_has_stopped(virtual_microphone, tmp_path):
     assert page.startswith("stopped")
     status = json.loads(birdedge("status", "out", "--json", cwd=tmp_path, exit_code=1)[0])
     assert (status["state"], status["healthy"]) == ("stopped", False)
-    # Clock readings, which bound the time heard, vary by a fraction of a millisecond.
+    # Clock readings limit the time heard and vary by a fraction of a millisecond.
     assert status["heard_s"] == pytest.approx(2, abs=0.05)
 
 

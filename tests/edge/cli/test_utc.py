@@ -21,7 +21,7 @@ def named(demo, tmp_path):
 
 
 def off_s(row):
-    """Return how far the times of an event are from its seconds in the recording."""
+    """Return the difference between the UTC of an event and its position in the recording."""
     pairs = ((row["onset_utc"], row["onset_s"]), (row["offset_utc"], row["offset_s"]))
     return max(
         abs((datetime.fromisoformat(time) - START - timedelta(seconds=float(s))).total_seconds())

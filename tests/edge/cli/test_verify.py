@@ -1,4 +1,4 @@
-"""`birdedge verify` checks a model against its answer at export."""
+"""`birdedge verify` checks a model against its results at export."""
 
 import json
 

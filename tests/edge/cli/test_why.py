@@ -1,4 +1,4 @@
-"""`birdedge why` prints every region of a recording with what was decided about it."""
+"""`birdedge why` prints every region of a recording with the decision about it."""
 
 from __future__ import annotations
 

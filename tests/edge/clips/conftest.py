@@ -1,4 +1,4 @@
-"""The model that clips are cut for."""
+"""The model for which clips are cut."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The start of the current activity equals that of a slow search in the whole mask."""
+"""The start of the current activity equals the result of a slow search in the whole mask."""
 
 from __future__ import annotations
 

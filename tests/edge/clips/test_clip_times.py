@@ -26,7 +26,7 @@ def reading(elapsed_s: float) -> ClockReading:
     return ClockReading(BOOT_S + elapsed_s, STREAM_START.timestamp() + elapsed_s, True)
 
 
-@pytest.mark.parametrize("drift", [900e-6, -900e-6])  # in 20 minutes as far off as 50 ppm in 6 hours
+@pytest.mark.parametrize("drift", [900e-6, -900e-6])  # as far off in 20 minutes as 50 ppm is in 6 hours
 def test_a_clip_has_the_time_of_its_event(tmp_path: Path, card: ModelCard, drift: float) -> None:
     clips: list[Clip] = []
     keeper = Timekeeper(reading(0.0))

@@ -1,4 +1,4 @@
-"""Clips hold the audio around events, sample by sample, for any division of the stream."""
+"""Clips hold the audio around events, sample for sample, however the stream is divided."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clips in which people speak are dropped or lose the band of speech; all others are written as they are."""
+"""Clips in which people speak are dropped or lose the speech band; all others are written unchanged."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ class Filtered:
         self.frames = 0
 
     def hear(self, until_s: float, voice_s: tuple[float, float] = (0.0, 0.0)) -> None:
-        """Push frames; a voice lasts from one time to another."""
+        """Push frames in which a voice lasts from one time to another."""
         times = np.arange(self.frames, round(until_s / HOP_S)) * HOP_S
         self.frames += len(times)
-        # A frame stands for the second before it.
+        # A frame represents the second before it.
         self.filter.push((times > voice_s[0]) & (times < voice_s[1] + 1.0) & (voice_s[1] > 0))
 
     def passed(self) -> list[tuple[float, bool]]:
@@ -115,7 +115,7 @@ def test_the_band_of_speech_is_erased_and_what_is_above_stays() -> None:
     inner = slice(rate_hz // 2, -rate_hz // 2)
     for hz, tone in tones.items():
         level = 2 * np.mean(erased[inner, 0] * tone[inner])
-        assert level == pytest.approx(5000 if hz > 6500 else 0, abs=30), hz  # in phase: times are kept
+        assert level == pytest.approx(5000 if hz > 6500 else 0, abs=30), hz  # in phase: no time shift
     assert np.abs(erased[inner, 1] - erased[inner, 0] / 2).max() < 2
 
 

@@ -1,4 +1,4 @@
-"""Clips make room for new ones in the chosen order, a few at a time, and nothing else is deleted."""
+"""Clips are deleted in the chosen order, a few at a time, to make room for new ones; nothing else is deleted."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Index:
         )
 
     def step(self, retention: Retention, max_clips: int = 100) -> list[str]:
-        """Take one step, and return the names of the clips that left the index, in their order."""
+        """Take one step, and return the names of the clips removed from the index, in order."""
         left: list[str] = []
         self.deleted = lambda path: (left.append(Path(path).stem), Index.deleted(self, path))  # type: ignore
         retention.step(max_clips)

@@ -1,4 +1,4 @@
-"""Settings of clips refuse values that are not allowed."""
+"""Clip settings refuse values that are not allowed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The clips of a stream are cut from its messages, and have the time of its events."""
+"""The clips of a stream are cut from its messages, and have the times of its events."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def files_in(folder: Path) -> list[Path]:
 
 
 def ignore(_: Clip) -> None:
-    """Take a clip."""
+    """Ignore a clip."""
 
 
 def test_clips_are_written_in_order_with_the_fields_of_all_clips(tmp_path: Path, card: ModelCard) -> None:

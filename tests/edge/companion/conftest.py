@@ -14,13 +14,13 @@ from tests.support.mqtt import LiveRecorder
 
 @pytest.fixture
 def recorder(tmp_path: Path) -> LiveRecorder:
-    """Return a recorder in this boot."""
+    """Return a recorder that runs in this boot."""
     return LiveRecorder(tmp_path / "oak")
 
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Mosquitto]:
-    """Return a broker that runs."""
+    """Return a running broker."""
     with running_broker(tmp_path / "broker", DURABLE) as broker:
         yield broker
 
@@ -34,7 +34,7 @@ def subscriber(broker: Mosquitto) -> Iterator[Subscriber]:
 
 @pytest.fixture
 def fast_mqtt(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look for new rows and try again more often than a recorder needs."""
+    """Look for new rows, and retry, more often than a recorder needs."""
     monkeypatch.setattr(mqtt, "POLL_S", 0.05)
     monkeypatch.setattr(mqtt, "REPORT_S", 0.05)
     monkeypatch.setattr(mqtt, "FIRST_RETRY_S", 0.1)

@@ -1,4 +1,4 @@
-"""Messages reach a target that fails, hangs or is away, once and in order, or are given up."""
+"""Messages reach a target that fails, hangs or is unreachable, once and in order, or are given up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each condition is answered from what the database of a recorder says."""
+"""Each condition is decided from the database of a recorder."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ QUIET: dict[str, Any] = {"quiet_hours": ("22:00..06:00",), "timezone": "Europe/B
 
 
 class Simulation:
-    """An alert on clocks that a test moves; `sent` has each message with the seconds since the start."""
+    """An alert on clocks that a test moves; `sent` lists each message with the seconds since the start."""
 
     def __init__(self, began_utc_s: float = NOW, state: AlertState | None = None, **settings: Any) -> None:
         self.settings = AlertSettings(

@@ -1,4 +1,4 @@
-"""Recorders are watched, and what happens to them reaches the targets."""
+"""Recorders are watched, and alerts about them reach the targets."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def server() -> Iterator[Server]:
 
 
 def listened(folder: Path, until_utc_s: float) -> None:
-    """Write the database of a recorder that listened until then, at first or again."""
+    """Write the database of a recorder that listened until then, in a first or a later run."""
     clocks = Clocks(boot_s=until_utc_s - 1_000_010.0, utc_s=until_utc_s - 10.0)
     run_log = started(folder, clocks)
     stream = MessageStream(run_log.apply, clocks)
@@ -88,7 +88,7 @@ def test_a_recorder_that_falls_silent_and_comes_back_is_reported(tmp_path: Path,
 def test_a_restart_of_the_companion_sends_nothing_twice(tmp_path: Path, server: Server) -> None:
     listened(tmp_path / "oak", time.time() - 100.0)
     target = TargetSettings("hook", "webhook", server.url)
-    timezone = "UTC" if time.time() % 86_400 > 600 else "Asia/Tokyo"  # where the day began earlier
+    timezone = "UTC" if time.time() % 86_400 > 600 else "Asia/Tokyo"  # where the day started earlier
     first_bird = AlertSettings("first", "first_bird", timezone=timezone)
     for _ in range(2):
         with watching(AlertWatch((tmp_path / "oak",), [NO_AUDIO, first_bird], [target])):
@@ -98,7 +98,7 @@ def test_a_restart_of_the_companion_sends_nothing_twice(tmp_path: Path, server: 
 
 
 def test_nothing_old_is_sent_after_an_outage_of_the_companion(tmp_path: Path, server: Server) -> None:
-    """A recorder had no microphone and heard its first bird while no companion ran; now it hears."""
+    """A recorder had no microphone and heard its first bird while no companion ran; now it hears again."""
     folder = tmp_path / "oak"
     now_s = time.time()
     listened(folder, now_s - 7200.0)

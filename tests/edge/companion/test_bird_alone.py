@@ -1,4 +1,4 @@
-"""The bird alone of a live feed is that of the recorder's denoiser, bit for bit."""
+"""The isolated bird of a live feed equals the output of the recorder's denoiser, bit for bit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A view as a table holds exactly its events, with times in the files that hold their sound."""
+"""A view exported as a table has exactly the view's events, with times in the files that hold their sound."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Views of several recorders: merged pages in both directions, labels, and what happens where these cannot be read."""
+"""Views of several recorders: merged pages in both directions, labels, and what happens if they cannot be read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.heard_birds import START_UTC_S, HeardBirds
 
 @pytest.fixture
 def recorders(tmp_path: Path) -> list[HeardBirds]:
-    """Two that heard the same time, and one that heard later."""
+    """Two recorders that listened at the same time, and one that listened later."""
     starts = {"beech": START_UTC_S + 7.3, "elm": START_UTC_S + 500.0, "oak": START_UTC_S}
     return [HeardBirds(tmp_path / name, 2, start) for name, start in starts.items()]
 
@@ -69,8 +69,8 @@ def test_events_that_close_meanwhile_move_none(recorders: list[HeardBirds]) -> N
     seen = []
     for page in pages(view(recorders), 7):
         seen += names(page)
-        recorders[1].hear()  # elm, whose events are on the first page
-        recorders[0].hear()  # beech, whose events are not
+        recorders[1].hear()  # elm; its events are on the first page
+        recorders[0].hear()  # beech; its events are not
     assert seen == before
 
 

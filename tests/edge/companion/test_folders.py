@@ -9,7 +9,7 @@ from birdedge.edge.database.schema import FILE_NAME
 
 
 def made(folder: Path) -> Path:
-    """Return a folder that looks like that of a recorder."""
+    """Return a folder that looks like a recorder's."""
     folder.mkdir(parents=True)
     (folder / FILE_NAME).touch()
     return folder

@@ -44,7 +44,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LiveServer:
 
 @asynccontextmanager
 async def polled(server: LiveServer) -> AsyncIterator[None]:
-    """Let the recorder look at its socket, as it does with each step of its audio."""
+    """Let the recorder poll its socket, as it does with each step of its audio."""
 
     async def poll() -> None:
         while True:

@@ -1,4 +1,4 @@
-"""What a recorder writes reaches those who subscribe at a real broker."""
+"""The output of a recorder reaches subscribers through a real broker."""
 
 from __future__ import annotations
 

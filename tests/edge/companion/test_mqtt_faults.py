@@ -1,4 +1,4 @@
-"""Nothing that a recorder wrote is lost, whatever is killed, slow or too small, and nothing old is news."""
+"""Nothing that a recorder wrote is lost, whatever is killed, slow or too small, and nothing old is reported as new."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_each_event_arrives_whatever_is_killed(
     found = events(subscriber)
     ids = [event["id"] for event in found]
     assert len(set(ids)) == 300
-    assert len(ids) < 600  # what is repeated was not acknowledged, or not stored as such
+    assert len(ids) < 600  # repeated events were not acknowledged, or not stored as acknowledged
     firsts = [found[ids.index(number)]["row"] for number in dict.fromkeys(ids)]
     assert firsts == list(range(1, 301))
 

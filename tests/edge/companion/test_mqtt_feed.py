@@ -1,4 +1,4 @@
-"""The place in the queue moves with acknowledgements only, and survives whatever ends in between."""
+"""The position in the queue moves only with acknowledgements, and survives any interruption."""
 
 from __future__ import annotations
 

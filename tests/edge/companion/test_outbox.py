@@ -1,4 +1,4 @@
-"""States and waiting messages are in one file, which a crash leaves as it was or as it shall be."""
+"""States and waiting messages are in one file; a crash leaves either its old or its new contents."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ def empty(tmp_path: Path) -> Iterator[sqlite3.Connection]:
 
 @pytest.fixture
 def recorded(tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    """A boot with a run that stopped, and another with one that still runs, and its device lost."""
+    """A boot with a run that stopped, and another boot with a run that still runs but has lost its device."""
     clocks = Clocks()
     run_log = started(tmp_path, clocks)
     stream = MessageStream(run_log.apply, clocks)

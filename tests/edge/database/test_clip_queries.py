@@ -1,4 +1,4 @@
-"""The clips that retention asks for, and the place of a found one."""
+"""The clips that retention requests, and the position of a found clip."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def test_outdated_clips_began_before_a_time(
 @pytest.mark.parametrize(
     ("order", "newest_s", "count", "names"),
     [
-        ("oldest", 0.0, 10, "ab"),  # never the newest itself
+        ("oldest", 0.0, 10, "ab"),  # never the newest clip
         ("oldest", 0.0, 1, "a"),
         ("oldest", 2.0, 10, "a"),
         ("oldest", 4.0, 10, ""),
-        ("lowest_score", -1.0, 10, "acb"),  # of two with one score, the older one first
+        ("lowest_score", -1.0, 10, "acb"),  # with equal scores, the older clip first
         ("lowest_score", 0.0, 1, "a"),
         ("lowest_score", 2.0, 10, "a"),
         ("oldest", 0.0, 0, ""),
@@ -78,7 +78,7 @@ def test_a_clip_has_a_row_or_not(recorded: sqlite3.Connection) -> None:
         (1e6 + 5, 48_000, 1.0, None),
         (1e6 + 6.5, RATE_HZ, 1.0, None),
         (1e6 + 6.5, RATE_HZ, 2.0, 1),
-        (1e6 + 39, RATE_HZ, 100.0, 1),  # the nearest of the two
+        (1e6 + 39, RATE_HZ, 100.0, 1),  # the nearer of the two
         (1e6 + 41, RATE_HZ, 100.0, 2),
     ],
 )

@@ -97,7 +97,7 @@ def test_after_two_weeks_of_drift_a_found_clip_is_still_at_its_place(tmp_path: P
     run_log = started(tmp_path, clocks)
     stream = MessageStream(run_log.apply, clocks, drift=drift)
     stream.hear(14 * DAY_S, every_s=1800.0)
-    at_s = 13 * DAY_S + 7.25  # in truth; by the nominal rate it is 112 s off
+    at_s = 13 * DAY_S + 7.25  # true time; by the nominal rate it is 112 s off
     sample = round(at_s * RATE_HZ * (1 + drift))
     stated_s = stream.timekeeper.stamp(sample).utc_s
     assert stated_s == pytest.approx(1_000_000.0 + at_s, abs=0.05)
@@ -152,7 +152,7 @@ def test_clips_of_a_lost_database_keep_their_own_time(tmp_path: Path) -> None:
     assert utc_of(tmp_path) == {f"{number}.wav": 7e8 + 10.0 * number for number in range(3)}
     assert rows_of(tmp_path, "SELECT count(*) FROM streams WHERE run = 0") == [(1,)]
     run_log.apply(ClipWritten("0.wav", stream.timekeeper.stamp(0), 64_000, 1, 0.8))
-    run_log.apply(found("0.wav", 7e8, 0))  # which has its row by now
+    run_log.apply(found("0.wav", 7e8, 0))  # it already has a row
     kill(run_log)
     assert rows_of(tmp_path, "SELECT stream, score FROM clips WHERE path = '0.wav'") == [(1, 0.8)]
     end(started(tmp_path, clocks), clocks)

@@ -40,7 +40,7 @@ def recorded(folder: Path, events: int = 1) -> None:
 
 @contextmanager
 def another_user() -> Iterator[None]:
-    """Act as a user who owns nothing here."""
+    """Act as a user who owns none of the files here."""
     if os.geteuid():
         pytest.skip("only root may become another user")
     os.seteuid(NOBODY)
@@ -52,7 +52,7 @@ def another_user() -> Iterator[None]:
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """A folder into which every user may look: one of pytest is private."""
+    """A folder that every user may enter; those of pytest are private."""
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)
         folder = Path(name) / "data"
@@ -175,7 +175,7 @@ with reading(pathlib.Path(sys.argv[1])) as db:
 
 
 def test_a_service_that_may_not_write_follows_a_recorder_also_when_its_log_was_empty(tmp_path: Path) -> None:
-    """The companion may see the folder read-only; it reads the log and the shared memory of the recorder."""
+    """The companion may see the folder read-only; it reads the recorder's log and shared memory."""
     with small_disk(tmp_path / "disk") as disk, read_only_view(disk, tmp_path / "view") as view:
         clocks = Clocks()
         run_log = started(disk, clocks)
@@ -199,7 +199,7 @@ def test_a_service_that_may_not_write_follows_a_recorder_also_when_its_log_was_e
 
 
 def seen_by(reader: subprocess.Popen[str]) -> int:
-    """Return how many events a reader sees now."""
+    """Return the number of events that a reader sees now."""
     reader.stdin.write("\n")
     reader.stdin.flush()
     return int(reader.stdout.readline())
@@ -229,7 +229,7 @@ def test_the_write_ahead_log_stays_short_after_a_burst_that_somebody_read_throug
     log = tmp_path / f"{FILE_NAME}-wal"
     with reading(tmp_path) as db:
         db.execute("BEGIN")
-        run_queries.latest_run(db)  # no checkpoint can pass what is read
+        run_queries.latest_run(db)  # no checkpoint can get past a reader
         while log.stat().st_size < 1.2 * MAX_LOG_BYTES:
             stream.hear(1)
             stream.detect(1.0)

@@ -1,4 +1,4 @@
-"""Spans and gaps, as they were written and by time."""
+"""Spans and gaps, as written and by time."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from birdedge.edge.database.connection import open_to_write
 from tests.support.streams import rows_of
 
 ROOT = Path(__file__).parents[3]
-# Commits one second of audio and its clip after another, and prints the number once it is committed.
+# Commits audio second by second, each with its clip, and prints the number of each second once it is committed.
 WRITER = """
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Pages of events: each filter against all events, keys that stay while events close, and the index."""
+"""Pages of events: each filter against all events, keys that stay stable while events close, and the index."""
 
 from __future__ import annotations
 
@@ -233,7 +233,7 @@ def test_neighbours_share_the_band_and_are_near_in_time(recorder: Recorder) -> N
 
 
 def test_every_page_uses_the_index(recorder: Recorder) -> None:
-    """A page of a million events reads a page of the index, and what is filtered stands in it."""
+    """A page of a million events reads a page of the index, which holds all filtered columns."""
     plans: list[str] = []
 
     class Explained:

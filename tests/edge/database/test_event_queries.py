@@ -1,4 +1,4 @@
-"""Events and rejected regions, as they were written and by time."""
+"""Events and rejected regions, as written and by time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a recorder did over months; the counts of events are tested with tests/edge/monitoring/test_history.py."""
+"""The history of a recorder over months; tests/edge/monitoring/test_history.py tests the event counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labels, locks and deletions: the newest of each counts, and what is wrong with the file is one sentence."""
+"""Labels, locks and deletions: the newest of each counts, and a problem with the file is one sentence."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def test_the_gap_before_a_new_stream_gets_its_true_length_too(tmp_path: Path) ->
     first = MessageStream(run_log.apply, clocks)
     first.hear(10)
     first.end()
-    clocks.advance(0.5)  # the stream has ended; the gap begins where its audio ended
+    clocks.advance(0.5)  # the stream has ended; the gap starts where its audio ended
     run_log.apply(GapStarted(first.timekeeper.now(clocks()), "restart"))
     clocks.advance(2.5)
     second = MessageStream(run_log.apply, clocks, first.timekeeper, late_s=0.3)

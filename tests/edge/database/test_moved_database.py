@@ -1,4 +1,4 @@
-"""The database that is written is the one at its path, and one that fails or is damaged is opened again."""
+"""The recorder writes the database at its path, and reopens a database that fails or is damaged."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NOT_THERE = "is no longer the database that was opened"
 
 @pytest.fixture
 def recording(tmp_path: Path) -> Iterator[Recording]:
-    """Return a recording that has an event in its database."""
+    """Return a recording with an event in its database."""
     with closing(Recording(tmp_path / "out")) as found:
         found.hear()
         found.wait()
@@ -34,7 +34,7 @@ def recording(tmp_path: Path) -> Iterator[Recording]:
 
 
 def assert_continued(recording: Recording, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Require that the folder at the path has the whole run, and what was before is where it was too."""
+    """Require that the folder at the path has the whole run, and that what was there before is still in its place."""
     recording.hear()
     recording.wait()
     recording.hear()
@@ -77,7 +77,7 @@ def test_a_disk_that_is_mounted_over_the_folder_is_used(
     recording.wait()
     recording.hear()
     recording.close()
-    # The database under the disk has this run already, and not what was heard meanwhile.
+    # The database under the disk already has this run, but not what was heard since.
     assert onsets_in(recording.folder) == [5 * 32_000, 35 * 32_000, 45 * 32_000]
     assert coverage_of(recording.folder).heard_s == pytest.approx(30)
     assert gaps_of(recording.folder) == [("restart", 20.0)]
@@ -167,7 +167,7 @@ def test_a_database_that_becomes_damaged_is_moved_and_nothing_that_waits_is_lost
 
 
 def test_a_connection_that_failed_is_opened_again(recording: Recording) -> None:
-    recording.database._run_log.db.execute("PRAGMA query_only = 1")  # as a disk that was mounted again
+    recording.database._run_log.db.execute("PRAGMA query_only = 1")  # like a disk remounted read-only
     recording.hear()
     wait_until(lambda: recording.database.problem)
     recording.clocks.advance(REOPEN_AFTER_S)
@@ -204,7 +204,7 @@ def test_the_write_ahead_log_of_an_earlier_run_on_a_drive_is_kept(tmp_path: Path
         recording.hear()
         recording.wait()
         inode = (first / FILE_NAME).stat().st_ino
-        # Two disks of one kind number their files alike.
+        # Two disks of the same kind number their files in the same way.
         while not (drive / FILE_NAME).exists() or (drive / FILE_NAME).stat().st_ino < inode:
             (drive / FILE_NAME).unlink(missing_ok=True)
             (drive / FILE_NAME).touch()

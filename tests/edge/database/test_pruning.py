@@ -1,4 +1,4 @@
-"""Tables that grow with time keep their newest rows; events and what was heard stay."""
+"""Tables that grow with time keep their newest rows; events and spans of audio stay."""
 
 from __future__ import annotations
 

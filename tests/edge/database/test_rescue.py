@@ -1,4 +1,4 @@
-"""What waits for the database when a recorder ends is stored by the next start, once."""
+"""Messages that wait for the database when a recorder ends are stored once, at the next start."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def start_again(folder: Path, clocks: Clocks) -> None:
 
 
 def assert_complete(folder: Path) -> None:
-    """Require everything of `stopped_with_waiting_messages`, once."""
+    """Require everything from `stopped_with_waiting_messages` exactly once."""
     assert onsets_in(folder) == [5 * RATE_HZ, 15 * RATE_HZ, 27 * RATE_HZ]
     assert coverage_of(folder).heard_s == pytest.approx(30)
     assert gaps_of(folder) == [("too slow", 2.0), ("stopped", 8.0)]

@@ -1,4 +1,4 @@
-"""The time between two runs is a gap, whose cause is how the first one ended."""
+"""The time between two runs is a gap; its cause says how the first run ended."""
 
 from __future__ import annotations
 

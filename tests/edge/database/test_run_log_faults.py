@@ -1,4 +1,4 @@
-"""What a failing disk did not take is applied again, once, and from the beginning of the run."""
+"""Messages that a failing disk did not store are applied again, once, from the beginning of the run."""
 
 from __future__ import annotations
 

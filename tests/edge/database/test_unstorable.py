@@ -1,4 +1,4 @@
-"""A message that SQLite cannot store costs only itself."""
+"""A message that SQLite cannot store is lost, but no other."""
 
 from __future__ import annotations
 

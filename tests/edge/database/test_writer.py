@@ -1,4 +1,4 @@
-"""Messages wait in memory while the disk cannot take them, and reach the database once it can."""
+"""Messages wait in memory while the disk cannot store them, and reach the database once it can."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_messages_wait_while_the_disk_fails(tmp_path: Path, caplog: pytest.LogCa
         stream.detect(12.0)
         wait_until(lambda: database.problem)
         assert "check its disk" in str(database.problem)
-        time.sleep(0.1)  # several attempts, of which one is logged
+        time.sleep(0.1)  # several attempts; only one is logged
         assert events_in(tmp_path) == 1
     with caplog.at_level(logging.INFO):
         wait_until(lambda: database.problem is None)
@@ -205,7 +205,7 @@ def test_submit_never_waits_for_a_database_that_is_locked(tmp_path: Path) -> Non
 
 
 def locks(other: sqlite3.Connection) -> bool:
-    """Take the write lock, unless the writer has it at the moment."""
+    """Take the write lock, unless the writer holds it."""
     try:
         other.execute("BEGIN IMMEDIATE")
     except sqlite3.OperationalError:

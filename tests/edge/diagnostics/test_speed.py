@@ -43,7 +43,7 @@ def test_the_cost_is_per_second_of_audio_and_not_per_call(int8):
 
 def test_costs_are_compared_turn_by_turn(int8):
     first, second = Cost(int8, (1.0, 1.0, 9.0)), Cost(int8, (1.0, 3.0, 3.0))
-    assert first.relative_to(second) == 1.0  # not the ratio of the medians
+    assert first.relative_to(second) == 1.0  # this is not the ratio of the medians
     assert second.macs_per_cpu_s == int8.card.macs_per_s / 3
 
 

@@ -1,4 +1,4 @@
-"""Network streams are tried, and it is said what is wrong with them."""
+"""Network streams are tried, and their problems are reported."""
 
 from __future__ import annotations
 

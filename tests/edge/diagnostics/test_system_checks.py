@@ -15,7 +15,7 @@ NOBODY = 65_534
 
 @contextmanager
 def as_nobody():
-    """Run without the rights of root, which ignore permissions."""
+    """Run without root's rights, which ignore permissions."""
     if os.getuid():
         yield
         return
@@ -28,7 +28,7 @@ def as_nobody():
 
 @pytest.fixture
 def public_folder():
-    """A folder that every user can reach, unlike those of pytest."""
+    """A folder that every user can enter, unlike those of pytest."""
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)
         yield Path(name)

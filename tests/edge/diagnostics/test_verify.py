@@ -1,4 +1,4 @@
-"""`verify_model` detects a model that behaves differently than at export."""
+"""`verify_model` detects a model whose results differ from those at export."""
 
 import dataclasses
 

@@ -107,7 +107,7 @@ def test_soundevent_reads_what_was_written(tmp_path: Path) -> None:
     }
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of soundevent about itself
+        warnings.simplefilter("ignore", DeprecationWarning)  # soundevent warns about its own code
         run = io.load(folder / "model_run.json", audio_dir=tmp_path, type="model_run")
     (predicted,) = run.clip_predictions
     assert [p.sound_event.uuid for p in predicted.sound_events] == list(found)

@@ -1,4 +1,4 @@
-"""How recordings with their events become a part of an export, and what is left out."""
+"""Recordings with their events become part of an export; unusable ones are left out."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def a_recording(path: Path, seed: int) -> Path:
 
 
 def left_out(folder: Path, *found: FoundRecording) -> tuple[list[str], int]:
-    """Return why recordings were left out, and how many were not."""
+    """Return the reasons why recordings were left out, and the number of recordings that were not."""
     with AoefFiles(folder / "aoef", AoefSettings("oak", "m", "0.2.0"), "replace") as files:
         problems = list(add_recordings(files, found, folder))
     return problems, files.recordings
@@ -52,7 +52,7 @@ def test_a_damaged_mask_leaves_out_its_recording_and_no_other(tmp_path: Path) ->
     [
         {"onset_s": math.nan},
         {"onset_s": -1.0},
-        {"onset_s": 5.0, "offset_s": 6.0},  # of another recording
+        {"onset_s": 5.0, "offset_s": 6.0},  # belongs to another recording
         {"offset_s": 0.4},
         {"offset_s": math.inf},
         {"low_hz": math.nan},

@@ -1,4 +1,4 @@
-"""Numbers and paths as the text formats write them."""
+"""Numbers and paths in the text formats."""
 
 from __future__ import annotations
 

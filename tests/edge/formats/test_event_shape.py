@@ -27,7 +27,7 @@ def a_mask(inside: NDArray[np.bool_], hop_s: float = 0.008) -> Mask:
 
 
 def rasterized(geometry: dict[str, Any], mask: Mask) -> NDArray[np.bool_]:
-    """Return the bins whose centres lie in a geometry, as any program would draw it."""
+    """Return the bins whose centres lie in a geometry, as any other program would draw it."""
     polygons = geometry["coordinates"] if geometry["type"] == "MultiPolygon" else [geometry["coordinates"]]
     frames, bins = mask.mask.shape
     drawn = np.zeros((frames, bins), bool)

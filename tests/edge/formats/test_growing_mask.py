@@ -1,4 +1,4 @@
-"""The mask file of a live stream is whole at any second."""
+"""The mask file of a live stream is complete at every second."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def wav(subtype: str = "PCM_16") -> bytes:
 
 
 def chunks(data: bytes) -> dict[bytes, bytes]:
-    """Return the chunks by name, read as the RIFF specification says."""
+    """Return the chunks by name, read as the RIFF specification requires."""
     assert (data[:4], data[8:12], struct.unpack("<I", data[4:8])[0]) == (b"RIFF", b"WAVE", len(data) - 8)
     found, at = {}, 12
     while at < len(data):

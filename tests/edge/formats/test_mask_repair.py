@@ -1,4 +1,4 @@
-"""After a power cut, a mask file is whole as far as the disk has it."""
+"""After a power cut, a mask file is complete as far as the disk has its data."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_of_a_torn_file_all_but_the_last_seconds_are_kept(tmp_path: Path, seed: 
     after = file.path.read_bytes()
     os.close(file._fd)
     file._fd = -1
-    # Of what the last seal wrote, the disk has some sectors, in any order.
+    # The disk has some of the sectors that the last seal wrote, in any order.
     torn, rng = bytearray(after), np.random.default_rng(seed)
     for at in range(0, len(after), 512):
         if rng.random() < 0.5:

@@ -21,7 +21,7 @@ def rasterized(polygons: list[Polygon], shape: tuple[int, int]) -> Bool:
 
 
 def drawn(*rows: str) -> Bool:
-    """Return a mask of which each row of characters is a frame; # is inside."""
+    """Return a mask in which each row of characters is a frame; # is inside."""
     return np.array([[character == "#" for character in row] for row in rows])
 
 

@@ -1,4 +1,4 @@
-"""The table of regions has one aligned line per region, with what was decided."""
+"""The table of regions has one aligned line per region, with the decision."""
 
 from birdedge.edge.formats.region_table import header, row
 from tests.support.rejected import region

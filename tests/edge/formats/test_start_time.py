@@ -1,4 +1,4 @@
-"""When a recording began, by the names and metadata of recorders."""
+"""The start of a recording, from its file name and from the metadata that recorders write."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def recording(folder: Path, name: str, guano: dict[str, str] | None = None, comm
     [
         ("20240501_043000.WAV", "2024-05-01T04:30:00Z"),  # AudioMoth
         ("20240501_043000T.WAV", "2024-05-01T04:30:00Z"),  # triggered
-        ("24F3190361DF3A05_20240501_043000.WAV", "2024-05-01T04:30:00Z"),  # with the number of the device
+        ("24F3190361DF3A05_20240501_043000.WAV", "2024-05-01T04:30:00Z"),  # with the device number
         ("5CC3B9E8.WAV", "2019-04-27T02:09:44Z"),  # old firmware
         ("20240501T043000+1000_REC.flac", "2024-04-30T18:30:00Z"),  # BAR
         ("20240501T043000-0330_REC [19.2144 152.8811].flac", "2024-05-01T08:00:00Z"),
@@ -68,8 +68,8 @@ def test_the_time_in_a_name(name: str, expected: str | None) -> None:
         ("SITE_0+1_20240501_043000.wav", "2024-05-01T02:30:00Z"),
         ("SM304472_0+1_20240501_043000_000.wav", "2024-05-01T02:30:00Z"),
         ("BAT_20240501_043000_250.wav", "2024-05-01T02:30:00.250000Z"),
-        ("20240501_043000.WAV", "2024-05-01T04:30:00Z"),  # an AudioMoth's is UTC
-        ("20240501T043000+1000_REC.flac", "2024-04-30T18:30:00Z"),  # has its own
+        ("20240501_043000.WAV", "2024-05-01T04:30:00Z"),  # an AudioMoth writes UTC
+        ("20240501T043000+1000_REC.flac", "2024-04-30T18:30:00Z"),  # states its own zone
     ],
 )
 def test_a_local_time_in_a_name_needs_a_zone(name: str, expected: str) -> None:

@@ -1,4 +1,4 @@
-"""Settings of alerts are refused where they are of no use."""
+"""Unusable alert settings are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A POST ends in time, follows no redirect, and says whether a retry may help."""
+"""A POST request ends in time, follows no redirect, and says whether a retry may help."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.http_servers import serving
 
 @contextmanager
 def raw_server(answer: Callable[[socket.socket], None]) -> Iterator[str]:
-    """Accept connections, and let `answer` speak to them; yield host and port."""
+    """Accept connections, and let `answer` handle them; yield the host and port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def accept() -> None:

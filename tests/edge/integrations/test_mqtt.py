@@ -1,4 +1,4 @@
-"""The settings of MQTT are checked, and give the topics of a recorder."""
+"""The MQTT settings are checked, and determine the topics of a recorder."""
 
 from __future__ import annotations
 

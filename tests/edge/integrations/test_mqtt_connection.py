@@ -179,7 +179,7 @@ def test_a_message_that_is_too_large_is_said(tmp_path: Path) -> None:
         connection.publish("x", bytes(1000))
         with pytest.raises(MessageTooLargeError, match="takes no message as large as that for x"):
             connection.publish("x", bytes(2000))
-        connection.publish("x", bytes(1000))  # the connection is still of use
+        connection.publish("x", bytes(1000))  # the connection still works
         connection.drain()
 
 

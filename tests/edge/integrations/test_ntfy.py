@@ -1,4 +1,4 @@
-"""ntfy gets its own JSON at the root of the server."""
+"""ntfy receives its own JSON format at the root of the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Quiet hours follow the clock on the wall, across midnight and through changes of the clock."""
+"""Quiet hours follow local time, across midnight and through clock changes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_hours_that_the_clock_change_shortens() -> None:
 
 
 def test_hours_that_the_clock_change_lengthens() -> None:
-    # On 25 October 2026 the hour from 02:00 to 03:00 is there twice.
+    # On 25 October 2026 the hour from 02:00 to 03:00 occurs twice.
     for fold in (0, 1):
         assert is_quiet(["02:00..03:00"], BERLIN, local_s("2026-10-25 02:30", fold=fold))
     quiet_h = (

@@ -1,4 +1,4 @@
-"""The token of the dashboard is 256 random bits, and only its hash is kept, for its user alone."""
+"""The dashboard's token has 256 random bits; only its hash is stored, readable by its user only."""
 
 from __future__ import annotations
 

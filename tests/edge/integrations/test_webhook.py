@@ -1,4 +1,4 @@
-"""A webhook gets JSON that it can check, and the same key for each attempt."""
+"""A webhook receives JSON that it can verify, and the same key with each attempt."""
 
 from __future__ import annotations
 

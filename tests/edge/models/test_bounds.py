@@ -1,4 +1,4 @@
-"""Every number of a card has bounds, and a card outside them is refused."""
+"""Every number in a card has bounds, and a card that exceeds them is refused."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MARK = 123454321  # stands for a number in JSON
 
 
 def numbers(table: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Return the paths of all numbers in a card; of a list, that of the first item."""
+    """Return the paths of all numbers in a card; a list gives the path of its first item."""
     if isinstance(table, dict):
         return [found for key, value in table.items() for found in numbers(value, (*path, key))]
     if isinstance(table, list):
@@ -42,7 +42,7 @@ def read(card: dict[str, Any] | str) -> ModelCard:
     return card_from_metadata({CARD_KEY: text}, "a.onnx")
 
 
-FREE = ("figures", "quantization", "training_data")  # printed, and nothing else
+FREE = ("figures", "quantization", "training_data")  # only printed
 BOUNDED = [path for path in numbers(CARD) if path[0] not in FREE and path != ("card_version",)]
 
 

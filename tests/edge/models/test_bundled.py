@@ -1,4 +1,4 @@
-"""The accuracy of the bundled networks on audio without birds; the only test that a worse network would fail."""
+"""The accuracy of the bundled networks on audio without birds: the only test that a worse network would fail."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from birdedge.edge.synthesis.soundscape import soundscape
 @pytest.mark.parametrize("weather_seed", range(5))
 def test_wind_rain_and_insects_alone_yield_no_events(weather_seed):
     scene = soundscape(seed=100 + weather_seed, calls_per_minute=0)
-    for model in models_in_order():  # each network once, not each of its forms
+    for model in models_in_order():  # each network once, not each of its variants
         pipeline = Pipeline(model, scene.sample_rate_hz, 1)
         assert pipeline.push(scene.samples[:, np.newaxis]).events == []
         assert pipeline.flush().events == []

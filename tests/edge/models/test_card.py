@@ -1,4 +1,4 @@
-"""A card is read from the metadata of its model file, and a wrong card is refused."""
+"""A card is read from the metadata of its model file, and an invalid card is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model file contains everything that is needed to run it, and a file that contradicts itself is refused."""
+"""A model file contains everything needed to run it, and an inconsistent file is refused."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_the_bundled_models_differ_only_in_precision() -> None:
     int8, fp32 = Model("birdedge-int8").card, Model("birdedge-fp32").card
     for field in ("grid", "scaling", "chunk_frames", "time_stride_frames", "lookahead_frames", "parameters"):
         assert getattr(int8, field) == getattr(fp32, field)
-    # Two rows, or four of the input, are the channels of one: see export/stacking.py.
+    # Two rows, or four rows of the input, are stacked as the channels of one: see export/stacking.py.
     finest_level = (0, 1, 2, -2, -1)
     for number, (stacked, state) in enumerate(zip(int8.states, fp32.states, strict=True)):
         _, channels, frames, bins = state.shape

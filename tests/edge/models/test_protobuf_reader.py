@@ -1,4 +1,4 @@
-"""The wire format, written by another implementation or by hand."""
+"""The wire format is read, whether written by another implementation or by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shapes and cost are inferred like onnx does, and what no recorder has room for is refused before it runs."""
+"""Shapes and cost are inferred as onnx does it, and a graph that no recorder has room for is refused before it runs."""
 
 from __future__ import annotations
 

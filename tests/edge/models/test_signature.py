@@ -1,4 +1,4 @@
-"""Signatures by minisign: files that minisign 0.11 wrote, and what is not a signature of a file."""
+"""Minisign signatures: files that minisign 0.11 wrote, and files that are not signatures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model file that is not bundled first runs in a child process, whatever it does there."""
+"""A model file that is not bundled first runs in a child process, which contains any misbehaviour."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from birdedge.edge.models.trial import MAX_MEMORY_BYTES, try_in_child
 from birdedge.edge.models.validation import with_digest
 from tests.support.models import EditedModel
 
-# Lets any graph pass the checks in the child, like one that they do not know.
+# Lets any graph pass the checks in the child, as if they did not know its defect.
 NO_CHECKS = """
 import birdedge.edge.models.validation as validation
 from birdedge.edge.models.shapes import Cost
@@ -98,7 +98,7 @@ def test_what_the_child_does_is_an_error_of_the_file(
     with pytest.raises(ModelFileError, match=message):
         try_in_child(checked, program)
     with pytest.raises(ModelFileError, match=message):
-        try_in_child(checked, program)  # what failed is tried again
+        try_in_child(checked, program)  # a failed trial is repeated
 
 
 def test_a_child_that_does_not_end_is_ended(checked: CheckedModel) -> None:
@@ -119,6 +119,6 @@ def test_the_child_imports_nothing_from_the_working_folder(
 
 
 def test_a_model_fits_into_the_memory_of_the_trial() -> None:
-    assert MAX_MEMORY_BYTES <= 2**27  # MemoryMax of the service has room for it
+    assert MAX_MEMORY_BYTES <= 2**27  # this fits into MemoryMax of the service
     for path in bundled_models().values():
         try_in_child(check_model(path))

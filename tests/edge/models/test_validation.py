@@ -21,7 +21,7 @@ from birdedge.edge.models.validation import DIGEST_KEY, MAX_BYTES, read_content,
 
 MUTANTS = 1000
 MAX_RESIDENT_MB = 300
-# Opens mutants of a model whose digest is valid again, and calls those that open.
+# Opens mutants of a model with a recomputed, valid digest, and calls those that open.
 OPEN_MUTANTS = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
@@ -261,7 +261,7 @@ def test_a_file_that_readers_understand_differently_is_refused(tmp_path: Path) -
     graph = onnx.ModelProto(graph=onnx.GraphProto(name="merged")).SerializeToString()
     assert "repeated" in refusal(tmp_path, with_digest(content + graph))
     assert "unknown" in refusal(tmp_path, with_digest(content + b"\xf8\x07\x01"))  # field 127
-    ort = b"\x12\x06\x00\x00ORTM" + content  # the producer, and the format of onnxruntime to onnxruntime
+    ort = b"\x12\x06\x00\x00ORTM" + content  # a producer name to us, and its own file format to onnxruntime
     assert onnx.ModelProto.FromString(ort).graph == body().graph
     assert "the format of onnxruntime" in refusal(tmp_path, with_digest(ort))
 

@@ -1,4 +1,4 @@
-"""Coverage is what was heard of what was expected, between two times."""
+"""Coverage is audio heard divided by audio expected, between two times."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HOUR = 3600.0 * 100  # a full hour of UTC
 
 @pytest.fixture
 def recorded(tmp_path: Path) -> Path:
-    """10 min of audio, 10 min overrun, 20 min of audio over the hour, and the device lost 10 min after it."""
+    """10 min of audio, 10 min of overrun, 20 min of audio across the hour, and a device lost 10 min after the hour."""
     clocks = Clocks(utc_s=HOUR - 1800.0)
     run_log = started(tmp_path, clocks)
     stream = MessageStream(run_log.apply, clocks)
@@ -87,7 +87,7 @@ def test_where_nothing_was_expected_everything_was_heard() -> None:
 
 
 def test_a_gap_of_many_years_costs_as_much_as_a_short_one(tmp_path: Path) -> None:
-    """That of a card in a drawer, or of a recorder that began in 1970 for lack of a clock."""
+    """Such a gap comes from a card in a drawer, or a recorder that started in 1970 for lack of a clock."""
     clocks = Clocks(utc_s=HOUR)
     run_log = started(tmp_path, clocks)
     stream = MessageStream(run_log.apply, clocks)

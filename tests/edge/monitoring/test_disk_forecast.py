@@ -1,4 +1,4 @@
-"""The forecast of the disk says what is written per day, and that it does not know where too little was heard."""
+"""The disk forecast says how much is written per day, or that it is unknown if too little was heard."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_less_than_a_day_is_no_forecast(tmp_path: Path, days: float) -> None:
 def test_deleted_clips_do_not_make_the_rate_smaller(tmp_path: Path) -> None:
     now_s = recorded(tmp_path, 6)
     with connection_of(tmp_path) as db:
-        db.execute("DELETE FROM clips WHERE id <= 16")  # of the first four days
+        db.execute("DELETE FROM clips WHERE id <= 16")  # the clips of the first four days
     assert disk_forecast(tmp_path, now_s).clip_bytes_per_day == pytest.approx(4e6, rel=0.01)
 
 

@@ -1,4 +1,4 @@
-"""The hours of the days hold what the rows of the database say, in any zone and through changes of its clocks."""
+"""The hours of the days match the rows of the database, in any time zone and through its clock changes."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_a_day_on_which_clocks_change_has_23_or_25_hours(
 
 @pytest.mark.parametrize("corrects", ["step", "slew"])
 def test_events_are_counted_at_the_times_that_the_view_shows(tmp_path: Path, corrects: str) -> None:
-    """Over weeks of a station whose clock is corrected, which loses power, its microphone and samples."""
+    """The station runs for weeks; its clock is corrected, and it loses power, its microphone and samples."""
     station = Station(tmp_path, Board(weekly, corrects="slew" if corrects == "slew" else "step"))
     for _ in range(3):
         station.listen(4 * 86_400.0)

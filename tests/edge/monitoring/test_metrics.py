@@ -1,4 +1,4 @@
-"""Metrics are valid for Prometheus, and their counters never fall."""
+"""Metrics are valid for Prometheus, and their counters never decrease."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def recorded(folder: Path, clocks: Clocks, **health: Any) -> MessageStream:
 
 
 def samples(text: str) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
-    """Return the value of each sample, as Prometheus' parser reads it, by name and labels without the recorder."""
+    """Return the value of each sample, as read by Prometheus' parser, by name and labels without the recorder."""
     found = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:

@@ -29,7 +29,7 @@ MIDNIGHT = 86_400.0 * 20_000
 
 
 class Recording:
-    """A recorder that has listened for 100 s, until now, from a minute before midnight of UTC."""
+    """A recorder that started a minute before midnight UTC, and has listened for 100 s until now."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -171,7 +171,7 @@ def test_each_problem_needs_a_person(recording: Recording, field: str, value: An
 def test_clips_that_were_not_kept_are_counted(recording: Recording) -> None:
     recording.report(clips_written=5, clips_capped=7, clips_failed=2)
     status = recording.status()
-    assert status.healthy  # a cap is a setting, and the clip after the failed one was written
+    assert status.healthy  # a cap is a setting, and the clip after the failed clip was written
     assert "clips in this run: 5 written, 7 left out by max_per_hour, 2 failed" in status_page(status)
     recording.report(clips_dropped=1)
     assert "clips in this run: 0 written, 1 dropped" in status_page(recording.status())

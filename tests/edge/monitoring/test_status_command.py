@@ -110,7 +110,7 @@ def test_a_file_of_metrics_is_replaced_at_once_and_readable_for_everyone(tmp_pat
     assert 'birdedge_up{recorder="oak"} 1\n' in file.read_text(encoding="utf-8")
     assert file.stat().st_mode & 0o777 == 0o644
     assert [path.name for path in file.parent.iterdir()] == ["birdedge.prom"]
-    with old:  # a reader of the old file reads it to its end
+    with old:  # a reader of the old file can read it to its end
         assert old.read().endswith(" 7\n")
 
 

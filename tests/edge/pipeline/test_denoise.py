@@ -1,4 +1,4 @@
-"""Denoising passes the audio inside the mask, and gives the same bits for any division of the stream."""
+"""Denoising passes the audio inside the mask, and gives the same bits however the stream is divided."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def noise(seconds: float) -> NDArray[np.float32]:
 
 
 def plainly_smoothed(shape: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the slow reference of the smoothing: a sum over all shifts in time and frequency."""
+    """Return the smoothed mask by a slow reference: a sum over all shifts in time and frequency."""
     weights = np.exp(-0.5 * np.arange(-3, 4) ** 2)
     weights /= weights.sum()
     padded = np.pad(shape.astype(float), 3, mode="symmetric")

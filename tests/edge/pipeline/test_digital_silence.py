@@ -1,4 +1,4 @@
-"""Runs of equal samples are found, whatever the blocks, and hide no call."""
+"""Runs of equal samples are found for any block size, and hide no call."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def noise(samples: int, seed: int = 3) -> Samples:
 def judged(
     samples: Samples, rate_hz: int = RATE_HZ, block: int | None = None
 ) -> tuple[NDArray[np.bool_], int]:
-    """Return which frames are silent, and the samples of digital silence."""
+    """Return which frames are silent, and the number of samples of digital silence."""
     silence, grid, flags = DigitalSilence(rate_hz, Grid()), Grid(), []
     decided = 0
     for at in range(0, len(samples), block or len(samples)):
@@ -45,7 +45,7 @@ def test_a_run_of_any_value_is_silence(value: float) -> None:
     samples[8000:16_000] = value
     silent, count = judged(samples)
     assert count == 8000
-    # Frame t covers the samples 256 t to 256 t + 512, of which 32 must be in the run.
+    # Frame t covers the samples 256 t to 256 t + 512; 32 of them must be in the run.
     expected = [min(256 * t + 512, 16_000) - max(256 * t, 8000) >= 32 for t in range(len(silent))]
     assert silent.tolist() == expected
 
@@ -87,7 +87,7 @@ def test_sound_without_runs_is_judged_at_once() -> None:
 
 
 def found(output: list[Event], expected: list[Event]) -> int:
-    """Count the expected events that an event overlaps by half of their time and in frequency."""
+    """Count the expected events that are found: an event overlaps half of their time, and their frequency band."""
     return sum(
         any(
             min(one.offset_s, event.offset_s) - max(one.onset_s, event.onset_s) > 0.5 * event.duration_s
@@ -133,7 +133,7 @@ def found_at(events: list[Event], shift: int) -> list[tuple[int, int]]:
 
 
 def test_zeros_in_noise_are_no_event(int8: Model) -> None:
-    """Wind is loud at low frequencies, so that each edge would be a click."""
+    """Wind is loud at low frequencies, so each edge would be a click."""
     wind = np.cumsum(noise(20 * RATE_HZ)) * np.float32(0.02)
     wind -= np.convolve(wind, np.ones(400) / 400, "same").astype(np.float32)
     silent = np.where(np.arange(len(wind)) % 16_000 < 4800, np.float32(0), wind.astype(np.float32))

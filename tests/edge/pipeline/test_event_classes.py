@@ -37,7 +37,7 @@ def tracked(
         part = slice(i, i + chunk_frames)
         rows = classes[i // 4 : -(-(i + chunk_frames) // 4)].copy()
         found += tracker.push(mask[part], level[part], np.zeros_like(level[part]), rows)
-        rows.fill(np.nan)  # as a caller that reuses its array
+        rows.fill(np.nan)  # like a caller that reuses its array
     return found + tracker.flush()
 
 
@@ -75,7 +75,7 @@ def test_a_region_whose_mask_is_never_certain_is_rejected_as_faint() -> None:
 
 
 def two_sounds() -> tuple[NDArray[np.uint8], Float32]:
-    """Return mask and level of two sounds that a bridge of low level joins."""
+    """Return the mask and the level of two sounds that a bridge of low level joins."""
     mask = drawn((10, 20, 40, 12), (30, 12, 40, 40), (42, 20, 100, 12))
     mask[30:42, 52:112] = 200
     level = np.full(mask.shape, -6.0, np.float32)
@@ -132,7 +132,7 @@ def test_the_box_is_tight_around_the_energy_and_the_mask_is_as_painted() -> None
 
 
 def test_an_event_says_how_busy_its_band_was_and_how_many_regions_were_alike() -> None:
-    """A call of 1 s every 2 s for 40 s, then one in another band."""
+    """A call of 1 s every 2 s for 40 s, then a call in another band."""
     calls = [(250 * i, 125, 40, 12) for i in range(20)]
     mask = drawn(*calls, (5000, 125, 100, 12), frames=5200)
     found = tracked(mask, class_map(5200))
@@ -165,7 +165,7 @@ def test_any_division_gives_the_same_scores_and_pieces(chunk_frames: int) -> Non
 
 
 def scored(*regions: tuple[tuple[int, int, int, int], float], **settings: float) -> list[tuple[float, str]]:
-    """Return the rounded score and the reason of each of these boxes, which have the given probability of a bird."""
+    """Return the rounded score and the reason of each of these boxes with the given probability of a bird."""
     frames = 2000
     mask, classes = np.zeros((frames, GRID.bins), np.uint8), class_map(frames)
     for box, score in regions:
@@ -222,7 +222,7 @@ def test_a_score_below_follow_score_is_not_enough() -> None:
 
 
 def test_pieces_of_one_region_help_each_other() -> None:
-    """Two notes that a faint bridge joins, of which the second is sure."""
+    """A faint bridge joins two notes; only the second is certain."""
     mask = drawn((10, 20, 40, 12), (50, 20, 40, 12), (30, 20, 40, 4))
     level = np.full(mask.shape, -6.0, np.float32)
     level[10:30, 40:52] = level[50:70, 40:52] = 0.0

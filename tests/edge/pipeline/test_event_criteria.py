@@ -1,4 +1,4 @@
-"""A region is an event by its probabilities, duration and area, and the event has its coordinates."""
+"""Probabilities, duration and area decide whether a region is an event, and the event has the region's coordinates."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Regions of the mask become events, once each, and the same for any division of the stream."""
+"""Regions of the mask become events, once each, and the same events however the stream is divided."""
 
 import time
 from dataclasses import fields
@@ -18,7 +18,7 @@ def blobs(seed, frames=600, share=0.3):
     """Return a mask with cloudy regions of many sizes, some of them seconds long, with levels and a floor."""
     rng = np.random.default_rng(seed)
     cloud = ndimage.gaussian_filter(rng.standard_normal((frames, 256)), (4.0, 2.0))
-    # The threshold of 0.5 is at the quantile of the share.
+    # The threshold of 0.5 lies at the quantile of the share.
     cloud += 0.5 * cloud.std() - np.quantile(cloud, 1 - share)
     mask = np.clip(255 * cloud / cloud.std(), 0, 255).astype(np.uint8)
     level, floor = rng.standard_normal((2, *mask.shape)).astype(np.float32)
@@ -126,7 +126,7 @@ def test_regions_that_meet_later_are_merged():
     for step in range(20):
         v_shape[10 + step, [50 + step, 89 - step]] = 255
     assert boxes_of(events_of(v_shape)) == [(10, 20, 50, 40)]
-    # A region that divides later is one region.
+    # A region that splits later is one region.
     assert boxes_of(events_of(v_shape[::-1])) == [(70, 20, 50, 40)]
 
 
@@ -155,7 +155,7 @@ def test_no_frames_and_silence_have_no_events():
 
 
 def test_tracking_a_busy_minute_costs_less_than_4_spectrograms():
-    # CPU times depend on the machine and its load, but their ratio does little. The two alternate for that reason.
+    # CPU times depend on the machine and its load, but their ratio hardly does if the two measurements alternate.
     scene = soundscape(60.0, seed=1, calls_per_minute=30)
     mask = np.where(scene.mask, np.uint8(255), np.uint8(0))
     assert 0.25 < mask.any(axis=1).mean() < 0.4

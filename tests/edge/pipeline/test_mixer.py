@@ -1,4 +1,4 @@
-"""Channels become one, without NaN."""
+"""Channels are mixed to one, without NaN."""
 
 import numpy as np
 import pytest
@@ -89,7 +89,7 @@ def stereo(left, right):
         (stereo(noise(48_000), np.zeros(48_000)), False),
         (stereo(noise(48_000), -noise(48_000)), True),
         (stereo(noise(48_000), 0.1 * noise(48_000, 2) - noise(48_000)), True),
-        (stereo(100 + noise(48_000), 100 - noise(48_000)), True),  # behind an offset
+        (stereo(100 + noise(48_000), 100 - noise(48_000)), True),  # on top of an offset
         (np.column_stack([noise(48_000, seed) for seed in range(32)]), False),
         (np.zeros((48_000, 2), np.float32), False),
     ],

@@ -1,4 +1,4 @@
-"""From samples to masks and events: the same for blocks of any length, at any sample rate."""
+"""From samples to masks and events: the same result for blocks of any length, at any sample rate."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_the_mask_has_the_frames_of_the_resampled_audio(
 
 @pytest.mark.parametrize("rate_hz", RATES_HZ)
 def test_a_tone_has_its_time_and_frequency_at_any_sample_rate(int8: Model, rate_hz: int) -> None:
-    # Compared on the level: audio at 16 kHz ends at 8 kHz, which the network sees.
+    # Compared by level, because audio at 16 kHz ends at 8 kHz, which the network sees.
     n = np.arange(2 * rate_hz)
     tone = np.where((n >= rate_hz) & (n < 1.2 * rate_hz), 0.1 * np.sin(2 * np.pi * 4000 * n / rate_hz), 0)
     level = segmented(int8, tone.astype(np.float32), 4096, rate_hz).level

@@ -1,4 +1,4 @@
-"""The denoised audio of a stream is that of the whole recording, and keeps its time through gaps."""
+"""The denoised audio of a stream equals that of the whole recording, and keeps its time through gaps."""
 
 from __future__ import annotations
 

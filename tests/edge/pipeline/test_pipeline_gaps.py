@@ -37,7 +37,7 @@ def test_a_gap_keeps_the_frames_on_the_grid_and_no_event_spans_it(
     output = joined([*before, across, *after])
     assert pipeline.heard_samples + pipeline.lost_samples == len(samples)
     assert output.mask.shape == output.level.shape
-    # Resampled, the two parts may have one sample, and so one frame, more than the whole.
+    # After resampling, the two parts may have one sample, and thus one frame, more than the whole.
     longer = len(output.mask) - len(segmented(int8, samples, 4096, rate_hz).mask)
     assert longer in ((0,) if rate_hz == 32_000 else (0, 1))
     grid = int8.card.grid
@@ -45,13 +45,13 @@ def test_a_gap_keeps_the_frames_on_the_grid_and_no_event_spans_it(
     for event in output.events:
         first_s, last_s = event.first_frame * grid.hop_s, (event.first_frame + len(event.mask)) * grid.hop_s
         assert last_s <= lost_s[0] + grid.hop_s or first_s >= lost_s[1] - grid.hop_s
-    # The mask of the stream has each event at its place.
+    # Each event is at its place in the mask of the stream.
     for event in output.events:
         rows = slice(event.first_frame, event.first_frame + len(event.mask))
         columns = slice(event.first_bin, event.first_bin + event.mask.shape[1])
         inside = event.mask > 0
         np.testing.assert_array_equal(output.mask[rows, columns][inside], event.mask[inside])
-    # Before the gap, the output is that of a stream that ends there.
+    # Before the gap, the output equals that of a stream that ends there.
     ended = segmented(int8, samples[:at], 4096, rate_hz)
     np.testing.assert_array_equal(output.mask[: len(ended.mask)], ended.mask)
 

@@ -1,4 +1,4 @@
-"""Samples that are NaN, infinite or far too large cost their moment, not the stream."""
+"""Samples that are NaN, infinite or far too large spoil only their moment, not the stream."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cutting of a region of the mask into pieces."""
+"""A region of the mask is cut into pieces."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ APART = -1  # pieces are never joined
 
 
 def region(level_db: NDArray[np.float64]) -> Region:
-    """Return a region of a level in decibels; NaN is outside."""
+    """Return a region with these levels in decibels; NaN is outside."""
     inside = np.isfinite(level_db)
     level = np.where(inside, level_db / NEPER_DB, 0).astype(np.float32)
     return Region(0, 0, np.where(inside, 200, 0).astype(np.uint8), level, level)
 
 
 def ridge(*peaks_db: float, valley_db: float = -40.0, width: int = 12) -> NDArray[np.float64]:
-    """Return sounds after each other in one band of 12 bins, 20 frames each, with a valley between them."""
+    """Return consecutive sounds in one band of 12 bins, 20 frames each, with a valley between them."""
     frames = []
     for peak_db in peaks_db:
         frames += [[peak_db] * width] * 20 + [[valley_db] * width] * 20
@@ -80,7 +80,7 @@ def test_the_pieces_are_those_of_a_flood(seed: int) -> None:
 
 
 def _flooded_peaks(level: Plane, inside: NDArray[np.bool_], saddle: float) -> list[tuple[int, int]]:
-    """Return the prominent peaks, found cell by cell from the top down: an independent form of the same rule."""
+    """Return the prominent peaks, found cell by cell from the top down: an independent version of the same rule."""
     group: dict[tuple[int, int], list[tuple[int, int]]] = {}
     peaks: list[tuple[int, int]] = []
     for cell in sorted(map(tuple, np.argwhere(inside)), key=lambda c: (-level[c], c)):

@@ -1,4 +1,4 @@
-"""Streaming resampling equals resampling of the whole recording bit for bit, and shifts no audio in time."""
+"""Streaming resampling equals resampling of the whole recording bit for bit, and does not shift audio in time."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""`run` turns what a source delivers into messages, in order, and loses nothing at the end of the stream."""
+"""`run` turns the blocks of a source into messages, in order, and loses nothing at the end of the stream."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def clock(boot_s: float) -> ClockReading:
 
 
 def live(audio: np.ndarray, step: int, start_s: float = BOOT_S) -> list[Block]:
-    """Return audio in blocks, each of which arrives when its last sample was recorded."""
+    """Return audio in blocks; each arrives when its last sample was recorded."""
     return [
         Block(audio[at : at + step], arrived=clock(start_s + min(at + step, len(audio)) / RATE_HZ))
         for at in range(0, len(audio), step)

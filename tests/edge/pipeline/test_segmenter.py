@@ -1,4 +1,4 @@
-"""The streaming network gives the same bits for any division of the stream, and survives NaN."""
+"""The streaming network gives the same bits however the stream is divided, and survives NaN."""
 
 import ctypes
 from typing import cast

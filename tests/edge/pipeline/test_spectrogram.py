@@ -1,4 +1,4 @@
-"""The streaming spectrogram equals that of the whole recording, and scipy's STFT."""
+"""The streaming spectrogram equals the spectrogram of the whole recording, and scipy's STFT."""
 
 import numpy as np
 import pytest
@@ -56,7 +56,7 @@ def test_magnitudes_equal_those_of_scipy():
     )
     expected = np.abs(reference.T[:, 1:]) * scipy.signal.get_window("hann", 512).sum()
     found = np.exp(Spectrogram(GRID).push(samples).astype(np.float64)) - GRID.magnitude_floor
-    # The float32 rounding of the largest bins of a frame limits the precision of the smallest.
+    # The float32 rounding of a frame's largest bins limits the precision of the smallest.
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6 * expected.max())
 
 

@@ -1,4 +1,4 @@
-"""Samples become time although they arrive late, the crystal is off its rate, and the device is lost now and then."""
+"""Samples map to time although they arrive late, the crystal drifts, and the device is lost now and then."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def reading(boot_s: float, synchronized: bool = True, offset_s: float = UTC_OFFS
 
 @dataclass
 class Crystal:
-    """A microphone whose samples arrive late by chance, and whose lost samples are counted with an error."""
+    """A microphone whose samples arrive late by random delays, and whose lost samples are counted with an error."""
 
     drift: float
     keeper: Timekeeper
@@ -48,7 +48,7 @@ class Crystal:
             yield self.sample, self.true_s
 
     def lose(self, seconds: float) -> None:
-        """Lose the device: the count of lost samples is a guess that is off by up to 0.3 s, and nominal."""
+        """Lose the device: the count of lost samples is an estimate at the nominal rate, off by up to 0.3 s."""
         self.true_s += seconds
         self.exact_sample += max(1.0, (seconds + self.rng.uniform(-0.3, 0.3)) * RATE_HZ)
         self.keeper.reopened(self.sample)
@@ -85,7 +85,7 @@ def test_a_jump_that_nobody_reported_is_not_taken_for_drift() -> None:
     keeper = Timekeeper()
     crystal = Crystal(0.0, keeper)
     list(crystal.hear(1800))
-    crystal.true_s += 60.0  # as if the clock had, but not the count
+    crystal.true_s += 60.0  # as if the clock had moved, but not the count
     list(crystal.hear(1800))
     assert keeper.drift == 0.0
     assert keeper.uncertainty_s > 1.0
@@ -100,7 +100,7 @@ def test_over_14_days_with_three_losses_every_time_and_every_gap_is_right_to_a_t
     losses = {1 * DAY_S: 1.0, 5 * DAY_S: 20.0, 14 * DAY_S - 7 * 3600: 7200.0}
     heard_s, errors, gap_errors = 0.0, [], []
     for at_s, lost_s in [*losses.items(), (14 * DAY_S, 0.0)]:
-        # Every second near the losses, every 20 s between them: the machine that runs this has better things to do.
+        # Every second near the losses, every 20 s between them, to save time.
         for sample, true_s in crystal.hear(at_s - heard_s - 3600, every_s=20.0):
             errors.append(keeper.stamp(sample).boot_s - true_s)
         for sample, true_s in crystal.hear(3600):
@@ -114,7 +114,7 @@ def test_over_14_days_with_three_losses_every_time_and_every_gap_is_right_to_a_t
             errors.append(keeper.stamp(sample).boot_s - true_s)
         gap_errors.append(keeper.span.boot_s - before.boot_s - lost_s)
         heard_s += 3600
-    settled = errors[5:]  # of the very first seconds only the uncertainty is promised
+    settled = errors[5:]  # in the first seconds, only the uncertainty is guaranteed
     assert max(abs(error) for error in settled) < 0.1
     assert max(abs(error) for error in gap_errors) < 0.1
     assert keeper.stamp(crystal.sample).utc_s == pytest.approx(crystal.true_s + UTC_OFFSET_S, abs=0.1)

@@ -1,4 +1,4 @@
-"""UTC follows the moments at which the clock was synchronized, and says how sure it is between them."""
+"""UTC follows the moments at which the clock was synchronized, and has an uncertainty between them."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ OFFSET_S = 1.7e9
 def reading(
     boot_s: float, off_s: float = 0.0, *, right: bool = True, max_error_s: float = 0.0
 ) -> ClockReading:
-    """Return a reading; `off_s` is what the boot clock lags behind UTC since it started."""
+    """Return a reading; `off_s` is how much the boot clock has lagged behind UTC since its start."""
     return ClockReading(boot_s, boot_s + OFFSET_S + off_s, right, max_error_s)
 
 
 class Boot:
-    """The line of a boot, with all lines that the database would hold."""
+    """The UTC line of a boot, with all lines that the database would hold."""
 
     def __init__(self, *readings: ClockReading) -> None:
         self.line = UtcLine()
@@ -48,7 +48,7 @@ class Boot:
         return next(one for one in reversed(self._stored) if one.from_s <= boot_s)
 
     def off_s(self, boot_s: float) -> float:
-        """Return the offset, less that of the start."""
+        """Return the offset minus the offset at the start."""
         return self.at(boot_s).offset_at(boot_s) - OFFSET_S
 
     def error_s(self, boot_s: float) -> float:
@@ -64,7 +64,7 @@ def test_before_any_reading_nothing_is_known() -> None:
 
 @pytest.mark.parametrize("week", range(1, 11))
 def test_eleven_weeks_of_weekly_ntp_at_20_ppm_leave_every_week_where_it_was(week: int) -> None:
-    """The offset of the whole boot once followed the last reading, which was 131 s wrong after eleven weeks."""
+    """Before, the offset of the whole boot followed the last reading, which was wrong by 131 s after eleven weeks."""
     rate, boot = 20e-6, Boot()
     for number in range(12):
         at_s = number * 7 * DAY_S + 100.0
@@ -115,7 +115,7 @@ def test_a_step_that_no_crystal_can_explain_is_part_of_the_uncertainty() -> None
 
 
 def test_a_reading_counts_only_where_the_clock_was_synchronized_since_the_one_before() -> None:
-    """The kernel calls a clock synchronized for nine hours after NTP was last heard."""
+    """The kernel calls a clock synchronized for nine hours after the last contact with NTP."""
     boot = Boot(reading(0.0, max_error_s=0.01))
     before = boot.line.lines
     for hour in range(1, 9):
@@ -132,7 +132,7 @@ def test_a_better_reading_takes_the_place_of_one_that_was_hours_old() -> None:
 
 
 def test_a_clock_that_is_being_slewed_is_read_when_it_is_right() -> None:
-    """Chrony corrects an error by making the clock up to 8 % faster, and calls it synchronized from the start."""
+    """Chrony corrects an error by making the clock up to 8 % faster, and reports it as synchronized from the start."""
     boot = Boot(reading(0.0), reading(DAY_S - 1.0, right=False))
     boot.follow(*(reading(DAY_S + second, min(0.08 * second, 2.0), max_error_s=0.01) for second in range(40)))
     assert boot.off_s(DAY_S + 100.0) == pytest.approx(2.0, abs=0.01)

@@ -33,7 +33,7 @@ def segmented(
     logit: float = 4.0,
     loud: float = 3.0,
 ) -> SegmenterOutput:
-    """Return frames without a mask, in which some cells are loud and of a voice."""
+    """Return frames without a mask, in which some cells are loud and classified as voice."""
     level = np.zeros((FRAMES, 256), np.float32)
     classes = np.zeros((FRAMES // 4, 64, len(card.classes)), np.float32)
     classes[..., 0] = 2.0
@@ -79,7 +79,7 @@ def test_a_model_without_the_class_of_voices_hears_none(card: ModelCard) -> None
 def test_any_division_into_blocks_gives_the_same_voices(
     int8: Model, calls: NDArray[np.float32], block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(voice, "MIN_PROBABILITY", 0.0)  # whatever is loud below 4 kHz counts
+    monkeypatch.setattr(voice, "MIN_PROBABILITY", 0.0)  # everything loud below 4 kHz counts
 
     def voices(block: int) -> NDArray[np.bool_]:
         pipeline = Pipeline(int8, 32_000, 1, voice=True)

@@ -17,7 +17,7 @@ from tests.support.rejected import region
 
 @pytest.fixture
 def panel() -> Any:
-    """A panel of 10 s and 16 kHz in a figure as `plot` draws it."""
+    """A panel of 10 s and 16 kHz in a figure like that of `plot`."""
     pytest.importorskip("matplotlib", reason="birdedge[plot] is not installed")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

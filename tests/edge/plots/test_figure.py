@@ -47,7 +47,7 @@ def size(path: Path) -> tuple[int, int]:
 
 
 def pixels(path: Path) -> NDArray[np.float64]:
-    """Return red, green and blue of a PNG, 0..1. Shape `[height, width, 3]`."""
+    """Return the red, green and blue values of a PNG, 0 to 1. Shape `[height, width, 3]`."""
     from matplotlib.image import imread
 
     return np.asarray(imread(path), dtype=np.float64)[:, :, :3]

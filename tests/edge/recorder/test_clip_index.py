@@ -1,4 +1,4 @@
-"""Clips on disk and rows in the database stay the same set, whatever was lost in between."""
+"""Clips on disk and rows in the database stay in agreement, whatever was lost in between."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def card() -> ModelCard:
 
 
 class Recorder:
-    """A run whose stream began with the clips, and the index of its folder."""
+    """A run whose stream started together with the clips, and the index of its folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -194,7 +194,7 @@ def test_without_clips_the_database_is_not_needed(tmp_path: Path) -> None:
     DatabaseClipIndex(tmp_path, lambda _: None).add_missing()
 
 
-# In a process of its own: tracemalloc counts what the threads of other tests allocate as well.
+# In a separate process, because tracemalloc also counts the allocations of other tests' threads.
 PEAK_OF_LISTING = """
 import sys, tracemalloc
 from pathlib import Path

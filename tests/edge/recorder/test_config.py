@@ -62,7 +62,7 @@ def test_a_home_that_is_no_folder_holds_no_configuration(monkeypatch):
 
 def test_a_user_without_a_home_gets_no_folder_with_the_name_tilde(monkeypatch):
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
-    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as for a user ID without a name
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as with a user ID without a name
     assert user_config_dir().is_absolute()
 
 
@@ -144,7 +144,7 @@ def is_table(value):
 
 
 def test_the_template_shows_every_key_in_order_with_its_default_or_a_valid_example(tmp_path):
-    text = re.sub(r"(?ms)^# \[\[source\]\]\n.*?\n\n", "", template())  # its examples exclude each other
+    text = re.sub(r"(?ms)^# \[\[source\]\]\n.*?\n\n", "", template())  # its examples are mutually exclusive
     text = re.sub(r"(?m)^# (?=\w+ = |\[\[)", "", text)
     path = tmp_path / "config.toml"
     path.write_text(text, encoding="utf-8")

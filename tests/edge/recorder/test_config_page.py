@@ -1,4 +1,4 @@
-"""`config show` and `config schema` know arrays of tables."""
+"""`config show` and `config schema` support arrays of tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A recorder that cannot keep up analyses less by rule, and recovers."""
+"""A recorder that cannot keep up analyses less, by fixed rules, and recovers."""
 
 from __future__ import annotations
 

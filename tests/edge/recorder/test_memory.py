@@ -1,4 +1,4 @@
-"""The estimate of memory is above what a recorder takes, and follows what its settings hold."""
+"""The memory estimate is above the memory that a recorder takes, and follows its settings."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def card() -> ModelCard:
 
 
 class FirstClip:
-    """Writes the first clip, keeps as many others as may wait, and drops the rest."""
+    """Writes the first clip, queues as many others as may wait, and drops the rest."""
 
     def __init__(self) -> None:
         self.waiting: list[CutClip] = []
@@ -43,7 +43,7 @@ class FirstClip:
 
 
 def taken_mb(folder: Path, config: Config, card: ModelCard) -> float:
-    """Return the most memory that ring, cutter and clips take when the disk is too slow."""
+    """Return the most memory that the ring, the cutter and the clips take when the disk is too slow."""
     rate_hz, channels = config.sample_rate_hz or 48_000, config.channels
     block = np.random.default_rng(1).uniform(-0.1, 0.1, (rate_hz, channels)).astype(np.float32)
     mask = np.full((125, card.grid.bins), 200, np.uint8)

@@ -1,4 +1,4 @@
-"""A microphone that is lost is opened again, and what it missed is a gap of a known length and cause."""
+"""A lost microphone is reopened, and the missed audio is a gap of known length and cause."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from tests.support.microphones import (
 
 @pytest.fixture(autouse=True)
 def forgotten(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """PortAudio is not touched; each time it would look for devices again is listed."""
+    """An entry for each time that PortAudio would look for devices again; the real PortAudio is not touched."""
     calls: list[str] = []
     monkeypatch.setattr(reconnecting_microphone, "forget_devices", lambda: calls.append("forgot"))
     return calls
@@ -85,7 +85,7 @@ def test_a_loss_is_marked_at_once_and_its_length_is_that_of_the_boot_clock(
     assert gaps_of(before) == []
     marker = next(blocks)
     assert (len(marker.samples), marker.gap_samples, marker.gap_cause) == (0, 0, "device lost")
-    assert bench.microphone.is_open  # the marker comes before anything that may take time
+    assert bench.microphone.is_open  # the marker is sent before anything that may take time
     bench.clocks.advance(20.0)
     bench.clocks.utc_s += 3600.0  # a step of the clock changes nothing
     with caplog.at_level(logging.INFO):
@@ -95,7 +95,7 @@ def test_a_loss_is_marked_at_once_and_its_length_is_that_of_the_boot_clock(
     assert gaps_of(rest) == []
     assert bench.reconnecting.losses == 1
     assert forgotten
-    assert bench.gaps == []  # the blocks say it
+    assert bench.gaps == []  # the blocks report it
     assert "listening to 'fake' again after 20.0 s" in caplog.messages
 
 

@@ -1,4 +1,4 @@
-"""The recorders of several sources: one that fails is started again, and the others go on."""
+"""The recorders of several sources: one that fails is restarted, and the others continue."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from tests.support.waiting import wait_until
 
 
 class Bench:
-    """A group whose recorders do what a test says.
+    """A group whose recorders do what a test specifies.
 
     Attributes:
         running: the sources that record now.
         starts: how often each was started.
-        reloads: which sources took a reload.
+        reloads: the sources that were reloaded.
         fail: what to raise, by source.
-        hang: sources that give no sign of life.
+        hang: sources that show no sign of life.
         done: sources that end.
-        fed: how often the watchdog was.
+        fed: how often the watchdog was fed.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Windows of the clock, duty cycles, clock changes, and every change of a schedule against a slow reference."""
+"""Clock windows, duty cycles, clock changes, and every change of a schedule against a slow reference."""
 
 import numpy as np
 import pytest
@@ -177,7 +177,7 @@ def test_a_duty_cycle_that_never_meets_its_window_never_opens():
     ],
 )
 def test_next_change_finds_every_change_and_no_other(first, made):
-    """The slow reference is `is_open` in every minute of five days."""
+    """The slow reference is `is_open`, evaluated in every minute of five days."""
     first_s = int(utc_s(first))
     minutes_s = np.arange(first_s, first_s + 5 * DAY_S, 60)
     is_open = np.array([made.is_open(float(at)) for at in minutes_s])

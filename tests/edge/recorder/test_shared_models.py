@@ -1,4 +1,4 @@
-"""Sources share the sessions of their models; an overloaded one falls back to others, with thresholds of its own."""
+"""Sources share model sessions; an overloaded source falls back to other models, which have their own thresholds."""
 
 from __future__ import annotations
 

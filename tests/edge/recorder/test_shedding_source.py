@@ -1,4 +1,4 @@
-"""Every second of a stream is in the database once: heard, or in a gap of the right cause and length."""
+"""Every second of a stream is in the database once: as heard, or in a gap of the right cause and length."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def shed(blocks: Iterable[Block], level: LoadLevel | None = HALF, gain_db: float
 
 
 def lengths_of(blocks: list[Block]) -> list[tuple[float, float, str | None]]:
-    """Return the gap before each block, its own length, and the cause, in seconds."""
+    """Return the length of the gap before each block and the block's own length, in seconds, and the gap's cause."""
     return [(b.gap_samples / RATE_HZ, len(b.samples) / RATE_HZ, b.gap_cause) for b in blocks]
 
 

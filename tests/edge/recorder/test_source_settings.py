@@ -1,4 +1,4 @@
-"""Sources of a configuration: each hears one thing, and changes what it says of the settings of all."""
+"""Sources of a configuration: each has one input, and overrides the shared settings that it names."""
 
 from __future__ import annotations
 

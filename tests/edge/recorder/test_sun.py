@@ -1,4 +1,4 @@
-"""Windows relative to the sun, by published times, near the poles and on every longitude."""
+"""Windows relative to the sun agree with published times, near the poles and at every longitude."""
 
 import subprocess
 import sys
@@ -44,7 +44,7 @@ def next_change_s(made: Schedule, at_s: float) -> float:
         (GOLDEN, "sunrise", "2015-01-02T14:21:55"),
         (GOLDEN, "sunset", "2015-01-02T23:47:43"),
         (GOLDEN, "sunrise", "2015-08-02T12:00:27"),
-        # from the newspaper of Longyearbyen, to the minute: the most difficult days, at the edge of the polar night
+        # Longyearbyen's newspaper, to the minute: the most difficult days, at the edge of the polar night
         (LONGYEARBYEN, "sunrise", "2018-10-26T10:08:00"),
         (LONGYEARBYEN, "sunset", "2018-10-26T11:13:00"),
         (LONGYEARBYEN, "sunrise", "2020-10-25T09:49:00"),

@@ -65,7 +65,7 @@ def test_health_is_reported_with_the_first_audio_and_every_five_seconds(
     wait_until(lambda: stored_health(tmp_path).device == "USB Audio")
     supervised.microphone.overflows = 1
     supervised.hear(HEALTH_EVERY_S - 0.5)
-    supervised.database.submit(stream_started())  # whose row shows that what was before it is written
+    supervised.database.submit(stream_started())  # its row shows that everything before it is written
     with reading(tmp_path) as db:
         wait_until(lambda: coverage_queries.last_heard_s(db, 1) == pytest.approx(105.0))
     assert stored_health(tmp_path).overflows == 0

@@ -31,7 +31,7 @@ esac
 
 
 class Machine:
-    """Fake systemctl, useradd and runuser that record their calls; runuser runs its command as the current user."""
+    """A fake systemctl, useradd and runuser that record their calls; runuser runs its command as the current user."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -66,7 +66,7 @@ class Machine:
 
 
 def run(*arguments):
-    """Return the output and the exit code of a command; its errors are raised."""
+    """Return the output and the exit code of a command; errors are raised."""
     result = CliRunner().invoke(service, [str(a) for a in arguments])
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception

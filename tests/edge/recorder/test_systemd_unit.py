@@ -28,7 +28,7 @@ def analyzed(tmp_path, unit, *arguments):
 
 @pytest.fixture(params=[unit_text, companion_unit.unit_text], ids=["recorder", "companion"])
 def made(request):
-    """Both kinds of unit."""
+    """Both kinds of units."""
     return request.param
 
 
@@ -82,7 +82,7 @@ def test_systemd_creates_the_default_data_folder_and_another_may_be_missing():
     assert "StateDirectory=birdedge\n" in unit_text(Path("/opt/birdedge"), CONFIG, DATA_DIR, "birdedge")
     other = unit_text(Path("/opt/birdedge"), CONFIG, Path("/mnt/my birds"), "birdedge")
     assert 'ReadWritePaths="-/mnt/my birds"\n' in other
-    assert "StateDirectory=birdedge\n" in other  # for what cannot be stored there
+    assert "StateDirectory=birdedge\n" in other  # for data that cannot be stored there
 
 
 def test_the_service_starts_after_the_drive_of_its_data_folder_was_mounted_but_does_not_need_it():

@@ -1,4 +1,4 @@
-"""What fails without stopping the recorder is in its health, and on the page of `birdedge status`."""
+"""Failures that do not stop the recorder appear in its health, and in the output of `birdedge status`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The model card that files of masks and tables describe."""
+"""The model card for files of masks and tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sink in the background may hang: nothing waits for it, memory is bounded, and time is kept."""
+"""A background sink may hang: nothing waits for it, memory is bounded, and times stay right."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.waiting import wait_until
 
 
 class Hanging:
-    """A sink that takes nothing until it is released."""
+    """A sink that accepts nothing until it is released."""
 
     def __init__(self) -> None:
         self.taken: list[Message] = []
@@ -57,7 +57,7 @@ def audible(count: int) -> FramesReady:
 
 
 def length(taken: list[Message]) -> tuple[int, int]:
-    """Return the frames and the denoised samples of all messages, empty or not."""
+    """Return the number of frames and of denoised samples in all messages, empty or not."""
     outputs = [message.output for message in taken if isinstance(message, FramesReady)]
     samples = [len(o.denoised.samples) + o.denoised.lost_samples for o in outputs if o.denoised is not None]
     return sum(len(o.mask) + o.empty_frames for o in outputs), sum(samples)

@@ -18,7 +18,7 @@ from birdedge.edge.sinks.console import ConsoleSink, PipedSink, SummarySink
 from tests.support.frames import detected, frames, stream_ended, stream_started
 
 ROOT = Path(__file__).parents[3]
-# Prints events until the sink sets `stop`, and then how many it printed.
+# Prints events until the sink sets `stop`, and then the number of events.
 PRINTER = """
 import sys, threading
 from birdedge.edge.errors import BirdedgeError

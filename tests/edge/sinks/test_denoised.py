@@ -1,4 +1,4 @@
-"""The denoised audio of one stream after another is one file that keeps its time."""
+"""The denoised audio of consecutive streams is one file whose times stay right."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def audio(value: float, seconds: float = 1.0, lost_s: float = 0.0, channels: int
 
 
 def seconds_of(path: Path) -> list[float]:
-    """Return the values of each second of a file, which must not change within it."""
+    """Return the value of each second of a file; it must not change within a second."""
     samples: NDArray[np.float64]
     samples, rate_hz = soundfile.read(path)
     assert rate_hz == RATE_HZ
@@ -133,7 +133,7 @@ def test_what_a_full_disk_did_not_take_is_silence(tmp_path: Path) -> None:
     heard = seconds_of(path)
     assert len(heard) == 4
     assert (heard[0], heard[2], heard[3]) == (0.25, 0.0, 0.75)
-    assert heard[1] in (0.0, 0.5)  # what waited in memory is written once there is room
+    assert heard[1] in (0.0, 0.5)  # audio that waited in memory is written once there is room
 
 
 def test_more_channels_than_flac_holds_are_refused(tmp_path: Path) -> None:

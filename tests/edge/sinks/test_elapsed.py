@@ -1,4 +1,4 @@
-"""Events of several streams lie on one axis: seconds since the first stream started, by the true rate."""
+"""Events of several streams share one time axis: seconds since the first stream started, at the true rate."""
 
 from __future__ import annotations
 
@@ -50,5 +50,5 @@ def test_an_event_after_a_day_of_drift_is_where_the_clock_was() -> None:
 
     stream = MessageStream(write, clocks, drift=80e-6)
     stream.hear(86_400, every_s=600.0)
-    stream.detect(80_000 * (1 + 80e-6))  # nominal seconds of what was heard after 80,000 s
+    stream.detect(80_000 * (1 + 80e-6))  # the nominal time of a sound at 80,000 s
     assert events[0].onset_s == pytest.approx(80_000.0, abs=0.05)

@@ -1,4 +1,4 @@
-"""A client of the live feed gets what the pipeline makes of a recording, bit for bit."""
+"""A client of the live feed receives the pipeline's output for a recording, bit for bit."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def sink_of(server: LiveServer, model: Model, audio: bool = True) -> LiveSink:
 
 
 def unpacked(taken: list[bytes]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Return all levels and mask bits, `[frames, bins]`."""
+    """Return all levels and all mask bits, `[frames, bins]` each."""
     level, bits = [], []
     for packet in of_kind(taken, "frames"):
         header = frames_header(packet)

@@ -1,4 +1,4 @@
-"""Tables and mask of a recording are all or nothing; those of live streams hold everything until now, on one axis."""
+"""Tables and mask of a recording are all or nothing; those of live streams hold everything so far, on one time axis."""
 
 from __future__ import annotations
 
@@ -295,7 +295,7 @@ def test_frames_keep_their_time_though_the_disk_failed_between_two_streams(
     sink = sink_in(tmp_path, card, atomic=False)
     sink.write(stream_started(1000.0))
     sink.write(frames(125, 7))
-    with no_new_files(), suppress(OutputError):  # what cannot be written is left out
+    with no_new_files(), suppress(OutputError):  # frames that cannot be written are left out
         sink.write(stream_started(1060.0))
     sink.write(frames(25, 9))
     sink.close()

@@ -1,4 +1,4 @@
-"""A disk that fails costs what could not be written, is logged once, and is used again when it can be."""
+"""A failing disk loses only what could not be written, is logged once, and is used again when it recovers."""
 
 from __future__ import annotations
 

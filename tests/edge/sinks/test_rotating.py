@@ -1,4 +1,4 @@
-"""Each hour or day has files of its own, with times since its beginning, and nothing is lost between them."""
+"""Each hour or day has its own files, with times from their start, and nothing is lost between them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Stream:
         self.began_utc_s, self.boot_s, self.frames = began_utc_s, boot_s, 0
 
     def stamp(self, at_s: float) -> Stamp:
-        """Return the stamp of a moment, in true seconds since the start."""
+        """Return the stamp of a moment, given in true seconds since the start."""
         sample = round(at_s * (1 + DRIFT) * RATE_HZ)
         return Stamp(sample, at_s, self.boot_s + at_s, self.began_utc_s + at_s, 0.2, True)
 
@@ -42,7 +42,7 @@ class Stream:
         return StreamStarted(self.stamp(0.0), "mic", RATE_HZ, 1)
 
     def hear(self, until_s: float) -> FramesReady:
-        """Return the frames until then, each of which holds its number."""
+        """Return the frames until then; each holds its number."""
         end = round(until_s * (1 + DRIFT) / HOP_S)
         numbers = np.arange(self.frames, end) // 125 % 251
         mask = np.repeat(numbers[:, np.newaxis], 256, axis=1).astype(np.uint8)
@@ -78,7 +78,7 @@ def test_each_day_has_a_table_of_seconds_since_midnight(tmp_path: Path, card: Mo
     stream = Stream(MIDNIGHT_S - 7200.0)
     sink = RotatingSink(partial(recording, tmp_path, card), DAY_S, late_events=True)
     sink.write(stream.start())
-    for onset_s in (10.0, 7190.0, 7210.0, 7195.0, 7200.0 + DAY_S + 5.0):  # one closes after a later one
+    for onset_s in (10.0, 7190.0, 7210.0, 7195.0, 7200.0 + DAY_S + 5.0):  # one event closes after a later one
         sink.write(stream.detect(onset_s))
     sink.close()
     assert onsets(tmp_path) == {

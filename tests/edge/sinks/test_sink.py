@@ -1,4 +1,4 @@
-"""A sink that fails keeps no message from the others."""
+"""A failing sink does not keep messages from the others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.frames import frames, stream_started
 
 
 class Listed:
-    """A sink that keeps what it gets, and fails if it has an error."""
+    """A sink that keeps its messages, and raises its error if it has one."""
 
     def __init__(self, calls: list[str], name: str, error: BaseException | None = None) -> None:
         self.messages: list[Message] = []

@@ -1,4 +1,4 @@
-"""Soundscapes are reproducible, and their masks and boxes are those of the calls."""
+"""Soundscapes are reproducible, and their masks and boxes match the calls."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_samples_are_the_sum_of_calls_and_noise_within_full_scale(demo: Soundsca
 
 @pytest.mark.parametrize(("n", "frames"), [(0, 0), (1, 1), (511, 1), (512, 1), (513, 2), (768, 2), (769, 3)])
 def test_any_length_has_the_right_number_of_samples_and_frames(n: int, frames: int) -> None:
-    # At this rate calls are requested that do not fit: they are omitted.
+    # At this rate, more calls are requested than fit: the rest is omitted.
     made = soundscape(n / 32000, calls_per_minute=6000)
     assert len(made.samples) == len(made.calls_alone) == len(made.noise_alone) == n
     assert made.mask.shape == (frames, 256)
@@ -155,7 +155,7 @@ def test_a_call_has_the_requested_signal_to_noise_ratio(seed: int, requested_db:
 def test_a_bin_hidden_by_noise_is_not_bird_sound(seed: int) -> None:
     made = one_call(seed, snr_db=(0, 0))
     call = stft_power(made.calls_alone)
-    # A call is hidden by the moving average of the noise in each band.
+    # The moving average of the noise in each band hides a call.
     noise = stft_power(made.noise_alone)
     near = np.lib.stride_tricks.sliding_window_view(np.pad(noise, ((15, 15), (0, 0)), "edge"), 31, axis=0)
     inner = slice(15, len(noise) - 15)

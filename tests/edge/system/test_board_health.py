@@ -1,4 +1,4 @@
-"""Sensors of the board, as the kernel's files report them."""
+"""Board sensors, as reported by the kernel's files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clocks of the machine, compared with those that the system reports elsewhere."""
+"""The machine's clocks, compared with values that the system reports elsewhere."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ def test_a_client_that_floods_the_server_costs_one_read_per_call(tmp_path: Path,
     began_s = time.monotonic()
     assert server.watched()
     assert time.monotonic() - began_s < 1.0
-    flooding.send(b"x" * 60_000)  # there is room for one again, and for no other
+    flooding.send(b"x" * 60_000)  # there is room for just one again
     with pytest.raises(BlockingIOError):
         flooding.send(b"x" * 60_000)
 

@@ -25,7 +25,7 @@ except OSError:
 
 
 def logged(journal: bool) -> list[str]:
-    """Return the lines on standard error of a program for which JOURNAL_STREAM names this stream or another."""
+    """Return the lines on standard error of a program whose JOURNAL_STREAM names this stream or another."""
     reading, writing = os.pipe()
     pipe = os.fstat(writing)
     stream = f"{pipe.st_dev}:{pipe.st_ino}" if journal else "1:1"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-# A large array is freed; then many come and go, with a small block kept after each.
+# A large array is freed; then many others are allocated and freed, each followed by a small block that is kept.
 CLIPS = """
 import numpy as np
 from birdedge.edge.system.malloc import return_freed_memory

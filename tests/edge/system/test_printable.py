@@ -1,4 +1,4 @@
-"""Text from outside is printed without characters that a terminal obeys."""
+"""Text from outside is printed without terminal control characters."""
 
 from __future__ import annotations
 

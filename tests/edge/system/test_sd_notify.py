@@ -17,7 +17,7 @@ from birdedge.edge.system.sd_notify import Notifier
 
 @pytest.fixture
 def manager() -> Iterator[socket.socket]:
-    """A socket like that of systemd, at a path that is short enough for a socket."""
+    """A socket like systemd's, at a path that is short enough for a socket."""
     with (
         tempfile.TemporaryDirectory(prefix="birdedge-") as folder,
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver,

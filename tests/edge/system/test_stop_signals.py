@@ -16,7 +16,7 @@ from birdedge.edge.system.stop_signals import StopSignals
 from tests.support.commands import ENVIRONMENT, ROOT
 
 END = (signal.SIGINT, signal.SIGTERM)
-# Waits and clears without end, so that a signal arrives within every instruction of both.
+# Waits and clears in an endless loop, so that signals arrive at every instruction of both.
 BUSY = """
 from birdedge.edge.system.stop_signals import StopSignals
 with StopSignals(reloads=True) as stop:
@@ -28,7 +28,7 @@ with StopSignals(reloads=True) as stop:
 
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
-    """Restore the handler of SIGHUP, which a process that ends ignores."""
+    """Restore the handler of SIGHUP, since an ending process ignores the signal."""
     before = signal.getsignal(signal.SIGHUP)
     yield
     signal.signal(signal.SIGHUP, before)

@@ -1,4 +1,4 @@
-"""A folder with what a recorder heard: audio, events and a gap."""
+"""The folder of a recorder, with audio, events and a gap."""
 
 from __future__ import annotations
 

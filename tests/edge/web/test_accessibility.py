@@ -1,4 +1,4 @@
-"""Every page in a real browser: axe-core finds nothing serious, keys reach everything, and nothing is too wide."""
+"""Every page in a real browser: axe-core finds no serious problem, keys reach everything, and nothing is too wide."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def browser() -> Iterator[Browser]:
 
 
 def problems(page: Page) -> list[str]:
-    """Return what axe-core finds serious, and where."""
+    """Return the serious problems that axe-core finds, and where."""
     found: list[dict[str, Any]] = Axe().run(page).response["violations"]
     return [
         f"{one['id']}: {one['help']}: {one['nodes'][0]['html'][:200]} {one['nodes'][0]['failureSummary']}"

@@ -1,4 +1,4 @@
-"""The pages: each is there with any recorder or none, in five languages, with relative links only."""
+"""The pages: each one loads with any recorder or none, in five languages, and uses only relative links."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page Days shows what was heard in each hour, leads into the events, and never shows silence for deafness."""
+"""The page Days shows the events of each hour, links to them, and never shows unheard time as silence."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_colours_follow_the_rate_and_what_was_not_heard_has_none() -> None:
         Heard(0, **full),
         Heard(1, **full),
         Heard(31, **full),
-        Heard(5, heard_s=600.0, past_s=3600.0),  # 30 per hour heard
+        Heard(5, heard_s=600.0, past_s=3600.0),  # 30 per hour of audio
         Heard(0, heard_s=30.0, past_s=3600.0),
         Heard(0, past_s=3600.0),
     )

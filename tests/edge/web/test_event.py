@@ -1,4 +1,4 @@
-"""The page Event: its figures, picture and sounds, its neighbours, and no other file than its clip."""
+"""The page Event: its figures, picture and sounds, its neighbours, and no file except its clip."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page Health says what is known of a recorder; the support bundle says it to others, without secrets."""
+"""The page Health shows what is known about a recorder; the support bundle has the same for others, without secrets."""
 
 from __future__ import annotations
 

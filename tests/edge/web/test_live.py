@@ -1,4 +1,4 @@
-"""The live feed over HTTP, from a server of the recorder's side that a test drives."""
+"""The live feed over HTTP, from a recorder-side server that a test drives."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_recorder_that_does_not_exist_has_no_feed(recorded: Path) -> None:
 
 
 def listened(serving: Serving, count: int, **parameters: str) -> bytes:
-    """Return the first bytes of what is heard."""
+    """Return the first bytes of the audio."""
     got = b""
     with httpx2.stream("GET", f"{serving.url}api/listen", params=parameters, timeout=10) as answer:
         assert answer.status_code == 200
@@ -154,7 +154,7 @@ def test_events_follow_the_last_one_that_was_seen(tmp_path: Path) -> None:
             assert answer.headers["x-accel-buffering"] == "no"
             lines = answer.iter_lines()
             assert next(lines) == "retry: 2000"
-            time.sleep(0.5)  # the stream begins with what comes now
+            time.sleep(0.5)  # the stream starts with the packets that arrive now
             stream.detect(8.0)
             run_log.commit()
             assert [message["id"] for message in server_sent(lines, 1)] == ["5"]

@@ -1,4 +1,4 @@
-"""The page Now as it is sent: the chosen recorder, its state, its last events, and its day."""
+"""The page Now as sent: the chosen recorder, its state, its last events, and its day."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page Now in a real browser, of a recorder on the virtual microphone."""
+"""The page Now in a real browser, for a recorder on the virtual microphone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.daemon import Daemon
 from tests.support.dashboard import PHONE, open_page, running_chromium, wait
 from tests.support.serving import Serving, serving
 
-# Chromium's clock of a page is that of the machine: this is how the test knows when a mask was painted.
+# The clock of a page in Chromium is the machine's clock; from it, the test knows when a mask was painted.
 WATCH_MASKS = """() => {
   window.paintedMs = [];
   document.getElementById("spectrogram").addEventListener("painted", (event) => {
@@ -72,7 +72,7 @@ def station(
 
 
 def canvas_colours(page: Page) -> int:
-    """Return how many colours the picture has."""
+    """Return the number of colours in the picture."""
     script = """() => {
       const canvas = document.getElementById("spectrogram");
       const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
@@ -184,7 +184,7 @@ def test_what_comes_again_is_painted_once_and_what_is_missing_is_hatched(
     }"""
     with open_page(browser, f"{station.dashboard.url}") as watched:
         made = watched.page.evaluate(script)
-    # A column has 4 frames, a packet 16. One second is missing: 31 columns. A clock that was set back is one column.
+    # A column has 4 frames, a packet 16. A missing second is 31 columns. A clock that was set back is one column.
     assert made == {"columns": [4, 8, 8, 8, 12, 47, 52], "gaps": 32}
 
 

@@ -1,4 +1,4 @@
-"""The dashboard works beneath any path of a proxy: every URL that a page or a script holds is relative."""
+"""The dashboard works under any path of a proxy: every URL in a page or a script is relative."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ABSOLUTE = re.compile(r"""["'`(](?:/[\w.?$]|/["'`]|//\w|\w+://)""")
 
 
 class PrefixProxy:
-    """A proxy that passes on what lies below a path, with the path or without it."""
+    """A proxy that passes on everything below a path, with or without the path."""
 
     def __init__(self, app: ASGIApp, strips: bool) -> None:
         self._app, self._strips = app, strips
@@ -78,7 +78,7 @@ def test_one_logs_in_and_out_beneath_the_path(proxied: Callable[..., TestClient]
     fields = {"csrf_token": csrf_token(client, form), "token": TOKEN, "page": "days"}
     back = client.post(f"{PREFIX}/login", data=fields)
     assert urljoin(f"{PREFIX}/login", back.headers["location"]) == f"{PREFIX}/days"
-    # The jar keeps the rules of a browser: the cookie goes to all pages beneath the path, and to no other application.
+    # The jar follows a browser's rules: the cookie goes to all pages under the path, and to no other application.
     assert [cookie.path for cookie in client.cookies.jar] == [PREFIX]
     assert client.get(f"{PREFIX}/days").status_code == 200
     assert client.get(f"{PREFIX}/static/site.css").request.headers["cookie"]

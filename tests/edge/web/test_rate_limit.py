@@ -1,4 +1,4 @@
-"""A client may do much at once and a little all the time; others do not suffer from it."""
+"""A client may send a burst at once and a little all the time; others are not affected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every route is behind the guard: without the token nothing but the login and the files of the application answers."""
+"""Every route is behind the guard: without the token, only the login and the files of the application answer."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def all_routes(app: Starlette) -> Iterator[tuple[str, str]]:
     """Yield method and path of each route; of a WebSocket the method is `WS`."""
     for route in app.routes:
         if isinstance(route, Mount):
-            assert route.routes == []  # otherwise this must look into it
+            assert route.routes == []  # otherwise this function would have to search it
             yield "GET", f"{route.path}/"
         elif isinstance(route, WebSocketRoute):
             yield "WS", re.sub(r"{\w+(:\w+)?}", "1", route.path)
@@ -37,7 +37,7 @@ def all_routes(app: Starlette) -> Iterator[tuple[str, str]]:
 
 
 def status_of_path(app: Starlette, path: str) -> int:
-    """Return the status of a request for exactly this path, which a client would simplify."""
+    """Return the status of a request for exactly this path, which a client library would normalize."""
     statuses: list[int] = []
 
     async def receive() -> Message:
@@ -64,7 +64,7 @@ def stranger(recorded: Path) -> Browser:
 
 
 def status(client: Browser, method: str, path: str, **headers: str) -> int:
-    """Return the status of a request; of a WebSocket that is refused, 403."""
+    """Return the status of a request; 403 for a refused WebSocket."""
     if method != "WS":
         return client.request(method, path, headers=headers).status_code
     try:
@@ -129,7 +129,7 @@ def test_no_file_outside_the_static_ones_is_served(stranger: Browser, path: str)
 
 
 def test_no_pattern_is_made_of_what_a_browser_sends() -> None:
-    """A pattern that a client chooses can keep a process busy for hours."""
+    """A pattern chosen by a client can keep a process busy for hours."""
     for room in ("web", "companion", "database"):
         for path in (EDGE / room).rglob("*.py"):
             for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -1,4 +1,4 @@
-"""What the guard refuses, and what it has browsers refuse."""
+"""The guard refuses requests, and makes browsers refuse content."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def _socket(websocket: WebSocket) -> None:
 
 @pytest.fixture
 def client(tmp_path: Path) -> Browser:
-    """A browser of the dashboard and of two routes more, which show what reaches a handler."""
+    """A browser of the dashboard, with two extra routes that show what reaches a handler."""
     return with_echo(browser(tmp_path))
 
 
@@ -58,7 +58,7 @@ def with_echo(client: Browser) -> Browser:
     ],
 )
 def test_a_host_that_is_not_this_machine_is_refused(client: Browser, host: str) -> None:
-    """A foreign page whose name was made to lead to this machine sends its own name."""
+    """A foreign page whose name was made to resolve to this machine sends its own name."""
     assert client.get("/", headers={"Host": host}).status_code == 400
 
 
@@ -230,4 +230,4 @@ def test_a_client_cannot_forge_an_address_through_a_proxy_that_is_named(tmp_path
         ).status_code
         for number in range(11)
     ]
-    assert statuses == [401] * 10 + [429]  # of 9.9.9.9, which the proxy saw
+    assert statuses == [401] * 10 + [429]  # for 9.9.9.9, which the proxy saw

@@ -1,4 +1,4 @@
-"""The picture of the day: bars where events are, gaps where nothing was heard, and the sun of the place."""
+"""The picture of the day: bars for events, gaps for time not heard, and the local sunrise and sunset."""
 
 from __future__ import annotations
 

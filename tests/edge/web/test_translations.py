@@ -1,4 +1,4 @@
-"""Every text of the pages is in the catalogue, in all languages, and no other."""
+"""The catalogue has exactly the texts of the pages, in all languages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CALL = re.compile(r"""\b_\(\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')\s*\)""")
 
 
 def texts() -> Iterator[str]:
-    """Yield the texts that templates and handlers translate: each is a literal, so that this can find it."""
+    """Yield the texts that templates and handlers translate; each is a literal, so that this function can find it."""
     for path in (*ROOM.rglob("*.html"), *ROOM.rglob("*.py")):
         source = path.read_text(encoding="utf-8")
         found = CALL.findall(source)

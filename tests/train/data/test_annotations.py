@@ -53,7 +53,7 @@ def test_a_table_without_a_column_or_a_file_that_is_no_table_is_refused(tmp_path
 
 
 def project(*events: tuple[dict[str, object], list[int]], path: str = "audio/forest/a.wav") -> str:
-    """Return an annotation project as Whombat exports it, of geometries and tags."""
+    """Return an annotation project with these geometries and tags, as Whombat exports it."""
     data = {
         "collection_type": "annotation_project",
         "tags": [

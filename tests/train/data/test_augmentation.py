@@ -22,7 +22,7 @@ def bar(frames: int = 64, bins: int = 128) -> Batch:
 
 
 def tilt_degrees(mask: torch.Tensor) -> float:
-    """Direction of the long side of the shape in `[frames, bins]`."""
+    """Return the direction of the shape's long side in `[frames, bins]`."""
     places = torch.nonzero(mask > 0.5).double()
     spread = torch.linalg.eigh(torch.cov((places - places.mean(dim=0)).T))
     frames, bins = spread.eigenvectors[:, 1]

@@ -24,7 +24,7 @@ RATE_HZ = 32000
 
 @pytest.fixture
 def copy(picture_set: Path, tmp_path: Path) -> Path:
-    """A copy of the set to change."""
+    """A copy of the set that a test may change."""
     shutil.copytree(picture_set, tmp_path / "set")
     return tmp_path / "set"
 
@@ -56,7 +56,7 @@ def test_left_and_right_are_two_channels_of_one_recording(picture_set: Path) -> 
     left, right = read_clips(picture_set, "train")[-2:]
     assert left.mask.stem == "XC199999_left"
     assert left.recording == right.recording == "199999"
-    # The other channel of either is silent.
+    # The other channel of each is silent.
     assert min(np.abs(clip.samples()[0]).max() for clip in (left, right)) > 0.01
 
 

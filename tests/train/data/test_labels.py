@@ -1,4 +1,4 @@
-"""Painted shapes have exact gaps and margins, and masks from energy find the calls."""
+"""Painted shapes have exact gaps and margins, and energy masks find the calls."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_closing_gaps_equals_scipys_binary_closing(gap: int, axis: int) -> None:
     line = np.ones((gap + 1, 1) if axis == 0 else (1, gap + 1), bool)
     for share in (0.02, 0.1, 0.4):
         mask = rng.random((40, 50)) < share
-        # Scipy does not grow the mask past its edges, so give it room.
+        # scipy does not grow the mask past its edges, so leave a margin.
         expected = ndimage.binary_closing(np.pad(mask, gap + 1), line)[gap + 1 : -gap - 1, gap + 1 : -gap - 1]
         np.testing.assert_array_equal(close_gaps(mask, gap, axis), expected)
 
@@ -83,7 +83,7 @@ def test_an_isolated_call_is_found_over_the_dither_of_its_file(seed: int) -> Non
     truth = isolated_mask(magnitude(scene.calls_alone))
     assert truth.sum() > 100
     assert iou(found, truth) > 0.99
-    # The generator's truth counts 30 dB under the peak, this mask 35.
+    # The generator's truth reaches 30 dB below the peak, this mask 35 dB.
     assert iou(paint(found), paint(scene.mask)) > 0.6
     assert found[scene.mask].mean() > 0.95
 
@@ -93,7 +93,7 @@ def test_loud_calls_are_found_in_the_noise_they_were_recorded_with(seed: int) ->
     scene = soundscape(12.0, seed, 20, (28.0, 32.0), wind_db=None, insects_db=None)
     tight, doubtful = focal_mask(magnitude(scene.samples))
     assert not (tight & doubtful).any()
-    # The generator's truth ends 30 dB under the peak, this mask 38.
+    # The generator's truth ends 30 dB below the peak, this mask 38 dB.
     assert iou(paint(tight), paint(scene.mask)) > 0.4
     assert tight[scene.mask].mean() > 0.95
     assert (tight | doubtful)[scene.mask].mean() > 0.99

@@ -1,4 +1,4 @@
-"""The classes of an example say where its birds are, what its noise is, and what is unknown."""
+"""The classes of an example state where its birds are, what its noise is, and which cells are unknown."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_recording_without_class_labels_is_unknown() -> None:
 
 
 def bursts(duration_s: float, *boxes: Box) -> BoxedRecording:
-    """A recording of silence but for a tone in the middle of each box."""
+    """A silent recording except for a tone in the middle of each box."""
     at_s = np.arange(round(duration_s * RATE_HZ)) / RATE_HZ
     samples = np.zeros(len(at_s))
     for box in boxes:
@@ -123,7 +123,7 @@ def test_the_energy_of_a_boxed_sound_lies_in_its_cells(duration_s: float, boxes:
 
 
 def test_the_cells_of_a_box_are_those_of_its_time_and_band() -> None:
-    """From the start of a recording that is not longer than the crop, 0.32 to 0.64 s are the rows 10 to 19."""
+    """In a recording that is not longer than the crop, 0.32 to 0.64 s from its start are the rows 10 to 19."""
     box = Box(0.32, 0.64, 2000.0, 2900.0)
     expected = np.full((32, 64), UNKNOWN)
     expected[10:20, 8:12] = BIRD

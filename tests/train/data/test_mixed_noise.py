@@ -1,4 +1,4 @@
-"""The kind and the class of the noise that is drawn."""
+"""The kind and the class of the drawn noise."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_kind_with_four_times_the_recordings_is_drawn_twice_as_often() -> None
     bank = a_bank(few=[humming(3000.0, "insect")], many=4 * [humming(6000.0, "frog")])
     mixing = replace(EMPTY, frames=4)
     drawn = [draw_noise(bank, mixing, np.random.default_rng(seed))[1] for seed in range(1500)]
-    # Seven of ten have one noise. In the others, each noise is drawn in the same way.
+    # Seven in ten examples have one noise. In the others, each noise is drawn in the same way.
     for sound_class, share in ((INSECT, 1 / 3), (FROG, 2 / 3)):
         expected = 0.7 * share + 0.3 * share**2
         assert drawn.count(sound_class) / 1500 == pytest.approx(expected, abs=0.04)

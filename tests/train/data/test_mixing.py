@@ -1,4 +1,4 @@
-"""Examples depend on the seed alone, and their targets mark the birds in them."""
+"""Examples depend only on the seed, and their targets mark the birds in them."""
 
 from __future__ import annotations
 

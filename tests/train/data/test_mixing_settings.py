@@ -1,4 +1,4 @@
-"""Settings that no example can have are refused."""
+"""Impossible settings of examples are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kind and class of noise follow from the columns of a recording."""
+"""The kind and the class of a noise follow from the columns of a recording."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_recording_has_the_kind_in_its_names(species: str, original: str, sour
     ("species", "kind", "sound_class"),
     [
         ("frog: green-frog", "frogs", "frog"),
-        ("frog: spring-peeper", "frogs", "frog"),  # no spring of water
+        ("frog: spring-peeper", "frogs", "frog"),  # not a spring of water
         ("frog: eastern-cricket-frog", "frogs", "frog"),
         ("insect: Stemborer", "insects", "insect"),
         ("insect: ?", "insects", "insect"),
@@ -67,7 +67,7 @@ def test_a_recording_has_the_kind_in_its_names(species: str, original: str, sour
         ("wind: blizzard", "wind", "weather"),
         ("rain: water_drops", "water", "weather"),
         ("field: hasbird=0", OTHER, None),
-        ("bird: wood frog", "frogs", "frog"),  # no group: all words count
+        ("bird: wood frog", "frogs", "frog"),  # not a known group, so all words count
     ],
 )
 def test_the_group_of_the_second_part_gives_kind_and_class(

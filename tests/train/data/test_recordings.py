@@ -88,7 +88,7 @@ def test_all_recordings_of_the_second_part_are_read(shared_data: Path) -> None:
     assert len(with_birds) == 5
     field_clips = [r for r in recordings.values() if r.species == NO_BIRD_HEARD]
     assert len(field_clips) == 93
-    assert sum(r.xc != "" for r in field_clips) > 50  # by the look of their names
+    assert sum(r.xc != "" for r in field_clips) > 50  # their names look like it
     rates_hz = [r.native_hz for r in recordings.values() if r.path.name.startswith("noise2-")]
     assert min(rates_hz) == 8000
     assert rates_hz.count(16000) == 324 - 1  # one holds a bird

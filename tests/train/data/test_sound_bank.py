@@ -43,7 +43,7 @@ def test_unlabelled_recordings_are_read_only_on_request(field_recordings: Path) 
 
 
 def a_bank(recordings: Path, *more: Recording, boxes: dict[Path, tuple[Box, ...]] | None = None) -> SoundBank:
-    """The sound bank of a few synthetic recordings and more."""
+    """The sound bank of a few synthetic recordings and of additional ones."""
     return load_sound_bank([*read_index(recordings)[:4], *more], boxes=boxes)
 
 
@@ -65,7 +65,7 @@ def test_noises_are_grouped_by_kind_with_their_class_and_the_limit_of_their_samp
         "frogs": [("frog", None), ("frog", 8000.0)],
         "engine": [("machine", 5512.5), ("machine", None)],
     }
-    # The noises of the synthetic recordings have a name that says nothing.
+    # The names of the synthetic noises give no kind.
     assert {(n.sound_class, n.cutoff_hz) for n in noises[OTHER]} == {(None, None)}
     assert len(noises[OTHER]) == 3
     assert np.abs(noises["frogs"][0].samples).max() == 16_000

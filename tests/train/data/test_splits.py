@@ -1,4 +1,4 @@
-"""Recordings of one origin never lie in two splits."""
+"""Recordings of the same origin are never in two splits."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_cuts_of_one_original_are_recognised_by_their_numbers(tmp_path: Path) ->
 
 
 def test_families_join_through_what_they_have_in_common(tmp_path: Path) -> None:
-    """A shares its number with B, B its species with C, C its original with D: all are one family."""
+    """A shares its number with B, B its species with C, and C its original with D: all are one family."""
     # Sixty such chains: none of them stays together by chance.
     for chain in range(60):
         a, b, c, d = many_rows(4)
@@ -135,7 +135,7 @@ def test_only_listed_recordings_are_tested_on_if_there_are_any(tmp_path: Path) -
 
 
 def shared_marks(recordings: Iterable[Recording]) -> list[str]:
-    """The marks that test recordings have in common with those of training."""
+    """The marks that test recordings share with training recordings."""
     marks = defaultdict(set)
     for r in recordings:
         for mark in family_marks(r):

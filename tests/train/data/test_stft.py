@@ -1,4 +1,4 @@
-"""The transform of whole recordings is that of the recorder, and a gate passes what its mask marks."""
+"""The transform of whole recordings equals the recorder's, and a gate passes what its mask marks."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def test_a_tuned_baseline_marks_loud_calls_where_they_are(name: str, clips: list
     assert overlap[0, 0] == max(overlap.values())
     print(f"{name}: IoU {overlap[0, 0] / union:.2f} at {detector.threshold:.2f}, {heard} events")
     assert heard >= 3
-    assert overlap[0, 0] / union > (0.25 if name == "energy-threshold" else 0.3)  # the weakest
+    assert overlap[0, 0] / union > (0.25 if name == "energy-threshold" else 0.3)  # the weakest baseline
 
 
 @pytest.mark.parametrize("name", BASELINES)

@@ -47,7 +47,7 @@ def test_above_the_recorders_band_a_drawn_mask_is_empty() -> None:
 
 def test_the_iou_is_counted_in_the_four_ways_of_the_published_figures() -> None:
     rng = np.random.default_rng(3)
-    # 20 pictures of 4 recordings: batches of 16 and 4, of 8, 8 and 4.
+    # 20 pictures of 4 recordings: batches of 16 and 4, or of 8, 8 and 4.
     recordings = [f"XC{i % 4}" for i in range(20)]
     truths = [rng.random((256, 256)) < rng.uniform(0.1, 0.6) for _ in recordings]
     found = [t ^ (rng.random((256, 256)) < 0.1) for t in truths]

@@ -17,7 +17,7 @@ def scored(probability: ArrayLike, target: ArrayLike) -> MaskScores:
 
 
 def drawn(seed: int, calibrated: bool) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Probabilities in the stored 256 steps, and birds at that rate, or at half of it."""
+    """Probabilities in the 256 stored steps, and birds at that rate or at half of it."""
     rng = np.random.default_rng(seed)
     probability = np.round(rng.random(400_000) * 255) / 255
     return probability, rng.random(400_000) < probability * (1.0 if calibrated else 0.5)

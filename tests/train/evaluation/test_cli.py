@@ -81,7 +81,7 @@ def test_images_of_a_folder_of_recordings_are_refused(recordings: Path) -> None:
 def test_an_existing_page_is_replaced_with_force_only(recordings: Path, tmp_path: Path) -> None:
     page = tmp_path / "evaluation.html"
     page.write_text("mine", encoding="utf-8")
-    # The page is checked before anything else, such as whether there is such a model.
+    # The page is checked before anything else, such as whether the model exists.
     with pytest.raises(OutputError, match=r"evaluation\.html exists already; give another name, or --force"):
         run("no-such", "--data", recordings, "--page", page)
     assert page.read_text(encoding="utf-8") == "mine"

@@ -1,4 +1,4 @@
-"""Each folder gives the labelled sets that it holds."""
+"""Each folder yields the labelled sets that it holds."""
 
 from __future__ import annotations
 

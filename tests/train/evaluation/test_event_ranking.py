@@ -1,4 +1,4 @@
-"""The ranked events are right or wrong by their labels, and the highest scores come first."""
+"""Ranked events are right or wrong by their labels, and the highest scores come first."""
 
 from __future__ import annotations
 

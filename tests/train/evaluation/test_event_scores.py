@@ -19,7 +19,7 @@ from birdedge.train.evaluation.labelled_audio import centres
 
 def test_the_iou_of_boxes_is_that_of_their_areas() -> None:
     one, other = Box(0.0, 2.0, 1000.0, 3000.0), Box(1.0, 3.0, 2000.0, 4000.0)
-    # They share 1 s x 1 kHz of 4 + 4 - 1.
+    # They share 1 s x 1 kHz out of 4 + 4 - 1.
     assert box_iou([one], [other, one, Box(5.0, 6.0, 1000.0, 3000.0)])[0] == pytest.approx([1 / 7, 1.0, 0.0])
 
 
@@ -78,7 +78,7 @@ LABEL = Box(1.0, 2.0, 1000.0, 2000.0)
 @pytest.mark.parametrize(
     ("event", "found"),
     [
-        (Box(1.4, 2.8, 1000.0, 2000.0), 1),  # an IoU of 1/3, though its centre is after the label
+        (Box(1.4, 2.8, 1000.0, 2000.0), 1),  # an IoU of 1/3, although its centre is after the label
         (Box(1.0, 1.1, 1000.0, 1050.0), 1),  # a small part of the label
         (Box(0.5, 2.5, 500.0, 2500.0), 1),  # four times the area around the centre
         (Box(0.0, 3.0, 250.0, 2750.0), 0),  # 7.5 times
@@ -111,7 +111,7 @@ def test_the_boxes_of_a_mask_are_the_events_a_recorder_would_make_of_it() -> Non
     mask = np.zeros((100, 256), bool)
     mask[10:20, 40:60] = True
     mask[23:30, 40:60] = True  # 48 ms later: the same event
-    mask[60:61, 100:120] = True  # one column of 16 ms: too short to be one
+    mask[60:61, 100:120] = True  # one column of 16 ms: too short for an event
     mask[70:90, 200:240] = True
     boxes = boxes_of_mask(mask, times_s, frequencies_hz)
     assert [(b.onset_s, b.offset_s) for b in boxes] == [

@@ -25,7 +25,7 @@ def test_the_interval_of_a_mean_is_that_of_scipys_percentile_bootstrap() -> None
     values = np.random.default_rng(1).gamma(2.0, size=60)
     expected = stats.bootstrap((values,), np.mean, n_resamples=20_000, method="percentile", rng=2)
     low, high = bounds_of([(v, 1) for v in values])
-    # 1000 draws give a bound to about a twentieth of the interval.
+    # 1000 draws determine a bound to about a twentieth of the interval.
     slack = 0.06 * (expected.confidence_interval.high - expected.confidence_interval.low)
     assert low == pytest.approx(expected.confidence_interval.low, abs=slack)
     assert high == pytest.approx(expected.confidence_interval.high, abs=slack)

@@ -1,4 +1,4 @@
-"""Presence: clips with a bird and clips without are told apart by the highest score of their events."""
+"""Presence: the highest event score distinguishes clips with a bird from clips without one."""
 
 from __future__ import annotations
 

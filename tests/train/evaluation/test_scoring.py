@@ -67,7 +67,7 @@ def test_a_late_detector_scores_what_is_counted_bin_by_bin() -> None:
     low, high = figures.iou.interval
     each = np.divide(both, either)
     assert each.min() - 1e-4 <= low < value(figures.iou) < high <= each.max() + 1e-4
-    # A rectangle of 15 frames that is 4 late has a box IoU of 11/19.
+    # A rectangle of 15 frames that is 4 frames late has a box IoU of 11/19.
     assert value(figures.event_f1[0.3]) > 0.9
 
 
@@ -103,7 +103,7 @@ def test_mixes_are_also_scored_by_the_snr_of_their_loudest_bird() -> None:
 def test_boxes_give_recall_noise_false_events_by_kind_and_field_clips_presence(tmp_path: Path) -> None:
     for name, seconds in (("a", 60), ("b", 30), ("c", 30), ("silent", 5)):
         soundfile.write(tmp_path / f"{name}.wav", np.zeros(seconds * 8000), 8000)
-    # By samples: the seconds at which an event of 1 s starts.
+    # By sample counts: the seconds at which an event of 1 s starts.
     times = {480_000: (1, 3), 240_000: (1,), 40_000: ()}
 
     def run(samples: NDArray[np.float32], _rate_hz: int) -> tuple[NDArray[np.float32], list[Event]]:
@@ -142,7 +142,7 @@ def test_boxes_give_recall_noise_false_events_by_kind_and_field_clips_presence(t
     assert (figures.presence.clips_with_birds, figures.presence.clips_without_birds) == (2, 1)
     assert figures.presence.recall.value == 0.5
     assert figures.presence.false_alarms.value == 1.0
-    assert figures.presence.roc_auc.value == 0.25  # the clip with an event ties, the silent one is below
+    assert figures.presence.roc_auc.value == 0.25  # the clip with an event ties, the silent clip is below
     assert noise is not None
     assert noise.false_events == 4
     assert noise.per_hour.value == 120.0
@@ -154,7 +154,7 @@ def test_boxes_give_recall_noise_false_events_by_kind_and_field_clips_presence(t
 
 
 def test_the_true_mask_scores_nearly_one_on_a_painted_picture(recordings: Path) -> None:
-    """Picture and mask agree in time and frequency: a shift of three frames costs much of the score."""
+    """Picture and mask agree in time and frequency: a shift of three frames lowers the score a lot."""
     truth = soundscape(5.0, seed=7, calls_per_minute=60, snr_db=(20.0, 25.0)).mask.astype(np.float32)
     sets = read_sets(recordings / "painted")
     iou = {}

@@ -1,4 +1,4 @@
-"""The network streams as it trains, never looks past its lookahead, and stays compact."""
+"""The network computes the same in streaming as in training, never looks past its lookahead, and stays compact."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def a_network(lookahead_frames: int = 8, seed: int = 1) -> UNet:
             torch.nn.init.normal_(module.bias, 0.0, 0.3)
     torch.nn.init.normal_(network.place, 0.0, 0.5)
     for weights in (network.head.weight, network.class_head.weight, network.up_class.match.weight):
-        torch.nn.init.normal_(weights, 0.0, 0.05)  # logits of a few, as after training
+        torch.nn.init.normal_(weights, 0.0, 0.05)  # small logits, as after training
     return network
 
 

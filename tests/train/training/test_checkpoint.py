@@ -1,4 +1,4 @@
-"""A network is rebuilt from its checkpoint alone, and an unusable file is refused."""
+"""A network is rebuilt from its checkpoint alone, and unusable files are refused."""
 
 from __future__ import annotations
 

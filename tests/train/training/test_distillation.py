@@ -1,4 +1,4 @@
-"""Teachers are required by recipes that use them, aligned by frame, and learned from."""
+"""Recipes that use teachers require them, align them by frame, and learn from them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def facts_of(name: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def teachers(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """A network with 12 frames of lookahead that takes nearly every bin for bird, and an offline network."""
+    """A network with 12 frames of lookahead that marks nearly every bin as bird, and an offline network."""
     folder = tmp_path_factory.mktemp("teachers")
     paths: list[Path] = []
     for name, network in TEACHERS.items():
@@ -64,7 +64,7 @@ def teachers(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 class Echo(torch.nn.Module):
-    """A network whose logit of a frame is the input of that frame, a lookahead late."""
+    """A network whose logit for a frame is the input of that frame, delayed by the lookahead."""
 
     def __init__(self, lookahead_frames: int) -> None:
         super().__init__()
@@ -172,7 +172,7 @@ def test_at_a_share_of_one_only_the_teacher_counts(
     torch.manual_seed(settings.seed)
     x = torch.randn(2, 2, 64, 256)
     before, after = (mean_probabilities([n], x)[0].mean() for n in (build_network(TINY).eval(), students[0]))
-    assert after > before + 0.05  # the teacher takes nearly every bin for bird
+    assert after > before + 0.05  # the teacher marks nearly every bin as bird
 
 
 def test_the_command_takes_several_teachers(

@@ -1,4 +1,4 @@
-"""The fastest precision is chosen, and a compiler that fails is done without."""
+"""The fastest precision is chosen, and training continues without a compiler that fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A step teaches mask and head together, on regions that lie where the mask is."""
+"""A step trains the mask and the head together, on regions where the mask is."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FRAMES = 96
 
 
 def a_scene() -> Batch:
-    """Each example has a bird below 5 kHz and an insect above 10 kHz, at times of their own; the mask is both."""
+    """Each example has a bird below 5 kHz and an insect above 10 kHz, at different times; the mask covers both."""
     generator = torch.Generator().manual_seed(1)
     x = 0.3 * torch.randn(6, 2, FRAMES, 256, generator=generator)
     target, sounds = torch.zeros(6, FRAMES, 256), torch.full((6, FRAMES // 4, 64), INSECT, dtype=torch.int8)
@@ -45,7 +45,7 @@ def new_learner(recipe: Recipe = RECIPE) -> Learner:
 
 
 class Late(nn.Module):
-    """A network whose logits are the first channel of its input, and class logits those of a bird are the second."""
+    """A network whose logits are the first channel of its input; the second channel is the class logit of a bird."""
 
     def __init__(self, lookahead_frames: int) -> None:
         super().__init__()

@@ -59,7 +59,7 @@ def test_the_auc_of_the_best_epoch_is_that_of_the_regions_in_the_validation_mixe
     (row,) = (row for row in history if row["epoch"] == best.facts["epoch"])
     assert row["validation_auc"] == best.facts["validation_auc"] == pytest.approx(scores.auc())
     assert 0.0 < scores.auc() < 1.0
-    assert scores.auc() != 0.5  # there are regions of both sides
+    assert scores.auc() != 0.5  # there are regions with and without birds
     iou_and_auc = [row["validation_iou"] + row["validation_auc"] for row in history]
     assert iou_and_auc.index(max(iou_and_auc)) + 1 == best.facts["epoch"]
 
@@ -72,7 +72,7 @@ def test_the_same_seed_gives_the_same_weights(run: Path, recordings: Path, tmp_p
 
 
 def test_a_run_cut_in_two_equals_one_that_was_not(run: Path, recordings: Path, tmp_path: Path) -> None:
-    """The learning rate follows the whole recipe, so the first half has the epochs of both."""
+    """The learning rate follows the whole recipe, so the first half has the epochs of both halves."""
     halves = tmp_path / "halves"
 
     class InterruptionError(Exception):
@@ -92,7 +92,7 @@ def test_a_run_cut_in_two_equals_one_that_was_not(run: Path, recordings: Path, t
 
 
 def test_training_stops_early_when_validation_does_not_improve(recordings: Path, tmp_path: Path) -> None:
-    # Without birds the IoU is 1 from the first epoch on: nothing is there, and nothing is found.
+    # Without birds, the IoU is 1 from the first epoch on: there is nothing, and nothing is found.
     recipe = with_training(SHORT, epochs=5, patience=2, examples_per_epoch=8, batch=4)
     recipe = dataclasses.replace(recipe, mixing=dataclasses.replace(recipe.mixing, empty=1.0))
     said: list[str] = []

@@ -1,4 +1,4 @@
-"""Losses against the formulas written out."""
+"""Losses agree with their formulas written out."""
 
 from __future__ import annotations
 

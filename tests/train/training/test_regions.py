@@ -71,7 +71,7 @@ def test_noise_of_no_known_class_is_not_bird_whatever_is_next_to_it(first: int, 
 
 @pytest.mark.parametrize("threshold", [0.3, 0.5, 0.8])
 def test_the_logits_of_a_region_are_the_mean_over_its_bins(threshold: float) -> None:
-    """The reference goes from bin to bin, as the recorder does: one region in each example, of any shape."""
+    """The reference visits each bin, as the recorder does: each example has one region of any shape."""
     rng = np.random.default_rng(3)
     print("seed 3")
     logits = a_mask([], [])
@@ -88,7 +88,7 @@ def test_the_logits_of_a_region_are_the_mean_over_its_bins(threshold: float) -> 
 
 
 def test_only_frames_that_the_mask_and_the_class_map_have_count() -> None:
-    """The mask has lost its lookahead, and with it the last rows of its cells."""
+    """The lookahead is cut off the mask, and with it the last rows of its cells."""
     logits = a_mask([(slice(8, 64), slice(8, 16))])[:, :56]
     whole = class_logits_of()
     regions = find_regions(logits, whole[:, :, :12], cells_of(FROG), 0.5, closed=False)
@@ -207,7 +207,7 @@ def test_the_loss_falls_when_the_right_logit_rises_and_rises_with_the_others(sou
     regions = some_regions(sound)
     (gradient,) = torch.autograd.grad(region_loss(regions), regions.logits)
     assert [i for i in range(CLASSES) if gradient[0, i] < 0] == [sound]
-    # The softmax less the truth, halved for one of the two sides.
+    # The softmax minus the truth, halved for one of the two sides.
     truth = torch.eye(CLASSES, dtype=torch.float64)[sound]
     torch.testing.assert_close(gradient[0], (torch.softmax(regions.logits[0], 0) - truth) / 2)
 
@@ -224,7 +224,7 @@ def test_of_a_sound_that_is_not_a_bird_only_the_probability_of_a_bird_counts() -
 
 
 def test_birds_and_all_others_have_half_the_weight_each() -> None:
-    """Three birds of weights 1, 2 and 3, and two others of weights 1 and 4, written out."""
+    """Three birds with weights 1, 2 and 3, and two others with weights 1 and 4, written out."""
     sounds, weights = (BIRD, BIRD, BIRD, INSECT, NOT_BIRD), (1.0, 2.0, 3.0, 1.0, 4.0)
     regions = some_regions(*sounds)
     regions = Regions(regions.logits, regions.sound, torch.tensor(weights))

@@ -1,4 +1,4 @@
-"""Options that do not fit the data or the recipe of a run are refused before it starts."""
+"""Options that do not fit the data or the recipe of a run are refused before the run starts."""
 
 from __future__ import annotations
 
