@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.waiting import TIMEOUT_VARIABLE
+
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("birdedge", "edge", "benchmarks", "tests")  # what is copied; tests may need more of the checkout
 FILES = ("pyproject.toml",)
@@ -626,12 +628,13 @@ def mutated(checkout: Path, mutation: Mutation) -> Iterator[Path]:
         path.write_text(original, encoding="utf-8")
 
 
-def run_tests(checkout: Path, *tests: str) -> tuple[str, dict[str, int]]:
+def run_tests(checkout: Path, *tests: str, **environment: str) -> tuple[str, dict[str, int]]:
     """Run tests of the copy; return pytest's output, and the number of tests by outcome."""
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", *tests],
         cwd=checkout,
-        env={**os.environ, "PYTHONPATH": str(checkout), "PYTHONDONTWRITEBYTECODE": "1"},
+        # With bytecode: a mutated file is newer than that of the run before, which took seconds.
+        env={**os.environ, "PYTHONPATH": str(checkout), "PYTHONDONTWRITEBYTECODE": "", **environment},
         capture_output=True,
         text=True,
         timeout=300,
@@ -650,7 +653,7 @@ def test_the_named_tests_pass_without_a_mutation(checkout: Path) -> None:
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
 def test_a_mutation_makes_its_test_fail(mutation: Mutation, mutated: Path) -> None:
-    output, outcomes = run_tests(mutated, "-x", mutation.test)
+    output, outcomes = run_tests(mutated, "-x", mutation.test, **{TIMEOUT_VARIABLE: "15"})
     if outcomes.keys() == {"skipped"}:
         pytest.skip(f"{mutation.test} is skipped on this machine")
     assert "failed" in outcomes, output

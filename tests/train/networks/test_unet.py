@@ -58,7 +58,8 @@ def test_a_stream_of_chunks_equals_the_whole_sequence(lookahead_frames: int, chu
     assert whole.std() > 0.5
     assert whole_classes.std(dim=1).min() > 0.1
     torch.testing.assert_close(torch.cat(parts, dim=1), whole, rtol=0, atol=1e-5)
-    torch.testing.assert_close(torch.cat(class_parts, dim=2), whole_classes, rtol=0, atol=1e-5)
+    # Relative, too: these logits reach 5, and the rounding differs between processors.
+    torch.testing.assert_close(torch.cat(class_parts, dim=2), whole_classes, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("lookahead_frames", [0, 8, 16])
