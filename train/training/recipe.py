@@ -116,7 +116,7 @@ def recipe_from_table(table: dict[str, Any], where: str) -> Recipe:
     """Return the recipe of a table; `where` starts each error message.
 
     Raises:
-        SettingsError: A key is unknown (names the nearest one), or a value is not allowed.
+        SettingsError: A key is unknown (the message names the nearest one), or a value is not allowed.
     """
     parts: dict[str, type[Any]] = {"mixing": Mixing, "augmentation": Augmentation, "training": Training}
     filled = {key: from_table(cls, table.get(key, {}), f"{where}, [{key}]") for key, cls in parts.items()}
