@@ -121,7 +121,7 @@ def _draw_focal(
 
 
 def _draw_boxed(boxed: BoxedRecording, mixing: Mixing, rng: np.random.Generator) -> tuple[Float32, Int8]:
-    """Return samples and classes of a crop around a random box, padded with silence; outside boxes, classes are unknown."""
+    """Return samples and classes of a crop around a random box, padded with silence; the other classes are unknown."""
     samples, sounds = np.zeros(mixing.samples, np.float32), unknown_cells(mixing.frames)
     box = boxed.boxes[rng.integers(len(boxed.boxes))]
     length_s = mixing.samples / RATE_HZ
