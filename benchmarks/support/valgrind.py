@@ -1,7 +1,7 @@
 """Instructions of a program, counted by valgrind.
 
 valgrind presents the same processor to every program (on x86-64 one with AVX2, without VNNI and AVX-512), so its counts
-do not depend on the machine and its load.
+do not depend on the machine or its load.
 """
 
 from __future__ import annotations
