@@ -27,7 +27,7 @@ class ExportSettings:
     frames: tuple[int, ...] = (CHUNK_FRAMES,)
     opset: int = OPSET
     per_channel: bool = True  # one weight scale per channel, not per layer
-    activations: tuple[NumberFormat, ...] = ("u8",)  # u8 or s8, likewise
+    activations: tuple[NumberFormat, ...] = ("u8",)  # u8 or s8; a second one gets a separate file
     max_loss: float = 0.005  # IoU that int8 may lose against fp32
     min_score: float = EventSettings.min_score
     follow_score: float = EventSettings.follow_score

@@ -76,7 +76,7 @@ def main(check: bool, update: bool) -> None:
 
 
 def measure(quick: bool = False, data: Path | None = None) -> Figures:  # noqa: ARG001 - all parts have this signature
-    """Count the instructions per second of audio of each stage, of the whole pipeline, and of the rest of it.
+    """Count the instructions per second of audio of each stage, of the whole pipeline, and of the rest between stages.
 
     Raises:
         subprocess.CalledProcessError: The pipeline failed under valgrind.

@@ -72,7 +72,7 @@ class Contender:
 
 
 def contenders(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Contender]:
-    """Return all contenders by title; `settings` are those of the classical masks, by name."""
+    """Return all contenders by title; `settings` holds the settings of the classical masks by name."""
     ours = FOLDER / "ours.py"
     rows = {title: Contender(ours, 48_000, part_and_model) for title, part_and_model in PARTS.items()}
     rows[BIRDNET] = Contender(Path(birdnet.__file__), birdnet.SAMPLE_RATE_HZ, (), "birdnet", birdnet.MODEL)
@@ -133,7 +133,7 @@ class Worker:
     """A process of worker.py that has loaded its tool.
 
     Raises:
-        subprocess.CalledProcessError: The process ended; its `stderr` says why.
+        subprocess.CalledProcessError: The process ended; its `stderr` has the reason.
     """
 
     def __init__(self, command: list[str]) -> None:

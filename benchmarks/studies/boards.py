@@ -52,7 +52,7 @@ class BoardFigures(TypedDict):
     max_clock_hz: float | None
     system: str
     circumstances: dict[str, Any]
-    health: dict[str, Health]  # by the step before it
+    health: dict[str, Health]  # by the preceding step
     models: dict[str, ModelFigures]
     under_load: LoadFigures
 

@@ -62,7 +62,7 @@ def database_figures(out: Path, lines: Sequence[TimedLine]) -> DatabaseFigures:
         lines: Lines of its standard output, with their arrival times on the monotonic clock.
 
     Raises:
-        click.ClickException: There is no event, so no latency.
+        click.ClickException: There is no event and therefore no latency.
     """
     with reading(out) as db:
         spans = coverage_queries.spans(db)

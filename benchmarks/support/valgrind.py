@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Counted(NamedTuple):
-    """What a program printed, and the instructions of each of its processes by number."""
+    """The output of a program, and the instructions of each of its processes by process ID."""
 
     printed: str
     instructions: dict[str, int]

@@ -30,7 +30,7 @@ class Box:
 def read_annotations(table: Path) -> dict[Path, tuple[Box, ...]]:
     """Return the boxes of a table by file.
 
-    The table has the columns of COLUMNS and `file`, a path relative to the table. A box without low_hz or high_hz has
+    The table has the columns in COLUMNS and `file`, a path relative to the table. A box without low_hz or high_hz has
     no band.
 
     Raises:

@@ -54,7 +54,7 @@ CLASS_OF_KIND = {
     "engine": "machine",
     "household": "other",
 }
-SPLIT_FOLDERS = re.compile(r"\b(train|valid|validation|test)/")  # a folder train/ is no railway
+SPLIT_FOLDERS = re.compile(r"\b(train|valid|validation|test)/")  # a folder train/ is not a railway
 
 
 def noise_kind(recording: Recording) -> str:

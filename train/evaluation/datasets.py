@@ -1,4 +1,4 @@
-"""The labelled sets in a folder: those of a data folder with an index, or of any labelled folder."""
+"""The labelled sets in a data folder with an index, or in any labelled folder."""
 
 from __future__ import annotations
 

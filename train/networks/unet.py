@@ -85,7 +85,7 @@ class DilatedBlock(nn.Module):
         self.dropout = nn.Dropout2d(dropout)
 
     def forward(self, x: Tensor, with_past: Tensor) -> Tensor:
-        """Return x plus what the convolution finds in x with its past."""
+        """Return x plus the output of the convolution for x with its past."""
         return functional.relu(x + self.dropout(self.norm(self.widen(self.look(with_past)))))
 
 

@@ -44,7 +44,7 @@ class Training:
     teacher_share: float = (
         0.0  # share of the loss against the probabilities of teachers; the rest is against labels
     )
-    region_weight: float = 0.5  # weight of the loss over regions, next to that of the mask
+    region_weight: float = 0.5  # weight of the loss over regions, which is added to the mask's
     average_decay: float = 0.998  # exponential moving average of the weights; 0 is off
     patience: int = 10  # epochs without a better score before the run stops
     workers: int = 2

@@ -18,7 +18,7 @@ from torch.nn import functional
 from birdedge.train.data.class_cells import BIRD, CELL_BINS, CELL_FRAMES, NOT_BIRD, UNKNOWN
 from birdedge.train.training.metrics import roc_auc
 
-MIN_CELLS = 1.0  # a smaller region is no event: 8 Hz s
+MIN_CELLS = 1.0  # a smaller region, below 8 Hz s, is not an event
 MIN_BIRD_SHARE, MIN_NOISE_SHARE = 0.5, 0.9  # of a region with a class; mixed regions are skipped
 TOUCHING = np.zeros((3, 3, 3), bool)  # cells of one example that touch, including at corners
 TOUCHING[1] = True

@@ -31,7 +31,7 @@ def load_state(path: Path, recipe: Recipe, learner: Learner) -> list[Epoch]:
     """Set the learner to the state of a run, and return the epochs of the run so far.
 
     Raises:
-        DataError: There is no state, it is damaged, or it belongs to another network.
+        DataError: There is no state, it is damaged, or it belongs to a different network.
     """
     if not path.is_file():
         raise DataError(f"{path.parent} has no {path.name} to resume from; leave out --resume")

@@ -24,7 +24,7 @@ class OfflineConfig(ABC):
 
     @property
     def multiple_frames(self) -> int:
-        """The number of frames of which the network's input is a multiple; other lengths are padded."""
+        """The network's input length is a multiple of this many frames; other lengths are padded."""
         return 32 * self.fold
 
     @abstractmethod
