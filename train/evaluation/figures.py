@@ -46,7 +46,7 @@ class MaskFigures:
     """How well masks match the labels of a set, at the detector's threshold.
 
     `iou`, `dice` and `pr_auc` are pooled over all bins. `per_recording` is the mean IoU of recordings with birds.
-    `event_f1` is given by the minimum IoU of the boxes of an event and a label. `event_recall` is the share of labels
+    `event_f1` is keyed by the minimum IoU of the boxes of an event and a label. `event_recall` is the share of labels
     with an event, at an IoU of 0.3, of all labels and of those with the centre of their band below or above 1200 Hz.
     `each` holds the IoU of each recording, for small sets. `phrases` exist only in scenes.
     """

@@ -78,9 +78,10 @@ class MaskedClip:
 
 @dataclass(frozen=True)
 class LabelledFile:
-    """A recording with labelled sounds, possibly among unlabelled ones, or a recording without birds and its noise.
+    """A recording with labelled sounds, possibly among unlabelled ones, or a recording without birds.
 
-    `bird_heard` is set for a field clip: whether people heard a bird in it.
+    `noise` is the kind of noise of a recording without birds. `bird_heard` is whether people heard a bird in a field
+    clip.
     """
 
     path: Path
