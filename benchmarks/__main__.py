@@ -44,7 +44,7 @@ def main(parts: tuple[str, ...], quick: bool, data: Path | None, out: Path | Non
       python -m benchmarks latency live
       python -m benchmarks --quick
     """
-    # Set before numpy reads it. The user's configuration may name another model.
+    # numpy reads the number of threads when it loads. The user's configuration may name another model.
     os.environ.update(ONE_THREAD, BIRDEDGE_CONFIG=os.devnull)
     folder = out or (QUICK_FOLDER if quick else FOLDER)
     folder.mkdir(parents=True, exist_ok=True)

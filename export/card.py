@@ -28,11 +28,11 @@ def draft_card(
 
     Args:
         network: The trained network.
-        facts: What its checkpoint states: `threshold` and `training_data`.
+        facts: The `threshold` and `training_data` of its checkpoint.
         name: Name of the model.
         form: Form of the graph.
         graph: The graph, whose states and cost the card lists.
-        settings: The scores of events.
+        settings: Supplies the minimum scores of events.
     """
     grid = Grid()
     threshold = float(facts["threshold"])

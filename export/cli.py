@@ -13,7 +13,7 @@ from birdedge.edge.models.settings import EventSettings
 if TYPE_CHECKING:
     from birdedge.export.settings import NumberFormat
 
-CHUNK_FRAMES = 16  # that of the recorder
+CHUNK_FRAMES = 16  # as in the recorder
 
 
 @click.command()
@@ -33,7 +33,7 @@ CHUNK_FRAMES = 16  # that of the recorder
 @click.option(
     "--calibration",
     type=click.Path(path_type=Path, file_okay=False),
-    help="A folder of audio from the recorder's site: calibrate int8 on it instead.",
+    help="A folder of audio from the recorder's site to calibrate int8 on instead.",
 )
 @click.option(
     "--frames",
@@ -41,7 +41,7 @@ CHUNK_FRAMES = 16  # that of the recorder
     type=int,
     default=[CHUNK_FRAMES],
     show_default=True,
-    help="Frames per call. The first is for the recorder; each further one gives a file of its own. May be repeated.",
+    help="Frames per call. The first is for the recorder; each further one adds a separate file. May be repeated.",
 )
 @click.option("--per-tensor", is_flag=True, help="Use one weight scale per layer, not per channel.")
 @click.option(
@@ -75,7 +75,7 @@ CHUNK_FRAMES = 16  # that of the recorder
     type=NumberRange(0, 1),
     default=EventSettings.follow_score,
     show_default=True,
-    help=f"The probability that is enough for {EventSettings.follow_s:g} s after an event in its band.",
+    help=f"Minimum probability of a bird for {EventSettings.follow_s:g} s after an event in the same band.",
 )
 @click.option(
     "--report",

@@ -1,4 +1,4 @@
-"""Comparison of the forms of a network: torch, ONNX, and streams with calls of any length."""
+"""Comparison of the forms of a network: torch, ONNX, and streams with any number of frames per call."""
 
 from __future__ import annotations
 

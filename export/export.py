@@ -71,7 +71,8 @@ def export(
     """Write `output` and the files that belong to it.
 
     A quantized export writes int8 to `mine.onnx` and the same network in fp32 to `mine-fp32.onnx`. Each further number
-    of frames per call gives a file like `mine-256.onnx`, the other activation `mine-s8.onnx`; they give equal results.
+    of frames per call adds a file like `mine-256.onnx`, and the other activation adds `mine-s8.onnx`. These files give
+    equal results.
 
     Args:
         checkpoint_path: A checkpoint of `birdedge train`.
@@ -139,8 +140,8 @@ def _streaming_network(checkpoint: Checkpoint, path: Path) -> UNet:
     """Return the network of the checkpoint, or raise `ExportError` if it cannot stream."""
     if not isinstance(checkpoint.network, UNet) or checkpoint.recipe.training.input != "floor":
         raise ExportError(
-            f"{path} holds the network of recipe {checkpoint.recipe.name}, which needs a whole recording or another "
-            "input than the recorder's, and so cannot stream; export a checkpoint of recipe compact"
+            f"{path} holds the network of recipe {checkpoint.recipe.name}, which needs a whole recording or an input "
+            "other than the recorder's, and so cannot stream; export a checkpoint of recipe compact"
         )
     return checkpoint.network
 
@@ -211,7 +212,7 @@ def _complete_cards(
     cards = {}
     for path, model in models.items():
         precision = model.card.precision
-        if data is not None and precision not in figures:  # they are equal for all frames per call
+        if data is not None and precision not in figures:  # the figures do not depend on the frames per call
             progress(f"measuring {path.name}")
             figures[precision] = card_figures(evaluate(model_detector(model), read_sets(data)))
         cards[path] = dataclasses.replace(

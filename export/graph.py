@@ -25,8 +25,8 @@ class Step(nn.Module):
 
     With `channels_last` the graph suits onnxruntime's int8 kernels. The states are `[1, frames, bins, channels]`, the
     layout of these kernels: frames are then concatenated and sliced as contiguous blocks, and no transpose remains
-    between layers. At the finest level, two rows are the channels of one (see `stacking.py`). The fp32 kernels have
-    another internal layout, to which they convert from channels first.
+    between layers. At the finest level, two rows are stacked as the channels of one (see `stacking.py`). The fp32
+    kernels have a different internal layout, to which they convert from channels first.
     """
 
     def __init__(self, network: UNet, channels_last: bool = False) -> None:
@@ -60,8 +60,8 @@ class Step(nn.Module):
 class RepeatingUp(nn.Module):
     """The computation of a folded `Up` without a resize.
 
-    In channels-last memory, repeating channels is the same as repeating bins. Rows are repeated at the finest level
-    only, where two of them are channels too.
+    In channels-last memory, repeating channels is the same as repeating bins. Rows are repeated only at the finest
+    level, where two of them are also channels.
     """
 
     def __init__(self, up: Up) -> None:

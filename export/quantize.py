@@ -1,6 +1,6 @@
 """Static int8 quantization: uint8 or int8 activations with one scale, int8 weights with one scale per channel.
 
-A state is an output of one call and an input of the next. Results are equal for all lengths of calls only if no value
+A state is an output of one call and an input of the next. Results are equal for all call lengths only if no value
 changes in between. Therefore all tensors that only pass values on (a state, the tensors it is concatenated with and
 sliced from) share one scale and zero point, and states remain integers between calls.
 """
@@ -63,7 +63,7 @@ def quantize(
         model: The fp32 graph, with channels last.
         ranges: The ranges of `calibrate`; they apply to graphs of the same network with any number of frames per call.
         per_channel: One weight scale per channel, not per layer.
-        activation: `u8` or `s8`, which are the same values minus 128 and faster on some processors.
+        activation: `u8` or `s8`. `s8` holds the same values minus 128 and is faster on some processors.
     """
     data = {
         name: TensorData(lowest=np.float32(low), highest=np.float32(high))
@@ -76,7 +76,7 @@ def quantize(
         source,
         per_channel=per_channel,
         # 7-bit weights: processors without VNNI or dot products add two products in 16 bits, which then cannot
-        # saturate, so that all processors give the same integers. It cost no IoU (train/EXPERIMENTS.md).
+        # saturate, so that all processors give the same integers. This costs no IoU (train/EXPERIMENTS.md).
         reduce_range=True,
         weight_qType=QuantType.QInt8,
         activation_qType=QuantType.QUInt8 if activation == "u8" else QuantType.QInt8,
@@ -137,7 +137,7 @@ def _keep_states_in_integers(graph: onnx.GraphProto) -> None:
 def run_stream(model: onnx.ModelProto, sequence: Float32) -> tuple[Float32, Float32]:
     """Return mask and class map of network input, streamed from initial states.
 
-    A last chunk that is not complete is omitted.
+    An incomplete last chunk is omitted.
 
     Shape: `[2, frames, bins] -> mask [frames, bins], class map [rows, columns, classes]`.
     """

@@ -23,15 +23,15 @@ class ExportSettings:
     """How a checkpoint is exported."""
 
     quantize: bool = False
-    # Per call; the first is the recorder's, others give files of their own.
+    # Frames per call. The first is the recorder's; each further one gets a separate file.
     frames: tuple[int, ...] = (CHUNK_FRAMES,)
     opset: int = OPSET
     per_channel: bool = True  # one weight scale per channel, not per layer
-    activations: tuple[NumberFormat, ...] = ("u8",)  # u8 or s8, likewise
+    activations: tuple[NumberFormat, ...] = ("u8",)  # u8 or s8; a second one gets a separate file
     max_loss: float = 0.005  # IoU that int8 may lose against fp32
     min_score: float = EventSettings.min_score
     follow_score: float = EventSettings.follow_score
-    # Further lengths of calls that must give the same mask: short and long.
+    # Further call lengths that must give the same mask: short and long.
     compared_frames: tuple[int, ...] = (4, 256)
 
     def __post_init__(self) -> None:

@@ -30,7 +30,7 @@ class Unstack(nn.Module):
 
 
 def stack_rows(x: Tensor, rows: int) -> Tensor:
-    """Return a map with `rows` rows each as the channels of one.
+    """Return a map with every `rows` rows stacked as the channels of one.
 
     Shape: `[batch, channels, frames, bins] -> [batch, rows * channels, frames / rows, bins]`.
     """
@@ -65,7 +65,7 @@ def _stacked_conv(conv: nn.Conv2d, outputs: int, past: int) -> nn.Conv2d:
     Args:
         conv: A convolution that is not padded in time.
         outputs: Rows of its output that are stacked.
-        past: Rows of its input before those of the same time as the output.
+        past: Input rows before those at the time of the output.
     """
     stride = conv.stride[0]
     inputs = stride * outputs
@@ -75,7 +75,7 @@ def _stacked_conv(conv: nn.Conv2d, outputs: int, past: int) -> nn.Conv2d:
     )
     for output in range(outputs):
         for row in range(conv.kernel_size[0]):
-            # Counted from the first row of the stacked input row of the same time.
+            # Count rows from the first row in the stacked input row of the same time.
             at, place = divmod(stride * output + row - past, inputs)
             weight[output, :, place, :, rows - 1 + at] = conv.weight[:, :, row]
     stacked = nn.Conv2d(

@@ -40,7 +40,7 @@ CHECKPOINT = click.Path(path_type=Path, dir_okay=False)
 @click.option(
     "--cache",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="File with the examples of a recipe that mixes them once: written by the first run, read by later runs.",
+    help="Cache file for a recipe that mixes its examples once: the first run writes it, later runs read it.",
 )
 @click.option("--images", is_flag=True, help="BirdSoundsDenoising: use its Images instead of its Raw_audios.")
 @click.option("--epochs", type=click.IntRange(1), help="Replace the recipe's number of epochs.")
@@ -59,7 +59,7 @@ def train(
     epochs: int | None,
     seed: int | None,
 ) -> None:
-    """Train a network by a recipe: a .toml file, or the name of a bundled recipe.
+    """Train a network from a recipe: a .toml file, or the name of a bundled recipe.
 
     Writes best.safetensors, history.json, curves.png and files for TensorBoard to the folder --out.
 

@@ -31,7 +31,7 @@ class BoardFigures(TypedDict):
     max_difference: int  # of 255
     events: int
     events_equal: bool
-    resident_bytes: int  # without the emulator's own
+    resident_bytes: int  # without the emulator's own memory
 
 
 class EmulationFigures(TypedDict):
@@ -48,7 +48,7 @@ def measure(quick: bool, data: Path | None) -> EmulationFigures | Skipped:  # no
     """Process 20 s of the demo on each board's processor and on this machine.
 
     Raises:
-        subprocess.CalledProcessError: birdedge failed on one of them.
+        subprocess.CalledProcessError: birdedge failed on one of the processors.
     """
     if reason := unavailable():
         return {"skipped": reason}

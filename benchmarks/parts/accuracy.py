@@ -35,7 +35,7 @@ class NetworkCost(NamedTuple):
 
 
 def measure(quick: bool, data: Path | None) -> Figures:
-    """Evaluate every bundled network and the classical baselines, or the default on few mixes if `quick`.
+    """Evaluate every bundled network and the classical baselines, or only the default on a few mixes if `quick`.
 
     Raises:
         subprocess.CalledProcessError: `birdedge evaluate` failed.
@@ -114,7 +114,7 @@ def networks(figures: Figures) -> list[NetworkCost]:
     others = [
         NetworkCost(row["title"], row["macs_per_s"], row["parameters"], row["figures"]["mixes"]["iou"])
         for row in figures["systems"]["rows"]
-        if row["budget"]  # model files, which have none, are among the bundled ones
+        if row["budget"]  # rows without a budget are model files, which the bundled networks include
     ]
     return sorted(bundled + others, key=lambda network: (network.macs_per_s, -network.iou))
 
@@ -139,7 +139,7 @@ def plot(figures: Figures, path: Path) -> None:
     for network in found:
         point, ours = (network.macs_per_s / 1e6, 100 * network.iou), network.name in bundled
         axes.plot(*point, "o" if ours else "s", color="C0" if ours else "C7")
-        # The label is on the left if that of a network as good would be in its way on the right.
+        # The label goes to the left if an equally good network would be in its way on the right.
         in_the_way = any(
             abs(other.iou - network.iou) < 0.012 and other.macs_per_s > network.macs_per_s for other in found
         )

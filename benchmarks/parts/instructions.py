@@ -2,7 +2,7 @@
 
 CPU seconds depend on the machine and its load. Instructions under valgrind do not: it presents the same processor to
 every program (on x86-64 one with AVX2), and the audio is computed with integers. So a change that makes the pipeline
-more expensive is detected on a busy machine too. `--check` compares each stage with its count in instructions.json.
+more expensive is detected even on a busy machine. `--check` compares each stage with its count in instructions.json.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from birdedge.edge.models.names import DEFAULT_MODEL, bundled_models
 TITLE = "Instruction counts"
 FIGURES = Path(__file__).with_suffix(".json")
 MAX_GROWTH_PERCENT = 3
-MIN_GROWTH = 0.05e6  # instructions per second of audio; less is noise of a small stage
+MIN_GROWTH = 0.05e6  # instructions per second of audio; a smaller change of a small stage is noise
 WHOLE, REST = "pipeline", "rest"
 PLATFORM = ("machine", "python")
 PINNED = ("model_sha256", "numpy", "onnxruntime", "soxr")
@@ -76,7 +76,7 @@ def main(check: bool, update: bool) -> None:
 
 
 def measure(quick: bool = False, data: Path | None = None) -> Figures:  # noqa: ARG001 - all parts have this signature
-    """Count the instructions per second of audio of each stage, of the whole pipeline, and of the rest of it.
+    """Count the instructions per second of audio of each stage, of the whole pipeline, and of the rest between stages.
 
     Raises:
         subprocess.CalledProcessError: The pipeline failed under valgrind.
@@ -106,7 +106,7 @@ def dependencies() -> Figures:
 
 
 def differences(here: Figures, stored: Figures, names: tuple[str, ...]) -> str:
-    """Return the stored and the present values that differ, as text; empty if none does."""
+    """Return the stored and the current values that differ, as text; empty if none differs."""
     return ", ".join(
         f"{name} {stored[name]} (here {here[name]})" for name in names if stored[name] != here[name]
     )

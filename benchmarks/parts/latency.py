@@ -114,7 +114,7 @@ def calibration_s() -> float:
 
 
 def time_calls(segmenter: Segmenter, calls: int) -> tuple[list[float], float]:
-    """Call the network once for warm-up and then `calls` times, each on the states of the call before.
+    """Call the network once for warm-up and then `calls` times, each with the states of the previous call.
 
     Returns:
         Seconds of each call, and CPU seconds of all calls together.

@@ -99,7 +99,7 @@ def measure_chirps(chirps: int) -> LiveFigures:
 
 
 def delays_s(chirps_s: Sequence[float], arrivals_s: Sequence[float]) -> list[float]:
-    """Return the delay from each chirp to the next arrival, without chirps that have none within `MAX_DELAY_S`."""
+    """Return the delay from each chirp to the next arrival; chirps without one within `MAX_DELAY_S` are skipped."""
     delays = []
     for chirp_s in chirps_s:
         at = bisect.bisect(arrivals_s, chirp_s)

@@ -1,4 +1,4 @@
-"""Instructions on the processors of three Raspberry Pi boards, counted under emulation, and the time that they take.
+"""Instructions on the processors of three Raspberry Pi boards, counted under emulation, and their estimated time.
 
 No board is measured here: `bash benchmarks/on_a_pi.sh` measures on one.
 """
@@ -38,7 +38,7 @@ GROUPS: dict[str, tuple[Kind, ...]] = {
 FLOAT_MODEL = "birdedge-fp32"
 MODELS = (DEFAULT_MODEL, SMALL_MODEL, FLOAT_MODEL)
 SAMPLE_RATE_HZ = 48_000
-FIRST_S, AUDIO_S = 2.048, 4.096  # whole numbers of calls of each model; the first is not counted
+FIRST_S, AUDIO_S = 2.048, 4.096  # both are whole calls of each model; FIRST_S is not counted
 PROCESSORS = {  # on which the network is counted with and without KleidiAI
     BOARDS[-1].cpu: f"{BOARDS[-1].cpu} ({BOARDS[-1].name})",
     "max": "an emulated processor with SME, which no Pi has",
@@ -260,7 +260,7 @@ def _power(board: Board, pipeline_s_per_s: tuple[float, float]) -> tuple[str, ..
 
 
 def _kernels(figures: PiFigures) -> list[str]:
-    """Return as a list of Markdown which kernels ran, read from profiles and counts."""
+    """Return a Markdown list of the kernels that ran, read from profiles and counts."""
     nodes, *_ = figures["nodes"].values()
     profiled = " and ".join(f"`{name}`" for name in figures["nodes"])
     ran = sorted({provider for profile in figures["nodes"].values() for provider in profile["provider"]})

@@ -61,7 +61,7 @@ class ScalingFigures(TypedDict):
 
 
 def measure(quick: bool, data: Path | None) -> ScalingFigures:  # noqa: ARG001 - all parts have this signature
-    """Measure each variable; with fewer rounds, and with 20 minutes in place of a day, if `quick`.
+    """Measure each variable; if `quick`, with fewer rounds and 20 minutes instead of a day.
 
     Raises:
         subprocess.CalledProcessError: `birdedge segment` failed.
@@ -116,7 +116,7 @@ def pipeline_costs(recordings: Mapping[int, tuple[Float32, int]], rounds: int) -
 
 
 def length(minutes: int) -> LengthRow:
-    """Run `birdedge segment` on one recording of that length."""
+    """Run `birdedge segment` on one recording of that many minutes."""
     with tempfile.TemporaryDirectory() as folder:
         return {"minutes": minutes, **segment_long_recording(Path(folder), minutes, FILE_RATE_HZ)}
 
@@ -184,7 +184,7 @@ def targets(figures: ScalingFigures) -> list[Target]:
 
 
 def plot(figures: ScalingFigures, path: Path) -> None:
-    """Plot CPU time against each variable, next to each other."""
+    """Plot CPU time against each variable, side by side."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 3), layout="constrained")

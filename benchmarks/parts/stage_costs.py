@@ -65,7 +65,7 @@ def run_stages(
         samples: Mono audio, `[samples]`.
         sample_rate_hz: Its sample rate.
         block_samples: Samples per push.
-        measure: Called with the name of a stage, a function and the pieces to call it with; returns what they return.
+        measure: Called with the name of a stage, a function and the pieces to call it with; returns its results.
 
     Returns:
         The output of the pipeline for each block.
@@ -100,7 +100,7 @@ def run_stages(
 
 
 def by_stage(measured: Mapping[str, float]) -> dict[str, float]:
-    """Return the costs that `run_stages` measured, with that of the segmenter divided into network and its input."""
+    """Return the costs that `run_stages` measured, with the segmenter divided into the network and its input."""
     network_input = measured["segmenter"] - measured["network"]
     return {
         "network input" if stage == "segmenter" else stage: network_input if stage == "segmenter" else cost

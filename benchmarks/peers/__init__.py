@@ -2,7 +2,7 @@
 
 `python -m benchmarks.peers --data recordings/`
 
-Each tool has an environment of its own (environments.py). costs.py measures the CPU time, instructions.py counts the
+Each tool has its own environment (environments.py). costs.py measures the CPU time, instructions.py counts the
 instructions on a processor without VNNI, and masks.py measures the IoU as `birdedge evaluate` does. On recordings not
 used for training, agreement.py compares detections with BirdNET, and presence.py the clips in which either detects a
 bird with those in which people heard one.
@@ -35,7 +35,7 @@ def measure(quick: bool, data: Path | None) -> dict[str, Any]:
         DataError: `data` has no index.tsv.
     """
     if data is not None:
-        read_index(data)  # an error in it shows before the installation, which takes minutes
+        read_index(data)  # report an error in it before the installation, which takes minutes
     folders, not_installed = environments.prepare_all()
     if not folders:
         return {"skipped": f"no other tool could be installed: {next(iter(not_installed.values()))}"}

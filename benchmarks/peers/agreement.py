@@ -1,7 +1,7 @@
 """Agreement of birdedge's events with BirdNET's detections.
 
-The recordings are those of the test split, which birdedge was not trained on. BirdNET may have been, because many are
-from xeno-canto. It chooses among all its species, of any place and season.
+The recordings are the test split, on which birdedge was not trained. BirdNET may have been, because many are from
+xeno-canto. It chooses among all its species, of any place and season.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def counts(detected: NDArray[np.bool_], events: Sequence[Event]) -> Counts:
 
     Args:
         detected: Whether BirdNET detects a bird, `[windows]`.
-        events: Events; one counts in each window that it touches, and not at all after the last whole window.
+        events: Events. Each counts in every window that it touches; one after the last whole window does not count.
     """
     touched = [slice(int(e.onset_s // WINDOW_S), int(e.offset_s // WINDOW_S) + 1) for e in events]
     touched = [windows for windows in touched if windows.start < len(detected)]
@@ -140,7 +140,7 @@ def birdnet_scores(command: Sequence[str], paths: Sequence[Path], padded: bool =
     Args:
         command: BirdNET's command, see `birdnet.prepare`.
         paths: Recordings.
-        padded: Whether a last window that is not whole is completed with zeros.
+        padded: Whether an incomplete last window is padded with zeros.
 
     Raises:
         subprocess.CalledProcessError: BirdNET failed.

@@ -17,7 +17,7 @@ from typing import Any
 WINDOW_SAMPLES = 144_000  # 3 s
 SAMPLE_RATE_HZ = 48_000
 MODEL = "BirdNET_GLOBAL_6K_V2.4_Model_FP32.tflite"
-# First words of the labels that are not birds: sounds of no animal, and genera of frogs, insects and mammals.
+# First words of the labels that are not birds: sounds not made by animals, and genera of frogs, insects and mammals.
 NOT_BIRDS = """
 Dog Engine Environmental Fireworks Gun Human Noise Power Siren
 Acris Anaxyrus Dryophytes Eleutherodactylus Gastrophryne Hyliola Incilius Lithobates Pseudacris Scaphiopus Spea

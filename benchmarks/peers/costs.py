@@ -1,7 +1,7 @@
 """CPU seconds per second of audio of birdedge and the other tools: the same scene, one thread each, in alternation.
 
-Each contender is a worker process that stays loaded (see worker.py). The commands of birdedge start again each time;
-the cost of a run on the first 3 s is subtracted.
+Each contender is a worker process that stays loaded (see worker.py). The commands of birdedge start afresh each time,
+so the cost of a run on the first 3 s is subtracted.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SCENE_S, SHORT_S = 60.0, 3.0
 SCENE_RATE_HZ = 48_000
 NETWORK, FILE, LIVE = "birdedge, network alone", "birdedge, file blocks", "birdedge, microphone blocks"
 SMALL = "birdedge, file blocks, small network"
-# Files in long calls, as `segment` and `archive` process them, a microphone in calls of 16 frames.
+# Files run in long calls, as in `segment` and `archive`; a microphone runs in calls of 16 frames.
 PARTS = {
     NETWORK: ("network", ARCHIVE_MODEL),
     FILE: ("file", ARCHIVE_MODEL),
@@ -41,7 +41,7 @@ PARTS = {
 }
 COMMANDS = {"`birdedge listen --fast`": ("listen", "--fast", "--json"), "`birdedge segment`": ("segment",)}
 BIRDNET, SILERO = "BirdNET V2.4", "Silero VAD"
-# For masks that are not scored: the first example of each package's documentation.
+# For masks that are not scored: the first example in each package's documentation.
 SETTINGS: dict[str, Mapping[str, Any]] = {
     "noisereduce": {"stationary": False},
     "scikit-maad": {"background": "median_equalizer", "bin_std": 6.0, "bin_per": 0.5},
@@ -72,7 +72,7 @@ class Contender:
 
 
 def contenders(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Contender]:
-    """Return all contenders by title; `settings` are those of the classical masks, by name."""
+    """Return all contenders by title; `settings` holds the settings of the classical masks by name."""
     ours = FOLDER / "ours.py"
     rows = {title: Contender(ours, 48_000, part_and_model) for title, part_and_model in PARTS.items()}
     rows[BIRDNET] = Contender(Path(birdnet.__file__), birdnet.SAMPLE_RATE_HZ, (), "birdnet", birdnet.MODEL)
@@ -133,7 +133,7 @@ class Worker:
     """A process of worker.py that has loaded its tool.
 
     Raises:
-        subprocess.CalledProcessError: The process ended; its `stderr` says why.
+        subprocess.CalledProcessError: The process ended; its `stderr` has the reason.
     """
 
     def __init__(self, command: list[str]) -> None:

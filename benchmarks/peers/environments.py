@@ -65,7 +65,7 @@ def prepare(name: str) -> Path:
 
 
 def prepare_all() -> tuple[dict[str, Path], dict[str, str]]:
-    """Return the folders of all environments that could be created, and by name why the others could not."""
+    """Return the folders of all environments that could be created, and by name the reason why others could not."""
     folders, not_installed = {}, {}
     for name in PEERS:
         try:

@@ -1,7 +1,7 @@
 """Instructions of birdedge and of tools that follow a stream, per second of audio, counted by valgrind.
 
-CPU time is that of one processor. valgrind presents another one to every program, with AVX2 and without VNNI and
-AVX-512, so its counts compare the tools on older processors. They are not times.
+CPU time is measured on one processor. valgrind presents a different one to every program, with AVX2 and without VNNI
+and AVX-512, so its counts compare the tools on older processors. They are not times.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from benchmarks.peers.costs import (
 from benchmarks.report.results import Skipped
 from benchmarks.support import valgrind
 
-SHORT_S, LONG_S = 6.0, 30.0  # windows of BirdNET; the second has 12 more calls of our network, for 24.6 s
+SHORT_S, LONG_S = 6.0, 30.0  # whole BirdNET windows; the second has 12 more calls of our network, for 24.6 s
 TITLES = (FILE, SMALL, LIVE, BIRDNET, SILERO)
 
 
 class InstructionFigures(TypedDict):
     """Counts of each tool whose environment exists."""
 
-    audio_s: float  # by which two recordings differ
+    audio_s: float  # the difference in length of the two recordings
     instructions_per_s: dict[str, float]  # per second of audio, by title
 
 
@@ -65,7 +65,7 @@ def measure_instructions(folders: Mapping[str, Path]) -> InstructionFigures | Sk
 
 
 def instructions(worker: list[str]) -> int:
-    """Return the instructions of a worker that processes its recording once, with those of its start.
+    """Return the instructions of a worker that processes its recording once, including its start.
 
     Raises:
         subprocess.CalledProcessError: The worker failed.

@@ -1,4 +1,4 @@
-"""IoU of birdedge's masks and of those of classical packages, on the fixed sets of `birdedge evaluate`."""
+"""IoU of the masks of birdedge and of classical packages, on the fixed sets of `birdedge evaluate`."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from birdedge.train.evaluation.scoring import mask_figures, score_masked
 
 
 def measure_masks(data: Path) -> dict[str, dict[str, Any]]:
-    """Return by detector the threshold and setting chosen on validation mixes and the IoU by set.
+    """Return, by detector, the threshold and setting chosen on validation mixes and the IoU by set.
 
-    A detector whose package is missing has the reason under `skipped` instead.
+    A detector whose package is missing holds the reason under `skipped` instead.
 
     Raises:
         DataError: The folder has no index.

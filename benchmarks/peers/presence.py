@@ -1,7 +1,7 @@
 """Presence of birds in the field clips that people listened to, by birdedge and by BirdNET.
 
-The clips are those of the test split. They last 5 s, and BirdNET reads whole windows of 3 s: their last window is
-completed with zeros.
+The clips are from the test split. They last 5 s and BirdNET reads whole windows of 3 s, so the last window is padded
+with zeros.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def presence_rows(
 ) -> list[dict[str, Any]]:
     """Return the figures of birdedge as shipped, then those of BirdNET by minimum score.
 
-    The scores are BIRDNET_SCORES and the one at which BirdNET has as many false alarms as birdedge.
+    The minimum scores are BIRDNET_SCORES and the score at which BirdNET has as many false alarms as birdedge.
 
     Args:
         ours: Scores of birdedge's events in each clip.

@@ -1,6 +1,6 @@
 """Silero VAD in onnxruntime on one thread: consecutive windows of 512 samples with carried state.
 
-As its own `OnnxWrapper` does at 16 kHz (MIT licence), each window is preceded by the 64 samples before it.
+Each window is preceded by the 64 samples before it, as in Silero's own `OnnxWrapper` at 16 kHz (MIT licence).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One tool in a process of its own: `PYTHON worker.py PROGRAM RECORDING.wav [ARGUMENT...]`.
+"""One tool in its own process: `PYTHON worker.py PROGRAM RECORDING.wav [ARGUMENT...]`.
 
 PROGRAM defines `load(samples, sample_rate_hz, *arguments)`, which returns a function that processes the samples once.
 That function runs once for warm-up, then once per line of standard input, each time printing its CPU seconds (user and

@@ -16,7 +16,7 @@ PACKAGES = ("numpy", "onnxruntime", "soxr", "sounddevice")
 
 
 def circumstances(command: str) -> dict[str, Any]:
-    """Return what results.json stores with a result, except the load after it."""
+    """Return the circumstances that results.json stores with a result, except the load after it."""
     return {
         "date": str(date.today()),
         "commit": _commit(),

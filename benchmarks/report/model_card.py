@@ -28,7 +28,7 @@ Printed by `python -m docs.generate` from the cards inside the bundled model fil
 distant song, and sometimes take similar sounds (toads, squirrels, voices, alarms) for a bird.
 """
 LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
-SETS = {  # a set of the card's figures, and how the page names it
+SETS = {  # sets of the card's figures, and their names on the page
     "painted": "forest recordings with hand-painted masks",
     "mixes": "unseen birds mixed into unseen noise, -10 to 25 dB",
     "mixes_-10_to_0_db": "mixes at -10 to 0 dB",
@@ -127,7 +127,7 @@ def percent(row: Mapping[str, Any], key: str) -> str:
 def _training(data: tuple[dict[str, Any], ...]) -> list[str]:
     by_source: dict[tuple[str, str, str], dict[str, int]] = defaultdict(dict)
     for row in data:
-        licence = LINK.sub(r"\1", row["licence"])  # a link of the source's own page leads nowhere here
+        licence = LINK.sub(r"\1", row["licence"])  # a link from the source's own page would be broken here
         kinds = by_source[row["tier"], row["source"], licence]
         kinds[row["kind"]] = kinds.get(row["kind"], 0) + row["files"]
     rows = [

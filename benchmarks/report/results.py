@@ -1,8 +1,8 @@
 """The results of all parts in results.json, and the page printed from them, RESULTS.md.
 
 A part is a module with `TITLE`, `measure(quick, data)` and `section(figures)`. `measure` returns figures that JSON can
-hold, or the reason why it could not measure, as `skipped`. `section` returns Markdown. Optional are
-`plot(figures, path)` and `targets(figures)`, which returns a list of `Target`.
+hold, or the reason why it could not measure, as `skipped`. `section` returns Markdown. `plot(figures, path)` and
+`targets(figures)`, which returns a list of `Target`, are optional.
 """
 
 from __future__ import annotations

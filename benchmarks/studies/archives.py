@@ -2,9 +2,9 @@
 
 `python -m benchmarks.studies.archives`
 
-Runs by one process and by two alternate, on the same recordings; their parts are compared byte by byte. Where other
-programs use the machine, wall time says little, so that the CPU time per hour of audio is compared too. The memory is
-that of the command itself: its workers do nothing here. The figures are written to archives.json, from which the
+Runs with one process and with two alternate on the same recordings, and their parts are compared byte by byte. If other
+programs use the machine, wall time says little, so the CPU time per hour of audio is compared too. Memory is measured
+for the command itself, with workers that do nothing. The figures are written to archives.json, from which the
 documentation prints them.
 """
 
@@ -66,7 +66,7 @@ def idle_unit(_run: Path, _fingerprint: str, unit: Any) -> int:
 
 
 def speed(folder: Path, files: int, repeats: int) -> dict[str, Any]:
-    """Run an archive by one process and by two, in alternation."""
+    """Run an archive with one process and with two, in alternation."""
     (folder / "oak").mkdir()
     scene = soundscape(60.0, sample_rate_hz=RATE_HZ).samples
     for number in range(files):
@@ -123,7 +123,7 @@ def _command(*arguments: object) -> CommandCost:
 
 
 def _link_files(folder: Path, count: int) -> None:
-    """Make files that take no room: links to a sparse one in each folder."""
+    """Make files that take no space: in each folder, links to one sparse file."""
     for first in range(0, count, FILES_PER_FOLDER):
         inside = folder / f"site{first // FILES_PER_FOLDER:04}"
         inside.mkdir(parents=True)
@@ -135,7 +135,7 @@ def _link_files(folder: Path, count: int) -> None:
 
 
 def _events(seed: int) -> list[Event]:
-    """Return events of a quarter of an hour, whose numbers are as varied as those of real ones."""
+    """Return events of a quarter of an hour, with numbers as varied as in real events."""
     draw = np.random.default_rng(seed)
     onsets_s = np.sort(draw.integers(0, 112_500, EVENTS_PER_PART)) * 0.008
     lows_hz = draw.integers(16, 120, EVENTS_PER_PART) * 62.5
@@ -238,7 +238,7 @@ def _table_lines(figures: dict[str, Any]) -> list[str]:
 
 
 def _cpu_s_per_h(run: dict[str, Any], jobs: str) -> float:
-    """Return the CPU time per hour of audio of a number of processes."""
+    """Return the CPU time per hour of audio with a number of processes."""
     cpu_s: float = min(cost["cpu_s"] for cost in run["costs"][jobs]) / run["audio_s"] * 3600
     return cpu_s
 
@@ -247,9 +247,9 @@ def _cpu_s_per_h(run: dict[str, Any], jobs: str) -> float:
 @click.option(
     "--files", default=40, show_default=True, help="Recordings of 5 minutes whose analysis is measured."
 )
-@click.option("--repeats", default=2, show_default=True, help="Runs by each number of processes.")
+@click.option("--repeats", default=2, show_default=True, help="Runs with each number of processes.")
 @click.option("--planned", default=1_000_000, show_default=True, help="Files whose planning is measured.")
-@click.option("--parts", default=4000, show_default=True, help="Parts of which tables are made.")
+@click.option("--parts", default=4000, show_default=True, help="Parts from which tables are made.")
 def main(files: int, repeats: int, planned: int, parts: int) -> None:
     """Measure archive runs.
 

@@ -36,7 +36,7 @@ NONE_MEASURED = "No Raspberry Pi has been measured yet. To measure yours: `bash 
 
 
 class Health(TypedDict):
-    """The state of the board at one time; None for what it does not report."""
+    """The state of the board at one time; a value that it does not report is None."""
 
     temperature_c: float | None
     clock_hz: float | None
@@ -52,7 +52,7 @@ class BoardFigures(TypedDict):
     max_clock_hz: float | None
     system: str
     circumstances: dict[str, Any]
-    health: dict[str, Health]  # by what was done before
+    health: dict[str, Health]  # by the preceding step
     models: dict[str, ModelFigures]
     under_load: LoadFigures
 
@@ -125,7 +125,7 @@ def stored_boards() -> list[BoardFigures]:
 
 
 def boards_table(boards: list[BoardFigures]) -> str:
-    """Return what was measured on boards as Markdown, or a sentence if there is none."""
+    """Return what was measured on boards as Markdown, or a sentence if nothing was."""
     if not boards:
         return f"{NONE_MEASURED}\n"
     head = (
@@ -187,7 +187,7 @@ def _health() -> Health:
 
 
 def _throttled() -> str | None:
-    """Return the flags that the firmware reports, with those of the past, or None."""
+    """Return the flags that the firmware reports, including past ones, or None."""
     with suppress(OSError, subprocess.SubprocessError):
         command = ["vcgencmd", "get_throttled"]
         printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout

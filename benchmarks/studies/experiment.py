@@ -1,4 +1,4 @@
-"""What the studies share that run a model over sounds and write a table into train/EXPERIMENTS.md."""
+"""Shared functions of the studies that run a model over sounds and write a table into train/EXPERIMENTS.md."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def write_block(name: str, text: str) -> None:
 
 
 def segmented(segmenter: Segmenter, level: NDArray[np.float32]) -> SegmenterOutput:
-    """Return what a segmenter makes of a whole recording, from its first frame to its last."""
+    """Return the output of a segmenter for a whole recording, from its first frame to its last."""
     parts = segmenter.push(level), segmenter.flush()
     return SegmenterOutput(
         *(

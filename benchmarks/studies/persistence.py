@@ -2,7 +2,7 @@
 
 `python -m benchmarks.studies.persistence --data recordings/`
 
-Recordings of validation are looped with variation to a minute and a half, and birds are added to some: one singer who
+Validation recordings are looped with variation to a minute and a half, and birds are added to some: one singer that
 calls a few times, or a chorus of four. Each region of the last minute is judged by a logistic regression, in five folds
 over the recordings, on its log odds of a bird alone or with its occupancy: the share of the last 10 or 30 s in which
 its bins were above a probability of 0.5, which is causal and exact for any block size. The table is written into
@@ -138,7 +138,7 @@ def occupancy(mask: Float32, first_frame: int, bins: Bool, past_s: float) -> flo
 def _regions(
     model: Model, samples: Float32, target: Bool, weight: Bool
 ) -> list[tuple[bool, tuple[float, ...]]]:
-    """Return whether each region is a bird, and its features; regions that are partly bird are left out."""
+    """Return whether each region is a bird, and its features; regions that are partly bird are skipped."""
     output = segmented(Segmenter(model), log_spectrogram(samples, RATE_HZ))
     mask = output.mask
     settings = dataclasses.replace(model.card.events, min_score=0.0)
@@ -167,9 +167,9 @@ def _regions(
 
 
 def cross_validated(x: Float64, is_bird: Bool, scene: NDArray[np.int64]) -> Float64:
-    """Return the log odds of each row by a logistic regression that did not see its scene.
+    """Return the log odds of each row from a logistic regression that did not see its scene.
 
-    Birds and others have half the weight each, and every scene the square root of its number of regions.
+    Birds and others each get half the weight; every scene is weighted by the square root of its number of regions.
     """
     x = (x - x.mean(axis=0)) / (x.std(axis=0) + 1e-9)
     counts = np.bincount(scene)[scene]
@@ -184,7 +184,7 @@ def cross_validated(x: Float64, is_bird: Bool, scene: NDArray[np.int64]) -> Floa
 
 
 def _fit(x: Float64, is_bird: Bool, weight: Float64) -> Float64:
-    """Return the linear map of all rows that a weighted logistic regression learns, by Newton's method."""
+    """Return the log odds of all rows from a weighted logistic regression, fitted by Newton's method."""
     rows = np.column_stack([x, np.ones(len(x))])
     slope = np.zeros(rows.shape[1])
     for _ in range(30):
@@ -197,7 +197,7 @@ def _fit(x: Float64, is_bird: Bool, weight: Float64) -> Float64:
 
 
 def table(regions: list[JudgedRegion], scenes: int) -> str:
-    """Return as Markdown which share of the bird regions each set of features finds at equal false events."""
+    """Return, as Markdown, the share of bird regions that each set of features finds at equal false events."""
     kind = np.array([region.kind for region in regions])
     is_bird = np.array([region.is_bird for region in regions])
     scene = np.array([region.scene for region in regions])

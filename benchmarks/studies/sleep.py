@@ -1,11 +1,12 @@
 """Whether a learned gate lets the network sleep: `python -m benchmarks.studies.sleep --data recordings/`.
 
-A gate decides for each chunk of the network's input, from this and earlier chunks, whether it may hold a bird. The
+A gate decides for each chunk of the network's input, from this and earlier chunks, whether it may contain a bird. The
 input of a closed chunk becomes zero. After as many zero chunks as the network remembers, its states and its mask are
 constants, and its calls can be skipped with the same result, bit for bit. Gates learn from the events of the default
 model on the training split, with half of its noise. What they skip and what they lose is counted on validation, on the
-other half of that noise and on soundscapes; test is left alone. Thresholds are chosen on what they are counted on, and
-training scenes hold all training noise: both favour the gates. The tables are written into train/EXPERIMENTS.md.
+other half of that noise and on soundscapes; the test split is not used. Thresholds are chosen on the sounds on which
+they are scored, and training scenes contain all training noise: both favour the gates. The tables are written into
+train/EXPERIMENTS.md.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ Float32 = NDArray[np.float32]
 Bool = NDArray[np.bool_]
 HIDDEN = 32
 OWN, LEARNED, SMALL = "the network's own events", "32 hidden units", "small network"
-# Gates, in which share of the chunks with events they are closed, and whether the network forgets when it falls asleep.
+# A gate, the share of chunks with events in which it is closed, and whether the network forgets when it falls asleep.
 POINTS = (
     (OWN, 0.0, False),
     (SMALL, 0.02, True),
@@ -110,7 +111,10 @@ def study(data: Path, scenes: int) -> str:
 
 
 def cpu_costs(model: Model, small: Model, gate: Callable[[Float32], Float32]) -> tuple[float, float]:
-    """Return the CPU time of a learned gate and of the small network in calls of the default network, in turn."""
+    """Return the CPU times of a learned gate and of the small network, in calls of the default network.
+
+    All three run in turn.
+    """
     frames = model.card.chunk_frames
     segmenter, small_segmenter = Segmenter(model), Segmenter(small)
     segmenter.input[:] = np.random.default_rng(0).standard_normal(segmenter.input.shape)
@@ -130,7 +134,7 @@ def cpu_costs(model: Model, small: Model, gate: Callable[[Float32], Float32]) ->
 def tables(
     model: Model, sounds: list[Sound], macs_per_s: dict[str, float], cpu_costs: tuple[float, float]
 ) -> str:
-    """Return as Markdown what each gate skips and loses; its MACs and its CPU time are given."""
+    """Return, as Markdown, what each gate skips and loses, given its MACs and its CPU time."""
     counts = json.loads(INSTRUCTIONS.read_text(encoding="utf-8"))["instructions_per_s"]
     network_share = counts["network"] / counts["pipeline"]
     memory = memory_chunks(model)
@@ -186,7 +190,7 @@ def tables(
 
 
 def threshold_that_loses(sounds: list[Sound], name: str, lost: float) -> float:
-    """Return the highest score at which a gate is closed in at most this share of the chunks with an event."""
+    """Return the highest threshold at which a gate is closed in at most this share of the chunks with an event."""
     labelled = [s for s in sounds if s.place in LABELLED]
     candidates = np.unique(
         np.quantile(np.concatenate([s.scores[name][s.has_event] for s in labelled]), np.linspace(0, 1, 401))

@@ -1,4 +1,4 @@
-"""Gates that let the network sleep: what they see of a chunk, how they learn, and the segmenter that obeys one."""
+"""Gates that let the network sleep: their features, their training, and the segmenter that obeys one."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class GatedSegmenter(Segmenter):
 
     Args:
         model: The model.
-        is_open: Whether the gate is open in each chunk of the stream; later chunks are as the last one.
-        awake_chunks: Closed chunks in a row that still call the network. With fewer than it remembers, it forgets the
-            rest when it falls asleep.
+        is_open: Whether the gate is open in each chunk of the stream; later chunks repeat the last value.
+        awake_chunks: Closed chunks in a row that still call the network. With fewer than the network remembers, it
+            forgets the rest when it falls asleep.
 
     Attributes:
         slept: The calls skipped so far.
@@ -37,7 +37,7 @@ class GatedSegmenter(Segmenter):
         super().__init__(model)
         self._is_open, self._awake_chunks = is_open, awake_chunks
         self._chunk = self.slept = 0
-        for _ in range(memory_chunks(model)):  # it begins asleep
+        for _ in range(memory_chunks(model)):  # it starts asleep
             super().call()
         self._closed = awake_chunks
         self._quiet = [a.copy() for a in (self._mask, self._classes, *self._states[self._turn])]
@@ -60,16 +60,16 @@ class GatedSegmenter(Segmenter):
 
 
 def memory_chunks(model: Model) -> int:
-    """Return after how many zero chunks the states, the mask and the class map are constants."""
+    """Return the number of zero chunks after which the states, the mask and the class map are constant."""
     card = model.card
     return -(-round(card.past_s / card.grid.hop_s) // card.chunk_frames) + 1
 
 
 def features(x: Float32, chunk_frames: int) -> Float32:
-    """Return what a gate sees of each chunk of the network input: `[2, frames, bins] -> [chunks, features]`.
+    """Return the features of each chunk of the network input: `[2, frames, bins] -> [chunks, features]`.
 
-    The highest and the mean level of each band above the floor, now, one chunk earlier and on average over about two
-    seconds, and the shape of the floor.
+    They are the highest and the mean level of each band above the floor (now, one chunk earlier, and on average over
+    about two seconds) and the shape of the floor.
     """
     above, shape = x.reshape(2, -1, chunk_frames, GRID.bins // BAND_BINS, BAND_BINS)
     groups = above.reshape(len(above), -1, GROUP_FRAMES, *above.shape[2:]).mean(axis=2)
@@ -94,7 +94,7 @@ class Layers:
 
 
 def learned(x: Float32, is_bird: Bool, hidden: int) -> Layers:
-    """Return a network with one hidden layer that finds chunks with a bird, learned by cross-entropy with Adam."""
+    """Return a network with one hidden layer that finds chunks with a bird, trained on cross-entropy with Adam."""
     rng = np.random.default_rng(0)
     mean, deviation = x.mean(axis=0), x.std(axis=0) + np.float32(1e-3)
     x = (x - mean) / deviation
@@ -134,7 +134,7 @@ def held_open(scores: Float32, threshold: float) -> Bool:
 
 
 def slept(is_open: Bool, awake_chunks: int) -> int:
-    """Return how many calls are skipped by a segmenter that begins asleep."""
+    """Return how many calls a segmenter skips that starts asleep."""
     count, closed = 0, awake_chunks
     for opened in is_open:
         closed = 0 if opened else closed + 1

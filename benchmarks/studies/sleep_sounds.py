@@ -1,4 +1,4 @@
-"""The sounds on which gates learn and are counted, and what the networks find in them."""
+"""The sounds on which gates are trained and scored, and what the networks find in them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ PLACES = (*QUIET, "indoors, no bird", "day or unknown", "clips with a bird")
 
 @dataclass(frozen=True, eq=False)
 class Sound:
-    """A recording or a scene: where it is from, its frames, its labelled birds, and what the gates see of it."""
+    """A recording or a scene: its place, its frames, its labelled birds, its events and the scores of the gates."""
 
     place: str  # one of PLACES, or the first two of LABELLED
     noise: str  # kind of noise, "" with birds
@@ -62,14 +62,14 @@ def training_chunks(model: Model, training: list[Recording]) -> Iterator[tuple[F
 
 
 def is_noise_to_learn(recording: Recording) -> bool:
-    """Return whether gates learn from a noise recording by itself: half of the families do, by a hash."""
+    """Return whether gates learn from a noise recording by itself; a hash selects half of the families."""
     return recording.kind == "noise" and zlib.crc32(family_marks(recording)[0].encode()) % 2 == 1
 
 
 def measured(
     recordings: list[Recording], boxes: dict[Path, tuple[Box, ...]], scenes: int
 ) -> Iterator[tuple[str, str, Float32, tuple[Box, ...]]]:
-    """Yield the place, the kind of noise, the frames and the labels of all sounds to count on."""
+    """Yield the place, the kind of noise, the frames and the labels of all sounds to score on."""
     validation = held_out_recordings(recordings, "validation")
     for clip in mixed_clips(load_sound_bank(validation), scenes, SCENE_MIXING, SCENE_SEED):
         yield LABELLED[0], "", log_spectrogram(clip.samples, clip.sample_rate_hz), tuple(clip.phrases)
@@ -88,7 +88,7 @@ def measured(
 
 
 def is_night(original: str) -> bool:
-    """Return whether a name says Night, or an hour after 19 and before 6."""
+    """Return whether a name contains "Night" or a time from 19:00 to 6:00."""
     hour = re.search(r"\d{8}_(\d\d)\d{4}", original)
     return "Night" in original or (hour is not None and not 6 <= int(hour[1]) < 19)
 

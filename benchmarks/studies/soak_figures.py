@@ -48,7 +48,7 @@ class SoakFigures(ProcessFigures, DatabaseFigures):
 
 
 def latest_health(out: Path) -> Health:
-    """Return the recorder's latest health report; that of a healthy recorder if there is none yet."""
+    """Return the recorder's latest health report, or a healthy one if there is none yet."""
     with suppress(OutputError), reading(out) as db:
         return Health.from_json(run_queries.latest_health(db))
     return Health()
@@ -62,7 +62,7 @@ def database_figures(out: Path, lines: Sequence[TimedLine]) -> DatabaseFigures:
         lines: Lines of its standard output, with their arrival times on the monotonic clock.
 
     Raises:
-        click.ClickException: There is no event, so no latency.
+        click.ClickException: There is no event and therefore no latency.
     """
     with reading(out) as db:
         spans = coverage_queries.spans(db)
@@ -73,7 +73,7 @@ def database_figures(out: Path, lines: Sequence[TimedLine]) -> DatabaseFigures:
     latencies_s = [
         arrived_s - event.onset_s - event.duration_s
         for (arrived_s, line), event in zip(lines, events, strict=False)
-        if round(event.low_hz, 1) == json.loads(line)["low_hz"]  # a difference shows in the two counts
+        if round(event.low_hz, 1) == json.loads(line)["low_hz"]  # a mismatch shows in the two counts
     ]
     if not latencies_s:
         raise click.ClickException("no event was detected; give more --minutes")
@@ -84,7 +84,7 @@ def database_figures(out: Path, lines: Sequence[TimedLine]) -> DatabaseFigures:
         "heard_s": heard.heard_s,
         "expected_s": heard.expected_s,
         "continuity": heard.share,
-        # Without the gap before the first sample, which ends there.
+        # Skip the gap before the first sample, which ends there.
         "gaps": [(gap.cause, gap.known_s) for gap in heard.gaps if gap.utc_s >= first_s],
         "clock_s": anchors[-1].boot_s - anchors[0].boot_s,
         "clock_minus_audio_s": delays_s[-1] - delays_s[0],

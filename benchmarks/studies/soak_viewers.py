@@ -1,10 +1,10 @@
-"""Run recorder and companion with viewers that come and go, and report continuity, memory and CPU time of both.
+"""Run the recorder and the companion with viewers that come and go, and report continuity, memory and CPU time of both.
 
 `python -m benchmarks.studies.soak_viewers --minutes 60 --page benchmarks/studies/SOAK_VIEWERS.md`
 
 The recorder listens to a generated soundscape through a virtual microphone. The time is divided into equal parts with
 0, 1 and 10 viewers, see `benchmarks/support/viewers.py`. In the middle of the last part the companion is stopped for
-ten seconds, as a machine without memory does. Continuity is that of the recorder's own database.
+ten seconds, as happens on a machine that runs out of memory. Continuity comes from the recorder's own database.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ MAX_RECORDER_BYTES, MAX_COMPANION_BYTES = 110e6, 60e6
 
 
 class Cost(TypedDict):
-    """What a process took while a number of viewers watched."""
+    """What a process used while a number of viewers watched."""
 
     viewers: int
     max_resident_bytes: int
@@ -92,7 +92,7 @@ def main(minutes: float, page: Path | None, as_json: bool) -> None:
 
 
 def watch_recorder(folder: Path, minutes: float) -> ViewerFigures:
-    """Run recorder, companion and viewers, and return the figures.
+    """Run the recorder, the companion and the viewers, and return the figures.
 
     Raises:
         click.ClickException: A process ended early or did not start.
@@ -189,12 +189,12 @@ def _wait_for_audio(out: Path, recorder: subprocess.Popen[str]) -> None:
             if coverage_queries.spans(db):
                 return
         if recorder.poll() is not None or time.monotonic() > deadline_s:
-            raise click.ClickException("the recorder heard nothing")
+            raise click.ClickException("the recorder received no audio")
         time.sleep(0.2)
 
 
 def _first_line(process: subprocess.Popen[str]) -> str:
-    """Return the first line of a process, which says that it works."""
+    """Return the first line of a process, which it prints once it works."""
     assert process.stdout
     line = process.stdout.readline().strip()
     if not line:

@@ -1,9 +1,9 @@
-"""Measure how many recordings of people the voice detector misses, and how many others it takes for voices.
+"""Measure how many recordings of people the voice detector misses, and how many others it mistakes for voices.
 
 `python -m benchmarks.studies.speech --data recordings/`
 
-The recordings are those of the validation and test splits; the thresholds of the detector were chosen on the same ones.
-A recording counts as found if a voice is heard anywhere in its first half minute, as a clip would be dropped. The
+The recordings are the validation and test splits; the thresholds of the detector were chosen on the same recordings. A
+recording counts as found if a voice is heard anywhere in its first half minute, just as a clip would be dropped. The
 figures are written to speech.json, from which the documentation prints them.
 """
 

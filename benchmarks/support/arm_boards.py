@@ -10,8 +10,9 @@ take their times one after the other. Sources of the costs:
 - Cortex-A76: LLVM, AArch64SchedNeoverseN1.td, of the same design; Arm, Cortex-A76 Software Optimization Guide. Decodes
   4 instructions; two vector units, of which one multiplies integers and the other adds pairs.
 
-At the slow end, instructions on the general registers take what typical programs reach, with cache misses and wrongly
-predicted branches. This is assumed: about 0.6 instructions per cycle on the A53, 1 on the A72 and 1.5 on the A76.
+At the slow end, instructions on the general registers run at the rate of typical programs, with cache misses and
+mispredicted branches. The rates are assumed: about 0.6 instructions per cycle on the A53, 1 on the A72 and 1.5 on the
+A76.
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ class Board:
     cpu: str
     name: str
     clock_hz: tuple[float, float]
-    units: tuple[Cycles, ...]  # for which each unit is busy
-    alone: Cycles  # of an instruction with which no other overlaps
+    units: tuple[Cycles, ...]  # for which an instruction of each kind keeps each unit busy
+    alone: Cycles  # of an instruction of each kind that overlaps with no other
     # ncnn's int8 MobileNet of 569 million multiply-accumulates on one core (ncnn, benchmark/README.md).
     mobilenet_s: float
-    # Assumed, from measurements of owners at the plug: the idle board, and one busy core in addition.
+    # Assumed, from owners' measurements at the wall plug: the idle board, and one busy core in addition.
     idle_w: float
     busy_core_w: float
 
@@ -51,7 +52,7 @@ class Board:
         return fast, slow
 
     def seconds(self, blocks: Blocks) -> tuple[float, float]:
-        """Return the least and the most time of one core that blocks of instructions are estimated to take."""
+        """Return the shortest and the longest time of one core that blocks of instructions are estimated to take."""
         (fast, slow), (low_hz, high_hz) = self.cycles(blocks), self.clock_hz
         return fast / high_hz, slow / low_hz
 

@@ -20,7 +20,7 @@ Kind = Literal[
     "pairwise add",  # with a result of twice the width
     "float multiply",  # of vectors, with or without an addition
     "divide",  # or square root, of floats
-    "other vector",  # and all else on the vector registers, which hold scalar floats too
+    "other vector",  # everything else on the vector registers, which also hold scalar floats
     "SVE or SME",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -77,7 +77,7 @@ def _vector(instruction: int) -> Kind:
     return "other vector"
 
 
-# Kind, mask and value; the first that fits counts. Bits 30 (128 bits) and 29 (unsigned) are free if not said otherwise.
+# Kind, mask and value; the first that fits counts. Bits 30 (128 bits) and 29 (unsigned) are free unless noted.
 _ENCODINGS: tuple[tuple[Kind, int, int], ...] = (
     ("dot product", 0x9FE0FC00, 0x0E809400),  # SDOT, UDOT
     ("dot product", 0x9FC0F400, 0x0F80E000),  # the same, by element

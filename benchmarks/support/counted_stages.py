@@ -1,7 +1,7 @@
 """The stages of the pipeline under valgrind: one process each, forked from one that has loaded the model.
 
-valgrind counts the instructions of each process from the start of the first one. So each stage runs in a child, after
-another child has ended without running it; the difference of both counts is the stage.
+valgrind counts the instructions of each process from the start of the first one. Each stage therefore runs in a child,
+after another child has ended without running it; the difference of the two counts belongs to the stage.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ WARM_UP_S, COUNTED_S = 1.6, 6.4  # whole calls of the network
 
 
 def counted(stage: str, push: Callable[[Any], Any], pieces: Sequence[Any]) -> list[Any]:
-    """Run a stage in a child, without its first pieces, and print the numbers of both processes and its name."""
+    """Run a stage in a child, without its first pieces, and print the IDs of both processes and the stage's name."""
     warm = round(len(pieces) * WARM_UP_S / (WARM_UP_S + COUNTED_S))
     outputs = [push(piece) for piece in pieces[:warm]]
     children = [_child(push, pieces[:0]), _child(push, pieces[warm:])]

@@ -1,6 +1,6 @@
 """birdedge on emulated ARM processors, in the environment that `bash tests/aarch64/setup.sh` creates.
 
-Emulation shows whether results are equal and how much memory they take, but not speed.
+Emulation shows whether results are equal and how much memory is used, but not the speed.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def run(cpu: str | None, *arguments: str, stdout: int | IO[bytes] | None = None)
     """Run Python on one thread, emulated unless `cpu` is `HERE`, and return its memory.
 
     Raises:
-        subprocess.CalledProcessError: It failed.
+        subprocess.CalledProcessError: The process failed.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     environment["OMP_NUM_THREADS"] = "1"

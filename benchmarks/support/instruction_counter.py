@@ -15,7 +15,7 @@ from benchmarks.support.emulated_arm import unavailable as not_installed
 
 PLUGIN = Path(__file__).with_suffix(".c")
 COMPILER = "cc"
-EMULATOR = "qemu-aarch64"  # that of Debian 12 loads plugins, unlike qemu-aarch64-static
+EMULATOR = "qemu-aarch64"  # Debian 12's loads plugins, unlike qemu-aarch64-static
 RECORD = struct.Struct("<QI")  # see the plugin
 
 
@@ -25,7 +25,7 @@ def unavailable() -> str | None:
         if shutil.which(command) is None:
             return f"there is no {command}; run: sudo apt install {package}"
     if "-plugin" not in _run([EMULATOR, "--help"]):
-        return f"this {EMULATOR} loads no plugins; that of Debian 12 does"
+        return f"this {EMULATOR} does not load plugins; the one in Debian 12 does"
     return not_installed()
 
 
@@ -38,7 +38,7 @@ def count_blocks(cpu: str, program: str, *arguments: str) -> tuple[list[Counter[
         arguments: Its arguments.
 
     Returns:
-        For each phase how often each block of instructions was executed, and what the program printed.
+        For each phase, how often each block of instructions was executed, and what the program printed.
 
     Raises:
         subprocess.CalledProcessError: The plugin could not be compiled, or the program failed.

@@ -1,8 +1,8 @@
 """Print when masks mark a chirp: `python -m benchmarks.support.mask_watch`, until it is interrupted.
 
 It listens to the default microphone with the objects of `birdedge listen`. The first line on standard output says that
-it listens. Each further line is the time, on the monotonic clock, at which a block yielded frames that contain a chirp
-and mark it.
+it is listening. Each further line is the time, on the monotonic clock, at which a block yielded frames that contain a
+chirp and mark it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Run a command and print its cost as JSON: `python benchmarks/support/process_cost.py COMMAND...`.
 
-This is a separate small process because Linux counts the peak memory of the forking process into that of the command.
+This is a separate small process because Linux includes the forking process's peak memory in the command's.
 """
 
 from __future__ import annotations

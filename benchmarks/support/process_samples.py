@@ -27,7 +27,7 @@ class ProcessSample:
 
 
 class ProcessFigures(TypedDict):
-    """Memory, CPU time and load of a process; first, slope and CPU time are those after the warm-up."""
+    """Memory, CPU time and load of a process; first memory, slope and CPU time exclude the warm-up."""
 
     resident_first_bytes: int
     resident_last_bytes: int

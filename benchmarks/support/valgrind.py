@@ -1,7 +1,7 @@
 """Instructions of a program, counted by valgrind.
 
 valgrind presents the same processor to every program (on x86-64 one with AVX2, without VNNI and AVX-512), so its counts
-do not depend on the machine and its load.
+do not depend on the machine or its load.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Counted(NamedTuple):
-    """What a program printed, and the instructions of each of its processes by number."""
+    """The output of a program, and the instructions of each of its processes by process ID."""
 
     printed: str
     instructions: dict[str, int]

@@ -1,7 +1,7 @@
-"""Watch a dashboard as browsers do: `python -m benchmarks.support.viewers URL COUNT`, until it is ended.
+"""Watch a dashboard as browsers do: `python -m benchmarks.support.viewers URL COUNT`, until it is stopped.
 
-Each viewer opens the live view, asks for the changing parts of the page, and leaves after 5 to 30 seconds; another one
-comes then. One in five reads nothing of what it is sent.
+Each viewer opens the live view, requests the changing parts of the page, and leaves after 5 to 30 seconds; then
+another one arrives. One viewer in five reads nothing of what it is sent.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from websockets.exceptions import WebSocketException
 
 MIN_STAY_S, MAX_STAY_S, PAUSE_S = 5.0, 30.0, 0.5
 PARTS_EVERY_S = 5.0
-LAZY = 5  # one in so many reads nothing
+LAZY = 5  # one viewer in this many reads nothing
 
 
 async def watch(url: str, number: int) -> None:
-    """Come and go."""
+    """Visit the dashboard again and again, for a random time each."""
     rng = random.Random(number)
     while True:
         with suppress(OSError, WebSocketException, TimeoutError):

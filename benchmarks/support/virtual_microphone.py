@@ -30,7 +30,7 @@ class VirtualMicrophone:
     @property
     def sink(self) -> str:
         """The PulseAudio module of the sink, with its arguments."""
-        # Without norewinds the sink may deliver audio only every two seconds.
+        # Without `norewinds`, the sink may deliver audio only every two seconds.
         return (
             f"module-null-sink sink_name={SINK} format=float32le rate={self.sample_rate_hz} "
             f"channels={self.channels} norewinds=1"
@@ -102,12 +102,12 @@ class VirtualMicrophone:
 @contextmanager
 def running_virtual_microphone() -> Iterator[VirtualMicrophone]:
     """Run a private virtual microphone for the duration of the block; needs the packages of `missing_packages`."""
-    # A short path: that of a socket is limited to 107 bytes.
+    # Keep the path short: a socket path is limited to 107 bytes.
     with tempfile.TemporaryDirectory(prefix="birdedge-pulse-") as name:
         folder = Path(name)
         alsa = folder / "asound.conf"
-        # Without ALSA's own files: PortAudio opens each device that they name, and with libasound2-plugins some of
-        # these load FFmpeg and JACK, 14 MB that a recorder without it does not need.
+        # Leave out ALSA's own files: PortAudio opens each device that they name, and with libasound2-plugins some
+        # devices load FFmpeg and JACK, 14 MB that a recorder without that package does not need.
         names = "pcm.!default", "ctl.!default", "pcm.pulse"
         alsa.write_text("".join(f"{name} {{ type pulse }}\n" for name in names), encoding="utf-8")
         environment = {

@@ -20,7 +20,7 @@ class Bird:
 
 
 def from_afar(bird: Float32, far: bool, echoing: bool, rng: np.random.Generator) -> Bird:
-    """Return `bird [samples]` at a distance: treble absorbed by the air (`far`), reverberation (`echoing`)."""
+    """Return `bird [samples]` at a distance, with treble absorbed by the air (`far`) and reverberation (`echoing`)."""
     if not (far or echoing):
         return Bird(bird, bird)
     n, tail = len(bird), RATE_HZ // 2

@@ -28,12 +28,13 @@ class Box:
 
 
 def read_annotations(table: Path) -> dict[Path, tuple[Box, ...]]:
-    """Return the boxes by file of a table with the column `file`, relative to the table, and COLUMNS.
+    """Return the boxes of a table by file.
 
-    A box without low_hz or high_hz has no band.
+    The table has the columns in COLUMNS and `file`, a path relative to the table. A box without low_hz or high_hz has
+    no band.
 
     Raises:
-        DataError: A column is missing or a line cannot be used; names it.
+        DataError: A column is missing or a line cannot be used; the message names it.
     """
     boxes = defaultdict(list)
     for row, where in _rows(table, ("file", *COLUMNS)):
@@ -42,15 +43,15 @@ def read_annotations(table: Path) -> dict[Path, tuple[Box, ...]]:
 
 
 def read_boxes(folder: Path, recordings: Iterable[Path] = ()) -> dict[Path, tuple[Box, ...]]:
-    """Return the boxes by file of a folder's annotations.tsv or annotations.json; else those of tables by recording.
+    """Return the boxes of a folder by file, from annotations.tsv, annotations.json or one table per recording.
 
     Args:
-        folder: With annotations.tsv, or annotations.json as Whombat exports it.
-        recordings: Whose Raven tables or Audacity label tracks are read if it has neither: `dawn.wav` has
-            `dawn.selections.txt` or any other `dawn.*.txt`.
+        folder: A folder with annotations.tsv, or with annotations.json as Whombat exports it.
+        recordings: If the folder has neither file, the Raven tables or Audacity label tracks of these recordings are
+            read. The table of `dawn.wav` is `dawn.selections.txt` or any other `dawn.*.txt`.
 
     Raises:
-        DataError: A file cannot be used; names it.
+        DataError: A file cannot be used; the message names it.
     """
     if (folder / TABLE).is_file():
         return read_annotations(folder / TABLE)
@@ -65,13 +66,13 @@ def read_boxes(folder: Path, recordings: Iterable[Path] = ()) -> dict[Path, tupl
 
 
 def read_aoef(path: Path) -> dict[Path, tuple[Box, ...]]:
-    """Return the boxes by file of an annotation project in AOEF; files without a bird are left out.
+    """Return the boxes of an AOEF annotation project by file; files without a bird are omitted.
 
-    Whombat exports paths relative to its own audio folder, so folders at their beginning are left out until the file is
-    found next to the annotations or below.
+    Whombat exports paths relative to its own audio folder, so leading folders are dropped until the file is found next
+    to the annotations or below them.
 
     Raises:
-        DataError: It is not AOEF.
+        DataError: The file is not AOEF.
     """
     boxes = {}
     for name, found in read_annotated_boxes(path).items():
@@ -92,10 +93,10 @@ def read_aoef(path: Path) -> dict[Path, tuple[Box, ...]]:
 
 
 def read_audacity(table: Path) -> tuple[Box, ...]:
-    """Return the labels of an Audacity label track; one without a frequency selection has no band.
+    """Return the labels of an Audacity label track; a label without a frequency selection has no band.
 
     Raises:
-        DataError: A line cannot be used; names it.
+        DataError: A line cannot be used; the message names it.
     """
     boxes: list[Box] = []
     times: list[str] = []
@@ -105,7 +106,7 @@ def read_audacity(table: Path) -> tuple[Box, ...]:
         if not line.strip():
             continue
         if is_band and not boxes:
-            raise DataError(f"{where} is a band without a label before it; give a label track of Audacity")
+            raise DataError(f"{where} is a band without a label before it; give an Audacity label track")
         times = times if is_band else cells[:2]
         band = cells[1:] if is_band else ["", ""]
         box = _box(dict(zip(COLUMNS, [*times, *band], strict=False)), COLUMNS, where)
@@ -122,7 +123,7 @@ def read_raven(table: Path) -> tuple[Box, ...]:
     A selection listed in two views (waveform and spectrogram) is one box.
 
     Raises:
-        DataError: A column is missing or a line cannot be used; names it.
+        DataError: A column is missing or a line cannot be used; the message names it.
     """
     rows = list(_rows(table, RAVEN_COLUMNS))
     boxes = {(row.get("Selection") or where): _box(row, RAVEN_COLUMNS, where) for row, where in rows}
@@ -130,14 +131,14 @@ def read_raven(table: Path) -> tuple[Box, ...]:
 
 
 def table_of(recording: Path) -> Path | None:
-    """Return the selection table or label track next to a recording: its stem, anything, `.txt`."""
+    """Return the table next to a recording: the first .txt file whose name starts with its stem and a dot."""
     prefix = f"{recording.stem}."
     tables = sorted(p for p in recording.parent.glob("*.txt") if p.name.startswith(prefix))
     return tables[0] if tables else None
 
 
 def _is_audacity(table: Path) -> bool:
-    """Return whether a table begins with a time and not with the titles of columns."""
+    """Return whether a table begins with a time instead of column titles."""
     first = _text(table).partition("\t")[0]
     try:
         float(first)

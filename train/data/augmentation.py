@@ -40,7 +40,7 @@ def augment(batch: Batch, settings: Augmentation) -> Batch:
     size = 1 + (2 * torch.rand(examples) - 1) * settings.scaling
     cos, sin = torch.cos(angle) / size, torch.sin(angle) / size
     none = torch.zeros(examples)
-    # The sampling grid runs from -1 to 1 along both sides: the aspect ratio makes the angle one of pixels.
+    # The sampling grid runs from -1 to 1 along both sides, so the aspect ratio converts the angle to pixels.
     rows = [cos, -sin * frames / bins, none], [sin * bins / frames, cos, none]
     affine = torch.stack([torch.stack(row, dim=1) for row in rows], dim=1).to(x.device)
     grid = functional.affine_grid(affine, [examples, 1, frames, bins], align_corners=False)

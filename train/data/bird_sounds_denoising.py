@@ -49,7 +49,7 @@ class PictureClip:
             return np.concatenate([block[:, channel] for block in file.blocks()]), file.sample_rate_hz
 
     def picture(self, from_image: bool) -> Bytes:
-        """Return grey levels `[256, 256]`, time first: those of the image, or drawn from the audio."""
+        """Return grey levels `[256, 256]`, time first: read from the image, or drawn from the audio."""
         return read_picture(self.image) if from_image else draw_picture(self.samples()[0])
 
 
@@ -62,7 +62,7 @@ def read_clips(folder: Path, split: str) -> list[PictureClip]:
     """Return the clips of a split, ordered by name.
 
     Raises:
-        DataError: There are none, or one has no mask.
+        DataError: The split has no clips, or a clip has no mask.
     """
     part = folder / SPLIT_FOLDERS[split]
     stems = {path.stem for kind in ("Images", "Masks") for path in (part / kind).glob("*.png")}
@@ -88,7 +88,7 @@ class Pictures(Dataset[Batch]):
     """Pictures `[1, 256, 256]` scaled to 0..1 with their masks, time first, all held in memory."""
 
     def __init__(self, clips: list[PictureClip], from_image: bool, description: str) -> None:
-        # All are read now, so that a damaged file is reported before the first step.
+        # Read all files now, so that a damaged one is reported before the first step.
         self.levels = np.empty((len(clips), SIDE, SIDE), np.uint8)
         self.masks = np.empty((len(clips), SIDE, SIDE), bool)
         for i, clip in enumerate(tqdm(clips, desc=description, leave=False)):
@@ -113,11 +113,11 @@ def picture_recipe(recipe: Recipe) -> Recipe:
     """Return the recipe with pictures as its input.
 
     Raises:
-        SettingsError: The network takes another number of channels.
+        SettingsError: The network takes a different number of channels.
     """
     if recipe.network.input_channels != INPUTS["picture"]:
         raise SettingsError(
-            f"recipe {recipe.name} takes {recipe.network.input_channels} channels and the pictures of "
+            f"recipe {recipe.name} takes {recipe.network.input_channels} channels but the pictures of "
             "BirdSoundsDenoising have 1; use recipe paper, or set input_channels = 1 in [network]"
         )
     return replace(recipe, training=replace(recipe.training, input="picture"))
@@ -126,7 +126,7 @@ def picture_recipe(recipe: Recipe) -> Recipe:
 def picture_examples(recipe: Recipe, folder: Path, from_image: bool, say: Callable[[str], None]) -> Examples:
     """Return examples in which each picture appears once per epoch, in an order set by the seed.
 
-    A recording with its other channel in the validation or test split is left out of training.
+    A recording is excluded from training if its other channel is in the validation or test split.
 
     Raises:
         DataError: A file is missing or damaged.

@@ -11,11 +11,11 @@ from birdedge.train.networks.unet import CLASS_BINS, TIME_STRIDE
 
 Int8 = NDArray[np.int8]
 CELL_FRAMES, CELL_BINS = TIME_STRIDE, CLASS_BINS  # the plane of classes has the cells of the class map
-BIRD, UNKNOWN, NOT_BIRD = 0, -1, -2  # classes of a cell; the others are numbers of SOUND_CLASSES
+BIRD, UNKNOWN, NOT_BIRD = 0, -1, -2  # classes of a cell; the others are indices into SOUND_CLASSES
 
 
 def unknown_cells(frames: int) -> Int8:
-    """Return the plane of an example of which no class is known."""
+    """Return the plane of an example whose classes are all unknown."""
     return np.full((frames // CELL_FRAMES, GRID.bins // CELL_BINS), UNKNOWN, np.int8)
 
 

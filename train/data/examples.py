@@ -44,7 +44,7 @@ class Examples:
 class Mixes(Dataset[Batch]):
     """Random mixes, with the log spectrogram in place of the network input.
 
-    Example i is drawn from (*seed, i) alone: the number of workers does not matter.
+    Example i depends only on (*seed, i), not on the number of workers.
     """
 
     def __init__(self, sound_bank: SoundBank, mixing: Mixing, seed: tuple[int, ...], length: int) -> None:
@@ -60,7 +60,7 @@ class Mixes(Dataset[Batch]):
 
 
 class CachedMixes(Dataset[Batch]):
-    """Mixes made once: the spectrogram as float16, which resolves 0.1 dB, target and weight as bool."""
+    """Mixes made once: the spectrogram as float16, which resolves 0.1 dB; target and weight as bool."""
 
     def __init__(self, level: Tensor, target: Tensor, weight: Tensor, sounds: Tensor) -> None:
         self.level, self.target, self.weight, self.sounds = level, target, weight, sounds
@@ -73,7 +73,7 @@ class CachedMixes(Dataset[Batch]):
 
 
 class NetworkInputs(Dataset[Batch]):
-    """Mixes with the recipe's network input in place of the spectrogram, target and weight as float32."""
+    """Mixes with the recipe's network input in place of the spectrogram; target and weight as float32."""
 
     def __init__(self, mixes: Mixes | CachedMixes, recipe: Recipe) -> None:
         self.mixes, self.recipe = mixes, recipe
@@ -96,12 +96,12 @@ def mixed_examples(
         recipe: With `recipe.training.cached_examples`, examples are mixed once instead of for each epoch.
         data: Folder with an index.tsv.
         tier: "open" uses openly licensed recordings only.
-        cache: File that shares the examples mixed once between runs.
+        cache: File through which runs share examples that are mixed once.
         say: Receives progress messages.
 
     Raises:
         SettingsError: `cache` is given and the recipe mixes for each epoch.
-        DataError: Recordings or cache cannot be used.
+        DataError: The recordings or the cache cannot be used.
         OutputError: The cache cannot be written.
     """
     settings, unlabelled = recipe.training, recipe.mixing.unlabelled > 0
@@ -148,7 +148,7 @@ def mixed_examples(
 
 
 def shuffled(examples: Dataset[Batch], count: int, seed: int) -> Callable[[int], Dataset[Batch]]:
-    """Return a function of the epoch that gives all `count` examples in an order set by seed and epoch."""
+    """Return a function that maps an epoch to all `count` examples, in an order set by seed and epoch."""
 
     def of_epoch(epoch: int) -> Dataset[Batch]:
         order = np.random.default_rng((seed, epoch)).permutation(count)
@@ -158,7 +158,7 @@ def shuffled(examples: Dataset[Batch], count: int, seed: int) -> Callable[[int],
 
 
 def training_data(recordings: list[Recording], mixing: Mixing) -> list[dict[str, Any]]:
-    """Return the number of files by kind, tier, source and licence that are mixed, as the model card lists them."""
+    """Return the number of mixed files by kind, tier, source and licence, as listed in the model card."""
     kinds = {"birds", "lasso", "notes", "noise"}
     kinds |= {"boxes"} if mixing.boxed else set()
     kinds |= set(UNLABELLED_KINDS) if mixing.unlabelled else set()
@@ -183,7 +183,7 @@ def _mix_once(mixes: Mixes, workers: int) -> CachedMixes:
 
 
 def _cache_key(recipe: Recipe, recordings: list[Recording]) -> str:
-    """Return what determines the examples: runs with the same key can share them."""
+    """Return a key of all that determines the examples; runs with the same key can share them."""
     names = sorted(f"{r.kind}/{r.path.name}" for r in recordings)
     return json.dumps(
         {

@@ -44,7 +44,7 @@ def close_gaps(mask: Bool, gap: int, axis: int) -> Bool:
     padding = [(0, 0), (0, 0)]
     padding[axis] = (gap, gap)
     grown = ndimage.maximum_filter1d(np.pad(mask, padding).view(np.uint8), gap + 1, axis)
-    # The same window, its even size centred the other way, so that the ends return to their place.
+    # Use the same window, with an even size centred the other way, so that the ends return to their place.
     shrunk = ndimage.minimum_filter1d(grown, gap + 1, axis, origin=0 if gap % 2 == 0 else -1)
     inner = slice(gap, gap + mask.shape[axis])
     closed: Bool = (shrunk[inner] if axis == 0 else shrunk[:, inner]).view(bool)
@@ -64,10 +64,10 @@ def smooth_power(magnitude: Float32, frames: float, bins: float) -> Float32:
 
 
 def isolated_mask(magnitude: Float32, floor_percentile: float = 5.0, range_db: float = PEAK_RANGE_DB) -> Bool:
-    """Return the tight mask of an isolated call, everything else erased or gated away.
+    """Return the tight mask of an isolated call from a recording in which everything else is erased or gated away.
 
-    A bin counts if it lies within `range_db` of the peak and 12 dB above the `floor_percentile` level, which is the
-    dither of an erased file.
+    A bin counts if it lies within `range_db` of the peak and 12 dB above the `floor_percentile` level. In an erased
+    file, that level is the dither.
     """
     power_db = 10 * np.log10(smooth_power(magnitude, 0.6, 0.6) + 1e-12)
     floor_db = np.percentile(power_db, floor_percentile) + 12.0
@@ -79,8 +79,8 @@ def isolated_mask(magnitude: Float32, floor_percentile: float = 5.0, range_db: f
 def focal_mask(magnitude: Float32, low_bin: int = 6) -> tuple[Bool, Bool]:
     """Return the tight mask of the birds in a loud, clean recording, and the doubtful bins.
 
-    A region counts if it lies 8 dB above the background of its bins, its core 18 dB, within 38 dB of the loudest sound
-    nearby (codec artefacts lie below), and is too short for hum or hiss.
+    A region counts if it lies 8 dB above the background of its bins with a core 18 dB above it, if it lies within 38 dB
+    of the loudest sound nearby (codec artefacts lie below), and if it is too short for hum or hiss.
 
     Returns:
         `(tight, doubtful)`. Bins in neither are background.

@@ -1,7 +1,7 @@
 """Birds drawn from a sound bank and added to noise, with the mask that a careful person would paint.
 
 Since each bird is added to known noise, its mask follows from the energies of both: a bin is bird where the bird lies
-within 35 dB of its peak and stands out of the noise. Barely visible parts and echoes are left out.
+within 35 dB of its peak and stands out from the noise. Barely visible parts and echoes are left out.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MIN_VISIBLE_BINS = 16  # in noise, smaller patches are not painted
 
 
 def draw_bird(sound_bank: SoundBank, mixing: Mixing, rng: np.random.Generator) -> Bird:
-    """Return a phrase of an isolated bird or a synthetic call, pitched, placed in time and at some distance."""
+    """Return a phrase of an isolated bird or a synthetic call, pitch-shifted and placed in time and at a distance."""
     n = mixing.samples
     if rng.random() < mixing.synthetic_bird:
         phrase = synthesize_call(rng).samples
@@ -54,7 +54,7 @@ def mix_birds(
 ) -> tuple[Float32, Bool, Bool, tuple[Bool, ...], float]:
     """Return the mix of noise and birds at random SNRs, its target and weight, and the highest SNR in dB.
 
-    The fourth value is what is visible of each bird.
+    The fourth value holds the visible bins of each bird.
     """
     noise_power = smooth_power(magnitude(noise)[: mixing.frames], 4.0, 3.0)
     heard = np.zeros_like(noise)
@@ -87,7 +87,7 @@ def mix_birds(
 
 
 def painted(visible: Bool, style: Paint) -> Bool:
-    """Return closed shapes around the visible bins, without those around fewer than MIN_VISIBLE_BINS."""
+    """Return closed shapes around the visible bins, except shapes around fewer than MIN_VISIBLE_BINS."""
     shapes = paint(visible, style)
     patches, count = ndimage.label(shapes)
     bins = ndimage.sum_labels(visible, patches, np.arange(count + 1))

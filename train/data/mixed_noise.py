@@ -20,7 +20,7 @@ def draw_noise(
     """Return `mixing.samples` of recorded or synthetic noise with the hiss of a recorder, at an rms near 1.
 
     Returns:
-        The noise, the class of its sounds, and the highest frequency that its sample rate leaves, None for no limit.
+        The noise, the class of its sounds, and the highest frequency that its sample rate allows, or None for no limit.
     """
     n, cutoff_hz = mixing.samples, None
     if rng.random() < mixing.synthetic_noise:
@@ -65,9 +65,9 @@ def _pitched(
 
 
 def _draw_weather(n: int, rng: np.random.Generator) -> tuple[Float32, str | None]:
-    """Return rain, wind and insects, or hiss, and their class, None if they are of several classes.
+    """Return rain, wind, insects, a mixture of them, or hiss, and their class, or None if they have several classes.
 
-    Rain is frequent because its drops resemble the shortest calls, hiss because a quiet forest has nothing else.
+    Rain is frequent because its drops resemble the shortest calls, and hiss because a quiet forest has nothing else.
     """
     kinds = ["rain", "wind and rain", "wind", "insects", "all three", "hiss"]
     kind = str(rng.choice(kinds, p=[0.15, 0.15, 0.05, 0.15, 0.25, 0.25]))

@@ -1,6 +1,6 @@
 """Examples mixed on the fly: birds added to noise, with their mask, or crops of recordings.
 
-The loss ignores what has weight 0. Each cell of 4 frames and 4 bins also has a class of sound: the bird's, or that of
+The loss ignores bins of weight 0. Each cell of 4 frames and 4 bins also has a class of sound: that of the bird or of
 the noise.
 """
 
@@ -59,7 +59,7 @@ def make_example(sound_bank: SoundBank, mixing: Mixing, rng: np.random.Generator
     cutoff_hz = draw_cutoff_hz(mixing, rng)
     target, weight = (np.zeros((mixing.frames, GRID.bins), bool) for _ in range(2))
     sounds, noise_class = unknown_cells(mixing.frames), None
-    # No draw for a share of 0: the mixes of a seed do not depend on unlabelled recordings.
+    # A share of 0 draws no number, so that the mixes of a seed do not depend on unlabelled recordings.
     labelled = not (mixing.unlabelled and sound_bank.unlabelled and rng.random() < mixing.unlabelled)
     if not labelled:
         samples = random_crop(sound_bank.unlabelled[rng.integers(len(sound_bank.unlabelled))], n, rng)
@@ -74,7 +74,7 @@ def make_example(sound_bank: SoundBank, mixing: Mixing, rng: np.random.Generator
         snr_db = np.inf
     else:
         noise, noise_class, noise_cutoff_hz = draw_noise(sound_bank, mixing, rng)
-        # Birds are limited as the noise is, or the limit would give them away.
+        # Birds get the limit of the noise, because a different one would give them away.
         if noise_cutoff_hz is not None:
             cutoff_hz = min(noise_cutoff_hz, cutoff_hz or noise_cutoff_hz)
         samples, weight = noise.copy(), np.ones_like(target)
@@ -99,7 +99,7 @@ def make_example(sound_bank: SoundBank, mixing: Mixing, rng: np.random.Generator
 
 
 def draw_cutoff_hz(mixing: Mixing, rng: np.random.Generator) -> float | None:
-    """Return the highest frequency that a low sample rate or a codec leaves, None for no limit."""
+    """Return the highest frequency that a low sample rate or a codec preserves, or None for no limit."""
     if rng.random() >= mixing.band_limit:
         return None
     return float(rng.choice([8000.0, 11025.0, 12000.0, rng.uniform(6000.0, 15500.0)]))
@@ -121,11 +121,11 @@ def _draw_focal(
 
 
 def _draw_boxed(boxed: BoxedRecording, mixing: Mixing, rng: np.random.Generator) -> tuple[Float32, Int8]:
-    """Return samples and classes of a crop around a random box, padded with silence; outside boxes all is unknown."""
+    """Return samples and classes of a crop around a random box, padded with silence; the other classes are unknown."""
     samples, sounds = np.zeros(mixing.samples, np.float32), unknown_cells(mixing.frames)
     box = boxed.boxes[rng.integers(len(boxed.boxes))]
     length_s = mixing.samples / RATE_HZ
-    # The box lies in the crop, or the crop in a longer box.
+    # The box lies inside the crop, or the crop inside a longer box.
     first_s, last_s = sorted((box.offset_s - length_s, box.onset_s))
     start_s = max(0.0, rng.uniform(first_s, last_s))
     crop = boxed.samples[int(start_s * RATE_HZ) :][: mixing.samples]

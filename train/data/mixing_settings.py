@@ -1,4 +1,4 @@
-"""How examples are mixed: the part of a recipe that says which birds, which noise, and how loud."""
+"""How examples are mixed: the part of a recipe that sets which birds, which noise, and how loud."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from birdedge.train.data.stft import GRID
 
 @dataclass(frozen=True)
 class Mixing:
-    """How examples are drawn. Probabilities are 0..1; SNR is the power of bird over noise inside the bird's mask."""
+    """How examples are drawn. Probabilities are 0..1; SNR is bird power over noise power inside the bird's mask."""
 
     frames: int = 512
     snr_low_db: float = -10.0
@@ -30,9 +30,9 @@ class Mixing:
     distance: float = 0.5
     band_limit: float = 0.35
     pitch_octaves: float = 0.35
-    noise_pitch_octaves: float = 0.0  # of recorded noise: insects and frogs of other sizes
-    deep: float = 0.0  # probability that a bird is pitched down by DEEP_OCTAVES, to owls and bitterns
-    visible_db: float = 2.0  # bird over noise from which a spot is visible
+    noise_pitch_octaves: float = 0.0  # pitch shift of recorded noise, as if insects and frogs had other sizes
+    deep: float = 0.0  # probability that a bird is pitched down by DEEP_OCTAVES, like owls and bitterns
+    visible_db: float = 2.0  # level of the bird over the noise from which a spot is visible
     visible_texture_db: float = -5.0  # the same for a patch of many frames
     doubt_db: float = 5.0  # down to this far below visible, a bin is doubtful
     gap_frames: int = 6

@@ -54,7 +54,7 @@ CLASS_OF_KIND = {
     "engine": "machine",
     "household": "other",
 }
-SPLIT_FOLDERS = re.compile(r"\b(train|valid|validation|test)/")  # a folder train/ is no railway
+SPLIT_FOLDERS = re.compile(r"\b(train|valid|validation|test)/")  # a folder train/ is not a railway
 
 
 def noise_kind(recording: Recording) -> str:
@@ -67,7 +67,7 @@ def noise_kind(recording: Recording) -> str:
 
 
 def noise_class(recording: Recording) -> str | None:
-    """Return the class of sound that the events of a noise recording have, None if it is not known."""
+    """Return the class of sound of the events in a noise recording, or None if it is unknown."""
     return CLASS_OF_KIND.get(noise_kind(recording))
 
 

@@ -1,4 +1,4 @@
-"""Spectrogram pictures of the BirdSoundsDenoising set, at the 256 x 256 pixels at which it is segmented.
+"""Spectrogram pictures of the BirdSoundsDenoising set, at the 256 x 256 pixels used for segmentation.
 
 A picture has a row per frequency of a two-sided spectrum, 0 Hz in the middle, and a column per frame: |STFT| with a
 symmetric Hamming window of 128 samples, hop 64, 1024 points, no padding, clipped to 0..1, at the recording's own rate
@@ -40,7 +40,7 @@ def read_picture(path: Path) -> Bytes:
 
 
 def read_mask(path: Path) -> Bool:
-    """Return the bird pixels: brighter than half of the brightest, so that bird may be stored as 1 or 255.
+    """Return the bird pixels: those brighter than half the brightest, so that birds may be stored as 1 or as 255.
 
     Shape: `[SIDE, SIDE]`.
     """

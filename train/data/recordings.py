@@ -16,9 +16,9 @@ from birdedge.train.data.splits import assign_splits
 
 COLUMNS = ("file", "kind", "tier", "licence", "source", "original", "native_hz", "xc", "species", "snr90_db")
 NO_BIRD_HEARD = "field: hasbird=0"  # the species column of field clips in which people heard no bird
-BIRD_HEARD = "human label: bird present"  # it begins so for those in which they heard one
+BIRD_HEARD = "human label: bird present"  # the prefix for those in which they heard one
 WEATHER = ("wind", "rain", "sticks", "thunder")
-BIRDS_IN_NOISE = (  # originals of noise recordings that hold birds, seen in their spectrograms
+BIRDS_IN_NOISE = (  # originals of noise recordings that contain birds, as seen in their spectrograms
     "assets/audio/background_music/menu.mp3",
     "Thunder/Sound Library - Thunder.mp3",
     "Bison (rut)/Sound Library - Bison.mp3",
@@ -96,17 +96,17 @@ def read_index(data: Path, tier: str | None = None) -> list[Recording]:
 
 
 def bird_heard(recording: Recording) -> bool | None:
-    """Return whether people heard a bird in a field clip, None for any other recording."""
+    """Return whether people heard a bird in a field clip, or None for any other recording."""
     if recording.kind == "birds" and recording.species.startswith(BIRD_HEARD):
         return True
     return False if recording.kind == "noise" and recording.species == NO_BIRD_HEARD else None
 
 
 def _noise_with_birds(recording: Recording) -> bool:
-    """Return whether a noise recording holds birds, judged by its spectrogram or its name.
+    """Return whether a noise recording contains birds, judged by its spectrogram or its name.
 
-    A recording with a xeno-canto number is of a bird. Files in "negative" folders are calls other than those of one
-    target species: unless labelled as weather, most are other birds. Where a person heard no bird, that counts.
+    A recording with a xeno-canto number contains a bird. Files in "negative" folders are calls of anything but one
+    target species; unless labelled as weather, most are other birds. If people heard no bird, their verdict counts.
     """
     if recording.kind != "noise" or recording.species == NO_BIRD_HEARD:
         return False

@@ -26,7 +26,7 @@ UNLABELLED_KINDS = ("soundscapes", "boxes")  # kinds of recordings without masks
 MIN_UNLABELLED_S = 0.5
 MERGE_FRAMES = 40  # notes closer than this belong to one phrase
 MIN_PHRASE_FRAMES = 4
-MIN_FOCAL_SNR_DB = 25.0  # below this, energy is no label for a focal recording
+MIN_FOCAL_SNR_DB = 25.0  # below this, energy cannot label a focal recording
 MAX_LASSO_COVER = 0.2  # share of bins; above it the recording is so noisy that the threshold fills the lasso
 MIN_FOCAL_COVER, MAX_FOCAL_COVER = 0.001, 0.15  # share of bins; above it the mask has caught the background
 
@@ -50,7 +50,7 @@ class FocalRecording:
 
 @dataclass(frozen=True, eq=False)
 class BoxedRecording:
-    """A recording in which some birds are boxed in time and frequency. Nothing is known of the rest."""
+    """A recording in which some birds are boxed in time and frequency. Nothing is known about the rest."""
 
     samples: Int16
     boxes: tuple[Box, ...]
@@ -58,7 +58,7 @@ class BoxedRecording:
 
 @dataclass(frozen=True, eq=False)
 class Noise:
-    """A recording without birds, the class of its sounds, and the highest frequency that its sample rate leaves."""
+    """A recording without birds, the class of its sounds, and the highest frequency that its sample rate allows."""
 
     samples: Int16
     sound_class: str | None  # None: not a bird, otherwise unknown
@@ -93,7 +93,7 @@ def load_sound_bank(
 
     Args:
         recordings: Recordings to read.
-        boxes: The boxes of birds by file; those without a band are left out.
+        boxes: The boxes of birds by file; boxes without a band are skipped.
         unlabelled: Also read the kinds of `UNLABELLED_KINDS`, and the birds whose energy gives no mask.
 
     Raises:

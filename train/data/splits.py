@@ -31,7 +31,7 @@ DUPLICATED = ("sound library - sandhill crane",)  # the same recording under two
 def assign_splits(recordings: Iterable[Recording]) -> list[str]:
     """Return the split of each recording: the listed one, else 80 % train, 10 % validation, 10 % test by family.
 
-    A family with recordings listed for both validation and test is tested on.
+    A family with recordings listed for both validation and test goes into test.
     """
     files = list(recordings)
     listed = listed_splits()
@@ -53,7 +53,7 @@ def assign_splits(recordings: Iterable[Recording]) -> list[str]:
 def held_out_recordings(recordings: Iterable[Recording], split: str) -> list[Recording]:
     """Return the recordings of a split to score models on: the listed ones only, if there are any.
 
-    Figures stay comparable when files are added to a folder.
+    This keeps figures comparable when files are added to a folder.
     """
     files = [r for r in recordings if r.split == split]
     listed = listed_splits()
@@ -82,9 +82,9 @@ def family_marks(recording: Recording) -> list[str]:
 
 
 def session(recording: Recording) -> str:
-    """Return the part of the name that files of one source and recording session share, "" if there is none.
+    """Return the part of the name that files of one source and recording session share, or "".
 
-    A date, a time or a long number identifies a session; the numbered cuts of a session differ in what follows.
+    A date, a time or a long number identifies a session; the numbered cuts of a session differ only after it.
     """
     name = recording.original.rsplit("/", 1)[-1].rsplit(".", 1)[0].lower().removesuffix(".hq")
     if name in DUPLICATED:
@@ -114,7 +114,7 @@ def _families(files: list[Recording]) -> list[list[int]]:
 
 
 def _leave_out_shared_sessions(files: list[Recording], splits: list[str]) -> None:
-    """Leave out test recordings of a training session, and validation recordings of a training or test session."""
+    """Leave out test recordings from a training session, and validation recordings from a training or test session."""
     sessions = [session(recording) for recording in files]
     taken = {s for s, split in zip(sessions, splits, strict=True) if split == "train"}
     for held_out in ("test", "validation"):
@@ -126,7 +126,7 @@ def _leave_out_shared_sessions(files: list[Recording], splits: list[str]) -> Non
 
 
 def _original(name: str) -> str:
-    """Return the original recording of a cut: trailing numbers are those of the cut."""
+    """Return the original recording of a cut; trailing numbers belong to the cut."""
     stem = name.rsplit(".", 1)[0]
     esc50 = re.match(r".*/\d-(\d+)-[A-Z]-\d+$", stem)  # fold-freesound id-take-class
     return esc50[1] if esc50 else re.sub(r"(_\d{1,3})+$", "", stem)

@@ -1,6 +1,6 @@
 """Short-time Fourier transform of whole recordings on the recorder's grid.
 
-Labels are made from it: the recorder's own spectrogram gives the same values in three times the time.
+Labels are made from it. The recorder's own spectrogram gives the same values but takes three times as long.
 """
 
 from __future__ import annotations

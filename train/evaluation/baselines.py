@@ -80,7 +80,7 @@ def tuned_baseline(name: str, clips: Sequence[MaskedClip]) -> Detector:
     tried = ((_scores(function, setting, clips), setting) for setting in settings)
     scores, setting = max(tried, key=lambda one: one[0].iou(one[0].best_threshold()))
     curve = scores.iou_curve()[1:]
-    # The middle of the equally good thresholds: a mask of zeros and ones has 255.
+    # Take the middle of equally good thresholds: a mask of zeros and ones has 255 of them.
     threshold = int(np.median(np.flatnonzero(curve == curve.max()) + 1)) / (STEPS - 1)
     events = EventSettings(low_threshold=threshold, high_threshold=threshold, min_score=0.0, max_fill=0.0)
 
@@ -110,7 +110,7 @@ def _mask(function: Callable[..., Float32], samples: Float32, setting: Setting) 
     longer = np.pad(samples, (0, max(0, MIN_SAMPLES - len(samples))))
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the packages warn of silent bins
+            warnings.simplefilter("ignore")  # the packages warn about silent bins
             return function(longer, **setting)[:frames]
     except ModuleNotFoundError as error:
         raise ExtraMissingError(

@@ -32,8 +32,8 @@ def score_bird_sounds_denoising(
     """Return the foreground IoU on a split of the set at 256 x 256 pixels.
 
     Args:
-        what: A detector, which gets the audio and has its mask drawn onto the picture, or the path of a checkpoint,
-            which may be trained on pictures.
+        what: A detector, or the path of a checkpoint. A detector receives the audio, and its mask is drawn onto the
+            picture. A checkpoint may be trained on pictures.
         folder: The set.
         split: "train", "validation" or "test".
         from_image: Use the pictures of the set instead of drawing them from the audio.
@@ -73,9 +73,9 @@ def picture_figures(
     """Return the IoU in four ways from the pixel counts of each picture.
 
     Args:
-        name: Of the detector.
+        name: Name of the detector.
         split: The split of the set.
-        source: What the detector got, "Images" or "Raw_audios".
+        source: What the detector received, "Images" or "Raw_audios".
         threshold: The threshold of the detector.
         counts: `[pictures, 4]`: hits, missed, false, background.
         recordings: The recording of each picture; intervals are over recordings.
@@ -104,7 +104,7 @@ def picture_figures(
 
 
 def on_picture(mask: Float32, samples: int, sample_rate_hz: int) -> Float32:
-    """Return a mask `[frames, bins]` of the recorder's grid as one of the picture, 0 above the grid.
+    """Return a mask `[frames, bins]` of the recorder's grid as a mask of the picture, which is 0 above the grid.
 
     Shape: `[SIDE, SIDE]`, time first.
     """

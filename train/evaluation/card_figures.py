@@ -1,4 +1,4 @@
-"""The figures that a model card keeps: those that models are chosen by, without tables and single recordings."""
+"""The figures that a model card keeps: those used to choose a model, without tables or individual recordings."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Masks by numpy, scikit-maad and noisereduce, from a whole recording and without training.
 
-Values are 0..1 but no probabilities. Nothing here imports torch: each also runs in an environment with its own package
-only (benchmarks/peers).
+Values are 0..1 but not probabilities. Nothing here imports torch, because each also runs in an environment with only
+its own package (benchmarks/peers).
 """
 
 from __future__ import annotations

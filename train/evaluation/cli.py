@@ -63,13 +63,13 @@ def evaluate(
     """Score models on held-out recordings: masks, events, false events per hour, calibration.
 
     DETECTOR is a model file, the name of a bundled model, a checkpoint (.safetensors), or a classical baseline:
-    energy-threshold, median-threshold, scikit-maad or noisereduce (extra `evaluate`). Several are scored on the same
-    sets, side by side.
+    energy-threshold, median-threshold, scikit-maad or noisereduce (extra `evaluate`). Several detectors are scored
+    on the same sets, side by side.
 
     \b
     A folder without index.tsv is scored by its content:
       PNG masks next to the audio            painted masks
-      annotations.tsv, annotations.json      labelled boxes: recall only; .json is AOEF, as Whombat exports it
+      annotations.tsv, annotations.json      labelled boxes: recall only; .json is AOEF, as exported by Whombat
       Raven tables, Audacity label tracks    likewise, next to the audio
       audio without any label                bird-free: false events per hour
       the layout of BirdSoundsDenoising      its IoU, counted in four ways

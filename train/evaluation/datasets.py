@@ -1,4 +1,4 @@
-"""The labelled sets in a folder: those of a data folder with an index, or of any labelled folder."""
+"""The labelled sets in a data folder with an index, or in any labelled folder."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MAX_SCENES = 40
 class EvaluationSets:
     """Labelled sets by name: `masked` for mask scores, `positives` for recall, and `noise` for false events.
 
-    `presence` has the field clips that people listened to.
+    `presence` holds the field clips that people listened to.
     """
 
     split: str
@@ -45,11 +45,12 @@ class EvaluationSets:
 def read_sets(folder: Path, split: str = "test", mixes: int = 200) -> EvaluationSets:
     """Return all sets of a folder that can be scored.
 
-    With an index.tsv: `painted` (never trained on), and of the split `mixes`, `focal` (birds as recorded, labelled
-    by their energy), `boxes`, `notes`, noise, and the field clips that people listened to. Without: PNG files next to
-    audio are `painted`; annotations.tsv or annotations.json (AOEF) in the folder or its parent, or Raven tables or
-    Audacity label tracks next to the audio, give `boxes`, or `notes` if they lack frequencies; a folder of audio
-    without any label counts as noise.
+    With an index.tsv, the sets are `painted` (never trained on) and, from the split, `mixes`, `focal` (birds as
+    recorded, labelled by their energy), `boxes`, `notes`, noise, and the field clips that people listened to.
+
+    Without one, PNG files next to audio are `painted`. An annotations.tsv or annotations.json (AOEF) in the folder or
+    its parent, or Raven tables or Audacity label tracks next to the audio, give `boxes`, or `notes` if they lack
+    frequencies. A folder of audio without any label counts as noise.
 
     Args:
         folder: Folder of audio files and their labels.
@@ -120,7 +121,7 @@ def _labelled(boxes: dict[Path, tuple[Box, ...]]) -> dict[str, list[LabelledFile
 
 
 def _without_index(path: Path, folder: Path) -> Recording:
-    """Return a noise recording of which only the name is known."""
+    """Return a noise recording about which only the name is known."""
     return Recording(
         path, "noise", "", "", folder.name, str(path.relative_to(folder)), math.nan, "", "", math.nan
     )

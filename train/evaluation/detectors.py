@@ -34,7 +34,7 @@ Run = Callable[[Float32, int], tuple[Float32, list[Event]]]
 
 @dataclass(frozen=True)
 class Detector:
-    """A named `run` with the threshold from which a bin counts as bird, and for a baseline its chosen setting."""
+    """A named `run`, the threshold from which a bin counts as bird, and, for a baseline, its chosen setting."""
 
     name: str
     threshold: float
@@ -59,7 +59,7 @@ def model_detector(model: Model, name: str | None = None) -> Detector:
 def checkpoint_detector(path: Path) -> Detector:
     """Return a detector that runs the network of a checkpoint, of any recipe, on a whole recording.
 
-    Events are made with the settings that an export of the checkpoint has.
+    Events are made with the settings of an export of the checkpoint.
 
     Raises:
         ModelMissingError: There is no such file.

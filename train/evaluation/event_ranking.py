@@ -17,7 +17,7 @@ COUNT = 20
 
 @dataclass(frozen=True, eq=False)
 class RankedEvent:
-    """An event, where it was found, and the highest IoU of its box with a label, NaN in a file without birds."""
+    """An event, where it was found, and the highest IoU of its box with a label (NaN in a file without birds)."""
 
     event: Event
     origin: MaskedClip | LabelledFile

@@ -69,7 +69,7 @@ def _nearest(centres: Float64, wanted: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def box_iou(found: Sequence[Event | Box], true: Sequence[Box]) -> Float64:
-    """Return the intersection over union in time and frequency, in time alone for a label without a band.
+    """Return the intersection over union in time and frequency, or in time alone for a label without a band.
 
     Shape: `[found, true]`.
     """
@@ -84,7 +84,7 @@ def matched_pairs(iou: Float64, min_iou: float) -> tuple[NDArray[np.int64], NDAr
 
     Args:
         iou: `[events, labels]`.
-        min_iou: The least IoU of a pair.
+        min_iou: The minimum IoU of a pair.
     """
     near = iou >= min_iou
     events, labels = linear_sum_assignment(near, maximize=True)

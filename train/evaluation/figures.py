@@ -14,7 +14,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure with its 95 % interval: None where it does not exist, as for an empty set."""
+    """One figure with its 95 % interval; either is None if it does not exist, as for an empty set."""
 
     value: float | None
     interval: tuple[float, float] | None = None
@@ -46,9 +46,9 @@ class MaskFigures:
     """How well masks match the labels of a set, at the detector's threshold.
 
     `iou`, `dice` and `pr_auc` are pooled over all bins. `per_recording` is the mean IoU of recordings with birds.
-    `event_f1` is by the least IoU of the boxes of an event and a label. `event_recall` is the share of labels with an
-    event, at an IoU of 0.3, of all labels and of those with the centre of their band below or above 1200 Hz. `each` has
-    the IoU of each recording, for small sets. `phrases` are known in scenes.
+    `event_f1` is keyed by the minimum IoU of the boxes of an event and a label. `event_recall` is the share of labels
+    with an event, at an IoU of 0.3, of all labels and of those with the centre of their band below or above 1200 Hz.
+    `each` holds the IoU of each recording, for small sets. `phrases` exist only in scenes.
     """
 
     recordings: int
@@ -89,7 +89,7 @@ class RecallFigures:
     """How many labelled sounds are found, in recordings where other birds may be unlabelled.
 
     `covered` is the share of labels with half their time inside events of their band, `found` the share with an event
-    near them, `recall` the share with an event of their own, by the least IoU of the boxes.
+    near them, and `recall` the share with an event of their own, by the minimum IoU of the boxes.
     """
 
     recordings: int
@@ -118,7 +118,7 @@ class NoiseKindFigures:
 
 @dataclass(frozen=True)
 class NoiseFigures:
-    """False events in recordings without birds; `recordings_with_events` is the share that has any."""
+    """False events in recordings without birds; `recordings_with_events` is the share with at least one."""
 
     recordings: int
     false_events: int
@@ -143,8 +143,9 @@ class NoiseFigures:
 class PresenceFigures:
     """Whether field clips have an event where people heard a bird, and none where they heard no bird.
 
-    `recall` and `false_alarms` are the shares with an event of clips with and without a bird. `roc_auc` is how often a
-    clip with a bird has a higher score than one without; the score of a clip is the highest of its events.
+    `recall` is the share of clips with a bird that have an event; `false_alarms` is the same share of clips without a
+    bird. `roc_auc` is how often a clip with a bird has a higher score than one without; the score of a clip is the
+    highest of its events.
     """
 
     clips_with_birds: int

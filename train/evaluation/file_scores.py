@@ -1,4 +1,4 @@
-"""Scores of a detector on labelled files: sounds that it finds, and events where there are no birds."""
+"""Scores of a detector on labelled files: the sounds that it finds, and its events in files without birds."""
 
 from __future__ import annotations
 

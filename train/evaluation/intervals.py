@@ -21,9 +21,9 @@ SEED = 95
 
 
 def interval(counts: ArrayLike, figure: Callable[[Float64], Any]) -> list[float] | None:
-    """Return the 95 % interval `[low, high]` of a figure, None for fewer than two recordings.
+    """Return the 95 % interval `[low, high]` of a figure, or None for fewer than two recordings.
 
-    Draws with an undefined figure (NaN) are left out.
+    Draws with an undefined figure (NaN) are skipped.
 
     Args:
         counts: `[recordings, k]`.
@@ -56,9 +56,9 @@ def ratio_figure(rows: ArrayLike, decimals: int = 4) -> Figure:
 
 
 def share_figure(successes: ArrayLike) -> Figure:
-    """Return the share of recordings with a success; Wilson's interval if none or all have one.
+    """Return the share of recordings with a success, with Wilson's interval if none or all have one.
 
-    All resamples are equal then, and the bootstrap would claim certainty.
+    In that case all resamples are equal, and the bootstrap would claim certainty.
 
     Shape: `successes [recordings]`.
     """
@@ -81,7 +81,7 @@ def wilson(part: float, whole: float) -> tuple[float, float]:
 
 
 def _ratio(sums: Any) -> Any:
-    """Return the first sum over the second, NaN for a second sum of 0."""
+    """Return the first sum over the second, or NaN if the second is 0."""
     sums = np.asarray(sums, np.float64)
     return np.divide(sums[..., 0], sums[..., 1], out=np.full(sums.shape[:-1], np.nan), where=sums[..., 1] > 0)
 

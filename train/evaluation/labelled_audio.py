@@ -54,7 +54,7 @@ class MaskedClip:
     times_s: Float64
     frequencies_hz: Float64
     snr_db: float = float("nan")  # of the loudest bird in a mix
-    birds: tuple[Bool, ...] = ()  # the target of each bird, if they are known apart
+    birds: tuple[Bool, ...] = ()  # the target of each bird, if known separately
 
     @cached_property
     def boxes(self) -> list[Box]:
@@ -78,9 +78,10 @@ class MaskedClip:
 
 @dataclass(frozen=True)
 class LabelledFile:
-    """A recording with labelled sounds, possibly among unlabelled ones, or one without birds and its kind of noise.
+    """A recording with labelled sounds, possibly among unlabelled ones, or a recording without birds.
 
-    In a field clip, people heard a bird or they did not.
+    `noise` is the kind of noise of a recording without birds. `bird_heard` is whether people heard a bird in a field
+    clip.
     """
 
     path: Path
@@ -102,7 +103,7 @@ def read_audio(path: Path) -> tuple[Float32, int]:
 
 
 def bird_free_clip(file: LabelledFile) -> MaskedClip:
-    """Return a recording without birds as a clip of which no bin is bird.
+    """Return a recording without birds as a clip in which no bin is bird.
 
     Raises:
         AudioFileError: The file is not audio.
@@ -143,7 +144,7 @@ def painted_clips(folder: Path) -> list[MaskedClip]:
 def mixed_clips(
     sound_bank: SoundBank, count: int, mixing: Mixing = TEST_MIXING, seed: int = MIX_SEED
 ) -> list[MaskedClip]:
-    """Return a fixed list of mixes: clip i depends on the sound bank and (seed, i) alone."""
+    """Return a fixed list of mixes: clip i depends only on the sound bank and (seed, i)."""
     times_s = centres(GRID.first_frame_s, GRID.hop_s, mixing.frames)
     frequencies_hz = centres(GRID.low_hz, GRID.bin_hz, GRID.bins)
     clips = []

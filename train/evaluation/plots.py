@@ -36,7 +36,7 @@ def draw_clip(
     shown_s: tuple[float, float] = (0.0, MAX_SHOWN_S),
     size_in: tuple[float, float] = (11, 3.4),
 ) -> bytes:
-    """Return a PNG of a part: spectrogram, both masks outlined, events boxed, unlabelled bins darkened."""
+    """Return a PNG of a part of a clip: spectrogram, both masks outlined, events boxed, unlabelled bins darkened."""
     level_db = log_spectrogram(clip.samples, clip.sample_rate_hz) * NEPER_DB
     figure = Figure(figsize=size_in, layout="constrained")
     FigureCanvasAgg(figure)

@@ -13,12 +13,12 @@ Float64 = NDArray[np.float64]
 
 
 def presence_figures(scores: ArrayLike, heard: ArrayLike, threshold: float = 0.0) -> PresenceFigures:
-    """Return how well the scores of clips tell those with a bird from those without.
+    """Return how well the scores of clips separate those with a bird from those without.
 
     Args:
         scores: The highest score of an event in each clip, 0 without events, `[clips]`.
         heard: Whether people heard a bird, `[clips]`.
-        threshold: A clip with a higher score is one in which a bird was detected.
+        threshold: A bird counts as detected in a clip with a higher score.
     """
     score, birds = np.asarray(scores, np.float64), np.asarray(heard, bool)
     detected = score > threshold

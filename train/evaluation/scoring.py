@@ -57,8 +57,8 @@ class SetScores:
 def evaluate(detector: Detector, sets: EvaluationSets) -> EvaluationFigures:
     """Return the figures of a detector on all sets.
 
-    IoU, Dice and events are at the detector's own threshold. Intervals are bootstrapped over the recordings of a set,
-    for mixes over the mixes.
+    IoU, Dice and events are at the detector's own threshold. Intervals are bootstrapped over the recordings of a set;
+    for mixes, over the mixes.
     """
     return figures_of(detector, sets, score_sets(detector, sets))
 
@@ -160,7 +160,7 @@ def mask_figures(clips: Sequence[ClipScore], threshold: float) -> MaskFigures:
 
 
 def _phrase_figures(clips: Sequence[ClipScore]) -> PhraseFigures | None:
-    """Return how many phrases are found, None if the birds of no clip are known apart."""
+    """Return how many phrases are found, or None if no clip has its birds labelled separately."""
     rows = []
     for clip in clips:
         phrases = clip.clip.phrases

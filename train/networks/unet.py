@@ -45,7 +45,7 @@ class UNetConfig:
     dilations: tuple[int, ...] = (1, 2, 4, 8)
     lookahead_frames: int = 8
     dropout: float = 0.1
-    class_dropout: float = 0.0  # of the channels that the class map is made of
+    class_dropout: float = 0.0  # of the channels from which the class map is computed
     classes: tuple[str, ...] = SOUND_CLASSES  # of the class map; the first is the target of the mask
 
 
@@ -85,7 +85,7 @@ class DilatedBlock(nn.Module):
         self.dropout = nn.Dropout2d(dropout)
 
     def forward(self, x: Tensor, with_past: Tensor) -> Tensor:
-        """Return x plus what the convolution finds in x with its past."""
+        """Return x plus the output of the convolution for x with its past."""
         return functional.relu(x + self.dropout(self.norm(self.widen(self.look(with_past)))))
 
 

@@ -76,7 +76,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         network.load_state_dict(weights)
     except RuntimeError as error:
         raise ModelFileError(
-            f"{path} holds weights that do not fit its own recipe, as those of an earlier version of birdedge do; "
+            f"{path} holds weights that do not fit its own recipe, like checkpoints of an earlier version of birdedge; "
             "train it again"
         ) from error
     return Checkpoint(network.eval(), recipe, facts)

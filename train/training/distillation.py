@@ -1,4 +1,4 @@
-"""Teachers: trained networks with probabilities that another network learns, in addition to the labels."""
+"""Teachers: trained networks whose probabilities another network learns, in addition to the labels."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def load_teachers(paths: Sequence[Path], recipe: Recipe) -> list[Checkpoint]:
     for path, teacher in zip(paths, teachers, strict=True):
         if teacher.recipe.training.input != own_input:
             raise DataError(
-                f"the teacher {path} takes input {teacher.recipe.training.input!r} and recipe {recipe.name} has "
+                f"the teacher {path} takes input {teacher.recipe.training.input!r} but recipe {recipe.name} has "
                 f"{own_input!r}; give a teacher trained on {own_input!r}"
             )
     return teachers
@@ -48,7 +48,7 @@ def mean_probabilities(networks: Sequence[Any], x: Tensor) -> tuple[Tensor, Tens
     """Return the mean probability of the teachers, from the first frame up to the last that all of them see.
 
     Row t of a network's output is the mask of frame t - lookahead. The second value is the mean probability of each
-    class, of those teachers that have a class map, or None.
+    class over the teachers that have a class map, or None if no teacher has one.
 
     Shape: `[batch, channels, frames, bins] -> [batch, frames - longest lookahead, bins]` and
     `[batch, classes, (frames - lookahead) / 4, bins / 4]`.

@@ -30,7 +30,7 @@ class History:
 
     @property
     def best(self) -> Epoch:
-        """The epoch with the highest score, the earliest of equals."""
+        """The epoch with the highest score, or the earliest of several with the same score."""
         return max(self.epochs, key=lambda epoch: epoch.score)
 
     @property

@@ -31,7 +31,7 @@ MAX_GRADIENT_NORM = 5.0
 
 
 class Learner:
-    """The network of a recipe with all that changes while it learns."""
+    """The network of a recipe with all state that changes during training."""
 
     def __init__(
         self, fabric: Fabric, recipe: Recipe, initial: Checkpoint | None, teachers: Sequence[Checkpoint]
@@ -42,7 +42,7 @@ class Learner:
             self._network.load_state_dict(initial.network.state_dict())
         self._optimizer = make_optimizer(recipe.training, self._network)
         self._model, self._fabric_optimizer = fabric.setup(self._network, self._optimizer)
-        self._called: Any = self._model  # compiled, or as it is
+        self._called: Any = self._model  # compiled if `compile` succeeded
         self._teachers = [
             fabric.setup_module(t.network).to(memory_format=torch.channels_last) for t in teachers
         ]
@@ -106,7 +106,7 @@ class Learner:
 
 
 class BatchResult(NamedTuple):
-    """What a network makes of a batch, from the first frame on, without the lookahead."""
+    """The outputs of a network for a batch, from the first frame on, without the lookahead."""
 
     logits: Tensor  # of the mask, [batch, frames - lookahead, bins]
     class_logits: Tensor | None  # [batch, classes, (frames - lookahead) / 4, bins / 4]
@@ -117,16 +117,16 @@ class BatchResult(NamedTuple):
 def run_batch(
     model: nn.Module, batch: Batch, recipe: Recipe, threshold: float = 0.5, closed: bool = False
 ) -> BatchResult:
-    """Return what the network makes of a batch; one without a class map has no class logits and no regions.
+    """Return the outputs of a network for a batch; without a class map, there are no class logits and no regions.
 
     Row t of the network's output is the mask of frame t - lookahead.
 
     Args:
         model: The network.
         batch: Labelled examples.
-        recipe: Its loss and lookahead apply.
+        recipe: Supplies the loss and the lookahead.
         threshold: See `find_regions`.
-        closed: Likewise.
+        closed: See `find_regions`.
     """
     lookahead = recipe.network.lookahead_frames
     logits, class_logits, _ = model(batch.x.to(memory_format=torch.channels_last))

@@ -39,7 +39,7 @@ def train(run: TrainingRun) -> Path:
 
     Raises:
         SettingsError: Recipe, data and options do not fit together.
-        DataError: The data cannot be used, or the folder cannot be resumed or holds a run already.
+        DataError: The data cannot be used, or the folder cannot be resumed or already holds a run.
         ModelError: The initial checkpoint or a teacher cannot be read.
         OutputError: The checkpoint or the cache cannot be written.
     """
@@ -48,7 +48,7 @@ def train(run: TrainingRun) -> Path:
     initial, teachers = load_initial(run), load_teachers(run.teachers, recipe)
     if not run.resume and not run.force and any(os.path.lexists(path) for path in run.results):
         raise DataError(
-            f"{run.folder} holds a run already; give another --out, --resume to continue it, or --force to replace it"
+            f"{run.folder} already holds a run; give another --out, --resume to continue it, or --force to replace it"
         )
     fabric = _start_fabric(run)
     examples = load_examples(run)

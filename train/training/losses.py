@@ -10,7 +10,7 @@ from birdedge.train.data.class_cells import CELL_BINS, CELL_FRAMES
 
 
 def mask_loss(name: str, logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Return the loss of a name in `recipe.LOSSES`.
+    """Return the loss with a name from `recipe.LOSSES`.
 
     Shape: three `[batch, frames, bins]` -> scalar.
     """
@@ -43,13 +43,13 @@ def teacher_loss(logits: Tensor, taught: Tensor, weight: Tensor) -> Tensor:
 
 
 def class_teacher_loss(class_logits: Tensor, taught: Tensor, probability: Tensor) -> Tensor:
-    """Return the cross-entropy of the class map against that of teachers, weighted by their mask.
+    """Return the cross-entropy of the class map against the teachers' class probabilities, weighted by their mask.
 
     Args:
-        class_logits: Of the network, `[batch, classes, frames / 4, bins / 4]`.
-        taught: Probabilities of the classes, of the same shape.
-        probability: Of the mask by the teachers, `[batch, frames, bins]`. All three begin with the same frame and are
-            cut to the shortest.
+        class_logits: Class logits of the network, `[batch, classes, frames / 4, bins / 4]`.
+        taught: Class probabilities of the teachers, in the same shape.
+        probability: Mask probabilities of the teachers, `[batch, frames, bins]`. All three begin with the same frame
+            and are cut to the shortest.
     """
     weight = functional.avg_pool2d(probability, (CELL_FRAMES, CELL_BINS))
     kept = min(class_logits.shape[2], taught.shape[2], weight.shape[1])

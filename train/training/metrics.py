@@ -103,7 +103,7 @@ def roc_auc(positive: ArrayLike, negative: ArrayLike) -> Float64:
 
     Args:
         positive: How many positives have each score, ascending, `[..., scores]`.
-        negative: Likewise. NaN without pairs.
+        negative: How many negatives have each score, likewise. The area is NaN without pairs.
     """
     positives, negatives = np.asarray(positive, np.float64), np.asarray(negative, np.float64)
     lower = np.cumsum(negatives, axis=-1) - negatives / 2

@@ -31,7 +31,7 @@ def learning_rate(settings: Training, epoch: float) -> float:
 
 
 def averaging(decay: float) -> Callable[..., None]:
-    """Return an exponential moving average with a shorter memory at the start, which drops the first weights soon."""
+    """Return an exponential moving average whose memory is shorter at the start, to drop the first weights soon."""
 
     def update(averages: list[Tensor], values: list[Tensor], updates: Tensor | int) -> None:
         seen = float(updates)

@@ -44,7 +44,7 @@ class Training:
     teacher_share: float = (
         0.0  # share of the loss against the probabilities of teachers; the rest is against labels
     )
-    region_weight: float = 0.5  # weight of the loss over regions, next to that of the mask
+    region_weight: float = 0.5  # weight of the loss over regions, which is added to the mask's
     average_decay: float = 0.998  # exponential moving average of the weights; 0 is off
     patience: int = 10  # epochs without a better score before the run stops
     workers: int = 2
@@ -116,7 +116,7 @@ def recipe_from_table(table: dict[str, Any], where: str) -> Recipe:
     """Return the recipe of a table; `where` starts each error message.
 
     Raises:
-        SettingsError: A key is unknown (names the nearest one), or a value is not allowed.
+        SettingsError: A key is unknown (the message names the nearest one), or a value is not allowed.
     """
     parts: dict[str, type[Any]] = {"mixing": Mixing, "augmentation": Augmentation, "training": Training}
     filled = {key: from_table(cls, table.get(key, {}), f"{where}, [{key}]") for key, cls in parts.items()}

@@ -1,7 +1,7 @@
 """Learning what a region of the mask is: a loss over the mean class logits of the regions that the network draws.
 
-The recorder judges a region by the mean of its class logits, so that is what is trained. The regions are those of the
-mask as it is in each step, cut at a random threshold and with gaps closed or not, since the recorder does both.
+The recorder judges a region by the mean of its class logits, so that mean is trained. The regions come from the current
+mask of each step, cut at a random threshold, with gaps closed or left open, since the recorder does both.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from torch.nn import functional
 from birdedge.train.data.class_cells import BIRD, CELL_BINS, CELL_FRAMES, NOT_BIRD, UNKNOWN
 from birdedge.train.training.metrics import roc_auc
 
-MIN_CELLS = 1.0  # a smaller region is no event: 8 Hz s
-MIN_BIRD_SHARE, MIN_NOISE_SHARE = 0.5, 0.9  # of a region with a class; regions of both are left out
-TOUCHING = np.zeros((3, 3, 3), bool)  # cells of one example that touch, also at corners
+MIN_CELLS = 1.0  # a smaller region, below 8 Hz s, is not an event
+MIN_BIRD_SHARE, MIN_NOISE_SHARE = 0.5, 0.9  # of a region with a class; mixed regions are skipped
+TOUCHING = np.zeros((3, 3, 3), bool)  # cells of one example that touch, including at corners
 TOUCHING[1] = True
 CLOSED_CELLS = (1, 4, 2)  # gaps of up to 0.1 s and 250 Hz, which the recorder bridges
 LOW_THRESHOLD, HIGH_THRESHOLD = 0.3, 0.8
@@ -46,8 +46,8 @@ def find_regions(
     """Return the regions of a mask with a known class.
 
     Args:
-        logits: Of the mask, `[batch, frames, bins]`.
-        class_logits: `[batch, classes, frames / 4, bins / 4]`.
+        logits: Logits of the mask, `[batch, frames, bins]`.
+        class_logits: Logits of the classes, `[batch, classes, frames / 4, bins / 4]`.
         sounds: Classes of the cells, `[batch, frames / 4, bins / 4]`.
         threshold: The probability from which a bin belongs to a region.
         closed: Whether small gaps are closed.
@@ -79,9 +79,9 @@ def find_regions(
 
 
 def region_loss(regions: Regions) -> Tensor:
-    """Return the cross-entropy of the classes; birds and all others have half the weight each.
+    """Return the cross-entropy of the classes; birds and all others each get half the weight.
 
-    For a region of which only is known that it is no bird, it is the cross-entropy of that.
+    If a region is only known not to be a bird, the cross-entropy is that of "not a bird".
     """
     total = regions.logits.sum() * 0
     log_odds = torch.log_softmax(regions.logits, dim=1)
@@ -96,7 +96,7 @@ def region_loss(regions: Regions) -> Tensor:
 
 
 class RegionScores:
-    """The probabilities of a bird of regions with a known class, collected batch by batch."""
+    """The bird probabilities of regions with a known class, collected batch by batch."""
 
     def __init__(self) -> None:
         self._bird: list[Tensor] = []

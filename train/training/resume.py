@@ -31,7 +31,7 @@ def load_state(path: Path, recipe: Recipe, learner: Learner) -> list[Epoch]:
     """Set the learner to the state of a run, and return the epochs of the run so far.
 
     Raises:
-        DataError: There is no state, it is damaged, or it is of another network.
+        DataError: There is no state, it is damaged, or it belongs to a different network.
     """
     if not path.is_file():
         raise DataError(f"{path.parent} has no {path.name} to resume from; leave out --resume")
@@ -43,7 +43,7 @@ def load_state(path: Path, recipe: Recipe, learner: Learner) -> list[Epoch]:
         ) from error
     if recipe_from_table(state["recipe"], str(path)).network != recipe.network:
         raise DataError(
-            f"{path} is of another network than recipe {recipe.name}; give its own recipe, or another --out"
+            f"{path} belongs to a different network from recipe {recipe.name}; give its own recipe, or another --out"
         )
     learner.load_state_dict(state)
     return [Epoch(**row) for row in state["history"]]

@@ -28,7 +28,7 @@ class TrainingRun:
         data: Folder of recordings with an index.tsv, or of BirdSoundsDenoising.
         folder: Folder of the results.
         tier: "open" trains on openly licensed recordings only.
-        cache: File that shares examples mixed once between runs.
+        cache: File through which runs share examples that are mixed once.
         from_images: BirdSoundsDenoising: use its Images instead of its Raw_audios.
         teachers: Checkpoints that a recipe with a `teacher_share` learns from.
         initial: A checkpoint to start from; its training data is listed with the new one's.
@@ -61,13 +61,13 @@ class TrainingRun:
 
     @property
     def results(self) -> list[Path]:
-        """The files of the run, except TensorBoard's, whose names are never in use."""
+        """The files of the run, except those of TensorBoard, whose names are never taken."""
         names = ("recipe.json", "history.json", "curves.png")
         return [self.best, self.last, *(self.folder / name for name in names)]
 
 
 def adapted_to_data(run: TrainingRun) -> TrainingRun:
-    """Return the run with pictures as the input of its recipe, if its data is BirdSoundsDenoising.
+    """Return the run, with pictures as the input of its recipe if its data is BirdSoundsDenoising.
 
     Raises:
         SettingsError: An option does not apply to the data, or the network takes no pictures.
@@ -88,21 +88,22 @@ def load_initial(run: TrainingRun) -> Checkpoint | None:
     """Return the checkpoint that the run starts from, if any.
 
     Raises:
-        DataError: It holds another network.
-        ModelError: It cannot be read.
+        DataError: The checkpoint holds a different network.
+        ModelError: The checkpoint cannot be read.
     """
     if run.initial is None:
         return None
     checkpoint = load_checkpoint(run.initial)
     if _architecture(checkpoint.recipe) != _architecture(run.recipe):
         raise DataError(
-            f"{run.initial} holds another network than recipe {run.recipe.name}; leave out --from, or change [network]"
+            f"{run.initial} holds a different network from recipe {run.recipe.name}; "
+            "leave out --from, or change [network]"
         )
     return checkpoint
 
 
 def _architecture(recipe: Recipe) -> dict[str, Any]:
-    """Return the settings that decide which weights fit and what they mean: all but the dropout of training."""
+    """Return the settings that decide which weights fit and what they mean: all except dropout in training."""
     table = config_as_table(recipe.network)
     return {name: value for name, value in table.items() if name not in ("dropout", "class_dropout")}
 

@@ -105,7 +105,7 @@ def test_training_stops_early_when_validation_does_not_improve(recordings: Path,
 
 def test_a_finished_run_is_not_overwritten(run: Path, recordings: Path) -> None:
     with pytest.raises(
-        DataError, match="holds a run already; give another --out, --resume to continue it, or"
+        DataError, match="already holds a run; give another --out, --resume to continue it, or"
     ):
         train_quietly(SMALL, recordings, run)
 

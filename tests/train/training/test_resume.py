@@ -66,7 +66,7 @@ def test_a_folder_without_a_state_is_not_resumed(tmp_path: Path) -> None:
 
 def test_the_state_of_another_network_is_not_resumed(path: Path) -> None:
     other = dataclasses.replace(SMALL, network=dataclasses.replace(SMALL.network, dropout=0.2))
-    with pytest.raises(DataError, match="is of another network than recipe small"):
+    with pytest.raises(DataError, match="belongs to a different network from recipe small"):
         load_state(path, other, new_learner(other))
 
 

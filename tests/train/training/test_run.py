@@ -47,7 +47,7 @@ def test_the_initial_weights_of_another_network_are_refused(recordings: Path, tm
     other = dataclasses.replace(SMALL, network=UNetConfig(dilations=(1, 2)))
     path = tmp_path / "other.safetensors"
     save_checkpoint(path, build_network(other.network).state_dict(), other, {"threshold": 0.5})
-    with pytest.raises(DataError, match="holds another network than recipe small; leave out --from, or"):
+    with pytest.raises(DataError, match="holds a different network from recipe small; leave out --from, or"):
         train_quietly(SMALL, recordings, tmp_path / "run", initial=path)
     assert not (tmp_path / "run").exists()
 

@@ -68,8 +68,8 @@ class AttentionUNetConfig(OfflineConfig):
 class ViTConfig(OfflineConfig):
     """UNETR: a vision transformer over patches, then a convolutional decoder.
 
-    Hatamizadeh et al. 2022, arXiv 2103.10504. Its position embedding has one size: longer inputs are divided into
-    windows.
+    Hatamizadeh et al. 2022, arXiv 2103.10504. Its position embedding has a fixed size, so longer inputs are divided
+    into windows.
     """
 
     window_frames: int = 256
@@ -81,7 +81,7 @@ class ViTConfig(OfflineConfig):
 
     @property
     def multiple_frames(self) -> int:
-        """The length of a window: the input is divided into windows."""
+        """The length of the windows into which the input is divided."""
         return self.window_frames
 
     def body(self, inputs: int, outputs: int) -> nn.Module:

@@ -24,7 +24,7 @@ class OfflineConfig(ABC):
 
     @property
     def multiple_frames(self) -> int:
-        """The length of the network's input is a multiple of this; others are padded."""
+        """The network's input length is a multiple of this many frames; other lengths are padded."""
         return 32 * self.fold
 
     @abstractmethod
@@ -33,7 +33,7 @@ class OfflineConfig(ABC):
 
 
 class OfflineNetwork(nn.Module):
-    """An offline network with the call of the compact one: `forward(x) -> (logits, None, [])`."""
+    """An offline network with the signature of the compact one: `forward(x) -> (logits, None, [])`."""
 
     def __init__(self, config: OfflineConfig) -> None:
         super().__init__()
