@@ -74,7 +74,13 @@ def bench(
         _print_costs(costs, speed.matrix_peak_macs_per_s())
     fastest = speed.fastest_live_model(costs)
     if fastest is None:
-        click.echo("birdedge: no model is fast enough to listen with: use fewer frames per call", err=True)
+        too_late = (
+            f"each model marks a sound more than {speed.MAX_LIVE_LATENCY_S:g} s after it began, too late to listen "
+            "with: give one with fewer frames per call"
+        )
+        if write:
+            raise click.ClickException(too_late)
+        click.echo(f"birdedge: {too_late}", err=True)
         return
     if not write:
         click.echo(f"birdedge: {fastest.card.name} is the fastest; --write makes it the default", err=True)

@@ -28,3 +28,12 @@ def test_the_profile_shows_the_time_by_operator(tmp_path):
     output, _ = birdedge("bench", "birdedge-int8", "--profile", cwd=tmp_path)
     assert "QLinearConv" in output
     assert output.count("%") >= 2 * 10
+
+
+def test_a_model_that_is_too_late_to_listen_with_is_not_written(run_here, tmp_path):
+    arguments = ("birdedge-int8-256", "--seconds", 0.1, "--config", tmp_path / "config.toml")
+    for options, code in ((), 0), (("--write",), 1):
+        done = run_here("bench", *arguments, *options)
+        assert b"more than 0.25 s after it began" in done.stderr
+        assert done.returncode == code
+    assert not (tmp_path / "config.toml").exists()
