@@ -29,14 +29,16 @@ for versions in oldest newest; do
         cd "$folder/checkout"
         unset PYTHONPATH
         "$environment/bin/python" -c 'import birdedge, sys; sys.exit(not birdedge.__file__.startswith(sys.prefix))'
-        # The tests of diagnostics measure this machine, so one run, with the other tests, is enough. The newest
-        # versions are nearly those of constraints.txt, with which all tests run, so testing the code that calls other
-        # packages is enough. The tests of other programs that read an archive, and of a real object store, need
-        # packages that exclude the oldest versions of others; one run is enough for them too.
-        tests=(tests/edge --ignore tests/edge/diagnostics)
-        tests+=(--ignore tests/edge/archive/test_finish.py --ignore tests/edge/archive/test_object_store.py)
+        # The newest versions are nearly those of constraints.txt, with which all tests run: testing what calls other
+        # packages is enough. The files in `once` take long and depend on no version: they measure this machine, show
+        # pages in a browser, or send signals. Two more need packages that the oldest versions exclude: other readers
+        # of an archive and a real object store.
+        once=(diagnostics archive/test_{finish,object_store,processes}.py audio/test_live_inputs.py)
+        once+=(cli/test_{listen_signals,standard_output}.py pipeline/test_timekeeper.py)
+        once+=(web/test_{accessibility,events_page,now_page}.py)
+        tests=(tests/edge)
         [[ $versions == oldest ]] || tests=(tests/edge/{audio,formats,models,pipeline,plots,web})
         "$environment/bin/python" -m pytest -q -p no:cacheprovider --numprocesses 2 --dist loadfile \
-            --no-loadscope-reorder "${tests[@]}" "$@"
+            --no-loadscope-reorder "${tests[@]}" "${once[@]/#/--ignore=tests/edge/}" "$@"
     )
 done
