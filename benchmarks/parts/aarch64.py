@@ -98,8 +98,8 @@ def section(figures: EmulationFigures) -> str:
     return "\n".join(
         [
             f"`birdedge segment` and `listen --fast` on {figures['audio_s']:g} s of the demo, "
-            f"{figures['mask_bins']:,} mask bins. Emulation shows whether results are equal and how much memory they "
-            "take, but not speed.",
+            f"{figures['mask_bins']:,} mask bins. Emulation shows whether the results are equal and how much memory "
+            "the commands take, but not how fast they are.",
             "",
             *markdown_table(head, rows),
             "",

@@ -41,7 +41,7 @@ def measure(quick: bool, data: Path | None) -> Figures:
         subprocess.CalledProcessError: `birdedge evaluate` failed.
     """
     if data is None:
-        return {"skipped": "it scores recordings; give --data"}
+        return {"skipped": "this part scores recordings; give --data"}
     if importlib.util.find_spec("torch") is None:
         return {"skipped": "torch is not installed; run: pip install 'birdedge[evaluate]'"}
     cards = {model.card.name: model.card for model in models_in_order()}
@@ -83,9 +83,9 @@ def section(figures: Figures) -> str:
             "",
             *markdown_table(head, rows),
             "",
-            "Compared with networks from the literature, each trained on the same recordings with one small budget "
-            f"(benchmarks/studies/SYSTEMS.md, {figures['systems']['date']}); the bundled networks were trained for "
-            "longer. A network is Pareto-optimal if none that costs as little or less has a higher IoU in mixes.",
+            "Compared with networks from the literature, each trained on the same recordings with the same small "
+            f"budget (benchmarks/studies/SYSTEMS.md, {figures['systems']['date']}); the bundled networks were trained "
+            "for longer. A network is Pareto-optimal if no network of equal or lower cost has a higher IoU in mixes.",
             "",
             *markdown_table(
                 ("network", "MMAC per second of audio", "parameters", "IoU in mixes", "Pareto-optimal"),

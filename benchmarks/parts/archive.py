@@ -113,7 +113,7 @@ def section(figures: ArchiveFigures) -> str:
                 ],
             ),
             "",
-            f"`birdedge segment --jobs` on {archive['files']} files of {archive['file_s']:g} s and "
+            f"`birdedge segment --jobs` on {archive['files']} files of {archive['file_s']:g} s, with "
             f"{archive['processors']} cores, start-up included. Speedup of two processes over one: "
             f"{format_summary(archive['speedup'])}.",
             "",

@@ -156,8 +156,8 @@ def section(figures: CostFigures) -> str:
     return "\n".join(
         [
             f"`birdedge listen --fast` on one thread, {figures['minutes']:g} min of audio at {SAMPLE_RATE_HZ} Hz; "
-            f"median (min to max) of {figures['repeats']} alternating runs. Start-up is the whole process on "
-            f"{SHORT_S:g} s of audio, from its launch past the first masks to its exit, with its files in the page "
+            f"median (min to max) of {figures['repeats']} alternating runs. Start-up covers a whole process on "
+            f"{SHORT_S:g} s of audio, from its launch through the first masks to its exit, with its files in the page "
             "cache.",
             "",
             *markdown_table(head, commands),
@@ -176,7 +176,7 @@ def targets(figures: CostFigures) -> list[Target]:
     start_s, peak_bytes = row["start_s"]["median"], row["peak_bytes"]["max"]
     return [
         Target(
-            "start of the process to the first mask",
+            "time from process start to the first mask",
             f"at most {MAX_START_S:g} s",
             f"{start_s:.2f} s",
             start_s <= MAX_START_S,

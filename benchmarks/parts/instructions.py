@@ -136,9 +136,9 @@ def section(figures: Figures) -> str:
     return "\n".join(
         [
             f"Instructions of `{DEFAULT_MODEL}` listening at 48 kHz in blocks of 50 ms, counted by valgrind, which "
-            f"emulates the same processor everywhere, without VNNI ({versions}). Each stage is counted alone; the rest "
-            "is what connects them. The check fails and names the stage if a count is more than "
-            f"{MAX_GROWTH_PERCENT} % above the stored one.",
+            f"emulates the same processor, without VNNI, on every machine ({versions}). Each stage is counted alone; "
+            "`rest` is the code that connects the stages. The check fails and names the stage if its count is more "
+            f"than {MAX_GROWTH_PERCENT} % above the stored one.",
             "",
             *markdown_table(("stage", "million per second of audio"), rows),
         ]

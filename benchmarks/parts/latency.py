@@ -34,7 +34,7 @@ THREADS = (1, 2)
 EXPORTED_FRAMES = (4, 8, 32, 64)  # frames per call of models that are exported for this measurement
 WEIGHTS = Path(__file__).parents[2] / "train" / "weights" / "birdedge.safetensors"
 NOT_EXPORTED = (
-    "Other frames per call are not measured: that takes a full run with the extra `export` installed."
+    "Other numbers of frames per call are only measured by a full run with the extra `export` installed."
 )
 SCENE_S = 20.0
 MATRIX = np.random.default_rng(0).standard_normal((256, 256), np.float32)
@@ -186,10 +186,10 @@ def section(figures: LatencyFigures) -> str:
     ]
     return "\n".join(
         [
-            f"The network alone, in {figures['rounds']} rounds in which all configurations alternate: median (min to "
-            "max) of the rounds. A chunk is the audio of one call. A calibration loop is a fixed workload, matrix "
-            "products and Fourier transforms on one thread; here it takes "
-            f"{format_summary(figures['calibration_s'], 1e3)} CPU ms.",
+            f"The network alone: median (min to max) of {figures['rounds']} rounds in which all configurations "
+            "alternate. A chunk is the audio of one call. A calibration loop is a fixed workload of matrix products "
+            "and Fourier transforms on one thread; on this machine it takes "
+            f"{format_summary(figures['calibration_s'], 1e3)} ms of CPU time.",
             "",
             *markdown_table(head, rows),
             "",

@@ -107,10 +107,10 @@ def section(figures: LoadFigures) -> str:
     head = ("machine", "p50 ms", "p95 ms", "p99 ms", "max ms", "p99 / chunk duration", "chunks")
     return "\n".join(
         [
-            f"Latency of the whole pipeline per chunk of {1e3 * figures['chunk_s']:.0f} ms ({DEFAULT_MODEL}, "
-            f"{SAMPLE_RATE_HZ} Hz samples to events, one thread). The load is {figures['processes']} busy processes, "
-            "one per core. Chunks arrive in real time; if they are not paced, they follow without pause and the "
-            "pipeline competes with the load all the time.",
+            f"Latency of the whole pipeline per chunk of {1e3 * figures['chunk_s']:.0f} ms ({DEFAULT_MODEL}, from "
+            f"samples at {SAMPLE_RATE_HZ} Hz to events, one thread). The load is {figures['processes']} busy "
+            "processes, one per core. Chunks arrive in real time; those that are not paced follow each other without a "
+            "pause, so that the pipeline competes with the load all the time.",
             "",
             *markdown_table(head, rows),
         ]

@@ -148,15 +148,15 @@ def section(figures: LiveFigures) -> str:
         [
             "Chirps of 0.3 s over noise, played after random pauses into a PortAudio microphone (PulseAudio with a "
             "null sink). A delay starts when PortAudio reports that the loudspeaker plays the sample, so it includes "
-            "the path through the sound server. With a real microphone, its driver takes that place. ALSA knows no "
-            "other device: PortAudio opens all that it knows, and those of Debian's libasound2-plugins load FFmpeg and "
-            "JACK, 14 MB more.",
+            "the path through the sound server. With a real microphone, its driver takes the place of the sound "
+            "server. ALSA is configured with no other device, because PortAudio opens every configured device, and "
+            "those of Debian's libasound2-plugins load FFmpeg and JACK, another 14 MB.",
             "",
             *markdown_table(head, rows),
             "",
             f"`birdedge listen --out` used {1e3 * figures['cpu_s_per_s']:.1f} ms of CPU per second of audio and "
             f"at most {figures['max_resident_bytes'] / 1e6:.0f} MB of resident memory in {figures['audio_s']:.0f} s. "
-            "For a run of one hour see benchmarks/studies/SOAK.md.",
+            "For a run of one hour, see benchmarks/studies/SOAK.md.",
         ]
     )
 

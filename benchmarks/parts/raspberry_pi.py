@@ -27,9 +27,9 @@ TITLE = "Raspberry Pi: instructions, and estimated speed and energy"
 STAGES = ("network", "pipeline")
 GROUPS: dict[str, tuple[Kind, ...]] = {
     "dot products": ("dot product",),
-    "multiplications of integers": ("vector multiply",),
-    "additions of pairs": ("pairwise add",),
-    "multiplications of floats": ("float multiply",),
+    "integer multiplications": ("vector multiply",),
+    "pairwise additions": ("pairwise add",),
+    "float multiplications": ("float multiply",),
     "other vector": ("divide", "other vector"),
     "loads and stores": ("access of 64 bits", "access of 128 bits", "access of 256 bits"),
     "integer": ("integer",),
@@ -188,11 +188,11 @@ def section(figures: PiFigures) -> str:
     ]
     return "\n".join(
         [
-            f"No Raspberry Pi was measured for these tables. All instructions of {AUDIO_S:g} s of the demo are counted "
-            "under emulation of each board's processor. At the fast end a block of instructions takes the time of its "
-            "busiest unit; at the slow end instructions take their times one after the other, and those on general "
-            "registers as long as in typical programs. `benchmarks/support/arm_boards.py` has the costs and their "
-            "sources.",
+            f"No Raspberry Pi was measured for these tables. All instructions for {AUDIO_S:g} s of the demo are "
+            "counted under emulation of each board's processor. The lower end of a range assumes that a block of "
+            "instructions takes as long as its busiest unit; the upper end assumes that instructions run one after "
+            "the other, and that those on general registers take as long as in typical programs. "
+            "`benchmarks/support/arm_boards.py` has the costs and their sources.",
             "",
             *markdown_table(
                 (
@@ -208,13 +208,13 @@ def section(figures: PiFigures) -> str:
             "",
             _comparison(figures["macs_per_s"]),
             "",
-            "Power is the CPU time of the whole pipeline multiplied by an assumed power of one busy core. Microphone, "
-            "storage and radio are extra.",
+            "Power is the CPU time of the whole pipeline multiplied by the assumed power of one busy core. The "
+            "microphone, storage and radio are not included.",
             "",
             *markdown_table(
                 (
                     f"estimated, `{DEFAULT_MODEL}`",
-                    "assumed: idle board, one busy core in addition",
+                    "assumed: idle board, plus one busy core",
                     "power for listening",
                     "energy for listening per day",
                     "energy of the idle board per day",
@@ -227,7 +227,7 @@ def section(figures: PiFigures) -> str:
             "",
             "Million instructions of the network per second of audio, by kind:",
             "",
-            *markdown_table(("processor of", "model", *GROUPS), kinds),
+            *markdown_table(("board", "model", *GROUPS), kinds),
             "",
             *_kernels(figures),
         ]
@@ -275,8 +275,7 @@ def _kernels(figures: PiFigures) -> list[str]:
             same = abs(used - unused) < SAME_SHARE * unused
             lines.append(
                 f"- KleidiAI, `{model}` on {PROCESSORS.get(cpu, cpu)}: {used / 1e6:.1f} million instructions per "
-                f"second of audio, and {unused / 1e6:.1f} million with `{NO_KLEIDIAI}`; "
-                f"{with_it.get('SVE or SME', 0) / 1e6:.1f} million of SVE or SME. KleidiAI is "
-                f"{'not used' if same else 'used'}."
+                f"second of audio, {with_it.get('SVE or SME', 0) / 1e6:.1f} million of them SVE or SME, and "
+                f"{unused / 1e6:.1f} million with `{NO_KLEIDIAI}`. KleidiAI is {'not used' if same else 'used'}."
             )
     return lines

@@ -125,12 +125,12 @@ def section(figures: ScalingFigures) -> str:
     """Return one table per variable."""
     lines = [
         "CPU ms per second of audio from samples to events, within one process: median (min to max) of alternating "
-        "rounds. The network always gets 32 kHz mono.",
+        "rounds. The network always receives 32 kHz mono.",
         "",
     ]
     labels: dict[Variable, str] = {
         "sample_rate_hz": "sample rate, Hz",
-        "channels": "channels, which are averaged",
+        "channels": "channels (averaged)",
         "calls_per_minute": "bird calls per minute in the scene",
     }
     for variable, label in labels.items():
@@ -175,7 +175,7 @@ def targets(figures: ScalingFigures) -> list[Target]:
     slope = longest["resident_slope_bytes_per_h"]
     return [
         Target(
-            f"growth of memory over a recording of {DAY_MINUTES / 60:g} h, per hour of audio",
+            f"memory growth per hour of audio, over a {DAY_MINUTES / 60:g} h recording",
             f"below {MAX_SLOPE_BYTES_PER_H / 1e6:g} MB",
             f"{slope / 1e6:+.2f} MB",
             slope < MAX_SLOPE_BYTES_PER_H,

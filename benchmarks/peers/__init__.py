@@ -41,14 +41,16 @@ def measure(quick: bool, data: Path | None) -> dict[str, Any]:
         return {"skipped": f"no other tool could be installed: {next(iter(not_installed.values()))}"}
     figures: dict[str, Any] = {"not_installed": not_installed}
     if quick or data is None:
-        reason = "a quick run scores no recordings" if quick else "it scores recordings; give --data"
+        reason = "a quick run scores no recordings" if quick else "this part scores recordings; give --data"
         figures |= {"masks": {"skipped": reason}, "agreement": {"skipped": reason}}
     else:
         figures |= {"masks": _masks(data), "agreement": _agreement(data, not_installed)}
     settings = {name: row["setting"] for name, row in figures["masks"].items() if "setting" in row}
     rounds, audio_s = (QUICK_ROUNDS, QUICK_AUDIO_S) if quick else (ROUNDS, AUDIO_S)
     figures["costs"] = measure_costs(rounds, audio_s, settings, folders)
-    figures["instructions"] = {"skipped": "a quick run counts none"} if quick else _instructions(folders)
+    figures["instructions"] = (
+        {"skipped": "a quick run counts no instructions"} if quick else _instructions(folders)
+    )
     return figures
 
 

@@ -26,7 +26,7 @@ from benchmarks.report.targets import Target
 MAX_RATIO = 0.25  # of the CPU time of BirdNET's inference
 OURS = (NETWORK, FILE, SMALL, LIVE, *COMMANDS)
 OUTPUTS = {
-    NETWORK: "mask, from frames that are ready",
+    NETWORK: "mask, from precomputed frames",
     FILE: "mask and events, from samples at 48 kHz",
     SMALL: "the same, with the small network",
     LIVE: "the same, from blocks of 50 ms",
@@ -34,7 +34,7 @@ OUTPUTS = {
     "`birdedge segment`": "the same as a table, from a file: the whole command",
     BIRDNET: "species per 3 s, from samples at 48 kHz: inference alone, no overlap",
     SILERO: "speech or no speech per 32 ms, from samples at 16 kHz, as a stream",
-    "noisereduce": "mask, from a whole recording at 32 kHz: its gate, and magnitudes before and after",
+    "noisereduce": "mask, from a whole recording at 32 kHz: its spectral gate, and magnitudes before and after",
     "scikit-maad": "mask, from a whole recording at 32 kHz: background removed, smoothed, double threshold",
     "librosa": "mask, from a whole recording at 32 kHz: level relative to the loudest bin",
 }
@@ -76,9 +76,10 @@ def section(figures: CostFigures) -> list[str]:
     )
     return [
         f"CPU time (user and system) per second of audio on {figures['audio_s']:g} s of a demo scene, one thread each, "
-        f"without start-up and loading: median (min to max) of {figures['rounds']} rounds in which all alternate. "
-        "Each tool gets the scene at its own sample rate; birdedge resamples itself. From the commands, the cost of "
-        f"the first {SHORT_S:g} s is subtracted. Settings: {used or 'defaults'}. {versions}.",
+        f"without start-up and loading: median (min to max) of {figures['rounds']} rounds in which all tools "
+        "alternate. Each tool receives the scene at its own sample rate; birdedge does its own resampling. For the "
+        f"commands, the cost of a run on the first {SHORT_S:g} s is subtracted. Settings: {used or 'defaults'}. "
+        f"{versions}.",
         "",
         *markdown_table(("", "output", "CPU ms per second of audio", "relative to our pipeline"), rows),
         "",
@@ -95,8 +96,8 @@ def _sentences(figures: CostFigures) -> list[str]:
     ]
     if BIRDNET in costs:
         sentences.append(
-            f"With microphone blocks it takes {_ratio(costs, LIVE, BIRDNET)} of that time, with the small network "
-            f"{_ratio(costs, SMALL, BIRDNET)}, our network alone {_ratio(costs, NETWORK, BIRDNET)}."
+            f"With microphone blocks it takes {_ratio(costs, LIVE, BIRDNET)} of that time, and with the small network "
+            f"{_ratio(costs, SMALL, BIRDNET)}; our network alone takes {_ratio(costs, NETWORK, BIRDNET)}."
         )
     if SILERO in costs:
         sentences.append(
@@ -104,14 +105,14 @@ def _sentences(figures: CostFigures) -> list[str]:
             "of Silero VAD, which analyses half the band and outputs one number per 32 ms."
         )
     sentences += [
-        f"{title} takes less CPU time than our pipeline: {_ratio(costs, title, FILE)} of it."
+        f"{title} takes less CPU time than our pipeline: {_ratio(costs, title, FILE)} times as much."
         for title in costs
         if title not in OURS and statistics.median(_ratios(costs, title, FILE)) < 1
     ]
     return [
         *sentences,
-        f"Files are measured with `{models[FILE]}`, as `birdedge segment` and `archive` process them; microphone "
-        f"blocks with `{models[LIVE]}`, as `listen` does. Both give the same masks, in longer and shorter calls.",
+        f"Files are measured with `{models[FILE]}`, which `birdedge segment` and `archive` use, and microphone blocks "
+        f"with `{models[LIVE]}`, which `listen` uses. Both models give the same masks, in longer and shorter calls.",
     ]
 
 
@@ -129,7 +130,7 @@ def instructions(figures: InstructionFigures) -> list[str]:
     ]
     return [
         f"Million instructions per second of audio, on {figures['audio_s']:g} s of the scene, counted by valgrind, "
-        "which presents a processor with AVX2 to all programs, without VNNI and AVX-512. They are not times.",
+        "which presents to all programs a processor with AVX2 but without VNNI and AVX-512. The counts are not times.",
         "",
         *markdown_table(("", "million instructions", "relative to BirdNET"), rows),
     ]

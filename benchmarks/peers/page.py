@@ -70,9 +70,9 @@ def _masks(figures: Mapping[str, Any]) -> list[str]:
         )
     skipped = [f"- {name} is skipped: {row['skipped']}." for name, row in figures.items() if "skipped" in row]
     return [
-        "Pooled foreground IoU in % [95 % over recordings] on the sets of `birdedge evaluate`. The classical masks use "
-        "the whole recording, with the setting and threshold that perform best on validation mixes. energy-threshold "
-        "is librosa's `amplitude_to_db` relative to the loudest bin, in numpy.",
+        "Pooled foreground IoU on the sets of `birdedge evaluate`. Brackets hold 95 % intervals over recordings. The "
+        "classical masks use the whole recording, with the setting and threshold that perform best on validation "
+        "mixes. energy-threshold is librosa's `amplitude_to_db` relative to the loudest bin, in numpy.",
         "",
         *markdown_table(("", *SETS.values(), "setting"), rows),
         "",
@@ -109,10 +109,10 @@ def _agreement(figures: Mapping[str, Any]) -> list[str]:
         else f"{'BirdNET' if theirs < ours else 'birdedge'} has fewer."
     )
     return [
-        f"Recordings of the test split, in windows of {WINDOW_S:g} s. BirdNET detects a bird where any species of "
-        f"bird, of any place and season, has a score of at least {MIN_SCORE}; frogs, insects, mammals and machines are "
-        "excluded. birdedge has an event in each window that the event touches. BirdNET may have been trained on some "
-        "of the recordings. [95 % over recordings]",
+        f"Recordings of the test split, in windows of {WINDOW_S:g} s. BirdNET detects a bird in a window if any bird "
+        f"species, of any place and season, has a score of at least {MIN_SCORE}; frogs, insects, mammals and machines "
+        "are excluded. An event of birdedge counts in each window that it touches. BirdNET may have been trained on "
+        "some of the recordings. Brackets hold 95 % intervals over recordings.",
         "",
         *markdown_table(
             (
@@ -147,9 +147,10 @@ def _presence(field: Sequence[Mapping[str, Any]]) -> list[str]:
     return [
         "",
         f"Field clips of the test split that people listened to: {ours['clips_with_birds']} with a bird, "
-        f"{ours['clips_without_birds']} without. The last row of BirdNET is at the score with as many false alarms as "
-        "birdedge. The clips last 5 s: the second window of each is completed with zeros. The labels of the clips with "
-        "a bird also name a BirdNET detection, so BirdNET may have helped to choose them. [95 % over clips]",
+        f"{ours['clips_without_birds']} without. The last row of BirdNET uses the score at which it has as many false "
+        "alarms as birdedge. The clips last 5 s, so the second window of each is padded with zeros. The labels of the "
+        "clips with a bird also name a BirdNET detection, so BirdNET may have helped to choose them. Brackets hold "
+        "95 % intervals over clips.",
         "",
         *markdown_table(
             (
@@ -163,8 +164,8 @@ def _presence(field: Sequence[Mapping[str, Any]]) -> list[str]:
             rows,
         ),
         "",
-        f"- With as many false alarms, BirdNET detects {_share(theirs['recall'], None)} of the clips with a bird, "
-        f"birdedge {_share(ours['recall'], None)}.",
+        f"- At the same number of false alarms, BirdNET detects {_share(theirs['recall'], None)} of the clips with a "
+        f"bird, and birdedge {_share(ours['recall'], None)}.",
     ]
 
 

@@ -25,7 +25,7 @@ Printed by `python -m docs.generate` from the cards inside the bundled model fil
 **Intended use**: to find when birds call, and at which frequencies, in field recordings, live or from an archive.
 
 **Not intended**: to name species, to count individuals, or to show that there are no birds. The models miss faint and
-distant song, and sometimes take similar sounds (toads, squirrels, voices, alarms) for a bird.
+distant song, and sometimes mistake similar sounds (toads, squirrels, voices, alarms) for birds.
 """
 LINK = re.compile(r"\[([^\]]*)\]\([^)]*\)")
 SETS = {  # sets of the card's figures, and their names on the page
@@ -67,12 +67,12 @@ def _section(card: ModelCard, size_bytes: int, forms: list[str]) -> str:
         f"- **Licence**: {card.licence}.",
         f"- **Network**: causal compact U-Net, {card.parameters:,} parameters, {card.macs_per_s / 1e6:.0f} million "
         f"multiply-accumulates per second of audio, {card.precision}, {size_bytes / 1000:.0f} kB; {lookahead_ms:g} ms "
-        f"of lookahead, {card.past_s:.2f} s of past.",
+        f"of lookahead, {card.past_s:.2f} s of past context.",
         f"- **Input**: {card.grid.sample_rate_hz} Hz mono, {card.grid.bins} bins of {card.grid.bin_hz:g} Hz every "
         f"{1000 * card.grid.hop_s:g} ms, in decibels above a noise floor that is tracked for each bin.",
         f"- **Thresholds**: a bin counts as bird sound from probability {card.threshold:.2f}; an event is a "
-        f"{card.classes[0]} with a probability of at least {card.events.min_score:g}, or {card.events.follow_score:g} "
-        f"within {card.events.follow_s:g} s of one in its band.",
+        f"{card.classes[0]} with a probability of at least {card.events.min_score:g}, or of at least "
+        f"{card.events.follow_score:g} within {card.events.follow_s:g} s of such an event in its band.",
     ]
     if forms:
         lines.append(f"- **Variants with the same results, bit for bit**: {', '.join(forms)}.")
@@ -97,7 +97,8 @@ def _measured(figures: Mapping[str, Any]) -> list[str]:
     for name, what in (("boxes", "boxed bellbird calls"), ("notes", "notes of captive finches")):
         if name in figures:
             lines.append(
-                f"- Share of the time of {what} that events cover: {percent(figures[name], 'covered')}."
+                f"- Share of {what} that events cover for at least half their time: "
+                f"{percent(figures[name], 'covered')}."
             )
     if "noise" in figures:
         noise = figures["noise"]
@@ -109,7 +110,7 @@ def _measured(figures: Mapping[str, Any]) -> list[str]:
         )
     if "level_change" in figures:
         changes = ", ".join(f"{name} {100 * change:.1f}" for name, change in figures["level_change"].items())
-        lines.append(f"- Largest change of IoU between -30 and +20 dB of level, points: {changes}.")
+        lines.append(f"- Largest change in IoU between levels of -30 and +20 dB, in points: {changes}.")
     return [*lines, ""]
 
 

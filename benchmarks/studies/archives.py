@@ -181,16 +181,16 @@ def _speed_lines(figures: dict[str, Any]) -> list[str]:
     ]
     bytes_text = "the same bytes" if run["same_bytes"] else "DIFFERENT BYTES"
     return [
-        f"Measured on {figures['machine']}, {figures['date']}, with a load of {figures['load_before']:.1f} by other "
+        f"Measured on {figures['machine']}, {figures['date']}, with a load of {figures['load_before']:.1f} from other "
         f"programs: {run['files']} recordings of {FILE_S} s at 48 kHz, start-up included, the best of "
-        f"{len(costs['1'])} run(s) each. Both wrote {bytes_text}.",
+        f"{len(costs['1'])} run(s) each. All runs wrote {bytes_text}.",
         "",
         *markdown_table(
             ("processes", "wall s", "times real time", "CPU s per hour of audio", "processors obtained"), rows
         ),
         "",
         f"Speedup of two processes by wall time: {best_s['1'] / best_s['2']:.2f}. By CPU time, which other programs "
-        f"disturb less: {2 * cpu_s['1'] / cpu_s['2']:.2f} on two free processors.",
+        f"disturb less, it would be {2 * cpu_s['1'] / cpu_s['2']:.2f} on two free processors.",
         "",
     ]
 
@@ -205,7 +205,7 @@ def _memory_lines(figures: dict[str, Any]) -> list[str]:
         for row in figures["memory"]
     ]
     return [
-        "The command itself over many files of 5 minutes, its maximum resident memory and its time:",
+        "Maximum resident memory and wall time of the command itself, by number of files of 5 minutes:",
         "",
         *markdown_table(
             ("files", "`plan`", "`run`, with workers that do nothing", "`status`, all done"), rows
@@ -221,18 +221,18 @@ def _table_lines(figures: dict[str, Any]) -> list[str]:
     cpu_s = _cpu_s_per_h(figures["speed"], "2")
     core_h, scale = archive_h * cpu_s / 3600, archive_h * 4 / made["parts"]
     return [
-        f"`finish` of {made['parts']:,} parts with {made['events']:,} events: {finish['wall_s']:.0f} s, at most "
-        f"{finish['peak_bytes'] / 1e6:.0f} MB; {sizes['events'] / made['events']:.0f} bytes per event in Parquet, "
-        f"{sizes['raven'] / made['events']:.0f} in the Raven table.",
+        f"`finish` on {made['parts']:,} parts with {made['events']:,} events takes {finish['wall_s']:.0f} s and at "
+        f"most {finish['peak_bytes'] / 1e6:.0f} MB. An event takes {sizes['events'] / made['events']:.0f} bytes in "
+        f"Parquet and {sizes['raven'] / made['events']:.0f} in the Raven table.",
         "",
-        f"By proportion, 20 TB of 48 kHz, 16-bit mono are {archive_h:,.0f} hours in "
-        f"{ARCHIVE_BYTES / FILE_BYTES:,.0f} files of 5 minutes, and take {core_h:,.0f} core hours: "
-        f"{core_h / 64:.0f} hours on 64 cores. For that, {64 * BYTES_PER_S * 3600 / cpu_s / 1e6:,.0f} MB/s must be "
-        f"read; from a disk with 200 MB/s, reading alone takes {ARCHIVE_BYTES / 200e6 / 3600:.0f} hours, however many "
-        f"cores there are. At 1,000 events per hour of audio, `finish` takes "
+        f"Extrapolated, 20 TB of 48 kHz, 16-bit mono audio are {archive_h:,.0f} hours in "
+        f"{ARCHIVE_BYTES / FILE_BYTES:,.0f} files of 5 minutes and take {core_h:,.0f} core hours: "
+        f"{core_h / 64:.0f} hours on 64 cores. That requires reading {64 * BYTES_PER_S * 3600 / cpu_s / 1e6:,.0f} "
+        f"MB/s; from a disk that delivers 200 MB/s, reading alone takes {ARCHIVE_BYTES / 200e6 / 3600:.0f} hours, "
+        "whatever the number of cores. At 1,000 events per hour of audio, `finish` takes "
         f"{finish['wall_s'] * scale / 3600:.1f} hours, the Raven table {sizes['raven'] * scale / 1e9:.1f} GB and the "
-        f"events {sizes['events'] * scale / 1e9:.1f} GB. None of this was measured: not 20 TB, not more than two "
-        "processes, no network storage, and no cluster of several machines.",
+        f"Parquet events {sizes['events'] * scale / 1e9:.1f} GB. None of this was measured: neither 20 TB, nor more "
+        "than two processes, nor network storage, nor a cluster of several machines.",
         "",
     ]
 

@@ -134,7 +134,7 @@ def held_open(scores: Float32, threshold: float) -> Bool:
 
 
 def slept(is_open: Bool, awake_chunks: int) -> int:
-    """Return how many calls a segmenter skips that starts asleep."""
+    """Return how many calls a segmenter that starts asleep skips."""
     count, closed = 0, awake_chunks
     for opened in is_open:
         closed = 0 if opened else closed + 1

@@ -236,9 +236,9 @@ def viewers_page(figures: ViewerFigures, minutes: float) -> str:
             "",
             *markdown_table(head, costs),
             "",
-            f"The aims are {MAX_RECORDER_BYTES / 1e6:.0f} MB for the recorder and "
-            f"{MAX_COMPANION_BYTES / 1e6:.0f} MB for the companion. CPU is that of one core. One viewer in five reads "
-            f"nothing of what it is sent, and the companion is stopped for up to {STOPPED_S:.0f} s.",
+            f"The memory targets are {MAX_RECORDER_BYTES / 1e6:.0f} MB for the recorder and "
+            f"{MAX_COMPANION_BYTES / 1e6:.0f} MB for the companion. CPU time is a share of one core. One viewer in "
+            f"five never reads its live view, and the companion is stopped for up to {STOPPED_S:.0f} s.",
             "",
         ]
     )

@@ -61,7 +61,7 @@ def speech_table() -> str:
         (kind, str(count), str(found), f"{1 - found / count:.0%}" if kind in PEOPLE else "")
         for kind, (found, count) in figures.items()
     ]
-    head = "recordings of", "number", "a voice is heard in", "missed"
+    head = "recordings of", "number", "voice detected", "missed"
     return "\n".join([*markdown_table(head, rows), ""])
 
 

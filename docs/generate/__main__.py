@@ -1,4 +1,4 @@
-"""Print everything in the documentation that a program knows: `python -m docs.generate`, or `--check` to compare."""
+"""Print the generated parts of the documentation: `python -m docs.generate`, or `--check` to compare them."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def main(check: bool) -> None:
 def stale_pages() -> dict[Path, str | None]:
     """Return the pages that differ from what the programs print, with their new text; None for a page to delete.
 
-    Of the drawing the text is the Graphviz text.
+    For the drawing, the text is its Graphviz text.
     """
     found: dict[Path, str | None] = {
         path: text for path, text in (printed_pages() | pages_with_blocks()).items() if text != _present(path)
@@ -100,7 +100,7 @@ def stale_pages() -> dict[Path, str | None]:
 
 
 def printed_pages() -> dict[Path, str]:
-    """Return the pages that are printed as a whole."""
+    """Return the pages that are generated as a whole."""
     folder = DOCS / "commands"
     pages = {folder / f"{name}.md": commands.command_page(name) for name in COMMANDS}
     pages[folder / "index.md"] = commands.commands_page()
@@ -108,7 +108,7 @@ def printed_pages() -> dict[Path, str]:
 
 
 def pages_with_blocks() -> dict[Path, str]:
-    """Return README.md and the pages of docs/ that hold printed blocks, with their blocks printed."""
+    """Return README.md and the pages of docs/ that hold generated blocks, with the blocks filled."""
     paths = (ROOT / "README.md", *sorted(DOCS.glob("*.md")))
     pages = {path: path.read_text(encoding="utf-8") for path in paths}
     return {path: filled(page, BLOCKS) for path, page in pages.items() if block_names(page)}

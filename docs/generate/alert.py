@@ -1,4 +1,4 @@
-"""An alert as a webhook gets it, from the program that sends it."""
+"""An example alert as a webhook receives it, built by the code that sends it."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ EXAMPLE = AlertMessage(
 
 
 def alert_block() -> str:
-    """Return an alert as JSON."""
+    """Return the example as a block of JSON."""
     return f"```json\n{json.dumps(EXAMPLE.payload(), indent=2)}\n```\n"

@@ -1,6 +1,6 @@
-"""The picture of the dashboard, photographed while it runs: `python -m docs.generate.dashboard`.
+"""A screenshot of the running dashboard: `python -m docs.generate.dashboard`.
 
-A recorder listens to the demo through a virtual microphone. Needs the system packages of the tests.
+A recorder listens to the demo through a virtual microphone. This needs the system packages of the tests.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PLACE = "latitude_deg = 52.52\nlongitude_deg = 13.405\n"
 
 
 def main() -> None:
-    """Run recorder, companion and browser, and keep the picture with fewer colours."""
+    """Run recorder, companion and browser, and save the screenshot with fewer colours."""
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         folder = Path(name)
         patch.setenv("RUNTIME_DIRECTORY", str(folder / "run"))

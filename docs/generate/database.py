@@ -8,10 +8,10 @@ from docs.generate.rooms import ROOT
 
 
 def schema(file: str = "schema.py") -> str:
-    """Return the SQL that creates the tables of a database, as a file of edge/database/ has it.
+    """Return the SQL that creates the tables of a database, read from a file of edge/database/.
 
     Raises:
-        ValueError: It holds no schema, or more than one.
+        ValueError: The file holds no schema, or more than one.
     """
     found = [
         node.value
@@ -20,7 +20,7 @@ def schema(file: str = "schema.py") -> str:
     ]
     if len(found) != 1:
         raise ValueError(
-            f"edge/database/{file} holds {len(found)} texts with CREATE TABLE: keep the schema in one"
+            f"edge/database/{file} holds {len(found)} strings with CREATE TABLE; keep the schema in one string"
         )
     return found[0].strip()
 

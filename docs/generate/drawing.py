@@ -18,7 +18,7 @@ HEAD = f"""digraph rooms {{
 
 
 def graph() -> str:
-    """Return the rooms by floor and their direct imports as Graphviz text; an arrow upward is red."""
+    """Return the rooms by floor and their direct imports as Graphviz text; upward arrows are red."""
     arrows = imports()
     rows = {f"floor {number}": names for number, names in enumerate(FLOORS, 1)}
     rows["workstation"] = WORKSTATION
@@ -35,7 +35,7 @@ def graph() -> str:
 
 
 def svg(text: str) -> str:
-    """Return the drawing of Graphviz text; it carries the digest of that text.
+    """Return the SVG of a Graphviz text; it starts with the digest of that text.
 
     Raises:
         FileNotFoundError: Graphviz is not installed.
@@ -46,7 +46,7 @@ def svg(text: str) -> str:
 
 
 def digest(text: str) -> str:
-    """Return what identifies a Graphviz text: versions of `dot` draw the same text differently."""
+    """Return the digest that identifies a Graphviz text, because versions of `dot` draw the same text differently."""
     return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 

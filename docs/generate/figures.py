@@ -1,6 +1,6 @@
 """Tables of figures: from the cards inside the bundled models, and from benchmarks/results.json.
 
-What takes minutes to measure is read from results.json, where `python -m benchmarks` left it.
+Figures that take minutes to measure are read from results.json, which `python -m benchmarks` writes.
 """
 
 from __future__ import annotations
@@ -57,12 +57,12 @@ def card_table() -> str:
 
 
 def targets_table() -> str:
-    """Return the targets, what was measured, and whether each is reached."""
+    """Return the targets with their measured values, and whether each is reached."""
     return "\n".join([*results.targets_table(results.read()), ""])
 
 
 def measured_block(name: str) -> str:
-    """Return the section of one part of the benchmarks, and where and when it was measured."""
+    """Return the section of one part of the benchmarks, followed by the circumstances of its measurement."""
     result = results.read()[name]
     return f"{results.section(name, result)}\n\n({results.where_and_when(result).rstrip('.')})\n"
 
@@ -83,7 +83,7 @@ def _level_change(card: ModelCard) -> str:
 
 ROWS: dict[str, Callable[[ModelCard], str]] = {
     "IoU, forest recordings with hand-painted masks, pooled": _figure("painted"),
-    "The same, mean of the three recordings": _figure("painted", "per_recording"),
+    "The same, mean over the three recordings": _figure("painted", "per_recording"),
     "IoU, unseen birds mixed into unseen noise, pooled": _figure("mixes"),
     "Mixes at -10 to 0 dB": _figure("mixes_-10_to_0_db"),
     "Mixes at 0 to 10 dB": _figure("mixes_0_to_10_db"),
@@ -92,7 +92,7 @@ ROWS: dict[str, Callable[[ModelCard], str]] = {
     "Event F1 in mixes at box IoU 0.5": _figure("mixes", "event_f1_at_0.5"),
     "Boxed bellbird calls covered by events": _figure("boxes", "covered"),
     "Events per hour in unseen recordings without birds": _false_events,
-    "Largest change of IoU between -30 and +20 dB of level": _level_change,
+    "Largest change in IoU between levels of -30 and +20 dB": _level_change,
     "Parameters": lambda card: f"{card.parameters:,}",
     "Multiply-accumulates per second of audio": lambda card: f"{card.macs_per_s / 1e6:.0f} million",
     "Lookahead plus one call": lambda card: (

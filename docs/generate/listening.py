@@ -13,7 +13,7 @@ TOLERANCE_S = 0.1  # a processor with other int8 kernels may move an edge
 
 
 def listen_block(present: str) -> str:
-    """Return a run of the command as a person sees it; the present one if it has the same events."""
+    """Return a console transcript of the command; the present one if its run has the same events."""
     command = [sys.executable, "-m", "birdedge", *COMMAND]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT)
     first, last = done.stderr.splitlines()

@@ -1,4 +1,4 @@
-"""The metrics that Prometheus reads, from the program that prints them."""
+"""The metrics that Prometheus reads, from the code that prints them."""
 
 from __future__ import annotations
 

@@ -64,19 +64,22 @@ STATUS = Status(
 MEANINGS = {
     "availability": (
         "yes",
-        "`online`, or `offline` when the companion stopped, was killed or lost its connection",
+        "`online`, or `offline` after the companion stops, is killed or loses its connection",
     ),
     "event": (
         "no",
         "one event that an automation may react to: never an old one, and at most one per `min_interval_s`",
     ),
-    "events": ("no", "every event once, in batches; one that waited for the broker has `late`"),
-    "gap": ("no", "time without audio: once when it begins, if it lasts, and once when it is over"),
+    "events": ("no", "every event once, in batches; `late` is true for an event that waited for the broker"),
+    "gap": (
+        "no",
+        "a gap, which is time without audio: once when it begins, if it lasts, and once when it is over",
+    ),
     "alert": (
         "no",
         "what the rules under `[[alert]]` found, with `event_type` " + " or ".join(map(repr, ALERT_TYPES)),
     ),
-    "status": ("yes", "the status every `status_interval_s` and when it changes"),
+    "status": ("yes", "the status, every `status_interval_s` and whenever it changes"),
     "discovery": ("yes", "the description of the device for Home Assistant"),
 }
 

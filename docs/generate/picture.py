@@ -1,4 +1,4 @@
-"""The picture of README.md, made by the commands that are printed under it: `python -m docs.generate.picture`."""
+"""The picture of README.md, made by the commands that are shown below it: `python -m docs.generate.picture`."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from docs.generate.rooms import ROOT
 
 PICTURE = ROOT / "docs" / "images" / "demo.png"
 COMMANDS = ("birdedge demo demo.wav", "birdedge plot demo.wav --start 30 --duration 12")
-COLOURS = 256  # a third of the bytes, and no difference to the eye
+COLOURS = 256  # a third of the bytes, with no visible difference
 
 
 def main() -> None:
-    """Run the commands and keep the picture with fewer colours."""
+    """Run the commands and save the picture with fewer colours."""
     with tempfile.TemporaryDirectory() as folder:
         for command in COMMANDS:
             arguments = [sys.executable, "-m", *shlex.split(command)]

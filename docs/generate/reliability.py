@@ -1,7 +1,7 @@
 """docs/reliability.md: each promise of README.md with the tests that fail when it is broken.
 
 A promise is quoted word for word. A sentence of README.md without a promise, a promise that README.md no longer makes,
-and a test that does not exist are errors, so that README.md cannot promise what no test shows.
+and a test that does not exist are errors, so that README.md cannot make a promise that no test shows.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from benchmarks.report.markdown import markdown_table
 from docs.generate.rooms import ROOT
 
 PAGE = ROOT / "docs" / "reliability.md"
-END = "## Not shown yet"  # what follows promises nothing
-MAX_FREE_WORDS = 2  # of a sentence, in a row, between promises: "It", "and"
+END = "## Not shown yet"  # the text after it promises nothing
+MAX_FREE_WORDS = 2  # in a row in a sentence, outside its promises: "It", "and"
 HEAD = """# Reliability
 
 Each promise of the [README](../README.md), word for word, and the tests that fail when it is broken. Printed by
@@ -205,14 +205,15 @@ PROMISES: dict[str, tuple[str, ...]] = {
 
 
 class UnfoundedError(Exception):
-    """README.md promises what no test shows."""
+    """README.md makes a promise that no test shows."""
 
 
 def reliability_page() -> str:
     """Return the page.
 
     Raises:
-        UnfoundedError: A sentence promises what has no test, a promise is not in README.md, or a test does not exist.
+        UnfoundedError: A sentence makes a promise without a test, a promise is not in README.md, or a test does not
+            exist.
     """
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     if problems := [*unfounded(readme, PROMISES), *missing_tests(PROMISES)]:

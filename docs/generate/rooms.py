@@ -54,7 +54,7 @@ def floor(name: str) -> int:
 
 
 def imports() -> dict[Arrow, set[str]]:
-    """Return the files that import from another room, by the two rooms; imports under TYPE_CHECKING count."""
+    """Return the files that import from another room, keyed by both rooms; imports under TYPE_CHECKING count."""
     found: dict[Arrow, set[str]] = {}
     for top in ("edge", *WORKSTATION):
         for path in sorted((ROOT / top).rglob("*.py")):
@@ -97,6 +97,6 @@ def _targets(tree: ast.Module) -> Iterable[Path]:
             continue
         for name in names:
             package, *parts = name.split(".")
-            # birdedge itself holds the version and the group of commands, which are no room.
+            # birdedge itself holds the version and the group of commands, which belong to no room.
             if package == "birdedge" and parts and parts[0] in ("edge", *WORKSTATION):
                 yield Path(*parts)

@@ -31,24 +31,24 @@ LINK = re.compile(r"\[(?P<text>[^\]]*)\]\((?P<target>[^)#\s]+)(?P<anchor>#[^)\s]
 
 
 def main() -> None:
-    """Build the site; a link that leads nowhere, or a part that is loaded from elsewhere, is an error."""
+    """Build the site; a dead link, or a part that is loaded from another host, is an error."""
     copy_pages()
     shutil.rmtree(SITE, ignore_errors=True)
     zensical = Path(sys.executable).with_name("zensical")
     subprocess.run([zensical, "build", "--strict", "--clean"], check=True, cwd=ROOT)
     if found := external_parts(SITE):
-        sys.exit("\n".join(["the site loads parts from elsewhere:", *found]))
+        sys.exit("\n".join(["the site loads parts from other hosts:", *found]))
 
 
 def copy_pages() -> None:
-    """Copy all pages, images and styles to build/pages/, with their links changed to the names they have there."""
+    """Copy all pages, images and styles to build/pages/, and change their links to the names in that folder."""
     names = {ROOT / source: target for source, target in OUTSIDE.items()}
     for path in (ROOT / "docs").rglob("*"):
         if path.suffix in {".md", *ASSETS}:
             names[path] = path.relative_to(ROOT / "docs").as_posix()
     for path in (ROOT / "benchmarks" / "plots").glob("*.png"):
         names[path] = f"images/{path.name}"
-    names[ROOT / "README.md"] = "index.md"  # whose place in the site docs/index.md takes
+    names[ROOT / "README.md"] = "index.md"  # docs/index.md takes its place in the site
     shutil.rmtree(PAGES, ignore_errors=True)
     for path, name in names.items():
         target = PAGES / name
@@ -60,7 +60,7 @@ def copy_pages() -> None:
 
 
 def with_site_links(path: Path, names: dict[Path, str]) -> str:
-    """Return the text of a page with its links changed; a link to a file that is no page becomes its text.
+    """Return the text of a page with its links changed; a link to a file that is not a page becomes plain text.
 
     Args:
         path: The page in the repository.
@@ -91,7 +91,7 @@ def external_parts(site: Path) -> list[str]:
 
 
 class _Parts(HTMLParser):
-    """Collects what a browser loads with a page: all that has a `src`, and all that a `link` names."""
+    """Collects the URLs that a browser loads with a page, from the `src` of elements and the `href` of links."""
 
     def __init__(self) -> None:
         super().__init__()

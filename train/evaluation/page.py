@@ -27,8 +27,8 @@ tr:nth-child(even) { background: #f4f4f4 } img { max-width: 100%; display: block
 EVENT_CONTEXT_S = 1.5  # shown before and after an event
 EVENT_SIZE_IN = (5.5, 2.4)
 LEGEND = (
-    "Green: the true mask. Blue: the detected mask, at the threshold. White: events. Darkened: unlabelled, left out of "
-    "the figures. At most the first 15 s of a clip are shown."
+    "Green: the true mask. Blue: the detected mask, at the threshold. White: events. Darkened: unlabelled, excluded "
+    "from the figures. At most the first 15 s of a clip are shown."
 )
 
 
@@ -52,7 +52,7 @@ def evaluation_page(
     parts = [
         "<!doctype html><html lang=en><meta charset=utf-8><title>birdedge evaluate</title>",
         f"<style>{STYLE}</style><h1>birdedge evaluate</h1>",
-        f"<p>Split: {escape(figures[0].split)}. In brackets: 95 % bootstrap intervals over recordings.</p>",
+        f"<p>Split: {escape(figures[0].split)}. Brackets hold 95 % bootstrap intervals over recordings.</p>",
         f"<table><tr><th></th>{head}</tr>\n{rows}</table>",
     ]
     for detector, scores in zip(detectors, scored, strict=True):
@@ -98,11 +98,11 @@ def _clips(detector: Detector, sets: Mapping[str, Sequence[ClipScore]]) -> Itera
 def _events(detector: Detector, scores: SetScores) -> Iterator[str]:
     best, worst = best_and_worst(scores.masked.get("mixes", ()), scores.noise)
     for ranked, title, text in (
-        (best, "Best events", f"Events in mixes that match a label with a box IoU of at least {MIN_IOU}."),
-        (worst, "Worst events", "Events without such a match, in mixes and in recordings without birds."),
+        (best, "Best events", f"events in mixes that match a label with a box IoU of at least {MIN_IOU}"),
+        (worst, "Worst events", "events without such a match, in mixes and in recordings without birds"),
     ):
         if ranked:
-            yield f"<h3>{title}</h3><p>{text} Those with the highest scores.</p><div class=events>"
+            yield f"<h3>{title}</h3><p>The highest-scoring {text}.</p><div class=events>"
             yield from (_event(detector, one) for one in ranked)
             yield "</div>"
 

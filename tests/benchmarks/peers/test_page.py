@@ -77,7 +77,7 @@ def test_field_clips_have_a_row_per_tool_and_score() -> None:
     assert "| birdedge | 100.0 % [34.2..100.0] | 0.0 % [0.0..65.8] | 1 [1..1] | 3 [" in text
     assert "| BirdNET, score above 0.25 | 50.0 % [" in text
     assert "| BirdNET, score above 0.3 | 50.0 % [" in text
-    assert "BirdNET detects 50.0 % of the clips with a bird, birdedge 100.0 %." in text
+    assert "BirdNET detects 50.0 % of the clips with a bird, and birdedge 100.0 %." in text
 
 
 def test_the_target_of_the_costs_is_that_of_the_part() -> None:

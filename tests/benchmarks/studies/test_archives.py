@@ -27,5 +27,5 @@ def test_the_page_is_printed_from_the_stored_figures() -> None:
     text = archives_table()
     assert "the same bytes" in text
     assert "DIFFERENT" not in text
-    assert "By proportion, 20 TB" in text
+    assert "Extrapolated, 20 TB" in text
     assert "None of this was measured" in text
