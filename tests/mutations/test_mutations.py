@@ -492,7 +492,7 @@ MUTATIONS = (
         "edge/integrations/mqtt_connection.py",
         "ssl.create_default_context(",
         "ssl._create_unverified_context(",
-        "tests/edge/integrations/test_mqtt_connection.py::test_the_broker_certificate_is_checked_and_a_client_certificate_is_sent",
+        "tests/edge/integrations/test_mqtt_connection.py::test_the_certificates_of_broker_and_client_are_both_checked",
     ),
     Mutation(
         "a secret is read from a file that everybody can read",

@@ -178,7 +178,7 @@ def test_events_with_the_same_box_are_exported_once(tmp_path: Path) -> None:
     assert len(project["clip_annotations"][0]["sound_events"]) == 1
 
 
-def test_a_title_that_is_not_utf8_and_an_invalid_place_are_no_json_errors(tmp_path: Path) -> None:
+def test_a_title_that_is_not_utf8_and_an_invalid_place_do_not_break_the_json(tmp_path: Path) -> None:
     audio = a_recording(tmp_path / "a.wav")
     audio.write_bytes(with_guano(audio.read_bytes(), guano_text({"Loc Position": "nan 200"})))
     recording = read_recording(audio, tmp_path, None)

@@ -125,7 +125,7 @@ def test_a_topic_without_write_permission_is_reported(tmp_path: Path) -> None:
             publish_once(settings_of(broker), "a", "y/1", b"")
 
 
-def test_the_broker_certificate_is_checked_and_a_client_certificate_is_sent(tmp_path: Path) -> None:
+def test_the_certificates_of_broker_and_client_are_both_checked(tmp_path: Path) -> None:
     authority, other = Authority(tmp_path), Authority(tmp_path, "other")
     certificate, key = authority.sign("broker")
     own, own_key = authority.sign("recorder")
