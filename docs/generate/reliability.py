@@ -43,7 +43,7 @@ PROMISES: dict[str, tuple[str, ...]] = {
         "tests/edge/models/test_model.py::test_a_bundled_model_is_within_the_budget_of_a_recorder",
     ),
     "it marks the time-frequency bins of a spectrogram that hold bird sound": (
-        "tests/edge/pipeline/test_segmenter.py::test_probabilities_are_in_0_to_1_and_calls_reach_high_ones",
+        "tests/edge/pipeline/test_segmenter.py::test_probabilities_are_between_0_and_1_and_high_for_calls",
         "tests/edge/models/test_bundled.py::test_wind_rain_and_insects_alone_yield_no_events",
     ),
     "groups them into events with onset, duration, frequency band and score": (
@@ -86,7 +86,7 @@ PROMISES: dict[str, tuple[str, ...]] = {
         CLI + "test_listen.py::test_listen_and_segment_find_the_same_events_and_mask",
     ),
     "recordings at full speed, as tables": (
-        CLI + "test_segment.py::test_segment_writes_the_requested_tables_and_one_of_all_files",
+        CLI + "test_segment.py::test_segment_writes_the_requested_tables_and_a_combined_one",
     ),
     "their masks as .npz files": (
         "tests/edge/archive/test_segment.py::test_the_mask_states_where_its_bins_lie",
@@ -110,7 +110,7 @@ PROMISES: dict[str, tuple[str, ...]] = {
     "better in places": (STALE, RESULTS),
     "check microphone, level, clock, disk and speed": (DOCTOR,),
     "write ~/.config/birdedge/config.toml": (
-        CLI + "test_config.py::test_without_a_file_init_writes_that_of_the_user",
+        CLI + "test_config.py::test_without_a_file_init_writes_the_configuration_of_the_user",
     ),
     "run it by hand, or as a service:": (
         FAULTS + "test_signals.py::test_sigterm_while_the_daemon_starts_ends_it_cleanly",
@@ -134,7 +134,7 @@ PROMISES: dict[str, tuple[str, ...]] = {
         FAULTS
         + "test_overrun.py::test_a_daemon_stopped_for_longer_than_its_ring_buffer_holds_records_an_overrun",
         FAULTS + "test_kill.py::test_a_daemon_killed_while_it_detects_events_restarts_and_records_the_gap",
-        "tests/edge/database/test_message_rows.py::test_lost_samples_and_a_lost_device_are_gaps_of_their_length",
+        "tests/edge/database/test_message_rows.py::test_lost_samples_and_a_lost_device_are_gaps_of_the_right_length",
     ),
     "keeps time by counting samples": (
         "tests/edge/pipeline/test_timekeeper.py::"
@@ -154,7 +154,7 @@ PROMISES: dict[str, tuple[str, ...]] = {
         "test_a_network_slower_than_real_time_is_called_less_and_skipped_audio_is_counted",
     ),
     "Clips are audio and hold the voices of people near the recorder": (
-        "tests/edge/clips/test_privacy.py::test_a_clip_with_a_voice_is_treated_as_the_settings_say",
+        "tests/edge/clips/test_privacy.py::test_a_clip_with_a_voice_is_handled_according_to_the_settings",
     ),
     "They stay in the data folder": (
         FAULTS + "test_privacy.py::test_no_other_user_can_read_what_is_written",
@@ -166,8 +166,8 @@ PROMISES: dict[str, tuple[str, ...]] = {
         "tests/edge/clips/test_cutter.py::test_keep_none_writes_nothing",
     ),
     "[privacy] drops clips with speech or erases the speech band, but misses some speech": (
-        "tests/edge/clips/test_privacy.py::test_a_clip_with_a_voice_is_treated_as_the_settings_say",
-        "tests/edge/clips/test_privacy.py::test_no_file_of_an_erased_clip_holds_speech",
+        "tests/edge/clips/test_privacy.py::test_a_clip_with_a_voice_is_handled_according_to_the_settings",
+        "tests/edge/clips/test_privacy.py::test_no_file_of_an_erased_clip_contains_speech",
     ),
     "make demo opens this page on a demo soundscape": (
         "tests/test_makefile.py::test_the_demo_shows_moving_masks_within_30_seconds_and_leaves_nothing",
@@ -176,7 +176,7 @@ PROMISES: dict[str, tuple[str, ...]] = {
         "tests/faults/test_live_feed.py::test_no_viewer_costs_a_sample",
     ),
     "a dashboard with live view": (
-        "tests/edge/web/test_now_page.py::test_the_live_picture_moves_with_boxes_and_the_last_events_follow",
+        "tests/edge/web/test_now_page.py::test_the_live_picture_moves_with_boxes_and_the_last_events_are_listed",
         "tests/edge/web/test_now_page.py::test_the_mask_moves_within_half_a_second_of_the_sound",
     ),
     "events, labels, days and health": (
@@ -189,7 +189,7 @@ PROMISES: dict[str, tuple[str, ...]] = {
         "tests/edge/companion/test_mqtt_faults.py",
     ),
     "metrics and alerts": (
-        "tests/edge/monitoring/test_metrics.py::test_promtool_finds_nothing_to_say",
+        "tests/edge/monitoring/test_metrics.py::test_promtool_reports_no_problem",
         "tests/edge/companion/test_alert_delivery.py",
     ),
     "A recorder also listens to network streams": ("tests/faults/test_network_streams.py",),
@@ -197,8 +197,8 @@ PROMISES: dict[str, tuple[str, ...]] = {
         "tests/faults/test_several_sources.py::test_a_fault_in_one_source_leaves_the_others_as_they_are",
     ),
     "birdedge archive divides very large archives among machines and writes the same bytes as one machine": (
-        "tests/edge/archive/test_run.py::test_two_processes_and_two_shards_write_the_bytes_that_one_process_writes",
-        "tests/edge/archive/test_run.py::test_a_plan_and_run_that_are_killed_at_any_moment_go_on",
+        "tests/edge/archive/test_run.py::test_two_processes_and_two_shards_write_the_same_bytes_as_one_process",
+        "tests/edge/archive/test_run.py::test_a_plan_and_run_killed_at_any_moment_can_be_resumed",
     ),
     "Field recorder says how; tests/faults/ provokes these failures under the real daemon": (LINKS,),
 }

@@ -21,7 +21,7 @@ def test_each_name_of_the_api_can_be_imported(name: str) -> None:
     assert getattr(birdedge.edge, name).__name__ == name
 
 
-def test_the_api_has_what_is_documented() -> None:
+def test_the_api_has_the_documented_names() -> None:
     assert {"Model", "Pipeline", "Event", "Mask", "Grid", "segment", "run", "read_config"} <= set(
         birdedge.edge.__all__
     )
@@ -42,7 +42,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert run_python(code, ENVIRONMENT) == "[]\n"
 
 
-def test_a_light_name_loads_no_onnxruntime() -> None:
+def test_a_lightweight_name_does_not_load_onnxruntime() -> None:
     code = "import sys\nfrom birdedge.edge import Event, Grid, Mask\nprint('onnxruntime' in sys.modules)"
     assert run_python(code, ENVIRONMENT) == "False\n"
 
@@ -68,7 +68,7 @@ assert result.mask.mask.shape[1] == 256
         assert 0 < score <= 1
 
 
-def test_a_sink_of_a_user_gets_the_events_of_any_source() -> None:
+def test_a_user_defined_sink_gets_the_events_of_any_source() -> None:
     class Onsets:
         def __init__(self) -> None:
             self.onsets_s: list[float] = []

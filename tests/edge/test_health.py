@@ -20,7 +20,7 @@ PROBLEMS: list[tuple[str, Any, str]] = [
 ]
 
 
-def test_a_recorder_that_works_has_no_problems() -> None:
+def test_a_working_recorder_has_no_problems() -> None:
     busy = Health(
         device="USB Audio",
         backlog_s=0.4,
@@ -48,7 +48,7 @@ def test_all_problems_are_named_together() -> None:
     assert health.problems == {field: sentence for field, _, sentence in PROBLEMS}
 
 
-def test_health_survives_json() -> None:
+def test_health_survives_a_round_trip_through_json() -> None:
     health = Health(device="Grün", backlog_s=0.25, clips_written=3, clip_problem="full", throttled=True)
     assert Health.from_json(json.loads(json.dumps(asdict(health)))) == health
 

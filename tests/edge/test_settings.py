@@ -58,7 +58,7 @@ def test_a_literal_takes_each_of_its_values():
     assert from_table(Outer, {"rate_hz": 1, "bits": None}, "[outer]").bits is None
 
 
-def test_an_int_is_accepted_for_a_float_and_none_where_it_is_allowed():
+def test_an_int_is_accepted_for_a_float_and_none_where_allowed():
     made = from_table(Outer, {"rate_hz": 1, "gain": 2, "limit": None}, "[outer]")
     assert (made.gain, type(made.gain), made.limit) == (2.0, float, None)
     assert from_table(Outer, {"rate_hz": 1, "limit": 3}, "[outer]").limit == 3.0
@@ -98,7 +98,7 @@ def test_a_missing_key_without_a_default_is_named():
         ("extra", 3, "[outer]: extra is 3; it must be dict[str, typing.Any]"),
     ],
 )
-def test_a_wrong_value_is_named_with_what_is_allowed(key, value, sentence):
+def test_an_invalid_value_is_named_with_the_allowed_ones(key, value, sentence):
     assert refusal({"rate_hz": 1, key: value}) == sentence
 
 
@@ -129,5 +129,5 @@ def test_an_array_of_tables_becomes_a_tuple_of_dataclasses():
         ("[[part]]\ngap_s = -1", "[outer]: part 1: gap_s is -1.0; it must be at least 0"),
     ],
 )
-def test_what_is_wrong_in_an_array_of_tables_is_named_with_its_number(text, sentence):
+def test_an_error_in_an_array_of_tables_states_the_number_of_the_table(text, sentence):
     assert refusal(tomllib.loads(f"rate_hz = 1\n{text}")) == sentence

@@ -53,14 +53,14 @@ MUTATIONS = (
         "edge/web/day_charts.py",
         "        if heard.per_hour is None:\n            return None\n",
         "        if heard.per_hour is None:\n            return 0\n",
-        "tests/edge/web/test_days.py::test_colours_follow_the_rate_and_what_was_not_heard_has_none",
+        "tests/edge/web/test_days.py::test_colours_follow_the_rate_and_hours_not_heard_have_none",
     ),
     Mutation(
         "rates count time that was not heard",
         "edge/monitoring/history.py",
         "self.events * HOUR_S / self.heard_s if",
         "self.events * HOUR_S / self.past_s if",
-        "tests/edge/monitoring/test_history.py::test_an_hour_has_its_events_and_what_was_heard_and_expected",
+        "tests/edge/monitoring/test_history.py::test_an_hour_has_its_events_and_its_heard_and_expected_seconds",
     ),
     Mutation(
         "the support bundle shows new settings",
@@ -74,7 +74,7 @@ MUTATIONS = (
         "edge/companion/redaction.py",
         '    text = _URL.sub(rf"\\1{HIDDEN}", text)\n',
         "    pass\n",
-        "tests/edge/web/test_health.py::test_what_looks_like_a_secret_is_hidden",
+        "tests/edge/web/test_health.py::test_anything_that_looks_like_a_secret_is_hidden",
     ),
     Mutation(
         "numbers of a card have no bounds",
@@ -88,7 +88,7 @@ MUTATIONS = (
         "edge/models/shapes.py",
         "if activations > MAX_ACTIVATIONS:",
         "if False:",
-        "tests/edge/models/test_shapes.py::test_results_that_double_and_double_again_are_refused",
+        "tests/edge/models/test_shapes.py::test_results_that_keep_doubling_are_refused",
     ),
     Mutation(
         "the first run of a model has no limits",
@@ -116,7 +116,7 @@ MUTATIONS = (
         "edge/database/run_log.py",
         "self._file.leave_if_moved()",
         "pass",
-        "tests/edge/database/test_moved_database.py::test_a_folder_that_is_replaced_is_used",
+        "tests/edge/database/test_moved_database.py::test_a_folder_that_replaces_the_earlier_one_is_used",
     ),
     Mutation(
         "the write-ahead log of another disk is deleted",
@@ -131,14 +131,14 @@ MUTATIONS = (
         "edge/system/folder_lock.py",
         "fcntl.LOCK_EX",
         "fcntl.LOCK_SH",
-        "tests/edge/database/test_moved_database.py::test_two_recorders_never_write_to_one_folder",
+        "tests/edge/database/test_moved_database.py::test_two_recorders_never_write_to_the_same_folder",
     ),
     Mutation(
         "what waits at the end is dropped",
         "edge/database/writer.py",
         "        if self._messages:\n            self._save_waiting()",
         "        pass",
-        "tests/edge/database/test_rescue.py::test_the_next_start_stores_what_waited",
+        "tests/edge/database/test_rescue.py::test_the_next_start_stores_the_messages_that_waited",
     ),
     Mutation(
         "clips are not synced",
@@ -167,7 +167,7 @@ MUTATIONS = (
         "edge/sinks/syncing.py",
         "self._try(self._sink.sync)",
         "pass",
-        "tests/edge/sinks/test_syncing.py::test_tables_and_masks_reach_the_disk_while_they_grow",
+        "tests/edge/sinks/test_syncing.py::test_growing_tables_and_masks_are_synced_to_disk",
     ),
     Mutation(
         "clips with voices are written",
@@ -181,7 +181,7 @@ MUTATIONS = (
         "edge/clips/retention.py",
         'if not is_clip_path(path, self._folder / "clips"):',
         "if not path:",
-        "tests/edge/clips/test_retention.py::test_a_path_that_is_none_of_a_clip_is_refused_and_forgotten",
+        "tests/edge/clips/test_retention.py::test_a_listed_path_that_is_not_a_clip_is_refused_and_forgotten",
     ),
     Mutation(
         "the watchdog is never fed",
@@ -203,14 +203,14 @@ MUTATIONS = (
         "edge/sinks/background.py",
         "self._thread.join(self._close_s)",
         "self._thread.join()",
-        "tests/edge/sinks/test_background.py::test_closing_does_not_wait_for_a_sink_that_hangs",
+        "tests/edge/sinks/test_background.py::test_closing_does_not_wait_for_a_hanging_sink",
     ),
     Mutation(
         "a reload forgets that the daemon is to end",
         "edge/system/stop_signals.py",
         "self._is_ending = True",
         "pass",
-        "tests/edge/system/test_stop_signals.py::test_an_end_while_the_event_is_cleared_is_kept",
+        "tests/edge/system/test_stop_signals.py::test_a_stop_while_the_event_is_being_cleared_is_kept",
     ),
     Mutation(
         "a power cut has a length though no clock knows it",
@@ -225,14 +225,14 @@ MUTATIONS = (
         "edge/pipeline/utc_line.py",
         "return self.error_s + self.wander * passed_s",
         "return self.error_s",
-        UTC_LINE + "test_after_the_last_reading_the_fitted_rate_counts_and_the_uncertainty_grows",
+        UTC_LINE + "test_after_the_last_reading_the_fitted_rate_applies_and_uncertainty_grows",
     ),
     Mutation(
         "UTC follows the nominal rate of the crystal",
         "edge/pipeline/utc_line.py",
         "self.offset_s, self.rate, self.error_s",
         "self.offset_s, 0.0, self.error_s",
-        UTC_LINE + "test_after_the_last_reading_the_fitted_rate_counts_and_the_uncertainty_grows",
+        UTC_LINE + "test_after_the_last_reading_the_fitted_rate_applies_and_uncertainty_grows",
     ),
     Mutation(
         "digital silence moves the noise floor",
@@ -247,7 +247,7 @@ MUTATIONS = (
         "edge/pipeline/digital_silence.py",
         "elif not is_end:",
         "elif False:",
-        DIGITAL_SILENCE + "test_frames_are_judged_alike_in_any_blocks",
+        DIGITAL_SILENCE + "test_frames_are_judged_the_same_for_any_blocks",
     ),
     Mutation(
         "a result replaces a file that appeared meanwhile",
@@ -261,7 +261,7 @@ MUTATIONS = (
         "edge/system/atomic_file.py",
         "while not _locked(file):",
         "while not _locked(file) and False:",
-        ATOMIC_FILE + "test_a_file_that_is_taken_for_unfinished_before_it_has_its_lock_is_made_again",
+        ATOMIC_FILE + "test_a_file_removed_as_unfinished_before_it_is_locked_is_created_again",
     ),
     Mutation(
         "a killed worker takes its recording with it",
@@ -283,7 +283,7 @@ MUTATIONS = (
         "edge/system/live_socket.py",
         "accepted.setblocking(False)",
         "accepted.settimeout(2.0)",
-        LIVE_SOCKET + "test_a_client_that_never_reads_is_dropped_and_nobody_waits",
+        LIVE_SOCKET + "test_a_client_that_never_reads_is_dropped_and_delays_nobody",
     ),
     Mutation(
         "a viewer that does not read is kept",
@@ -304,7 +304,7 @@ MUTATIONS = (
         "edge/sinks/live.py",
         "if not self._audio or not self._server.heard:",
         "if not self._server.heard:",
-        "tests/edge/sinks/test_live.py::test_no_audio_leaves_a_recorder_that_may_hear_speech",
+        "tests/edge/sinks/test_live.py::test_no_audio_is_sent_by_a_recorder_that_may_hear_speech",
     ),
     Mutation(
         "the cooldown of an alert is ignored",
@@ -318,14 +318,14 @@ MUTATIONS = (
         "edge/companion/alert_state.py",
         "if is_quiet(self._alert.quiet_hours, self._alert.timezone, now_utc_s):",
         "if False:",
-        ALERT_STATE + "test_what_came_and_went_in_quiet_hours_is_not_sent",
+        ALERT_STATE + "test_a_condition_that_came_and_went_in_quiet_hours_is_not_sent",
     ),
     Mutation(
         "a bird of hours ago is news",
         "edge/companion/alert_state.py",
         "now_utc_s - finding.utc_s <= FRESH_S",
         "True",
-        ALERT_STATE + "test_a_bird_of_hours_ago_is_no_news",
+        ALERT_STATE + "test_a_bird_heard_hours_ago_is_not_sent",
     ),
     Mutation(
         "the signature of a webhook leaves out the timestamp",
@@ -333,7 +333,7 @@ MUTATIONS = (
         'timestamp.encode() + b"." + body',
         "body",
         "tests/edge/integrations/test_webhook.py::"
-        "test_the_signature_is_that_of_openssl_over_timestamp_and_body",
+        "test_the_signature_equals_that_of_openssl_over_timestamp_and_body",
     ),
     Mutation(
         "a slow webhook is waited for",
@@ -341,7 +341,7 @@ MUTATIONS = (
         "    timer.start()\n",
         "    pass\n",
         "tests/edge/integrations/test_http_post.py::"
-        "test_a_server_that_never_finishes_costs_no_more_than_the_timeout",
+        "test_a_server_that_never_finishes_takes_no_longer_than_the_timeout",
     ),
     Mutation(
         "a message is forgotten where its target fails",
@@ -355,14 +355,14 @@ MUTATIONS = (
         "edge/monitoring/metrics.py",
         "value = held\n",
         "value = value\n",
-        METRICS + "test_a_gap_that_is_corrected_does_not_reset_its_counter",
+        METRICS + "test_correcting_a_gap_does_not_reset_its_counter",
     ),
     Mutation(
         "a gap that lasts is not counted",
         "edge/monitoring/metrics.py",
         "lasting_s.get(cause, 0.0)",
         "0.0",
-        METRICS + "test_a_gap_that_lasts_grows",
+        METRICS + "test_an_open_gap_grows",
     ),
     Mutation(
         "retention deletes locked clips",
@@ -370,28 +370,28 @@ MUTATIONS = (
         '_UNLOCKED = "path NOT IN',
         "_UNLOCKED = \"'' NOT IN",
         "tests/edge/recorder/test_clip_index.py::"
-        "test_locked_clips_outlive_retention_and_those_that_a_person_deleted_go_at_once",
+        "test_locked_clips_survive_retention_and_manually_deleted_ones_go_at_once",
     ),
     Mutation(
         "a label is given to the event of another database",
         "edge/database/labels.py",
         "WHERE event = ? AND onset_sample = ? ORDER BY",
         "WHERE event = ? AND ? > 0 ORDER BY",
-        "tests/edge/database/test_labels.py::test_a_label_is_not_given_to_the_event_of_another_database",
+        "tests/edge/database/test_labels.py::test_a_label_does_not_apply_to_an_event_of_another_database",
     ),
     Mutation(
         "any file that a row names is served as a clip",
         "edge/web/pages/event.py",
         "or not path.resolve().is_relative_to(clips.resolve())",
         "or False",
-        "tests/edge/web/test_event.py::test_no_other_file_is_a_clip",
+        "tests/edge/web/test_event.py::test_no_other_file_is_served_as_a_clip",
     ),
     Mutation(
         "a deleted clip is still served",
         "edge/companion/event_view.py",
         'self.listed.clip is not None and self.mark != "deleted"',
         "self.listed.clip is not None",
-        "tests/edge/web/test_events.py::test_a_deletion_asks_first_and_leaves_out_locked_clips",
+        "tests/edge/web/test_events.py::test_a_deletion_asks_for_confirmation_and_skips_locked_clips",
     ),
     Mutation(
         "a source of which a page shows nothing begins again",
@@ -420,7 +420,7 @@ MUTATIONS = (
         "edge/web/security.py",
         "if request.method not in READING:",
         "if False:",
-        "tests/edge/web/test_routes.py::test_every_route_that_writes_needs_the_token_of_a_form",
+        "tests/edge/web/test_routes.py::test_every_route_that_writes_needs_the_form_token",
     ),
     Mutation(
         "a page is served without the token",
@@ -434,21 +434,21 @@ MUTATIONS = (
         "edge/web/pages/login.py",
         "        access.tries.take(client)\n",
         "        pass\n",
-        "tests/edge/web/test_login.py::test_tries_are_limited_for_each_client",
+        "tests/edge/web/test_login.py::test_login_attempts_are_limited_per_client",
     ),
     Mutation(
         "an event counts as published before the broker has acknowledged it",
         "edge/companion/mqtt_feed.py",
         "        self._sent = replace(self._sent, **place)\n",
         "        self._sent = self.progress = replace(self._sent, **place)\n",
-        MQTT_FEED + "test_the_place_moves_with_acknowledgements_only",
+        MQTT_FEED + "test_the_position_moves_only_with_acknowledgements",
     ),
     Mutation(
         "an acknowledgement stands for all messages before it",
         "edge/companion/mqtt_feed.py",
         "self._unacknowledged[0].is_acknowledged:",
         "sent in self._unacknowledged:",
-        MQTT_FEED + "test_the_place_does_not_jump_over_what_is_not_acknowledged",
+        MQTT_FEED + "test_the_position_does_not_skip_unacknowledged_events",
     ),
     Mutation(
         "an old event starts an automation",
@@ -471,7 +471,7 @@ MUTATIONS = (
             self._event_s = float("-inf")
 """,
         "",
-        MQTT_FEED + "test_an_event_for_automations_that_was_not_acknowledged_is_sent_again",
+        MQTT_FEED + "test_an_unacknowledged_event_for_automations_is_sent_again",
     ),
     Mutation(
         "events of a new database are skipped",
@@ -485,14 +485,14 @@ MUTATIONS = (
         "edge/integrations/mqtt_connection.py",
         "if will is not None:",
         "if False:",
-        "tests/edge/companion/test_mqtt_faults.py::test_a_companion_that_is_killed_is_unavailable",
+        "tests/edge/companion/test_mqtt_faults.py::test_a_killed_companion_is_reported_offline",
     ),
     Mutation(
         "the certificate of a broker is not checked",
         "edge/integrations/mqtt_connection.py",
         "ssl.create_default_context(",
         "ssl._create_unverified_context(",
-        "tests/edge/integrations/test_mqtt_connection.py::test_a_certificate_is_checked_and_one_is_shown",
+        "tests/edge/integrations/test_mqtt_connection.py::test_the_certificates_of_broker_and_client_are_both_checked",
     ),
     Mutation(
         "a secret is read from a file that everybody can read",
@@ -506,7 +506,7 @@ MUTATIONS = (
         "edge/companion/live.py",
         'self._missed = {"frames", "audio"}',
         "self._missed = set()",
-        "tests/edge/companion/test_live.py::test_a_viewer_that_is_too_slow_misses_frames_and_learns_it",
+        "tests/edge/companion/test_live.py::test_a_viewer_that_is_too_slow_misses_frames_and_gets_a_gap_marker",
     ),
     Mutation(
         "a stream that ended is not opened again",
@@ -520,14 +520,14 @@ MUTATIONS = (
         "edge/audio/live_stream.py",
         "if silent_s >= self._stall_s:",
         "if False:",
-        LIVE_INPUTS + "test_a_stream_that_stalls_is_not_one_that_ended",
+        LIVE_INPUTS + "test_a_stalled_stream_is_distinguished_from_one_that_ended",
     ),
     Mutation(
         "what a server had buffered is heard at once",
         "edge/audio/live_stream.py",
         "if self._closing.wait(max(0.0, due_s - monotonic_s())):",
         "if self._closing.is_set():",
-        LIVE_INPUTS + "test_what_a_server_had_buffered_is_heard_at_the_pace_of_life",
+        LIVE_INPUTS + "test_audio_that_a_server_buffered_is_read_in_real_time",
     ),
     Mutation(
         "ffmpeg outlives a recorder that is killed",
@@ -550,7 +550,7 @@ MUTATIONS = (
         "if _open_streams:",
         "if False:",
         "tests/edge/audio/test_devices.py::"
-        "test_devices_are_not_looked_for_while_a_stream_of_another_source_is_open",
+        "test_devices_are_not_rescanned_while_a_stream_of_another_source_is_open",
     ),
     Mutation(
         "a source that fails is not started again",
@@ -558,28 +558,28 @@ MUTATIONS = (
         "            self._wait(wait_s)\n",
         "            break\n",
         "tests/edge/recorder/test_recorder_group.py::"
-        "test_a_recorder_that_fails_is_started_again_and_the_others_are_untouched",
+        "test_a_recorder_that_fails_is_restarted_and_the_others_keep_running",
     ),
     Mutation(
         "a part of an archive run appears before it is complete",
         "edge/archive/parts.py",
         "    with replacing(path) as file, output_errors(path):\n",
         "    path.parent.mkdir(parents=True, exist_ok=True)\n    with output_errors(path), path.open('wb') as file:\n",
-        ARCHIVE_RUN + "test_a_full_disk_ends_the_run_with_a_sentence_and_loses_nothing",
+        ARCHIVE_RUN + "test_a_full_disk_ends_the_run_with_a_one_sentence_error_and_loses_nothing",
     ),
     Mutation(
         "an archive run takes other settings",
         "edge/archive/manifest.py",
         "if earlier.fingerprint != settings.fingerprint:",
         "if False:",
-        "tests/edge/archive/test_manifest.py::test_a_folder_keeps_one_model_and_one_group_of_settings",
+        "tests/edge/archive/test_manifest.py::test_a_folder_keeps_one_model_and_one_set_of_settings",
     ),
     Mutation(
         "an archive run takes a recording that was changed since it was planned",
         "edge/archive/worker.py",
         "return (status.st_size, str(status.st_mtime_ns)) == (file.size_bytes, file.modified)",
         "return True",
-        ARCHIVE_RUN + "test_a_recording_that_cannot_be_read_is_a_row_with_a_sentence_and_can_be_tried_again",
+        ARCHIVE_RUN + "test_an_unreadable_recording_is_a_row_with_its_error_and_can_be_retried",
     ),
     Mutation(
         "an outline leaves out half of a frame",
@@ -593,7 +593,7 @@ MUTATIONS = (
         "edge/formats/aoef_reader.py",
         "& NOT_BIRDS:\n                continue",
         "& NOT_BIRDS:\n                pass",
-        "tests/edge/cli/test_aoef.py::test_a_recorder_gives_its_clips_with_their_events_and_labels",
+        "tests/edge/cli/test_aoef.py::test_an_export_of_a_recorder_holds_its_clips_with_events_and_labels",
     ),
 )
 

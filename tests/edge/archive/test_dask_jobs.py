@@ -100,7 +100,7 @@ def cluster() -> Iterator[LocalCluster]:
         yield running
 
 
-def test_a_cluster_writes_the_bytes_that_one_process_writes(
+def test_a_cluster_writes_the_same_bytes_as_one_process(
     complete: Manifest, forest: Path, tmp_path: Path, cluster: LocalCluster
 ) -> None:
     manifest = plan(tmp_path / "run", forest)
@@ -109,7 +109,7 @@ def test_a_cluster_writes_the_bytes_that_one_process_writes(
     assert list(run_on_dask(work(manifest), "tcp://nowhere:1")) == []  # nothing is left to do
 
 
-def test_few_units_are_submitted_at_once(
+def test_only_a_few_units_are_submitted_at_once(
     forest: Path, tmp_path: Path, cluster: LocalCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dask_jobs, "TASKS_PER_THREAD", 2)
@@ -188,7 +188,7 @@ def test_a_unit_that_kills_its_workers_is_an_error_and_the_others_are_done(
         ),
     ],
 )
-def test_what_every_unit_would_suffer_ends_the_run_with_a_sentence(
+def test_a_failure_that_affects_every_unit_ends_the_run_with_a_one_sentence_error(
     forest: Path,
     tmp_path: Path,
     cluster: LocalCluster,
@@ -228,7 +228,7 @@ def test_a_worker_that_differs_is_refused_before_the_first_unit(
     assert parts(manifest.folder) == {}
 
 
-def test_a_scheduler_that_does_not_answer_is_one_sentence(
+def test_a_scheduler_that_does_not_answer_is_a_one_sentence_error(
     forest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dask_jobs, "CONNECT_S", 0.5)

@@ -52,7 +52,7 @@ def reaching(value: int) -> Any:
         ),
     ],
 )
-def test_a_rejection_in_words(changes: dict[str, Any], words: str, short: str) -> None:
+def test_a_rejection_is_put_into_words(changes: dict[str, Any], words: str, short: str) -> None:
     assert decision(region(**changes), SETTINGS) == words
     assert short_reason(region(**changes)) == short
 
@@ -76,5 +76,5 @@ def test_an_event_with_a_lower_score_follows_another() -> None:
         ),
     ],
 )
-def test_the_reason_for_no_region_in_words(highest: float, words: str) -> None:
+def test_the_reason_for_no_region_is_put_into_words(highest: float, words: str) -> None:
     assert without_region(highest, 12.312, 3125.0, SETTINGS) == words

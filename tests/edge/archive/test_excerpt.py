@@ -24,7 +24,7 @@ def model() -> Model:
 
 
 @pytest.mark.parametrize(("start_s", "duration_s"), [(0.0, 2.0), (4.0, 3.0), (3.9961, 0.01), (10.0, 5.0)])
-def test_frames_are_those_of_the_whole_recording(
+def test_frames_equal_those_of_the_whole_recording(
     model: Model, dawn: Path, start_s: float, duration_s: float
 ) -> None:
     whole = segment(dawn, model)
@@ -38,7 +38,7 @@ def test_frames_are_those_of_the_whole_recording(
     assert excerpt.level.dtype == np.float32
 
 
-def test_events_are_those_that_reach_into_the_excerpt(model: Model, dawn: Path) -> None:
+def test_events_that_reach_into_the_excerpt_are_returned(model: Model, dawn: Path) -> None:
     events = list(segment(dawn, model).events)
     longest = max(events, key=lambda event: len(event.mask))
     assert len(longest.mask) > 4
@@ -52,7 +52,7 @@ def test_events_are_those_that_reach_into_the_excerpt(model: Model, dawn: Path) 
         np.testing.assert_array_equal(found.mask, event.mask)  # whole, not cut at the border
 
 
-def test_rejected_regions_are_those_that_reach_into_the_excerpt(dawn: Path) -> None:
+def test_rejected_regions_that_reach_into_the_excerpt_are_returned(dawn: Path) -> None:
     model = rejecting(Model("birdedge-int8"), "frog")
     rejected = judged_regions(model, dawn).regions
     assert len(rejected) >= 5

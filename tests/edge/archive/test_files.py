@@ -38,7 +38,7 @@ def test_every_suffix_that_is_read_when_named_is_read_in_a_folder(tmp_path: Path
     assert [path.name for path in find_recordings([touch(tmp_path, *names)]).paths] == names
 
 
-def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
+def test_skipped_files_are_counted(tmp_path: Path) -> None:
     touch(
         tmp_path, "a.wav", "._a.wav", "._b.wav", ".hidden.wav", "call.m4a", "song.M4A", "a.txt", "a.wav.part"
     )
@@ -62,7 +62,7 @@ def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
     }
 
 
-def test_a_file_that_is_named_is_always_taken(tmp_path: Path) -> None:
+def test_a_named_file_is_always_taken(tmp_path: Path) -> None:
     named = [tmp_path / name for name in ("._a.wav", "call.m4a", "missing")]
     assert find_recordings(named).paths == named
 
@@ -140,14 +140,14 @@ def test_a_list_in_utf_16_as_windows_writes_it_is_read(tmp_path: Path, encoding:
 @pytest.mark.parametrize(
     ("content", "reason"), [(None, "No such file"), (b"", "is empty"), (b"\n\n", "is empty")]
 )
-def test_a_list_that_cannot_be_used_is_refused(tmp_path: Path, content: bytes | None, reason: str) -> None:
+def test_an_unusable_list_is_refused(tmp_path: Path, content: bytes | None, reason: str) -> None:
     if content is not None:
         (tmp_path / "list").write_bytes(content)
     with pytest.raises(SettingsError, match=reason):
         read_list(tmp_path / "list")
 
 
-def test_files_that_cannot_be_read_do_not_count(tmp_path: Path) -> None:
+def test_unreadable_files_do_not_count_in_the_duration(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.zeros(16_000), 8_000)
     soundfile.write(tmp_path / "b.flac", np.zeros(4_000), 8_000)
     (tmp_path / "text.wav").write_text("no audio", encoding="utf-8")

@@ -133,7 +133,7 @@ def test_polars_reads_sites_and_dates(forest_run: Manifest) -> None:
     assert counted.rows() == EXPECTED_SITES
 
 
-def test_coverage_has_the_seconds_heard_by_hour(forest_run: Manifest) -> None:
+def test_coverage_has_the_seconds_heard_per_hour(forest_run: Manifest) -> None:
     finish(forest_run)
     table = pq.read_table(forest_run.folder / "coverage.parquet")
     rows = [
@@ -175,7 +175,7 @@ def test_the_raven_table_has_all_recordings_that_could_be_read(forest_run: Manif
     assert rows[0]["Begin UTC"] == "2024-05-01T23:30:10.000Z"
 
 
-def test_events_that_do_not_fit_into_memory_are_written_earlier_and_none_is_lost(
+def test_events_that_do_not_fit_into_memory_are_written_early_and_none_is_lost(
     forest_run: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(event_dataset, "MAX_ROWS", 2)
@@ -184,7 +184,7 @@ def test_events_that_do_not_fit_into_memory_are_written_earlier_and_none_is_lost
     test_duckdb_reads_sites_and_dates(forest_run)
 
 
-def test_finishing_again_gives_the_same_bytes_and_leaves_nothing_else(forest_run: Manifest) -> None:
+def test_finishing_again_gives_the_same_bytes_and_no_other_files(forest_run: Manifest) -> None:
     finish(forest_run)
     before = tables(forest_run.folder)
     finish(forest_run)
@@ -209,7 +209,7 @@ def test_the_tables_of_a_real_run_have_its_events(complete: Manifest) -> None:
     assert coverage["heard_s"].sum() == pytest.approx(10.5)
 
 
-def test_a_run_that_is_not_complete_is_refused_unless_part_of_it_is_enough(forest_run: Manifest) -> None:
+def test_an_incomplete_run_is_refused_unless_partial_is_given(forest_run: Manifest) -> None:
     unit = next(forest_run.units())
     next((forest_run.folder / "parts").rglob(f"{unit.key}*")).unlink()
     with pytest.raises(
@@ -226,7 +226,7 @@ def test_only_one_process_writes_the_tables(forest_run: Manifest) -> None:
     lock.release()
 
 
-def test_a_finish_that_is_killed_at_any_moment_leaves_whole_tables(tmp_path: Path) -> None:
+def test_a_finish_killed_at_any_moment_leaves_complete_tables(tmp_path: Path) -> None:
     manifest = made(tmp_path / "run", FOREST)
     finish(manifest)
     expected = tables(manifest.folder)
@@ -241,7 +241,7 @@ def test_a_finish_that_is_killed_at_any_moment_leaves_whole_tables(tmp_path: Pat
     assert not list(manifest.folder.glob(".birdedge-*"))
 
 
-def test_a_full_disk_is_one_sentence_and_leaves_the_earlier_tables(tmp_path: Path) -> None:
+def test_a_full_disk_is_a_one_sentence_error_and_leaves_the_earlier_tables(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk") as disk:
         manifest = made(disk / "run", FOREST)
         finish(manifest)

@@ -64,7 +64,7 @@ def test_a_list_names_files_and_folders(forest: Path, tmp_path: Path) -> None:
     assert [Path(file.path).name for file in listed(lists=(names,))[0]] == ["a.flac", "b.wav", "d.wav"]
 
 
-def test_what_cannot_be_read_is_a_sentence_and_the_others_are_listed(forest: Path) -> None:
+def test_unreadable_files_are_reported_and_the_others_are_listed(forest: Path) -> None:
     (forest / "empty").mkdir()
     files, found = listed(forest / "missing.wav", forest / "empty", forest / "d.wav")
     assert [Path(file.path).name for file in files] == ["d.wav"]
@@ -85,14 +85,14 @@ def test_a_folder_of_any_size_is_sorted_in_blocks(tmp_path: Path, monkeypatch: p
     assert files[-1].name == f"{tmp_path}/\\xff.wav" or files[-1].name.endswith("\\udcff.wav")
 
 
-def test_a_url_that_cannot_be_used_is_one_sentence() -> None:
+def test_an_unusable_url_is_a_one_sentence_error() -> None:
     with pytest.raises(
         SettingsError, match=r"nothing://x cannot be used .*: give a path, or a URL such as s3"
     ):
         listed("nothing://x")
 
 
-def test_a_url_whose_package_is_missing_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_for_a_url_names_a_missing_package(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(*_: object, **__: object) -> None:
         raise ImportError("Install s3fs to access S3")
 

@@ -39,7 +39,7 @@ def planned(count: int, size_bytes: int = QUARTER_BYTES) -> Iterator[PlannedFile
         )
 
 
-def test_a_manifest_is_read_as_it_was_written(tmp_path: Path) -> None:
+def test_a_manifest_survives_a_round_trip(tmp_path: Path) -> None:
     bad = PlannedFile(os.fsdecode(b"/forest/\xff.wav"), "oak", 5, "2")
     files = [*planned(5), bad]
     written = write_manifest(tmp_path, SETTINGS, MODEL, files)
@@ -72,7 +72,7 @@ def test_rows_are_chosen_by_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         ({"version": "9.9"}, r"version .* and not 9\.9"),
     ],
 )
-def test_a_folder_keeps_one_model_and_one_group_of_settings(
+def test_a_folder_keeps_one_model_and_one_set_of_settings(
     tmp_path: Path, change: dict[str, Any], sentence: str
 ) -> None:
     write_manifest(tmp_path, SETTINGS, MODEL, planned(1))
@@ -83,7 +83,7 @@ def test_a_folder_keeps_one_model_and_one_group_of_settings(
     assert (tmp_path / "model.onnx").read_bytes() == MODEL
 
 
-def test_planning_again_with_the_same_settings_adds_recordings_and_keeps_the_keys_of_the_others(
+def test_planning_again_adds_recordings_and_keeps_the_keys_of_the_others(
     tmp_path: Path,
 ) -> None:
     before = [unit.key for unit in write_manifest(tmp_path, SETTINGS, MODEL, planned(5)).units()]
@@ -91,7 +91,7 @@ def test_planning_again_with_the_same_settings_adds_recordings_and_keeps_the_key
     assert after[:5] == before
 
 
-def test_a_model_that_was_changed_is_refused(tmp_path: Path) -> None:
+def test_a_changed_model_is_refused(tmp_path: Path) -> None:
     write_manifest(tmp_path, SETTINGS, MODEL, planned(1))
     (tmp_path / "model.onnx").write_bytes(b"other")
     with pytest.raises(DataError, match=r"model\.onnx is not the model m that the run was planned with"):
@@ -108,7 +108,7 @@ def test_another_version_is_refused() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"text" * 100])
-def test_a_damaged_manifest_is_one_sentence(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_manifest_is_a_one_sentence_error(tmp_path: Path, content: bytes) -> None:
     (tmp_path / MANIFEST).write_bytes(content)
     with pytest.raises(
         DataError, match=r"manifest\.parquet cannot be read .*: run birdedge archive plan again"
@@ -116,7 +116,7 @@ def test_a_damaged_manifest_is_one_sentence(tmp_path: Path, content: bytes) -> N
         read_manifest(tmp_path)
 
 
-def test_a_parquet_file_that_is_no_manifest_is_one_sentence(tmp_path: Path) -> None:
+def test_a_parquet_file_that_is_not_a_manifest_is_a_one_sentence_error(tmp_path: Path) -> None:
     import pyarrow as pa
 
     pq.write_table(pa.table({"a": [1]}), tmp_path / MANIFEST)
@@ -124,7 +124,7 @@ def test_a_parquet_file_that_is_no_manifest_is_one_sentence(tmp_path: Path) -> N
         read_manifest(tmp_path)
 
 
-def test_a_folder_without_a_run_is_one_sentence(tmp_path: Path) -> None:
+def test_a_folder_without_a_run_is_a_one_sentence_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is not an archive run: make one with birdedge archive plan SOURCE"):
         read_manifest(tmp_path)
 
@@ -148,7 +148,7 @@ def test_an_interrupted_plan_leaves_the_earlier_manifest(tmp_path: Path) -> None
     assert {path.name for path in tmp_path.iterdir()} == {MANIFEST, "model.onnx"}
 
 
-def test_a_long_manifest_is_written_and_read_without_keeping_its_recordings(
+def test_a_long_manifest_is_written_and_read_in_little_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for place in (module, units):
@@ -164,6 +164,6 @@ def test_a_long_manifest_is_written_and_read_without_keeping_its_recordings(
     assert peaks[1] - peaks[0] < 10_000 * 100
 
 
-def test_keys_are_whole_even_if_they_end_with_zeros() -> None:
+def test_keys_that_end_with_zeros_are_not_shortened() -> None:
     keys = np.array([b"a" * 15 + b"\0", b"a" * 16], "S16")
     assert len(np.unique(keys)) == 2

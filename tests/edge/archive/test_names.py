@@ -14,7 +14,7 @@ def stems(*paths: str) -> dict[str, str]:
     return {str(path): stem for path, stem in unique_stems(map(Path, paths)).items()}
 
 
-def test_a_recording_keeps_a_stem_that_no_other_has() -> None:
+def test_a_recording_with_a_unique_stem_keeps_it() -> None:
     assert stems("north/dawn.wav", "south/dusk.flac", "a.b.wav") == {
         "north/dawn.wav": "dawn",
         "south/dusk.flac": "dusk",

@@ -89,7 +89,7 @@ def test_objects_have_the_events_of_the_same_files_and_leave_nothing_on_the_work
     assert parts(other.folder) == parts(manifest.folder)
 
 
-def test_a_bucket_is_listed_as_a_folder_is(bucket: Any) -> None:
+def test_a_bucket_is_listed_like_a_folder(bucket: Any) -> None:
     found = FoundRecordings()
     files = list(planned_files(["s3://forest"], (), 1, found))
     assert [(file.path, file.site) for file in files] == [
@@ -109,7 +109,7 @@ def test_a_bucket_is_listed_as_a_folder_is(bucket: Any) -> None:
     assert (file.path, file.site) == ("s3://forest/oak/2024/20240501_230000.wav", "2024")
 
 
-def test_urls_that_cannot_be_listed_are_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_urls_that_cannot_be_listed_are_one_sentence_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     found = FoundRecordings()
     assert list(planned_files(["s3://forest/none/", "s3://no-bucket/"], (), 1, found)) == []
     assert found.errors == [
@@ -126,7 +126,7 @@ def test_urls_that_cannot_be_listed_are_sentences(monkeypatch: pytest.MonkeyPatc
     s3fs.S3FileSystem.clear_instance_cache()
 
 
-def test_objects_that_are_gone_or_changed_are_errors_with_their_urls(bucket: Any, tmp_path: Path) -> None:
+def test_the_errors_for_missing_or_changed_objects_state_their_urls(bucket: Any, tmp_path: Path) -> None:
     manifest = plan(tmp_path / "run", "s3://forest/oak/")
     names = [f"s3://forest/oak/2024/20240501_23{number:02}00.wav" for number in (0, 2, 4)]
     bucket.rm(names[0])
@@ -180,7 +180,7 @@ def test_copies_of_killed_workers_are_deleted_and_those_of_others_are_not(
     assert list(scratch_folder.iterdir()) == []
 
 
-def test_a_full_scratch_disk_ends_the_run_with_a_sentence(
+def test_a_full_scratch_disk_ends_the_run_with_a_one_sentence_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     manifest = plan(tmp_path / "run", "s3://forest/oak/")

@@ -61,7 +61,7 @@ def tiny(tmp_path: Path) -> list[Path]:
     return paths
 
 
-def test_two_processes_write_the_bytes_that_one_writes(recordings: list[Path], tmp_path: Path) -> None:
+def test_two_processes_write_the_same_bytes_as_one(recordings: list[Path], tmp_path: Path) -> None:
     for jobs in (1, 2):
         outputs = OutputSettings(tmp_path / f"{jobs}", FORMATS, tmp_path / f"{jobs}")
         results = list(segment_files(DEFAULT_MODEL, recordings, outputs, jobs))
@@ -72,7 +72,7 @@ def test_two_processes_write_the_bytes_that_one_writes(recordings: list[Path], t
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_file_that_cannot_be_read_is_reported_and_the_others_are_done(
+def test_an_unreadable_file_is_reported_and_the_others_are_segmented(
     recordings: list[Path], damaged: Path, tmp_path: Path, jobs: int
 ) -> None:
     out = tmp_path / "out"
@@ -87,7 +87,7 @@ def test_a_file_that_cannot_be_read_is_reported_and_the_others_are_done(
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_an_error_that_every_file_would_have_ends_all(
+def test_an_error_that_affects_every_file_ends_the_run(
     recordings: list[Path], tmp_path: Path, jobs: int
 ) -> None:
     (tmp_path / "file").write_bytes(b"")
@@ -99,7 +99,7 @@ def test_an_error_that_every_file_would_have_ends_all(
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_existing_results_are_refused_before_anything_is_done(
+def test_existing_results_are_refused_before_anything_is_written(
     recordings: list[Path], tmp_path: Path, jobs: int
 ) -> None:
     (tmp_path / "site3.csv").write_text("earlier")
@@ -113,7 +113,7 @@ def test_existing_results_are_refused_before_anything_is_done(
 
 @pytest.mark.parametrize("jobs", [1, 2])
 @pytest.mark.parametrize("formats", [("csv",), ("raven",), ("jsonl",), ("audacity",), ("audacity", "raven")])
-def test_what_is_skipped_has_the_events_of_its_tables(
+def test_a_skipped_recording_has_the_events_of_its_tables(
     recordings: list[Path], tmp_path: Path, formats: tuple[TableName, ...], jobs: int
 ) -> None:
     outputs = OutputSettings(tmp_path, formats, skip_existing=True)
@@ -133,9 +133,7 @@ def test_what_is_skipped_has_the_events_of_its_tables(
                 assert read.snr_db == pytest.approx(event.snr_db, abs=0.1)
 
 
-def test_of_a_recording_with_some_results_the_others_are_written(
-    recordings: list[Path], tmp_path: Path
-) -> None:
+def test_missing_results_of_a_recording_are_added(recordings: list[Path], tmp_path: Path) -> None:
     (tmp_path / "site1.csv").write_text("earlier")
     outputs = OutputSettings(tmp_path, ("csv", "raven"), tmp_path, skip_existing=True)
     (result,) = segment_files(DEFAULT_MODEL, recordings[:1], outputs)
@@ -144,7 +142,7 @@ def test_of_a_recording_with_some_results_the_others_are_written(
     assert contents(tmp_path)["site1.csv"] == b"earlier"
 
 
-def test_a_table_that_cannot_be_read_again_is_reported(recordings: list[Path], tmp_path: Path) -> None:
+def test_a_table_that_cannot_be_read_back_is_reported(recordings: list[Path], tmp_path: Path) -> None:
     (tmp_path / "site1.csv").write_text("file,onset_s\na.wav,soon\n")
     outputs = OutputSettings(tmp_path, ("csv",), skip_existing=True)
     (result,) = segment_files(DEFAULT_MODEL, recordings[:1], outputs)
@@ -188,7 +186,7 @@ def test_a_recording_whose_process_is_killed_is_tried_once_more_alone(
         assert "the process that analysed it was killed twice" in str(errors[victim])
 
 
-def test_recordings_that_would_share_a_name_are_refused_before_anything_is_done(
+def test_recordings_that_would_share_a_name_are_refused_before_anything_is_written(
     recordings: list[Path], tmp_path: Path
 ) -> None:
     names = [tmp_path / "dawn.wav", tmp_path / "Dawn.wav"]
@@ -198,7 +196,7 @@ def test_recordings_that_would_share_a_name_are_refused_before_anything_is_done(
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_progress_adds_up_to_the_length_of_all(recordings: list[Path], jobs: int) -> None:
+def test_progress_adds_up_to_the_total_length(recordings: list[Path], jobs: int) -> None:
     done_s: list[float] = []
     list(segment_files(DEFAULT_MODEL, recordings, OutputSettings(), jobs, progress=done_s.append))
     assert sum(done_s) == pytest.approx(6.0 + 9.0 + 4.0, abs=0.001)
@@ -207,7 +205,7 @@ def test_progress_adds_up_to_the_length_of_all(recordings: list[Path], jobs: int
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_results_that_were_yielded_are_not_kept(tiny: list[Path], jobs: int) -> None:
+def test_yielded_results_are_not_kept(tiny: list[Path], jobs: int) -> None:
     earlier: list[weakref.ref[FileResult]] = []
     for result in segment_files(DEFAULT_MODEL, tiny, OutputSettings(), jobs):
         earlier.append(weakref.ref(result))
@@ -239,7 +237,7 @@ def test_the_command_keeps_the_events_of_one_file_at_a_time(
     assert re.search(r"10 of 10 file\(s\), 1\.0 s of \w+, 10 event\(s\)", done.output)
 
 
-def test_an_archive_that_is_given_up_leaves_no_process(tiny: list[Path]) -> None:
+def test_an_abandoned_archive_leaves_no_process(tiny: list[Path]) -> None:
     results = segment_files(DEFAULT_MODEL, tiny, OutputSettings(), jobs=2)
     next(results)
     assert multiprocessing.active_children()
@@ -249,7 +247,7 @@ def test_an_archive_that_is_given_up_leaves_no_process(tiny: list[Path]) -> None
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_signal_ends_the_command_and_leaves_whole_files_that_it_goes_on_from(
+def test_a_signal_ends_the_command_and_leaves_complete_files_to_resume_from(
     tmp_path: Path, jobs: int, number: signal.Signals
 ) -> None:
     samples = soundscape(20.0, 1, 60.0).samples

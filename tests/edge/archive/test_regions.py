@@ -20,7 +20,7 @@ def model() -> Model:
     return Model("birdedge-int8-256")
 
 
-def test_the_events_are_those_of_segment_in_time_order(model: Model, dawn: Path) -> None:
+def test_the_events_equal_those_of_segment_in_time_order(model: Model, dawn: Path) -> None:
     events = list(segment(dawn, model).events)
     found = judged_regions(model, dawn)
     passed = [region.onset_s for region in found.regions if not region.reason]
@@ -50,7 +50,7 @@ def test_a_part_has_the_regions_that_reach_into_it(model: Model, dawn: Path) -> 
 
 
 @pytest.mark.parametrize(("start_s", "duration_s"), [(0.0, None), (4.0, 3.0), (11.5, 2.0)])
-def test_the_highest_probability_is_that_of_the_part(
+def test_the_highest_probability_is_taken_from_the_part(
     model: Model, dawn: Path, start_s: float, duration_s: float | None
 ) -> None:
     whole = segment(dawn, model).mask

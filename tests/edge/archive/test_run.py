@@ -47,7 +47,7 @@ def test_a_part_has_the_events_that_segment_finds(complete: Manifest) -> None:
     assert events > 10
 
 
-def test_two_processes_and_two_shards_write_the_bytes_that_one_process_writes(
+def test_two_processes_and_two_shards_write_the_same_bytes_as_one_process(
     complete: Manifest, forest: Path, tmp_path: Path
 ) -> None:
     two = plan(tmp_path / "jobs", forest)
@@ -73,14 +73,14 @@ def test_a_shard_that_does_not_exist_is_refused(number: int, shard_count: int) -
         Shard(number, shard_count)
 
 
-def test_a_text_names_a_shard() -> None:
+def test_a_shard_is_parsed_from_text() -> None:
     assert Shard.from_text("2/7") == Shard(2, 7)
     for text in ("7", "a/7", "2/", "2/7/9"):
         with pytest.raises(SettingsError, match="give I/N, such as 1/50"):
             Shard.from_text(text)
 
 
-def test_what_is_done_is_not_done_again(complete: Manifest) -> None:
+def test_finished_units_are_not_run_again(complete: Manifest) -> None:
     before = parts(complete.folder)
     times = [path.stat().st_mtime_ns for path in (complete.folder / PARTS).rglob("*.parquet")]
     assert do(complete) == []
@@ -91,7 +91,7 @@ def test_what_is_done_is_not_done_again(complete: Manifest) -> None:
 # --- errors ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_recording_that_cannot_be_read_is_a_row_with_a_sentence_and_can_be_tried_again(
+def test_an_unreadable_recording_is_a_row_with_its_error_and_can_be_retried(
     forest: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(forest, tmp_path / "forest")
@@ -123,7 +123,7 @@ def test_a_recording_that_cannot_be_read_is_a_row_with_a_sentence_and_can_be_tri
     assert archive_status(manifest).error_files == 0
 
 
-def test_a_name_that_is_not_unicode_is_written_as_one_that_is(forest: Path, tmp_path: Path) -> None:
+def test_a_name_that_is_not_unicode_is_written_escaped(forest: Path, tmp_path: Path) -> None:
     (tmp_path / "forest").mkdir()
     bad, cut = (os.fsdecode(name) for name in (b"20240501_230000_\xff.wav", b"\xfe.wav"))
     shutil.copy(next((forest / "oak").iterdir()), tmp_path / "forest" / bad)
@@ -139,7 +139,7 @@ def test_a_name_that_is_not_unicode_is_written_as_one_that_is(forest: Path, tmp_
     assert [Path(row["recording"]).name for row in rows] == ["20240501_230000_\\udcff.wav", "\\udcfe.wav"]
 
 
-def test_a_defect_is_an_error_of_its_recording(
+def test_a_defect_is_reported_as_an_error_of_its_recording(
     forest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
 
@@ -175,7 +175,7 @@ def test_a_retry_that_succeeds_replaces_the_part_with_errors(forest: Path, tmp_p
     assert archive_status(manifest).error_files == 0
 
 
-def test_a_model_that_was_changed_is_refused(forest: Path, tmp_path: Path) -> None:
+def test_a_changed_model_is_refused(forest: Path, tmp_path: Path) -> None:
     manifest = plan(tmp_path / "run", forest)
     with (manifest.folder / "model.onnx").open("ab") as file:
         file.write(b"\0")
@@ -217,7 +217,7 @@ def test_killed_workers_lose_nothing_and_the_recording_that_kills_them_is_an_err
         assert row["error"] or row["events"] == expected[Path(row["recording"]).name]
 
 
-def test_a_plan_and_run_that_are_killed_at_any_moment_go_on(forest: Path, tmp_path: Path) -> None:
+def test_a_plan_and_run_killed_at_any_moment_can_be_resumed(forest: Path, tmp_path: Path) -> None:
     sources = sorted((forest / "elm").iterdir())[1:]
     folder = tmp_path / "run"
 
@@ -237,7 +237,7 @@ def test_a_plan_and_run_that_are_killed_at_any_moment_go_on(forest: Path, tmp_pa
     assert after > 10
 
 
-def test_what_a_killed_process_left_unfinished_is_deleted_an_hour_later(complete: Manifest) -> None:
+def test_unfinished_files_of_a_killed_process_are_deleted_an_hour_later(complete: Manifest) -> None:
     folder = next((complete.folder / PARTS).iterdir())
     recent, old = folder / ".birdedge-1.part", folder / ".birdedge-2.part"
     recent.write_text("half")
@@ -249,7 +249,7 @@ def test_what_a_killed_process_left_unfinished_is_deleted_an_hour_later(complete
     recent.unlink()
 
 
-def test_a_full_disk_ends_the_run_with_a_sentence_and_loses_nothing(
+def test_a_full_disk_ends_the_run_with_a_one_sentence_error_and_loses_nothing(
     complete: Manifest, forest: Path, tmp_path: Path
 ) -> None:
     with small_disk(tmp_path / "disk") as disk:
@@ -264,7 +264,7 @@ def test_a_full_disk_ends_the_run_with_a_sentence_and_loses_nothing(
         assert parts(manifest.folder) == parts(complete.folder)
 
 
-def test_a_damaged_part_is_one_sentence(complete: Manifest, tmp_path: Path) -> None:
+def test_a_damaged_part_is_a_one_sentence_error(complete: Manifest, tmp_path: Path) -> None:
     shutil.copytree(complete.folder, tmp_path / "run")
     manifest = read_manifest(tmp_path / "run")
     key = next(manifest.units()).key
@@ -275,7 +275,7 @@ def test_a_damaged_part_is_one_sentence(complete: Manifest, tmp_path: Path) -> N
         read_part(manifest.folder, key)
 
 
-def test_parts_say_which_run_they_belong_to(complete: Manifest) -> None:
+def test_parts_state_which_run_they_belong_to(complete: Manifest) -> None:
     path = next((complete.folder / PARTS).rglob("*.parquet"))
     assert pq.read_metadata(path).metadata[b"birdedge_fingerprint"].decode() == complete.settings.fingerprint
     assert complete.settings.version == __version__

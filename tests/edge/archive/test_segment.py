@@ -89,7 +89,9 @@ def test_one_channel_of_several_can_be_analysed(recordings: list[Path], tmp_path
         segment(stereo, channel=2)
 
 
-def test_what_cannot_be_read_is_an_error(tmp_path: Path, damaged: Path, recordings: list[Path]) -> None:
+def test_an_unreadable_file_or_a_missing_model_is_an_error(
+    tmp_path: Path, damaged: Path, recordings: list[Path]
+) -> None:
     with pytest.raises(AudioFileMissingError):
         segment(tmp_path / "missing.wav")
     with pytest.raises(AudioFileError):
@@ -115,7 +117,7 @@ def test_progress_adds_up_to_the_length(recordings: list[Path]) -> None:
     assert sum(done_s) == pytest.approx(9.0)
 
 
-def test_a_damaged_file_leaves_earlier_results_as_they_were(damaged: Path, tmp_path: Path) -> None:
+def test_a_damaged_file_leaves_earlier_results_unchanged(damaged: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     for name in ("damaged.csv", "damaged.npz"):
@@ -146,7 +148,7 @@ def test_digital_silence_is_counted(tmp_path: Path) -> None:
     assert segment(tmp_path / "dawn.wav").silent_s == 0.5
 
 
-def test_values_far_out_of_range_are_reported_without_a_warning_of_numpy(
+def test_values_far_out_of_range_are_reported_without_a_numpy_warning(
     tmp_path: Path, recwarn: pytest.WarningsRecorder
 ) -> None:
     samples = np.random.default_rng(1).normal(0, 0.01, (64_000, 2)).astype(np.float32)

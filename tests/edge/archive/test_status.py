@@ -43,7 +43,7 @@ def test_status_estimates_what_is_left_from_the_last_minutes(forest: Path, tmp_p
         (1500, 2.5e6, 0.0, "nothing"),
     ],
 )
-def test_a_person_reads_what_is_left(
+def test_the_status_is_printed_in_readable_units(
     done_files: int, bytes_per_s: float | None, left_s: float | None, left: str
 ) -> None:
     status = ArchiveStatus(1500, done_files, 7, 10**12, 10**9, bytes_per_s, left_s)

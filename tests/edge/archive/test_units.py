@@ -32,11 +32,11 @@ def test_a_unit_is_one_recording_or_a_quarter_of_an_hour_of_short_ones(
     assert lengths(files(*minutes)) == expected
 
 
-def test_compressed_recordings_are_longer_than_their_size_says() -> None:
+def test_compressed_recordings_are_longer_than_their_size_suggests() -> None:
     assert lengths(files(1, 1, 1, suffix=".MP3")) == [2, 1]
 
 
-def test_a_unit_that_is_half_full_ends_with_its_folder_so_that_later_recordings_change_no_other() -> None:
+def test_a_half_full_unit_ends_with_its_folder_so_that_new_recordings_change_no_other() -> None:
     before = [*files(5, 5, folder="/a"), *files(5, 5, folder="/b")]
     assert lengths(before) == [2, 2]
     assert list(units_of(before))[1] == list(units_of([*files(5, 5, 2, folder="/a"), *before[2:]]))[1]
@@ -52,7 +52,7 @@ def test_a_recording_that_is_listed_twice_is_taken_once(monkeypatch: pytest.Monk
     assert sorted(taken, key=lambda file: file.path) == sorted(once, key=lambda file: file.path)
 
 
-def test_files_are_taken_as_they_are_needed() -> None:
+def test_files_are_taken_only_as_needed() -> None:
     taken = 0
 
     def endless() -> Iterator[PlannedFile]:
@@ -65,7 +65,7 @@ def test_files_are_taken_as_they_are_needed() -> None:
     assert taken == units.BLOCK_FILES
 
 
-def test_a_digest_changes_with_all_that_the_results_depend_on() -> None:
+def test_a_digest_changes_with_everything_the_results_depend_on() -> None:
     (file,) = files(1)
     others = [
         PlannedFile("/a/1.wav", "a", file.size_bytes, "1"),

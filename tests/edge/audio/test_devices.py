@@ -125,20 +125,22 @@ except PortAudioMissingError as error:
         ("Mic (hw:1,0) array", "Mic (hw:1,0) array"),
     ],
 )
-def test_a_name_has_no_card_number(monkeypatch: pytest.MonkeyPatch, portaudio_name: str, name: str) -> None:
+def test_a_device_name_has_no_card_number(
+    monkeypatch: pytest.MonkeyPatch, portaudio_name: str, name: str
+) -> None:
     monkeypatch.setitem(sys.modules, "sounddevice", portaudio("speaker", portaudio_name))
     (device,) = input_devices()
     assert (device.name, device.index, device.is_default, device.channels) == (name, 1, True, 2)
 
 
-def test_two_devices_of_one_name_keep_their_card_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_devices_with_the_same_name_keep_their_card_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     twins = portaudio("USB Audio (hw:1,0)", "USB Audio (hw:2,0)", "Webcam (hw:3,0)")
     monkeypatch.setitem(sys.modules, "sounddevice", twins)
     names = [device.name for device in input_devices()]
     assert names == ["USB Audio (hw:1,0)", "USB Audio (hw:2,0)", "Webcam"]
 
 
-def test_looking_for_devices_again_leaks_next_to_nothing(virtual_microphone: VirtualMicrophone) -> None:
+def test_rescanning_devices_leaks_next_to_nothing(virtual_microphone: VirtualMicrophone) -> None:
     code = """
 import ctypes
 from birdedge.edge.audio.devices import find_input_device, forget_devices
@@ -165,7 +167,7 @@ print((used_bytes() - before_bytes) / 30)
     assert float(run_python(code, virtual_microphone.environment)) < 2000
 
 
-def test_devices_are_not_looked_for_while_a_stream_of_another_source_is_open(
+def test_devices_are_not_rescanned_while_a_stream_of_another_source_is_open(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     calls: list[str] = []

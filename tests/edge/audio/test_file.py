@@ -125,7 +125,7 @@ def test_a_sample_rate_out_of_range_is_an_error(tmp_path, rate_hz):
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_nan_and_infinity_are_an_error_with_their_time(tmp_path, bad):
+def test_nan_and_infinity_are_an_error_that_states_their_time(tmp_path, bad):
     values = np.zeros((44_100, 2))
     values[22_050:, 1] = bad
     soundfile.write(tmp_path / "a.wav", values, 44_100, subtype="FLOAT")

@@ -20,7 +20,7 @@ def streaminfo(writes: list[tuple[int, bytes]]) -> tuple[int, int, int, int]:
 @pytest.mark.parametrize(
     ("before", "known"), [(0, True), ((1 << 36) - 9216, True), (1 << 36, False), (5 << 36, False)]
 )
-def test_more_samples_than_36_bits_change_no_other_field(before: int, known: bool) -> None:
+def test_more_samples_than_fit_in_36_bits_change_no_other_field(before: int, known: bool) -> None:
     encoder = FlacEncoder(48_000, 2)
     block = np.zeros((9216, 2), np.int16)
     first = encoder.encode(block)

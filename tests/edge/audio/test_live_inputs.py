@@ -55,7 +55,9 @@ def opened() -> Iterator[Callable[..., LiveStream]]:
     wait_until(lambda: decoders(os.getpid()) == [], 5.0)
 
 
-def test_a_stream_is_heard_as_it_was_sent(server: StreamServer, opened: Callable[..., LiveStream]) -> None:
+def test_a_stream_yields_the_samples_that_were_sent(
+    server: StreamServer, opened: Callable[..., LiveStream]
+) -> None:
     stream = opened(server.url)
     assert (stream.name, stream.sample_rate_hz) == (
         f"http://127.0.0.1:{server.port}/forest.wav",
@@ -82,13 +84,13 @@ def test_a_camera_is_heard_over_rtsp(opened: Callable[..., LiveStream]) -> None:
     assert level == pytest.approx(0.5 / np.sqrt(2), rel=0.1)
 
 
-def test_digital_silence_is_heard(server: StreamServer, opened: Callable[..., LiveStream]) -> None:
+def test_digital_silence_is_yielded_as_audio(server: StreamServer, opened: Callable[..., LiveStream]) -> None:
     server.silent.set()
     blocks = heard(opened(server.url), 0.5)
     assert not np.concatenate([block.samples for block in blocks]).any()
 
 
-def test_what_a_server_had_buffered_is_heard_at_the_pace_of_life(opened: Callable[..., LiveStream]) -> None:
+def test_audio_that_a_server_buffered_is_read_in_real_time(opened: Callable[..., LiveStream]) -> None:
     with stream_server(StreamServer(SOUND, burst_s=60.0)) as server:
         stream = opened(server.url)
         blocks = heard(stream, 1.5)
@@ -113,7 +115,7 @@ def test_a_stream_that_ends_is_lost_and_can_be_opened_again(
     assert heard(stream, 0.5)
 
 
-def test_a_stream_that_stalls_is_not_one_that_ended(server: StreamServer) -> None:
+def test_a_stalled_stream_is_distinguished_from_one_that_ended(server: StreamServer) -> None:
     stream = network_input(server.url, None, 1, STOP)
     stream._stall_s = 1.0
     stream.open()
@@ -123,7 +125,7 @@ def test_a_stream_that_stalls_is_not_one_that_ended(server: StreamServer) -> Non
     stream.close()
 
 
-def test_a_wrong_password_is_an_error_without_it(
+def test_the_error_for_a_wrong_password_does_not_show_it(
     server: StreamServer, opened: Callable[..., LiveStream]
 ) -> None:
     url = server.url.replace("s3cret", "wr0ng")
@@ -132,7 +134,7 @@ def test_a_wrong_password_is_an_error_without_it(
     assert "wr0ng" not in str(caught.value)
 
 
-def test_without_ffmpeg_it_is_said_how_to_install_it(
+def test_without_ffmpeg_the_error_names_it(
     monkeypatch: pytest.MonkeyPatch, opened: Callable[..., LiveStream]
 ) -> None:
     monkeypatch.setenv("PATH", "")
@@ -140,7 +142,7 @@ def test_without_ffmpeg_it_is_said_how_to_install_it(
         opened("http://radio/forest.mp3")
 
 
-def test_a_stop_ends_waiting_for_a_server_that_answers_nothing(server: StreamServer) -> None:
+def test_a_stop_ends_the_wait_for_a_server_that_does_not_answer(server: StreamServer) -> None:
     server.stalled.set()
     stop = threading.Event()
     threading.Timer(1.0, stop.set).start()
@@ -150,7 +152,7 @@ def test_a_stop_ends_waiting_for_a_server_that_answers_nothing(server: StreamSer
     assert time.monotonic() - began_s < 5
 
 
-def test_a_recording_is_heard_whole_and_ends_for_good() -> None:
+def test_a_recording_is_read_completely_and_ends_for_good() -> None:
     samples = sine(1000, -20.0, 0.7, RATE_HZ)
     stream = LiveStream(
         "x", lambda: open_recording(array_source(samples, RATE_HZ, fast=False), STOP), may_reopen=False
@@ -170,7 +172,7 @@ def pipe_of(data: bytes) -> LiveStream:
     return stream
 
 
-def test_a_pipe_is_heard_whole_and_goes_on_when_it_is_closed_and_opened() -> None:
+def test_a_pipe_continues_to_its_end_after_it_was_closed_and_reopened() -> None:
     stream = pipe_of(np.arange(RATE_HZ, dtype="<i2").tobytes())
     blocks = stream.blocks(threading.Event())
     first = next(blocks)
@@ -188,7 +190,7 @@ def test_a_pipe_without_a_sample_is_an_error() -> None:
         pipe_of(b"x")
 
 
-def test_a_reader_that_is_slow_loses_audio_and_it_is_counted() -> None:
+def test_a_slow_reader_loses_audio_and_the_loss_is_counted() -> None:
     sound = itertools.repeat(np.ones((800, 1), np.float32), 60)
     source = array_source(np.concatenate(list(sound)), RATE_HZ, fast=False)
     stream = LiveStream("x", lambda: open_recording(source, STOP), may_reopen=False, ring_s=0.5)
@@ -202,7 +204,7 @@ def test_a_reader_that_is_slow_loses_audio_and_it_is_counted() -> None:
     assert isinstance(stream._loss(0.0), DeviceLostError)
 
 
-def test_no_descriptor_is_left_open(server: StreamServer) -> None:
+def test_no_file_descriptor_is_left_open(server: StreamServer) -> None:
     stream = network_input(server.url, None, 1, STOP)
     before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(3):

@@ -135,7 +135,7 @@ def test_without_a_rate_the_device_chooses_and_a_tone_keeps_its_frequency(
         assert spectrum.argmax() * report["rate_hz"] / len(channel) == pytest.approx(3000, abs=1)
 
 
-def test_a_slow_reader_gets_the_position_and_length_of_what_it_missed(
+def test_a_slow_reader_gets_the_position_and_length_of_the_missed_audio(
     virtual_microphone: VirtualMicrophone, tmp_path: Path
 ) -> None:
     rate_hz = virtual_microphone.sample_rate_hz
@@ -152,7 +152,7 @@ def test_a_slow_reader_gets_the_position_and_length_of_what_it_missed(
     assert 3.7 * rate_hz < len(samples) + gap_samples < 4.3 * rate_hz
 
 
-def test_an_unplugged_device_is_lost_within_a_second(
+def test_an_unplugged_device_is_reported_lost_within_a_second(
     breakable_microphone: VirtualMicrophone, tmp_path: Path
 ) -> None:
     capture = CaptureProcess(breakable_microphone, tmp_path, seconds=8)
@@ -174,7 +174,7 @@ def test_a_sound_server_that_dies_is_a_lost_device(
     assert report["error"][0] == "DeviceLostError"
 
 
-def test_a_device_that_stays_but_delivers_nothing_is_lost(
+def test_a_device_that_stays_but_delivers_nothing_counts_as_lost(
     breakable_microphone: VirtualMicrophone, tmp_path: Path
 ) -> None:
     capture = CaptureProcess(breakable_microphone, tmp_path, seconds=8, stall_s=1.0)
@@ -188,7 +188,7 @@ def test_a_device_that_stays_but_delivers_nothing_is_lost(
     ]
 
 
-def test_a_lost_microphone_opens_again(breakable_microphone: VirtualMicrophone) -> None:
+def test_a_lost_microphone_can_be_reopened(breakable_microphone: VirtualMicrophone) -> None:
     code = """
 import subprocess, threading
 from birdedge.edge.errors import DeviceLostError

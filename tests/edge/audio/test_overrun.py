@@ -35,14 +35,14 @@ def on_time(count: int, late_s: float = 0.0, first: int = 0) -> list[float]:
     return [1000.0 + late_s + (first + n + 1) * BLOCK_S for n in range(count)]
 
 
-def test_blocks_on_time_are_no_loss() -> None:
+def test_blocks_on_time_are_not_a_loss() -> None:
     random = np.random.default_rng(1)
     jitter_s = random.uniform(0, 0.04, 1000)
     assert not any(lost(on_time(1000) + jitter_s))
 
 
 @pytest.mark.parametrize("lost_s", [0.01, 0.192, 3.0, 3600.0])
-def test_a_reported_loss_is_the_time_between_two_blocks(lost_s: float) -> None:
+def test_a_reported_loss_lasts_for_the_time_between_two_blocks(lost_s: float) -> None:
     found = lost([*on_time(20), *on_time(50, lost_s, 20)], overflowed={20})
     assert found[20] == pytest.approx(lost_s * RATE_HZ, abs=1)
     assert sum(found) == found[20]
@@ -66,7 +66,7 @@ def test_an_unreported_loss_is_detected_within_a_second(lost_s: float) -> None:
     assert found[at[0]] == pytest.approx(lost_s * RATE_HZ, abs=1)
 
 
-def test_delayed_blocks_are_no_loss() -> None:
+def test_delayed_blocks_are_not_a_loss() -> None:
     delayed = [1000.0 + 21 * BLOCK_S + 3.0 + 1e-4 * n for n in range(47)]  # 3 s in 5 ms
     assert not any(lost([*on_time(20), *delayed, *on_time(50, first=67)]))
 
@@ -78,7 +78,7 @@ def test_delayed_blocks_are_distinguished_from_dropped_ones() -> None:
     assert not any(found[:120])
 
 
-def test_blocks_that_arrive_in_bursts_of_two_seconds_are_no_loss() -> None:
+def test_blocks_that_arrive_in_bursts_of_two_seconds_are_not_a_loss() -> None:
     arrivals_s = [1000.0 + 2.0 * (1 + n * BLOCK_S // 2.0) for n in range(500)]
     assert not any(lost(arrivals_s))
 
@@ -204,7 +204,7 @@ def test_blocks_are_stamped_with_the_arrival_of_their_last_sample(
     assert all(b.arrived and b.arrived.synchronized for b in blocks)
 
 
-def test_audio_that_waits_is_counted(device: FakeDevice, stopped: threading.Event) -> None:
+def test_waiting_audio_is_counted(device: FakeDevice, stopped: threading.Event) -> None:
     with Microphone(read=device.read) as microphone:
         device.deliver(range(5))
         assert microphone.waiting_samples == 5 * BLOCK
@@ -212,7 +212,7 @@ def test_audio_that_waits_is_counted(device: FakeDevice, stopped: threading.Even
         assert microphone.waiting_samples == 0
 
 
-def test_a_microphone_that_is_opened_again_begins_with_an_empty_ring(
+def test_a_reopened_microphone_starts_with_an_empty_ring(
     device: FakeDevice, stopped: threading.Event
 ) -> None:
     with Microphone(read=device.read) as microphone:
@@ -244,7 +244,7 @@ def test_the_reader_wakes_for_its_minimum_block(device: FakeDevice) -> None:
     assert all(length >= 3 * BLOCK for length in lengths[:-1])
 
 
-def test_a_device_that_stops_delivering_is_lost_after_a_last_block_below_the_minimum(
+def test_a_stalled_device_is_lost_after_a_last_block_shorter_than_the_minimum(
     device: FakeDevice,
 ) -> None:
     found: list[Block] = []
@@ -256,7 +256,7 @@ def test_a_device_that_stops_delivering_is_lost_after_a_last_block_below_the_min
     assert sum(len(block.samples) for block in found) == BLOCK
 
 
-def test_a_device_that_stopped_is_lost_after_what_had_arrived(device: FakeDevice) -> None:
+def test_the_audio_that_had_arrived_is_read_before_a_stopped_device_is_lost(device: FakeDevice) -> None:
     found: list[Block] = []
     with Microphone(read=device.read) as microphone:
         device.deliver(range(3))

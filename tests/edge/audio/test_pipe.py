@@ -48,7 +48,7 @@ def heard(source: RecordedSource) -> NDArray[np.float32]:
 
 @pytest.mark.parametrize("sample_format", list(ENCODED))
 @pytest.mark.parametrize("data_bytes", [0, 0x7FFF_F000, 0x8000_0000, 0xFFFF_FFFF, None])
-def test_the_header_of_a_wav_file_counts(
+def test_the_header_of_a_wav_file_takes_precedence(
     sample_format: str, data_bytes: int | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     known = len(ENCODED[sample_format][2])
@@ -69,20 +69,20 @@ def test_a_chunk_of_odd_length_may_lack_its_padding(padding: bytes) -> None:
     np.testing.assert_array_equal(heard(source_of(wav("f32le", 0, note + LIST), None, 2)), SAMPLES)
 
 
-def test_chunks_after_the_samples_are_not_heard() -> None:
+def test_chunks_after_the_samples_are_not_read_as_sound() -> None:
     data = wav("f32le", len(ENCODED["f32le"][2]), after=LIST + b"guan" + struct.pack("<I", 4) + b"a: b")
     np.testing.assert_array_equal(heard(source_of(data, None, 2)), SAMPLES)
 
 
 @pytest.mark.parametrize("declared", [8, 4000])
-def test_sound_beyond_the_declared_length_is_heard_with_a_warning(
+def test_sound_beyond_the_declared_length_is_read_with_a_warning(
     declared: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     np.testing.assert_array_equal(heard(source_of(wav("f32le", declared), None, 2)), SAMPLES)
     assert "more sound than its WAV header says" in caplog.text
 
 
-def test_sound_that_ends_before_the_declared_length_is_heard_with_a_warning(
+def test_sound_that_ends_before_the_declared_length_is_read_with_a_warning(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     np.testing.assert_array_equal(heard(source_of(wav("f32le", 4 * SAMPLES.size + 400), None, 2)), SAMPLES)
@@ -90,7 +90,7 @@ def test_sound_that_ends_before_the_declared_length_is_heard_with_a_warning(
 
 
 @pytest.mark.parametrize("form", ["FLAC", "OGG", "MP3", "AIFF", "CAF", "AU", "W64"])
-def test_other_files_are_refused_with_a_command(tmp_path: Path, form: str) -> None:
+def test_other_files_are_refused_with_a_command_that_converts_them(tmp_path: Path, form: str) -> None:
     soundfile.write(tmp_path / "file", np.tile(SAMPLES, (10, 1)), RATE_HZ, format=form)
     with pytest.raises(
         AudioFileError, match=f"standard input is {form}, not raw PCM: .* ffmpeg -i FILE -f wav -"
@@ -105,13 +105,13 @@ def test_wav_with_other_samples_is_refused(tmp_path: Path) -> None:
             source_of((tmp_path / "a.wav").read_bytes())
 
 
-def test_a_header_that_is_cut_is_an_error() -> None:
+def test_a_truncated_header_is_an_error() -> None:
     with pytest.raises(AudioFileError, match="ends before its samples"):
         source_of(wav("s16le", 0)[:40])
 
 
 @pytest.mark.parametrize("first", [b"\xff\xfb", b"\xff\xfb\x90\x64", b"RIF", b"\0\0\0\0ft", b"Ogg"])
-def test_raw_pcm_that_begins_nearly_like_a_file_is_raw_pcm(first: bytes) -> None:
+def test_raw_pcm_that_starts_almost_like_a_file_is_raw_pcm(first: bytes) -> None:
     noise = np.random.default_rng(4).integers(-9000, 9000, 50_000).astype("<i2").tobytes()
     data = (first + noise)[:100_000]
     expected = np.frombuffer(data, "<i2").astype(np.float32) / np.float32(2**15)
@@ -124,7 +124,7 @@ def test_raw_pcm_needs_a_rate() -> None:
 
 
 @pytest.mark.parametrize("data", [wav("s16le", 0), ENCODED["s16le"][2]], ids=["WAV", "raw"])
-def test_a_pause_of_a_pipe_that_does_not_block_is_not_its_end(data: bytes) -> None:
+def test_a_pause_in_a_nonblocking_pipe_is_not_its_end(data: bytes) -> None:
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
 

@@ -73,7 +73,7 @@ def test_memory_does_not_grow_while_nothing_is_read():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_concatenated_gaps_and_blocks_are_the_stream_that_was_offered(seed):
+def test_concatenated_gaps_and_blocks_equal_the_stream_that_was_written(seed):
     print(f"seed {seed}")
     random = np.random.default_rng(seed)
     ring = SampleRing(50, 1)

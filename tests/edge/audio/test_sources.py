@@ -120,14 +120,14 @@ def test_a_stop_ends_a_file_at_the_next_block(
         assert time.monotonic() - started_s < 1
 
 
-def test_the_demo_is_the_soundscape_of_its_seed(stop: threading.Event) -> None:
+def test_the_demo_yields_the_soundscape_of_its_seed(stop: threading.Event) -> None:
     source = demo_source(3.0, 4, fast=True)
     assert (source.name, source.sample_rate_hz, source.channels) == ("demo", 32_000, 1)
     np.testing.assert_array_equal(joined(source.blocks(stop))[:, 0], soundscape(3.0, 4).samples)
 
 
 @pytest.mark.parametrize("channels", [0, 1, 2])
-def test_an_array_is_yielded_as_it_is(channels: int, stop: threading.Event) -> None:
+def test_an_array_is_yielded_unchanged(channels: int, stop: threading.Event) -> None:
     length = FAST_BLOCK_SAMPLES + 1
     shape = (length, channels) if channels else (length,)
     samples = np.random.default_rng(1).uniform(-1, 1, shape).astype(np.float32)
@@ -136,7 +136,7 @@ def test_an_array_is_yielded_as_it_is(channels: int, stop: threading.Event) -> N
     np.testing.assert_array_equal(joined(source.blocks(stop)), samples.reshape(length, -1))
 
 
-def test_an_array_in_real_time_takes_its_time(stop: threading.Event) -> None:
+def test_an_array_in_real_time_takes_as_long_as_its_audio(stop: threading.Event) -> None:
     started_s = time.monotonic()
     blocks = list(array_source(np.zeros(RATE_HZ // 4, np.float32), RATE_HZ, fast=False).blocks(stop))
     assert time.monotonic() - started_s >= 0.25
@@ -185,13 +185,13 @@ def test_a_limit_counts_lost_samples_too(stop: threading.Event) -> None:
     assert len(limited(numbered([(0, 100), (150, 100)]), 200, stop)) == 1
 
 
-def test_a_limited_source_passes_what_is_not_audio(stop: threading.Event) -> None:
+def test_a_limited_source_passes_markers_without_audio(stop: threading.Event) -> None:
     marker = Block(np.zeros((0, 1), np.float32), gap_cause="device lost")
     first, second = numbered([(0, 100), (50, 100)])
     assert limited([first, marker, second], 1000, stop) == [first, marker, second]
 
 
-def test_a_limited_source_takes_nothing_beyond_its_limit(stop: threading.Event) -> None:
+def test_a_limited_source_reads_nothing_beyond_its_limit(stop: threading.Event) -> None:
     def endless() -> Iterator[Block]:
         yield Block(np.zeros((100, 1), np.float32))
         raise AssertionError("took more")
@@ -199,7 +199,7 @@ def test_a_limited_source_takes_nothing_beyond_its_limit(stop: threading.Event) 
     assert len(limited(endless(), 100, stop)) == 1
 
 
-def test_a_limited_source_is_its_source_in_all_else(stop: threading.Event) -> None:
+def test_a_limited_source_is_otherwise_the_same_as_its_source(stop: threading.Event) -> None:
     inner = ScriptedSource([])
     source: Source = LimitedSource(inner, 100)
     assert (source.name, source.sample_rate_hz, source.channels) == ("script", 32_000, 1)
@@ -209,7 +209,7 @@ def test_a_limited_source_is_its_source_in_all_else(stop: threading.Event) -> No
     assert list(source.blocks(stop)) == []
 
 
-def test_a_recording_ignores_how_much_is_wanted_at_once(stop: threading.Event) -> None:
+def test_a_recording_ignores_the_minimum_block(stop: threading.Event) -> None:
     source = array_source(np.zeros(100, np.float32), RATE_HZ)
     source.set_min_block(10_000)
     assert len(joined(source.blocks(stop))) == 100
@@ -223,7 +223,9 @@ def test_gaps_reach_the_pipeline_and_the_end_is_flushed(stop: threading.Event) -
     assert abs(len(collector.output().mask) - model.card.grid.frames(13_000)) <= 1
 
 
-def test_an_error_of_the_source_comes_after_everything_that_was_heard(stop: threading.Event) -> None:
+def test_an_error_of_the_source_is_raised_after_the_audio_before_it_is_analysed(
+    stop: threading.Event,
+) -> None:
     def damaged() -> Iterator[Block]:
         yield Block(np.zeros((5000, 1), np.float32))
         raise AudioFileError("damaged")

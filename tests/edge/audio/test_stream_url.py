@@ -19,7 +19,7 @@ from birdedge.edge.errors import SettingsError
         ("folder//dawn.flac", False),
     ],
 )
-def test_a_url_is_no_file(source: str, expected: bool) -> None:
+def test_a_url_is_distinguished_from_a_file(source: str, expected: bool) -> None:
     assert is_url(source) is expected
 
 
@@ -43,7 +43,7 @@ def test_a_url_of_a_known_scheme_with_a_host_is_accepted(url: str) -> None:
         "http://a/b\nfile '/etc/passwd'",
     ],
 )
-def test_another_url_is_refused_without_its_password(url: str) -> None:
+def test_any_other_url_is_refused_without_showing_its_password(url: str) -> None:
     with pytest.raises(SettingsError, match="the URL of a stream is"):
         check_url(url)
     with pytest.raises(SettingsError) as caught:
@@ -65,7 +65,7 @@ def test_a_url_is_shown_without_user_password_and_query(url: str, shown: str) ->
     assert shown_url(url) == shown
 
 
-def test_what_a_program_says_about_a_url_is_shown_without_password_and_query() -> None:
+def test_the_output_of_a_program_is_shown_without_password_and_query() -> None:
     url = "http://keeper:pa%20ss@radio/x?token=t0ken"
     said = f"cannot open {url}: 'pa ss' and pa%20ss and token=t0ken are wrong"
     assert without_secrets(said, url) == "cannot open http://radio/x: '***' and *** and *** are wrong"

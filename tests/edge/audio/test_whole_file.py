@@ -76,7 +76,7 @@ def test_a_length_of_0_is_ignored_with_a_warning(tmp_path: Path, form: str, subt
     assert_whole(path, "3.0 s instead of 0.0 s; all of it is read")
 
 
-def test_a_caf_file_that_was_not_finished_is_read_to_its_end(tmp_path: Path) -> None:
+def test_an_unfinished_caf_file_is_read_to_its_end(tmp_path: Path) -> None:
     assert_whole(patched(write(tmp_path / "a.caf", "CAF"), b"data", 4, b"\xff" * 8), None)
 
 
@@ -92,7 +92,7 @@ def test_a_big_endian_wav_file_is_read_to_its_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("declared", [None, 0x7FFF_FFFF, 0xFFFF_FFFF])
-def test_a_right_or_unknown_length_has_no_warning(tmp_path: Path, declared: int | None) -> None:
+def test_a_correct_or_unknown_length_gives_no_warning(tmp_path: Path, declared: int | None) -> None:
     path = write(tmp_path / "a.wav")
     if declared is not None:
         patched(path, b"data", 4, struct.pack("<I", declared))
@@ -100,7 +100,7 @@ def test_a_right_or_unknown_length_has_no_warning(tmp_path: Path, declared: int 
 
 
 @pytest.mark.parametrize("after", [GUANO, b"\0" + GUANO, GUANO * 1000, b"TAG" + bytes(125), bytes(4000)])
-def test_what_follows_the_samples_is_not_sound(tmp_path: Path, after: bytes) -> None:
+def test_data_after_the_samples_is_not_sound(tmp_path: Path, after: bytes) -> None:
     path = write(tmp_path / "a.wav", subtype="PCM_U8")
     patched(path, b"data", 4, struct.pack("<I", len(SAMPLES) - after.startswith(b"\0g")))
     path.write_bytes(path.read_bytes() + (after[1:] if after.startswith(b"\0g") else after))
@@ -154,7 +154,7 @@ def flac_with_length(path: Path, samples: int, seconds: float = 3.0) -> Path:
     return path
 
 
-def test_a_flac_file_of_unknown_length_is_whole(tmp_path: Path) -> None:
+def test_a_flac_file_of_unknown_length_is_read_to_its_end(tmp_path: Path) -> None:
     assert_whole(flac_with_length(tmp_path / "a.flac", 0), None)
 
 
@@ -166,7 +166,7 @@ def test_a_flac_file_with_a_stale_length_is_read_to_its_end(tmp_path: Path, seco
 
 
 @pytest.mark.parametrize("length", [0, 4096])
-def test_a_flac_file_that_was_cut_within_a_frame_is_read_up_to_it(tmp_path: Path, length: int) -> None:
+def test_a_flac_file_truncated_within_a_frame_is_read_up_to_that_frame(tmp_path: Path, length: int) -> None:
     path = flac_with_length(tmp_path / "a.flac", length)
     path.write_bytes(path.read_bytes()[:-100])
     heard, warnings = read(path)
@@ -196,7 +196,7 @@ def test_chained_ogg_streams_of_two_rates_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("whole_page", [False, True])
-def test_an_ogg_file_that_was_cut_is_read_with_a_warning(tmp_path: Path, whole_page: bool) -> None:
+def test_a_truncated_ogg_file_is_read_with_a_warning(tmp_path: Path, whole_page: bool) -> None:
     data = ogg(tmp_path / "a.ogg")
     last_page = data.rindex(b"OggS")
     (tmp_path / "a.ogg").write_bytes(data[: last_page + (0 if whole_page else 200)])
@@ -213,7 +213,7 @@ def test_a_file_that_ends_early_is_still_an_error(tmp_path: Path, cut: Callable[
         read(path)
 
 
-def test_a_file_that_is_closed_twice_leaves_no_descriptor(tmp_path: Path) -> None:
+def test_a_file_that_is_closed_twice_leaves_no_descriptor_open(tmp_path: Path) -> None:
     (tmp_path / "a.ogg").write_bytes(ogg(tmp_path / "1.ogg") * 3)
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
     with AudioFile(tmp_path / "a.ogg") as file:

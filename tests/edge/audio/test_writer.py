@@ -100,7 +100,7 @@ def test_a_gap_of_more_than_a_minute_is_omitted_and_logged(
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("room_bytes", [0, 60, 20_000])
-def test_a_failing_disk_costs_only_the_samples_of_that_time(
+def test_a_failing_disk_loses_only_the_samples_of_that_time(
     tmp_path: Path, kind: str, room_bytes: int
 ) -> None:
     path, samples = tmp_path / f"a.{kind}", noise(60_000)

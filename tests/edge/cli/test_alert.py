@@ -22,7 +22,7 @@ def config(folder: Path, text: str) -> Path:
     return path
 
 
-def test_a_test_says_what_each_target_answered(tmp_path: Path) -> None:
+def test_a_test_prints_what_each_target_answered(tmp_path: Path) -> None:
     with serving() as server:
         server.answers = [(200, {}), (404, {})]
         hooks = "".join(
@@ -71,7 +71,7 @@ def test_a_check_evaluates_the_rules_and_sends_nothing(tmp_path: Path) -> None:
         (RULE, ("check", "."), "the alert 'no_audio' has no target"),
     ],
 )
-def test_what_is_missing_is_one_sentence(
+def test_a_missing_alert_or_target_is_a_one_sentence_error(
     tmp_path: Path, text: str, arguments: tuple[str, ...], sentence: str
 ) -> None:
     path = config(tmp_path, text or "site = ''")

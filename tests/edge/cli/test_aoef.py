@@ -41,7 +41,7 @@ def shapes(project: Path) -> list[str]:
     return [event["geometry"]["type"] for event in data_of(project)["sound_events"]]
 
 
-def test_a_recorder_gives_its_clips_with_their_events_and_labels(recorder, run_here, tmp_path):
+def test_an_export_of_a_recorder_holds_its_clips_with_events_and_labels(recorder, run_here, tmp_path):
     shown = [row for row in View(find_folders([recorder]), EventFilter()).by_source() if row.has_clip]
     event = shown[0].listed.event
     add_labels(
@@ -72,14 +72,14 @@ def test_a_recorder_gives_its_clips_with_their_events_and_labels(recorder, run_h
     assert len(boxes) == len(shown) - 1
 
 
-def test_masks_of_tables_are_none_of_a_recorder(recorder, run_here, tmp_path):
+def test_masks_for_tables_are_refused_for_a_recorder(recorder, run_here, tmp_path):
     done = run_here("aoef", recorder, "--masks", tmp_path, "--out", "aoef")
     assert done.returncode == 1
     assert "--masks is for tables" in done.stderr.decode()
 
 
 @pytest.mark.parametrize("format", ["jsonl", "csv", "raven"])
-def test_tables_with_masks_give_outlines(demo, run_here, tmp_path, format):
+def test_tables_with_masks_are_exported_with_outlines(demo, run_here, tmp_path, format):
     shutil.copy(demo, tmp_path / "dawn.wav")
     run_here("segment", "dawn.wav", "--out", "tables", "--masks", "masks", "--format", format)
     done = run_here("aoef", "tables", "--audio-folder", ".", "--out", "boxes")
@@ -95,7 +95,7 @@ def test_tables_with_masks_give_outlines(demo, run_here, tmp_path, format):
     assert len(data_of(tmp_path / "exact" / "model_run.json")["sound_event_predictions"]) >= 3
 
 
-def test_an_archive_run_gives_the_recordings_that_are_done(run_here, tmp_path):
+def test_an_export_of_an_archive_run_holds_its_finished_recordings(run_here, tmp_path):
     manifest = plan(tmp_path / "run", write_forest(tmp_path))
     do(manifest)
     (tmp_path / "oak" / "20240501_230000.wav").unlink()
@@ -120,7 +120,7 @@ def test_an_archive_run_gives_the_recordings_that_are_done(run_here, tmp_path):
     ]
 
 
-def test_the_uuids_of_whombat_are_used_and_no_data_set_is_written(demo, run_here, tmp_path):
+def test_whombat_uuids_are_used_and_no_data_set_is_written(demo, run_here, tmp_path):
     shutil.copy(demo, tmp_path / "dawn.wav")
     run_here("segment", "dawn.wav", "--out", "tables")
     uuid = "00000000-0000-0000-0000-000000000001"
@@ -141,7 +141,7 @@ def test_the_uuids_of_whombat_are_used_and_no_data_set_is_written(demo, run_here
         (("tables", "--audio-folder", ".", "--simplify", "-1"), "--simplify"),
     ],
 )
-def test_what_cannot_be_exported_is_an_error_and_leaves_nothing(run_here, tmp_path, arguments, sentence):
+def test_an_impossible_export_is_an_error_and_leaves_nothing_behind(run_here, tmp_path, arguments, sentence):
     (tmp_path / "tables").mkdir()
     done = run_here("aoef", *arguments, "--out", "aoef")
     assert done.returncode == 1

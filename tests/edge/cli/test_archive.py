@@ -45,7 +45,7 @@ def forest(tmp_path: Path) -> Path:
     return folder.parent
 
 
-def test_from_plan_to_status(forest: Path, tmp_path: Path) -> None:
+def test_a_run_goes_from_plan_to_status(forest: Path, tmp_path: Path) -> None:
     planned = call("plan", forest, "--out", tmp_path / "run")
     assert planned.exit_code == 0
     assert printed(planned) == (
@@ -82,9 +82,7 @@ def test_from_plan_to_status(forest: Path, tmp_path: Path) -> None:
     assert call("run", tmp_path / "run", "--retry-errors", "-q").exit_code == 1
 
 
-def test_sources_that_cannot_be_read_are_reported_and_the_others_are_planned(
-    forest: Path, tmp_path: Path
-) -> None:
+def test_unreadable_sources_are_reported_and_the_others_are_planned(forest: Path, tmp_path: Path) -> None:
     planned = call("plan", forest, tmp_path / "missing", "--out", tmp_path / "run", "-q")
     assert planned.exit_code == 1
     assert (
@@ -120,7 +118,7 @@ def test_sources_that_cannot_be_read_are_reported_and_the_others_are_planned(
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_bad_input_is_one_sentence(
+def test_bad_input_is_a_one_sentence_error(
     forest: Path, tmp_path: Path, arguments: tuple[str, ...], sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -133,13 +131,13 @@ def test_bad_input_is_one_sentence(
     assert not (tmp_path / "run" / "manifest.parquet").exists()
 
 
-def test_a_changed_setting_is_one_sentence_with_exit_code_1(forest: Path, tmp_path: Path) -> None:
+def test_a_changed_setting_is_a_one_sentence_error_with_exit_code_1(forest: Path, tmp_path: Path) -> None:
     call("plan", forest, "--out", tmp_path / "run")
     done = run(*BIRDEDGE, "archive", "plan", forest, "--out", "run", "--min-score", "0.5", cwd=tmp_path)
     assert "was planned with min_score None and not 0.5: give another folder for --out" in error_of(done)
 
 
-def test_dask_that_is_not_installed_is_one_sentence(
+def test_without_dask_the_error_says_how_to_install_it(
     forest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call("plan", forest, "--out", tmp_path / "run", "-q")
@@ -149,7 +147,7 @@ def test_dask_that_is_not_installed_is_one_sentence(
     assert str(result.exception).startswith("--dask needs distributed, which is not installed: pip install ")
 
 
-def test_the_recorders_part_and_segment_do_not_load_pyarrow(forest: Path, tmp_path: Path) -> None:
+def test_the_segment_command_does_not_load_the_archive_packages(forest: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-X", "importtime", "-m", "birdedge", "segment", forest / "oak" / "0.wav"]
     stderr = run(*command, cwd=tmp_path).stderr.decode()
     assert "birdedge.edge.archive.processes" in stderr

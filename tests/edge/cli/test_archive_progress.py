@@ -49,19 +49,19 @@ def printed_at(times_s: list[float], clock: list[float], read: Callable[[], str]
     return printed
 
 
-def test_a_log_has_a_line_per_minute(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_has_a_progress_line_per_minute(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
     printed = printed_at([0, 59, 60, 61, 119, 125, 184, 185], clock, lambda: capsys.readouterr().err)
     assert printed == ["", "", f"{DONE}\n", "", "", f"{DONE}\n", "", f"{DONE}\n"]
 
 
-def test_a_terminal_has_one_line_that_is_replaced_every_second(clock: list[float]) -> None:
+def test_a_terminal_has_one_progress_line_that_is_replaced_every_second(clock: list[float]) -> None:
     line = CLEARED + DONE
     with redirect_stderr(Terminal()) as terminal:
         assert printed_at([0, 0.9, 1, 1.5, 2], clock, terminal.read_new) == ["", "", line, "", line]
 
 
 @pytest.mark.usefixtures("clock")
-def test_an_error_and_the_last_line_replace_the_line_of_progress() -> None:
+def test_an_error_and_the_last_line_replace_the_progress_line() -> None:
     with redirect_stderr(Terminal()) as terminal:
         printer = ProgressPrinter(Progress(0, 0), False)
         printer.print(("a.wav is empty",), ("b.wav is short",))
@@ -71,7 +71,7 @@ def test_an_error_and_the_last_line_replace_the_line_of_progress() -> None:
 
 
 @pytest.mark.usefixtures("clock")
-def test_of_many_errors_the_first_twenty_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_the_first_twenty_of_many_errors_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     printer = ProgressPrinter(Progress(0, 0), False)
     for number in range(30):
         printer.print((f"{number}.wav is empty",), ())
@@ -81,7 +81,7 @@ def test_of_many_errors_the_first_twenty_are_printed(capsys: pytest.CaptureFixtu
     ]
 
 
-def test_quiet_prints_errors_alone(clock: list[float]) -> None:
+def test_quiet_prints_only_errors(clock: list[float]) -> None:
     with redirect_stderr(Terminal()) as terminal:
         printer = ProgressPrinter(Progress(0, 0), True)
         clock[0] += 100.0

@@ -72,7 +72,7 @@ import pytest
         (("verify", "good.wav"), "is not an ONNX model"),
     ],
 )
-def test_a_wrong_option_is_an_error(failing, arguments, error):
+def test_an_invalid_option_is_an_error(failing, arguments, error):
     assert error in failing(*arguments)
 
 
@@ -88,7 +88,7 @@ def test_a_folder_that_is_not_writable_is_an_error(failing, good, option, folder
         assert folder in failing(*command, option, folder)
 
 
-def test_a_recording_whose_table_would_be_that_of_all_files_is_an_error(failing, good):
+def test_a_recording_whose_table_has_the_name_of_the_combined_table_is_an_error(failing, good):
     good.rename(good.with_name("All.wav"))
     error = failing("segment", "All.wav", "--out", "out", "--format", "raven")
     assert "all.selections.txt is the table of all files" in error

@@ -28,7 +28,7 @@ def test_bash_loads_the_script(tmp_path):
         ("birdedge nonsense x", None),
     ],
 )
-def test_words_are_completed_in_silence(tmp_path, words, completed):
+def test_words_are_completed_without_output_on_stderr(tmp_path, words, completed):
     environment = {
         "_BIRDEDGE_COMPLETE": "bash_complete",
         "COMP_WORDS": words,

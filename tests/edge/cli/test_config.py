@@ -16,7 +16,7 @@ def test_init_writes_a_configuration_that_check_accepts(tmp_path):
     )
 
 
-def test_without_a_file_init_writes_that_of_the_user(tmp_path):
+def test_without_a_file_init_writes_the_configuration_of_the_user(tmp_path):
     path = tmp_path / "user" / "config.toml"
     environment = {"BIRDEDGE_CONFIG": str(path)}
     assert birdedge("config", "init", cwd=tmp_path, environment=environment)[0] == f"{path}\n"
@@ -62,7 +62,7 @@ def test_show_prints_each_value_and_where_it_comes_from(tmp_path):
     assert read_config(shown) == read_config(path)
 
 
-def test_show_reports_a_wrong_configuration(failing, tmp_path):
+def test_show_reports_an_invalid_configuration(failing, tmp_path):
     (tmp_path / "key.toml").write_text('devise = "USB"', encoding="utf-8")
     assert "did you mean 'device'?" in failing("config", "show", "key.toml")
 
@@ -98,7 +98,7 @@ def test_the_schema_has_the_keys_of_the_configuration():
     assert names(config_schema()) == keys(Config)
 
 
-def test_a_configuration_of_0_bytes_is_an_error_and_a_byte_order_mark_is_not(failing, tmp_path):
+def test_an_empty_configuration_is_an_error_and_a_byte_order_mark_is_not(failing, tmp_path):
     (tmp_path / "empty.toml").touch()
     assert "empty.toml is empty (0 bytes)" in failing("config", "check", "empty.toml")
     assert "is empty (0 bytes)" in failing(

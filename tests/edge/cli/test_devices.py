@@ -27,7 +27,7 @@ HARDWARE, PLUG_IN, DEFAULT = (
 )
 
 
-def test_hardware_comes_first_and_plug_ins_are_hidden(run_here, monkeypatch):
+def test_hardware_is_listed_first_and_plug_ins_are_hidden(run_here, monkeypatch):
     monkeypatch.setattr("birdedge.edge.audio.devices.input_devices", lambda: [PLUG_IN, DEFAULT, HARDWARE])
     done = run_here("devices")
     assert [line[:9] for line in done.stdout.decode().splitlines()] == ["  USB Aud", "* default"]

@@ -25,7 +25,7 @@ def doctor(folder, *arguments, environment=None, missing=()):
     return done.returncode, checks, stderr
 
 
-def test_hum_of_a_microphone_is_reported_and_drawn(virtual_microphone, tmp_path):
+def test_microphone_hum_is_reported_and_plotted(virtual_microphone, tmp_path):
     pytest.importorskip("matplotlib", reason="birdedge[plot] is not installed")
     rate_hz = virtual_microphone.sample_rate_hz
     samples = noise(-50, 30, rate_hz) + sine(50, -40, 30, rate_hz) + sine(150, -46, 30, rate_hz)
@@ -94,7 +94,7 @@ def test_without_portaudio_the_fix_names_the_package_and_the_other_checks_run(tm
         ('devise = "USB"', "configuration", "did you mean 'device'?"),
     ],
 )
-def test_a_wrong_configuration_fails_one_check_and_the_others_run(tmp_path, configuration, name, finding):
+def test_an_invalid_configuration_fails_one_check_and_the_others_run(tmp_path, configuration, name, finding):
     (tmp_path / "config.toml").write_text(configuration, encoding="utf-8")
     _, checks, stderr = doctor(
         tmp_path,
@@ -115,7 +115,9 @@ def test_a_wrong_configuration_fails_one_check_and_the_others_run(tmp_path, conf
         ("sample_rate_hz = 1", "8000 to 384000 Hz"),
     ],
 )
-def test_the_microphone_is_opened_by_the_configuration(virtual_microphone, tmp_path, configuration, finding):
+def test_the_microphone_is_opened_with_the_settings_of_the_configuration(
+    virtual_microphone, tmp_path, configuration, finding
+):
     (tmp_path / "config.toml").write_text(configuration, encoding="utf-8")
     settings = {"BIRDEDGE_CONFIG": str(tmp_path / "config.toml")}
     _, checks, _ = doctor(tmp_path, environment={**virtual_microphone.environment, **settings})

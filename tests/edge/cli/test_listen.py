@@ -55,7 +55,7 @@ def test_raw_pcm_on_standard_input_gives_the_events_of_the_file(listened, demo, 
     np.testing.assert_array_equal(read_mask_file(masks).mask, mask)
 
 
-def test_the_demo_gives_the_events_of_its_file(tmp_path):
+def test_the_demo_gives_the_same_events_as_its_file(tmp_path):
     birdedge("demo", "minute.wav", cwd=tmp_path)
     output, _ = birdedge("listen", "--demo", "--fast", "--json", cwd=tmp_path)
     of_file, _ = birdedge("listen", "minute.wav", "--fast", "--json", cwd=tmp_path)
@@ -70,7 +70,7 @@ def test_the_licence_of_the_model_is_named(tmp_path):
         assert f"licence of the model: {check_model(name).card.licence}\n" in printed
 
 
-def test_in_real_time_the_same_events_are_printed_when_they_end(demo, tmp_path):
+def test_in_real_time_the_same_events_are_printed_as_they_end(demo, tmp_path):
     fast, _ = birdedge("listen", demo, "--fast", "--json", "--duration", 4, cwd=tmp_path)
     with running("listen", demo, "--json", "--duration", 4, cwd=tmp_path) as live:
         assert live.stderr.readline().startswith(b"birdedge: listening to")

@@ -22,7 +22,7 @@ def configured(folder: Path, port: int) -> Path:
     return path
 
 
-def test_a_companion_publishes_in_little_memory_and_its_recorder_is_removed(tmp_path: Path) -> None:
+def test_a_companion_publishes_in_little_memory_and_its_recorder_can_be_removed(tmp_path: Path) -> None:
     recorder = LiveRecorder(tmp_path / "birds")
     with running_broker(tmp_path / "broker") as broker, subscribed(broker.port) as subscriber:
         config = configured(tmp_path, broker.port)
@@ -41,7 +41,7 @@ def test_a_companion_publishes_in_little_memory_and_its_recorder_is_removed(tmp_
         wait_until(lambda: subscriber.texts(availability)[-1] == "")
 
 
-def test_the_settings_are_tried(tmp_path: Path) -> None:
+def test_a_test_tries_the_settings(tmp_path: Path) -> None:
     with running_broker(tmp_path / "broker") as broker, subscribed(broker.port) as subscriber:
         config = configured(tmp_path, broker.port)
         said, _ = birdedge("mqtt", "test", "--config", config, cwd=tmp_path)
@@ -65,7 +65,7 @@ def test_without_paho_the_error_names_the_extra(tmp_path: Path) -> None:
         assert "Traceback" not in done.stderr.decode()
 
 
-def test_a_folder_without_a_recorder_and_a_broker_that_is_away_are_said(tmp_path: Path) -> None:
+def test_a_missing_recorder_and_an_unreachable_broker_are_reported(tmp_path: Path) -> None:
     config = configured(tmp_path, free_port())
     _, error = birdedge("mqtt", "remove", ".", "--config", config, cwd=tmp_path, exit_code=1)
     assert "there is no recorder in ." in error

@@ -15,7 +15,7 @@ TOO_LONG = "x" * 300 + ".wav"
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_an_odd_name_costs_no_other_recording(good, tmp_path, jobs):
+def test_an_odd_name_does_not_affect_other_recordings(good, tmp_path, jobs):
     names = (NOT_UTF_8, CONTROL, LONG)
     for name in names:
         (tmp_path / name).write_bytes(good.read_bytes())
@@ -62,7 +62,7 @@ def test_a_name_that_is_too_long_is_an_error(failing, command):
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-def test_a_terminal_that_lacks_a_character_shows_its_code(good, tmp_path, encoding):
+def test_a_character_that_the_terminal_lacks_is_shown_as_its_code(good, tmp_path, encoding):
     good.rename(tmp_path / "鳥.wav")
     environment = {"PYTHONIOENCODING": encoding}
     stdout, _ = birdedge("plot", "鳥.wav", cwd=tmp_path, environment=environment)
@@ -74,7 +74,7 @@ def test_a_terminal_that_lacks_a_character_shows_its_code(good, tmp_path, encodi
 @pytest.mark.parametrize(
     "arguments", ["segment good.wav", "segment .", "doctor", "demo a.wav", "status", "config init c.toml"]
 )
-def test_a_current_folder_that_is_gone_is_no_traceback(tmp_path, arguments):
+def test_a_deleted_current_folder_is_an_error_without_a_traceback(tmp_path, arguments):
     code = (
         "import os, sys; from birdedge.cli import main; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone');"
         f"sys.argv = ['birdedge', *{arguments.split()!r}]; main()"
@@ -92,7 +92,7 @@ def test_a_current_folder_that_is_gone_is_no_traceback(tmp_path, arguments):
     assert b"Error: " in done.stderr
 
 
-def test_recordings_are_segmented_from_a_current_folder_that_is_gone(good, tmp_path):
+def test_recordings_are_segmented_from_a_deleted_current_folder(good, tmp_path):
     code = (
         "import os, sys; from birdedge.cli import main; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone');"
         f"sys.argv = ['birdedge', 'segment', {str(good)!r}, '--out', {str(tmp_path / 'out')!r}]; main()"
@@ -102,7 +102,7 @@ def test_recordings_are_segmented_from_a_current_folder_that_is_gone(good, tmp_p
     assert (tmp_path / "out" / "good.csv").exists()
 
 
-def test_no_home_is_no_problem(good, tmp_path):
+def test_a_command_works_without_a_home(good, tmp_path):
     environment = {
         name: value for name, value in ENVIRONMENT.items() if name not in ("HOME", "BIRDEDGE_CONFIG")
     }
@@ -117,7 +117,7 @@ def test_no_home_is_no_problem(good, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-def test_a_folder_that_may_not_be_entered_costs_no_other_recording(good, tmp_path):
+def test_an_inaccessible_folder_does_not_affect_other_recordings(good, tmp_path):
     locked = tmp_path / "locked"
     locked.mkdir()
     inside = locked / "a.wav"

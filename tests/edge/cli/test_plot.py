@@ -26,7 +26,7 @@ def test_rejected_regions_are_drawn_and_counted_on_request(demo, tmp_path, run_h
     assert (tmp_path / "plain.png").read_bytes() != (tmp_path / "grey.png").read_bytes()
 
 
-def test_channels_that_cancel_are_said(tmp_path):
+def test_channels_that_cancel_each_other_are_reported(tmp_path):
     tone = 0.1 * np.sin(2 * np.pi * 3000 * np.arange(64_000) / 32_000)
     soundfile.write(tmp_path / "opposite.wav", np.column_stack([tone, -tone]), 32_000)
     _, errors = birdedge("plot", "opposite.wav", cwd=tmp_path)

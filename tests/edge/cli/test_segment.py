@@ -13,7 +13,7 @@ from tests.support.commands import birdedge, running
 from tests.support.waiting import wait_until
 
 
-def test_segment_writes_the_requested_tables_and_one_of_all_files(demo, tmp_path):
+def test_segment_writes_the_requested_tables_and_a_combined_one(demo, tmp_path):
     archive, out = tmp_path / "archive", tmp_path / "out"
     (archive / "north").mkdir(parents=True)
     for name in ("a.wav", "north/b.wav"):
@@ -33,7 +33,7 @@ def test_segment_writes_the_requested_tables_and_one_of_all_files(demo, tmp_path
     assert np.subtract(begin_s[rows_per_file:], begin_s[:rows_per_file]) == pytest.approx(20.0, abs=0.001)
 
 
-def test_an_interrupted_command_goes_on_and_its_table_of_all_files_is_whole(demo, tmp_path):
+def test_an_interrupted_command_resumes_and_completes_its_combined_table(demo, tmp_path):
     for name in ("a.wav", "b.wav"):
         (tmp_path / name).write_bytes(demo.read_bytes())
     command = ("segment", "a.wav", "b.wav", "--out", "out", "--format", "raven")
@@ -50,7 +50,7 @@ def test_an_interrupted_command_goes_on_and_its_table_of_all_files_is_whole(demo
     assert (tmp_path / "out" / "a.selections.txt").stat().st_ino == before
 
 
-def test_the_tables_of_all_files_of_two_archives_are_both_kept(demo, tmp_path):
+def test_the_combined_tables_of_two_archives_are_both_kept(demo, tmp_path):
     for name in ("a.wav", "b.wav"):
         (tmp_path / name).write_bytes(demo.read_bytes())
         birdedge("segment", name, "--out", "out", cwd=tmp_path)
@@ -60,7 +60,7 @@ def test_the_tables_of_all_files_of_two_archives_are_both_kept(demo, tmp_path):
     assert "a.wav" in (tmp_path / "out" / names[0]).read_text(encoding="utf-8")
 
 
-def test_a_worker_that_is_killed_costs_no_file(demo, tmp_path):
+def test_a_killed_worker_loses_no_file(demo, tmp_path):
     for number in range(6):
         (tmp_path / f"{number}.wav").symlink_to(demo)
     with running(
@@ -82,7 +82,7 @@ def test_skip_existing_needs_results_to_skip(failing):
     assert "--skip-existing keeps the results in --out" in failing("segment", "good.wav", "--skip-existing")
 
 
-def test_files_come_from_a_list_and_an_empty_folder_makes_the_exit_code_1(demo, tmp_path):
+def test_files_are_read_from_a_list_and_an_empty_folder_gives_exit_code_1(demo, tmp_path):
     for name in ("a.wav", "b.aif", "more/._c.wav", "more/c.WAV", "empty/call.m4a"):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
@@ -113,7 +113,7 @@ def test_several_lists_are_all_read(demo, tmp_path):
     assert {path.stem for path in (tmp_path / "out").glob("*.csv")} == {"a", "b", "c"}
 
 
-def test_the_channel_of_raven_is_the_channel(tmp_path):
+def test_the_raven_table_has_the_number_of_the_channel(tmp_path):
     samples = np.zeros((32_000 * 6, 2), np.float32)
     samples[:, 1] = soundscape(6.0, 5, calls_per_minute=60.0).samples
     soundfile.write(tmp_path / "stereo.wav", samples, 32_000)
@@ -124,7 +124,7 @@ def test_the_channel_of_raven_is_the_channel(tmp_path):
         assert {line.split("\t")[2] for line in lines[1:]} == {"2"}
 
 
-def test_a_warning_names_the_file_and_changes_no_exit_code(demo, tmp_path):
+def test_a_warning_names_the_file_and_does_not_change_the_exit_code(demo, tmp_path):
     data = bytearray(demo.read_bytes())
     at = data.index(b"data") + 4
     data[at : at + 4] = (32_000).to_bytes(4, "little")

@@ -52,7 +52,7 @@ def test_it_prints_its_url_serves_pages_in_little_memory_and_stops_on_a_signal(
     assert dashboard.log.read_text() == ""
 
 
-def test_others_reach_it_only_with_a_token(tmp_path: Path) -> None:
+def test_other_machines_reach_it_only_with_a_token(tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     birdedge("config", "init", config, cwd=tmp_path)
     refused = birdedge("serve", "out", "--config", config, "--listen", "0.0.0.0:0", cwd=tmp_path, exit_code=1)
@@ -72,13 +72,13 @@ def test_others_reach_it_only_with_a_token(tmp_path: Path) -> None:
     assert dashboard.log.read_text() == ""  # neither tokens nor requests
 
 
-def test_a_folder_with_the_name_of_the_command_is_given_with_its_path(tmp_path: Path) -> None:
+def test_a_folder_named_like_a_subcommand_can_be_given_as_a_path(tmp_path: Path) -> None:
     (tmp_path / "token").mkdir()
     with serving("./token", cwd=tmp_path) as dashboard:
         assert get(dashboard.url)[0] == 200
 
 
-def test_a_token_is_needed_at_loopback_too_once_there_is_one(tmp_path: Path) -> None:
+def test_once_there_is_a_token_loopback_needs_it_too(tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     config.write_text("[web]\nlanguage = 'de'\n")
     birdedge("serve", "token", "--config", config, cwd=tmp_path)
@@ -88,7 +88,7 @@ def test_a_token_is_needed_at_loopback_too_once_there_is_one(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "192.0.2.1"])
-def test_an_address_that_cannot_be_used_is_one_sentence(tmp_path: Path, host: str) -> None:
+def test_an_unusable_address_is_a_one_sentence_error(tmp_path: Path, host: str) -> None:
     config = tmp_path / "config.toml"
     config.touch()
     config.write_text("\n")
@@ -100,7 +100,7 @@ def test_an_address_that_cannot_be_used_is_one_sentence(tmp_path: Path, host: st
     assert error.count("\n") == 1
 
 
-def test_a_client_that_sends_no_request_or_too_long_a_one_is_dropped(tmp_path: Path) -> None:
+def test_a_client_that_sends_an_incomplete_or_too_long_request_is_dropped(tmp_path: Path) -> None:
     with (
         serving("out", cwd=tmp_path) as dashboard,
         socket.create_connection(("127.0.0.1", dashboard.port)) as slow,
@@ -115,7 +115,7 @@ def test_a_client_that_sends_no_request_or_too_long_a_one_is_dropped(tmp_path: P
         assert get(dashboard.url)[0] == 200
 
 
-def test_many_connections_leave_it_within_its_memory(tmp_path: Path) -> None:
+def test_it_stays_within_its_memory_with_many_connections(tmp_path: Path) -> None:
     with serving("out", cwd=tmp_path) as dashboard:
         clients = [socket.create_connection(("127.0.0.1", dashboard.port), timeout=20) for _ in range(300)]
         for client in clients:

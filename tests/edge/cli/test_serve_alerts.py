@@ -33,7 +33,7 @@ def hook(server: Server) -> str:
     return f'[[target]]\nname = "hook"\nkind = "webhook"\nurl = "{server.url}"\n'
 
 
-def test_a_companion_that_is_killed_delivers_the_same_message_later(tmp_path: Path) -> None:
+def test_a_killed_companion_delivers_the_same_message_after_a_restart(tmp_path: Path) -> None:
     listened(tmp_path / "oak", time.time() - 3600.0)
     config = tmp_path / "config.toml"
     with serving_http() as server:
@@ -53,7 +53,7 @@ def test_a_companion_that_is_killed_delivers_the_same_message_later(tmp_path: Pa
     assert [json.loads(request.body)["alert"] for request in server.received] == ["no audio"] * 2
 
 
-def test_all_that_it_does_needs_little_memory(tmp_path: Path) -> None:
+def test_a_companion_with_every_feature_needs_little_memory(tmp_path: Path) -> None:
     listened(tmp_path / "oak", time.time() - 100.0)
     config = tmp_path / "config.toml"
     with (

@@ -43,7 +43,7 @@ def test_unknown_utc_is_null(named, tmp_path):
     assert {event["onset_utc"] for event in found} == {event["offset_utc"] for event in found} == {None}
 
 
-def test_all_tables_have_the_utc_of_each_event_also_of_skipped_recordings(named, tmp_path):
+def test_all_tables_have_the_utc_of_each_event_even_for_skipped_recordings(named, tmp_path):
     options = ("--timezone", "Europe/Berlin", "--format", "csv", "--format", "raven", "--format", "jsonl")
     for again in ((), ("--skip-existing",)):
         birdedge("segment", named, "--out", "out", *options, *again, cwd=tmp_path)

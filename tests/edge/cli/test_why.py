@@ -56,7 +56,7 @@ def test_a_rejected_region_in_json_has_its_reason(demo, run_here):
         assert float(probability) == pytest.approx(record["class_score"], abs=0.006)
 
 
-def test_at_prints_what_is_within_half_a_second(demo, tmp_path):
+def test_at_prints_the_regions_within_half_a_second(demo, tmp_path):
     whole, _ = birdedge("why", demo, "--json", cwd=tmp_path)
     record = [json.loads(line) for line in whole.splitlines()][-1]
     at_s = record["onset_s"] - 0.4
@@ -68,7 +68,7 @@ def test_at_prints_what_is_within_half_a_second(demo, tmp_path):
 
 
 @pytest.mark.parametrize("json_lines", [False, True])
-def test_without_a_region_the_height_of_the_mask_is_printed(tmp_path, json_lines):
+def test_without_a_region_the_highest_mask_value_is_printed(tmp_path, json_lines):
     soundfile.write(tmp_path / "silence.wav", np.zeros(64_000), 32_000)
     output, stderr = birdedge("why", "silence.wav", *["--json"] * json_lines, cwd=tmp_path)
     reason, *rest = (stderr if json_lines else output).splitlines()
@@ -80,7 +80,7 @@ def test_without_a_region_the_height_of_the_mask_is_printed(tmp_path, json_lines
     assert "0 event(s) and 0 rejected region(s) in 2.0 s of audio" in stderr
 
 
-def test_channels_that_cancel_are_said(tmp_path):
+def test_channels_that_cancel_each_other_are_reported(tmp_path):
     tone = 0.1 * np.sin(2 * np.pi * 3000 * np.arange(64_000) / 32_000)
     soundfile.write(tmp_path / "opposite.wav", np.column_stack([tone, -tone]), 32_000)
     _, errors = birdedge("why", "opposite.wav", cwd=tmp_path)

@@ -25,7 +25,7 @@ def searched_start(active: NDArray[np.bool_], frame: int) -> int:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_start_of_a_run_is_found_for_any_division_of_the_mask(seed: int) -> None:
+def test_the_start_of_a_run_is_found_however_the_mask_is_divided(seed: int) -> None:
     print(f"seed {seed}")
     draw = np.random.default_rng(seed)
     active = draw.random(400) < 0.15

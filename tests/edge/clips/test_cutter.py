@@ -71,7 +71,7 @@ def test_an_event_longer_than_a_clip_continues_where_the_previous_clip_ended(
     assert spans(clips) == [(2.0, 9.0, (0,)), (9.0, 19.0, (1,)), (19.0, 28.0, (1,))]
 
 
-def test_events_at_the_start_and_end_of_the_stream_get_the_audio_there_is(
+def test_events_at_the_start_and_end_of_the_stream_get_the_available_audio(
     tmp_path: Path, card: ModelCard
 ) -> None:
     clips = played(tmp_path, card, settings(), noise(15), [event(0.0, 0.25), event(14.75, 15.0)])
@@ -81,7 +81,7 @@ def test_events_at_the_start_and_end_of_the_stream_get_the_audio_there_is(
 @pytest.mark.parametrize(
     ("onset_s", "expected"), [(0.0, (0.0, 4.0)), (5.0, (5.0, 9.0)), (14.5, (11.0, 15.0))]
 )
-def test_a_short_clip_gets_more_audio(
+def test_a_short_clip_is_extended_to_min_duration(
     tmp_path: Path, card: ModelCard, onset_s: float, expected: tuple[float, float]
 ) -> None:
     chosen = settings(before_s=0.0, after_s=0.0, min_duration_s=4.0)
@@ -109,7 +109,7 @@ def test_the_remainder_after_a_full_clip_has_at_least_min_duration(tmp_path: Pat
 
 
 @pytest.mark.parametrize("end_s", [10.0, 12.05, 13.0])
-def test_a_stream_that_ends_in_a_long_clip_is_written_to_its_end(
+def test_a_stream_that_ends_within_a_long_clip_is_written_to_its_end(
     tmp_path: Path, card: ModelCard, end_s: float
 ) -> None:
     clips = played(tmp_path, card, settings(max_duration_s=10.0), noise(end_s), [event(5, 9.9)])
@@ -131,7 +131,7 @@ def test_no_hour_has_more_than_max_per_hour_clips(tmp_path: Path, card: ModelCar
     assert stream.cutter.capped == 1
 
 
-def test_everything_is_kept_in_consecutive_files_with_their_events(tmp_path: Path, card: ModelCard) -> None:
+def test_keep_everything_writes_consecutive_files_with_their_events(tmp_path: Path, card: ModelCard) -> None:
     audio = noise(25)
     chosen = settings(keep="everything", everything_s=10.0, max_per_hour=1)
     clips = played(tmp_path, card, chosen, audio, [event(3, 4), event(23, 24)])
@@ -148,7 +148,7 @@ def test_keep_none_writes_nothing(tmp_path: Path, card: ModelCard) -> None:
 
 
 @pytest.mark.parametrize("keep", ["events", "everything"])
-def test_the_clips_do_not_depend_on_the_blocks(tmp_path: Path, model: Model, keep: str) -> None:
+def test_the_clips_do_not_depend_on_the_block_sizes(tmp_path: Path, model: Model, keep: str) -> None:
     scene = soundscape(40.0, seed=5, calls_per_minute=30.0)
     audio = scene.samples[:, np.newaxis]
     chosen = settings(
@@ -194,7 +194,7 @@ def test_the_clips_do_not_depend_on_the_blocks(tmp_path: Path, model: Model, kee
     assert found[0] == found[1] == found[2]
 
 
-def test_more_channels_than_flac_holds_are_refused(tmp_path: Path, card: ModelCard) -> None:
+def test_more_channels_than_flac_supports_are_refused(tmp_path: Path, card: ModelCard) -> None:
     writer = ClipWriter(tmp_path, settings(), lambda _: None)
     ClipCutter(settings(format="wav"), writer, card, RATE_HZ, 9, stamp_of)
     with pytest.raises(SettingsError, match="FLAC holds 8 channels and 9 are recorded; set format to wav"):
@@ -203,7 +203,7 @@ def test_more_channels_than_flac_holds_are_refused(tmp_path: Path, card: ModelCa
 
 
 @pytest.mark.parametrize("keep", ["events", "everything", "none"])
-def test_memory_does_not_grow_with_activity_that_becomes_no_event(card: ModelCard, keep: str) -> None:
+def test_memory_does_not_grow_with_activity_that_never_becomes_an_event(card: ModelCard, keep: str) -> None:
     writer = SimpleNamespace(put=lambda _: None)
     cutter = ClipCutter(settings(keep=keep), cast(ClipWriter, writer), card, RATE_HZ, 1, stamp_of)
     mask = np.zeros((125, card.grid.bins), np.uint8)

@@ -21,7 +21,7 @@ from tests.support.clips import (
 )
 
 
-def test_a_clip_is_described_by_its_name_and_its_guano_fields(tmp_path: Path, card: ModelCard) -> None:
+def test_the_name_and_the_guano_fields_of_a_clip_describe_it(tmp_path: Path, card: ModelCard) -> None:
     (clip,) = played(tmp_path, card, settings(), noise(20), [event(8.0, 9.5, 0.9), event(9.0, 9.75, 0.97)])
     assert clip.path == tmp_path / "2026-11-23" / "20261123T041505.250Z_2000-3000Hz_0.97.wav"
     fields = read_guano(clip.path)

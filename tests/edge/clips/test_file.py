@@ -41,7 +41,9 @@ def test_a_clip_has_the_audio_around_its_event_bit_for_bit(
     assert clip.size_bytes == clip.path.stat().st_size
 
 
-def test_the_companions_show_the_time_and_frequencies_of_the_event(tmp_path: Path, card: ModelCard) -> None:
+def test_the_companion_files_show_the_time_and_frequencies_of_the_event(
+    tmp_path: Path, card: ModelCard
+) -> None:
     t = np.arange(20 * RATE_HZ) / RATE_HZ
     inside, outside = 0.25 * np.sin(2 * np.pi * 2500 * t), 0.25 * np.sin(2 * np.pi * 600 * t)
     audio = (inside + outside).astype(np.float32)[:, np.newaxis]
@@ -81,7 +83,7 @@ def test_the_companions_show_the_time_and_frequencies_of_the_event(tmp_path: Pat
     assert set(np.argsort(tone)[-2:]) <= {64 - 40, 64 - 9, 64 - 10}  # 2500 Hz; 600 Hz is between two bins
 
 
-def test_a_second_clip_of_the_same_moment_gets_a_number(tmp_path: Path, card: ModelCard) -> None:
+def test_a_second_clip_of_the_same_moment_is_numbered(tmp_path: Path, card: ModelCard) -> None:
     for _ in range(3):
         written_once(tmp_path, card, settings())
     stem = "20261123T041500.250Z_2000-3000Hz_0.90"

@@ -57,7 +57,7 @@ class Filtered:
         ("erase-band", [(0.0, False), (10.0, True), (20.0, False)], 0),
     ],
 )
-def test_a_clip_with_a_voice_is_treated_as_the_settings_say(
+def test_a_clip_with_a_voice_is_handled_according_to_the_settings(
     card: ModelCard, speech: Speech, passed: list[tuple[float, bool]], dropped: int
 ) -> None:
     filtered = Filtered(card, speech)
@@ -73,7 +73,7 @@ def test_a_clip_with_a_voice_is_treated_as_the_settings_say(
     ("voice_s", "kept"),
     [((7.0, 8.9), True), ((9.0, 10.5), False), ((14.5, 16.0), False), ((16.5, 17.0), True)],
 )
-def test_a_voice_counts_where_it_touches_the_clip(
+def test_a_voice_counts_only_if_it_touches_the_clip(
     card: ModelCard, voice_s: tuple[float, float], kept: bool
 ) -> None:
     filtered = Filtered(card, "drop-clips")
@@ -95,7 +95,7 @@ def test_a_clip_waits_until_all_voices_in_it_are_known(card: ModelCard) -> None:
     assert len(filtered.clips) == 2
 
 
-def test_voices_of_hours_ago_are_forgotten(card: ModelCard) -> None:
+def test_voices_from_hours_ago_are_forgotten(card: ModelCard) -> None:
     filtered = Filtered(card, "drop-clips")
     for hour in range(24):
         for minute in range(60):
@@ -104,7 +104,7 @@ def test_voices_of_hours_ago_are_forgotten(card: ModelCard) -> None:
     assert len(filtered.filter._voices) < 40
 
 
-def test_the_band_of_speech_is_erased_and_what_is_above_stays() -> None:
+def test_the_speech_band_is_erased_and_the_audio_above_it_is_kept() -> None:
     rate_hz = 48_000
     times = np.arange(3 * rate_hz) / rate_hz
     tones = {hz: np.sin(2 * np.pi * hz * times) for hz in (150, 1000, 3000, 6000, 7000, 12_000)}
@@ -120,12 +120,12 @@ def test_the_band_of_speech_is_erased_and_what_is_above_stays() -> None:
 
 
 @pytest.mark.parametrize("samples", [0, 1, 100, 70_000])
-def test_of_a_sample_rate_below_the_band_nothing_is_left(samples: int) -> None:
+def test_nothing_remains_at_a_sample_rate_below_the_band(samples: int) -> None:
     noise = np.random.default_rng(1).integers(-9000, 9000, (samples, 1)).astype(np.int16)
     assert np.abs(without_speech_band(noise, 8000)).max(initial=0) <= 1
 
 
-def test_no_file_of_an_erased_clip_holds_speech(card: ModelCard, tmp_path: Path) -> None:
+def test_no_file_of_an_erased_clip_contains_speech(card: ModelCard, tmp_path: Path) -> None:
     everything = replace(WAV, denoised=True)
     cut = replace(cut_clip(card), erase_speech=True)
     cut = replace(cut, mask=np.full_like(cut.mask, 255))

@@ -105,7 +105,7 @@ def test_clips_older_than_the_limit_are_deleted_oldest_first(index: Index) -> No
     assert retention.deleted == 3
 
 
-def test_the_oldest_are_deleted_until_the_rest_is_small_enough(index: Index) -> None:
+def test_the_oldest_clips_are_deleted_until_the_rest_fits(index: Index) -> None:
     for number in range(10):
         index.add(str(number), (20 - number) * HOUR_S, score=number / 10)
     retention = index.retention(max_gb=7000e-9)
@@ -113,7 +113,7 @@ def test_the_oldest_are_deleted_until_the_rest_is_small_enough(index: Index) -> 
     assert index.step(retention) == []
 
 
-def test_the_lowest_scores_are_deleted_first_where_chosen(index: Index) -> None:
+def test_the_lowest_scores_are_deleted_first_if_configured(index: Index) -> None:
     for number, score in enumerate((0.9, 0.1, 0.8, 0.2, 0.7)):
         index.add(f"{score}", (20 - number) * HOUR_S, score)
     index.add("new", 0, 0.0)
@@ -121,7 +121,7 @@ def test_the_lowest_scores_are_deleted_first_where_chosen(index: Index) -> None:
     assert index.step(retention) == ["0.1", "0.2"]
 
 
-def test_age_counts_before_score_and_what_it_frees_is_counted(index: Index) -> None:
+def test_age_takes_precedence_over_score_and_the_freed_space_counts(index: Index) -> None:
     index.add("old and sure", 30 * DAY_S, 0.99)
     index.add("unsure", 5 * HOUR_S, 0.1)
     index.add("sure", 4 * HOUR_S, 0.9)
@@ -161,20 +161,20 @@ def test_a_step_never_lists_more_clips_than_it_may_delete(index: Index) -> None:
     assert set(index.asked) == {4}
 
 
-def test_a_disk_without_room_loses_clips_but_none_of_the_newest_hour(index: Index) -> None:
+def test_a_full_disk_loses_clips_but_none_of_the_newest_hour(index: Index) -> None:
     for name, hours in (("newest", 0.0), ("within", 0.99), ("before", 1.01), ("oldest", 5.0)):
         index.add(name, hours * HOUR_S)
     assert index.step(index.retention(free_bytes=NO_ROOM, min_free_mb=1e6)) == ["oldest", "before"]
     assert index.names == ["newest", "within"]
 
 
-def test_no_more_is_deleted_than_the_disk_needs(index: Index) -> None:
+def test_no_more_clips_are_deleted_than_the_disk_needs(index: Index) -> None:
     for number in range(5):
         index.add(str(number), (20 - number) * HOUR_S)
     assert index.step(index.retention(free_bytes=997_500, min_free_mb=1.0)) == ["0", "1", "2"]
 
 
-def test_a_disk_with_room_loses_nothing(index: Index) -> None:
+def test_a_disk_with_room_loses_no_clip(index: Index) -> None:
     index.add("old", 900 * DAY_S)
     index.add("new", 0)
     free_mb = shutil.disk_usage(index.folder).free / 1e6
@@ -202,7 +202,7 @@ def test_the_companions_of_a_clip_are_deleted_with_it(index: Index) -> None:
     assert sorted(index.day.iterdir()) == sorted((other, *companions(other)))
 
 
-def test_a_clip_that_somebody_else_deleted_leaves_the_index_too(index: Index) -> None:
+def test_a_clip_deleted_by_somebody_else_is_removed_from_the_index(index: Index) -> None:
     index.add("gone", 9 * DAY_S).unlink()
     index.add("new", 0)
     retention = index.retention(max_age_days=1.0)
@@ -223,13 +223,13 @@ def test_nothing_has_an_age_while_the_present_time_is_unknown(index: Index) -> N
     assert index.step(index.retention(None, max_age_days=7.0)) == []
 
 
-def test_a_clip_of_unknown_time_makes_room_like_the_others(index: Index) -> None:
+def test_a_clip_of_unknown_time_is_deleted_to_make_room_like_any_other(index: Index) -> None:
     index.add("from 1970", 20_000 * DAY_S, known=False)
     index.add("new", 0)
     assert index.step(index.retention(None, max_gb=1000e-9)) == ["from 1970"]
 
 
-def test_another_program_that_fills_the_disk_takes_no_clips(index: Index) -> None:
+def test_no_clip_is_deleted_if_another_program_fills_the_disk(index: Index) -> None:
     for number in range(5):
         index.add(str(number), (20 - number) * HOUR_S)
     free_bytes = [2_000_000]
@@ -240,7 +240,7 @@ def test_another_program_that_fills_the_disk_takes_no_clips(index: Index) -> Non
     assert index.step(retention) == []
 
 
-def test_on_a_disk_that_others_filled_a_new_clip_takes_the_place_of_an_old_one(index: Index) -> None:
+def test_new_clips_replace_old_ones_on_a_disk_filled_by_other_programs(index: Index) -> None:
     for number in range(5):
         index.add(str(number), (20 - number) * HOUR_S)
     retention = index.retention(free_bytes=NO_ROOM, min_free_mb=1.0, delete_for_others=False)
@@ -265,7 +265,7 @@ def test_on_a_disk_that_others_filled_a_new_clip_takes_the_place_of_an_old_one(i
         "birdedge.sqlite",
     ],
 )
-def test_a_path_that_is_none_of_a_clip_is_refused_and_forgotten(
+def test_a_listed_path_that_is_not_a_clip_is_refused_and_forgotten(
     index: Index, tmp_path_factory: pytest.TempPathFactory, caplog: pytest.LogCaptureFixture, path: str
 ) -> None:
     outside = tmp_path_factory.mktemp("outside")
@@ -285,7 +285,7 @@ def test_a_path_that_is_none_of_a_clip_is_refused_and_forgotten(
     )
 
 
-def test_a_folder_of_clips_that_is_a_link_to_another_disk_is_fine(
+def test_the_clips_folder_may_be_a_link_to_another_disk(
     index: Index, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     index.add("old", 8 * DAY_S)
@@ -326,7 +326,7 @@ def test_a_clip_that_is_listed_twice_is_counted_once(index: Index) -> None:
     assert retention.deleted == 1
 
 
-def test_the_folder_of_a_day_goes_with_its_last_clip(index: Index) -> None:
+def test_the_folder_of_a_day_is_removed_with_its_last_clip(index: Index) -> None:
     index.add("old", 8 * DAY_S)
     new = index.folder / "clips" / "today" / "new.flac"
     index.clips.append((KeptClip("clips/today/new.flac", 1000), NOW_S, 0.5, True))
@@ -342,7 +342,7 @@ def test_a_clock_that_jumps_ahead_makes_no_clip_old(index: Index) -> None:
     assert index.step(index.retention(NOW_S + 5000 * DAY_S, max_age_days=7.0)) == []
 
 
-def test_a_clip_with_a_time_in_the_future_makes_the_others_no_older(index: Index) -> None:
+def test_a_clip_with_a_time_in_the_future_does_not_age_the_others(index: Index) -> None:
     index.add("yesterday", DAY_S)
     index.add("from the future", -5000 * DAY_S)
     assert index.step(index.retention(max_age_days=7.0)) == []

@@ -83,7 +83,7 @@ def test_the_writer_outlives_the_stream(tmp_path: Path, model: Model) -> None:
     assert [clip.samples for clip in clips] == [RATE_HZ // 2] * 2
 
 
-def test_a_gap_of_three_days_costs_no_more_than_one_of_seconds(tmp_path: Path, model: Model) -> None:
+def test_a_gap_of_three_days_takes_no_more_time_than_one_of_seconds(tmp_path: Path, model: Model) -> None:
     def cpu_s(gap_s: int) -> float:
         settings = ClipSettings(min_free_mb=0.0, mask=True)
         writer = ClipWriter(tmp_path, settings, lambda _: None)

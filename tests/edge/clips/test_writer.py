@@ -100,7 +100,7 @@ def test_close_gives_up_on_a_hanging_disk(tmp_path: Path, card: ModelCard) -> No
     released.set()
 
 
-def test_a_disk_with_less_than_min_free_mb_gets_no_clip(tmp_path: Path, card: ModelCard) -> None:
+def test_no_clip_is_written_to_a_disk_with_less_than_min_free_mb(tmp_path: Path, card: ModelCard) -> None:
     free_mb = shutil.disk_usage(tmp_path).free / 1e6
     writer = ClipWriter(tmp_path, replace(ALL_FILES, min_free_mb=free_mb + 1e6), ignore)
     writer.put(cut_clip(card))
@@ -112,7 +112,7 @@ def test_a_disk_with_less_than_min_free_mb_gets_no_clip(tmp_path: Path, card: Mo
     assert files_in(tmp_path) == []
 
 
-def test_clips_are_written_again_as_soon_as_the_folder_can_be(tmp_path: Path, card: ModelCard) -> None:
+def test_clips_are_written_again_as_soon_as_the_folder_is_usable(tmp_path: Path, card: ModelCard) -> None:
     folder = tmp_path / "clips"
     folder.write_text("not a folder")
     clips: list[Clip] = []
@@ -138,7 +138,7 @@ def test_a_failed_clip_leaves_no_file(tmp_path: Path, card: ModelCard) -> None:
     assert files_in(tmp_path) == []
 
 
-def test_a_full_disk_stops_clips_until_there_is_room(tmp_path: Path, card: ModelCard) -> None:
+def test_a_full_disk_pauses_clips_until_there_is_room(tmp_path: Path, card: ModelCard) -> None:
     with small_disk(tmp_path / "disk") as disk:
         clips: list[Clip] = []
         writer = ClipWriter(disk / "clips", WAV, clips.append)
@@ -151,7 +151,9 @@ def test_a_full_disk_stops_clips_until_there_is_room(tmp_path: Path, card: Model
         assert len(soundfile.read(clips[0].path)[0]) == clips[0].samples
 
 
-def test_a_disk_without_room_for_all_files_of_a_clip_keeps_none(tmp_path: Path, card: ModelCard) -> None:
+def test_a_disk_without_room_for_all_files_of_a_clip_keeps_none_of_them(
+    tmp_path: Path, card: ModelCard
+) -> None:
     with small_disk(tmp_path / "disk", size_mb=2) as disk:
         (disk / "ballast").write_bytes(bytes(1_900_000))
         writer = ClipWriter(disk, ALL_FILES, ignore)
@@ -161,7 +163,7 @@ def test_a_disk_without_room_for_all_files_of_a_clip_keeps_none(tmp_path: Path, 
         assert [path.name for path in files_in(disk)] == ["ballast"]
 
 
-def test_a_read_only_disk_stops_clips_until_it_can_be_written(tmp_path: Path, card: ModelCard) -> None:
+def test_a_read_only_disk_pauses_clips_until_it_is_writable(tmp_path: Path, card: ModelCard) -> None:
     with small_disk(tmp_path / "disk") as disk:
         writer = ClipWriter(disk, WAV, ignore)
         with read_only(disk):
@@ -199,7 +201,7 @@ def test_tidy_runs_between_clips_in_the_thread_of_the_writer(tmp_path: Path, car
     assert threading.main_thread() not in threads
 
 
-def test_a_failing_tidy_stops_no_clip_and_is_a_problem(tmp_path: Path, card: ModelCard) -> None:
+def test_a_failing_tidy_is_a_problem_and_stops_no_clip(tmp_path: Path, card: ModelCard) -> None:
     error: list[Exception] = [RuntimeError("cannot tidy")]
 
     def tidy() -> None:
@@ -219,7 +221,9 @@ def test_a_failing_tidy_stops_no_clip_and_is_a_problem(tmp_path: Path, card: Mod
     assert (writer.written, writer.failed, writer.problem) == (3, 0, None)
 
 
-def test_unfinished_files_of_a_power_cut_are_removed_at_the_start(tmp_path: Path, card: ModelCard) -> None:
+def test_unfinished_files_left_by_a_power_cut_are_removed_at_the_start(
+    tmp_path: Path, card: ModelCard
+) -> None:
     (tmp_path / "2026-11-22").mkdir()
     torn = tmp_path / "2026-11-22" / ".birdedge-0011223344556677.part"
     torn.write_bytes(b"half a clip")

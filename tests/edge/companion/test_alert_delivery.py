@@ -64,7 +64,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def test_a_server_that_fails_at_first_gets_the_same_message_until_it_takes_it(
+def test_a_server_that_fails_at_first_gets_the_same_message_until_it_accepts_it(
     outbox: Outbox, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(alert_delivery, "FIRST_RETRY_S", 0.02)
@@ -76,7 +76,7 @@ def test_a_server_that_fails_at_first_gets_the_same_message_until_it_takes_it(
     assert ids(server) == ["1", "1", "1", "1", "2"]
 
 
-def test_a_server_that_asks_for_time_gets_it(
+def test_a_retry_waits_as_long_as_the_server_asks_for(
     outbox: Outbox, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(alert_delivery, "FIRST_RETRY_S", 0.01)
@@ -110,7 +110,7 @@ def test_a_target_that_hangs_does_not_hold_up_another(outbox: Outbox, server: Se
         hanging.set()
 
 
-def test_what_waited_is_sent_after_a_restart(outbox: Outbox, server: Server, tmp_path: Path) -> None:
+def test_waiting_messages_are_sent_after_a_restart(outbox: Outbox, server: Server, tmp_path: Path) -> None:
     outbox.put({}, [Waiting("hook", message(id="1")), Waiting("hook", message(id="2"))])
     again = Outbox(tmp_path / "alerts.json", ["hook", "slow"], utc_s=lambda: message().utc_s)
     with delivering(to(server, again)):
@@ -158,7 +158,7 @@ def test_an_error_keeps_the_message_and_is_logged_once(
     assert caplog.text.count("waits: ") == 1
 
 
-def test_after_a_success_retries_begin_from_the_first(outbox: Outbox) -> None:
+def test_waits_start_over_once_a_message_is_settled(outbox: Outbox) -> None:
     errors = [*[DeliveryError("away")] * 6, DeliveryRefusedError("no"), DeliveryError("away")]
 
     def send(_message: AlertMessage) -> str:
@@ -171,7 +171,7 @@ def test_after_a_success_retries_begin_from_the_first(outbox: Outbox) -> None:
     assert waits_s[7] <= FIRST_RETRY_S
 
 
-def test_waits_double_and_differ_up_to_an_hour() -> None:
+def test_waits_double_with_jitter_up_to_an_hour() -> None:
     for failures in range(1, 2000, 7):
         full_s = min(FIRST_RETRY_S * 2.0 ** (failures - 1), MAX_RETRY_S) if failures < 50 else MAX_RETRY_S
         assert full_s / 2 <= retry_s(failures, None) <= full_s

@@ -56,7 +56,7 @@ def test_a_condition_must_hold_for_long_enough() -> None:
     assert alert.sent == [(240.0, "firing")]
 
 
-def test_it_is_sent_once_and_its_end_once() -> None:
+def test_an_alert_is_sent_once_and_its_end_once() -> None:
     alert = Simulation()
     alert.run(1000, holds=True)
     alert.run(1000, holds=False)
@@ -71,7 +71,7 @@ def test_within_the_cooldown_nothing_is_sent_again() -> None:
     assert alert.sent == [(0.0, "firing"), (100.0, "resolved")]
 
 
-def test_what_still_holds_after_the_cooldown_is_sent() -> None:
+def test_a_condition_that_still_holds_after_the_cooldown_is_sent() -> None:
     alert = Simulation(cooldown_s=3600.0)
     alert.run(100, holds=True)
     alert.run(100, holds=False)
@@ -79,7 +79,7 @@ def test_what_still_holds_after_the_cooldown_is_sent() -> None:
     assert alert.sent == [(0.0, "firing"), (100.0, "resolved"), (3600.0, "firing")]
 
 
-def test_what_is_not_known_changes_nothing() -> None:
+def test_an_unknown_condition_changes_nothing() -> None:
     alert = Simulation(for_s=60.0)
     alert.run(50, holds=True)
     alert.run(1000, holds=None)
@@ -88,14 +88,14 @@ def test_what_is_not_known_changes_nothing() -> None:
     assert alert.sent == [(1050.0, "firing")]
 
 
-def test_quiet_hours_delay_what_still_holds() -> None:
+def test_quiet_hours_delay_a_condition_that_still_holds() -> None:
     night = datetime(2026, 5, 1, 23, 0, tzinfo=BERLIN).timestamp()
     alert = Simulation(night, **QUIET)
     alert.run(10 * 3600, holds=True)
     assert alert.sent == [(7 * 3600.0, "firing")]
 
 
-def test_what_came_and_went_in_quiet_hours_is_not_sent() -> None:
+def test_a_condition_that_came_and_went_in_quiet_hours_is_not_sent() -> None:
     night = datetime(2026, 5, 1, 23, 0, tzinfo=BERLIN).timestamp()
     alert = Simulation(night, **QUIET)
     alert.run(3600, holds=True)
@@ -112,14 +112,14 @@ def test_quiet_hours_delay_the_end_too() -> None:
 
 
 @pytest.mark.parametrize(("day", "hours"), [((2026, 3, 28), 6), ((2026, 10, 24), 8), ((2026, 7, 1), 7)])
-def test_quiet_hours_end_by_the_clock_on_the_wall(day: tuple[int, int, int], hours: int) -> None:
+def test_quiet_hours_end_by_local_time(day: tuple[int, int, int], hours: int) -> None:
     night = datetime(*day, 23, 0, tzinfo=BERLIN).timestamp()
     alert = Simulation(night, **QUIET)
     alert.run(12 * 3600, holds=True)
     assert alert.sent == [(hours * 3600.0, "firing")]
 
 
-def test_a_restart_sends_nothing_twice_and_not_the_end_without_it() -> None:
+def test_a_restart_neither_repeats_an_alert_nor_misses_its_end() -> None:
     alert = Simulation()
     alert.run(100, holds=True)
     alert.restart(3600.0)
@@ -147,7 +147,7 @@ def test_after_an_outage_a_condition_must_hold_for_long_enough_again() -> None:
     assert alert.sent == [(86_580.0, "firing")]
 
 
-def test_a_clock_that_jumps_neither_fires_nor_silences() -> None:
+def test_a_clock_jump_neither_fires_nor_silences_an_alert() -> None:
     alert = Simulation(for_s=120.0, cooldown_s=3600.0)
     alert.run(60, holds=True)
     alert.wrong_s = 1e8
@@ -173,7 +173,7 @@ def test_the_first_bird_is_sent_once_a_day() -> None:
     assert alert.sent == [(3600.0, "firing"), (86_400.0, "firing")]
 
 
-def test_a_bird_of_hours_ago_is_no_news() -> None:
+def test_a_bird_heard_hours_ago_is_not_sent() -> None:
     alert = Simulation(MORNING + 8 * 3600.0, **BIRD)
     alert.run(3600, holds=True, utc_s=MORNING)
     assert alert.sent == []
@@ -182,7 +182,7 @@ def test_a_bird_of_hours_ago_is_no_news() -> None:
     assert len(alert.sent) == 1
 
 
-def test_a_bird_is_news_for_some_minutes() -> None:
+def test_a_bird_is_sent_only_within_some_minutes() -> None:
     for age_s, sent in ((FRESH_S - 1, 1), (FRESH_S + 1, 0)):
         alert = Simulation(MORNING, **BIRD)
         alert.run(60, holds=True, utc_s=MORNING - age_s)

@@ -114,7 +114,7 @@ def test_nothing_old_is_sent_after_an_outage_of_the_companion(tmp_path: Path, se
         assert sent is None
 
 
-def test_a_recorder_that_vanishes_is_no_audio(tmp_path: Path, server: Server) -> None:
+def test_a_recorder_that_vanishes_fires_the_no_audio_alert(tmp_path: Path, server: Server) -> None:
     for name in ("oak", "elm"):
         listened(tmp_path / "birds" / name, time.time() + 3600.0)
     target = TargetSettings("hook", "webhook", server.url)
@@ -125,9 +125,7 @@ def test_a_recorder_that_vanishes_is_no_audio(tmp_path: Path, server: Server) ->
     assert bodies(server) == [("elm", "no_audio", "firing")]
 
 
-def test_alerts_are_about_the_sources_that_they_name_and_go_to_their_targets(
-    tmp_path: Path, server: Server
-) -> None:
+def test_alerts_cover_the_sources_they_name_and_go_to_their_targets(tmp_path: Path, server: Server) -> None:
     for name in ("oak", "elm"):
         listened(tmp_path / "birds" / name, time.time() - 100.0)
     rules = [
@@ -142,7 +140,7 @@ def test_alerts_are_about_the_sources_that_they_name_and_go_to_their_targets(
     assert found == [("/a", "oak"), ("/b", "elm"), ("/b", "oak")]
 
 
-def test_two_companions_do_not_both_send(
+def test_two_companions_do_not_both_send_alerts(
     tmp_path: Path, server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     listened(tmp_path / "oak", time.time() - 100.0)
@@ -187,7 +185,7 @@ def test_alerts_load_no_heavy_package() -> None:
     assert done.stdout == "[]\n"
 
 
-def test_the_broker_gets_what_home_assistant_expects(
+def test_the_broker_receives_what_home_assistant_expects(
     tmp_path: Path, broker: Mosquitto, subscriber: Subscriber
 ) -> None:
     listened(tmp_path / "birds" / "oak", time.time() - 100.0)

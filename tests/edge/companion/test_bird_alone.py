@@ -23,7 +23,9 @@ from tests.support.sources import ScriptedSource
 RATE_HZ = 32_000
 
 
-def test_the_bird_alone_is_that_of_the_recorder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_bird_alone_equals_the_denoised_audio_of_the_recorder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "run"))
     model, server = Model("birdedge-int8"), LiveServer(tmp_path)
     pcm = (soundscape(8, 7, calls_per_minute=50).samples * 32768).round().clip(-32768, 32767)

@@ -39,7 +39,9 @@ def table(of: View, format: TableName, path: Path) -> Path:
 
 
 @pytest.mark.parametrize("format", TABLE_NAMES)
-def test_a_table_holds_the_view_and_nothing_else(folder: Path, tmp_path: Path, format: TableName) -> None:
+def test_a_table_holds_exactly_the_events_of_the_view(
+    folder: Path, tmp_path: Path, format: TableName
+) -> None:
     of = view(folder, min_score=0.99, high_hz=3000.0)
     events = list(read_events(table(of, format, tmp_path / "table"), format))
     shown = list(of.everything())
@@ -71,7 +73,7 @@ def iso(shown: ShownEvent) -> str:
     return time.isoformat(timespec="milliseconds")[:23]
 
 
-def test_raven_opens_the_clips_one_after_another(folder: Path, tmp_path: Path) -> None:
+def test_a_raven_table_lists_the_clips_as_one_sequence(folder: Path, tmp_path: Path) -> None:
     path = table(view(folder), "raven", tmp_path / "table")
     rows = list(csv.DictReader(path.open(), delimiter="\t"))
     assert [int(row["Selection"]) for row in rows] == list(range(1, len(rows) + 1))
@@ -92,7 +94,7 @@ def test_raven_opens_the_clips_one_after_another(folder: Path, tmp_path: Path) -
     assert begins["microphone"] == pytest.approx(3 * SCENE_S)
 
 
-def test_a_deleted_clip_is_no_file_of_a_table(tmp_path: Path) -> None:
+def test_a_deleted_clip_is_not_named_in_a_table(tmp_path: Path) -> None:
     oak = HeardBirds(tmp_path / "oak", 1)
     of = view(tmp_path)
     (path, *_) = {shown.listed.clip.path for shown in of.everything()}
@@ -108,7 +110,9 @@ def test_an_empty_view_is_a_table_without_rows(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("format", TABLE_NAMES)
-def test_memory_stays_flat(tmp_path: Path, format: TableName, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_does_not_grow_with_the_table(
+    tmp_path: Path, format: TableName, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("birdedge.edge.companion.event_view.BATCH_EVENTS", 20)
     HeardBirds(tmp_path / "oak", 1)
     peaks = []

@@ -52,7 +52,7 @@ def test_pages_hold_every_event_of_every_source_once_newest_first(recorders: lis
     assert names(view(recorders).everything()) == keys[::-1]
 
 
-def test_the_way_back_shows_the_same_pages(recorders: list[HeardBirds]) -> None:
+def test_paging_back_shows_the_same_pages(recorders: list[HeardBirds]) -> None:
     of = view(recorders)
     there = list(pages(of, 7))
     back = [there[-1]]
@@ -64,7 +64,7 @@ def test_the_way_back_shows_the_same_pages(recorders: list[HeardBirds]) -> None:
     assert names(again)[0] == names(there[2])[0]
 
 
-def test_events_that_close_meanwhile_move_none(recorders: list[HeardBirds]) -> None:
+def test_events_that_close_while_paging_shift_no_event(recorders: list[HeardBirds]) -> None:
     before = [row for page in pages(view(recorders), 7) for row in names(page)]
     seen = []
     for page in pages(view(recorders), 7):
@@ -74,7 +74,7 @@ def test_events_that_close_meanwhile_move_none(recorders: list[HeardBirds]) -> N
     assert seen == before
 
 
-def test_a_view_by_label_and_its_events(recorders: list[HeardBirds]) -> None:
+def test_a_view_can_be_filtered_by_label(recorders: list[HeardBirds]) -> None:
     oak = recorders[2]
     rows = {row.number: row for row in view([oak]).everything()}
     for number, label in ((3, "bird"), (5, "not bird")):
@@ -89,7 +89,7 @@ def test_a_view_by_label_and_its_events(recorders: list[HeardBirds]) -> None:
     assert ("oak", 3) not in without
 
 
-def test_damaged_labels_are_a_problem_of_the_page_and_not_its_end(recorders: list[HeardBirds]) -> None:
+def test_damaged_labels_are_reported_and_the_page_is_still_shown(recorders: list[HeardBirds]) -> None:
     (recorders[0].folder / LABELS_FILE).write_bytes(b"no database " * 500)
     page = view(recorders).page(200)
     assert len(page.events) == sum(recorder.events for recorder in recorders)

@@ -30,12 +30,12 @@ def test_the_sources_of_a_recorder_and_several_recorders_are_found_below_a_folde
     )
 
 
-def test_folders_of_one_name_get_different_names(tmp_path: Path) -> None:
+def test_folders_with_the_same_name_get_different_names(tmp_path: Path) -> None:
     first, second = made(tmp_path / "a" / "birds"), made(tmp_path / "b" / "birds")
     assert find_folders([tmp_path]) == (RecorderFolder("birds", first), RecorderFolder("birds-2", second))
 
 
-def test_a_folder_that_is_given_twice_is_one_recorder(tmp_path: Path) -> None:
+def test_a_folder_given_twice_is_one_recorder(tmp_path: Path) -> None:
     oak = made(tmp_path / "oak")
     (tmp_path / "link").symlink_to(oak)
     assert find_folders([oak, tmp_path, tmp_path / "link"]) == (RecorderFolder("oak", oak),)
@@ -47,7 +47,7 @@ def test_sources_are_found_in_the_folder_of_a_recorder_that_had_none_before(tmp_
     assert find_folders([tmp_path]) == (RecorderFolder("north", north), RecorderFolder("oak", oak))
 
 
-def test_nothing_is_searched_in_the_results_of_a_recorder_or_too_deep(tmp_path: Path) -> None:
+def test_neither_the_results_of_a_recorder_nor_deep_folders_are_searched(tmp_path: Path) -> None:
     oak = made(tmp_path / "oak")
     made(oak / "clips" / "2026-05-01")
     made(tmp_path / Path(*"abcd"))

@@ -96,7 +96,7 @@ def test_a_viewer_gets_frames_and_messages_and_a_later_one_the_history(
     run(test())
 
 
-def test_the_recorder_is_left_alone_when_nobody_watches(
+def test_the_recorder_is_disconnected_when_nobody_watches(
     tmp_path: Path, server: LiveServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live, "LINGER_S", 0.1)
@@ -113,7 +113,7 @@ def test_the_recorder_is_left_alone_when_nobody_watches(
     run(test())
 
 
-def test_a_recorder_that_is_killed_and_comes_back_is_found(tmp_path: Path, server: LiveServer) -> None:
+def test_a_killed_recorder_that_comes_back_is_found(tmp_path: Path, server: LiveServer) -> None:
     async def test() -> None:
         feed = LiveFeed(tmp_path)
         async with feed.watched("pictures") as viewer:
@@ -134,7 +134,7 @@ def test_a_recorder_that_is_killed_and_comes_back_is_found(tmp_path: Path, serve
     run(test())
 
 
-def test_only_who_listens_makes_the_recorder_send_audio(tmp_path: Path, server: LiveServer) -> None:
+def test_the_recorder_sends_audio_only_for_listeners(tmp_path: Path, server: LiveServer) -> None:
     async def test() -> None:
         (audio,) = audio_packets(np.zeros(100, np.float32), 48_000, 0.0)
         feed = LiveFeed(tmp_path)
@@ -156,7 +156,7 @@ def test_only_who_listens_makes_the_recorder_send_audio(tmp_path: Path, server: 
     run(test())
 
 
-def test_a_viewer_that_is_too_slow_misses_frames_and_learns_it() -> None:
+def test_a_viewer_that_is_too_slow_misses_frames_and_gets_a_gap_marker() -> None:
     async def test() -> None:
         viewer = Viewer("pictures")
         viewer.put(STATE)

@@ -30,7 +30,7 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.usefixtures("fast_mqtt")
 
 
-def test_a_recorder_is_announced_and_its_end_is_said(
+def test_a_recorder_is_announced_and_its_end_is_published(
     broker: Mosquitto, subscriber: Subscriber, recorder: LiveRecorder
 ) -> None:
     recorder.report(Health(device="USB Audio", free_mb=1234.5, temperature_c=51.0))
@@ -63,7 +63,7 @@ def test_an_event_is_published_for_automations_and_in_a_batch(
     assert abs(time.time() - datetime.fromisoformat(event["onset"]).timestamp()) < 5.0
 
 
-def test_a_burst_is_one_message_for_automations_and_whole_in_batches(
+def test_a_burst_is_one_message_for_automations_and_complete_in_batches(
     broker: Mosquitto, subscriber: Subscriber, recorder: LiveRecorder
 ) -> None:
     with publishing(recorder.folder, broker_settings(broker.port, min_interval_s=1.0)):
@@ -81,7 +81,7 @@ def test_a_burst_is_one_message_for_automations_and_whole_in_batches(
     assert (second["row"], second["left_out"]) == (54, 52)
 
 
-def test_a_history_from_before_mqtt_is_not_published(
+def test_events_from_before_mqtt_was_set_up_are_not_published(
     broker: Mosquitto, subscriber: Subscriber, recorder: LiveRecorder
 ) -> None:
     recorder.detect(10, ago_s=90.0)
@@ -92,7 +92,7 @@ def test_a_history_from_before_mqtt_is_not_published(
     assert rows(live_events(subscriber)) == [11]
 
 
-def test_a_gap_is_published_when_it_begins_and_when_it_is_over(
+def test_a_gap_is_published_when_it_begins_and_when_it_ends(
     broker: Mosquitto, subscriber: Subscriber, recorder: LiveRecorder
 ) -> None:
     with publishing(recorder.folder, broker_settings(broker.port)):
@@ -116,7 +116,7 @@ def test_a_gap_is_published_when_it_begins_and_when_it_is_over(
     assert (lost["cause"], lost["length_s"], lost["lasts"]) == ("overrun", pytest.approx(0.25), False)
 
 
-def test_home_assistant_is_answered_when_it_starts(
+def test_discovery_is_sent_again_when_home_assistant_starts(
     broker: Mosquitto, subscriber: Subscriber, recorder: LiveRecorder
 ) -> None:
     with publishing(recorder.folder, broker_settings(broker.port)):
@@ -129,7 +129,7 @@ def test_home_assistant_is_answered_when_it_starts(
         wait_until(lambda: len(subscriber.texts(config)) == 2)
 
 
-def test_without_discovery_nothing_is_written_for_home_assistant(
+def test_without_discovery_nothing_is_published_for_home_assistant(
     broker: Mosquitto, subscriber: Subscriber, recorder: LiveRecorder
 ) -> None:
     with publishing(recorder.folder, broker_settings(broker.port, discovery_topic="")):
@@ -137,7 +137,7 @@ def test_without_discovery_nothing_is_written_for_home_assistant(
     assert all(name.startswith("birdedge/") for name, _, _ in subscriber.messages)
 
 
-def test_an_alert_is_published_next_to_the_companion(
+def test_an_alert_is_published_beside_a_running_companion(
     broker: Mosquitto, subscriber: Subscriber, recorder: LiveRecorder
 ) -> None:
     settings = broker_settings(broker.port)
@@ -173,7 +173,7 @@ def test_a_recorder_is_removed_from_the_broker(tmp_path: Path, recorder: LiveRec
             assert retained == []
 
 
-def test_the_id_of_a_recorder_stays(recorder: LiveRecorder) -> None:
+def test_a_recorder_keeps_its_id(recorder: LiveRecorder) -> None:
     settings = broker_settings(free_port())
     with publishing(recorder.folder, settings):
         wait_until((recorder.folder / FILE_NAME).exists)

@@ -53,7 +53,7 @@ def test_events_without_a_broker_are_published_later_and_start_no_automation(
     assert rows(live_events(subscriber)) == [71]
 
 
-def test_an_event_that_waited_for_a_slow_line_starts_no_automation(
+def test_an_event_delayed_by_a_slow_connection_starts_no_automation(
     broker: Mosquitto, subscriber: Subscriber, recorder: LiveRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     age_s = 1.0
@@ -86,7 +86,7 @@ def test_two_companions_do_not_publish_the_same_recorder(
     assert caplog.text.count("is in use by another birdedge") == 1
 
 
-def test_a_disk_that_is_full_is_published(
+def test_events_are_published_although_the_disk_is_full(
     broker: Mosquitto,
     subscriber: Subscriber,
     recorder: LiveRecorder,
@@ -130,7 +130,7 @@ def test_each_event_arrives_whatever_is_killed(
     assert firsts == list(range(1, 301))
 
 
-def test_a_flood_of_births_is_answered_now_and_then(
+def test_a_flood_of_birth_messages_is_answered_at_a_limited_rate(
     broker: Mosquitto, subscriber: Subscriber, recorder: LiveRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mqtt, "REPORT_S", 0.5)
@@ -147,7 +147,7 @@ def test_a_flood_of_births_is_answered_now_and_then(
     assert subscriber.texts(topic_of(subscriber, "/availability"))[-1] == "offline"
 
 
-def test_a_companion_that_is_killed_is_unavailable(
+def test_a_killed_companion_is_reported_offline(
     broker: Mosquitto, subscriber: Subscriber, recorder: LiveRecorder
 ) -> None:
     with publisher_process(recorder.folder, broker_settings(broker.port)):
@@ -156,7 +156,7 @@ def test_a_companion_that_is_killed_is_unavailable(
     wait_until(lambda: subscriber.texts(availability)[-1] == "offline")
 
 
-def test_a_wrong_password_is_said_once_and_may_be_corrected(
+def test_a_wrong_password_is_reported_once_and_can_be_corrected(
     tmp_path: Path, recorder: LiveRecorder, caplog: pytest.LogCaptureFixture
 ) -> None:
     users, password_file = tmp_path / "users", tmp_path / "password"
@@ -179,7 +179,7 @@ def test_a_wrong_password_is_said_once_and_may_be_corrected(
     assert "wrong" not in caplog.text
 
 
-def test_a_slow_line_delays_and_loses_nothing(
+def test_a_slow_connection_delays_events_and_loses_none(
     broker: Mosquitto, subscriber: Subscriber, recorder: LiveRecorder
 ) -> None:
     line = SlowLine(broker.port, 20_000.0)
@@ -190,7 +190,7 @@ def test_a_slow_line_delays_and_loses_nothing(
     assert rows(events(subscriber)) == list(range(1, 201))
 
 
-def test_a_broker_that_hangs_is_left_and_found_again(
+def test_publishing_resumes_after_the_broker_hangs(
     broker: Mosquitto, subscriber: Subscriber, recorder: LiveRecorder
 ) -> None:
     settings = broker_settings(broker.port, keepalive_s=5)
@@ -203,7 +203,7 @@ def test_a_broker_that_hangs_is_left_and_found_again(
         wait_until(lambda: len(events(subscriber)) == 30)
 
 
-def test_several_recorders_are_a_device_each(
+def test_each_of_several_recorders_is_a_device(
     broker: Mosquitto, subscriber: Subscriber, tmp_path: Path
 ) -> None:
     for name in ("oak", "elm"):
@@ -221,7 +221,7 @@ def test_several_recorders_are_a_device_each(
 
 
 @pytest.mark.parametrize("limit", ["max_packet_size 3500", "message_size_limit 3500"])
-def test_batches_fit_a_broker_that_takes_small_messages_only(
+def test_batches_fit_a_broker_that_accepts_only_small_messages(
     tmp_path: Path, recorder: LiveRecorder, limit: str
 ) -> None:
     options = f"allow_anonymous true\n{limit}"

@@ -78,7 +78,7 @@ def stored(recorder: LiveRecorder) -> dict[str, Any]:
     return table
 
 
-def test_the_place_moves_with_acknowledgements_only(recorder: LiveRecorder, broker: Broker) -> None:
+def test_the_position_moves_only_with_acknowledgements(recorder: LiveRecorder, broker: Broker) -> None:
     feed = feed_of(recorder)
     recorder.detect(5)
     send(feed, recorder, broker)
@@ -90,9 +90,7 @@ def test_the_place_moves_with_acknowledgements_only(recorder: LiveRecorder, brok
     assert (stored(recorder)["events"], stored(recorder)["live"]) == (5, 5)
 
 
-def test_the_place_does_not_jump_over_what_is_not_acknowledged(
-    recorder: LiveRecorder, broker: Broker
-) -> None:
+def test_the_position_does_not_skip_unacknowledged_events(recorder: LiveRecorder, broker: Broker) -> None:
     feed = feed_of(recorder)
     recorder.detect(3 * MAX_BATCH, ago_s=90.0)
     feed.restart(Progress(feed.recorder_id))
@@ -104,7 +102,7 @@ def test_the_place_does_not_jump_over_what_is_not_acknowledged(
     assert feed.progress.events == 3 * MAX_BATCH
 
 
-def test_what_is_not_acknowledged_is_sent_again_in_the_next_connection(
+def test_unacknowledged_events_are_sent_again_in_the_next_connection(
     recorder: LiveRecorder, broker: Broker
 ) -> None:
     feed = feed_of(recorder)
@@ -118,7 +116,7 @@ def test_what_is_not_acknowledged_is_sent_again_in_the_next_connection(
     assert again.rows("event") == []
 
 
-def test_an_event_for_automations_that_was_not_acknowledged_is_sent_again(
+def test_an_unacknowledged_event_for_automations_is_sent_again(
     recorder: LiveRecorder, broker: Broker
 ) -> None:
     feed = feed_of(recorder)
@@ -155,7 +153,7 @@ def test_an_old_event_is_late_and_starts_no_automation(recorder: LiveRecorder, b
     assert lates == [True, True, False]
 
 
-def test_a_number_that_json_does_not_have_is_null(recorder: LiveRecorder, broker: Broker) -> None:
+def test_a_number_that_json_cannot_represent_is_null(recorder: LiveRecorder, broker: Broker) -> None:
     feed = feed_of(recorder)
     recorder.detect(snr_db=float("inf"))
     send(feed, recorder, broker)
@@ -163,7 +161,7 @@ def test_a_number_that_json_does_not_have_is_null(recorder: LiveRecorder, broker
     assert batch["events"][0]["snr_db"] is None
 
 
-def test_an_event_of_another_boot_is_late(
+def test_an_event_of_another_boot_counts_as_late(
     recorder: LiveRecorder, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     feed = feed_of(recorder)
@@ -185,7 +183,7 @@ def test_a_message_for_automations_expires_when_its_event_is_old(
     assert all(expires_s is None for name, _, expires_s in broker.sent if name != "event")
 
 
-def test_an_event_of_now_does_not_wait_behind_a_long_history(recorder: LiveRecorder, broker: Broker) -> None:
+def test_a_new_event_does_not_wait_behind_a_long_history(recorder: LiveRecorder, broker: Broker) -> None:
     feed = feed_of(recorder)
     recorder.detect(500, ago_s=90.0)
     recorder.detect()
@@ -194,7 +192,7 @@ def test_an_event_of_now_does_not_wait_behind_a_long_history(recorder: LiveRecor
     assert 501 not in broker.rows()
 
 
-def test_the_place_is_stored_now_and_then(
+def test_the_position_is_stored_at_intervals(
     recorder: LiveRecorder, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now_s = 1000.0
@@ -212,9 +210,7 @@ def test_the_place_is_stored_now_and_then(
         assert stored(recorder)["events"] == events
 
 
-def test_batches_become_smaller_where_the_broker_takes_no_larger_ones(
-    recorder: LiveRecorder, broker: Broker
-) -> None:
+def test_batches_shrink_if_the_broker_rejects_larger_ones(recorder: LiveRecorder, broker: Broker) -> None:
     feed = feed_of(recorder)
     recorder.detect(7)
     broker.max_events = 3
@@ -229,9 +225,7 @@ def test_batches_become_smaller_where_the_broker_takes_no_larger_ones(
     assert feed.progress.events == 7
 
 
-def test_a_gap_that_lasts_is_sent_once_and_again_when_it_is_over(
-    recorder: LiveRecorder, broker: Broker
-) -> None:
+def test_an_open_gap_is_sent_once_and_again_when_it_ends(recorder: LiveRecorder, broker: Broker) -> None:
     feed = feed_of(recorder)
     recorder.stream.break_off()
     recorder.run_log.commit()
@@ -248,7 +242,7 @@ def test_a_gap_that_lasts_is_sent_once_and_again_when_it_is_over(
     assert [table["lasts"] for _, table, _ in broker.sent] == [True, False]
 
 
-def test_only_its_own_files_are_written(recorder: LiveRecorder, broker: Broker) -> None:
+def test_only_its_own_file_is_written(recorder: LiveRecorder, broker: Broker) -> None:
     recorder.detect(30)
     database = recorder.folder / "birdedge.sqlite"
     before = {path: path.read_bytes() for path in (database, Path(f"{database}-wal"))}
@@ -262,13 +256,13 @@ def test_only_its_own_files_are_written(recorder: LiveRecorder, broker: Broker) 
 
 
 @pytest.mark.parametrize("recorder_id", ["", "Oak", "a/b", "+", "a" * 65])
-def test_an_id_that_is_no_part_of_a_topic_is_refused(recorder_id: str) -> None:
+def test_an_id_that_is_not_valid_in_a_topic_is_refused(recorder_id: str) -> None:
     with pytest.raises(SettingsError, match="recorder_id is"):
         Progress(recorder_id)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"recorder_id": "a/b"}', '{"events": 3}'])
-def test_a_damaged_file_is_made_again(
+def test_a_damaged_file_is_recreated(
     recorder: LiveRecorder, text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     recorder.detect(4, ago_s=90.0)

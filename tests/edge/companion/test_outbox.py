@@ -18,7 +18,7 @@ KEY = ("no_audio", "oak")
 TARGETS = ("phone", "server")
 
 
-def test_what_was_put_is_there_after_a_restart(tmp_path: Path) -> None:
+def test_state_and_messages_survive_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "state" / "alerts.json"
     outbox = Outbox(path, TARGETS)
     outbox.put(
@@ -41,7 +41,7 @@ def test_messages_keep_their_order_for_each_target(tmp_path: Path) -> None:
     assert [again.first(target, 0.0).id for target in ("phone", "server")] == ["1", "0"]
 
 
-def test_the_number_that_waits_is_limited_and_the_oldest_make_room(tmp_path: Path) -> None:
+def test_the_number_of_waiting_messages_is_limited_and_the_oldest_are_dropped(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path / "alerts.json", TARGETS)
     outbox.put({}, [Waiting("server", message(id="other"))])
     outbox.put(
@@ -53,7 +53,7 @@ def test_the_number_that_waits_is_limited_and_the_oldest_make_room(tmp_path: Pat
     assert (tmp_path / "alerts.json").stat().st_size < 1_000_000
 
 
-def test_nothing_is_written_where_nothing_changed(tmp_path: Path) -> None:
+def test_nothing_is_written_if_nothing_changed(tmp_path: Path) -> None:
     path = tmp_path / "alerts.json"
     outbox = Outbox(path, TARGETS)
     outbox.put({KEY: FIRING}, [])
@@ -76,7 +76,7 @@ def test_nothing_is_written_where_nothing_changed(tmp_path: Path) -> None:
         '{"states": [["a", "b", {"is_firing": "yes"}]], "waiting": []}',
     ],
 )
-def test_a_damaged_file_is_as_none_and_is_logged(
+def test_a_damaged_file_is_ignored_and_logged(
     tmp_path: Path, text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "alerts.json"
@@ -88,7 +88,7 @@ def test_a_damaged_file_is_as_none_and_is_logged(
     assert Outbox(path, TARGETS).state(KEY) == FIRING
 
 
-def test_a_disk_that_cannot_be_written_delays_nothing_and_is_logged_once(
+def test_an_unwritable_disk_delays_nothing_and_is_logged_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with small_disk(tmp_path) as disk:
@@ -102,7 +102,7 @@ def test_a_disk_that_cannot_be_written_delays_nothing_and_is_logged_once(
         assert Outbox(disk / "alerts.json", TARGETS).state(KEY) == FIRING
 
 
-def test_who_waits_is_woken(tmp_path: Path) -> None:
+def test_a_waiting_thread_is_woken(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path / "alerts.json", TARGETS)
     found = []
     thread = threading.Thread(target=lambda: found.append(outbox.first("phone", 20.0)))
@@ -114,7 +114,7 @@ def test_who_waits_is_woken(tmp_path: Path) -> None:
     assert time.monotonic() - began_s < 5.0
 
 
-def test_what_waits_for_a_target_that_is_gone_is_dropped(tmp_path: Path) -> None:
+def test_messages_for_a_removed_target_are_dropped(tmp_path: Path) -> None:
     path = tmp_path / "alerts.json"
     Outbox(path, TARGETS).put({}, [Waiting(target, message()) for target in TARGETS])
     again = Outbox(path, ["server"])

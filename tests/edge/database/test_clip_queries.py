@@ -21,7 +21,7 @@ def test_an_empty_database_has_no_clips(empty: sqlite3.Connection) -> None:
     assert clip_queries.clip_place(empty, 1e6, RATE_HZ, 0, 1.0) is None
 
 
-def test_the_totals_of_clips_are_their_bytes_and_the_latest_start(recorded: sqlite3.Connection) -> None:
+def test_the_total_bytes_and_the_latest_start_of_the_clips_are_returned(recorded: sqlite3.Connection) -> None:
     assert clip_queries.clip_bytes(recorded) == 700
     assert clip_queries.newest_clip_utc_s(recorded) == pytest.approx(1e6 + 7)
 
@@ -30,7 +30,7 @@ def test_the_totals_of_clips_are_their_bytes_and_the_latest_start(recorded: sqli
     ("before_s", "count", "names"),
     [(4e9, 10, "abc"), (4e9, 2, "ab"), (1e6 + 6, 10, "ab"), (1e6 + 3, 10, ""), (4e9, 0, "")],
 )
-def test_outdated_clips_began_before_a_time(
+def test_outdated_clips_are_those_that_began_before_a_given_time(
     recorded: sqlite3.Connection, before_s: float, count: int, names: str
 ) -> None:
     found = clip_queries.outdated_clips(recorded, before_s, count)
@@ -65,7 +65,7 @@ def test_a_listed_clip_has_its_size(recorded: sqlite3.Connection) -> None:
     assert clip_queries.first_clips(recorded, "oldest", 0.0, 1) == [("a.flac", 400)]
 
 
-def test_a_clip_has_a_row_or_not(recorded: sqlite3.Connection) -> None:
+def test_has_clip_reports_whether_a_clip_has_a_row(recorded: sqlite3.Connection) -> None:
     assert clip_queries.has_clip(recorded, "a.flac")
     assert not clip_queries.has_clip(recorded, "d.flac")
 

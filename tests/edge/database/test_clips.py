@@ -40,7 +40,7 @@ def test_a_written_clip_has_the_time_of_its_first_sample(tmp_path: Path) -> None
     assert utc_of(tmp_path) == {"a.flac": pytest.approx(1_000_012.0)}
 
 
-def test_a_clip_that_takes_the_path_of_another_takes_its_row(tmp_path: Path) -> None:
+def test_a_clip_with_the_path_of_an_earlier_one_replaces_its_row(tmp_path: Path) -> None:
     clocks = Clocks()
     run_log = started(tmp_path, clocks)
     stream = MessageStream(run_log.apply, clocks)
@@ -64,7 +64,7 @@ def test_a_deleted_clip_has_no_row(tmp_path: Path) -> None:
     assert rows_of(tmp_path, "SELECT path FROM clips") == [("b.flac",)]
 
 
-def test_a_found_clip_belongs_to_the_stream_of_its_time_and_rate(tmp_path: Path) -> None:
+def test_a_found_clip_is_assigned_to_the_stream_with_its_time_and_rate(tmp_path: Path) -> None:
     clocks = Clocks(synchronized=False)
     run_log = started(tmp_path, clocks)
     stream = MessageStream(run_log.apply, clocks)
@@ -92,7 +92,9 @@ def test_a_found_clip_belongs_to_the_stream_of_its_time_and_rate(tmp_path: Path)
 
 
 @pytest.mark.parametrize("drift", [100e-6, -100e-6])
-def test_after_two_weeks_of_drift_a_found_clip_is_still_at_its_place(tmp_path: Path, drift: float) -> None:
+def test_a_found_clip_is_still_placed_correctly_after_two_weeks_of_drift(
+    tmp_path: Path, drift: float
+) -> None:
     clocks = Clocks()
     run_log = started(tmp_path, clocks)
     stream = MessageStream(run_log.apply, clocks, drift=drift)
@@ -108,7 +110,7 @@ def test_after_two_weeks_of_drift_a_found_clip_is_still_at_its_place(tmp_path: P
     assert began_s == pytest.approx(100.0 + at_s, abs=0.05)
 
 
-def test_a_found_clip_after_a_lost_device_is_placed_by_the_audio_after_it(tmp_path: Path) -> None:
+def test_a_found_clip_after_a_device_loss_is_placed_by_the_audio_that_follows(tmp_path: Path) -> None:
     clocks = Clocks()
     run_log = started(tmp_path, clocks)
     stream = MessageStream(run_log.apply, clocks, drift=100e-6)
@@ -128,7 +130,7 @@ def test_a_found_clip_after_a_lost_device_is_placed_by_the_audio_after_it(tmp_pa
 
 
 @pytest.mark.parametrize(("off_s", "known"), [(0.9, True), (-0.9, True), (1.1, False), (-1.1, False)])
-def test_a_clip_that_states_another_time_is_of_no_known_stream(
+def test_a_clip_that_states_a_different_time_belongs_to_no_known_stream(
     tmp_path: Path, off_s: float, known: bool
 ) -> None:
     clocks = Clocks()
@@ -159,7 +161,7 @@ def test_clips_of_a_lost_database_keep_their_own_time(tmp_path: Path) -> None:
     assert rows_of(tmp_path, "SELECT max(id) > 1 FROM runs") == [(1,)]
 
 
-def test_clips_of_a_lost_database_are_neither_coverage_nor_the_latest_run(tmp_path: Path) -> None:
+def test_clips_of_a_lost_database_add_no_coverage_and_are_not_the_latest_run(tmp_path: Path) -> None:
     clocks = Clocks()
     run_log = started(tmp_path, clocks)
     MessageStream(run_log.apply, clocks).hear(5)
@@ -192,7 +194,7 @@ def test_clips_of_a_boot_without_a_synchronized_clock_are_never_outdated(tmp_pat
         assert clip_queries.newest_clip_utc_s(db) == pytest.approx(1_000_000.0)
 
 
-def test_clips_are_in_the_order_in_which_they_were_heard_whatever_the_clock_said(tmp_path: Path) -> None:
+def test_clips_are_in_recording_order_whatever_the_clock_showed(tmp_path: Path) -> None:
     for number, utc_s in enumerate((1.8e9, 10.0, 1.7e9)):
         clocks = Clocks(utc_s=utc_s, synchronized=False)
         run_log = started(tmp_path, clocks, f"boot {number}")
@@ -204,7 +206,7 @@ def test_clips_are_in_the_order_in_which_they_were_heard_whatever_the_clock_said
         assert [clip.path for clip in clip_queries.first_clips(db, "oldest", 0.0, 10)] == ["0.flac", "1.flac"]
 
 
-def test_the_bytes_of_all_clips_follow_every_change(tmp_path: Path) -> None:
+def test_the_total_bytes_of_the_clips_follow_every_change(tmp_path: Path) -> None:
     clocks = Clocks()
     run_log = started(tmp_path, clocks)
     stream = MessageStream(run_log.apply, clocks)
@@ -223,7 +225,7 @@ def test_the_bytes_of_all_clips_follow_every_change(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("order", ["oldest", "lowest_score"])
-def test_what_retention_asks_takes_no_longer_with_more_clips(
+def test_the_queries_of_retention_take_no_longer_with_more_clips(
     tmp_path: Path, order: Literal["oldest", "lowest_score"]
 ) -> None:
     clocks = Clocks()

@@ -37,7 +37,7 @@ def rejected_of(folder: Path) -> list[EventRow]:
 
 
 @pytest.mark.parametrize("step_s", [3600.0, -3600.0, 20 * 365.25 * 86_400])
-def test_events_from_before_the_synchronization_get_their_true_time(tmp_path: Path, step_s: float) -> None:
+def test_events_before_the_synchronization_get_their_true_time(tmp_path: Path, step_s: float) -> None:
     clocks = Clocks(synchronized=False)
     run_log = started(tmp_path, clocks)
     stream = MessageStream(run_log.apply, clocks)
@@ -67,7 +67,7 @@ def test_events_from_before_the_synchronization_get_their_true_time(tmp_path: Pa
 
 
 @pytest.mark.parametrize("step_s", [3600.0, -3600.0])
-def test_rejected_regions_from_before_the_synchronization_get_their_true_time(
+def test_rejected_regions_before_the_synchronization_get_their_true_time(
     tmp_path: Path, step_s: float
 ) -> None:
     clocks = Clocks(synchronized=False)
@@ -93,7 +93,7 @@ def test_rejected_regions_from_before_the_synchronization_get_their_true_time(
 
 
 @pytest.mark.parametrize(("step_s", "taken_s"), [(3600.0, 3600.0), (-7200.0, -7200.0), (20.0, 0.0)])
-def test_a_clock_that_somebody_sets_is_believed_while_the_boot_was_never_synchronized(
+def test_a_clock_set_by_hand_is_trusted_in_a_boot_that_was_never_synchronized(
     tmp_path: Path, step_s: float, taken_s: float
 ) -> None:
     clocks = Clocks(synchronized=False)
@@ -112,7 +112,7 @@ def test_a_clock_that_somebody_sets_is_believed_while_the_boot_was_never_synchro
     assert rows_of(tmp_path, "SELECT clock FROM boots") == [("set" if taken_s else "unknown",)]
 
 
-def test_a_clock_that_somebody_sets_after_a_synchronization_is_not_believed(tmp_path: Path) -> None:
+def test_a_clock_set_by_hand_after_a_synchronization_is_not_trusted(tmp_path: Path) -> None:
     clocks = Clocks()
     run_log = started(tmp_path, clocks)
     stream = MessageStream(run_log.apply, clocks)
@@ -126,7 +126,7 @@ def test_a_clock_that_somebody_sets_after_a_synchronization_is_not_believed(tmp_
     assert event.utc_s == pytest.approx(1_000_001.0)
 
 
-def test_a_week_without_ntp_moves_what_was_heard_in_that_week_in_proportion(tmp_path: Path) -> None:
+def test_events_of_a_week_without_ntp_are_shifted_in_proportion(tmp_path: Path) -> None:
     clocks = Clocks()
     run_log = started(tmp_path, clocks)
     stream = MessageStream(run_log.apply, clocks)
@@ -147,7 +147,7 @@ def test_a_week_without_ntp_moves_what_was_heard_in_that_week_in_proportion(tmp_
     assert all(event.uncertainty_s is not None and event.uncertainty_s < 8.0 for event in events)
 
 
-def test_a_correction_writes_a_few_rows_however_many_events_there_are(tmp_path: Path) -> None:
+def test_a_correction_writes_a_few_rows_regardless_of_the_number_of_events(tmp_path: Path) -> None:
     clocks = Clocks(synchronized=False)
     run_log = started(tmp_path, clocks)
     stream = MessageStream(run_log.apply, clocks)
@@ -165,7 +165,7 @@ def test_a_correction_writes_a_few_rows_however_many_events_there_are(tmp_path: 
     kill(run_log)
 
 
-def test_events_of_another_boot_stay_as_they_are(tmp_path: Path) -> None:
+def test_events_of_another_boot_keep_their_time(tmp_path: Path) -> None:
     clocks = Clocks(synchronized=False)
     earlier = started(tmp_path, clocks)
     stream = MessageStream(earlier.apply, clocks)

@@ -60,7 +60,7 @@ def open_folder() -> Iterator[Path]:
         yield folder
 
 
-def test_committed_rows_are_there_when_the_database_is_opened_again(tmp_path: Path) -> None:
+def test_committed_rows_are_present_when_the_database_is_reopened(tmp_path: Path) -> None:
     recorded(tmp_path)
     db, quarantined = open_to_write(tmp_path)
     with closing(db):
@@ -72,7 +72,7 @@ def test_committed_rows_are_there_when_the_database_is_opened_again(tmp_path: Pa
 
 
 @pytest.mark.parametrize("damage", ["middle", "header", "not a database"])
-def test_a_damaged_file_is_quarantined_whole(
+def test_a_damaged_file_is_quarantined_intact(
     tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     recorded(tmp_path, events=2000)
@@ -112,7 +112,7 @@ def test_a_second_damaged_file_gets_the_next_number(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("version", "age"), [(SCHEMA_VERSION + 1, "a newer"), (SCHEMA_VERSION - 1, "an older")]
 )
-def test_a_database_of_another_version_is_refused_and_left_alone(
+def test_a_database_of_another_version_is_refused_and_left_unchanged(
     tmp_path: Path, version: int, age: str
 ) -> None:
     recorded(tmp_path)
@@ -144,7 +144,7 @@ def test_a_folder_of_another_user_is_refused(open_folder: Path, exists: bool) ->
         open_to_write(open_folder)
 
 
-def test_a_disk_without_room_can_be_used_later(tmp_path: Path) -> None:
+def test_a_full_disk_can_be_used_later(tmp_path: Path) -> None:
     with no_room(after_bytes=1000), pytest.raises(DiskError, match="cannot be opened"):
         open_to_write(tmp_path / "data")
     db, quarantined = open_to_write(tmp_path / "data")
@@ -152,7 +152,7 @@ def test_a_disk_without_room_can_be_used_later(tmp_path: Path) -> None:
     assert quarantined is None
 
 
-def test_reading_a_folder_without_a_database_names_the_option(tmp_path: Path) -> None:
+def test_reading_a_folder_without_a_database_is_an_error_that_names_the_option(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="name the folder of `birdedge listen --out`"), reading(tmp_path):
         pass
 
@@ -174,7 +174,7 @@ with reading(pathlib.Path(sys.argv[1])) as db:
 """
 
 
-def test_a_service_that_may_not_write_follows_a_recorder_also_when_its_log_was_empty(tmp_path: Path) -> None:
+def test_a_read_only_service_follows_a_recorder_even_if_its_log_was_empty(tmp_path: Path) -> None:
     """The companion may see the folder read-only; it reads the recorder's log and shared memory."""
     with small_disk(tmp_path / "disk") as disk, read_only_view(disk, tmp_path / "view") as view:
         clocks = Clocks()
@@ -220,7 +220,7 @@ def test_a_damaged_database_cannot_be_read(tmp_path: Path) -> None:
         run_queries.latest_run(db)
 
 
-def test_the_write_ahead_log_stays_short_after_a_burst_that_somebody_read_through(tmp_path: Path) -> None:
+def test_the_write_ahead_log_stays_short_after_a_burst_during_a_read(tmp_path: Path) -> None:
     clocks = Clocks()
     run_log = started(tmp_path, clocks)
     stream = MessageStream(run_log.apply, clocks)
@@ -241,7 +241,7 @@ def test_the_write_ahead_log_stays_short_after_a_burst_that_somebody_read_throug
     run_log.close()
 
 
-def test_a_database_of_another_user_is_refused_in_a_sentence(tmp_path: Path) -> None:
+def test_a_database_of_another_user_is_refused_with_a_one_sentence_error(tmp_path: Path) -> None:
     open_to_write(tmp_path)[0].close()
     is_root = os.geteuid() == 0
     tmp_path.chmod(0o750 if is_root else 0)

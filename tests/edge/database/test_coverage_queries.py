@@ -20,13 +20,13 @@ def test_an_empty_database_has_no_coverage(empty: sqlite3.Connection) -> None:
     assert coverage_queries.load_levels(empty) == []
 
 
-def test_the_last_audio_is_that_of_the_run(recorded: sqlite3.Connection) -> None:
+def test_the_last_audio_is_found_for_each_run(recorded: sqlite3.Connection) -> None:
     assert coverage_queries.last_heard_s(recorded, 1) == pytest.approx(110.0)
     assert coverage_queries.last_heard_s(recorded, 2) == pytest.approx(26.5)
     assert coverage_queries.last_heard_s(recorded, 3) is None
 
 
-def test_open_gaps_are_those_without_a_length(recorded: sqlite3.Connection) -> None:
+def test_gaps_without_a_length_are_open(recorded: sqlite3.Connection) -> None:
     assert coverage_queries.open_gap_cause(recorded) == "device lost"
     ((number, began_s),) = coverage_queries.open_gaps(recorded, 2)
     assert number == 3

@@ -38,7 +38,7 @@ while True:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_killed_writer_leaves_all_that_was_committed(tmp_path: Path, seed: int) -> None:
+def test_a_killed_writer_loses_no_committed_row(tmp_path: Path, seed: int) -> None:
     writer = subprocess.Popen(
         [sys.executable, "-c", WRITER, str(tmp_path)],
         stdout=subprocess.PIPE,

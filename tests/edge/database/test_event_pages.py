@@ -107,7 +107,7 @@ def last(recorder: Recorder) -> int:
         return last_event_id(db)
 
 
-def test_the_page_before_an_event_ends_with_the_one_next_to_it(recorder: Recorder) -> None:
+def test_the_page_before_an_event_ends_with_the_adjacent_event(recorder: Recorder) -> None:
     order = recorder.all()
     with reading(recorder.folder) as db:
         page = event_page(db, EventFilter(), 5, before=order[20])
@@ -144,13 +144,15 @@ FILTERS: list[tuple[dict[str, Any], Any]] = [
 @pytest.mark.parametrize(
     ("settings", "holds"), FILTERS, ids=lambda value: str(value) if isinstance(value, dict) else ""
 )
-def test_a_filter_leaves_what_it_says(recorder: Recorder, settings: dict[str, Any], holds: Any) -> None:
+def test_a_filter_keeps_exactly_the_matching_events(
+    recorder: Recorder, settings: dict[str, Any], holds: Any
+) -> None:
     expected = [row.event.id for row in rows(recorder) if holds(row.event)]
     wanted = EventFilter(**settings)
     assert recorder.all(wanted) == expected
 
 
-def test_a_view_can_hold_only_or_not_the_labelled_events(recorder: Recorder) -> None:
+def test_a_view_can_include_only_or_exclude_the_labelled_events(recorder: Recorder) -> None:
     everything = rows(recorder)
     some = [(row.event.id, row.event.onset_sample) for row in everything[3:40:5]]
     ids = [number for number, _ in some]
@@ -162,7 +164,7 @@ def test_a_view_can_hold_only_or_not_the_labelled_events(recorder: Recorder) -> 
     assert recorder.all(EventFilter(only=[])) == []
 
 
-def test_events_that_close_meanwhile_move_none_from_page_to_page(tmp_path: Path) -> None:
+def test_events_that_close_while_paging_shift_no_event_to_another_page(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path)
     before = recorder.all()
     seen = []
@@ -179,7 +181,7 @@ def test_events_that_close_meanwhile_move_none_from_page_to_page(tmp_path: Path)
     assert sorted(seen) == list(range(1, limit + 1))
 
 
-def test_an_event_knows_its_clip_and_its_run(tmp_path: Path) -> None:
+def test_an_event_row_has_its_clip_and_its_run(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path)
     row = rows(recorder)[3]
     for number, early_s in enumerate((1.0, 0.5)):
@@ -215,7 +217,7 @@ def test_rejected_regions_are_listed_with_their_reason(tmp_path: Path) -> None:
         assert event(db, 1, "rejected").reason == "other sound"
 
 
-def test_neighbours_share_the_band_and_are_near_in_time(recorder: Recorder) -> None:
+def test_neighbours_are_in_the_same_band_and_close_in_time(recorder: Recorder) -> None:
     everything = rows(recorder)
     row = everything[10]
     with reading(recorder.folder) as db:

@@ -30,5 +30,7 @@ def test_events_are_sorted_by_onset(recorded: sqlite3.Connection) -> None:
 
 
 @pytest.mark.parametrize(("since_s", "count"), [(0.0, 3), (1e6 + 2, 3), (1e6 + 3, 2), (1e6 + 77, 0)])
-def test_events_are_counted_since_a_time(recorded: sqlite3.Connection, since_s: float, count: int) -> None:
+def test_events_are_counted_since_a_given_time(
+    recorded: sqlite3.Connection, since_s: float, count: int
+) -> None:
     assert event_queries.count_events(recorded, since_s) == count

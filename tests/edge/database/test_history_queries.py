@@ -27,7 +27,7 @@ def test_an_empty_database_has_no_history(tmp_path: Path) -> None:
         assert growth(db, 0.0) == Growth(0, None, None)
 
 
-def test_growth_counts_the_clips_since_a_time_in_all_boots(tmp_path: Path) -> None:
+def test_growth_counts_the_clips_of_all_boots_since_a_given_time(tmp_path: Path) -> None:
     clocks = Clocks()
     for number in range(3):
         run_log = started(tmp_path, clocks, f"boot {number}")
@@ -58,7 +58,7 @@ def test_the_latest_runs_come_newest_first(tmp_path: Path) -> None:
     assert (newest.utc_s, newest.ended) == (pytest.approx(1_000_060.0), False)
 
 
-def test_events_are_counted_in_an_index_alone(tmp_path: Path) -> None:
+def test_events_are_counted_from_an_index_alone(tmp_path: Path) -> None:
     """A year may hold millions of them; the rows themselves need not be read."""
     started(tmp_path, Clocks()).close()
     with reading(tmp_path) as db:

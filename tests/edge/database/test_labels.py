@@ -34,7 +34,7 @@ def test_a_folder_without_the_file_has_no_labels(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_newest_label_counts_and_the_earlier_ones_stay(tmp_path: Path) -> None:
+def test_the_newest_label_applies_and_earlier_ones_are_kept(tmp_path: Path) -> None:
     add_labels(tmp_path, [FIRST, SECOND], "bird", "", 10.0)
     add_labels(tmp_path, [FIRST], "other", "a frog", 20.0)
     assert labels_of(tmp_path, [(1, 48_000), (2, 96_000), (3, 0)]) == {
@@ -50,7 +50,7 @@ def test_the_newest_label_counts_and_the_earlier_ones_stay(tmp_path: Path) -> No
         assert db.execute("SELECT count(*) FROM labels").fetchone() == (4,)
 
 
-def test_a_label_is_not_given_to_the_event_of_another_database(tmp_path: Path) -> None:
+def test_a_label_does_not_apply_to_an_event_of_another_database(tmp_path: Path) -> None:
     add_labels(tmp_path, [FIRST], "bird", "", 10.0)
     assert labels_of(tmp_path, [(1, 48_001)]) == {}
 
@@ -75,7 +75,7 @@ def test_an_unknown_label_and_a_long_note_are_refused(tmp_path: Path) -> None:
     assert not (tmp_path / LABELS_FILE).exists()
 
 
-def test_the_newest_mark_of_a_clip_counts(tmp_path: Path) -> None:
+def test_the_newest_mark_of_a_clip_applies(tmp_path: Path) -> None:
     mark_clips(tmp_path, ["a", "b"], "locked", 1.0)
     mark_clips(tmp_path, ["a"], "unlocked", 2.0)
     mark_clips(tmp_path, ["a", "b", "c"], "deleted", 3.0)
@@ -85,7 +85,7 @@ def test_the_newest_mark_of_a_clip_counts(tmp_path: Path) -> None:
     assert marks_of(tmp_path, ["a", "b", "c", "d"]) == {"a": "deleted", "b": "locked", "c": "locked"}
 
 
-def test_many_writers_at_once_lose_nothing(tmp_path: Path) -> None:
+def test_many_concurrent_writers_lose_nothing(tmp_path: Path) -> None:
     def write(first: int) -> None:
         for number in range(first, first + 10):
             add_labels(tmp_path, [LabelledEvent(number, number, 0.0)], "bird", "", 1.0)
@@ -98,7 +98,7 @@ def test_many_writers_at_once_lose_nothing(tmp_path: Path) -> None:
     assert labelled(tmp_path) == [(n, n) for n in range(40)]
 
 
-def test_a_full_disk_is_one_sentence_and_nothing_half_written(tmp_path: Path) -> None:
+def test_a_full_disk_is_a_one_sentence_error_and_leaves_nothing_half_written(tmp_path: Path) -> None:
     add_labels(tmp_path, [FIRST], "bird", "", 10.0)
     size_bytes = (tmp_path / LABELS_FILE).stat().st_size
     many = [LabelledEvent(number, number, 0.0) for number in range(20_000)]
@@ -109,7 +109,7 @@ def test_a_full_disk_is_one_sentence_and_nothing_half_written(tmp_path: Path) ->
     assert len(labelled(tmp_path)) == 20_001
 
 
-def test_a_damaged_file_is_kept_and_said(tmp_path: Path) -> None:
+def test_a_damaged_file_is_kept_and_reported(tmp_path: Path) -> None:
     (tmp_path / LABELS_FILE).write_bytes(b"these are no labels " * 300)
     before = (tmp_path / LABELS_FILE).read_bytes()
     for use in (

@@ -37,7 +37,7 @@ def test_heard_audio_is_counted_per_hour(tmp_path: Path) -> None:
     assert coverage_of(tmp_path, since_utc_s=3600 * 100.0).heard_s == pytest.approx(60)
 
 
-def test_lost_samples_and_a_lost_device_are_gaps_of_their_length(tmp_path: Path) -> None:
+def test_lost_samples_and_a_lost_device_are_gaps_of_the_right_length(tmp_path: Path) -> None:
     clocks = Clocks()
     run_log = started(tmp_path, clocks)
     stream = MessageStream(run_log.apply, clocks)
@@ -56,7 +56,7 @@ def test_lost_samples_and_a_lost_device_are_gaps_of_their_length(tmp_path: Path)
     assert found.expected_s == pytest.approx(37.5)
 
 
-def test_audio_paused_by_the_schedule_is_a_gap_but_not_expected(tmp_path: Path) -> None:
+def test_a_scheduled_pause_is_a_gap_but_its_audio_is_not_expected(tmp_path: Path) -> None:
     clocks = Clocks()
     run_log = started(tmp_path, clocks)
     stream = MessageStream(run_log.apply, clocks)
@@ -84,7 +84,7 @@ def test_an_open_gap_lasts_until_now(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("cause", ["device lost", "paused by schedule"])
-def test_a_gap_gets_its_true_length_once_audio_arrives_in_time(tmp_path: Path, cause: GapCause) -> None:
+def test_a_gap_gets_its_true_length_once_audio_arrives_on_time(tmp_path: Path, cause: GapCause) -> None:
     clocks = Clocks()
     run_log = started(tmp_path, clocks)
     stream = MessageStream(run_log.apply, clocks)
@@ -118,7 +118,7 @@ def test_the_gap_before_a_new_stream_gets_its_true_length_too(tmp_path: Path) ->
     assert coverage_of(tmp_path).heard_s == pytest.approx(15.0)
 
 
-def test_a_later_correction_of_the_span_leaves_earlier_gaps_alone(tmp_path: Path) -> None:
+def test_a_later_correction_of_the_span_leaves_earlier_gaps_unchanged(tmp_path: Path) -> None:
     clocks = Clocks()
     run_log = started(tmp_path, clocks)
     stream = MessageStream(run_log.apply, clocks)
@@ -132,7 +132,7 @@ def test_a_later_correction_of_the_span_leaves_earlier_gaps_alone(tmp_path: Path
     assert gaps_of(tmp_path) == [("device lost", 5.0), ("device lost", 7.0)]
 
 
-def test_a_new_stream_without_a_gap_leaves_earlier_gaps_alone(tmp_path: Path) -> None:
+def test_a_new_stream_without_a_gap_leaves_earlier_gaps_unchanged(tmp_path: Path) -> None:
     clocks = Clocks()
     run_log = started(tmp_path, clocks)
     stream = MessageStream(run_log.apply, clocks)
@@ -147,7 +147,7 @@ def test_a_new_stream_without_a_gap_leaves_earlier_gaps_alone(tmp_path: Path) ->
     assert gaps_of(tmp_path) == [("device lost", 5.0)]
 
 
-def test_the_first_cause_of_a_gap_counts(tmp_path: Path) -> None:
+def test_a_gap_keeps_its_first_cause(tmp_path: Path) -> None:
     clocks = Clocks()
     run_log = started(tmp_path, clocks)
     stream = MessageStream(run_log.apply, clocks)
@@ -161,7 +161,7 @@ def test_the_first_cause_of_a_gap_counts(tmp_path: Path) -> None:
     assert gaps_of(tmp_path) == [("restart", 20.0)]
 
 
-def test_a_recorder_without_a_device_has_a_gap_from_its_start(tmp_path: Path) -> None:
+def test_a_recorder_without_a_device_has_a_gap_from_the_start(tmp_path: Path) -> None:
     clocks = Clocks()
     run_log = started(tmp_path, clocks)
     run_log.apply(GapStarted(Timekeeper().now(clocks()), "device lost"))
@@ -172,7 +172,7 @@ def test_a_recorder_without_a_device_has_a_gap_from_its_start(tmp_path: Path) ->
     assert coverage_of(tmp_path).expected_s == pytest.approx(65.0)
 
 
-def test_each_load_level_is_kept(tmp_path: Path) -> None:
+def test_each_load_level_is_stored(tmp_path: Path) -> None:
     clocks = Clocks()
     run_log = started(tmp_path, clocks)
     stream = MessageStream(run_log.apply, clocks)

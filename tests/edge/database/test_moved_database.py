@@ -49,14 +49,14 @@ def assert_continued(recording: Recording, tmp_path: Path, caplog: pytest.LogCap
     assert [text for text in caplog.messages if NOT_THERE in text] == caplog.messages[:1]
 
 
-def test_a_folder_that_is_moved_away_is_made_again(
+def test_a_folder_that_is_moved_away_is_recreated(
     recording: Recording, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     recording.folder.rename(tmp_path / "before")
     assert_continued(recording, tmp_path, caplog)
 
 
-def test_a_folder_that_is_replaced_is_used(
+def test_a_folder_that_replaces_the_earlier_one_is_used(
     recording: Recording, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     recording.folder.rename(tmp_path / "before")
@@ -64,7 +64,7 @@ def test_a_folder_that_is_replaced_is_used(
     assert_continued(recording, tmp_path, caplog)
 
 
-def test_a_disk_that_is_mounted_over_the_folder_is_used(
+def test_a_disk_mounted_over_the_folder_is_used(
     recording: Recording, caplog: pytest.LogCaptureFixture
 ) -> None:
     with small_disk(recording.folder):
@@ -84,7 +84,7 @@ def test_a_disk_that_is_mounted_over_the_folder_is_used(
     assert sum(NOT_THERE in text for text in caplog.messages) == 2
 
 
-def test_a_drive_that_is_away_for_a_while_has_everything_when_it_is_back(
+def test_a_drive_that_was_unmounted_for_a_while_misses_nothing_once_it_is_back(
     recording: Recording, tmp_path: Path
 ) -> None:
     with small_disk(tmp_path / "drive") as drive:
@@ -105,7 +105,7 @@ def test_a_drive_that_is_away_for_a_while_has_everything_when_it_is_back(
         assert {length_s for _, length_s in gaps_of(drive)} <= {0.0}
 
 
-def test_a_lasting_gap_goes_on_in_another_folder(recording: Recording, tmp_path: Path) -> None:
+def test_an_open_gap_continues_in_another_folder(recording: Recording, tmp_path: Path) -> None:
     recording.stream.break_off()
     recording.wait()
     recording.folder.rename(tmp_path / "before")
@@ -144,7 +144,7 @@ def test_a_copy_of_the_database_in_a_new_folder_is_continued_without_a_gap(
     assert rows_of(recording.folder, "SELECT count(*) FROM runs") == [(1,)]
 
 
-def test_a_database_that_becomes_damaged_is_moved_and_nothing_that_waits_is_lost(
+def test_a_database_that_becomes_damaged_is_moved_and_no_waiting_message_is_lost(
     recording: Recording, caplog: pytest.LogCaptureFixture
 ) -> None:
     print("seed 4")
@@ -166,7 +166,7 @@ def test_a_database_that_becomes_damaged_is_moved_and_nothing_that_waits_is_lost
     assert rows_of(recording.folder, "PRAGMA integrity_check") == [("ok",)]
 
 
-def test_a_connection_that_failed_is_opened_again(recording: Recording) -> None:
+def test_a_failed_connection_is_reopened(recording: Recording) -> None:
     recording.database._run_log.db.execute("PRAGMA query_only = 1")  # like a disk remounted read-only
     recording.hear()
     wait_until(lambda: recording.database.problem)
@@ -176,7 +176,7 @@ def test_a_connection_that_failed_is_opened_again(recording: Recording) -> None:
     assert len(onsets_in(recording.folder)) == 2
 
 
-def test_a_thread_that_ended_refuses_messages_and_says_why(
+def test_after_the_thread_has_ended_messages_are_refused_with_the_reason(
     recording: Recording, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(RunLog, "follow_clock", lambda *_: 1 / 0)
@@ -188,7 +188,7 @@ def test_a_thread_that_ended_refuses_messages_and_says_why(
     assert "the thread of the database ended" in caplog.text
 
 
-def test_two_recorders_never_write_to_one_folder(recording: Recording) -> None:
+def test_two_recorders_never_write_to_the_same_folder(recording: Recording) -> None:
     with pytest.raises(StoreError, match=r"in use by another birdedge, process \d+: stop that one"):
         DatabaseWriter(recording.folder, "boot", "model")
     recording.close()
@@ -224,7 +224,7 @@ def test_the_write_ahead_log_of_an_earlier_run_on_a_drive_is_kept(tmp_path: Path
     earlier.close()
 
 
-def test_a_disk_that_fails_and_is_mounted_again_has_everything(tmp_path: Path) -> None:
+def test_a_disk_that_fails_and_is_remounted_misses_nothing(tmp_path: Path) -> None:
     with ext4_disk(tmp_path / "out") as disk:
         recording = Recording(disk.folder)
         recording.hear()

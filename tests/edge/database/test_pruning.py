@@ -44,7 +44,7 @@ def count(folder: Path, table: str) -> int:
     return int(number)
 
 
-def test_the_newest_rows_stay_and_the_others_are_deleted_a_few_at_a_time(
+def test_the_newest_rows_are_kept_and_the_others_deleted_a_few_at_a_time(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -65,7 +65,7 @@ def test_the_newest_rows_stay_and_the_others_are_deleted_a_few_at_a_time(
     assert count(tmp_path, "clock_lines") >= 1
 
 
-def test_a_table_is_named_once_and_its_rows_are_counted(
+def test_a_pruned_table_is_logged_once_and_its_deleted_rows_are_counted(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -78,7 +78,7 @@ def test_a_table_is_named_once_and_its_rows_are_counted(
     assert "the oldest rows of anchors are deleted: the newest 8 stay" in named
 
 
-def test_rows_that_cannot_be_deleted_cost_no_event(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_to_delete_rows_loses_no_event(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> int:
         raise sqlite3.OperationalError("disk I/O error")
 

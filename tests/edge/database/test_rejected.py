@@ -62,7 +62,7 @@ def test_a_rejected_region_is_stored_with_its_class_its_history_and_its_reason(t
     assert rows_of(tmp_path, "SELECT count(*) FROM events") == [(0,)]
 
 
-def test_an_event_has_its_class_and_its_history_too(tmp_path: Path) -> None:
+def test_an_event_is_stored_with_its_class_and_its_history(tmp_path: Path) -> None:
     clocks = Clocks()
     database = opened(tmp_path, clocks)
     stream = MessageStream(database.submit, clocks)
@@ -76,7 +76,7 @@ def test_an_event_has_its_class_and_its_history_too(tmp_path: Path) -> None:
     assert rejected_in(tmp_path) == []
 
 
-def test_what_a_pipeline_rejects_is_in_the_database_when_the_stream_has_ended(tmp_path: Path) -> None:
+def test_regions_rejected_by_a_pipeline_are_stored_once_the_stream_has_ended(tmp_path: Path) -> None:
     audio = soundscape(12.0, seed=20, calls_per_minute=60).samples[:, np.newaxis]
     log, database = MessageLog(), opened(tmp_path, Clocks())
     model = rejecting(Model(), "machine")
@@ -92,7 +92,7 @@ def test_what_a_pipeline_rejects_is_in_the_database_when_the_stream_has_ended(tm
     database.close()
 
 
-def test_of_each_minute_those_with_the_highest_score_are_stored_and_the_others_counted(
+def test_the_highest_scoring_regions_of_each_minute_are_stored_and_the_others_counted(
     tmp_path: Path,
 ) -> None:
     clocks = Clocks()
@@ -114,7 +114,7 @@ def test_of_each_minute_those_with_the_highest_score_are_stored_and_the_others_c
     assert [row.left_out for row in rejected_in(tmp_path)] == [30] + [0] * 10
 
 
-def test_an_hour_of_crickets_is_at_most_600_rows(tmp_path: Path) -> None:
+def test_an_hour_of_crickets_stores_about_600_rows_at_most(tmp_path: Path) -> None:
     clocks = Clocks()
     database = opened(tmp_path, clocks)
     stream = MessageStream(database.submit, clocks)
@@ -129,7 +129,7 @@ def test_an_hour_of_crickets_is_at_most_600_rows(tmp_path: Path) -> None:
     assert database.dropped_messages == 0
 
 
-def test_the_rows_of_a_stream_belong_to_it(tmp_path: Path) -> None:
+def test_rejected_regions_belong_to_their_stream(tmp_path: Path) -> None:
     clocks = Clocks()
     database = opened(tmp_path, clocks)
     first = MessageStream(database.submit, clocks)
@@ -143,7 +143,7 @@ def test_the_rows_of_a_stream_belong_to_it(tmp_path: Path) -> None:
     assert rows_of(tmp_path, "SELECT stream, onset_sample FROM rejected") == [(1, 32_000), (2, 96_000)]
 
 
-def test_rejected_regions_take_no_room_from_events_while_the_disk_fails(
+def test_rejected_regions_displace_no_event_while_the_disk_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer, "MAX_WAITING", 100)

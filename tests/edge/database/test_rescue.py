@@ -61,7 +61,9 @@ def assert_complete(folder: Path) -> None:
     assert rows_of(folder, "SELECT level FROM load_levels") == [("all audio",)]
 
 
-def test_the_next_start_stores_what_waited(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_next_start_stores_the_messages_that_waited(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     clocks = Clocks()
     stopped_with_waiting_messages(tmp_path, clocks)
     assert onsets_in(tmp_path) == [5 * RATE_HZ]
@@ -97,7 +99,7 @@ def test_a_continued_run_is_not_stored_twice(tmp_path: Path) -> None:
     assert onsets_in(tmp_path) == [15 * RATE_HZ, 27 * RATE_HZ]
 
 
-def test_a_full_disk_lets_messages_wait_in_the_state_folder(tmp_path: Path, state: Path) -> None:
+def test_messages_wait_in_the_state_folder_while_the_disk_is_full(tmp_path: Path, state: Path) -> None:
     clocks = Clocks()
     with small_disk(tmp_path / "out", size_mb=8) as disk:
         recording = Recording(disk, clocks)
@@ -142,7 +144,7 @@ def test_a_rescue_file_belongs_to_its_folder(tmp_path: Path, state: Path) -> Non
     assert len(list(state.iterdir())) == 1
 
 
-def test_messages_are_stored_where_the_database_was_lost(tmp_path: Path) -> None:
+def test_rescued_messages_are_stored_even_if_the_database_was_lost(tmp_path: Path) -> None:
     clocks = Clocks()
     stopped_with_waiting_messages(tmp_path, clocks)
     for path in tmp_path.glob(f"{FILE_NAME}*"):
@@ -164,7 +166,7 @@ def test_a_damaged_rescue_file_is_renamed_and_the_recorder_starts(
         assert sum("cannot be read" in line for line in caplog.messages) == number
 
 
-def test_a_second_rescue_file_replaces_no_other(tmp_path: Path) -> None:
+def test_a_second_rescue_file_does_not_replace_the_first(tmp_path: Path) -> None:
     clocks = Clocks()
     stopped_with_waiting_messages(tmp_path / "out", clocks)
     first = (tmp_path / "out" / RESCUE).read_bytes()
@@ -178,7 +180,7 @@ def test_a_second_rescue_file_replaces_no_other(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "birdedge.rescue-2.jsonl").exists()
 
 
-def test_a_writer_that_fails_for_minutes_on_a_healthy_disk_is_stuck(
+def test_a_writer_that_fails_for_minutes_on_a_healthy_disk_counts_as_stuck(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recording = Recording(tmp_path)
@@ -204,7 +206,7 @@ def test_a_writer_that_fails_for_minutes_on_a_healthy_disk_is_stuck(
     assert onsets_in(tmp_path) == [5 * RATE_HZ, 15 * RATE_HZ]
 
 
-def test_a_writer_that_fails_on_a_full_disk_is_not_stuck(tmp_path: Path) -> None:
+def test_a_writer_that_fails_on_a_full_disk_does_not_count_as_stuck(tmp_path: Path) -> None:
     recording = Recording(tmp_path)
     with no_room():
         recording.hear()

@@ -39,7 +39,7 @@ def test_the_time_between_two_runs_is_a_gap(tmp_path: Path, stopped: bool, boot_
     assert coverage_of(tmp_path).heard_s == pytest.approx(15)
 
 
-def test_a_run_that_was_killed_before_any_audio_is_a_gap_from_its_start(tmp_path: Path) -> None:
+def test_a_run_killed_before_any_audio_is_a_gap_from_its_start(tmp_path: Path) -> None:
     clocks = Clocks()
     kill(started(tmp_path, clocks))
     clocks.advance(30.0)
@@ -61,7 +61,7 @@ def test_a_run_that_stops_during_a_gap_ends_the_gap(tmp_path: Path) -> None:
     assert gaps_of(tmp_path) == [("device lost", 20.0), ("stopped", 60.0)]
 
 
-def test_power_that_is_lost_while_the_device_is_lost_leaves_no_time_unexplained(tmp_path: Path) -> None:
+def test_a_power_loss_during_a_device_loss_leaves_no_time_unexplained(tmp_path: Path) -> None:
     clocks = Clocks()
     run_log = started(tmp_path, clocks)
     stream = MessageStream(run_log.apply, clocks)

@@ -23,7 +23,7 @@ def apply_all(run_log: RunLog, messages: list[Message]) -> None:
     run_log.commit()
 
 
-def test_a_commit_that_failed_is_applied_again_without_doubling(tmp_path: Path) -> None:
+def test_a_failed_commit_is_reapplied_without_duplicates(tmp_path: Path) -> None:
     clocks = Clocks()
     run_log = started(tmp_path, clocks)
     messages: list[Message] = []
@@ -46,7 +46,7 @@ def test_a_commit_that_failed_is_applied_again_without_doubling(tmp_path: Path) 
     assert coverage_of(tmp_path).heard_s == pytest.approx(20)
 
 
-def test_a_gap_that_was_open_before_the_fault_is_ended_after_it(tmp_path: Path) -> None:
+def test_a_gap_opened_before_the_fault_is_closed_after_it(tmp_path: Path) -> None:
     clocks = Clocks()
     run_log = started(tmp_path, clocks)
     stream = MessageStream(run_log.apply, clocks)
@@ -66,7 +66,7 @@ def test_a_gap_that_was_open_before_the_fault_is_ended_after_it(tmp_path: Path) 
     assert gaps_of(tmp_path) == [("device lost", 5.0)]
 
 
-def test_a_clock_correction_that_could_not_be_written_is_made_later(tmp_path: Path) -> None:
+def test_a_clock_correction_that_could_not_be_written_is_retried(tmp_path: Path) -> None:
     clocks = Clocks(synchronized=False)
     run_log = started(tmp_path, clocks)
     clocks.utc_s += 3600.0
@@ -84,7 +84,7 @@ def test_a_clock_correction_that_could_not_be_written_is_made_later(tmp_path: Pa
     assert offset_s == pytest.approx(999_900.0 + 3600.0)
 
 
-def test_a_run_whose_disk_fails_at_the_start_began_when_it_was_started(tmp_path: Path) -> None:
+def test_a_run_whose_disk_fails_at_first_still_begins_when_it_was_started(tmp_path: Path) -> None:
     clocks = Clocks()
     run_log = RunLog(DatabaseFile(tmp_path / "data"), "boot", clocks(), "model", "")
     with no_room():

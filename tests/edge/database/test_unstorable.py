@@ -29,7 +29,7 @@ NOT_A_TEXT: Any = object()
         ClipFound("a.flac", datetime(2026, 11, 23, tzinfo=UTC), RATE_HZ, 2**64, 1, 1, 0.5),
     ],
 )
-def test_a_message_that_sqlite_cannot_store_costs_only_itself(
+def test_only_the_message_that_sqlite_cannot_store_is_dropped(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, unstorable: Message
 ) -> None:
     clocks = Clocks()
@@ -51,7 +51,7 @@ def test_a_message_that_sqlite_cannot_store_costs_only_itself(
 
 @pytest.mark.parametrize("low_hz", [float("nan"), None, 2**70, object()])
 @pytest.mark.parametrize("is_event", [True, False])
-def test_an_event_that_sqlite_cannot_store_costs_only_itself(
+def test_only_the_event_that_sqlite_cannot_store_is_dropped(
     tmp_path: Path, low_hz: Any, is_event: bool
 ) -> None:
     clocks = Clocks()

@@ -41,7 +41,7 @@ def events_in(folder: Path) -> int:
         return event_queries.count_events(db)
 
 
-def test_what_was_submitted_is_in_the_database_soon_and_all_of_it_after_close(tmp_path: Path) -> None:
+def test_submitted_messages_are_stored_soon_and_all_of_them_by_close(tmp_path: Path) -> None:
     clocks = Clocks()
     database = opened(tmp_path, clocks)
     stream = MessageStream(database.submit, clocks)
@@ -104,9 +104,7 @@ def test_messages_wait_while_the_disk_fails(tmp_path: Path, caplog: pytest.LogCa
 
 
 @pytest.mark.parametrize("offset_s", [0.0, 3600.0])
-def test_a_database_that_is_opened_late_has_everything_from_the_start(
-    tmp_path: Path, offset_s: float
-) -> None:
+def test_a_database_opened_late_misses_nothing_since_the_start(tmp_path: Path, offset_s: float) -> None:
     clocks = Clocks(synchronized=False)
     with no_room():
         database = opened(tmp_path / "data", clocks)
@@ -131,7 +129,7 @@ def test_a_database_that_is_opened_late_has_everything_from_the_start(
     assert database.utc.synchronized
 
 
-def test_a_folder_that_can_never_be_used_is_refused_at_once(tmp_path: Path) -> None:
+def test_an_unusable_folder_is_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match="name a folder that can be written to"):
         opened(tmp_path / "file" / "data", Clocks())
@@ -184,7 +182,7 @@ def test_messages_beyond_the_limit_are_dropped_counted_and_logged_once(
     assert onsets_s == [*(float(number) for number in range(waiting)), 100.0]
 
 
-def test_submit_never_waits_for_a_database_that_is_locked(tmp_path: Path) -> None:
+def test_submit_never_waits_for_a_locked_database(tmp_path: Path) -> None:
     clocks = Clocks()
     database = opened(tmp_path, clocks)
     stream = MessageStream(database.submit, clocks)
@@ -252,7 +250,7 @@ def test_frames_are_never_queued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     database.close()
 
 
-def test_closing_on_a_failed_disk_returns_and_logs_what_is_lost(
+def test_closing_on_a_failed_disk_returns_and_logs_the_losses(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     clocks = Clocks()
@@ -270,7 +268,7 @@ def test_closing_on_a_failed_disk_returns_and_logs_what_is_lost(
     assert rows_of(tmp_path, "SELECT ended_s FROM runs") == [(None,)]
 
 
-def test_what_is_known_of_utc_is_of_the_earlier_run_and_the_clock(tmp_path: Path) -> None:
+def test_utc_is_taken_from_the_earlier_run_while_the_clock_is_not_synchronized(tmp_path: Path) -> None:
     clocks = Clocks()
     opened(tmp_path, clocks).close()
     clocks.synchronized = False
@@ -280,7 +278,7 @@ def test_what_is_known_of_utc_is_of_the_earlier_run_and_the_clock(tmp_path: Path
     database.close()
 
 
-def test_events_that_wait_for_the_disk_hold_no_masks(tmp_path: Path) -> None:
+def test_events_waiting_for_the_disk_hold_no_masks(tmp_path: Path) -> None:
     clocks = Clocks()
     database = opened(tmp_path, clocks)
     MessageStream(database.submit, clocks).hear(1)
@@ -299,7 +297,7 @@ def test_events_that_wait_for_the_disk_hold_no_masks(tmp_path: Path) -> None:
     assert events_in(tmp_path) == 1
 
 
-def test_the_file_itself_is_recent_while_the_recorder_runs(tmp_path: Path) -> None:
+def test_the_database_file_itself_stays_up_to_date_while_the_recorder_runs(tmp_path: Path) -> None:
     clocks = Clocks()
     database = opened(tmp_path, clocks)
     stream = MessageStream(database.submit, clocks)

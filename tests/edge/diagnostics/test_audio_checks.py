@@ -126,7 +126,7 @@ def test_other_signals_are_not_reported_as_hum(samples):
 @pytest.mark.parametrize(
     ("deviation", "state"), [(0, "ok"), (-0.0009, "ok"), (0.0012, "warn"), (-0.009, "warn"), (0.011, "fail")]
 )
-def test_the_sample_rate_is_measured_by_the_arrivals(deviation, state):
+def test_the_sample_rate_is_measured_from_the_arrivals(deviation, state):
     arrivals = regular_arrivals(RATE_HZ * (1 + deviation))
     rate_hz, error_hz = measured_rate(arrivals)
     assert rate_hz == pytest.approx(RATE_HZ * (1 + deviation), rel=1e-9)

@@ -27,7 +27,7 @@ def fp32():
     return Model("birdedge-fp32")
 
 
-def test_models_are_measured_in_turns(int8, fp32):
+def test_models_are_measured_in_turn(int8, fp32):
     costs = measure([int8, fp32], 0.3)
     assert [c.model for c in costs] == [int8, fp32]
     assert len(costs[0].turns) == len(costs[1].turns) >= 3

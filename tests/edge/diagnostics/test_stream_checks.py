@@ -15,7 +15,7 @@ def test_without_streams_ffmpeg_is_not_needed() -> None:
     assert list(stream_checks({})) == []
 
 
-def test_a_stream_with_sound_is_ok_one_with_silence_a_warning_and_none_a_failure() -> None:
+def test_a_stream_with_sound_passes_a_silent_one_warns_and_a_refused_one_fails() -> None:
     with (
         stream_server(StreamServer(SOUND, "keeper:s3cret", burst_s=3.0)) as loud,
         stream_server(StreamServer(SOUND, burst_s=3.0)) as quiet,

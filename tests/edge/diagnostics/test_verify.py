@@ -43,7 +43,7 @@ def test_a_card_without_an_answer_fails():
     assert "contains no answer" in check.finding
 
 
-def test_a_stream_that_depends_on_the_division_into_pushes_fails(monkeypatch):
+def test_a_stream_that_depends_on_its_division_into_pushes_fails(monkeypatch):
     true_push = Segmenter.push
 
     def push(segmenter, frames):

@@ -53,7 +53,7 @@ def written(
     return folder / "aoef"
 
 
-def test_soundevent_reads_what_was_written(tmp_path: Path) -> None:
+def test_soundevent_reads_the_written_files(tmp_path: Path) -> None:
     audio = a_recording(tmp_path / "clips" / "a.wav")
     audio.write_bytes(with_guano(audio.read_bytes(), guano_text({"Loc Position": "52.5 13.4"})))
     inside = np.zeros((125, 40), bool)
@@ -126,7 +126,7 @@ def test_a_long_recording_is_divided_into_clips_that_hold_the_onsets(tmp_path: P
     assert len(project.tasks) == 3
 
 
-def test_the_same_events_are_the_same_objects(tmp_path: Path) -> None:
+def test_the_same_events_give_the_same_objects(tmp_path: Path) -> None:
     audio = a_recording(tmp_path / "a.wav")
     texts = []
     for name in ("one", "two"):
@@ -138,7 +138,7 @@ def test_the_same_events_are_the_same_objects(tmp_path: Path) -> None:
     assert texts[0] == texts[1]
 
 
-def test_a_data_set_of_whombat_gives_the_uuids(tmp_path: Path) -> None:
+def test_the_uuids_come_from_a_whombat_data_set(tmp_path: Path) -> None:
     by_path, by_digest = a_recording(tmp_path / "a.wav"), a_recording(tmp_path / "b.wav", seed=1)
     known = known_recordings(
         [
@@ -168,7 +168,7 @@ def test_a_copy_of_a_recording_is_refused_and_the_others_are_written(tmp_path: P
     assert [recording.path.name for recording in dataset.recordings] == ["a.wav"]
 
 
-def test_events_with_the_same_box_are_one(tmp_path: Path) -> None:
+def test_events_with_the_same_box_are_exported_once(tmp_path: Path) -> None:
     recording = read_recording(a_recording(tmp_path / "a.wav"), tmp_path, None)
     twice = [AoefEvent(an_event(0.5), box_geometry(an_event(0.5)))] * 2
     project = json.loads((written(tmp_path, recording, twice) / "annotation_project.json").read_text())[
@@ -178,7 +178,7 @@ def test_events_with_the_same_box_are_one(tmp_path: Path) -> None:
     assert len(project["clip_annotations"][0]["sound_events"]) == 1
 
 
-def test_a_title_that_is_not_utf8_and_a_place_that_is_none_are_no_json_errors(tmp_path: Path) -> None:
+def test_a_title_that_is_not_utf8_and_an_invalid_place_do_not_break_the_json(tmp_path: Path) -> None:
     audio = a_recording(tmp_path / "a.wav")
     audio.write_bytes(with_guano(audio.read_bytes(), guano_text({"Loc Position": "nan 200"})))
     recording = read_recording(audio, tmp_path, None)

@@ -34,7 +34,7 @@ def left_out(folder: Path, *found: FoundRecording) -> tuple[list[str], int]:
     return problems, files.recordings
 
 
-def test_a_damaged_mask_leaves_out_its_recording_and_no_other(tmp_path: Path) -> None:
+def test_a_damaged_mask_omits_only_its_own_recording(tmp_path: Path) -> None:
     one, two = a_recording(tmp_path / "a.wav", 0), a_recording(tmp_path / "b.wav", 1)
     with MaskFile(tmp_path / "a.npz", 0.008, 0.008, 62.5, 62.5, 0.5) as mask:
         mask.push(np.ones((125, 256), np.float32))
@@ -59,7 +59,7 @@ def test_a_damaged_mask_leaves_out_its_recording_and_no_other(tmp_path: Path) ->
         {"high_hz": 1e300},
     ],
 )
-def test_an_event_that_cannot_be_in_its_recording_is_reported(tmp_path: Path, wrong: dict[str, Any]) -> None:
+def test_an_event_that_does_not_fit_its_recording_is_reported(tmp_path: Path, wrong: dict[str, Any]) -> None:
     found = FoundRecording(a_recording(tmp_path / "a.wav", 0), None, [EVENT, replace(EVENT, **wrong)])
     (problem,), added = left_out(tmp_path, found)
     assert "give the events of this recording" in problem

@@ -45,7 +45,7 @@ def test_an_outline_rasterizes_back_to_the_mask_bit_for_bit(hop_s: float) -> Non
     np.testing.assert_array_equal(rasterized(event_geometry(whole, mask), mask), inside)
 
 
-def test_the_shape_reaches_beyond_the_box_as_far_as_the_mask_is_connected() -> None:
+def test_the_shape_extends_beyond_the_box_as_far_as_the_mask_is_connected() -> None:
     inside = np.zeros((60, 40), bool)
     inside[20:30, 10:16] = True
     inside[28:34, 15:18] = True  # leads out of the box
@@ -78,7 +78,7 @@ def test_an_event_without_a_mask_has_its_box(onset_s: float) -> None:
     }
 
 
-def test_the_shapes_of_many_events_are_those_of_each_among_all_in_their_order() -> None:
+def test_shaping_many_events_equals_shaping_each_among_all_of_them() -> None:
     random = np.random.default_rng(5)
     mask = a_mask(random.random((400, 60)) < 0.7)
     events = [
@@ -90,7 +90,7 @@ def test_the_shapes_of_many_events_are_those_of_each_among_all_in_their_order() 
     assert [one.geometry for one in shaped] == [event_geometry(event, mask, events) for event in events]
 
 
-def test_the_bins_of_an_event_that_overlaps_no_other_are_those_that_the_network_gave_it(
+def test_an_event_that_overlaps_no_other_has_exactly_the_bins_of_its_mask(
     tmp_path: Path,
 ) -> None:
     soundfile.write(tmp_path / "scene.wav", soundscape(20.0, 20, 60.0).samples, 32_000)

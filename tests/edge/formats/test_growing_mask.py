@@ -25,7 +25,7 @@ from tests.support.growing_masks import FIELDS, SECOND, frames, grown
 
 
 @pytest.mark.parametrize("piece", [1, 32, 125, 999])
-def test_it_holds_what_a_mask_file_holds(tmp_path: Path, piece: int) -> None:
+def test_it_holds_the_same_arrays_as_a_mask_file(tmp_path: Path, piece: int) -> None:
     mask = frames(999)
     grown(tmp_path / "new" / "live.npz", mask, piece).close()
     with MaskFile(tmp_path / "archive.npz", **FIELDS) as archive:
@@ -37,7 +37,7 @@ def test_it_holds_what_a_mask_file_holds(tmp_path: Path, piece: int) -> None:
             np.testing.assert_array_equal(live[name], expected[name])
 
 
-def test_it_is_whole_after_each_second(tmp_path: Path) -> None:
+def test_it_is_complete_after_each_second(tmp_path: Path) -> None:
     mask = frames(20 * SECOND)
     file = GrowingMaskFile(tmp_path / "live.npz", **FIELDS)
     assert read_mask_file(file.path).mask.shape == (0, 256)
@@ -49,7 +49,7 @@ def test_it_is_whole_after_each_second(tmp_path: Path) -> None:
     assert read_mask_file(file.path).threshold == 0.55
 
 
-def test_other_programs_find_no_fault_in_it(tmp_path: Path) -> None:
+def test_it_is_a_valid_zip_file_for_other_programs(tmp_path: Path) -> None:
     file = grown(tmp_path / "live.npz", frames(10 * SECOND))
     done = subprocess.run(
         [sys.executable, "-m", "zipfile", "--test", file.path], capture_output=True, check=True
@@ -119,7 +119,7 @@ def test_memory_does_not_grow_with_the_stream(tmp_path: Path) -> None:
     assert peak_bytes < 3_000_000
 
 
-def test_a_killed_process_leaves_a_whole_file(tmp_path: Path) -> None:
+def test_a_killed_process_leaves_a_complete_file(tmp_path: Path) -> None:
     writer = f"""
 import numpy as np
 from pathlib import Path
@@ -150,12 +150,12 @@ def test_a_mask_of_another_shape_is_refused(tmp_path: Path, shape: tuple[int, ..
 
 
 @pytest.mark.parametrize("length", [0, 1, 7, 1000, 123_457])
-def test_the_crc_of_two_pieces_is_that_of_the_whole(length: int) -> None:
+def test_the_combined_crc_of_two_pieces_equals_that_of_the_whole(length: int) -> None:
     first, second = b"beginning", np.random.default_rng(1).bytes(length)
     assert _joined_crc(zlib.crc32(first), zlib.crc32(second), length) == zlib.crc32(first + second)
 
 
-def test_more_than_four_gigabytes_have_sizes_of_64_bits(tmp_path: Path) -> None:
+def test_more_than_four_gigabytes_use_64_bit_sizes(tmp_path: Path) -> None:
     file = GrowingMaskFile(tmp_path / "live.npz", **FIELDS)
     file.frames = (5 << 30) // 256
     file._append_zeros(1000)

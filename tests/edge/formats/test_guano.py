@@ -78,7 +78,7 @@ def test_fields_are_read_back_from_wav_and_flac(tmp_path: Path) -> None:
     assert read_guano(tmp_path / "clip.flac") == expected
 
 
-def test_lines_of_other_programs_are_read(tmp_path: Path) -> None:
+def test_lines_written_by_other_programs_are_read(tmp_path: Path) -> None:
     text = "GUANO|Version:  1.0\n\nTE:  1 \r\nPET|D500X|TSens: high\n\0\0"
     (tmp_path / "clip.wav").write_bytes(with_guano(wav(), text))
     assert read_guano(tmp_path / "clip.wav") == {"GUANO|Version": "1.0", "TE": "1", "PET|D500X|TSens": "high"}

@@ -21,14 +21,14 @@ def test_nan_and_infinity_are_null(snr_db: float) -> None:
     assert json.loads(event_json(replace(FIRST, snr_db=snr_db), "a.wav"))["snr_db"] is None
 
 
-def test_numpy_numbers_are_written_as_python_numbers_are() -> None:
+def test_numpy_numbers_are_written_like_python_numbers() -> None:
     numpy_values: dict[str, Any] = {"score": np.float32(0.87249), "low_hz": np.float64(2031.25)}
     event = replace(FIRST, **numpy_values)
     assert event_json(event, "a.wav") == event_json(FIRST, "a.wav")
 
 
 @pytest.mark.parametrize("name", ["tab\tline\nfeed\r\u2028.wav", "鳥.wav", os.fsdecode(b"latin\xe9.wav")])
-def test_any_file_name_is_one_line_of_ascii_and_comes_back(name: str) -> None:
+def test_any_file_name_is_one_ascii_line_and_reads_back_unchanged(name: str) -> None:
     text = event_lines(FIRST, name, 1)
     assert text.isascii()
     assert text.count("\n") == 1

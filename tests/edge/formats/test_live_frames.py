@@ -26,7 +26,7 @@ MASK = np.zeros((2, 16), np.bool_)
 MASK[0, 0] = MASK[1, 15] = True
 
 
-def test_the_bytes_of_a_packet_of_frames() -> None:
+def test_a_packet_of_frames_has_the_documented_bytes() -> None:
     (packet,) = frames_packets(LEVEL, MASK, UTC_S, 0.008, (-30.2, -12.5), gap=True)
     header = struct.pack("<BBHHBBd", 1, 1, 16, 2, 60, 25, UTC_S)
     assert packet == header + bytes([67] * 32) + b"\x80\x00\x00\x01"
@@ -34,7 +34,7 @@ def test_the_bytes_of_a_packet_of_frames() -> None:
     assert kind_of(packet) == "frames"
 
 
-def test_the_bytes_of_a_packet_of_audio() -> None:
+def test_a_packet_of_audio_has_the_documented_bytes() -> None:
     samples = np.array([0.0, 0.5, -1.0, 1.0, 2.0], np.float32)
     (packet,) = audio_packets(samples, 48_000, UTC_S)
     assert packet == struct.pack("<BBHId", 2, 0, 0, 48_000, UTC_S) + struct.pack(
@@ -58,7 +58,7 @@ def test_levels_are_steps_of_0_6_db_from_the_floor_of_the_spectrogram() -> None:
     ]
 
 
-def test_many_frames_are_several_packets_with_the_time_of_each() -> None:
+def test_many_frames_are_split_into_several_packets_with_their_times() -> None:
     frames = 2 * live_frames.MAX_FRAMES + 3
     mask = np.random.default_rng(3).random((frames, 16)) > 0.5
     made = list(frames_packets(np.zeros((frames, 16), np.float32), mask, 100.0, 0.5, (-1.0, 0.0), gap=True))

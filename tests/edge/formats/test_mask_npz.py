@@ -22,13 +22,13 @@ def probabilities(frames: int, bins: int = 256) -> NDArray[np.float32]:
     return np.random.default_rng(5).random((frames, bins), dtype=np.float32)
 
 
-def test_a_probability_rounds_to_the_nearest_byte_and_a_half_to_the_even_one() -> None:
+def test_a_probability_rounds_to_the_nearest_byte_and_a_tie_to_the_even_one() -> None:
     halves = np.array([0.0, 0.5 / 255, 1.5 / 255, 2.5 / 255, 0.5, 1.0], dtype=np.float32)
     assert (255 * halves).tolist() == [0.0, 0.5, 1.5, 2.5, 127.5, 255.0]
     assert mask_bytes(halves).tolist() == [0, 0, 2, 2, 128, 255]
 
 
-def test_every_byte_comes_back_from_its_probability() -> None:
+def test_every_byte_survives_a_round_trip_through_its_probability() -> None:
     every = np.arange(256, dtype=np.uint8)
     assert np.array_equal(mask_bytes(every.astype(np.float32) / np.float32(255)), every)
 
@@ -136,7 +136,7 @@ def test_a_full_disk_is_an_output_error_and_later_frames_keep_their_times(tmp_pa
     assert np.array_equal(read_mask_file(path).mask, mask_bytes(whole[:21]))
 
 
-def test_a_disk_full_at_the_end_leaves_no_file(tmp_path: Path) -> None:
+def test_a_disk_that_is_full_at_the_end_leaves_no_file(tmp_path: Path) -> None:
     file = MaskFile(tmp_path / "dawn.npz", **FIELDS)
     file.push(probabilities(30))
     before = resource.getrlimit(resource.RLIMIT_FSIZE)

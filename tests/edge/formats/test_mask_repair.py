@@ -14,7 +14,7 @@ from birdedge.edge.formats.mask_repair import repair_mask_file
 from tests.support.growing_masks import SECOND, frames, grown
 
 
-def test_a_whole_file_needs_no_repair(tmp_path: Path) -> None:
+def test_a_complete_file_needs_no_repair(tmp_path: Path) -> None:
     file = grown(tmp_path / "live.npz", frames(3 * SECOND))
     file.close()
     before = file.path.read_bytes()
@@ -23,7 +23,7 @@ def test_a_whole_file_needs_no_repair(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_of_a_torn_file_all_but_the_last_seconds_are_kept(tmp_path: Path, seed: int) -> None:
+def test_all_but_the_last_seconds_of_a_torn_file_are_kept(tmp_path: Path, seed: int) -> None:
     mask = frames(20 * SECOND)
     file = grown(tmp_path / "live.npz", mask[: 19 * SECOND], SECOND)
     before = file.path.read_bytes()
@@ -45,7 +45,7 @@ def test_of_a_torn_file_all_but_the_last_seconds_are_kept(tmp_path: Path, seed: 
 
 
 @pytest.mark.parametrize("kept", [0, 10, 500, 1000])
-def test_a_file_without_a_beginning_is_refused_and_kept(tmp_path: Path, kept: int) -> None:
+def test_a_file_whose_beginning_is_missing_is_refused_and_kept(tmp_path: Path, kept: int) -> None:
     file = grown(tmp_path / "live.npz", frames(3 * SECOND))
     file.close()
     file.path.write_bytes(file.path.read_bytes()[:kept])

@@ -25,7 +25,7 @@ def drawn(*rows: str) -> Bool:
     return np.array([[character == "#" for character in row] for row in rows])
 
 
-def test_one_bin_is_a_square() -> None:
+def test_a_single_bin_is_a_square() -> None:
     assert outline(drawn("...", ".#.", "...")) == [[[(1, 1), (2, 1), (2, 2), (1, 2), (1, 1)]]]
 
 

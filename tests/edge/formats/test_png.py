@@ -25,7 +25,7 @@ def test_another_library_decodes_the_same_colours(height: int, width: int) -> No
         assert np.array_equal(np.asarray(decoded.convert("RGB")), palette[pixels])
 
 
-def test_the_chunks_are_those_of_the_standard_with_their_checksums() -> None:
+def test_the_chunks_follow_the_standard_with_correct_checksums() -> None:
     data = indexed_png(np.zeros((2, 3), np.uint8), np.array([[1, 2, 3]], np.uint8))
     assert data[:8] == b"\x89PNG\r\n\x1a\n"
     names, at = [], 8

@@ -51,7 +51,7 @@ def test_a_recording_is_read_only_when_its_lines_are_due() -> None:
 
 
 @pytest.mark.parametrize("name", ["tab\tline\nfeed\r\u2028.wav", "\x85.wav", "=1+1.wav", "my garden.wav"])
-def test_an_odd_file_name_ends_neither_cell_nor_line(name: str) -> None:
+def test_an_odd_file_name_breaks_neither_a_cell_nor_a_line(name: str) -> None:
     (line,) = event_lines(FIRST, name, 1).splitlines()
     cells = line.split("\t")
     assert len(cells) == len(COLUMNS) == 16

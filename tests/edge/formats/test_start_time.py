@@ -55,7 +55,7 @@ def recording(folder: Path, name: str, guano: dict[str, str] | None = None, comm
         ("dawn.wav", None),
     ],
 )
-def test_the_time_in_a_name(name: str, expected: str | None) -> None:
+def test_a_time_in_a_file_name_is_read(name: str, expected: str | None) -> None:
     assert utc(name) == expected
 
 
@@ -76,7 +76,7 @@ def test_a_local_time_in_a_name_needs_a_zone(name: str, expected: str) -> None:
     assert utc(name, timezone="Europe/Berlin") == expected
 
 
-def test_metadata_come_before_the_name(tmp_path: Path) -> None:
+def test_metadata_takes_precedence_over_the_name(tmp_path: Path) -> None:
     name = "20240501_043000.wav"
     guano = {"Timestamp": "2024-05-01T06:30:00.500+01:00"}
     assert utc(recording(tmp_path, name, guano)) == "2024-05-01T05:30:00.500000Z"
@@ -90,7 +90,7 @@ def test_metadata_come_before_the_name(tmp_path: Path) -> None:
     assert utc(recording(tmp_path, name, comment="Recorded at dawn")) == "2024-05-01T04:30:00Z"
 
 
-def test_a_given_start_comes_before_all() -> None:
+def test_a_given_start_takes_precedence_over_all_else() -> None:
     assert utc("20240501_043000.WAV", "2020-01-02T03:04:05.5Z") == "2020-01-02T03:04:05.500000Z"
     assert utc("a.wav", "2020-06-02T03:04:05+02:00") == "2020-06-02T01:04:05Z"
     assert utc("a.wav", "2020-06-02T03:04:05", "America/New_York") == "2020-06-02T07:04:05Z"
@@ -108,6 +108,8 @@ def test_a_given_start_comes_before_all() -> None:
         (None, "", "give an IANA name"),
     ],
 )
-def test_a_wrong_time_or_zone_is_an_error(start: str | None, timezone: str | None, sentence: str) -> None:
+def test_an_invalid_time_or_time_zone_is_an_error(
+    start: str | None, timezone: str | None, sentence: str
+) -> None:
     with pytest.raises(SettingsError, match=sentence):
         StartTime(start, timezone)

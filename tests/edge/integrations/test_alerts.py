@@ -65,7 +65,7 @@ def test_a_target_that_cannot_be_reached_is_refused(target: dict[str, Any], sent
         TargetSettings(**{"name": "x", **target})
 
 
-def test_alerts_and_targets_fit_together() -> None:
+def test_alerts_and_targets_that_do_not_fit_together_are_refused() -> None:
     check_alerts([], [], False)
     check_alerts([NO_AUDIO], [PHONE], False)
     check_alerts([NO_AUDIO], [TargetSettings("broker", "mqtt")], True)
@@ -80,7 +80,7 @@ def test_alerts_and_targets_fit_together() -> None:
             check_alerts(alerts, targets, False)
 
 
-def test_an_alert_without_targets_goes_to_all() -> None:
+def test_an_alert_without_targets_goes_to_all_targets() -> None:
     other = TargetSettings("other", "mqtt")
     assert targets_of(NO_AUDIO, [PHONE, other]) == [PHONE, other]
     assert targets_of(AlertSettings("a", "no_audio", targets=("other",)), [PHONE, other]) == [other]

@@ -22,7 +22,7 @@ def python(script: str, *arguments: str, timeout_s: float = 10.0) -> TargetSetti
     )
 
 
-def test_arguments_are_filled_and_no_shell_reads_them() -> None:
+def test_arguments_are_filled_in_without_a_shell() -> None:
     text = '$(touch /tmp/owned); `id` {title} "quoted" * \n'
     script = "import sys, json; print(json.dumps(sys.argv[1:]))"
     said = send(python(script, "{title}|{text}", "{other}", "{state}{alert}{recorder}"), message(text=text))
@@ -43,7 +43,7 @@ def test_a_command_that_reads_nothing_is_fine() -> None:
     assert send(python("pass"), message(text="x" * 500_000)).endswith("ended with exit code 0")
 
 
-def test_few_variables_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_a_few_environment_variables_are_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_TOKEN", "s3cret")
     said = send(python("import os; print(sorted(os.environ))"), message())
     assert "SECRET_TOKEN" not in said
@@ -56,7 +56,7 @@ def test_a_failure_is_an_error_with_the_start_of_the_output() -> None:
     assert not isinstance(raised.value, DeliveryRefusedError)
 
 
-def test_much_output_is_read_and_forgotten() -> None:
+def test_output_beyond_the_limit_is_read_and_discarded() -> None:
     said = send(python("import sys; sys.stdout.write('x' * 5_000_000)"), message())
     assert said.count("x") == MAX_OUTPUT_BYTES + sys.executable.count("x")
 
@@ -65,7 +65,7 @@ def test_output_is_printable() -> None:
     assert "\x1b" not in send(python("print('\\x1b[31mred')"), message())
 
 
-def test_a_command_that_hangs_is_killed_with_all_that_it_started(tmp_path: Path) -> None:
+def test_a_command_that_hangs_is_killed_with_its_children(tmp_path: Path) -> None:
     mark = tmp_path / "child"
     script = (
         "import subprocess, sys, time\n"
@@ -87,7 +87,7 @@ def test_a_command_that_hangs_is_killed_with_all_that_it_started(tmp_path: Path)
         raise AssertionError("the child is still there")
 
 
-def test_a_child_that_keeps_the_output_open_is_not_waited_for_longer() -> None:
+def test_a_child_that_keeps_the_output_open_does_not_extend_the_wait() -> None:
     began_s = time.monotonic()
     with pytest.raises(DeliveryError, match="took longer than 1 s"):
         send(python("import subprocess; subprocess.Popen(['sleep', '60'])", timeout_s=1.0), message())
@@ -95,6 +95,6 @@ def test_a_child_that_keeps_the_output_open_is_not_waited_for_longer() -> None:
 
 
 @pytest.mark.parametrize("program", ["/nowhere/at-all", "/etc/hostname"])
-def test_a_program_that_cannot_be_started_is_not_tried_again(program: str) -> None:
+def test_a_program_that_cannot_be_started_is_not_retried(program: str) -> None:
     with pytest.raises(DeliveryRefusedError, match="cannot be started"):
         send(TargetSettings("x", "command", command=(program,)), message())

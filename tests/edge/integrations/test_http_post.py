@@ -63,7 +63,7 @@ def test_a_redirect_is_not_followed(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 413])
-def test_a_refusal_is_not_worth_a_retry(status: int) -> None:
+def test_a_refusal_is_not_retried(status: int) -> None:
     with serving() as server:
         server.answers = [(status, {})]
         with pytest.raises(DeliveryRefusedError, match=f"answered {status}"):
@@ -124,7 +124,7 @@ def continue_without_end(connection: socket.socket) -> None:
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("answer", [hang, drip, continue_without_end])
-def test_a_server_that_never_finishes_costs_no_more_than_the_timeout(
+def test_a_server_that_never_finishes_takes_no_longer_than_the_timeout(
     answer: Callable[[socket.socket], None], scheme: str
 ) -> None:
     with raw_server(answer) as host:
@@ -150,7 +150,7 @@ def many_headers(connection: socket.socket) -> None:
 
 
 @pytest.mark.parametrize("answer", [garbage, long_line, many_headers, lambda _: None])
-def test_an_answer_that_is_none_may_be_tried_again(answer: Callable[[socket.socket], None]) -> None:
+def test_an_invalid_answer_may_be_retried(answer: Callable[[socket.socket], None]) -> None:
     with (
         raw_server(answer) as host,
         pytest.raises(DeliveryError, match=f"{host} cannot be reached") as raised,
@@ -159,7 +159,7 @@ def test_an_answer_that_is_none_may_be_tried_again(answer: Callable[[socket.sock
     assert not isinstance(raised.value, DeliveryRefusedError)
 
 
-def test_a_body_of_the_answer_is_not_waited_for() -> None:
+def test_the_body_of_the_answer_is_not_waited_for() -> None:
     def endless(connection: socket.socket) -> None:
         connection.recv(4096)
         connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
@@ -173,7 +173,7 @@ def test_a_body_of_the_answer_is_not_waited_for() -> None:
         assert time.monotonic() - began_s < 5.0
 
 
-def test_a_port_that_is_closed_is_an_error_without_the_path() -> None:
+def test_the_error_for_a_closed_port_does_not_show_the_path() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     with pytest.raises(DeliveryError, match=f"127.0.0.1:{port} cannot be reached") as raised:
@@ -181,6 +181,6 @@ def test_a_port_that_is_closed_is_an_error_without_the_path() -> None:
     assert "secret-path" not in str(raised.value)
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused() -> None:
+def test_an_untrusted_certificate_is_refused() -> None:
     with raw_server(garbage) as host, pytest.raises(DeliveryError, match="cannot be reached"):
         post(f"https://{host}/", b"{}", {}, 5.0)

@@ -10,7 +10,7 @@ from birdedge.edge.errors import SettingsError
 from birdedge.edge.integrations.mqtt import MqttSettings, topics_of
 
 
-def test_the_topics_of_a_recorder() -> None:
+def test_a_recorder_has_its_own_topics() -> None:
     topics = topics_of(MqttSettings(topic="garden/birds"), "oak_3_7f3a91c2")
     assert topics.event == "garden/birds/oak_3_7f3a91c2/event"
     assert topics.availability == "garden/birds/oak_3_7f3a91c2/availability"
@@ -42,6 +42,6 @@ def test_the_port_depends_on_tls() -> None:
         ({"dashboard_url": "oak3.local"}, "it must be a URL"),
     ],
 )
-def test_a_wrong_setting_is_refused(values: dict[str, Any], message: str) -> None:
+def test_an_invalid_setting_is_refused(values: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         MqttSettings(**values)

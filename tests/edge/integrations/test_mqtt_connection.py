@@ -62,7 +62,7 @@ def test_the_will_is_published_unless_the_connection_ends_cleanly(tmp_path: Path
         assert subscriber.texts("x/availability") == ([] if is_clean else ["offline"])
 
 
-def test_a_broker_that_cannot_be_reached_is_said() -> None:
+def test_a_broker_that_cannot_be_reached_is_reported() -> None:
     settings = MqttSettings(host=HOST, port=free_port())
     with pytest.raises(
         DeliveryError, match=r"127\.0\.0\.1:\d+ cannot be reached \(Connection refused\): check host"
@@ -72,7 +72,7 @@ def test_a_broker_that_cannot_be_reached_is_said() -> None:
         publish_once(MqttSettings(host="no-such-host.invalid"), "a", "x", b"")
 
 
-def test_a_server_that_is_no_broker_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_is_not_a_broker_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mqtt_connection, "TIMEOUT_S", 0.4)
     with socket.create_server((HOST, 0)) as server:
         settings = MqttSettings(host=HOST, port=server.getsockname()[1])
@@ -114,7 +114,7 @@ def test_a_password_is_read_from_its_file(tmp_path: Path) -> None:
             publish_once(settings_of(broker), "a", "x", b"")
 
 
-def test_a_topic_that_may_not_be_written_is_said(tmp_path: Path) -> None:
+def test_a_topic_without_write_permission_is_reported(tmp_path: Path) -> None:
     rights = tmp_path / "rights"
     rights.write_text("topic read #\ntopic write x/#\n", encoding="utf-8")
     with running_broker(tmp_path, f"allow_anonymous true\nacl_file {rights}") as broker:
@@ -125,7 +125,7 @@ def test_a_topic_that_may_not_be_written_is_said(tmp_path: Path) -> None:
             publish_once(settings_of(broker), "a", "y/1", b"")
 
 
-def test_a_certificate_is_checked_and_one_is_shown(tmp_path: Path) -> None:
+def test_the_certificates_of_broker_and_client_are_both_checked(tmp_path: Path) -> None:
     authority, other = Authority(tmp_path), Authority(tmp_path, "other")
     certificate, key = authority.sign("broker")
     own, own_key = authority.sign("recorder")
@@ -154,7 +154,7 @@ def test_a_certificate_is_checked_and_one_is_shown(tmp_path: Path) -> None:
             publish_once(settings_of(broker), "a", "x", b"")
 
 
-def test_certificates_that_cannot_be_read_are_said(tmp_path: Path) -> None:
+def test_unreadable_certificates_are_reported(tmp_path: Path) -> None:
     missing = MqttSettings(host=HOST, tls=True, ca_file=str(tmp_path / "missing.pem"))
     with pytest.raises(SettingsError, match=r"missing\.pem cannot be used \(No such file or directory\)"):
         publish_once(missing, "a", "x", b"")
@@ -164,14 +164,14 @@ def test_certificates_that_cannot_be_read_are_said(tmp_path: Path) -> None:
         publish_once(text, "a", "x", b"")
 
 
-def test_another_client_with_the_same_id_is_said(tmp_path: Path) -> None:
+def test_another_client_with_the_same_id_is_reported(tmp_path: Path) -> None:
     with running_broker(tmp_path) as broker, connected(settings_of(broker), "a") as connection:
         publish_once(settings_of(broker), "a", "x", b"")
         with pytest.raises(DeliveryError, match="another client took its id"):
             connection.loop(1.0)
 
 
-def test_a_message_that_is_too_large_is_said(tmp_path: Path) -> None:
+def test_a_message_that_is_too_large_is_reported(tmp_path: Path) -> None:
     with (
         running_broker(tmp_path, "allow_anonymous true\nmax_packet_size 2000") as broker,
         connected(settings_of(broker), "a") as connection,
@@ -183,7 +183,7 @@ def test_a_message_that_is_too_large_is_said(tmp_path: Path) -> None:
         connection.drain()
 
 
-def test_a_message_that_expires_is_not_kept_for_those_who_come_later(tmp_path: Path) -> None:
+def test_an_expired_message_is_not_delivered_to_later_subscribers(tmp_path: Path) -> None:
     with running_broker(tmp_path) as broker:
         with subscribed(broker.port):
             pass  # its session stays
@@ -198,7 +198,7 @@ def test_a_message_that_expires_is_not_kept_for_those_who_come_later(tmp_path: P
             assert subscriber.texts("x") == ["2", "3"]
 
 
-def test_messages_to_a_subscription_are_received(tmp_path: Path) -> None:
+def test_messages_of_a_subscription_are_received(tmp_path: Path) -> None:
     with (
         running_broker(tmp_path) as broker,
         subscribed(broker.port) as other,

@@ -13,7 +13,7 @@ from tests.support.alerts import message
 from tests.support.http_servers import serving
 
 
-def test_the_topic_of_the_url_is_in_the_body(tmp_path: Path) -> None:
+def test_the_topic_of_the_url_is_sent_in_the_body(tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("tk_123\n", encoding="utf-8")
     token.chmod(0o600)

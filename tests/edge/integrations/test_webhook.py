@@ -44,7 +44,7 @@ def test_the_message_arrives_as_json() -> None:
     assert {"x-birdedge-signature", "x-birdedge-timestamp", "authorization"}.isdisjoint(request.headers)
 
 
-def test_the_signature_is_that_of_openssl_over_timestamp_and_body(tmp_path: Path) -> None:
+def test_the_signature_equals_that_of_openssl_over_timestamp_and_body(tmp_path: Path) -> None:
     files: dict[str, Any] = {
         "secret_file": secret(tmp_path / "key", "k3y with spaces ü\n"),
         "token_file": secret(tmp_path / "token", "tok\n"),
@@ -88,7 +88,7 @@ def test_each_attempt_has_its_own_timestamp_and_the_same_key(
     assert first["x-birdedge-signature"] != second["x-birdedge-signature"]
 
 
-def test_a_url_that_is_a_secret_comes_from_a_file(tmp_path: Path) -> None:
+def test_a_secret_url_is_read_from_a_file(tmp_path: Path) -> None:
     with serving() as server:
         file = secret(tmp_path / "url", f"{server.url}/services/T0/XYZ\n")
         send(TargetSettings("hook", "webhook", url_file=file), message())
@@ -104,7 +104,7 @@ def test_a_file_without_a_url_is_an_error_that_does_not_show_it(tmp_path: Path, 
 
 
 @pytest.mark.parametrize("key", ["url_file", "token_file", "secret_file"])
-def test_a_secret_that_others_may_read_is_refused_and_nothing_is_sent(tmp_path: Path, key: str) -> None:
+def test_a_secret_that_others_can_read_is_refused_and_nothing_is_sent(tmp_path: Path, key: str) -> None:
     file = tmp_path / "secret"
     with serving() as server:
         file.write_text(server.url, encoding="utf-8")

@@ -54,7 +54,7 @@ def test_every_number_that_a_recorder_uses_has_bounds() -> None:
 
 
 @pytest.mark.parametrize("path", BOUNDED, ids=str)
-def test_a_number_out_of_its_bounds_is_refused(path: tuple[Any, ...]) -> None:
+def test_a_number_out_of_bounds_is_refused(path: tuple[Any, ...]) -> None:
     for number in (10**10, -(10**10), -1e-9):
         if (number == -1e-9 and path[-1] in ("initial", "min_np", "max_np")) or path[0] == "answer":
             continue
@@ -78,7 +78,7 @@ def test_a_number_that_is_not_finite_or_very_large_is_refused(path: tuple[Any, .
     "text", ["\x1b[2J", "a\nb", "a\x00", "\x9b31m", "\u202egpj", "a\u2028b", "\udc80", "\t"]
 )
 @pytest.mark.parametrize("ascii_only", [True, False])
-def test_a_text_that_is_not_printable_is_refused(text: str, ascii_only: bool) -> None:
+def test_unprintable_text_is_refused(text: str, ascii_only: bool) -> None:
     for card in (
         {**CARD, "licence": text},
         {**CARD, "figures": {text: {"iou": 1}}},
@@ -90,7 +90,7 @@ def test_a_text_that_is_not_printable_is_refused(text: str, ascii_only: bool) ->
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "{" + " " * 2**21 + "}"], ids=len)
-def test_a_card_that_is_deep_or_large_is_refused(text: str) -> None:
+def test_a_deeply_nested_or_large_card_is_refused(text: str) -> None:
     with pytest.raises(ModelFileError, match="not a JSON object"):
         read(text)
 
@@ -120,9 +120,7 @@ def test_the_error_of_a_malformed_card_is_short() -> None:
         ({"grid": {**CARD["grid"], "hop": 16}}, "bins per second of audio"),
     ],
 )
-def test_a_card_that_takes_too_much_or_cannot_be_used_is_refused(
-    change: dict[str, Any], message: str
-) -> None:
+def test_a_card_that_is_too_costly_or_unusable_is_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         check_bounds(read({**CARD, **change}))
 

@@ -12,13 +12,13 @@ from tests.support.models import EditedModel, refusal
 
 
 @pytest.mark.parametrize("name", sorted(bundled_models()))
-def test_a_card_survives_its_json(name: str) -> None:
+def test_a_card_survives_a_round_trip_through_json(name: str) -> None:
     card = Model(name).card
     assert card_from_metadata({CARD_KEY: card.to_json()}, "a.onnx") == card
     assert "\n" not in card.to_json()
 
 
-def test_the_threshold_is_that_of_the_events() -> None:
+def test_the_threshold_is_the_low_threshold_of_the_events() -> None:
     card = Model("birdedge-int8").card
     assert card.threshold == card.events.low_threshold
 

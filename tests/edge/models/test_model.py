@@ -80,14 +80,14 @@ def test_a_model_runs_on_one_thread(name: str) -> None:
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
 
 
-def test_a_model_opens_by_path_as_by_name(tmp_path: Path) -> None:
+def test_a_model_opens_by_path_or_by_name(tmp_path: Path) -> None:
     path = tmp_path / "mine.onnx"
     shutil.copy(bundled_models()[DEFAULT_MODEL], path)
     assert Model(path).card == Model(DEFAULT_MODEL).card
     assert Model(str(path)).path == path
 
 
-def test_the_card_in_the_file_is_the_one_that_counts(edited_model: EditedModel) -> None:
+def test_the_card_in_the_file_is_used(edited_model: EditedModel) -> None:
     card = Model(edited_model(lambda card: {**card, "name": "garden"})).card
     assert card.name == "garden"
 

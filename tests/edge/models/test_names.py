@@ -54,7 +54,7 @@ def test_a_folder_is_not_a_model(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("module", ["names", "card", "settings", "validation"])
-def test_a_module_without_a_session_does_not_load_onnxruntime(module: str) -> None:
+def test_modules_that_need_no_session_do_not_load_onnxruntime(module: str) -> None:
     code = f"import sys, birdedge.edge.models.{module}; print('onnxruntime' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -21,7 +21,7 @@ def view(content: bytes) -> memoryview:
     return memoryview(content)
 
 
-def test_fields_have_the_numbers_and_values_that_were_written() -> None:
+def test_fields_are_read_with_their_numbers_and_values() -> None:
     tensor = TensorProto(dims=[300, 2], data_type=1, name="weights", raw_data=b"\x00\x01")
     fields = [(number, value) for number, value, _ in read_fields(view(tensor.SerializeToString()))]
     assert [value for number, value in fields if number == 1] == [300, 2]
@@ -32,7 +32,7 @@ def test_fields_have_the_numbers_and_values_that_were_written() -> None:
     ]
 
 
-def test_a_field_starts_where_the_one_before_ends() -> None:
+def test_a_field_starts_where_the_previous_one_ends() -> None:
     content = StringStringEntryProto(key="a", value="bc").SerializeToString()
     assert [start for _, _, start in read_fields(view(content))] == [0, 3]
 
@@ -49,7 +49,7 @@ def test_a_signed_integer_is_read_back(integer: int) -> None:
     assert as_signed(value) == integer
 
 
-def test_packed_integers_and_a_single_one_are_lists() -> None:
+def test_packed_and_single_integers_are_read_as_lists() -> None:
     assert as_integers(view(b"\x01\xac\x02\x00")) == [1, 300, 0]
     assert as_integers(5) == [5]
 

@@ -28,7 +28,7 @@ def graph_of(*nodes: onnx.NodeProto, **constants: Any) -> onnx.GraphProto:
 
 
 @pytest.mark.parametrize("name", sorted(bundled_models()))
-def test_the_cost_of_a_bundled_model_is_that_of_the_shapes_that_onnx_infers(name: str) -> None:
+def test_the_cost_of_a_bundled_model_matches_the_shapes_that_onnx_infers(name: str) -> None:
     model = onnx.shape_inference.infer_shapes(onnx.load(bundled_models()[name]), data_prop=True)
     graph = model.graph
     values = {v.name: v for v in (*graph.value_info, *graph.input, *graph.output)}
@@ -90,7 +90,7 @@ VALID = {
 
 
 @pytest.mark.parametrize("name", VALID)
-def test_the_shape_of_an_operator_is_that_which_onnx_infers(name: str) -> None:
+def test_the_shape_of_an_operator_matches_the_one_that_onnx_infers(name: str) -> None:
     graph = VALID[name]
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)])
     inferred = onnx.shape_inference.infer_shapes(model, data_prop=True, strict_mode=True)
@@ -157,13 +157,13 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_an_operator_that_no_recorder_runs_is_refused(name: str) -> None:
+def test_an_operator_unfit_for_a_recorder_is_refused(name: str) -> None:
     graph, message = HOSTILE[name]
     with pytest.raises(RefusedError, match=message):
         cost_of(graph)
 
 
-def test_results_that_double_and_double_again_are_refused() -> None:
+def test_results_that_keep_doubling_are_refused() -> None:
     nodes = [helper.make_node("Concat", ["frames"] * 64, ["x0"], axis=2)]
     nodes += [helper.make_node("Concat", [f"x{i}"] * 2, [f"x{i + 1}"], axis=3) for i in range(60)]
     with pytest.raises(RefusedError, match="too large for a recorder"):

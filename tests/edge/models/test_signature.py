@@ -62,7 +62,7 @@ def test_the_signature_of_another_key_is_refused(path: Path) -> None:
     "text",
     ["", "a\nb\nc\nd\n", SIGNATURE[:200], SIGNATURE.replace("RUT", "RWT"), SIGNATURE.replace("8UN5", "8UN")],
 )
-def test_what_is_not_a_signature_is_refused(path: Path, text: str) -> None:
+def test_a_file_that_is_not_a_signature_is_refused(path: Path, text: str) -> None:
     path.with_name("model.onnx.minisig").write_text(text, encoding="utf-8")
     with pytest.raises(
         ModelFileError, match=r"is not a signature; make one with `minisign -S -m model\.onnx`"
@@ -87,7 +87,7 @@ def test_without_the_extra_the_error_names_it(path: Path, monkeypatch: pytest.Mo
         verify_signature(path, CONTENT, KEY)
 
 
-def test_inspect_refuses_a_model_whose_signature_is_of_another_file(path: Path) -> None:
+def test_inspect_refuses_a_model_with_the_signature_of_another_file(path: Path) -> None:
     shutil.copy(bundled_models()[DEFAULT_MODEL], path)
     output, error = birdedge("inspect", path, "--public-key", KEY, cwd=path.parent, exit_code=1)
     assert output == ""

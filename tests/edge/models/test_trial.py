@@ -92,7 +92,7 @@ def test_a_graph_that_kills_onnxruntime_is_an_error(
         ),
     ],
 )
-def test_what_the_child_does_is_an_error_of_the_file(
+def test_a_failure_of_the_child_is_reported_as_an_error_of_the_file(
     checked: CheckedModel, program: str, message: str
 ) -> None:
     with pytest.raises(ModelFileError, match=message):
@@ -101,7 +101,7 @@ def test_what_the_child_does_is_an_error_of_the_file(
         try_in_child(checked, program)  # a failed trial is repeated
 
 
-def test_a_child_that_does_not_end_is_ended(checked: CheckedModel) -> None:
+def test_a_child_that_does_not_finish_is_stopped(checked: CheckedModel) -> None:
     begin_s = time.monotonic()
     with pytest.raises(ModelFileError, match=r"did not run within 0\.5 s"):
         try_in_child(checked, "import time; time.sleep(60)", timeout_s=0.5)
@@ -118,7 +118,7 @@ def test_the_child_imports_nothing_from_the_working_folder(
     try_in_child(checked)
 
 
-def test_a_model_fits_into_the_memory_of_the_trial() -> None:
+def test_a_bundled_model_fits_into_the_memory_of_the_trial() -> None:
     assert MAX_MEMORY_BYTES <= 2**27  # this fits into MemoryMax of the service
     for path in bundled_models().values():
         try_in_child(check_model(path))

@@ -79,7 +79,7 @@ def refusal(tmp_path: Path, model: onnx.ModelProto | bytes) -> str:
     return str(refused.value)
 
 
-def test_the_digest_covers_the_file_before_it() -> None:
+def test_the_digest_covers_the_content_before_it() -> None:
     whole = bundled_models()[DEFAULT_MODEL].read_bytes()
     assert with_digest(body().SerializeToString(deterministic=True)) == whole
     file = validate(whole, bundled_models()[DEFAULT_MODEL])
@@ -251,12 +251,12 @@ HOSTILE: dict[str, tuple[Callable[[], onnx.ModelProto], str]] = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_a_model_that_no_recorder_runs_is_refused_before_a_session_exists(tmp_path: Path, name: str) -> None:
+def test_a_model_unfit_for_a_recorder_is_refused_before_a_session_exists(tmp_path: Path, name: str) -> None:
     make, message = HOSTILE[name]
     assert message in refusal(tmp_path, make())
 
 
-def test_a_file_that_readers_understand_differently_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_readers_interpret_differently_is_refused(tmp_path: Path) -> None:
     content = body().SerializeToString()
     graph = onnx.ModelProto(graph=onnx.GraphProto(name="merged")).SerializeToString()
     assert "repeated" in refusal(tmp_path, with_digest(content + graph))

@@ -30,7 +30,7 @@ def recorded(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_heard_and_expected_are_divided_among_the_hours(recorded: Path) -> None:
+def test_heard_and_expected_seconds_are_split_by_hour(recorded: Path) -> None:
     found = coverage_of(recorded, until_utc_s=HOUR + 1200.0)
     assert found.heard_s == pytest.approx(1800.0)
     assert found.expected_s == pytest.approx(3000.0)
@@ -62,14 +62,14 @@ def test_only_the_time_between_since_and_until_counts(
     assert [gap.cause for gap in found.gaps] == causes
 
 
-def test_a_gap_that_lasts_has_its_length_until_now(recorded: Path) -> None:
+def test_an_open_gap_lasts_until_now(recorded: Path) -> None:
     overrun, lost = coverage_of(recorded, until_utc_s=HOUR + 700.0).gaps
     assert (overrun.lasts, lost.lasts) == (False, True)
     assert [overrun.length_s, lost.length_s] == pytest.approx([600.0, 100.0])
 
 
 @pytest.mark.parametrize("cause", CAUSES)
-def test_every_gap_but_a_pause_was_expected_to_be_heard(tmp_path: Path, cause: GapCause) -> None:
+def test_every_gap_except_a_pause_counts_as_expected_audio(tmp_path: Path, cause: GapCause) -> None:
     clocks = Clocks()
     run_log = started(tmp_path, clocks)
     stream = MessageStream(run_log.apply, clocks)
@@ -82,11 +82,11 @@ def test_every_gap_but_a_pause_was_expected_to_be_heard(tmp_path: Path, cause: G
     assert [gap.cause for gap in found.gaps] == [cause]
 
 
-def test_where_nothing_was_expected_everything_was_heard() -> None:
+def test_coverage_is_complete_if_nothing_was_expected() -> None:
     assert Coverage(0.0, 0.0, (), {}).share == 1.0
 
 
-def test_a_gap_of_many_years_costs_as_much_as_a_short_one(tmp_path: Path) -> None:
+def test_a_gap_of_many_years_takes_no_more_time_than_a_short_one(tmp_path: Path) -> None:
     """Such a gap comes from a card in a drawer, or a recorder that started in 1970 for lack of a clock."""
     clocks = Clocks(utc_s=HOUR)
     run_log = started(tmp_path, clocks)

@@ -27,7 +27,7 @@ def recorded(folder: Path, days: float, clips_per_day: int = 4) -> float:
     return clocks.utc_s
 
 
-def test_each_rate_is_that_of_the_last_week(tmp_path: Path) -> None:
+def test_each_rate_is_measured_over_the_last_week(tmp_path: Path) -> None:
     now_s = recorded(tmp_path, 10)
     (tmp_path / "20260501T000000Z.csv").write_bytes(bytes(7000))
     (tmp_path / "20260401T000000Z.csv").write_bytes(bytes(9000))
@@ -44,19 +44,19 @@ def test_each_rate_is_that_of_the_last_week(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("days", [0.0, 0.75])
-def test_less_than_a_day_is_no_forecast(tmp_path: Path, days: float) -> None:
+def test_less_than_a_day_of_data_gives_no_forecast(tmp_path: Path, days: float) -> None:
     found = disk_forecast(tmp_path, recorded(tmp_path, days))
     assert found.known_s == pytest.approx(days * DAY_S)
     assert (found.clip_bytes_per_day, found.bytes_per_day, found.days_left) == (None, None, None)
     assert found.free_bytes > 0
 
 
-def test_deleted_clips_do_not_make_the_rate_smaller(tmp_path: Path) -> None:
+def test_deleted_clips_do_not_lower_the_rate(tmp_path: Path) -> None:
     now_s = recorded(tmp_path, 6)
     with connection_of(tmp_path) as db:
         db.execute("DELETE FROM clips WHERE id <= 16")  # the clips of the first four days
     assert disk_forecast(tmp_path, now_s).clip_bytes_per_day == pytest.approx(4e6, rel=0.01)
 
 
-def test_a_disk_to_which_nothing_is_written_has_no_end() -> None:
+def test_a_disk_that_nothing_is_written_to_never_fills_up() -> None:
     assert DiskForecast(1000, 2000, 9e5, 0.0, 0.0, 0.0).days_left is None

@@ -32,7 +32,7 @@ def days_of(
         return history(db, first, last, zone, now_s)
 
 
-def test_an_hour_has_its_events_and_what_was_heard_and_expected(tmp_path: Path) -> None:
+def test_an_hour_has_its_events_and_its_heard_and_expected_seconds(tmp_path: Path) -> None:
     clocks = Clocks(utc_s=utc_s(2026, 5, 1, 3, 30))
     run_log = started(tmp_path, clocks)
     stream = MessageStream(run_log.apply, clocks)
@@ -65,7 +65,7 @@ def test_an_hour_has_its_events_and_what_was_heard_and_expected(tmp_path: Path) 
         (timezone(timedelta(hours=-12)), 10, 1),
     ],
 )
-def test_hours_are_those_of_the_zone(tmp_path: Path, zone: timezone | ZoneInfo, hour: int, day: int) -> None:
+def test_hours_follow_the_time_zone(tmp_path: Path, zone: timezone | ZoneInfo, hour: int, day: int) -> None:
     clocks = Clocks(utc_s=utc_s(2026, 7, 1, 22, 50))
     run_log = started(tmp_path, clocks)
     stream = MessageStream(run_log.apply, clocks)
@@ -78,7 +78,7 @@ def test_hours_are_those_of_the_zone(tmp_path: Path, zone: timezone | ZoneInfo, 
     assert days[day - 1].hours[hour].heard_s == pytest.approx(60.0)
 
 
-def test_a_summer_time_of_half_an_hour_is_counted_in_full(tmp_path: Path) -> None:
+def test_a_half_hour_clock_change_is_counted_in_full(tmp_path: Path) -> None:
     zone = ZoneInfo("Australia/Lord_Howe")  # 10 h 30 min ahead, 11 h in summer
     started(tmp_path, Clocks()).close()
     for day, length_s in ((date(2026, 4, 5), 24.5 * 3600), (date(2026, 10, 4), 23.5 * 3600)):
@@ -110,7 +110,7 @@ def test_a_day_on_which_clocks_change_has_23_or_25_hours(
 
 
 @pytest.mark.parametrize("corrects", ["step", "slew"])
-def test_events_are_counted_at_the_times_that_the_view_shows(tmp_path: Path, corrects: str) -> None:
+def test_events_are_counted_at_the_times_shown_in_the_view(tmp_path: Path, corrects: str) -> None:
     """The station runs for weeks; its clock is corrected, and it loses power, its microphone and samples."""
     station = Station(tmp_path, Board(weekly, corrects="slew" if corrects == "slew" else "step"))
     for _ in range(3):
@@ -135,7 +135,7 @@ def test_events_are_counted_at_the_times_that_the_view_shows(tmp_path: Path, cor
             assert set(within) >= set(found) - {int(since_s // 900), int(until_s // 900)}
 
 
-def test_a_day_before_any_recorder_is_not_heard(tmp_path: Path) -> None:
+def test_a_day_before_the_first_run_counts_as_not_heard(tmp_path: Path) -> None:
     started(tmp_path, Clocks()).close()
     (day,) = days_of(tmp_path, date(2026, 5, 1), date(2026, 5, 1), BERLIN, time.time())
     assert {hour.per_hour for hour in day.hours} == {None}

@@ -62,7 +62,7 @@ def clocks() -> Clocks:
     return Clocks(utc_s=MIDNIGHT)
 
 
-def test_a_recorder_that_listens(tmp_path: Path, clocks: Clocks) -> None:
+def test_a_listening_recorder_exports_its_metrics(tmp_path: Path, clocks: Clocks) -> None:
     recorded(tmp_path, clocks, backlog_s=0.25, temperature_c=51.4, throttled=False)
     text = metrics_text({"oak": tmp_path}, clocks.utc_s + 3.0)
     assert value(text, "birdedge_up") == 1
@@ -93,7 +93,7 @@ def test_every_cause_of_a_gap_has_a_series_from_the_start(tmp_path: Path, clocks
         assert {labels[0][1] for family, labels in found if family == name} == set(CAUSES)
 
 
-def test_promtool_finds_nothing_to_say(tmp_path: Path, clocks: Clocks) -> None:
+def test_promtool_reports_no_problem(tmp_path: Path, clocks: Clocks) -> None:
     recorded(tmp_path, clocks, temperature_c=50.0, throttled=True)
     text = metrics_text({"oak": tmp_path, "gone": tmp_path / "missing"}, clocks.utc_s)
     done = subprocess.run(
@@ -102,7 +102,7 @@ def test_promtool_finds_nothing_to_say(tmp_path: Path, clocks: Clocks) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_names_that_are_odd_stay_what_they_are(tmp_path: Path, clocks: Clocks) -> None:
+def test_odd_names_are_preserved(tmp_path: Path, clocks: Clocks) -> None:
     recorded(tmp_path, clocks)
     name = 'a "quoted" \\ back\nline é'
     (family,) = [
@@ -133,7 +133,7 @@ def test_a_restart_resets_no_counter(tmp_path: Path, clocks: Clocks) -> None:
     assert after["birdedge_gap_seconds_total", (("cause", "restart"),)] == pytest.approx(30)
 
 
-def test_a_gap_that_lasts_grows(tmp_path: Path, clocks: Clocks) -> None:
+def test_an_open_gap_grows(tmp_path: Path, clocks: Clocks) -> None:
     run_log = started(tmp_path, clocks)
     stream = MessageStream(run_log.apply, clocks)
     stream.hear(10)
@@ -146,7 +146,7 @@ def test_a_gap_that_lasts_grows(tmp_path: Path, clocks: Clocks) -> None:
         assert value(text, "birdedge_state", state="no_device") == 1
 
 
-def test_a_gap_that_is_corrected_does_not_reset_its_counter(tmp_path: Path, clocks: Clocks) -> None:
+def test_correcting_a_gap_does_not_reset_its_counter(tmp_path: Path, clocks: Clocks) -> None:
     run_log = started(tmp_path, clocks)
     stream = MessageStream(run_log.apply, clocks)
     stream.hear(100)
@@ -171,7 +171,7 @@ def test_a_gap_that_is_corrected_does_not_reset_its_counter(tmp_path: Path, cloc
     assert lengths_s[2] == lengths_s[0]
 
 
-def test_a_new_database_begins_from_zero(tmp_path: Path, clocks: Clocks) -> None:
+def test_counters_of_a_new_database_start_from_zero(tmp_path: Path, clocks: Clocks) -> None:
     recorded(tmp_path, clocks)
     earlier = metrics_text({"oak": tmp_path}, clocks.utc_s).replace(
         'birdedge_events_total{recorder="oak"} 2', 'birdedge_events_total{recorder="oak"} 5000'
@@ -179,7 +179,7 @@ def test_a_new_database_begins_from_zero(tmp_path: Path, clocks: Clocks) -> None
     assert value(metrics_text({"oak": tmp_path}, clocks.utc_s, earlier), "birdedge_events_total") == 2
 
 
-def test_gauges_follow_and_do_not_stay(tmp_path: Path, clocks: Clocks) -> None:
+def test_gauges_show_the_present_value_even_if_it_fell(tmp_path: Path, clocks: Clocks) -> None:
     recorded(tmp_path, clocks, temperature_c=40.0)
     earlier = metrics_text({"oak": tmp_path}, clocks.utc_s).replace(
         'celsius{recorder="oak"} 40', 'celsius{recorder="oak"} 41'
@@ -192,15 +192,13 @@ def test_gauges_follow_and_do_not_stay(tmp_path: Path, clocks: Clocks) -> None:
 @pytest.mark.parametrize(
     "earlier", ["nonsense", "a b c\n", "birdedge_up{} NaNo\n", "# HELP x\n\n", "\0 \x7f"]
 )
-def test_an_earlier_text_that_is_none_is_ignored(tmp_path: Path, clocks: Clocks, earlier: str) -> None:
+def test_an_invalid_earlier_text_is_ignored(tmp_path: Path, clocks: Clocks, earlier: str) -> None:
     recorded(tmp_path, clocks)
     text = metrics_text({"oak": tmp_path}, clocks.utc_s, earlier)
     assert value(text, "birdedge_events_total") == 2
 
 
-def test_a_recorder_that_cannot_be_read_is_down_and_the_others_are_not(
-    tmp_path: Path, clocks: Clocks
-) -> None:
+def test_an_unreadable_recorder_is_down_and_the_others_are_up(tmp_path: Path, clocks: Clocks) -> None:
     recorded(tmp_path / "oak", clocks)
     (tmp_path / "damaged").mkdir()
     (tmp_path / "damaged" / FILE_NAME).write_bytes(b"SQLite format 3\0" + bytes(9000))
@@ -222,7 +220,7 @@ def test_each_problem_has_a_series(
     assert [p for p in PROBLEMS if value(text, "birdedge_problem", problem=p)] == [field]
 
 
-def test_a_recorder_that_stopped_is_not_healthy(tmp_path: Path, clocks: Clocks) -> None:
+def test_a_stopped_recorder_is_not_healthy(tmp_path: Path, clocks: Clocks) -> None:
     run_log = started(tmp_path, clocks)
     MessageStream(run_log.apply, clocks).hear(10)
     end(run_log, clocks)
@@ -231,7 +229,7 @@ def test_a_recorder_that_stopped_is_not_healthy(tmp_path: Path, clocks: Clocks) 
     assert value(text, "birdedge_healthy") == 0
 
 
-def test_counters_end_with_total_and_nothing_else_does() -> None:
+def test_only_counters_end_with_total() -> None:
     for family, (kind, _) in FAMILIES.items():
         assert (kind == "counter") is family.endswith("_total")
 

@@ -52,7 +52,7 @@ def recording(tmp_path: Path) -> Recording:
     return Recording(tmp_path)
 
 
-def test_a_recorder_that_listens_is_healthy(recording: Recording) -> None:
+def test_a_listening_recorder_is_healthy(recording: Recording) -> None:
     recording.report(
         backlog_s=0.1, free_mb=2000.0, temperature_c=51.4, load_level="all audio", clips_written=4
     )
@@ -94,7 +94,7 @@ def test_a_recorder_that_reports_no_audio_is_stalled(
 
 
 @pytest.mark.parametrize(("later_s", "state"), [(STALE_S + 39, "listening"), (STALE_S + 41, "stalled")])
-def test_audio_that_an_overloaded_recorder_leaves_out_is_no_stall(
+def test_audio_skipped_by_an_overloaded_recorder_is_not_a_stall(
     recording: Recording, later_s: float, state: str
 ) -> None:
     recording.report(load_level="20 % of the audio", left_out_s=40.0)
@@ -114,9 +114,7 @@ def test_a_recorder_without_any_audio_is_stalled_some_time_after_its_start(tmp_p
     ("cause", "state", "healthy"),
     [("device lost", "no_device", False), ("paused by schedule", "paused", True)],
 )
-def test_a_gap_that_lasts_is_the_state(
-    recording: Recording, cause: GapCause, state: str, healthy: bool
-) -> None:
+def test_an_open_gap_sets_the_state(recording: Recording, cause: GapCause, state: str, healthy: bool) -> None:
     recording.stream.break_off(cause)
     status = recording.status(later_s=70.0)
     assert (status.state, status.healthy) == (state, healthy)
@@ -137,7 +135,7 @@ def test_gaps_of_today_are_listed_and_the_latest_are_shown(recording: Recording)
     assert status.coverage_today == pytest.approx(52 / 58)
 
 
-def test_gaps_of_yesterday_count_since_the_start_only(tmp_path: Path) -> None:
+def test_gaps_of_yesterday_count_only_in_the_coverage_since_the_start(tmp_path: Path) -> None:
     clocks = Clocks(utc_s=MIDNIGHT - 200.0)
     run_log = started(tmp_path, clocks)
     stream = MessageStream(run_log.apply, clocks)
@@ -151,7 +149,7 @@ def test_gaps_of_yesterday_count_since_the_start_only(tmp_path: Path) -> None:
     assert status.coverage_since_start == pytest.approx(0.8)
 
 
-def test_a_clock_that_is_not_synchronized_is_named(tmp_path: Path) -> None:
+def test_an_unsynchronized_clock_is_reported(tmp_path: Path) -> None:
     clocks = Clocks(synchronized=False)
     kill(started(tmp_path, clocks))
     status = read_status(tmp_path, clocks.utc_s)
@@ -160,7 +158,9 @@ def test_a_clock_that_is_not_synchronized_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("field", "value", "sentence"), PROBLEMS)
-def test_each_problem_needs_a_person(recording: Recording, field: str, value: Any, sentence: str) -> None:
+def test_each_problem_makes_the_recorder_unhealthy(
+    recording: Recording, field: str, value: Any, sentence: str
+) -> None:
     recording.report(**{field: value})
     status = recording.status()
     assert status.state == "listening"
@@ -168,7 +168,7 @@ def test_each_problem_needs_a_person(recording: Recording, field: str, value: An
     assert f"! {sentence}" in status_page(status).splitlines()
 
 
-def test_clips_that_were_not_kept_are_counted(recording: Recording) -> None:
+def test_clips_that_are_not_kept_are_counted(recording: Recording) -> None:
     recording.report(clips_written=5, clips_capped=7, clips_failed=2)
     status = recording.status()
     assert status.healthy  # a cap is a setting, and the clip after the failed clip was written
@@ -182,13 +182,13 @@ def test_digital_silence_is_counted(recording: Recording) -> None:
     assert "12.4 s of digital silence in this run" in status_page(recording.status())
 
 
-def test_a_run_that_ended_is_stopped(recording: Recording) -> None:
+def test_a_run_that_has_ended_is_stopped(recording: Recording) -> None:
     end(recording.run_log, recording.clocks)
     status = read_status(recording.folder, recording.clocks.utc_s)
     assert (status.state, status.healthy) == ("stopped", False)
 
 
-def test_health_of_an_earlier_run_is_not_that_of_the_present_one(recording: Recording) -> None:
+def test_the_health_of_an_earlier_run_does_not_carry_over(recording: Recording) -> None:
     recording.report(clips_written=5, clip_problem="a clip was not written: no room")
     end(recording.run_log, recording.clocks)
     kill(started(recording.folder, recording.clocks))
@@ -197,7 +197,7 @@ def test_health_of_an_earlier_run_is_not_that_of_the_present_one(recording: Reco
     assert status.healthy
 
 
-def test_time_since_the_last_audio_is_by_the_boot_clock_within_a_boot(tmp_path: Path) -> None:
+def test_the_time_since_the_last_audio_follows_the_boot_clock_within_a_boot(tmp_path: Path) -> None:
     clocks = Clocks(boot_s=monotonic_s() - 5.0, utc_s=1_000_000.0)
     run_log = RunLog(DatabaseFile(tmp_path), boot_id(), clocks(), "model", "")
     run_log.begin()
@@ -226,7 +226,9 @@ def test_a_folder_without_a_recorder_is_refused(tmp_path: Path) -> None:
         read_status(tmp_path, 0.0)
 
 
-def test_a_copy_without_the_write_ahead_log_says_what_to_copy(recording: Recording, tmp_path: Path) -> None:
+def test_a_copy_without_the_write_ahead_log_is_an_error_that_says_what_to_copy(
+    recording: Recording, tmp_path: Path
+) -> None:
     recording.run_log.commit()
     copy = tmp_path / "copy"
     copy.mkdir()
@@ -245,7 +247,7 @@ def test_a_copy_without_the_write_ahead_log_says_what_to_copy(recording: Recordi
     assert status.copy_problem is None
 
 
-def test_a_full_disk_needs_a_person_though_the_recorder_cannot_report_it(tmp_path: Path) -> None:
+def test_a_full_disk_needs_attention_although_the_recorder_cannot_report_it(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk") as disk:
         recording = Recording(disk)
         recording.report()
@@ -262,7 +264,7 @@ def test_a_full_disk_needs_a_person_though_the_recorder_cannot_report_it(tmp_pat
         kill(recording.run_log)
 
 
-def test_a_read_only_disk_needs_a_person(tmp_path: Path) -> None:
+def test_a_read_only_disk_needs_attention(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk") as disk:
         recording = Recording(disk)
         end(recording.run_log, recording.clocks)

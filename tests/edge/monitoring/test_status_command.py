@@ -49,7 +49,7 @@ def listening(folder: Path, health: Health) -> None:
         (Health(dropped_messages=9), 1, "! 9 message(s) never reached the database: check its disk"),
     ],
 )
-def test_the_exit_code_is_1_where_a_person_is_needed(
+def test_the_exit_code_is_1_if_the_recorder_needs_attention(
     tmp_path: Path, health: Health, exit_code: int, line: str
 ) -> None:
     listening(tmp_path, health)
@@ -69,14 +69,14 @@ def test_the_json_has_all_fields_and_the_verdict(tmp_path: Path, problem: str | 
     assert table["health"]["retention_problem"] == problem
 
 
-def test_a_folder_without_a_recorder_is_one_sentence(tmp_path: Path) -> None:
+def test_a_folder_without_a_recorder_is_a_one_sentence_error(tmp_path: Path) -> None:
     done = birdedge_status(tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"Error: there is no {tmp_path / 'birdedge.sqlite'}")
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_the_json_begins_with_its_schema_and_whose_it_is(tmp_path: Path) -> None:
+def test_the_json_starts_with_its_schema_and_identifies_the_recorder(tmp_path: Path) -> None:
     listening(tmp_path, Health(latitude_deg=52.5, longitude_deg=13.4))
     table = json.loads(birdedge_status(tmp_path, "--json").stdout)
     assert list(table)[:6] == ["schema", "site", "version", "latitude_deg", "longitude_deg", "generated"]
@@ -85,7 +85,7 @@ def test_the_json_begins_with_its_schema_and_whose_it_is(tmp_path: Path) -> None
     assert abs(datetime.fromisoformat(table["generated"]).timestamp() - time.time()) < 60
 
 
-def test_metrics_are_printed_and_leave_the_exit_code_to_prometheus(tmp_path: Path) -> None:
+def test_metrics_are_printed_with_exit_code_0_even_for_an_unhealthy_recorder(tmp_path: Path) -> None:
     listening(tmp_path / "oak", Health(throttled=True))
     done = birdedge_status(tmp_path, "--prometheus")
     assert (done.returncode, done.stderr) == (0, "")
@@ -99,7 +99,7 @@ def test_a_missing_recorder_is_down(tmp_path: Path) -> None:
     assert 'birdedge_up{recorder="drive"} 0' in done.stdout.splitlines()
 
 
-def test_a_file_of_metrics_is_replaced_at_once_and_readable_for_everyone(tmp_path: Path) -> None:
+def test_a_metrics_file_is_replaced_atomically_and_readable_by_everyone(tmp_path: Path) -> None:
     listening(tmp_path / "oak", Health())
     file = tmp_path / "textfiles" / "birdedge.prom"
     file.parent.mkdir()
@@ -121,7 +121,7 @@ def test_options_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
         assert "--prometheus" in done.stderr
 
 
-def test_each_source_is_shown_and_one_that_cannot_be_read_hides_no_other(tmp_path: Path) -> None:
+def test_each_source_is_shown_and_an_unreadable_one_hides_no_other(tmp_path: Path) -> None:
     for name in ("oak", "pond"):
         (tmp_path / name).mkdir()
         listening(tmp_path / name, Health(device=name))

@@ -40,7 +40,7 @@ def judged(
 
 
 @pytest.mark.parametrize("value", [0.0, -0.0, 0.25, -1.0, 1e-9])
-def test_a_run_of_any_value_is_silence(value: float) -> None:
+def test_a_run_of_any_constant_value_is_silence(value: float) -> None:
     samples = noise(RATE_HZ)
     samples[8000:16_000] = value
     silent, count = judged(samples)
@@ -68,7 +68,7 @@ def test_dither_is_sound() -> None:
 
 @pytest.mark.parametrize("rate_hz", [8_000, 32_000, 44_100, 192_000])
 @pytest.mark.parametrize("block", [1, 17, 255, 256, 4096])
-def test_frames_are_judged_alike_in_any_blocks(rate_hz: int, block: int) -> None:
+def test_frames_are_judged_the_same_for_any_blocks(rate_hz: int, block: int) -> None:
     samples, generator = noise(2 * rate_hz), np.random.default_rng(block)
     for at in generator.integers(0, 2 * rate_hz, 30):
         samples[at : at + generator.integers(1, rate_hz // 20)] = generator.integers(-1, 2)
@@ -80,7 +80,7 @@ def test_frames_are_judged_alike_in_any_blocks(rate_hz: int, block: int) -> None
     assert parts_count == count
 
 
-def test_sound_without_runs_is_judged_at_once() -> None:
+def test_sound_without_constant_runs_is_judged_at_once() -> None:
     silence, samples = DigitalSilence(RATE_HZ, Grid()), noise(512)
     silence.push(samples)
     assert len(silence.judge(1)) == 1
@@ -112,14 +112,14 @@ def test_a_triggered_recording_keeps_its_events(
     assert found(segmented(int8, samples * kept, rate_hz=rate_hz).events, expected) == len(expected)
 
 
-def test_drop_outs_hide_no_event(int8: Model, calls: Samples) -> None:
+def test_dropouts_hide_no_event(int8: Model, calls: Samples) -> None:
     expected = segmented(int8, calls).events
     holes = np.where(np.arange(len(calls)) % RATE_HZ < RATE_HZ // 20, np.float32(0), calls)
     assert found(segmented(int8, holes).events, expected) == len(expected)
 
 
 @pytest.mark.parametrize("silent_frames", [64, 128, 1024])
-def test_a_microphone_that_begins_with_zeros_then_hears_as_always(
+def test_leading_zeros_do_not_change_the_events_that_follow(
     int8: Model, calls: Samples, silent_frames: int
 ) -> None:
     late = np.concatenate([np.zeros(256 * silent_frames, np.float32), calls])
@@ -132,7 +132,7 @@ def found_at(events: list[Event], shift: int) -> list[tuple[int, int]]:
     return [(event.first_frame - shift, event.first_bin) for event in events]
 
 
-def test_zeros_in_noise_are_no_event(int8: Model) -> None:
+def test_zeros_in_noise_are_not_an_event(int8: Model) -> None:
     """Wind is loud at low frequencies, so each edge would be a click."""
     wind = np.cumsum(noise(20 * RATE_HZ)) * np.float32(0.02)
     wind -= np.convolve(wind, np.ones(400) / 400, "same").astype(np.float32)

@@ -67,7 +67,7 @@ def test_a_region_of_another_sound_is_rejected_with_its_class() -> None:
     assert (bird.reason, bird.sound_class) == ("", "bird")
 
 
-def test_a_region_whose_mask_is_never_certain_is_rejected_as_faint() -> None:
+def test_a_region_whose_mask_is_never_confident_is_rejected_as_faint() -> None:
     classes = class_map()
     classes[..., BIRD] = 8.0
     (event,) = tracked(drawn((10, 20, 40, 12), value=177), classes)
@@ -91,9 +91,7 @@ def two_sounds() -> tuple[NDArray[np.uint8], Float32]:
         (INSECT, INSECT, ["other sound"]),
     ],
 )
-def test_pieces_that_pass_take_the_place_of_their_region(
-    low_class: int, high_class: int, reasons: list[str]
-) -> None:
+def test_pieces_that_pass_replace_their_region(low_class: int, high_class: int, reasons: list[str]) -> None:
     mask, level = two_sounds()
     classes = class_map()
     classes[:, :19, low_class] = 4.0
@@ -118,7 +116,7 @@ def test_a_region_that_fills_its_box_is_not_cut() -> None:
     assert len(tracked(mask, classes, EventSettings(max_fill=1.0, gap_s=0.0), level)) == 2
 
 
-def test_the_box_is_tight_around_the_energy_and_the_mask_is_as_painted() -> None:
+def test_the_box_is_tight_around_the_energy_and_the_mask_is_unchanged() -> None:
     mask = drawn((10, 20, 40, 12))
     level = np.full(mask.shape, -3.0, np.float32)  # 26 dB below the peak
     level[14:24, 43:49] = 0.0
@@ -131,7 +129,7 @@ def test_the_box_is_tight_around_the_energy_and_the_mask_is_as_painted() -> None
     assert (event.first_frame, event.first_bin, event.mask.shape) == (10, 40, (20, 12))
 
 
-def test_an_event_says_how_busy_its_band_was_and_how_many_regions_were_alike() -> None:
+def test_an_event_states_how_busy_its_band_was_and_how_many_regions_were_alike() -> None:
     """A call of 1 s every 2 s for 40 s, then a call in another band."""
     calls = [(250 * i, 125, 40, 12) for i in range(20)]
     mask = drawn(*calls, (5000, 125, 100, 12), frames=5200)
@@ -146,7 +144,7 @@ def test_an_event_says_how_busy_its_band_was_and_how_many_regions_were_alike() -
     assert (other.busy_10_s, other.busy_60_s, other.alike) == (0.0, 0.0, 0)
 
 
-def test_regions_of_the_last_minute_only_are_alike() -> None:
+def test_only_regions_of_the_last_minute_count_as_alike() -> None:
     calls = [(2500 * i, 125, 40, 12) for i in range(6)]  # one in 20 s
     found = tracked(drawn(*calls, frames=12_700), class_map(12_700))
     assert [event.alike for event in found] == [0, 1, 2, 3, 3, 3]
@@ -193,13 +191,13 @@ UNSURE = 0.6
         ((40, 20, 40, 12), "other sound"),  # before the event
     ],
 )
-def test_in_the_band_of_a_recent_event_a_lower_score_is_enough(
+def test_a_lower_score_is_enough_in_the_band_of_a_recent_event(
     box: tuple[int, int, int, int], reason: str
 ) -> None:
     assert sorted(scored(SURE, (box, UNSURE))) == [(UNSURE, reason), (0.98, "")]
 
 
-def test_a_region_that_passed_only_because_of_an_event_before_it_helps_no_other() -> None:
+def test_a_region_that_passed_only_after_an_earlier_event_helps_no_other() -> None:
     sure, first, second = scored(SURE, ((1000, 20, 40, 12), UNSURE), ((1500, 20, 40, 12), UNSURE))
     assert (sure, first, second) == ((0.98, ""), (UNSURE, ""), (UNSURE, "other sound"))
 

@@ -21,11 +21,11 @@ from tests.support.regions import GRID, drawn, events_of, of_any_score
         ((10, 4, 50, 8), 127, 0),  # below low_threshold
     ],
 )
-def test_regions_that_are_too_short_small_or_uncertain_are_no_events(box, value, events):
+def test_regions_that_are_too_short_small_or_uncertain_are_not_events(box, value, events):
     assert len(events_of(drawn(box, value=value), of_any_score(min_duration_s=0.03))) == events
 
 
-def test_a_region_with_a_mean_probability_below_min_score_is_no_event():
+def test_a_region_with_a_mean_probability_below_min_score_is_not_an_event():
     mask = drawn((10, 20, 50, 10), value=200)
     mask[12, 52] = 255
     settings = EventSettings(min_score=200.5 / 255, max_fill=0.0)
@@ -34,7 +34,7 @@ def test_a_region_with_a_mean_probability_below_min_score_is_no_event():
     assert len(events_of(mask, settings)) == 1
 
 
-def test_the_coordinates_of_an_event_are_those_of_its_bins():
+def test_the_coordinates_of_an_event_follow_from_its_bins():
     mask = drawn((10, 6, 50, 4), value=140)
     mask[12, 51] = 204
     mask[11, 52] = 100  # a hole: below low_threshold

@@ -54,7 +54,7 @@ def test_without_gaps_events_are_the_8_connected_components(seed):
 
 
 @pytest.mark.parametrize(("gap_frames", "gap_bins"), [(1, 0), (0, 1), (2, 3)])
-def test_with_gaps_events_equal_those_of_a_comparison_of_all_runs(gap_frames, gap_bins):
+def test_events_with_gaps_equal_those_of_a_brute_force_comparison(gap_frames, gap_bins):
     """The slow reference compares every pair of runs, and joins them transitively."""
     rng = np.random.default_rng(5)
     mask = (ndimage.gaussian_filter(rng.standard_normal((60, 256)), 1.2) > 0.28).astype(np.uint8) * 255
@@ -149,7 +149,7 @@ def test_flush_closes_open_regions_once():
     assert tracker.flush() == []
 
 
-def test_no_frames_and_silence_have_no_events():
+def test_neither_no_frames_nor_silence_gives_events():
     assert events_of(empty(0)) == []
     assert events_of(empty(300)) == []
 

@@ -94,7 +94,7 @@ def stereo(left, right):
         (np.zeros((48_000, 2), np.float32), False),
     ],
 )
-def test_channels_that_cancel_are_noticed(block, warned):
+def test_channels_that_cancel_each_other_are_noticed(block, warned):
     mixer = Mixer(block.shape[1])
     mixed(mixer, block, 1000)
     assert (
@@ -103,7 +103,7 @@ def test_channels_that_cancel_are_noticed(block, warned):
     )
 
 
-def test_a_chosen_channel_cancels_nothing():
+def test_a_single_chosen_channel_cannot_cancel():
     mixer = Mixer(2, 1)
     mixer.push(stereo(noise(4800), -noise(4800)))
     assert not any("phase" in text for text in mixer.warnings)

@@ -55,7 +55,7 @@ def test_a_batch_equals_its_members():
 
 
 @pytest.mark.parametrize("gain_db", [-60.0, -40.0, -6.0, 6.0, 40.0])
-def test_a_change_of_gain_changes_nothing(gain_db):
+def test_a_change_of_gain_does_not_change_the_input(gain_db):
     levels = frames(800)
     louder = levels + np.float32(gain_db / 20 * np.log(10))
     np.testing.assert_allclose(NetworkInput().push(louder)[0], NetworkInput().push(levels)[0], atol=1e-4)
@@ -148,7 +148,7 @@ def test_a_stream_that_begins_with_digital_silence_takes_its_floor_from_the_firs
     np.testing.assert_array_equal(floor[2:], alone_floor)
 
 
-def test_flags_of_frames_without_silence_change_no_bit():
+def test_flags_without_silence_change_no_bit():
     levels = frames(40)
     for one, other in zip(NetworkInput().push(levels, flags(40)), NetworkInput().push(levels), strict=True):
         np.testing.assert_array_equal(one, other)

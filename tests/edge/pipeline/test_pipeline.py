@@ -38,7 +38,7 @@ def test_masks_and_events_are_the_same_for_blocks_of_one_sample(
 
 
 @pytest.mark.parametrize("length", LENGTHS)
-def test_the_mask_has_the_frames_of_the_grid(
+def test_the_mask_has_as_many_frames_as_the_grid(
     sensitive_model: Model, calls: NDArray[np.float32], length: int
 ) -> None:
     output, grid = segmented(sensitive_model, calls[:length], 509), sensitive_model.card.grid
@@ -48,7 +48,7 @@ def test_the_mask_has_the_frames_of_the_grid(
 
 @pytest.mark.parametrize("rate_hz", RATES_HZ)
 @pytest.mark.parametrize("length", LENGTHS)
-def test_the_mask_has_the_frames_of_the_resampled_audio(
+def test_the_mask_has_as_many_frames_as_the_resampled_audio(
     int8: Model, calls: NDArray[np.float32], length: int, rate_hz: int
 ) -> None:
     resampled = len(soxr.resample(np.zeros(length, np.float32), rate_hz, 32_000)) if length else 0
@@ -56,7 +56,7 @@ def test_the_mask_has_the_frames_of_the_resampled_audio(
 
 
 @pytest.mark.parametrize("rate_hz", RATES_HZ)
-def test_a_tone_has_its_time_and_frequency_at_any_sample_rate(int8: Model, rate_hz: int) -> None:
+def test_a_tone_has_the_right_time_and_frequency_at_any_sample_rate(int8: Model, rate_hz: int) -> None:
     # Compared by level, because audio at 16 kHz ends at 8 kHz, which the network sees.
     n = np.arange(2 * rate_hz)
     tone = np.where((n >= rate_hz) & (n < 1.2 * rate_hz), 0.1 * np.sin(2 * np.pi * 4000 * n / rate_hz), 0)

@@ -14,7 +14,7 @@ from tests.support.pipelines import at_rate, denoised, pushed
 
 @pytest.mark.parametrize("rate_hz", [32_000, 48_000])
 @pytest.mark.parametrize("block", [509, 4096, 65_536])
-def test_the_denoised_audio_of_a_stream_is_that_of_its_whole_recording(
+def test_the_denoised_audio_of_a_stream_equals_that_of_the_whole_recording(
     int8: Model, calls: NDArray[np.float32], rate_hz: int, block: int
 ) -> None:
     samples = at_rate(calls, rate_hz)
@@ -29,7 +29,7 @@ def test_the_denoised_audio_of_a_stream_is_that_of_its_whole_recording(
 
 
 @pytest.mark.parametrize("gap", [1, 300, 40_000])
-def test_across_a_gap_the_denoised_audio_keeps_its_time_and_counts_what_was_lost(
+def test_denoised_audio_keeps_its_time_across_a_gap_and_counts_lost_samples(
     int8: Model, calls: NDArray[np.float32], gap: int
 ) -> None:
     pipeline, at = Pipeline(int8, 32_000, 1, denoised=True), 100_077
@@ -55,7 +55,9 @@ def test_across_a_gap_the_denoised_audio_keeps_its_time_and_counts_what_was_lost
     )
 
 
-def test_the_denoised_audio_continues_with_another_model(int8: Model, calls: NDArray[np.float32]) -> None:
+def test_the_denoised_audio_continues_after_a_change_of_model(
+    int8: Model, calls: NDArray[np.float32]
+) -> None:
     pipeline = Pipeline(int8, 32_000, 1, denoised=True)
     outputs = list(pushed(pipeline, calls[:100_077], 4096))
     pipeline.change(Model("birdedge-fp32"))

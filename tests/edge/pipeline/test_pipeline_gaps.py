@@ -18,7 +18,7 @@ from tests.support.pipelines import across_gap, at_rate, joined, pushed, segment
 HOP = 256
 
 
-def test_the_frames_of_a_gap_of_days_are_counted_and_not_made(int8: Model) -> None:
+def test_the_frames_of_a_gap_of_days_are_counted_and_not_created(int8: Model) -> None:
     output = Pipeline(int8, 48_000, 1).gap(48_000 * 72 * 3600)
     assert (len(output.mask), output.empty_frames) == (0, 72 * 3600 * 125)
     assert output.events == []
@@ -58,9 +58,7 @@ def test_a_gap_keeps_the_frames_on_the_grid_and_no_event_spans_it(
 
 @pytest.mark.parametrize("rate_hz", [32_000, 44_100])
 @pytest.mark.parametrize("gap", [1, 1000, 40_000])
-def test_audio_after_a_gap_has_the_time_that_it_has_without_a_gap(
-    int8: Model, gap: int, rate_hz: int
-) -> None:
+def test_audio_after_a_gap_has_the_same_time_as_without_a_gap(int8: Model, gap: int, rate_hz: int) -> None:
     click = np.zeros(3 * rate_hz, np.float32)
     click[2 * rate_hz] = 0.9
     pipeline = Pipeline(int8, rate_hz, 1)
@@ -118,7 +116,7 @@ def test_a_thousand_gaps_of_one_sample_do_not_shift_time(int8: Model) -> None:
     assert frames == 32_000 // HOP
 
 
-def test_another_model_brings_its_own_thresholds(int8: Model, calls: NDArray[np.float32]) -> None:
+def test_a_new_model_applies_its_own_thresholds(int8: Model, calls: NDArray[np.float32]) -> None:
     strict, half = Model("birdedge-int8"), len(calls) // 2
     none = dataclasses.replace(strict.card.events, min_duration_s=29.0)
     strict.card = dataclasses.replace(strict.card, events=none)

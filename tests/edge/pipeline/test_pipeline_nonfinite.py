@@ -37,7 +37,7 @@ def test_a_stream_of_nan_has_frames_and_no_events(sensitive_model: Model) -> Non
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("rate_hz", [32_000, 48_000])
-def test_a_sample_too_large_for_a_level_costs_a_few_chunks(
+def test_a_sample_too_large_for_a_level_affects_only_a_few_chunks(
     sensitive_model: Model, calls: NDArray[np.float32], rate_hz: int
 ) -> None:
     samples = at_rate(calls, rate_hz).copy()

@@ -51,7 +51,7 @@ def test_pieces_cover_the_region_and_do_not_overlap() -> None:
     np.testing.assert_array_equal(np.sum(found, axis=0), np.isfinite(level_db))
 
 
-def test_notes_of_one_band_that_follow_closely_are_one_piece() -> None:
+def test_notes_in_the_same_band_in_quick_succession_are_one_piece() -> None:
     level_db = ridge(0.0, 0.0)
     assert len(pieces(level_db, gap_frames=18)) == 2
     assert len(pieces(level_db, gap_frames=20)) == 1
@@ -70,7 +70,7 @@ def test_a_level_without_valleys_is_one_piece() -> None:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_the_pieces_are_those_of_a_flood(seed: int) -> None:
+def test_the_pieces_equal_those_of_a_flood_fill(seed: int) -> None:
     rng = np.random.default_rng(seed)
     level = rng.normal(0, 1, (12, 9)).astype(np.float32)
     inside = rng.random(level.shape) < 0.85

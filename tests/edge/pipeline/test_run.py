@@ -66,7 +66,7 @@ def messages(
 
 
 @pytest.mark.parametrize("step", [1000, 4096, 31_999, 10**9])
-def test_frames_and_events_are_those_of_a_pipeline_without_messages(
+def test_frames_and_events_equal_those_of_a_pipeline_without_messages(
     model: Model, audio: np.ndarray, step: int
 ) -> None:
     pipeline = Pipeline(model, RATE_HZ, 1)
@@ -90,7 +90,9 @@ def test_frames_and_events_are_those_of_a_pipeline_without_messages(
         assert message.offset.boot_s == pytest.approx(BOOT_S + message.event.offset_s, abs=1e-6)
 
 
-def test_a_stream_starts_with_its_source_and_ends_with_its_totals(model: Model, audio: np.ndarray) -> None:
+def test_the_first_message_names_the_source_and_the_last_has_the_totals(
+    model: Model, audio: np.ndarray
+) -> None:
     log = messages(model, live(audio, 4000))
     first, last = log.messages[0], log.messages[-1]
     assert isinstance(first, StreamStarted)
@@ -124,9 +126,7 @@ def test_lost_samples_are_a_gap_and_the_stream_continues(model: Model, audio: np
     assert log.of(AudioHeard)[-1].span == lost.until
 
 
-def test_the_gap_of_a_lost_device_has_the_length_that_the_clock_gives(
-    model: Model, audio: np.ndarray
-) -> None:
+def test_the_gap_of_a_lost_device_is_measured_by_the_clock(model: Model, audio: np.ndarray) -> None:
     nothing = audio[:0]
     after = live(audio, 4000, BOOT_S + 12.0 + 20.0)
     after[0] = Block(after[0].samples, 19 * RATE_HZ, "device lost", after[0].arrived)  # a wrong guess
@@ -198,7 +198,7 @@ def test_a_live_source_gets_the_block_length_that_the_network_waits_for(
     assert 1 <= min(source.min_blocks) < max(source.min_blocks) <= 0.15 * RATE_HZ
 
 
-def test_a_recording_has_the_nominal_time_exactly(model: Model, audio: np.ndarray) -> None:
+def test_a_recording_has_exactly_the_nominal_time(model: Model, audio: np.ndarray) -> None:
     log = MessageLog()
     run(array_source(audio, RATE_HZ), Pipeline(model, RATE_HZ, 1), log, threading.Event())
     for message in log.of(EventDetected):

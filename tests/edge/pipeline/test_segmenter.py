@@ -73,7 +73,7 @@ def test_any_division_into_pushes_gives_the_masks_of_one_push(model, frames, pus
         np.testing.assert_allclose(parts, whole, rtol=0, atol=1e-5)
 
 
-def test_probabilities_are_in_0_to_1_and_calls_reach_high_ones(model, frames):
+def test_probabilities_are_between_0_and_1_and_high_for_calls(model, frames):
     mask = masks(Segmenter(model), frames, len(frames))
     assert mask.min() >= 0
     assert 0.5 < mask.max() <= 1
@@ -145,7 +145,7 @@ def test_every_chunk_with_a_nan_mask_is_counted(model, frames):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_a_nan_or_infinite_level_costs_one_chunk_and_not_the_stream(model, frames, value):
+def test_a_nan_or_infinite_level_affects_one_chunk_and_not_the_stream(model, frames, value):
     chunk = model.card.chunk_frames
     spoiled = frames.copy()
     spoiled[2 * chunk + 2, 100] = value

@@ -61,7 +61,7 @@ class Crystal:
 
 
 @pytest.mark.parametrize("drift", [0.0, 50e-6, -52e-6, 300e-6])
-def test_the_drift_of_the_crystal_is_found(drift: float) -> None:
+def test_the_drift_of_the_crystal_is_estimated(drift: float) -> None:
     keeper = Timekeeper()
     for sample, true_s in Crystal(drift, keeper).hear(3 * 3600):
         if true_s > BOOT_S + 7200:
@@ -70,7 +70,7 @@ def test_the_drift_of_the_crystal_is_found(drift: float) -> None:
     assert ARRIVAL_S <= keeper.uncertainty_s < ARRIVAL_S + 0.1
 
 
-def test_at_the_beginning_the_nominal_rate_counts_and_the_least_late_arrival() -> None:
+def test_the_nominal_rate_and_the_least_late_arrival_apply_at_first() -> None:
     keeper = Timekeeper()
     keeper.begin_stream(RATE_HZ)
     for sample, boot_s in [(48_000, 11.5), (96_000, 12.1), (144_000, 13.9)]:
@@ -81,7 +81,7 @@ def test_at_the_beginning_the_nominal_rate_counts_and_the_least_late_arrival() -
     assert keeper.stamp(96_000).elapsed_s == pytest.approx(2.0)
 
 
-def test_a_jump_that_nobody_reported_is_not_taken_for_drift() -> None:
+def test_an_unreported_jump_is_not_mistaken_for_drift() -> None:
     keeper = Timekeeper()
     crystal = Crystal(0.0, keeper)
     list(crystal.hear(1800))
@@ -179,7 +179,7 @@ def test_utc_follows_the_clock_once_it_is_synchronized(step_s: float) -> None:
     assert keeper.stamp(RATE_HZ).synchronized
 
 
-def test_what_an_earlier_run_knew_of_utc_outranks_a_clock_that_nothing_keeps_right() -> None:
+def test_utc_from_an_earlier_run_outranks_an_unsynchronized_clock() -> None:
     keeper = Timekeeper(reading(BOOT_S, synchronized=False, offset_s=7.0), UtcLine().follow(reading(900.0)))
     assert keeper.now(reading(BOOT_S, synchronized=False, offset_s=7.0)).utc_s == BOOT_S + UTC_OFFSET_S
     stamp = keeper.now(reading(BOOT_S, synchronized=True, offset_s=9.0))

@@ -57,13 +57,13 @@ class Boot:
         return error_s
 
 
-def test_before_any_reading_nothing_is_known() -> None:
+def test_utc_is_unknown_before_any_reading() -> None:
     assert UtcLine().utc_s(5.0) is None
     assert UtcLine().lines == ()
 
 
 @pytest.mark.parametrize("week", range(1, 11))
-def test_eleven_weeks_of_weekly_ntp_at_20_ppm_leave_every_week_where_it_was(week: int) -> None:
+def test_every_week_keeps_its_time_in_eleven_weeks_of_weekly_ntp_and_20_ppm_drift(week: int) -> None:
     """Before, the offset of the whole boot followed the last reading, which was wrong by 131 s after eleven weeks."""
     rate, boot = 20e-6, Boot()
     for number in range(12):
@@ -75,7 +75,7 @@ def test_eleven_weeks_of_weekly_ntp_at_20_ppm_leave_every_week_where_it_was(week
     assert boot.error_s(at_s) == pytest.approx(SYNCHRONIZED_S + 2 * WANDER * 7 * DAY_S / 4, rel=1e-3)
 
 
-def test_after_the_last_reading_the_fitted_rate_counts_and_the_uncertainty_grows() -> None:
+def test_after_the_last_reading_the_fitted_rate_applies_and_uncertainty_grows() -> None:
     rate = 40e-6
     boot = Boot(*(reading(hour * 3600.0, rate * hour * 3600.0) for hour in range(24 * 8)))
     last_s = (24 * 8 - 1) * 3600.0
@@ -106,7 +106,7 @@ def test_a_leap_second_moves_nothing_before_it(step_s: float) -> None:
     assert boot.error_s(midnight_s + 1000.0) < SYNCHRONIZED_S + 0.1
 
 
-def test_a_step_that_no_crystal_can_explain_is_part_of_the_uncertainty() -> None:
+def test_a_step_too_large_for_drift_is_added_to_the_uncertainty() -> None:
     boot = Boot(reading(0.0), reading(1000.0), reading(2000.0, 5.0), reading(3000.0, 5.0))
     assert boot.off_s(500.0) == pytest.approx(0.0)
     assert boot.off_s(2500.0) == pytest.approx(5.0)
@@ -114,7 +114,7 @@ def test_a_step_that_no_crystal_can_explain_is_part_of_the_uncertainty() -> None
     assert max(boot.error_s(500.0), boot.error_s(2500.0)) < 0.2
 
 
-def test_a_reading_counts_only_where_the_clock_was_synchronized_since_the_one_before() -> None:
+def test_a_reading_counts_only_if_the_clock_was_synchronized_since_the_last_one() -> None:
     """The kernel calls a clock synchronized for nine hours after the last contact with NTP."""
     boot = Boot(reading(0.0, max_error_s=0.01))
     before = boot.line.lines
@@ -125,7 +125,7 @@ def test_a_reading_counts_only_where_the_clock_was_synchronized_since_the_one_be
     assert boot.line.lines[-1].from_s == 9 * 3600.0
 
 
-def test_a_better_reading_takes_the_place_of_one_that_was_hours_old() -> None:
+def test_a_better_reading_replaces_one_made_hours_after_the_last_synchronization() -> None:
     boot = Boot(reading(100.0, 0.9, max_error_s=10.0), reading(2000.0, 0.0, max_error_s=0.0))
     assert boot.off_s(100.0) == 0.0
     assert boot.error_s(100.0) < 0.5
@@ -139,14 +139,14 @@ def test_a_clock_that_is_being_slewed_is_read_when_it_is_right() -> None:
 
 
 @pytest.mark.parametrize("every_s", [1.0, 64.0, 1024.0])
-def test_frequent_readings_are_few_lines(every_s: float) -> None:
+def test_frequent_readings_add_few_lines(every_s: float) -> None:
     boot = Boot()
     for number in range(round(DAY_S / 4 / every_s)):
         boot.follow(reading(number * every_s, number * every_s * 20e-6))
     assert len(boot) <= DAY_S / 4 / MIN_DISTANCE_S + 2
 
 
-def test_another_run_of_the_boot_continues_the_line() -> None:
+def test_another_run_of_the_same_boot_continues_the_line() -> None:
     readings = [reading(hour * 3600.0, 30e-6 * hour * 3600.0) for hour in range(100)]
     line = Boot(*readings[:60]).line
     again = UtcLine.of_boot(line.state, line.lines[-1])
@@ -157,6 +157,6 @@ def test_another_run_of_the_boot_continues_the_line() -> None:
     assert again.lines[-1].wander == pytest.approx(line.lines[-1].wander, rel=1e-6)
 
 
-def test_a_clock_chip_makes_the_clock_believed_but_not_its_error_known() -> None:
+def test_with_a_clock_chip_the_clock_is_trusted_but_its_error_is_unknown() -> None:
     line = Boot(replace(reading(5.0, right=False), chip_agrees=True)).line
     assert (line.state, line.lines[0].error_at(5.0)) == ("set", None)

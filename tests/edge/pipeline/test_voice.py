@@ -42,7 +42,7 @@ def segmented(
     return SegmenterOutput(np.zeros((FRAMES, 256), np.float32), level, np.zeros_like(level), classes)
 
 
-def test_a_voice_is_heard_until_a_second_after_it(card: ModelCard) -> None:
+def test_a_voice_is_detected_until_a_second_after_its_end(card: ModelCard) -> None:
     heard = VoiceDetector(card).push(segmented(card, slice(20, 40)))
     frames = np.flatnonzero(heard)
     assert (frames[0], frames[-1] + 1) == (80, 160 + 30 * 4)  # 8 cells of one row are enough
@@ -59,17 +59,17 @@ def test_a_voice_is_heard_until_a_second_after_it(card: ModelCard) -> None:
         {"rows": slice(20, 40), "columns": slice(20, 40)},  # above 4 kHz
     ],
 )
-def test_what_is_no_voice_is_not_heard(card: ModelCard, changes: dict[str, Any]) -> None:
+def test_other_sounds_are_not_detected_as_a_voice(card: ModelCard, changes: dict[str, Any]) -> None:
     assert not VoiceDetector(card).push(segmented(card, **changes)).any()
 
 
-def test_a_few_cells_among_many_other_loud_ones_are_no_voice(card: ModelCard) -> None:
+def test_a_few_cells_among_many_other_loud_ones_are_not_a_voice(card: ModelCard) -> None:
     frames = segmented(card, slice(20, 22))
     frames.level[:] = 3.0
     assert not VoiceDetector(card).push(frames).any()
 
 
-def test_a_model_without_the_class_of_voices_hears_none(card: ModelCard) -> None:
+def test_a_model_without_the_voice_class_detects_no_voice(card: ModelCard) -> None:
     frames = segmented(card, slice(20, 40))
     other = replace(card, classes=tuple(name.replace(VOICE, "noise") for name in card.classes))
     assert VoiceDetector(other).push(frames).tolist() == [False] * FRAMES
@@ -99,5 +99,5 @@ def test_frames_of_a_gap_have_no_voice(int8: Model, calls: NDArray[np.float32]) 
     assert all(output.voice is not None and len(output.voice) == len(output.mask) for output in outputs)
 
 
-def test_nobody_asks_by_default(int8: Model, calls: NDArray[np.float32]) -> None:
+def test_voices_are_not_detected_by_default(int8: Model, calls: NDArray[np.float32]) -> None:
     assert all(output.voice is None for output in pushed(Pipeline(int8, 32_000, 1), calls, 65_536))

@@ -79,7 +79,7 @@ def test_a_region_outside_the_panel_is_not_drawn(panel: Any) -> None:
     assert len(panel.texts) == 0
 
 
-def test_the_row_of_the_onset_has_the_label(panel: Any) -> None:
+def test_a_box_is_drawn_only_in_the_row_of_its_onset(panel: Any) -> None:
     draw_boxes(panel, [event(-0.1, 3000, 4000)], [at(-0.1, 8000, 9000)])
     assert len(boxes(panel)) == 2
     assert len(panel.texts) == 0
@@ -91,16 +91,14 @@ def test_a_second_label_moves_to_another_side_of_its_box(panel: Any) -> None:
     assert (first.get_va(), second.get_va()) == ("bottom", "top")
 
 
-def test_a_label_without_a_free_place_is_left_out_and_its_box_drawn(panel: Any) -> None:
+def test_a_label_that_finds_no_room_is_omitted_and_its_box_is_drawn(panel: Any) -> None:
     draw_boxes(panel, [], [at(2.0 + 0.002 * i, 3000, 4000) for i in range(50)])
     assert len(boxes(panel)) == 50
     assert 2 <= len(texts(panel)) < 10
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_labels_of_rejected_regions_overlap_no_other_label_and_stay_in_the_panel(
-    panel: Any, seed: int
-) -> None:
+def test_labels_of_rejected_regions_overlap_no_label_and_stay_in_the_panel(panel: Any, seed: int) -> None:
     events, rejected = crowd(seed)
     draw_boxes(panel, events, rejected)
     assert len(texts(panel)) >= 30

@@ -6,12 +6,12 @@ import pytest
 from birdedge.edge.plots.contrast import contrast_db
 
 
-def test_the_range_is_from_the_background_to_the_loudest_bins():
+def test_the_range_spans_from_the_background_to_the_loudest_bins():
     level_db = np.linspace(-90, 10, 1001, dtype=np.float32)
     assert contrast_db(level_db) == pytest.approx((-70, 9.9), abs=1e-3)
 
 
-def test_a_quiet_recording_is_shown_in_20_db():
+def test_a_quiet_recording_spans_20_db():
     assert contrast_db(np.full((10, 10), -60, np.float32)) == (-60, -40)
 
 

@@ -100,7 +100,7 @@ def test_the_title_says_how_much_of_a_long_recording_is_shown(
     ]
 
 
-def test_the_mask_is_outlined_and_the_event_boxed_where_they_are(tmp_path: Path) -> None:
+def test_the_mask_is_outlined_and_the_event_boxed_at_their_positions(tmp_path: Path) -> None:
     db = np.full((1250, 256), -60, np.float32)  # 10 s: black throughout
     mask = np.zeros(db.shape, np.uint8)
     mask[500:625, 64:96] = 255  # 4.0..5.0 s, 4..6 kHz
@@ -128,7 +128,7 @@ def test_the_mask_is_outlined_and_the_event_boxed_where_they_are(tmp_path: Path)
     assert event_box[3] == pytest.approx(10.8, abs=0.7)  # the score is above the box
 
 
-def test_rejected_regions_are_grey_boxes_where_they_are_and_only_if_given(tmp_path: Path) -> None:
+def test_rejected_regions_are_grey_boxes_at_their_positions_and_only_if_given(tmp_path: Path) -> None:
     db = np.full((1250, 256), -60, np.float32)  # 10 s: black throughout
     grey = int(REJECTED_COLOUR[1:3], 16) / 255
 

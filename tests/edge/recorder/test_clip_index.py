@@ -81,7 +81,7 @@ def test_a_deleted_clip_loses_its_row(recorder: Recorder, card: ModelCard) -> No
     assert [row[0] for row in recorder.rows()] == [name_of(recorder, kept)]
 
 
-def test_the_first_clips_are_listed_as_retention_needs_them(recorder: Recorder, card: ModelCard) -> None:
+def test_clips_are_listed_in_the_order_that_retention_needs(recorder: Recorder, card: ModelCard) -> None:
     clips = [recorder.written(card, at_s) for at_s in (30.0, 10.0, 20.0)]
     names = [name_of(recorder, clip) for clip in clips]
     assert recorder.index.first("oldest", 0.0, 2) == [
@@ -93,7 +93,7 @@ def test_the_first_clips_are_listed_as_retention_needs_them(recorder: Recorder, 
     assert [clip.path for clip in outdated] == [names[1], names[2]]
 
 
-def test_retention_deletes_by_the_real_index(recorder: Recorder, card: ModelCard) -> None:
+def test_retention_works_with_the_database_index(recorder: Recorder, card: ModelCard) -> None:
     clips = [recorder.written(card, at_s) for at_s in (10.0, 20.0)]
     recorder.clocks.advance(2 * 3600.0)
     recorder.stream.hear(10)
@@ -151,7 +151,7 @@ def test_clips_are_looked_up_a_few_at_a_time(
     assert counts == [2, 4, 5, 5, 5]
 
 
-def test_files_that_are_no_clips_get_no_row(recorder: Recorder, card: ModelCard) -> None:
+def test_files_that_are_not_clips_get_no_row(recorder: Recorder, card: ModelCard) -> None:
     clip = written(recorder.folder / "clips", card, 10.0)
     folder = clip.path.parent
     (folder / "damaged.wav").write_bytes(clip.path.read_bytes()[:100])
@@ -161,7 +161,7 @@ def test_files_that_are_no_clips_get_no_row(recorder: Recorder, card: ModelCard)
     assert [row[0] for row in recorder.rows()] == [name_of(recorder, clip)]
 
 
-def test_a_file_whose_name_is_not_utf8_keeps_no_clip_from_its_row(
+def test_a_file_name_that_is_not_utf8_does_not_prevent_the_rows_of_others(
     recorder: Recorder, card: ModelCard
 ) -> None:
     clip = written(recorder.folder / "clips", card, 10.0)
@@ -170,7 +170,7 @@ def test_a_file_whose_name_is_not_utf8_keeps_no_clip_from_its_row(
     assert [row[0] for row in recorder.rows()] == [name_of(recorder, clip)]
 
 
-def test_a_clip_without_a_stamp_is_not_new(recorder: Recorder, card: ModelCard) -> None:
+def test_a_clip_without_a_stamp_is_not_added_as_new(recorder: Recorder, card: ModelCard) -> None:
     clip = written(recorder.folder / "clips", card, 10.0)
     recorder.index.written(replace(clip, stamp=None))
     assert recorder.rows() == []
@@ -190,7 +190,7 @@ def test_clips_are_looked_up_again_after_the_database_could_not_be_read(
     assert [row[0] for row in recorder.rows()] == [name_of(recorder, clip)]
 
 
-def test_without_clips_the_database_is_not_needed(tmp_path: Path) -> None:
+def test_the_database_is_not_needed_if_there_are_no_clips(tmp_path: Path) -> None:
     DatabaseClipIndex(tmp_path, lambda _: None).add_missing()
 
 
@@ -207,7 +207,7 @@ print(count, tracemalloc.get_traced_memory()[1])
 """
 
 
-def test_many_clips_on_disk_take_no_memory(tmp_path: Path) -> None:
+def test_many_clips_on_disk_take_little_memory(tmp_path: Path) -> None:
     day = tmp_path / "clips" / "2026-11-23"
     day.mkdir(parents=True)
     for number in range(20_000):
@@ -223,7 +223,7 @@ def test_many_clips_on_disk_take_no_memory(tmp_path: Path) -> None:
     assert peak_bytes < 1_000_000
 
 
-def test_locked_clips_outlive_retention_and_those_that_a_person_deleted_go_at_once(
+def test_locked_clips_survive_retention_and_manually_deleted_ones_go_at_once(
     recorder: Recorder, card: ModelCard, caplog: pytest.LogCaptureFixture
 ) -> None:
     clips = [recorder.written(card, at_s) for at_s in (10.0, 20.0, 30.0, 40.0)]
@@ -244,7 +244,7 @@ def test_locked_clips_outlive_retention_and_those_that_a_person_deleted_go_at_on
     assert f"deleted {name_of(recorder, newest)}: a person deleted it" in caplog.messages
 
 
-def test_while_the_locks_cannot_be_read_no_clip_is_deleted(recorder: Recorder, card: ModelCard) -> None:
+def test_no_clip_is_deleted_while_the_locks_cannot_be_read(recorder: Recorder, card: ModelCard) -> None:
     recorder.written(card, 10.0)
     recorder.clocks.advance(2 * 3600.0)
     recorder.stream.hear(10)

@@ -29,7 +29,7 @@ from birdedge.edge.recorder.schedule import ScheduleSettings
 from birdedge.edge.system.atomic_file import replacing
 
 
-def test_without_a_configuration_file_everything_is_default(tmp_path, monkeypatch):
+def test_without_a_configuration_file_all_settings_are_defaults(tmp_path, monkeypatch):
     monkeypatch.setenv("BIRDEDGE_CONFIG", str(tmp_path / "none.toml"))
     assert default_config_path() == tmp_path / "none.toml"
     assert read_config() == Config(model=DEFAULT_MODEL)
@@ -37,7 +37,7 @@ def test_without_a_configuration_file_everything_is_default(tmp_path, monkeypatc
 
 @pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
 @pytest.mark.parametrize("variables", [(), ("XDG_CONFIG_HOME", "APPDATA")])
-def test_the_configuration_folder_is_that_of_click(monkeypatch, tmp_path, platform, variables):
+def test_the_configuration_folder_is_the_one_click_uses(monkeypatch, tmp_path, platform, variables):
     monkeypatch.setattr(sys, "platform", platform)
     monkeypatch.setattr("click.utils.WIN", platform == "win32")
     for name in ("XDG_CONFIG_HOME", "APPDATA"):
@@ -53,14 +53,14 @@ def test_without_birdedge_config_the_file_is_in_the_configuration_folder(monkeyp
     assert default_config_path() == tmp_path / "birdedge" / "config.toml"
 
 
-def test_a_home_that_is_no_folder_holds_no_configuration(monkeypatch):
+def test_a_home_that_is_not_a_folder_gives_the_default_configuration(monkeypatch):
     for name in ("BIRDEDGE_CONFIG", "XDG_CONFIG_HOME", "APPDATA"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", os.devnull)
     assert read_config() == Config()
 
 
-def test_a_user_without_a_home_gets_no_folder_with_the_name_tilde(monkeypatch):
+def test_a_user_without_a_home_gets_no_folder_named_tilde(monkeypatch):
     monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as with a user ID without a name
     assert user_config_dir().is_absolute()
@@ -81,7 +81,7 @@ def test_a_named_configuration_must_exist(tmp_path):
         ("x = " + 10_000 * "[", "not valid TOML"),
     ],
 )
-def test_a_wrong_configuration_is_refused(tmp_path, text, sentence):
+def test_an_invalid_configuration_is_refused(tmp_path, text, sentence):
     path = tmp_path / "config.toml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(SettingsError, match=sentence):
@@ -89,7 +89,7 @@ def test_a_wrong_configuration_is_refused(tmp_path, text, sentence):
 
 
 @pytest.mark.parametrize("model", ["birdedge-fp32", '/srv/my models/a"b\\c.onnx'])
-def test_the_model_is_written_and_the_rest_kept(tmp_path, model):
+def test_the_model_is_written_and_the_rest_is_kept(tmp_path, model):
     path = tmp_path / "folder" / "config.toml"
     write_model(path, "first")
     path.write_text(f"# mine\n{path.read_text(encoding='utf-8')}# the end\n", encoding="utf-8")
@@ -101,7 +101,7 @@ def test_the_model_is_written_and_the_rest_kept(tmp_path, model):
     assert text.count("model =") == 1
 
 
-def test_the_model_is_set_in_the_template_in_its_own_place(tmp_path):
+def test_the_model_is_set_on_its_own_line_in_the_template(tmp_path):
     path = tmp_path / "config.toml"
     write_template(path)
     write_model(path, "birdedge-fp32")
@@ -110,7 +110,7 @@ def test_the_model_is_set_in_the_template_in_its_own_place(tmp_path):
     assert [new for old, new in changed if new != old] == ['model = "birdedge-fp32"']
 
 
-def test_a_wrong_configuration_is_not_overwritten(tmp_path):
+def test_an_invalid_configuration_is_not_overwritten(tmp_path):
     path = tmp_path / "config.toml"
     path.write_text("other = 1\n", encoding="utf-8")
     with pytest.raises(SettingsError, match="unknown key"):
@@ -165,7 +165,7 @@ def test_the_template_shows_every_key_in_order_with_its_default_or_a_valid_examp
                 assert default is None or getattr(values, name) == default, name
 
 
-def test_the_tables_are_named_as_their_formats():
+def test_the_tables_are_named_after_their_formats():
     assert list(TABLE_NAMES) == list(FORMATS)
     assert Config().tables == TABLE_NAMES
 
@@ -188,14 +188,14 @@ def test_the_tables_are_named_as_their_formats():
         ("min_score = 2.0", "min_score is 2.0"),
     ],
 )
-def test_a_value_that_is_not_allowed_is_named(tmp_path, text, sentence):
+def test_a_disallowed_value_is_named(tmp_path, text, sentence):
     path = tmp_path / "config.toml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(SettingsError, match=re.escape(sentence)):
         read_config(path)
 
 
-def test_a_configuration_is_checked_without_the_packages_for_audio():
+def test_a_configuration_is_checked_without_the_audio_packages():
     modules = ("clips.settings", "recorder.config", "recorder.schedule", "recorder.systemd_service")
     program = (
         f"import sys, {', '.join(f'birdedge.edge.{module}' for module in modules)};"
@@ -208,7 +208,7 @@ def test_a_configuration_is_checked_without_the_packages_for_audio():
     assert loaded & {"numpy", "onnxruntime", "soxr", "soundfile", "sounddevice", "astral", "click"} == set()
 
 
-def test_denoised_audio_is_refused_where_speech_is_not_kept():
+def test_denoised_audio_is_refused_if_speech_is_not_kept():
     privacy = PrivacySettings("drop-clips")
     with pytest.raises(SettingsError, match="the denoised audio may hold speech, and speech is 'drop-clips'"):
         Config(denoised="birds.flac", privacy=privacy)

@@ -32,7 +32,7 @@ def _bells(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config_page, "template", lambda: TEMPLATE)
 
 
-def test_each_table_of_an_array_is_shown_and_read_again(tmp_path: Path) -> None:
+def test_each_table_of_an_array_is_shown_and_can_be_read_back(tmp_path: Path) -> None:
     path, shown = tmp_path / "a.toml", tmp_path / "b.toml"
     path.write_text(TEXT, encoding="utf-8")
     lines = list(config_page.config_lines(path))

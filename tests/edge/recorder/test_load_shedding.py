@@ -32,7 +32,7 @@ def test_a_small_backlog_changes_nothing() -> None:
     assert shedder.level is LEVELS[0]
 
 
-def test_three_seconds_of_backlog_are_one_step_and_the_last_level_stays() -> None:
+def test_three_seconds_of_backlog_lower_the_level_by_one_down_to_the_last() -> None:
     shedder = LoadShedder()
     assert changes(shedder, 2.0, 0, 60) == [3.5, 7.0, 10.5, 14.0]
     assert shedder.level is LEVELS[-1]

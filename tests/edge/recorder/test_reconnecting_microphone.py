@@ -42,7 +42,7 @@ def forgotten(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return calls
 
 
-def test_a_right_rate_is_no_loss() -> None:
+def test_a_correct_rate_is_not_a_loss() -> None:
     assert Bench([in_time(60)]).losses() == 0
 
 
@@ -65,7 +65,7 @@ def test_a_wrong_rate_is_named(caplog: pytest.LogCaptureFixture) -> None:
     assert expected in caplog.messages
 
 
-def test_audio_that_was_delayed_is_no_wrong_rate() -> None:
+def test_delayed_audio_is_not_a_wrong_rate() -> None:
     def delayed(microphone: FakeMicrophone) -> Iterator[Block]:
         yield from microphone.deliver(30)
         yield from microphone.deliver(BLOCK_S, passed_s=5 + BLOCK_S)
@@ -75,7 +75,7 @@ def test_audio_that_was_delayed_is_no_wrong_rate() -> None:
     assert Bench([delayed]).losses() == 0
 
 
-def test_a_loss_is_marked_at_once_and_its_length_is_that_of_the_boot_clock(
+def test_a_loss_is_marked_at_once_and_measured_by_the_boot_clock(
     caplog: pytest.LogCaptureFixture, forgotten: list[str]
 ) -> None:
     bench = Bench([then_lost(10), in_time(5)])
@@ -99,7 +99,7 @@ def test_a_loss_is_marked_at_once_and_its_length_is_that_of_the_boot_clock(
     assert "listening to 'fake' again after 20.0 s" in caplog.messages
 
 
-def test_what_overran_before_the_first_block_is_part_of_the_gap() -> None:
+def test_an_overrun_before_the_first_block_is_part_of_the_gap() -> None:
     def overrun(microphone: FakeMicrophone) -> Iterator[Block]:
         microphone.clocks.advance(9.5)
         for block in microphone.deliver(BLOCK_S):
@@ -110,7 +110,7 @@ def test_what_overran_before_the_first_block_is_part_of_the_gap() -> None:
     assert gaps_of(blocks) == [("device lost", 9.5)]
 
 
-def test_an_overrun_of_an_open_device_passes() -> None:
+def test_an_overrun_of_an_open_device_is_passed_on() -> None:
     def overrun(microphone: FakeMicrophone) -> Iterator[Block]:
         for block in microphone.deliver(BLOCK_S):
             yield Block(block.samples, RATE_HZ, "overrun", block.arrived)
@@ -123,7 +123,7 @@ def test_a_gap_has_at_least_one_sample() -> None:
     assert [(b.gap_cause, b.gap_samples) for b in blocks if b.gap_samples] == [("device lost", 1)]
 
 
-def test_a_device_that_is_missing_is_tried_until_it_is_there_and_logged_once(
+def test_a_missing_device_is_retried_until_it_is_available_and_logged_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     missing = [DeviceNotFoundError("no microphone was found") for _ in range(3)]
@@ -139,7 +139,7 @@ def test_a_device_that_is_missing_is_tried_until_it_is_there_and_logged_once(
     assert bench.gaps == []
 
 
-def test_waits_double_up_to_half_a_minute_and_begin_again_after_steady_audio() -> None:
+def test_waits_double_up_to_half_a_minute_and_restart_after_steady_audio() -> None:
     missing: list[Opening] = [DeviceError("busy") for _ in range(7)]
     bench = Bench(
         [*missing, then_lost(STEADY_S - 10), then_lost(STEADY_S + 10), in_time(5)], first_wait_s=0.5
@@ -177,7 +177,7 @@ def test_a_device_that_delivered_before_it_was_lost_is_waited_for() -> None:
     assert len(bench.waiting_s) == 30
 
 
-def test_a_device_that_hung_and_then_is_missing_is_waited_for() -> None:
+def test_a_device_that_hung_and_is_then_missing_is_waited_for() -> None:
     bench = Bench([hanging, DeviceError("none"), in_time(5)], first_wait_s=2.0)
     bench.blocks()
     assert len(bench.waiting_s) == 4
@@ -222,7 +222,7 @@ def test_outside_its_schedule_the_microphone_is_closed_and_the_pause_is_a_gap(
 
 
 @pytest.mark.parametrize("changes", [True, False])
-def test_after_a_pause_devices_are_looked_for_only_if_sound_cards_changed(
+def test_after_a_pause_devices_are_rescanned_only_if_sound_cards_changed(
     forgotten: list[str], monkeypatch: pytest.MonkeyPatch, changes: bool
 ) -> None:
     bench = Bench([in_time(100), in_time(100)], ScheduleSettings(listen_s=6, every_s=12))
@@ -266,7 +266,7 @@ def test_one_constant_value_for_half_a_minute_is_a_loss(
     assert caplog.messages[0].startswith("'fake' delivered one constant value for 30 s; trying again")
 
 
-def test_silence_with_a_sound_now_and_then_is_no_loss() -> None:
+def test_silence_with_occasional_sound_is_not_a_loss() -> None:
     flat = np.zeros((len(NOISE), 1), np.float32)
 
     def mostly_silent(microphone: FakeMicrophone) -> Iterator[Block]:
@@ -291,7 +291,7 @@ def test_a_device_that_comes_back_with_another_rate_ends_the_stream() -> None:
         next(blocks)
 
 
-def test_it_shows_the_open_microphone_and_passes_on_how_much_to_wait_for() -> None:
+def test_it_exposes_the_open_microphone_and_passes_on_the_minimum_block() -> None:
     bench = Bench([in_time(1)])
     source = bench.reconnecting
     assert (source.name, source.sample_rate_hz, source.channels) == ("fake", RATE_HZ, 1)

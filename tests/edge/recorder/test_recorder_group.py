@@ -95,7 +95,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
 
 
 @pytest.mark.parametrize("error", [StoreError("the disk is gone"), ZeroDivisionError()])
-def test_a_recorder_that_fails_is_started_again_and_the_others_are_untouched(
+def test_a_recorder_that_fails_is_restarted_and_the_others_keep_running(
     bench: Bench, error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     bench.fail["pond"] = error
@@ -120,7 +120,7 @@ def test_the_watchdog_is_not_fed_while_a_recorder_hangs(bench: Bench) -> None:
     wait_until(lambda: bench.fed > fed, 5.0)
 
 
-def test_a_source_that_has_ended_does_not_end_the_others_and_is_not_waited_for(bench: Bench) -> None:
+def test_a_source_that_has_ended_neither_ends_nor_delays_the_others(bench: Bench) -> None:
     bench.done.add("oak")
     wait_until(lambda: bench.running == {"pond"}, 5.0)
     threading.Event().wait(0.5)
@@ -131,7 +131,7 @@ def test_a_source_that_has_ended_does_not_end_the_others_and_is_not_waited_for(b
     assert not bench.thread.is_alive()
 
 
-def test_a_reload_starts_new_sources_ends_removed_ones_and_reaches_the_others(bench: Bench) -> None:
+def test_a_reload_starts_new_sources_ends_removed_ones_and_reloads_the_others(bench: Bench) -> None:
     bench.names = ["pond", "shed"]
     bench.stop.reload()
     wait_until(lambda: bench.running == {"pond", "shed"}, 5.0)
@@ -140,7 +140,7 @@ def test_a_reload_starts_new_sources_ends_removed_ones_and_reaches_the_others(be
     assert bench.said == ["ready", "reloading", "ready"]
 
 
-def test_a_wrong_configuration_changes_nothing(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_invalid_configuration_changes_nothing(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     bench.names = []
     bench.stop.reload()
     wait_until(lambda: "it is wrong; the configuration stays as it was" in caplog.messages, 5.0)
@@ -149,7 +149,7 @@ def test_a_wrong_configuration_changes_nothing(bench: Bench, caplog: pytest.LogC
     assert bench.reloads == []
 
 
-def test_a_reload_is_a_reason_to_try_a_failed_source_at_once(bench: Bench) -> None:
+def test_a_reload_retries_a_failed_source_at_once(bench: Bench) -> None:
     bench.fail["pond"] = StoreError("no")
     wait_until(lambda: bench.starts["pond"] >= 5, 10.0)  # the next wait takes 0.8 s and more
     starts = bench.starts["pond"]

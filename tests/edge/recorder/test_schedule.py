@@ -25,7 +25,7 @@ def test_a_schedule_without_windows_is_always_open():
     assert made.next_change_s(utc_s("2026-06-01T12:00")) is None
 
 
-def test_the_outlook_says_in_the_time_zone_of_the_schedule_when_it_opens_and_closes():
+def test_the_outlook_states_opening_and_closing_in_the_time_zone_of_the_schedule():
     made = schedule("04:30..09:00", timezone="Europe/Berlin")
     assert made.outlook(utc_s("2026-05-01T01:00")) == (
         "closed until 2026-05-01 04:30:00 CEST, then open until 2026-05-01 09:00:00 CEST"
@@ -41,7 +41,7 @@ def test_the_outlook_of_a_schedule_that_never_changes_says_so():
 
 
 @pytest.mark.parametrize("month", range(1, 13))
-def test_a_schedule_that_opens_in_some_season_only_is_accepted_in_each_month(month):
+def test_a_schedule_that_opens_only_in_some_seasons_is_accepted_in_any_month(month):
     schedule("sunrise..noon", place=LONGYEARBYEN).require_opening(utc_s(f"2026-{month:02}-01T12:00"))
     schedule("04:30..09:00", listen_s=60, every_s=3600).require_opening(utc_s(f"2026-{month:02}-01T12:00"))
     schedule().require_opening(utc_s(f"2026-{month:02}-01T12:00"))
@@ -75,7 +75,7 @@ def test_a_window_continues_across_midnight_and_new_year():
     ]
 
 
-def test_windows_that_meet_or_overlap_open_as_one():
+def test_adjacent_or_overlapping_windows_open_as_one():
     made = schedule("04:00..06:00", "06:00..08:00", "07:00..09:00", "20:00..21:00")
     found = openings(made, "2026-05-01T00:00", "2026-05-02T00:00")
     assert found == [("05-01 04:00:00", "05-01 09:00:00"), ("05-01 20:00:00", "05-01 21:00:00")]
@@ -241,7 +241,7 @@ def test_an_invalid_duty_cycle_is_refused(listen_s, every_s):
         ScheduleSettings(listen_s=listen_s, every_s=every_s)
 
 
-def test_a_table_of_the_configuration_makes_a_schedule():
+def test_a_schedule_is_made_from_a_table_of_the_configuration():
     table = {"windows": ["04:30..09:00"], "timezone": "Europe/Berlin", "listen_s": 60, "every_s": 600}
     made = Schedule(from_table(ScheduleSettings, table, "[schedule]"), *NOWHERE)
     assert openings(made, "2026-06-01T02:29", "2026-06-01T02:35") == [("06-01 02:30:00", "06-01 02:31:00")]

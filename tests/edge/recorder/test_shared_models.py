@@ -17,7 +17,7 @@ from birdedge.edge.recorder.shared_models import SharedModels
 from birdedge.edge.synthesis.soundscape import soundscape
 
 
-def test_min_score_of_the_configuration_is_for_the_configured_network() -> None:
+def test_min_score_of_the_configuration_applies_to_the_configured_network() -> None:
     models = SharedModels()
     configured = models.open(DEFAULT_MODEL, 0.5)
     assert (configured.card.events.min_score, configured.card.events.follow_score) == (0.5, 0.5)
@@ -25,14 +25,14 @@ def test_min_score_of_the_configuration_is_for_the_configured_network() -> None:
     assert models.open_fallback(SMALL_MODEL, configured).card == Model(SMALL_MODEL).card
 
 
-def test_a_model_is_opened_once_and_each_user_has_a_minimum_score_of_its_own() -> None:
+def test_a_model_is_opened_once_and_each_user_has_its_own_minimum_score() -> None:
     models = SharedModels()
     first, second = models.open(DEFAULT_MODEL, 0.5), models.open(DEFAULT_MODEL)
     assert first.session is second.session
     assert (first.card.events.min_score, second.card) == (0.5, Model(DEFAULT_MODEL).card)
 
 
-def test_a_file_that_was_replaced_is_opened_again_and_an_unused_session_is_freed(tmp_path: Path) -> None:
+def test_a_replaced_file_is_reopened_and_an_unused_session_is_freed(tmp_path: Path) -> None:
     models, path = SharedModels(), tmp_path / "model.onnx"
     shutil.copy(bundled_models()[DEFAULT_MODEL], path)
     old = models.open(str(path))
@@ -44,7 +44,7 @@ def test_a_file_that_was_replaced_is_opened_again_and_an_unused_session_is_freed
     assert len(models._sessions) == 0
 
 
-def test_threads_with_one_session_get_the_same_masks_as_one_after_another() -> None:
+def test_threads_sharing_a_session_get_the_same_masks_as_sequential_runs() -> None:
     models = SharedModels()
     sounds = [soundscape(10.0, seed).samples for seed in range(4)]
 

@@ -42,12 +42,12 @@ def lengths_of(blocks: list[Block]) -> list[tuple[float, float, str | None]]:
     return [(b.gap_samples / RATE_HZ, len(b.samples) / RATE_HZ, b.gap_cause) for b in blocks]
 
 
-def test_with_time_for_everything_all_blocks_pass_unchanged() -> None:
+def test_at_full_level_all_blocks_pass_unchanged() -> None:
     blocks = [second(), second(0.5, "overrun"), MARKER, second(20.0, "device lost"), second()]
     assert shed(blocks, None) == blocks
 
 
-def test_left_out_blocks_become_gaps_of_their_length() -> None:
+def test_skipped_blocks_become_gaps_of_the_same_length() -> None:
     blocks = shed([second() for _ in range(14)])
     assert lengths_of(blocks) == [
         *[(0.0, 1.0, None)] * 3,
@@ -58,7 +58,7 @@ def test_left_out_blocks_become_gaps_of_their_length() -> None:
     ]
 
 
-def test_what_was_left_out_at_the_end_is_a_gap_too() -> None:
+def test_audio_skipped_at_the_end_is_a_gap_too() -> None:
     assert lengths_of(shed([second() for _ in range(5)]))[-1] == (2.0, 0.0, "too slow")
 
 
@@ -73,7 +73,7 @@ def test_lost_samples_count_as_passed_and_a_block_after_them_is_kept() -> None:
     ]
 
 
-def test_a_lost_device_is_marked_after_what_was_left_out_before_it() -> None:
+def test_a_lost_device_is_marked_after_the_audio_skipped_before_it() -> None:
     blocks = shed([*[second()] * 5, MARKER, second(20.0, "device lost")])
     assert lengths_of(blocks)[3:] == [
         (2.0, 0.0, "too slow"),
@@ -97,7 +97,7 @@ def test_blocks_of_any_length_add_up_to_what_was_delivered() -> None:
         assert heard / sum(lengths) == pytest.approx(level.listen_s / level.every_s, abs=0.06)
 
 
-def test_a_level_that_changes_counts_from_the_next_block() -> None:
+def test_a_change_of_level_applies_from_the_next_block() -> None:
     shedder = LoadShedder()
 
     def script() -> Iterator[Block]:
@@ -114,7 +114,7 @@ def test_a_level_that_changes_counts_from_the_next_block() -> None:
 
 
 @pytest.mark.parametrize(("gain_db", "factor"), [(20.0, 10.0), (-6.0206, 0.5)])
-def test_the_gain_is_applied_to_what_is_kept(gain_db: float, factor: float) -> None:
+def test_the_gain_is_applied_to_the_audio_that_is_kept(gain_db: float, factor: float) -> None:
     quiet = second(0.25, "overrun", value=0.01)
     (loud,) = shed([quiet], None, gain_db)
     np.testing.assert_allclose(loud.samples, quiet.samples * factor, rtol=1e-5)
@@ -122,7 +122,7 @@ def test_the_gain_is_applied_to_what_is_kept(gain_db: float, factor: float) -> N
     assert (loud.gap_samples, loud.gap_cause) == (quiet.gap_samples, "overrun")
 
 
-def test_it_is_its_source_in_all_else() -> None:
+def test_it_is_otherwise_the_same_as_its_source() -> None:
     inner = ScriptedSource([])
     source: Source = SheddingSource(inner, LoadShedder())
     assert (source.name, source.sample_rate_hz, source.channels) == ("script", RATE_HZ, 1)
@@ -130,7 +130,7 @@ def test_it_is_its_source_in_all_else() -> None:
     assert inner.min_blocks == [17]
 
 
-def test_what_was_left_out_and_what_overran_after_it_are_two_gaps_in_the_database(tmp_path: Path) -> None:
+def test_skipped_audio_and_a_later_overrun_are_two_gaps_in_the_database(tmp_path: Path) -> None:
     clocks = Clocks()
     database = DatabaseWriter(tmp_path, "boot", "model", read=clocks)
 

@@ -34,7 +34,7 @@ def read(folder: Path, text: str) -> Config:
     return read_config(path)
 
 
-def test_a_source_has_the_settings_of_all_except_for_its_own(tmp_path: Path) -> None:
+def test_a_source_has_the_shared_settings_unless_it_sets_its_own(tmp_path: Path) -> None:
     config = read(tmp_path, TWO)
     oak, pond = (source_config(config, name) for name in ("oak", "pond"))
     assert (oak.site, oak.channels, oak.device, oak.gain_db) == ("the wood", 2, "USB", 6.0)
@@ -42,7 +42,7 @@ def test_a_source_has_the_settings_of_all_except_for_its_own(tmp_path: Path) -> 
     assert [source.name for source in pond.source] == ["pond"]
 
 
-def test_a_source_that_was_removed_is_an_error() -> None:
+def test_a_removed_source_is_an_error() -> None:
     with pytest.raises(SettingsError, match="has no source 'oak' any more"):
         source_config(Config(), "oak")
 
@@ -70,18 +70,18 @@ def test_a_source_that_was_removed_is_an_error() -> None:
         ),
     ],
 )
-def test_what_is_wrong_with_a_source_is_named(tmp_path: Path, text: str, sentence: str) -> None:
+def test_an_invalid_source_is_refused_with_the_reason(tmp_path: Path, text: str, sentence: str) -> None:
     with pytest.raises(SettingsError, match=re.escape(sentence)):
         read(tmp_path, text)
 
 
-def test_every_key_of_the_template_is_one_of_a_source() -> None:
+def test_the_template_has_exactly_the_keys_of_a_source() -> None:
     section = template().partition("# [[source]]\n")[2].partition("\n\n")[0]
     keys = re.findall(r"(?m)^# (\w+) = ", section)
     assert keys == list(SourceSettings.__dataclass_fields__)
 
 
-def test_show_leaves_out_what_is_secret(tmp_path: Path) -> None:
+def test_show_omits_secrets(tmp_path: Path) -> None:
     read(tmp_path, TWO)
     shown = "\n".join(config_lines(tmp_path / "config.toml"))
     assert 'url = "rtsp://camera/stream"' in shown
@@ -89,7 +89,7 @@ def test_show_leaves_out_what_is_secret(tmp_path: Path) -> None:
     assert "t0ken" not in shown
 
 
-def test_memory_grows_with_sources_but_for_what_they_share() -> None:
+def test_memory_grows_with_sources_except_for_shared_parts() -> None:
     card = check_model("birdedge-int8").card
     one = max_memory_mb(Config(), card)
     sources = tuple(SourceSettings(f"s{number}", url="http://radio/x") for number in range(4))

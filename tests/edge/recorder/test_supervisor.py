@@ -34,7 +34,7 @@ def stored_health(folder: Path) -> Health:
         return Health.from_json(run_queries.latest_health(db))
 
 
-def test_what_is_wrong_with_the_samples_is_a_problem(supervised: Supervised) -> None:
+def test_a_fault_in_the_samples_is_a_problem(supervised: Supervised) -> None:
     assert supervised.supervisor.health().problems == {}
     supervised.input_problems.append("the channels cancel")
     assert supervised.supervisor.health().problems == {"input_problem": "the channels cancel"}
@@ -73,7 +73,7 @@ def test_health_is_reported_with_the_first_audio_and_every_five_seconds(
     wait_until(lambda: stored_health(tmp_path).overflows == 1)
 
 
-def test_health_shows_each_part(supervised: Supervised) -> None:
+def test_health_covers_each_part(supervised: Supervised) -> None:
     supervised.microphone.waiting_samples = RATE_HZ // 4
     supervised.microphone.overflows, supervised.losses = 3, 2
     health = supervised.supervisor.health()
@@ -92,7 +92,7 @@ def test_health_shows_each_part(supervised: Supervised) -> None:
     assert {name for name in health.problems if name != "throttled"} == set()
 
 
-def test_health_says_where_the_recorder_is(supervised: Supervised) -> None:
+def test_health_states_where_the_recorder_is(supervised: Supervised) -> None:
     assert supervised.supervisor.health().latitude_deg is None
     supervised.supervisor.place = (47.1, -8.5)
     health = supervised.supervisor.health()
@@ -135,7 +135,7 @@ def test_a_backlog_lightens_the_load_and_its_end_restores_it(
     assert levels[0][0] == pytest.approx(100.0 + 3.5)
 
 
-def test_a_model_that_the_user_chose_is_not_changed(tmp_path: Path) -> None:
+def test_a_model_chosen_by_the_user_is_not_changed(tmp_path: Path) -> None:
     supervised = Supervised(tmp_path, may_change_model=False)
     supervised.microphone.waiting_samples = 2 * RATE_HZ
     supervised.hear(12.0)
@@ -164,7 +164,7 @@ def test_a_problem_is_logged_once_and_its_end_once(
         assert caplog.messages[2:] == ["tables/live.csv cannot be written"]
 
 
-def test_two_problems_are_logged_apart(supervised: Supervised, caplog: pytest.LogCaptureFixture) -> None:
+def test_two_problems_are_logged_separately(supervised: Supervised, caplog: pytest.LogCaptureFixture) -> None:
     tables = SimpleNamespace(problem="tables/live.csv cannot be written")
     supervised.supervisor.outputs = [cast(RetryingSink, tables)]
     supervised.hear(6.0)

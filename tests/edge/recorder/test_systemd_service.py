@@ -174,7 +174,7 @@ def test_a_user_other_than_root_is_shown_the_command_with_sudo(machine, monkeypa
     assert not any(path.exists() for path in (machine.unit, machine.config, machine.data_dir))
 
 
-def test_a_wrong_configuration_is_refused_before_anything_changes(machine):
+def test_an_invalid_configuration_is_refused_before_anything_changes(machine):
     machine.config.write_text("modell = 'x'\n", encoding="utf-8")
     with pytest.raises(SettingsError, match="did you mean 'model'"):
         machine.install()

@@ -85,7 +85,7 @@ def test_systemd_creates_the_default_data_folder_and_another_may_be_missing():
     assert "StateDirectory=birdedge\n" in other  # for data that cannot be stored there
 
 
-def test_the_service_starts_after_the_drive_of_its_data_folder_was_mounted_but_does_not_need_it():
+def test_the_service_starts_after_its_data_drive_is_mounted_but_does_not_require_it():
     unit = unit_text(Path("/opt/birdedge"), CONFIG, Path("/media/../media/USB-1/my birds"), "birdedge")
     names = r"media.mount media-USB\x2d1.mount media-USB\x2d1-my\x20birds.mount"
     assert f"\nWants={names}\nAfter={names}\n" in unit
@@ -96,7 +96,7 @@ def test_the_service_starts_after_the_drive_of_its_data_folder_was_mounted_but_d
 @pytest.mark.parametrize(
     "path", ["/mnt/my birds", "/media/pi/USB-1/.x", "/.hidden/\u00e4%b", "/mnt/b'i\"\\x"]
 )
-def test_the_names_of_mounts_are_those_of_systemd(path):
+def test_mount_names_are_escaped_as_by_systemd(path):
     if shutil.which("systemd-escape") is None:
         pytest.skip("systemd-escape is missing: apt install systemd")
     command = ["systemd-escape", "--path", "--suffix=mount", path]
@@ -106,7 +106,7 @@ def test_the_names_of_mounts_are_those_of_systemd(path):
     assert after.split()[-1] == expected
 
 
-def test_the_companion_never_takes_from_the_recorder_and_never_writes_to_clips():
+def test_the_companion_has_low_priority_and_never_writes_to_clips():
     unit = companion_unit.unit_text(Path("/opt/birdedge"), CONFIG, Path("/mnt/my birds"), "birdedge")
     directives = dict(line.split("=", 1) for line in unit.splitlines() if "=" in line and line[0] != "#")
     assert (

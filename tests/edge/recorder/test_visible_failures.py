@@ -49,7 +49,7 @@ def test_a_recorder_without_failures_is_healthy(supervised: Supervised, clip: Cu
     assert "clips in this run: 1 written" in lines_of(status)
 
 
-def test_a_clip_that_cannot_be_written_needs_a_person_until_one_can(
+def test_a_clip_that_cannot_be_written_needs_attention_until_one_is_written(
     supervised: Supervised, clip: CutClip, tmp_path: Path
 ) -> None:
     (tmp_path / "clips").write_text("not a folder")
@@ -68,7 +68,7 @@ def test_a_clip_that_cannot_be_written_needs_a_person_until_one_can(
     assert "clips in this run: 1 written, 1 failed" in lines_of(status)
 
 
-def test_clips_that_are_dropped_need_a_person(supervised: Supervised, clip: CutClip, tmp_path: Path) -> None:
+def test_dropped_clips_need_attention(supervised: Supervised, clip: CutClip, tmp_path: Path) -> None:
     hanging, released = threading.Event(), threading.Event()
 
     def hang(_: object) -> None:
@@ -89,7 +89,7 @@ def test_clips_that_are_dropped_need_a_person(supervised: Supervised, clip: CutC
     assert "clips in this run: 1 written, 2 dropped" in lines_of(status)
 
 
-def test_capped_clips_are_counted_and_need_nobody(supervised: Supervised) -> None:
+def test_capped_clips_are_counted_and_need_no_attention(supervised: Supervised) -> None:
     for number in range(3):
         at_s = 10.0 * number
         noise = np.full((10 * RATE_HZ, 1), 0.1, np.float32)
@@ -102,7 +102,7 @@ def test_capped_clips_are_counted_and_need_nobody(supervised: Supervised) -> Non
     assert "clips in this run: 1 written, 2 left out by max_per_hour" in lines_of(status)
 
 
-def test_clips_that_cannot_be_deleted_need_a_person(tmp_path: Path, clip: CutClip) -> None:
+def test_clips_that_cannot_be_deleted_need_attention(tmp_path: Path, clip: CutClip) -> None:
     supervised = Supervised(tmp_path, retention=RetentionSettings(max_gb=1e-9, min_free_mb=0.0))
     supervised.clips.put(clip)
     wait_until(supervised.index.size_bytes)
@@ -125,7 +125,7 @@ def test_clips_that_cannot_be_deleted_need_a_person(tmp_path: Path, clip: CutCli
     supervised.close()
 
 
-def test_dropped_messages_need_a_person(supervised: Supervised, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dropped_messages_need_attention(supervised: Supervised, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "MAX_WAITING", 20)
     supervised.hear(1.0)
     with no_room():
@@ -141,7 +141,7 @@ def test_dropped_messages_need_a_person(supervised: Supervised, monkeypatch: pyt
     assert f"! {dropped} message(s) never reached the database: check its disk" in lines_of(status)
 
 
-def test_tables_that_cannot_be_written_need_a_person_until_they_can(tmp_path: Path) -> None:
+def test_tables_that_cannot_be_written_need_attention_until_they_can(tmp_path: Path) -> None:
     card = Model("birdedge-int8").card
     settings = OutputSettings(tmp_path / "tables", ("csv",))
     fine = RetryingSink(RecordingSink(OutputSettings(), "live", card, atomic=False))

@@ -75,7 +75,7 @@ def test_messages_arrive_in_their_order(inner: Hanging) -> None:
     assert [m.output.mask[0, 0] for m in inner.taken if isinstance(m, FramesReady)] == [7, 8]
 
 
-def test_a_sink_that_hangs_blocks_nothing_and_holds_bounded_memory(
+def test_a_hanging_sink_blocks_nothing_and_uses_bounded_memory(
     inner: Hanging, caplog: pytest.LogCaptureFixture
 ) -> None:
     sink = sink_of(inner)
@@ -110,7 +110,7 @@ def test_events_are_kept_when_frames_fill_the_memory(inner: Hanging, monkeypatch
     assert sum(isinstance(message, EventDetected) for message in inner.taken) == 20
 
 
-def test_what_no_output_needs_is_not_held(inner: Hanging) -> None:
+def test_data_that_no_output_needs_is_not_held(inner: Hanging) -> None:
     sink = sink_of(inner)
     message = detected(0.1)
     event = replace(message.event, mask=np.ones((9, 9), np.uint8))
@@ -126,9 +126,7 @@ def test_what_no_output_needs_is_not_held(inner: Hanging) -> None:
     assert len(second.output.mask) == 5
 
 
-def test_closing_does_not_wait_for_a_sink_that_hangs(
-    inner: Hanging, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_closing_does_not_wait_for_a_hanging_sink(inner: Hanging, caplog: pytest.LogCaptureFixture) -> None:
     sink = sink_of(inner, close_s=0.2)
     for _ in range(3):
         sink.write(detected(0.1))
@@ -138,7 +136,7 @@ def test_closing_does_not_wait_for_a_sink_that_hangs(
     assert caplog.messages == ["tables: 2 message(s) could not be written at the end"]
 
 
-def test_an_error_that_waiting_does_not_help_is_raised(inner: Hanging) -> None:
+def test_an_error_that_waiting_cannot_fix_is_raised(inner: Hanging) -> None:
     sink = sink_of(inner)
     inner.error = OutputError("no folder")
     inner.released.set()
@@ -148,7 +146,7 @@ def test_an_error_that_waiting_does_not_help_is_raised(inner: Hanging) -> None:
     sink.close()
 
 
-def test_a_sink_that_is_optional_has_no_problem(
+def test_an_optional_sink_reports_no_problem(
     inner: Hanging, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(background, "MAX_WAITING_BYTES", 2000)
@@ -166,7 +164,7 @@ def test_a_sink_that_is_optional_has_no_problem(
     ]
 
 
-def test_a_disk_that_fails_is_a_problem_and_no_error(inner: Hanging) -> None:
+def test_a_failing_disk_is_a_problem_and_not_an_error(inner: Hanging) -> None:
     sink = sink_of(inner)
     inner.error = DiskError("no room")
     inner.released.set()
@@ -178,7 +176,7 @@ def test_a_disk_that_fails_is_a_problem_and_no_error(inner: Hanging) -> None:
     sink.close()
 
 
-def test_frames_that_nothing_writes_wake_the_thread_once_per_second_and_keep_their_time(
+def test_unwritten_frames_wake_the_thread_once_per_second_and_keep_their_time(
     inner: Hanging,
 ) -> None:
     sink = BackgroundSink(RetryingSink(inner), "tables", 10.0, writes_frames=False)

@@ -62,7 +62,7 @@ def test_each_event_is_a_line_of_json(capsys: pytest.CaptureFixture[str]) -> Non
     assert capsys.readouterr().out == ""
 
 
-def test_a_table_has_one_head_though_streams_follow_one_another(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_table_has_one_header_for_several_streams(capsys: pytest.CaptureFixture[str]) -> None:
     sink = ConsoleSink(True, threading.Event())
     for stream_s in (1000.0, 1060.0):
         sink.write(stream_started(stream_s))
@@ -72,12 +72,12 @@ def test_a_table_has_one_head_though_streams_follow_one_another(capsys: pytest.C
     assert (first.split()[0], second.split()[0]) == ("00:00.250", "01:00.250")
 
 
-def test_the_head_of_the_table_comes_before_the_first_event(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_header_is_printed_before_the_first_event(capsys: pytest.CaptureFixture[str]) -> None:
     ConsoleSink(True, threading.Event()).write(stream_started())
     assert len(capsys.readouterr().out.splitlines()) == 1
 
 
-def test_json_can_name_the_recording_itself(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_can_use_a_given_name_for_the_recording(capsys: pytest.CaptureFixture[str]) -> None:
     sink = ConsoleSink(False, threading.Event(), "microphone")
     sink.write(stream_started(source="USB Audio"))
     sink.write(detected(0.1))
@@ -135,7 +135,7 @@ def test_a_piped_sink_raises_other_errors(cause: OSError | None) -> None:
     assert not stop.is_set()
 
 
-def test_a_piped_sink_passes_messages_and_closing() -> None:
+def test_a_piped_sink_forwards_messages_and_close() -> None:
     stop, inner = threading.Event(), Failing()
     sink = PipedSink(inner, stop)
     sink.write(frames(1))
@@ -172,7 +172,7 @@ def test_the_summary_without_a_stream_has_no_audio(capsys: pytest.CaptureFixture
     assert capsys.readouterr().err == "birdedge: 0 event(s) in no audio\n"
 
 
-def test_the_summary_says_once_what_is_wrong_with_the_samples(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_summary_names_each_problem_with_the_samples_once(capsys: pytest.CaptureFixture[str]) -> None:
     sink = SummarySink()
     for _ in range(2):
         sink.write(replace(stream_ended(10.0), warnings=("the channels cancel",)))

@@ -33,7 +33,7 @@ def seconds_of(path: Path) -> list[float]:
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".flac"])
-def test_a_stream_becomes_a_file(tmp_path: Path, suffix: str) -> None:
+def test_a_stream_is_written_to_a_file(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"alone{suffix}"
     with DenoisedSink(path) as sink:
         sink.write(stream_started())
@@ -44,7 +44,7 @@ def test_a_stream_becomes_a_file(tmp_path: Path, suffix: str) -> None:
     assert seconds_of(path) == [0.25, 0.5]
 
 
-def test_audio_that_was_lost_within_a_stream_is_silence(tmp_path: Path) -> None:
+def test_audio_lost_within_a_stream_is_silence(tmp_path: Path) -> None:
     path = tmp_path / "alone.wav"
     with DenoisedSink(path) as sink:
         sink.write(stream_started())
@@ -106,7 +106,7 @@ def test_an_earlier_file_is_replaced_only_if_asked(
     assert seconds_of(tmp_path / names[0]) == [0.25]
 
 
-def test_a_file_that_could_not_be_made_is_made_later(tmp_path: Path) -> None:
+def test_a_file_that_could_not_be_created_is_created_later(tmp_path: Path) -> None:
     path = tmp_path / "out" / "alone.wav"
     (tmp_path / "out").touch()
     sink = DenoisedSink(path)
@@ -119,7 +119,7 @@ def test_a_file_that_could_not_be_made_is_made_later(tmp_path: Path) -> None:
     assert seconds_of(path) == [0.5]
 
 
-def test_what_a_full_disk_did_not_take_is_silence(tmp_path: Path) -> None:
+def test_audio_that_a_full_disk_rejected_is_silence(tmp_path: Path) -> None:
     path = tmp_path / "alone.wav"
     sink = DenoisedSink(path)
     sink.write(stream_started())
@@ -136,7 +136,7 @@ def test_what_a_full_disk_did_not_take_is_silence(tmp_path: Path) -> None:
     assert heard[1] in (0.0, 0.5)  # audio that waited in memory is written once there is room
 
 
-def test_more_channels_than_flac_holds_are_refused(tmp_path: Path) -> None:
+def test_more_channels_than_flac_supports_are_refused(tmp_path: Path) -> None:
     with DenoisedSink(tmp_path / "alone.flac") as sink:
         sink.write(stream_started(channels=9))
         with pytest.raises(SettingsError, match=r"name a \.wav file"):

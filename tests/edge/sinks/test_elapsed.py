@@ -10,7 +10,7 @@ from tests.support.frames import detected, stream_started
 from tests.support.streams import Clocks, MessageStream
 
 
-def test_events_of_a_recording_stay_where_they_are() -> None:
+def test_events_of_a_recording_keep_their_times() -> None:
     elapsed = ElapsedTime()
     assert elapsed.start(stream_started()) == 0.0
     message = detected(0.1 + 0.2)
@@ -37,7 +37,7 @@ def test_events_follow_the_true_rate_of_the_microphone(drift: float) -> None:
     assert event.duration_s == pytest.approx(0.5)
 
 
-def test_an_event_after_a_day_of_drift_is_where_the_clock_was() -> None:
+def test_an_event_after_a_day_of_drift_has_the_time_of_the_clock() -> None:
     elapsed = ElapsedTime()
     clocks = Clocks()
     events = []

@@ -65,7 +65,7 @@ def unpacked(taken: list[bytes]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     return np.concatenate(level), np.concatenate(bits).astype(np.bool_)
 
 
-def test_frames_events_and_audio_are_those_of_the_offline_pipeline(
+def test_frames_events_and_audio_equal_those_of_the_offline_pipeline(
     tmp_path: Path, server: LiveServer, model: Model, samples: NDArray[np.float32]
 ) -> None:
     watched = Watched(sink_of(server, model), connected(tmp_path))
@@ -101,7 +101,7 @@ def test_nothing_is_encoded_while_nobody_watches(
         sink._write(message)
 
 
-def test_no_audio_leaves_a_recorder_that_may_hear_speech(
+def test_no_audio_is_sent_by_a_recorder_that_may_hear_speech(
     tmp_path: Path, server: LiveServer, model: Model
 ) -> None:
     sink = sink_of(server, model, audio=False)
@@ -154,7 +154,7 @@ def test_frames_after_lost_samples_are_marked(tmp_path: Path, server: LiveServer
     assert after.utc_s - (before.utc_s + before.frames * 0.008) == pytest.approx(1.0, abs=0.02)
 
 
-def test_stereo_is_mixed_as_it_is_analysed(tmp_path: Path, server: LiveServer, model: Model) -> None:
+def test_stereo_is_mixed_as_for_the_analysis(tmp_path: Path, server: LiveServer, model: Model) -> None:
     client = connected(tmp_path)
     client.send(AUDIO_ON)
     watched = Watched(sink_of(server, model), client)
@@ -172,7 +172,7 @@ def test_stereo_is_mixed_as_it_is_analysed(tmp_path: Path, server: LiveServer, m
     assert (header.rms_dbfs, header.peak_dbfs) == (-6.0, -6.0)
 
 
-def test_no_failure_of_the_live_view_leaves_it(
+def test_a_failure_of_the_live_view_is_logged_and_not_raised(
     tmp_path: Path,
     server: LiveServer,
     model: Model,

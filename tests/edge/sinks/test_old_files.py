@@ -25,7 +25,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_the_oldest_are_deleted_until_the_rest_is_small_enough(
+def test_the_oldest_files_are_deleted_until_the_rest_fits(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)

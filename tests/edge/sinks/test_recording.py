@@ -86,7 +86,7 @@ def test_the_mask_file_states_where_its_bins_lie(tmp_path: Path, card: ModelCard
     assert mask.threshold == card.threshold
 
 
-def test_a_recording_without_events_has_its_empty_tables(tmp_path: Path, card: ModelCard) -> None:
+def test_a_recording_without_events_has_empty_tables(tmp_path: Path, card: ModelCard) -> None:
     with sink_in(tmp_path, card, atomic=True) as sink:
         sink.write(stream_started())
         sink.write(stream_ended(0.0))
@@ -95,7 +95,7 @@ def test_a_recording_without_events_has_its_empty_tables(tmp_path: Path, card: M
     assert mask_of(tmp_path).mask.shape == (0, 256)
 
 
-def test_a_recording_that_fails_leaves_earlier_results_as_they_were(tmp_path: Path, card: ModelCard) -> None:
+def test_a_recording_that_fails_leaves_earlier_results_unchanged(tmp_path: Path, card: ModelCard) -> None:
     for name in ("dawn.csv", "dawn.npz"):
         (tmp_path / name).write_text("earlier")
     with pytest.raises(AudioFileError):
@@ -107,7 +107,7 @@ def test_a_recording_that_fails_leaves_earlier_results_as_they_were(tmp_path: Pa
 
 
 @pytest.mark.parametrize("name", ["dawn.jsonl", "dawn.npz"])
-def test_earlier_results_are_refused_before_anything_is_done(
+def test_existing_results_are_refused_before_anything_is_written(
     tmp_path: Path, card: ModelCard, name: str
 ) -> None:
     (tmp_path / name).write_text("earlier")
@@ -167,7 +167,7 @@ def test_a_live_start_that_fails_leaves_no_empty_tables(tmp_path: Path, card: Mo
     assert names(tmp_path) == {"file"}
 
 
-def test_live_tables_go_on_where_their_folder_was_replaced(
+def test_live_tables_continue_after_their_folder_was_replaced(
     tmp_path: Path, card: ModelCard, caplog: pytest.LogCaptureFixture
 ) -> None:
     out, before = tmp_path / "out", tmp_path / "before"
@@ -217,7 +217,7 @@ def test_live_tables_can_be_named_by_something_other_than_the_device(tmp_path: P
     assert [json.loads(line)["file"] for line in lines] == ["microphone"] * 2
 
 
-def test_two_streams_lie_on_one_axis(tmp_path: Path, card: ModelCard) -> None:
+def test_two_streams_share_one_time_axis(tmp_path: Path, card: ModelCard) -> None:
     with sink_in(tmp_path, card, atomic=False) as sink:
         sink.write(stream_started(1000.0))
         sink.write(frames(125, 7))  # 1 s
@@ -232,7 +232,7 @@ def test_two_streams_lie_on_one_axis(tmp_path: Path, card: ModelCard) -> None:
 
 
 @pytest.mark.parametrize("drift", [0.0, 80e-6])
-def test_after_a_reload_seconds_and_utc_of_the_tables_go_on(
+def test_seconds_and_utc_of_the_tables_continue_after_a_reload(
     tmp_path: Path, card: ModelCard, drift: float
 ) -> None:
     clocks = Clocks()
@@ -251,9 +251,7 @@ def test_after_a_reload_seconds_and_utc_of_the_tables_go_on(
     assert utc_s == pytest.approx([1_003_600.0, 1_086_412.5], abs=0.1)
 
 
-def test_a_stream_that_overlaps_the_frames_of_the_one_before_follows_it(
-    tmp_path: Path, card: ModelCard
-) -> None:
+def test_a_stream_that_overlaps_the_previous_one_is_appended_to_it(tmp_path: Path, card: ModelCard) -> None:
     with sink_in(tmp_path, card, atomic=False) as sink:
         sink.write(stream_started(1000.0))
         sink.write(frames(125, 7))
@@ -262,7 +260,7 @@ def test_a_stream_that_overlaps_the_frames_of_the_one_before_follows_it(
     assert mask_of(tmp_path).mask[:, 0].tolist() == [7] * 125 + [9] * 5
 
 
-def test_a_mask_that_is_opened_late_begins_late(tmp_path: Path, card: ModelCard) -> None:
+def test_a_mask_opened_late_starts_late(tmp_path: Path, card: ModelCard) -> None:
     sink = sink_in(tmp_path / "out", card, atomic=False)
     with no_new_files():
         for message in (stream_started(), frames(50, 7), detected(0.1)):
@@ -276,7 +274,7 @@ def test_a_mask_that_is_opened_late_begins_late(tmp_path: Path, card: ModelCard)
     assert names(tmp_path / "out") == {"dawn.npz"}
 
 
-def test_a_mask_that_is_opened_in_a_later_stream_begins_there(tmp_path: Path, card: ModelCard) -> None:
+def test_a_mask_opened_in_a_later_stream_starts_there(tmp_path: Path, card: ModelCard) -> None:
     sink = sink_in(tmp_path / "out", card, atomic=False)
     with no_new_files():
         for message in (stream_started(1000.0), frames(125, 7), stream_started(1060.0), frames(125, 8)):
@@ -289,7 +287,7 @@ def test_a_mask_that_is_opened_in_a_later_stream_begins_there(tmp_path: Path, ca
     assert mask.first_frame_s == pytest.approx(0.008 + 61.0)
 
 
-def test_frames_keep_their_time_though_the_disk_failed_between_two_streams(
+def test_frames_keep_their_time_if_the_disk_fails_between_two_streams(
     tmp_path: Path, card: ModelCard
 ) -> None:
     sink = sink_in(tmp_path, card, atomic=False)
@@ -320,7 +318,7 @@ def test_a_folder_within_a_file_is_refused(tmp_path: Path, card: ModelCard) -> N
 
 
 @pytest.mark.parametrize("drift", [100e-6, -100e-6, 0.0])
-def test_frame_and_event_of_a_live_stream_have_one_time(
+def test_a_frame_and_an_event_of_a_live_stream_have_the_same_time(
     tmp_path: Path, card: ModelCard, drift: float
 ) -> None:
     sink = RecordingSink(OutputSettings(tmp_path, ("jsonl",), tmp_path), "live", card, atomic=False)
@@ -335,7 +333,9 @@ def test_frame_and_event_of_a_live_stream_have_one_time(
     assert day_s / hop_s * mask.hop_s == pytest.approx(event["onset_s"], abs=1e-3)
 
 
-def test_the_tables_of_a_live_stream_are_made_with_their_first_row(tmp_path: Path, card: ModelCard) -> None:
+def test_the_tables_of_a_live_stream_are_created_with_their_first_row(
+    tmp_path: Path, card: ModelCard
+) -> None:
     with sink_in(tmp_path, card, atomic=False) as sink:
         sink.write(stream_started())
         sink.write(frames(50, 7))

@@ -35,13 +35,13 @@ class Failing:
 
 
 @pytest.mark.parametrize("message", [stream_started(), frames(1)])
-def test_an_error_that_waiting_does_not_help_is_raised_at_the_start(message: Message) -> None:
+def test_an_error_that_waiting_cannot_fix_is_raised_at_the_start(message: Message) -> None:
     sink = RetryingSink(Failing(OutputError("no folder")))
     with pytest.raises(OutputError, match="no folder"):
         sink.write(message)
 
 
-def test_once_something_was_written_no_output_error_ends_the_recorder() -> None:
+def test_after_the_first_write_no_output_error_stops_the_recorder() -> None:
     inner = Failing()
     sink = RetryingSink(inner)
     sink.write(frames(1))
@@ -54,7 +54,7 @@ def test_once_something_was_written_no_output_error_ends_the_recorder() -> None:
     assert len(inner.taken) == 2
 
 
-def test_a_message_without_results_is_no_proof_that_writing_works() -> None:
+def test_a_message_without_results_does_not_prove_that_writing_works() -> None:
     inner = Failing()
     sink = RetryingSink(inner)
     sink.write(stream_ended(1.0))
@@ -103,7 +103,7 @@ def test_an_error_on_closing_is_logged(caplog: pytest.LogCaptureFixture) -> None
 
 
 @pytest.mark.parametrize("error", [SettingsError("9 channels"), ValueError("a bug")])
-def test_other_errors_pass(error: Exception) -> None:
+def test_other_errors_are_raised(error: Exception) -> None:
     inner = Failing()
     sink = RetryingSink(inner)
     sink.write(frames(1))
@@ -112,7 +112,7 @@ def test_other_errors_pass(error: Exception) -> None:
         sink.write(frames(1))
 
 
-def test_real_files_hold_what_was_heard_while_the_disk_could_be_written(
+def test_real_files_hold_the_results_of_the_time_while_the_disk_was_writable(
     tmp_path: Path, card: ModelCard, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings = OutputSettings(tmp_path / "tables", ("csv", "jsonl"), tmp_path / "masks")
@@ -142,7 +142,7 @@ def test_real_files_hold_what_was_heard_while_the_disk_could_be_written(
     assert [line.split(",")[1] for line in lines] == ["onset_s", "2.0000", "4.0000"]
 
 
-def test_frames_that_are_written_do_not_hide_that_events_are_not(
+def test_written_frames_do_not_hide_unwritten_events(
     tmp_path: Path, card: ModelCard, caplog: pytest.LogCaptureFixture
 ) -> None:
     sink = RetryingSink(RecordingSink(OutputSettings(tmp_path, ("csv",)), "live", card, atomic=False))

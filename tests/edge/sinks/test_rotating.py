@@ -88,7 +88,7 @@ def test_each_day_has_a_table_of_seconds_since_midnight(tmp_path: Path, card: Mo
     }
 
 
-def test_each_hour_has_a_mask_and_each_frame_its_time(tmp_path: Path, card: ModelCard) -> None:
+def test_each_hour_has_a_mask_and_each_frame_the_right_time(tmp_path: Path, card: ModelCard) -> None:
     stream = Stream(MIDNIGHT_S - 100.0)
     sink = RotatingSink(partial(masks, tmp_path, card), HOUR_S)
     sink.write(stream.start())
@@ -117,7 +117,7 @@ def test_each_hour_has_a_mask_and_each_frame_its_time(tmp_path: Path, card: Mode
         number += len(file.mask)
 
 
-def test_a_stream_that_begins_in_a_later_hour_begins_a_file(tmp_path: Path, card: ModelCard) -> None:
+def test_a_stream_that_starts_in_a_later_hour_starts_a_new_file(tmp_path: Path, card: ModelCard) -> None:
     sink = RotatingSink(partial(masks, tmp_path, card), HOUR_S)
     for began_s, boot_s in ((0.0, 1000.0), (60.0, 1060.0), (2 * HOUR_S + 90.0, 8290.0)):
         stream = Stream(MIDNIGHT_S + began_s, boot_s)
@@ -131,7 +131,7 @@ def test_a_stream_that_begins_in_a_later_hour_begins_a_file(tmp_path: Path, card
     }
 
 
-def test_a_gap_of_a_night_is_in_no_file(tmp_path: Path, card: ModelCard) -> None:
+def test_a_gap_of_a_night_is_not_in_any_file(tmp_path: Path, card: ModelCard) -> None:
     sink = RotatingSink(partial(masks, tmp_path, card), HOUR_S)
     stream = Stream(MIDNIGHT_S)
     sink.write(stream.start())
@@ -166,7 +166,7 @@ def test_a_gap_within_an_hour_is_empty_frames(tmp_path: Path, card: ModelCard) -
     assert mask[2250:].all()
 
 
-def test_a_clock_that_is_set_back_begins_a_file(tmp_path: Path, card: ModelCard) -> None:
+def test_a_clock_that_is_set_back_starts_a_new_file(tmp_path: Path, card: ModelCard) -> None:
     sink = RotatingSink(partial(masks, tmp_path, card), HOUR_S)
     stream = Stream(MIDNIGHT_S)
     sink.write(stream.start())
@@ -180,7 +180,7 @@ def test_a_clock_that_is_set_back_begins_a_file(tmp_path: Path, card: ModelCard)
     ]
 
 
-def test_without_utc_files_take_turns_by_the_boot_clock(tmp_path: Path, card: ModelCard) -> None:
+def test_without_utc_files_rotate_by_the_boot_clock(tmp_path: Path, card: ModelCard) -> None:
     sink = RotatingSink(partial(masks, tmp_path, card), HOUR_S)
     stream = Stream(MIDNIGHT_S, boot_s=10 * HOUR_S - 5.0)
     start, first, second = stream.start(), stream.hear(4.0), stream.hear(8.0)

@@ -29,7 +29,7 @@ class Listed:
             raise self._error
 
 
-def test_each_message_goes_to_all_sinks_in_their_order() -> None:
+def test_each_message_goes_to_all_sinks_in_order() -> None:
     calls: list[str] = []
     sinks = [Listed(calls, name) for name in "abc"]
     group = SinkGroup(iter(sinks))
@@ -41,7 +41,7 @@ def test_each_message_goes_to_all_sinks_in_their_order() -> None:
     assert calls == ["a", "b", "c", "a", "b", "c", "close a", "close b", "close c"]
 
 
-def test_a_failing_sink_starves_no_other_and_its_error_is_raised_after_all() -> None:
+def test_a_failing_sink_does_not_starve_the_others_and_its_error_is_raised_last() -> None:
     calls: list[str] = []
     disk = DiskError("no room")
     bug = ValueError("a bug")
@@ -55,7 +55,7 @@ def test_a_failing_sink_starves_no_other_and_its_error_is_raised_after_all() -> 
     assert calls == [*"abcd", *"abcd"]
 
 
-def test_all_sinks_are_closed_though_one_cannot_be() -> None:
+def test_all_sinks_are_closed_even_if_one_fails() -> None:
     calls: list[str] = []
     disk = DiskError("no room")
     group = SinkGroup([Listed(calls, "a", disk), Listed(calls, "b"), Listed(calls, "c", ValueError("a bug"))])
@@ -65,7 +65,7 @@ def test_all_sinks_are_closed_though_one_cannot_be() -> None:
     assert calls == ["close a", "close b", "close c"]
 
 
-def test_what_ends_the_program_is_not_held_back() -> None:
+def test_an_interrupt_is_raised_at_once() -> None:
     calls: list[str] = []
     group = SinkGroup([Listed(calls, "a", KeyboardInterrupt()), Listed(calls, "b")])
     with pytest.raises(KeyboardInterrupt):
@@ -73,6 +73,6 @@ def test_what_ends_the_program_is_not_held_back() -> None:
     assert calls == ["a"]
 
 
-def test_a_group_without_sinks_takes_everything() -> None:
+def test_a_group_without_sinks_accepts_every_message() -> None:
     SinkGroup([]).write(frames(1))
     SinkGroup([]).close()

@@ -42,7 +42,7 @@ class Files:
         """Nothing is open."""
 
 
-def test_tables_and_masks_reach_the_disk_while_they_grow(
+def test_growing_tables_and_masks_are_synced_to_disk(
     tmp_path: Path, card: ModelCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: set[str] = set()
@@ -62,7 +62,7 @@ def test_tables_and_masks_reach_the_disk_while_they_grow(
     sink.close()
 
 
-def test_the_folder_of_a_new_file_reaches_the_disk(
+def test_the_folder_of_a_new_file_is_synced_to_disk(
     tmp_path: Path, card: ModelCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[Path] = []
@@ -74,7 +74,7 @@ def test_the_folder_of_a_new_file_reaches_the_disk(
     assert {tmp_path, tmp_path / "a", tmp_path / "a" / "tables", tmp_path / "masks"} <= set(synced)
 
 
-def test_a_disk_that_hangs_delays_no_message() -> None:
+def test_a_hanging_disk_delays_no_message() -> None:
     files = Files()
     files.hang.clear()
     sink = SyncingSink(files, 0.001)

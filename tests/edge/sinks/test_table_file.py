@@ -90,7 +90,7 @@ def test_an_error_leaves_the_earlier_table_and_no_partial_file(tmp_path: Path) -
     assert list(tmp_path.iterdir()) == [earlier.path]
 
 
-def test_an_interrupted_combined_table_holds_what_was_done(tmp_path: Path) -> None:
+def test_an_interrupted_combined_table_holds_the_finished_recordings(tmp_path: Path) -> None:
     def recordings() -> Iterator[Recording]:
         yield "1.wav", 60.0, [FIRST], None
         raise KeyboardInterrupt
@@ -104,14 +104,14 @@ def test_an_interrupted_combined_table_holds_what_was_done(tmp_path: Path) -> No
     ]
 
 
-def test_a_combined_table_gets_a_number_unless_it_may_replace(tmp_path: Path) -> None:
+def test_a_combined_table_is_numbered_unless_it_may_replace_the_earlier_one(tmp_path: Path) -> None:
     path = tmp_path / "all.selections.txt"
     for existing in ("number", "number", "replace"):
         combined_raven(path, [("/a/1.wav", 60.0, [FIRST], None)], existing)
     assert {path.name for path in tmp_path.iterdir()} == {"all.selections.txt", "all-2.selections.txt"}
 
 
-def test_it_is_known_which_recordings_a_combined_table_is_about(tmp_path: Path) -> None:
+def test_holds_only_reports_which_recordings_a_combined_table_holds(tmp_path: Path) -> None:
     path = tmp_path / "all.selections.txt"
     assert holds_only(path, [])
     combined_raven(path, [("/a/1.wav", 60.0, [FIRST], None), ("-2.wav", 60.0, [SECOND], None)])

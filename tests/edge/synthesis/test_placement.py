@@ -34,13 +34,13 @@ def test_a_soundscape_shorter_than_any_call_has_none() -> None:
     assert place_calls(np.random.default_rng(0), 100, 5, (6.0, 25.0), GRID) == []
 
 
-def test_the_power_of_a_placed_call_is_that_of_the_call_alone_in_the_soundscape() -> None:
+def test_the_power_of_a_placed_call_equals_that_of_the_call_alone() -> None:
     (placed,) = place_calls(np.random.default_rng(1), N, 1, (6.0, 6.0), GRID)
     alone = power_spectrogram(sum_calls([placed], np.ones(1), N), GRID)
     np.testing.assert_allclose(placed.power, alone[placed.frames], rtol=1e-9, atol=1e-9)
 
 
-def test_the_gain_gives_the_ratio_of_powers_in_the_region_of_the_call() -> None:
+def test_the_gain_gives_the_power_ratio_in_the_region_of_the_call() -> None:
     placed = place_calls(np.random.default_rng(2), N, 5, (12.0, 12.0), GRID)
     noise_power = np.full((GRID.frames(N), GRID.bins), 0.25)
     for p, gain in zip(placed, call_gains(placed, noise_power, GRID), strict=True):

@@ -22,7 +22,7 @@ from birdedge.edge.system.atomic_file import (
 )
 
 
-def test_a_file_has_its_name_only_when_it_is_complete(tmp_path: Path) -> None:
+def test_a_file_gets_its_name_only_when_it_is_complete(tmp_path: Path) -> None:
     path = tmp_path / "new" / "result.txt"
     with replacing(path) as file:
         file.write(b"all")
@@ -31,7 +31,7 @@ def test_a_file_has_its_name_only_when_it_is_complete(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_an_error_of_the_block_passes_and_leaves_the_earlier_file(tmp_path: Path) -> None:
+def test_an_error_in_the_block_is_raised_and_the_earlier_file_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "result.txt"
     path.write_bytes(b"earlier")
 
@@ -46,7 +46,7 @@ def test_an_error_of_the_block_passes_and_leaves_the_earlier_file(tmp_path: Path
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_an_interrupt_while_the_file_is_created_leaves_no_part(
+def test_an_interrupt_while_the_file_is_created_leaves_no_partial_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(path: Path, _mode: str) -> None:
@@ -78,7 +78,7 @@ def test_a_name_in_use_is_refused_before_and_after_the_block(tmp_path: Path) -> 
     }
 
 
-def test_a_name_in_use_gets_a_number(tmp_path: Path) -> None:
+def test_a_file_whose_name_is_in_use_is_numbered(tmp_path: Path) -> None:
     for text in (b"1", b"2", b"3"):
         with replacing(tmp_path / "result.txt", "number") as file:
             file.write(text)
@@ -90,7 +90,7 @@ def test_a_name_in_use_gets_a_number(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("existing", ["refuse", "number"])
-def test_a_disk_without_links_keeps_earlier_files_too(
+def test_earlier_files_are_kept_on_a_disk_without_hard_links_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, existing: Existing
 ) -> None:
     def no_links(*_arguments: object) -> None:
@@ -117,7 +117,7 @@ def test_unfinished_files_of_killed_processes_are_removed_and_those_of_others_ke
     remove_unfinished(tmp_path / "missing")
 
 
-def test_a_file_that_is_taken_for_unfinished_before_it_has_its_lock_is_made_again(
+def test_a_file_removed_as_unfinished_before_it_is_locked_is_created_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flock, turns = fcntl.flock, iter([True])
@@ -156,7 +156,7 @@ def test_an_error_of_the_path_is_permanent(number: int) -> None:
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EIO])
-def test_an_error_of_the_disk_may_pass(number: int) -> None:
+def test_an_error_of_the_disk_is_temporary(number: int) -> None:
     error = OSError(number, os.strerror(number))
     assert not is_permanent(error)
     with (

@@ -34,6 +34,6 @@ def test_a_missing_or_unreadable_sensor_is_none(tmp_path: Path, text: str | None
     assert throttled(path) is None
 
 
-def test_free_space_is_that_of_the_folders_disk_and_none_for_a_missing_folder(tmp_path: Path) -> None:
+def test_free_space_is_measured_on_the_disk_of_the_folder_and_none_if_it_is_missing(tmp_path: Path) -> None:
     assert free_mb(tmp_path) == pytest.approx(shutil.disk_usage(tmp_path).free / 1e6, abs=200)
     assert free_mb(tmp_path / "none") is None

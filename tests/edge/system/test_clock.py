@@ -40,7 +40,7 @@ def test_monotonic_time_counts_from_the_boot_and_through_sleep() -> None:
     assert monotonic_s() == pytest.approx(uptime_s, abs=0.5, rel=1e-3)  # no time service changes its rate
 
 
-def test_the_clocks_are_read_at_one_moment() -> None:
+def test_the_clocks_are_read_at_the_same_moment() -> None:
     offsets_s = [reading.utc_s - reading.boot_s for reading in (read_clocks() for _ in range(200))]
     assert max(offsets_s) - min(offsets_s) < 0.01
 
@@ -53,7 +53,7 @@ def test_a_clock_chip_counts_if_it_shows_the_same_time(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not LINUX, reason="adjtimex exists only on Linux")
-def test_the_largest_error_is_that_of_the_kernel() -> None:
+def test_the_maximum_error_is_read_from_the_kernel() -> None:
     reading = read_clocks()
     assert 0 < reading.max_error_s <= MAX_ERROR_S
     if not reading.synchronized:
@@ -86,7 +86,7 @@ def test_the_clock_is_synchronized_if_libc_says_so() -> None:
     assert clock_synchronized() is kernel_synchronized() is (state != TIME_ERROR)
 
 
-def test_systemds_mark_counts_only_if_the_kernel_does_not_know(tmp_path: Path) -> None:
+def test_the_systemd_mark_counts_only_if_the_kernel_does_not_know(tmp_path: Path) -> None:
     mark = tmp_path / "timesync" / "synchronized"
     assert clock_synchronized(lambda: None, mark) is None
     mark.parent.mkdir()

@@ -50,7 +50,7 @@ def test_a_packet_reaches_each_client_whole(tmp_path: Path, server: LiveServer) 
     assert [packets(client) for client in clients] == 3 * [[b"hello", PACKET, b"{}"]]
 
 
-def test_only_those_who_asked_get_audio(tmp_path: Path, server: LiveServer) -> None:
+def test_only_clients_that_requested_audio_get_it(tmp_path: Path, server: LiveServer) -> None:
     listener, other = watching(tmp_path, server), watching(tmp_path, server)
     listener.send(AUDIO_ON)
     other.send(b"anything else" * 1000)
@@ -65,7 +65,7 @@ def test_only_those_who_asked_get_audio(tmp_path: Path, server: LiveServer) -> N
     assert packets(listener) == []
 
 
-def test_a_client_that_never_reads_is_dropped_and_nobody_waits(tmp_path: Path, server: LiveServer) -> None:
+def test_a_client_that_never_reads_is_dropped_and_delays_nobody(tmp_path: Path, server: LiveServer) -> None:
     reader, _stuck = watching(tmp_path, server), watching(tmp_path, server)
     max_s = 0.0
     for _ in range(500):
@@ -86,7 +86,7 @@ def test_a_stopped_process_is_dropped(tmp_path: Path, server: LiveServer) -> Non
         assert not server.watched()
 
 
-def test_a_client_that_was_dropped_may_come_again(tmp_path: Path, server: LiveServer) -> None:
+def test_a_dropped_client_can_reconnect(tmp_path: Path, server: LiveServer) -> None:
     stuck = watching(tmp_path, server)
     for _ in range(500):
         server.send(PACKET)
@@ -107,7 +107,7 @@ def test_clients_that_vanish_leave_nothing_behind(tmp_path: Path, server: LiveSe
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
-def test_more_clients_than_it_takes_are_let_go(tmp_path: Path, server: LiveServer) -> None:
+def test_clients_beyond_the_limit_are_disconnected(tmp_path: Path, server: LiveServer) -> None:
     clients = [watching(tmp_path, server) for _ in range(live_socket.MAX_CLIENTS)]
     late = watching(tmp_path, server)
     server.send(PACKET)
@@ -129,7 +129,7 @@ def test_a_client_that_floods_the_server_costs_one_read_per_call(tmp_path: Path,
         flooding.send(b"x" * 60_000)
 
 
-def test_a_socket_that_was_left_behind_is_replaced(tmp_path: Path) -> None:
+def test_a_stale_socket_is_replaced(tmp_path: Path) -> None:
     path = socket_paths(tmp_path)[0]
     path.parent.mkdir()
     stale = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -167,7 +167,7 @@ def test_a_recorder_is_found_by_any_path_of_its_folder(
     assert socket_paths(tmp_path / "link") == socket_paths(Path()) == socket_paths(tmp_path / "out")
 
 
-def test_a_folder_that_cannot_hold_a_socket_is_passed_over(
+def test_a_folder_that_cannot_hold_a_socket_is_skipped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "run").write_text("a file")
@@ -185,7 +185,7 @@ def test_a_folder_that_cannot_hold_a_socket_is_passed_over(
     assert caplog.messages == []
 
 
-def test_without_any_folder_there_is_no_server_and_one_line_says_so(
+def test_without_a_usable_folder_there_is_no_server_and_one_line_is_logged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "run").write_text("a file")
@@ -198,7 +198,7 @@ def test_without_any_folder_there_is_no_server_and_one_line_says_so(
     assert caplog.messages == [f"there is no live view: no folder can hold its socket ({path}: File exists)"]
 
 
-def test_a_temporary_folder_of_somebody_else_is_not_used(
+def test_a_temporary_folder_of_another_user_is_not_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(live_socket, "_temporary", lambda: tmp_path / "shared")

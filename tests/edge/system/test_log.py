@@ -44,12 +44,12 @@ def test_each_line_in_the_journal_starts_with_its_priority() -> None:
     assert all(line.startswith("<3>") for line in lines[4:])
 
 
-def test_elsewhere_each_message_starts_with_the_name_of_the_program() -> None:
+def test_outside_the_journal_each_message_starts_with_the_program_name() -> None:
     lines = logged(journal=False)
     assert lines[:3] == ["birdedge: listening", "birdedge: 12 samples lost", "birdedge: device lost"]
 
 
-def test_a_note_that_nobody_can_read_is_no_error() -> None:
+def test_a_note_that_nobody_can_read_is_not_an_error() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     code = "from birdedge.edge.system.log import note; note('12 events'); note('again')"

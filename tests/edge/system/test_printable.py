@@ -18,7 +18,7 @@ HOSTILE = "a\x1b[2J\n\x9b31mb\u202egpj\udcff"
 SHOWN = r"a\u001b[2J\u000a\u009b31mb\u202egpj\udcff"
 
 
-def test_what_a_terminal_obeys_is_escaped() -> None:
+def test_control_characters_are_escaped() -> None:
     assert printable(HOSTILE) == SHOWN
     for number in range(0x110000):
         character = chr(number)
@@ -31,7 +31,7 @@ def test_what_a_terminal_obeys_is_escaped() -> None:
 @pytest.mark.parametrize(
     "text", ["", "Zaunkönig", "鳥.wav", "🐦 café", "\u0645\u06cc\u200c\u062e", "C:\\birds"]
 )
-def test_other_text_stays(text: str) -> None:
+def test_other_text_is_unchanged(text: str) -> None:
     assert printable(text) == text
 
 
@@ -45,7 +45,7 @@ def test_a_log_message_is_one_line_without_control_characters() -> None:
     assert LineFormatter("birdedge: %(message)s").format(record) == f"birdedge: lost {SHOWN}"
 
 
-def test_the_names_of_devices_are_printable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_device_names_are_printable(monkeypatch: pytest.MonkeyPatch) -> None:
     device = {
         "name": HOSTILE[:12],
         "hostapi": 0,

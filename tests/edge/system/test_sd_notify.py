@@ -50,7 +50,7 @@ def notifier(manager: socket.socket, clock: Clock | None = None, **environment: 
     return Notifier({"NOTIFY_SOCKET": manager.getsockname(), **environment}, clock or Clock())
 
 
-def test_each_state_is_a_message(manager: socket.socket) -> None:
+def test_each_state_is_sent_as_a_message(manager: socket.socket) -> None:
     systemd = notifier(manager)
     systemd.ready()
     systemd.status("listening to USB Audio")
@@ -58,7 +58,7 @@ def test_each_state_is_a_message(manager: socket.socket) -> None:
     assert received(manager) == ["READY=1", "STATUS=listening to USB Audio", "STOPPING=1"]
 
 
-def test_reloading_has_the_time_of_the_clock_that_systemd_compares_with(manager: socket.socket) -> None:
+def test_reloading_states_the_monotonic_time_that_systemd_compares(manager: socket.socket) -> None:
     before_us = time.monotonic_ns() // 1000
     notifier(manager).reloading()
     reloading, monotonic = received(manager)[0].split("\n")
@@ -78,7 +78,7 @@ def test_a_name_that_is_not_unicode_is_sent_with_replacement_characters(manager:
     assert received(manager) == ["STATUS=listening to ?"]
 
 
-def test_an_abstract_socket_is_found() -> None:
+def test_an_abstract_socket_is_supported() -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
         receiver.bind("")  # the kernel chooses a free abstract name
         receiver.setblocking(False)
@@ -91,7 +91,7 @@ def test_an_abstract_socket_is_found() -> None:
     "environment",
     [{}, {"NOTIFY_SOCKET": ""}, {"NOTIFY_SOCKET": "/none/notify"}, {"NOTIFY_SOCKET": "/x" * 200}],
 )
-def test_without_a_socket_that_listens_nothing_happens(environment: dict[str, str]) -> None:
+def test_without_a_listening_socket_nothing_happens(environment: dict[str, str]) -> None:
     systemd = Notifier({"WATCHDOG_USEC": "1", **environment})
     systemd.ready()
     systemd.reloading()

@@ -31,7 +31,7 @@ def test_a_file_that_others_can_use_is_refused(file: Path, mode: int) -> None:
         read_secret(file)
 
 
-def test_what_is_no_secret_is_refused(file: Path) -> None:
+def test_a_file_without_a_valid_secret_is_refused(file: Path) -> None:
     file.write_bytes(b"\n")
     with pytest.raises(SettingsError, match="is empty"):
         read_secret(file)

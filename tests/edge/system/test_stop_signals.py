@@ -41,7 +41,7 @@ def sent(stop: StopSignals, numbers: Sequence[signal.Signals]) -> None:
 
 
 @pytest.mark.parametrize("number", END)
-def test_a_signal_to_end_sets_the_event_for_good(number: signal.Signals) -> None:
+def test_a_stop_signal_sets_the_event_for_good(number: signal.Signals) -> None:
     stop = StopSignals(reloads=True)
     sent(stop, [number])
     assert stop.is_set()
@@ -60,7 +60,7 @@ def test_a_reload_sets_the_event_until_it_is_taken() -> None:
 
 @pytest.mark.parametrize("end", END)
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
-def test_an_end_outweighs_any_reload(end: signal.Signals, order: tuple[int, ...]) -> None:
+def test_a_stop_takes_precedence_over_any_reload(end: signal.Signals, order: tuple[int, ...]) -> None:
     stop = StopSignals(reloads=True)
     sent(stop, [(end, signal.SIGHUP, signal.SIGHUP)[n] for n in order])
     assert stop.is_set()
@@ -68,7 +68,7 @@ def test_an_end_outweighs_any_reload(end: signal.Signals, order: tuple[int, ...]
     assert stop.is_set()
 
 
-def test_an_end_while_the_event_is_cleared_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stop_while_the_event_is_being_cleared_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     stop = StopSignals(reloads=True)
     clear = stop.clear
 
@@ -83,7 +83,7 @@ def test_an_end_while_the_event_is_cleared_is_kept(monkeypatch: pytest.MonkeyPat
     assert stop.is_set()
 
 
-def test_a_reload_while_the_event_is_cleared_is_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reload_while_the_event_is_being_cleared_is_a_second_one(monkeypatch: pytest.MonkeyPatch) -> None:
     stop = StopSignals(reloads=True)
     clear = stop.clear
 
@@ -100,13 +100,13 @@ def test_a_reload_while_the_event_is_cleared_is_another_one(monkeypatch: pytest.
         assert stop.take_reload()
 
 
-def test_without_reloads_the_handler_of_sighup_stays() -> None:
+def test_without_reloads_the_sighup_handler_is_unchanged() -> None:
     before = signal.getsignal(signal.SIGHUP)
     with StopSignals():
         assert signal.getsignal(signal.SIGHUP) == before
 
 
-def test_the_handlers_of_before_return() -> None:
+def test_the_previous_handlers_are_restored() -> None:
     before = [signal.getsignal(number) for number in (*END, signal.SIGHUP)]
     sent(StopSignals(reloads=True), [])
     assert [signal.getsignal(number) for number in (*END, signal.SIGHUP)] == before
@@ -128,7 +128,7 @@ def test_a_flood_of_signals_blocks_nothing() -> None:
             process.kill()
 
 
-def test_a_second_signal_to_end_exits_immediately() -> None:
+def test_a_second_stop_signal_exits_immediately() -> None:
     program = (
         "import os, signal, time\n"
         "from birdedge.edge.system.stop_signals import StopSignals\n"

@@ -70,7 +70,7 @@ def open_details(page: Page) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious_on_any_page(
+def test_axe_finds_no_serious_problem_on_any_page(
     dashboard: Serving, browser: Browser, scheme: Literal["light", "dark"]
 ) -> None:
     found = {}
@@ -81,7 +81,7 @@ def test_axe_finds_nothing_serious_on_any_page(
     assert found == {path: [] for path in PAGES}
 
 
-def test_axe_finds_what_is_wrong(dashboard: Serving, browser: Browser) -> None:
+def test_axe_finds_deliberate_faults(dashboard: Serving, browser: Browser) -> None:
     with open_page(browser, dashboard.url + "health") as watched:
         watched.page.evaluate('document.querySelector(".button").style.color = "rgb(60, 130, 90)"')
         watched.page.evaluate('document.querySelector(".button").style.background = "rgb(20, 99, 58)"')
@@ -93,7 +93,7 @@ def test_axe_finds_what_is_wrong(dashboard: Serving, browser: Browser) -> None:
 
 
 @pytest.mark.parametrize("language", ["de", "fr"])  # they have the longest words
-def test_no_page_is_wider_than_a_phone(dashboard: Serving, browser: Browser, language: str) -> None:
+def test_no_page_is_wider_than_a_phone_screen(dashboard: Serving, browser: Browser, language: str) -> None:
     for path in PAGES:
         with open_page(browser, dashboard.url + path, wait=False, viewport=PHONE, locale=language) as watched:
             open_details(watched.page)
@@ -102,7 +102,7 @@ def test_no_page_is_wider_than_a_phone(dashboard: Serving, browser: Browser, lan
 
 
 @pytest.mark.parametrize("path", ["events", "days", "health"])
-def test_the_keyboard_goes_through_a_page_in_order_and_shows_where_it_is(
+def test_tabbing_follows_the_page_order_with_a_visible_focus(
     dashboard: Serving, browser: Browser, path: str
 ) -> None:
     with open_page(browser, dashboard.url + path) as watched:
@@ -121,7 +121,7 @@ def test_the_keyboard_goes_through_a_page_in_order_and_shows_where_it_is(
 
 
 @pytest.mark.parametrize("path", ["", "days"])
-def test_nothing_moves_for_those_who_ask_for_less_motion(
+def test_nothing_moves_if_reduced_motion_is_preferred(
     dashboard: Serving, browser: Browser, path: str
 ) -> None:
     with open_page(browser, dashboard.url + path, reduced_motion="reduce") as watched:
@@ -129,7 +129,7 @@ def test_nothing_moves_for_those_who_ask_for_less_motion(
         assert watched.page.evaluate("getComputedStyle(document.documentElement).scrollBehavior") == "auto"
 
 
-def test_days_are_shown_in_the_zone_of_the_browser(dashboard: Serving, browser: Browser) -> None:
+def test_days_are_shown_in_the_browser_time_zone(dashboard: Serving, browser: Browser) -> None:
     url = dashboard.url + "days"
     with open_page(browser, url, viewport=DESKTOP, timezone_id="Australia/Adelaide") as watched:
         wait(watched.page, 'document.getElementById("zone").dataset.zone === "Australia/Adelaide"')

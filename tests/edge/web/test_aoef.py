@@ -41,7 +41,7 @@ def test_the_export_holds_the_events_of_the_view_that_have_a_clip(oak: Path) -> 
     assert paths == {row.listed.clip.path for row in shown if row.listed.clip}
 
 
-def test_a_clip_that_cannot_be_read_is_named_and_the_others_are_exported(oak: Path, tmp_path: Path) -> None:
+def test_an_unreadable_clip_is_named_and_the_others_are_exported(oak: Path, tmp_path: Path) -> None:
     shutil.copytree(oak, tmp_path / "oak")
     damaged = sorted((tmp_path / "oak" / "clips").rglob("*.flac"))[0]
     damaged.write_bytes(b"")
@@ -53,13 +53,13 @@ def test_a_clip_that_cannot_be_read_is_named_and_the_others_are_exported(oak: Pa
     assert len(data_of(answer.content, "dataset.json")["recordings"]) > 0
 
 
-def test_a_view_without_clips_is_one_sentence(oak: Path) -> None:
+def test_a_view_without_clips_is_a_one_sentence_error(oak: Path) -> None:
     answer = browser(oak).get("/events/export/aoef?class=frog")
     assert answer.status_code == 503
     assert "no event of this view has a clip" in answer.text
 
 
-def test_one_export_is_made_at_a_time(oak: Path) -> None:
+def test_one_export_runs_at_a_time(oak: Path) -> None:
     aoef._exports.acquire_nowait()
     try:
         assert browser(oak).get("/events/export/aoef").status_code == 503

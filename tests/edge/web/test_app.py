@@ -34,16 +34,16 @@ def test_a_page_has_a_title_a_heading_and_the_navigation(recorded: Path, path: s
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_is_there_before_any_recorder(tmp_path: Path, path: str) -> None:
+def test_each_page_is_served_before_any_recorder_exists(tmp_path: Path, path: str) -> None:
     assert browser(tmp_path).get(path).status_code == 200
 
 
-def test_links_of_a_deeper_page_lead_back_to_the_first(recorded: Path) -> None:
+def test_links_of_a_nested_page_are_relative_to_the_first_page(recorded: Path) -> None:
     page = browser(recorded).get("/events/oak/1")
     assert 'href="../../static/site.css"' in page.text
 
 
-def test_a_page_that_does_not_exist_says_so(tmp_path: Path) -> None:
+def test_a_missing_page_says_so(tmp_path: Path) -> None:
     page = browser(tmp_path).get("/missing")
     assert page.status_code == 404
     assert re.search(r'role="alert">\s*There is no such page.\s*<', page.text)
@@ -62,7 +62,7 @@ def test_the_style_sheet_is_served(tmp_path: Path) -> None:
         ("fr;q=x, nl;q=0.3", "Gebeurtenissen"),
     ],
 )
-def test_the_language_is_that_of_the_browser(tmp_path: Path, accepted: str, text: str) -> None:
+def test_the_language_follows_the_browser(tmp_path: Path, accepted: str, text: str) -> None:
     client = browser(tmp_path, headers={"Accept-Language": accepted})
     assert f">{text}</a>" in client.get("/").text
 
@@ -84,7 +84,7 @@ async def _fail_to_read(_request: Request) -> Response:
     ("endpoint", "status", "says"),
     [(_fail, 500, "birdedge failed to answer"), (_fail_to_read, 503, "the disk is gone: check it")],
 )
-def test_a_failure_is_a_page_and_says_no_more_than_a_person_needs(
+def test_a_failure_shows_a_page_without_internal_details(
     tmp_path: Path, endpoint: Callable[[Request], Awaitable[Response]], status: int, says: str
 ) -> None:
     client = browser(tmp_path)

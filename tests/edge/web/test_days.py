@@ -42,7 +42,7 @@ def may(tmp_path: Path) -> Path:
     return folder
 
 
-def test_cells_lead_to_their_events_in_the_time_of_the_zone(may: Path) -> None:
+def test_cells_link_to_their_events_in_the_chosen_time_zone(may: Path) -> None:
     page = browser(may).get("/days?month=2026-05&zone=Europe/Berlin").text
     cells = re.findall(r'<a href="events\?([^"]*)" tabindex="-1">(.*?)</a>', page)
     titles = {
@@ -56,7 +56,7 @@ def test_cells_lead_to_their_events_in_the_time_of_the_zone(may: Path) -> None:
     assert len(cells) >= 31 * 24 - 24
 
 
-def test_links_of_days_are_those_of_the_page_events(may: Path) -> None:
+def test_days_link_to_their_events(may: Path) -> None:
     client = browser(may)
     page = client.get("/days?month=2026-05&zone=Europe/Berlin").text
     (url,) = set(re.findall(r'<a href="([^"]*)" aria-label="1 May 2026"', page))
@@ -65,7 +65,7 @@ def test_links_of_days_are_those_of_the_page_events(may: Path) -> None:
     assert client.get(url.replace("&amp;", "&")).status_code == 200
 
 
-def test_the_tables_have_the_numbers_of_the_charts(may: Path) -> None:
+def test_the_tables_show_the_numbers_of_the_charts(may: Path) -> None:
     page = browser(may).get("/days?month=2026-05&zone=UTC").text
     rows = [re.sub(r"<[^>]+>", "|", row) for row in re.findall("<tr>.*?</tr>", page)]
     assert any(re.search(r"1 May 2026\W+3\W+0\.8\W+4\.0\W+2–3 h", row) for row in rows)
@@ -74,16 +74,16 @@ def test_the_tables_have_the_numbers_of_the_charts(may: Path) -> None:
 
 
 @pytest.mark.parametrize("month", ["2026-13", "26-05", "2026-5", "x", "2026-05-01", "٢٠٢٦-05"])
-def test_what_is_no_month_is_refused(may: Path, month: str) -> None:
+def test_an_invalid_month_is_refused(may: Path, month: str) -> None:
     assert browser(may).get(f"/days?month={month}").status_code == 400
 
 
 @pytest.mark.parametrize("query", ["source=elm", "source=../oak", "source="])
-def test_a_source_that_does_not_exist_is_not_found(may: Path, query: str) -> None:
+def test_a_missing_source_is_not_found(may: Path, query: str) -> None:
     assert browser(may).get(f"/days?{query}").status_code == 404
 
 
-def test_a_database_that_cannot_be_read_leaves_the_others(may: Path) -> None:
+def test_an_unreadable_database_hides_no_other(may: Path) -> None:
     (may.parent / "elm").mkdir()
     (may.parent / "elm" / "birdedge.sqlite").write_bytes(b"no database")
     page = browser(may.parent).get("/days?source=elm")
@@ -93,7 +93,7 @@ def test_a_database_that_cannot_be_read_leaves_the_others(may: Path) -> None:
 
 
 @pytest.mark.parametrize("zone", ["../../etc/passwd", "Mars/Olympus", "x" * 500, "/etc/localtime"])
-def test_a_zone_that_is_unknown_is_that_of_this_machine(may: Path, zone: str) -> None:
+def test_an_unknown_time_zone_falls_back_to_that_of_this_machine(may: Path, zone: str) -> None:
     page = browser(may).get("/days", params={"zone": zone})
     assert page.status_code == 200
     assert zone not in page.text.replace("&#x2F;", "/").split("<footer>")[0]
@@ -104,7 +104,7 @@ def test_any_month_can_be_shown(may: Path, month: str) -> None:
     assert browser(may).get(f"/days?month={month}&zone=Europe/Berlin").status_code == 200
 
 
-def test_colours_follow_the_rate_and_what_was_not_heard_has_none() -> None:
+def test_colours_follow_the_rate_and_hours_not_heard_have_none() -> None:
     scale = Scale((1.0, 3.0, 10.0, 30.0))
     full = {"heard_s": 3600.0, "past_s": 3600.0}
     hours = (
@@ -123,7 +123,7 @@ def test_colours_follow_the_rate_and_what_was_not_heard_has_none() -> None:
     assert drawn["missed"].count("M") == 3
 
 
-def test_days_of_a_month_stand_under_their_weekday() -> None:
+def test_days_of_a_month_are_under_their_weekday() -> None:
     day = heard_hours(date(2026, 5, 1), Heard(1, 3600.0, 3600.0, 3600.0))  # a Friday
     later = heard_hours(date(2026, 5, 4), Heard(1, 3600.0, 3600.0, 3600.0))
     cells = month_cells([day, later], BERLIN, Scale((1.0,)))
@@ -139,7 +139,7 @@ def test_the_scale_ends_below_the_largest_rates(rates: tuple[int, ...], limits: 
     assert found == pytest.approx(limits)
 
 
-def test_the_sun_is_that_of_the_place_in_the_time_of_the_zone() -> None:
+def test_sunrise_and_sunset_are_those_of_the_place_in_the_chosen_time_zone() -> None:
     days = [date(2026, 5, 1) + timedelta(days=n) for n in range(31)]
     first = sun_of(days, BERLIN, (52.52, 13.40))[0]
     assert first.rise_h == pytest.approx(5 + 34 / 60, abs=0.05)
@@ -148,7 +148,7 @@ def test_the_sun_is_that_of_the_place_in_the_time_of_the_zone() -> None:
 
 
 @pytest.mark.parametrize("place", [(52.52, 13.40), (-41.3, 174.8), (69.6, 18.9), (0.0, -179.9)])
-def test_the_sun_of_a_year_is_that_of_each_of_its_days(place: tuple[float, float]) -> None:
+def test_the_sun_times_of_a_year_are_close_to_those_of_each_day(place: tuple[float, float]) -> None:
     days = [date(2026, 1, 1) + timedelta(days=n) for n in range(365)]
     year = sun_of(days, UTC, place)
     exact = [sun for first in range(0, 360, 30) for sun in sun_of(days[first : first + 30], UTC, place)]
@@ -162,7 +162,7 @@ def test_the_sun_of_a_year_is_that_of_each_of_its_days(place: tuple[float, float
     assert errors_h[int(0.95 * len(errors_h))] < 0.1
 
 
-def test_polar_days_and_nights_are_light_and_dark() -> None:
+def test_polar_days_are_light_and_polar_nights_dark() -> None:
     tromso = (69.6, 18.9)
     summer, winter = (sun_of([day], BERLIN, tromso)[0] for day in (date(2026, 6, 21), date(2026, 12, 21)))
     assert summer.nights_h == ()
@@ -181,7 +181,7 @@ def test_nights_run_from_sunset_to_sunrise(sun: Sun, nights_h: tuple[tuple[float
     assert sun.nights_h == nights_h
 
 
-def test_days_are_kept_for_a_while_and_only_a_few(may: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_few_days_are_cached_for_a_while(may: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[date] = []
 
     def history(_db: object, first: date, *_: object) -> tuple[Day, ...]:

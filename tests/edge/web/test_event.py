@@ -56,7 +56,7 @@ def test_the_page_has_figures_reasons_and_neighbours(oak: HeardBirds, client: Br
     assert client.get("/events/oak/1").text.count('rel="next"') == 0
 
 
-def test_an_event_says_why_its_score_was_enough(oak: HeardBirds, client: Browser) -> None:
+def test_an_event_page_says_why_its_score_was_enough(oak: HeardBirds, client: Browser) -> None:
     settings = check_model("birdedge-int8").card.events
     with reading(oak.folder) as db:
         rows = [row.event for row in event_page(db, EventFilter(), 1000)]
@@ -70,7 +70,7 @@ def test_an_event_says_why_its_score_was_enough(oak: HeardBirds, client: Browser
     )
 
 
-def test_a_rejected_sound_says_why(client: Browser) -> None:
+def test_a_rejected_sound_shows_its_reason(client: Browser) -> None:
     page = client.get("/rejected/oak/1").text
     assert "Most probably it is: frog (0.60)" in page
     assert 'name="action"' not in page
@@ -80,7 +80,7 @@ def test_a_rejected_sound_says_why(client: Browser) -> None:
     "path",
     ["/events/oak/99999", "/events/elm/1", "/rejected/oak/99", f"{EVENT}/sound/x", f"{EVENT}/picture/x"],
 )
-def test_what_does_not_exist_is_not_found(client: Browser, path: str) -> None:
+def test_a_missing_event_or_file_is_not_found(client: Browser, path: str) -> None:
     assert client.get(path).status_code == 404
 
 
@@ -126,14 +126,14 @@ def test_the_band_is_the_clip_without_other_frequencies(oak: HeardBirds, client:
     assert power[outside].sum() < 1e-4 * raw_power[outside].sum()
 
 
-def test_the_bird_alone_is_made_by_the_network_where_no_mask_was_kept(client: Browser) -> None:
+def test_the_bird_alone_is_computed_by_the_network_if_no_mask_was_kept(client: Browser) -> None:
     raw, _ = sound_of(client.get(f"{EVENT}/clip").content)
     bird, _ = sound_of(client.get(f"{EVENT}/sound/bird").content)
     assert len(bird) == len(raw)
     assert 0 < np.square(bird).mean() < 0.5 * np.square(raw).mean()
 
 
-def test_files_that_the_recorder_kept_are_used(tmp_path: Path) -> None:
+def test_files_kept_by_the_recorder_are_used(tmp_path: Path) -> None:
     oak, grid = HeardBirds(tmp_path / "oak", 1), Grid()
     clip = oak.folder / "clips/2026-05-01/0.flac"
     scales = grid.hop_s, grid.first_frame_s, grid.low_hz, grid.bin_hz, 0.5
@@ -158,7 +158,7 @@ def test_files_that_the_recorder_kept_are_used(tmp_path: Path) -> None:
         "clips/link/0.flac",
     ],
 )
-def test_no_other_file_is_a_clip(tmp_path: Path, where: str) -> None:
+def test_no_other_file_is_served_as_a_clip(tmp_path: Path, where: str) -> None:
     oak = HeardBirds(tmp_path / "oak", 1)
     clip = oak.folder / "clips/2026-05-01/0.flac"
     outside = tmp_path / "outside.flac"
@@ -174,7 +174,7 @@ def test_no_other_file_is_a_clip(tmp_path: Path, where: str) -> None:
         assert client.get(f"{EVENT}/{path}").status_code == 404, path
 
 
-def test_a_clip_that_is_gone_or_damaged_is_one_sentence(tmp_path: Path) -> None:
+def test_a_missing_or_damaged_clip_is_a_one_sentence_error(tmp_path: Path) -> None:
     oak = HeardBirds(tmp_path / "oak", 1)
     clip = oak.folder / "clips/2026-05-01/0.flac"
     clip.write_bytes(b"fLaC" + bytes(1000))
@@ -189,7 +189,7 @@ def test_a_clip_that_is_gone_or_damaged_is_one_sentence(tmp_path: Path) -> None:
     assert client.get(EVENT).status_code == 200
 
 
-def test_files_are_made_one_at_a_time_and_the_oldest_are_forgotten(
+def test_files_are_made_one_at_a_time_and_the_oldest_are_deleted(
     oak: HeardBirds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(renderings, "MAX_BYTES", 100_000)
@@ -217,7 +217,7 @@ def test_files_are_made_one_at_a_time_and_the_oldest_are_forgotten(
     assert paths[-1] in kept
 
 
-def test_too_many_that_wait_are_refused(client: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_waiting_requests_are_refused(client: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(renderings, "MAX_WAITING", 0)
     assert client.get("/events/oak/9/picture/picture").status_code == 503
 

@@ -33,7 +33,7 @@ def post(client: TestClient, accept: str = "text/html", **fields: Any) -> Any:
     )
 
 
-def test_pages_follow_one_another_by_their_links(oak: HeardBirds) -> None:
+def test_pages_are_linked_to_the_next_and_the_previous_one(oak: HeardBirds) -> None:
     client, seen, url = browser(oak.folder), [], "/events"
     while True:
         page = client.get(url).text
@@ -65,7 +65,7 @@ def test_pages_follow_one_another_by_their_links(oak: HeardBirds) -> None:
         ("source=elm", lambda _: False),
     ],
 )
-def test_the_url_is_the_filter_of_page_and_table(oak: HeardBirds, query: str, holds: Any) -> None:
+def test_the_url_filters_both_the_page_and_the_table(oak: HeardBirds, query: str, holds: Any) -> None:
     with reading(oak.folder) as db:
         rows = [row.event for row in event_page(db, EventFilter(), 1000)]
     expected = [row.id for row in rows if holds(row._asdict())]
@@ -89,20 +89,20 @@ def test_the_url_is_the_filter_of_page_and_table(oak: HeardBirds, query: str, ho
         ("after=oak:99999999999999999999", "must be a source and a number"),
     ],
 )
-def test_a_value_that_is_none_is_one_sentence(oak: HeardBirds, query: str, sentence: str) -> None:
+def test_an_invalid_value_is_a_one_sentence_error(oak: HeardBirds, query: str, sentence: str) -> None:
     page = browser(oak.folder).get(f"/events?{query}")
     assert page.status_code == 400
     assert sentence in page.text
 
 
 @pytest.mark.parametrize("query", ["label=' OR 1=1 --", "source=%27%3B", "class=%22%3E<script>"])
-def test_text_of_a_client_is_neither_sql_nor_html(oak: HeardBirds, query: str) -> None:
+def test_text_from_a_client_is_neither_sql_nor_html(oak: HeardBirds, query: str) -> None:
     page = browser(oak.folder).get(f"/events?{query}")
     assert page.status_code in (200, 400)
     assert "<script>" not in page.text
 
 
-def test_events_that_close_meanwhile_move_none_to_another_page(oak: HeardBirds) -> None:
+def test_events_that_close_while_paging_shift_no_event_to_another_page(oak: HeardBirds) -> None:
     client = browser(oak.folder)
     first = client.get("/events").text
     older = re.search(r'rel="next" href="\./([^"]+)"', first)
@@ -112,11 +112,11 @@ def test_events_that_close_meanwhile_move_none_to_another_page(oak: HeardBirds) 
     assert numbers(client.get(f"/{older[1]}").text) == numbers(before)
 
 
-def test_a_table_of_an_unknown_format_is_none(oak: HeardBirds) -> None:
+def test_a_table_of_an_unknown_format_is_not_found(oak: HeardBirds) -> None:
     assert browser(oak.folder).get("/events/export/exe").status_code == 404
 
 
-def test_no_more_than_two_tables_are_made_at_once(oak: HeardBirds) -> None:
+def test_at_most_two_tables_are_made_at_once(oak: HeardBirds) -> None:
     client = browser(oak.folder)
     assert events_page._exports.acquire(blocking=False)
     assert events_page._exports.acquire(blocking=False)
@@ -148,7 +148,7 @@ def test_a_form_labels_the_selected_events_and_shows_the_view_again(oak: HeardBi
     assert len(marked_clips(oak.folder, "locked")) == 1
 
 
-def test_a_script_gets_the_new_state(oak: HeardBirds) -> None:
+def test_a_script_receives_the_new_state(oak: HeardBirds) -> None:
     client = browser(oak.folder)
     answer = post(client, "application/json", action="bird", event="oak:3", note="robin")
     assert answer.json() == {"oak:3": {"label": "bird", "note": "robin", "mark": ""}}
@@ -156,7 +156,7 @@ def test_a_script_gets_the_new_state(oak: HeardBirds) -> None:
     assert answer.json()["oak:3"]["mark"] == "locked"
 
 
-def test_a_deletion_asks_first_and_leaves_out_locked_clips(oak: HeardBirds) -> None:
+def test_a_deletion_asks_for_confirmation_and_skips_locked_clips(oak: HeardBirds) -> None:
     client = browser(oak.folder)
     post(client, action="lock", event="oak:1")
     question = post(client, action="delete", event=["oak:1", f"oak:{oak.events}", "oak:30"])
@@ -182,12 +182,12 @@ def test_a_deletion_asks_first_and_leaves_out_locked_clips(oak: HeardBirds) -> N
         ({"action": "bird", "event": [f"oak:{n}" for n in range(501)]}, 400),
     ],
 )
-def test_a_form_that_is_wrong_changes_nothing(oak: HeardBirds, fields: dict[str, Any], status: int) -> None:
+def test_an_invalid_form_changes_nothing(oak: HeardBirds, fields: dict[str, Any], status: int) -> None:
     assert post(browser(oak.folder), **fields).status_code == status
     assert not (oak.folder / LABELS_FILE).exists()
 
 
-def test_damaged_labels_are_said_and_the_events_are_shown(oak: HeardBirds) -> None:
+def test_damaged_labels_are_reported_and_the_events_are_shown(oak: HeardBirds) -> None:
     (oak.folder / LABELS_FILE).write_bytes(b"no database " * 500)
     client = browser(oak.folder)
     page = client.get("/events")
@@ -200,7 +200,7 @@ def test_damaged_labels_are_said_and_the_events_are_shown(oak: HeardBirds) -> No
     assert "is damaged" in answer.text
 
 
-def test_labels_change_no_event(oak: HeardBirds) -> None:
+def test_a_label_changes_no_event(oak: HeardBirds) -> None:
     before = rows_of(oak.folder, "SELECT * FROM event_rows")
     post(browser(oak.folder), action="not bird", event=[f"oak:{n}" for n in range(1, 40)])
     assert rows_of(oak.folder, "SELECT * FROM event_rows") == before
@@ -214,7 +214,7 @@ def test_rejected_sounds_are_listed_with_their_reason(oak: HeardBirds) -> None:
     assert 'href="./rejected/oak/1?kind=rejected"' in page
 
 
-def test_a_client_that_leaves_ends_its_table() -> None:
+def test_a_client_that_disconnects_ends_its_table() -> None:
     for _ in range(4):
         assert events_page._exports.acquire(blocking=False)
         pieces = events_page._sent("first", iter(["second"]))

@@ -36,7 +36,9 @@ def focused(page: Page) -> str:
     return str(page.evaluate("document.activeElement.closest('tr')?.dataset.event ?? ''"))
 
 
-def test_the_keyboard_walks_plays_labels_and_locks(chromium: Browser, oak: HeardBirds, url: str) -> None:
+def test_the_keyboard_moves_between_plays_labels_and_locks_events(
+    chromium: Browser, oak: HeardBirds, url: str
+) -> None:
     with open_page(chromium, f"{url}events?min_score=0.5") as watched:
         page = watched.page
         order = page.locator("tbody tr").evaluate_all("rows => rows.map(row => row.dataset.event)")
@@ -63,7 +65,7 @@ def test_the_keyboard_walks_plays_labels_and_locks(chromium: Browser, oak: Heard
         assert watched.elsewhere == []
 
 
-def test_keys_in_a_field_are_text(chromium: Browser, oak: HeardBirds, url: str) -> None:
+def test_keys_typed_in_a_field_are_text(chromium: Browser, oak: HeardBirds, url: str) -> None:
     with open_page(chromium, f"{url}events") as watched:
         watched.page.locator("[name=note]").press_sequentially("bonjul")
         assert watched.page.locator("[name=note]").input_value() == "bonjul"
@@ -89,7 +91,7 @@ def test_an_event_shows_its_picture_with_the_mask_on_and_off(chromium: Browser, 
         assert watched.errors == []
 
 
-def test_times_are_in_the_zone_of_the_browser_and_utc_is_the_hint(chromium: Browser, url: str) -> None:
+def test_times_are_in_the_browser_time_zone_with_utc_as_tooltip(chromium: Browser, url: str) -> None:
     with open_page(chromium, f"{url}events", timezone_id="Asia/Kathmandu", locale="de-DE") as watched:
         time = watched.page.locator("tbody time").first
         assert "07:45" in time.inner_text()
@@ -97,7 +99,7 @@ def test_times_are_in_the_zone_of_the_browser_and_utc_is_the_hint(chromium: Brow
         assert watched.page.locator("h1").inner_text() == "Ereignisse"
 
 
-def test_a_phone_needs_no_scrolling_to_the_side(chromium: Browser, url: str) -> None:
+def test_a_phone_needs_no_horizontal_scrolling(chromium: Browser, url: str) -> None:
     with open_page(chromium, f"{url}events", viewport=PHONE, color_scheme="dark") as watched:
         page = watched.page
         for path in ("events", "events?min_score=0.5", "events?kind=rejected", "events/oak/4"):
@@ -109,7 +111,9 @@ def test_a_phone_needs_no_scrolling_to_the_side(chromium: Browser, url: str) -> 
             assert small == 0
 
 
-def test_all_but_the_keyboard_works_without_javascript(chromium: Browser, oak: HeardBirds, url: str) -> None:
+def test_everything_but_the_keyboard_works_without_javascript(
+    chromium: Browser, oak: HeardBirds, url: str
+) -> None:
     with open_page(chromium, f"{url}events?min_score=0.5", java_script_enabled=False) as watched:
         page = watched.page
         assert page.locator("tbody time").first.inner_text() == "2026-05-01 02:00:59 UTC"

@@ -82,7 +82,7 @@ def test_the_bundle_holds_no_secret(leaky: Path) -> None:
             assert secret not in text, f"{name} holds {secret}"
 
 
-def test_the_bundle_says_what_helps(leaky: Path) -> None:
+def test_the_bundle_holds_what_helps_to_find_a_fault(leaky: Path) -> None:
     texts = texts_of(support_bundle(find_folders([leaky / "data"]), leaky / "config.toml"))
     assert set(texts) == {
         *("configuration.txt", "versions.txt", "checks.txt"),
@@ -97,7 +97,7 @@ def test_the_bundle_says_what_helps(leaky: Path) -> None:
     assert '"name": "birdedge-int8"' in texts["oak/model.json"]
 
 
-def test_a_wrong_configuration_is_named_without_its_values(leaky: Path) -> None:
+def test_an_invalid_configuration_is_reported_without_its_values(leaky: Path) -> None:
     (leaky / "config.toml").write_text('[web]\nlisten = "hunter2"\n')
     texts = texts_of(support_bundle(find_folders([leaky / "data"]), leaky / "config.toml"))
     assert "listen is '***'; it must be HOST:PORT" in texts["configuration.txt"]
@@ -133,7 +133,7 @@ def test_the_bundle_is_a_download_that_needs_the_token(leaky: Path) -> None:
         ("nothing to hide at 12:30", "nothing to hide at 12:30"),
     ],
 )
-def test_what_looks_like_a_secret_is_hidden(text: str, expected: str) -> None:
+def test_anything_that_looks_like_a_secret_is_hidden(text: str, expected: str) -> None:
     assert redacted(text) == expected
 
 
@@ -175,7 +175,7 @@ def test_the_page_shows_state_gaps_disk_and_versions(fresh: Path) -> None:
     assert "health/bundle" in page
 
 
-def test_a_database_that_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:
+def test_an_unreadable_database_is_a_one_sentence_error(tmp_path: Path) -> None:
     (tmp_path / "oak").mkdir()
     (tmp_path / "oak" / "birdedge.sqlite").write_bytes(b"no database")
     page = browser(tmp_path).get("/health")

@@ -19,7 +19,7 @@ def language_of(page: str) -> str:
 
 
 @pytest.mark.parametrize("language", NAMES)
-def test_a_chosen_language_is_remembered_and_leads_back_to_the_page(tmp_path: Path, language: str) -> None:
+def test_choosing_a_language_is_remembered_and_returns_to_the_page(tmp_path: Path, language: str) -> None:
     client = browser(tmp_path, headers={"Accept-Language": "de" if language == "en" else "en"})
     page = client.get("/days?month=2026-05").text
     assert language_of(page) != language
@@ -32,7 +32,7 @@ def test_a_chosen_language_is_remembered_and_leads_back_to_the_page(tmp_path: Pa
 
 
 @pytest.mark.parametrize("page", ["//example.org/", "../x", "https://example.org"])
-def test_the_switch_leads_to_no_other_site(tmp_path: Path, page: str) -> None:
+def test_the_language_switch_redirects_to_no_other_site(tmp_path: Path, page: str) -> None:
     client = browser(tmp_path)
     sent = {"csrf_token": csrf_token(client, "/health"), "page": page, "language": "xx"}
     answer = client.post("/language", data=sent, follow_redirects=False)
@@ -50,7 +50,7 @@ def test_the_switch_leads_to_no_other_site(tmp_path: Path, page: str) -> None:
         ("nl", "12.345,6", "1 mei 2026", "Mei 2026", "1,5 GB", "3,0 dagen"),
     ],
 )
-def test_numbers_and_dates_are_those_of_the_language(
+def test_numbers_and_dates_are_formatted_for_the_language(
     language: str, number: str, day: str, month: str, size: str, duration: str
 ) -> None:
     def plain(text: str) -> str:
@@ -68,7 +68,7 @@ def test_numbers_and_dates_are_those_of_the_language(
     ("seconds", "text"),
     [(0.0, "0.0 s"), (9.96, "10 s"), (59.4, "59 s"), (61.0, "1 min"), (3600.0, "1.0 h"), (90_000.0, "25 h")],
 )
-def test_durations_have_a_unit_that_makes_them_readable(seconds: float, text: str) -> None:
+def test_durations_have_a_readable_unit(seconds: float, text: str) -> None:
     assert locales.duration(seconds, "en").replace("\N{NO-BREAK SPACE}", " ") == text
 
 

@@ -55,7 +55,7 @@ def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "run"))
 
 
-def test_the_socket_has_frames_as_they_are_and_messages_as_text(recorded: Path) -> None:
+def test_the_socket_sends_frames_unchanged_and_messages_as_text(recorded: Path) -> None:
     client = browser(recorded)
     with recorder(recorded) as server, client, client.websocket_connect("/api/stream?source=oak") as socket:
         assert socket.receive_json() == {"type": "state", "connected": False}
@@ -69,7 +69,7 @@ def test_the_socket_has_frames_as_they_are_and_messages_as_text(recorded: Path) 
         assert json.loads(received["text"]) == {"type": "event", "score": 0.9}
 
 
-def test_a_recorder_that_does_not_exist_has_no_feed(recorded: Path) -> None:
+def test_a_missing_recorder_has_no_feed(recorded: Path) -> None:
     client = browser(recorded)
     for path in ("/api/listen", "/api/events/stream", "/api/now", "/"):
         assert client.get(f"{path}?source=elm").status_code == 404
@@ -90,7 +90,7 @@ def listened(serving: Serving, count: int, **parameters: str) -> bytes:
     return got[:count]
 
 
-def test_one_can_listen_and_a_recorder_that_may_hear_speech_is_silent(recorded: Path) -> None:
+def test_viewers_can_listen_unless_the_recorder_may_hear_speech(recorded: Path) -> None:
     with serving(recorded, cwd=recorded) as dashboard:
         with recorder(recorded):
             heard = listened(dashboard, 44 + 9600)
@@ -102,7 +102,7 @@ def test_one_can_listen_and_a_recorder_that_may_hear_speech_is_silent(recorded: 
             assert httpx2.get(f"{dashboard.url}api/listen", timeout=10).content == b""
 
 
-def test_who_listens_hears_a_recorder_that_comes_back(recorded: Path) -> None:
+def test_a_listener_hears_a_recorder_that_comes_back(recorded: Path) -> None:
     with serving(recorded, cwd=recorded) as dashboard, httpx2.Client(timeout=10) as client:
         with recorder(recorded):
             answer = client.send(client.build_request("GET", f"{dashboard.url}api/listen"), stream=True)
@@ -130,7 +130,7 @@ def server_sent(lines: Iterator[str], count: int) -> list[dict[str, str]]:
     return messages
 
 
-def test_events_follow_the_last_one_that_was_seen(tmp_path: Path) -> None:
+def test_the_event_stream_resumes_after_the_last_event_seen(tmp_path: Path) -> None:
     clocks = Clocks()
     folder = tmp_path / "oak"
     folder.mkdir()

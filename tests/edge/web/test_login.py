@@ -15,7 +15,7 @@ from tests.support.web import TOKEN, browser, csrf_token, log_in
 PROXY = WebSettings(hosts=("birds.example",), trusted_proxies=("127.0.0.1",))
 
 
-def test_a_browser_is_led_to_the_login_and_back_to_its_page(recorded: Path) -> None:
+def test_a_browser_is_redirected_to_the_login_and_back_to_its_page(recorded: Path) -> None:
     client = browser(recorded, token=TOKEN)
     led = client.get("/events?min_score=0.5&label=a%20b")
     assert (led.status_code, led.headers["location"]) == (
@@ -32,7 +32,7 @@ def test_a_browser_is_led_to_the_login_and_back_to_its_page(recorded: Path) -> N
     assert client.get("/events").status_code == 200
 
 
-def test_the_way_to_the_login_is_relative_on_a_deeper_page(recorded: Path) -> None:
+def test_the_redirect_to_the_login_is_relative_on_a_nested_page(recorded: Path) -> None:
     led = browser(recorded, token=TOKEN).get("/events/oak/1")
     assert led.headers["location"] == "../../login?page=events%2Foak%2F1"
 
@@ -49,14 +49,14 @@ def test_the_way_to_the_login_is_relative_on_a_deeper_page(recorded: Path) -> No
         ("days\r\nSet-Cookie: a=b", "./days%0D%0ASet-Cookie:%20a=b"),
     ],
 )
-def test_the_login_leads_to_no_other_site(recorded: Path, page: str, location: str) -> None:
+def test_the_login_redirects_to_no_other_site(recorded: Path, page: str, location: str) -> None:
     client = browser(recorded, token=TOKEN)
     fields = {"csrf_token": csrf_token(client), "token": TOKEN, "page": page}
     assert client.post("/login", data=fields).headers["location"] == location
 
 
 @pytest.mark.parametrize("is_https", [False, True])
-def test_the_cookie_is_for_this_site_only_and_not_for_scripts(recorded: Path, is_https: bool) -> None:
+def test_the_cookie_is_limited_to_this_site_and_hidden_from_scripts(recorded: Path, is_https: bool) -> None:
     client = browser(recorded, token=TOKEN, settings=PROXY)
     client.headers["X-Forwarded-Proto"] = "https" if is_https else "http"
     fields = {"csrf_token": csrf_token(client), "token": TOKEN}
@@ -79,7 +79,7 @@ def test_a_wrong_token_is_refused(recorded: Path) -> None:
     )
 
 
-def test_tries_are_limited_for_each_client(recorded: Path) -> None:
+def test_login_attempts_are_limited_per_client(recorded: Path) -> None:
     client = browser(recorded, token=TOKEN)
     assert [log_in(client, f"guess {number}") for number in range(11)] == [401] * 10 + [429]
     assert log_in(client) == 429  # even the right token is not checked
@@ -87,14 +87,14 @@ def test_tries_are_limited_for_each_client(recorded: Path) -> None:
         assert client.get("/", headers={"Authorization": name, "Accept": "*/*"}).status_code == 429
 
 
-def test_guesses_of_a_script_count_as_tries(recorded: Path) -> None:
+def test_guesses_by_a_script_count_as_attempts(recorded: Path) -> None:
     client = browser(recorded, token=TOKEN, headers={"Accept": "*/*"})
     found = [client.get("/", headers={"Authorization": f"Bearer {number}"}) for number in range(11)]
     assert [answer.status_code for answer in found] == [401] * 10 + [429]
     assert found[-1].headers["retry-after"] == "60"
 
 
-def test_who_is_logged_in_stays_so_while_another_guesses_from_the_same_address(recorded: Path) -> None:
+def test_a_logged_in_client_stays_logged_in_while_another_guesses_from_its_address(recorded: Path) -> None:
     client = browser(recorded, token=TOKEN)
     log_in(client)
     for number in range(11):
@@ -102,7 +102,7 @@ def test_who_is_logged_in_stays_so_while_another_guesses_from_the_same_address(r
     assert client.get("/").status_code == 200
 
 
-def test_a_page_that_stays_open_with_an_old_cookie_uses_up_no_tries(recorded: Path) -> None:
+def test_a_page_left_open_with_an_old_cookie_uses_up_no_attempts(recorded: Path) -> None:
     client = browser(recorded, token=TOKEN, headers={"Cookie": "birdedge-8088=old"})
     for _ in range(20):
         assert client.get("/").status_code == 303
@@ -112,7 +112,7 @@ def test_a_page_that_stays_open_with_an_old_cookie_uses_up_no_tries(recorded: Pa
     assert log_in(client) == 303
 
 
-def test_a_script_shows_the_token_as_bearer_and_needs_no_token_of_a_form(recorded: Path) -> None:
+def test_a_script_sends_a_bearer_token_and_needs_no_form_token(recorded: Path) -> None:
     client = browser(recorded, token=TOKEN, headers={"Authorization": f"Bearer {TOKEN}"})
     assert client.get("/").status_code == 200
     assert client.post("/logout").status_code == 303
@@ -135,7 +135,7 @@ def test_without_a_token_there_is_no_login(recorded: Path) -> None:
     assert client.get("/").headers.get("set-cookie") is None
 
 
-def test_no_recorder_is_looked_for_on_behalf_of_a_stranger(
+def test_no_recorder_is_searched_for_an_unauthenticated_client(
     recorded: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = browser(recorded, token=TOKEN)
@@ -146,7 +146,7 @@ def test_no_recorder_is_looked_for_on_behalf_of_a_stranger(
     assert asked == []
 
 
-def test_the_token_of_a_form_is_of_one_login_and_one_process(recorded: Path) -> None:
+def test_a_form_token_is_valid_for_one_login_and_one_process(recorded: Path) -> None:
     client = browser(recorded, token=TOKEN)
     before = csrf_token(client)
     log_in(client)
@@ -156,5 +156,5 @@ def test_the_token_of_a_form_is_of_one_login_and_one_process(recorded: Path) -> 
 
 
 @pytest.mark.parametrize("token", ["", "é", "a" * 70_000, "\x00", "%s"])
-def test_odd_tokens_are_wrong_and_no_more(recorded: Path, token: str) -> None:
+def test_odd_tokens_are_refused_without_an_internal_error(recorded: Path, token: str) -> None:
     assert log_in(browser(recorded, token=TOKEN), token) in (401, 413)

@@ -19,7 +19,7 @@ def test_metrics_of_all_recorders_are_served(recorded: Path, tmp_path: Path) -> 
     assert up == {"oak": 1, "missing": 0}
 
 
-def test_the_databases_are_read_once_for_many_who_ask(
+def test_the_databases_are_read_once_for_many_requests(
     recorded: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[str] = []

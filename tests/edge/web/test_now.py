@@ -34,7 +34,7 @@ def woods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_one_of_several_recorders_is_chosen(woods: Path) -> None:
+def test_one_of_several_recorders_can_be_chosen(woods: Path) -> None:
     client = browser(woods)
     first, oak = client.get("/").text, client.get("/?source=oak").text
     links = re.findall(r'<a href="./\?source=(\w+)"( aria-current="true")?>', oak)
@@ -53,7 +53,7 @@ def test_the_last_ten_events_are_listed_newest_first(woods: Path) -> None:
     assert all(datetime.fromisoformat(at).strftime("%H:%M:%S") == shown for at, shown in times)
 
 
-def test_one_recorder_needs_no_choice(woods: Path) -> None:
+def test_a_single_recorder_offers_no_choice(woods: Path) -> None:
     assert "?source=" not in browser(woods / "oak").get("/").text
 
 
@@ -63,7 +63,7 @@ def test_without_a_recorder_the_page_says_how_to_start_one(tmp_path: Path) -> No
     assert "<canvas" not in page
 
 
-def test_the_day_is_that_of_the_zone_of_the_browser(woods: Path) -> None:
+def test_the_day_follows_the_browser_time_zone(woods: Path) -> None:
     client = browser(woods)
     for zone, hour in (("UTC", "09"), ("Asia/Kathmandu", "15")):
         page = client.get(f"/api/now?source=oak&zone={zone}").text

@@ -91,7 +91,7 @@ def is_moving(page: Page) -> bool:
     return bool(page.evaluate(script) != before)
 
 
-def test_the_live_picture_moves_with_boxes_and_the_last_events_follow(
+def test_the_live_picture_moves_with_boxes_and_the_last_events_are_listed(
     station: Station, browser: Browser, song: Path
 ) -> None:
     with open_page(browser, station.dashboard.url) as watched:
@@ -151,7 +151,7 @@ def test_a_phone_in_the_dark_has_the_whole_page_without_scrolling_sideways(
         assert watched.errors == []
 
 
-def test_what_comes_again_is_painted_once_and_what_is_missing_is_hatched(
+def test_repeated_frames_are_painted_once_and_missing_ones_are_hatched(
     station: Station, browser: Browser
 ) -> None:
     script = """async () => {
@@ -188,7 +188,7 @@ def test_what_comes_again_is_painted_once_and_what_is_missing_is_hatched(
     assert made == {"columns": [4, 8, 8, 8, 12, 47, 52], "gaps": 32}
 
 
-def test_one_listens_with_a_button(station: Station, browser: Browser) -> None:
+def test_a_button_starts_and_stops_the_sound(station: Station, browser: Browser) -> None:
     with open_page(browser, station.dashboard.url) as watched:
         page = watched.page
         wait(page, 'document.getElementById("live-state").textContent === "Live"')
@@ -206,7 +206,7 @@ def test_one_listens_with_a_button(station: Station, browser: Browser) -> None:
         assert watched.errors == []
 
 
-def test_a_gap_is_hatched_and_the_picture_goes_on(station: Station, browser: Browser) -> None:
+def test_the_picture_keeps_moving_through_a_gap(station: Station, browser: Browser) -> None:
     with open_page(browser, station.dashboard.url) as watched:
         page = watched.page
         wait(page, 'document.getElementById("live-state").textContent === "Live"')

@@ -49,7 +49,7 @@ def proxied(recorded: Path, request: pytest.FixtureRequest) -> Callable[..., Tes
     return made
 
 
-def test_every_link_of_every_page_leads_to_a_page_beneath_the_path(
+def test_every_link_of_every_page_leads_to_a_page_under_the_prefix(
     proxied: Callable[..., TestClient],
 ) -> None:
     client, waiting = proxied(), [f"{PREFIX}/"]
@@ -70,7 +70,7 @@ def test_every_link_of_every_page_leads_to_a_page_beneath_the_path(
     assert {f"{PREFIX}/{page}" for page in ("", "events", "days", "health", "static/site.css")} <= seen
 
 
-def test_one_logs_in_and_out_beneath_the_path(proxied: Callable[..., TestClient]) -> None:
+def test_login_and_logout_work_under_the_prefix(proxied: Callable[..., TestClient]) -> None:
     client = proxied(TOKEN)
     led = client.get(f"{PREFIX}/events/oak/1")
     form = urljoin(f"{PREFIX}/events/oak/1", led.headers["location"])
@@ -86,17 +86,17 @@ def test_one_logs_in_and_out_beneath_the_path(proxied: Callable[..., TestClient]
     assert client.get(f"{PREFIX}/days").status_code == 303
 
 
-def test_a_slash_too_many_is_not_corrected_with_an_absolute_url(recorded: Path) -> None:
+def test_an_extra_slash_is_not_corrected_with_an_absolute_url(recorded: Path) -> None:
     assert browser(recorded).get("/events/").status_code == 404
 
 
-def test_the_path_itself_leads_to_the_first_page(recorded: Path) -> None:
+def test_the_prefix_itself_redirects_to_the_first_page(recorded: Path) -> None:
     led = browser(recorded, settings=WebSettings(root_path="/a/birds")).get("/a/birds")
     assert (led.status_code, urljoin("/a/birds", led.headers["location"])) == (303, "/a/birds/")
 
 
 @pytest.mark.parametrize("path", ["templates", "static"])
-def test_no_file_holds_an_absolute_url(path: str) -> None:
+def test_no_file_contains_an_absolute_url(path: str) -> None:
     for file in (ROOM / path).iterdir():
         text = file.read_text(encoding="utf-8").replace('"http://www.w3.org/2000/svg"', '""')
         assert ABSOLUTE.findall(text) == [], file.name

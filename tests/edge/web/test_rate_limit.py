@@ -12,7 +12,7 @@ class Clock:
         return self.now_s
 
 
-def test_a_burst_is_allowed_and_then_the_rate() -> None:
+def test_a_burst_is_allowed_and_then_requests_at_the_rate() -> None:
     clock = Clock()
     limit = RateLimit(per_s=2.0, burst=3, clock=clock)
     assert [limit.take("a") for _ in range(4)] == [True, True, True, False]
@@ -24,7 +24,7 @@ def test_a_burst_is_allowed_and_then_the_rate() -> None:
     assert [limit.take("a") for _ in range(4)] == [True, True, True, False]
 
 
-def test_a_refused_try_does_not_put_the_next_one_off() -> None:
+def test_a_refused_request_does_not_delay_the_next_one() -> None:
     clock = Clock()
     limit = RateLimit(per_s=1.0, burst=1, clock=clock)
     assert limit.take("a")
@@ -35,7 +35,7 @@ def test_a_refused_try_does_not_put_the_next_one_off() -> None:
     assert limit.take("a")
 
 
-def test_addresses_of_one_network_are_one_client() -> None:
+def test_addresses_of_one_network_count_as_one_client() -> None:
     limit = RateLimit(per_s=1e-9, burst=1)
     assert limit.take("2001:db8::1")
     assert not limit.take("2001:db8::ffff:2")
@@ -46,7 +46,7 @@ def test_addresses_of_one_network_are_one_client() -> None:
     assert limit.take("unix")
 
 
-def test_many_clients_need_no_more_memory() -> None:
+def test_memory_is_bounded_for_any_number_of_clients() -> None:
     clock = Clock()
     limit = RateLimit(per_s=1.0, burst=1, clock=clock)
     for number in range(3 * MAX_CLIENTS):

@@ -81,7 +81,7 @@ def test_no_route_answers_without_the_token(stranger: Browser) -> None:
     assert answered <= PUBLIC
 
 
-def test_every_route_that_writes_needs_the_token_of_a_form(recorded: Path) -> None:
+def test_every_route_that_writes_needs_the_form_token(recorded: Path) -> None:
     client = browser(recorded)
     writing = [route for route in all_routes(client.application) if route[0] not in ("GET", "HEAD", "WS")]
     assert ("POST", "/logout") in writing
@@ -90,7 +90,7 @@ def test_every_route_that_writes_needs_the_token_of_a_form(recorded: Path) -> No
     assert 403 not in {status(client, *route, **{"X-CSRF-Token": good}) for route in writing}
 
 
-def test_no_route_answers_a_page_of_another_site_that_writes(recorded: Path) -> None:
+def test_no_route_accepts_a_write_from_another_site(recorded: Path) -> None:
     client = browser(recorded)
     good = csrf_token(client, "/")
     foreign = {"X-CSRF-Token": good, "Origin": "http://evil.example", "Sec-Fetch-Site": "same-origin"}
@@ -115,7 +115,7 @@ def test_no_route_answers_a_page_of_another_site_that_writes(recorded: Path) -> 
         "/events%00/static/",
     ],
 )
-def test_no_way_to_write_a_path_passes_the_guard(stranger: Browser, path: str) -> None:
+def test_no_spelling_of_a_path_bypasses_the_guard(stranger: Browser, path: str) -> None:
     assert status_of_path(stranger.application, path) == (
         404 if unquote(path).startswith("/static/") else 401
     )
@@ -128,7 +128,7 @@ def test_no_file_outside_the_static_ones_is_served(stranger: Browser, path: str)
     assert status_of_path(stranger.application, path) in (401, 404)
 
 
-def test_no_pattern_is_made_of_what_a_browser_sends() -> None:
+def test_no_pattern_is_built_from_client_input() -> None:
     """A pattern chosen by a client can keep a process busy for hours."""
     for room in ("web", "companion", "database"):
         for path in (EDGE / room).rglob("*.py"):
@@ -139,7 +139,7 @@ def test_no_pattern_is_made_of_what_a_browser_sends() -> None:
                     assert is_fixed, f"{path}: {ast.unparse(call)}"
 
 
-def test_every_route_answers_who_shows_the_token_in_its_cookie(recorded: Path) -> None:
+def test_every_route_answers_a_client_with_a_valid_cookie(recorded: Path) -> None:
     client = browser(recorded, token=TOKEN)
     assert log_in(client) == 303
     for method, path in all_routes(client.application):

@@ -55,20 +55,20 @@ def test_each_hour_has_a_bar_of_its_events(folder: Path) -> None:
     assert day.now_x == pytest.approx(11.5 * HOUR)
 
 
-def test_the_day_is_that_of_the_viewer(folder: Path) -> None:
+def test_the_day_follows_the_time_zone_of_the_viewer(folder: Path) -> None:
     day = day_of(folder, ZoneInfo("Pacific/Auckland"))
     assert {bar.begins.hour: bar.events for bar in day.bars if bar.events} == {18: 1, 21: 3}
     assert day_of(folder, at="2026-05-07T09:30").events == 0
 
 
-def test_a_gap_is_where_nothing_was_heard(folder: Path) -> None:
+def test_a_gap_is_shown_where_nothing_was_heard(folder: Path) -> None:
     (gap,) = day_of(folder).gaps
     assert gap.name == "device lost"
     assert gap.x == pytest.approx(9 * HOUR, abs=0.1)
     assert gap.width == pytest.approx(HOUR, abs=0.1)
 
 
-def test_the_sun_of_the_place_sets_the_nights(folder: Path) -> None:
+def test_the_nights_follow_the_sun_of_the_place(folder: Path) -> None:
     day = day_of(folder)
     assert [(mark.name, f"{mark.time:%H:%M}") for mark in day.sun] == [
         ("sunrise", "05:25"),

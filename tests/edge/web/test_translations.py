@@ -23,11 +23,11 @@ def texts() -> Iterator[str]:
         yield from map(ast.literal_eval, found)
 
 
-def test_every_text_is_in_the_catalogue_and_no_other() -> None:
+def test_the_catalogue_holds_exactly_the_texts_in_use() -> None:
     assert set(catalogue()["en"]) == set(texts())
 
 
-def test_every_text_has_all_translations_with_the_same_places_for_values() -> None:
+def test_every_text_has_all_translations_with_the_same_placeholders() -> None:
     for language, translations in catalogue().items():
         for text, translation in translations.items():
             assert translation, f"{text!r} lacks {language}"
@@ -36,7 +36,7 @@ def test_every_text_has_all_translations_with_the_same_places_for_values() -> No
             )
 
 
-def test_the_catalogue_has_five_languages_and_no_text_twice() -> None:
+def test_the_catalogue_has_five_languages_and_no_duplicate_text() -> None:
     lines = (ROOM / "translations.tsv").read_text(encoding="utf-8").splitlines()
     assert lines[0].split("\t") == ["en", "de", "es", "fr", "nl"] == list(catalogue())
     keys = [line.split("\t")[0] for line in lines]
