@@ -42,7 +42,7 @@ def calls(folder: Path, optional: str, arm: str = "") -> tuple[int, list[str]]:
 
 
 @pytest.mark.parametrize(("optional", "fails_on_skip"), [("", True), ("0", True), ("1", False)])
-def test_a_skip_fails_every_run_of_pytest_unless_it_is_optional(
+def test_a_skip_fails_every_pytest_run_unless_ci_optional_is_set(
     tmp_path: Path, optional: str, fails_on_skip: bool
 ) -> None:
     code, made = calls(tmp_path, optional)
@@ -53,5 +53,7 @@ def test_a_skip_fails_every_run_of_pytest_unless_it_is_optional(
 
 
 @pytest.mark.parametrize(("optional", "code"), [("", 1), ("1", 0)])
-def test_what_cannot_be_set_up_fails_unless_it_is_optional(tmp_path: Path, optional: str, code: int) -> None:
+def test_a_failed_setup_fails_the_run_unless_ci_optional_is_set(
+    tmp_path: Path, optional: str, code: int
+) -> None:
     assert calls(tmp_path, optional, SETUP_FAILS)[0] == code

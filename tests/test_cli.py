@@ -11,7 +11,7 @@ from birdedge.cli import COMMANDS
 from tests.support.commands import birdedge, command_words
 
 
-def test_the_version_is_that_of_the_package(tmp_path: Path) -> None:
+def test_the_version_matches_the_package(tmp_path: Path) -> None:
     assert birdedge("--version", cwd=tmp_path)[0].strip().endswith(__version__)
 
 
@@ -22,7 +22,7 @@ def test_without_a_command_the_help_lists_all_commands(tmp_path: Path, arguments
 
 
 @pytest.mark.parametrize("words", command_words(), ids=" ".join)
-def test_each_command_has_help_with_an_example_of_itself(tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_the_help_of_each_command_shows_an_example(tmp_path: Path, words: tuple[str, ...]) -> None:
     output, _ = birdedge(*words, "--help", cwd=tmp_path)
     example = output.partition("Example:\n")[2].partition("\n\n")[0]
     assert f"birdedge {' '.join(words)}" in example

@@ -48,7 +48,7 @@ def test_an_example_prints_the_events_of_a_recording(name: str, folder: Path, on
     assert found == pytest.approx(onsets_s, abs=0.0051)
 
 
-def test_the_example_with_masks_says_what_the_mask_covers(folder: Path) -> None:
+def test_the_mask_example_reports_what_the_mask_covers(folder: Path) -> None:
     printed = run(ROOT / "examples" / "segment_file.py", "demo.wav", cwd=folder)
     summary = re.search(r"bird sound in (\d+\.\d+) s, most of it at (\d+) Hz", printed)
     assert summary is not None

@@ -132,13 +132,13 @@ def test_every_folder_of_edge_has_a_floor() -> None:
 
 
 @pytest.mark.parametrize("path", files_of("edge"), ids=str)
-def test_a_file_of_edge_imports_lower_floors_and_its_own_room(path: Path) -> None:
+def test_a_file_of_edge_imports_only_lower_floors_and_its_own_room(path: Path) -> None:
     room = path.parts[1] if len(path.parts) > 2 else API if path.name == "__init__.py" else "root"
     assert edge_violations(room, (ROOT / path).read_text(encoding="utf-8")) == []
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_imports_lead_from_export_to_train_to_edge_and_never_back(part: str) -> None:
+def test_imports_go_from_export_to_train_to_edge_and_never_back(part: str) -> None:
     against = {
         str(path): found
         for path in files_of(part)
@@ -185,7 +185,7 @@ def test_imports_lead_from_export_to_train_to_edge_and_never_back(part: str) -> 
         (API, "from birdedge.edge.models.model import Model", True),
     ],
 )
-def test_the_rules_of_the_floors(room: str, source: str, is_allowed: bool) -> None:
+def test_the_floor_rules_allow_or_reject_each_import(room: str, source: str, is_allowed: bool) -> None:
     assert (edge_violations(room, source) == []) is is_allowed
 
 
@@ -201,5 +201,5 @@ def test_the_rules_of_the_floors(room: str, source: str, is_allowed: bool) -> No
         ("from ..train import unet", False),
     ],
 )
-def test_the_rules_of_the_parts(source: str, is_allowed: bool) -> None:
+def test_the_part_rules_allow_or_reject_each_import(source: str, is_allowed: bool) -> None:
     assert (part_violations("edge", source) == []) is is_allowed

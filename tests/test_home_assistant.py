@@ -104,7 +104,7 @@ def test_home_assistant_refuses_a_broken_discovery(
         accepted(home_assistant, discovery)
 
 
-def test_a_key_that_home_assistant_does_not_know_is_found(
+def test_a_key_unknown_to_home_assistant_is_detected(
     home_assistant: HomeAssistant, discovery: dict[str, Any]
 ) -> None:
     discovery["cmps"]["disk"]["unit"] = "MB"
@@ -136,7 +136,7 @@ def test_the_templates_read_the_status(discovery: dict[str, Any]) -> None:
     }
 
 
-def test_what_is_not_known_or_wrong_is_shown(discovery: dict[str, Any]) -> None:
+def test_the_templates_show_unknown_values_and_problems(discovery: dict[str, Any]) -> None:
     health = Health(clip_problem="the disk is full: make room")
     message = status_payload(replace(STATUS, state="stalled", health=health), None)
     components = discovery["cmps"]
@@ -148,7 +148,7 @@ def test_what_is_not_known_or_wrong_is_shown(discovery: dict[str, Any]) -> None:
     assert attributes == {"state": "stalled", "problems": ["the disk is full: make room"]}
 
 
-def test_messages_for_event_entities_have_one_of_their_types(discovery: dict[str, Any]) -> None:
+def test_event_messages_have_a_declared_event_type(discovery: dict[str, Any]) -> None:
     event = json.loads(event_payload(NEW_EVENT, 0))
     assert event["event_type"] in discovery["cmps"]["event"]["event_types"]
     assert event["row"] == EVENT.id

@@ -54,7 +54,7 @@ def lint(text: str) -> str:
     return done.stdout + done.stderr
 
 
-def test_hadolint_finds_nothing() -> None:
+def test_hadolint_finds_no_mistakes() -> None:
     assert lint(DOCKERFILE) == ""
 
 
@@ -72,7 +72,7 @@ def test_hadolint_finds_mistakes(line: str, rule: str) -> None:
     assert rule in lint(f"{DOCKERFILE}{line}\n")
 
 
-def test_the_base_image_is_of_a_day() -> None:
+def test_the_base_image_is_pinned_to_a_date() -> None:
     assert re.search(r"^ARG BASE=debian:\w+-20\d{6}-slim$", DOCKERFILE, re.MULTILINE)
 
 
@@ -90,7 +90,7 @@ def test_an_image_runs_birdedge_as_a_user_without_a_shell(image: str) -> None:
     )
 
 
-def test_the_health_of_the_recorder_is_its_status_and_that_of_the_companion_its_port() -> None:
+def test_the_health_checks_use_the_status_of_the_recorder_and_the_port_of_the_companion() -> None:
     checks = {image: values(image, "HEALTHCHECK")[-1].partition(" CMD ") for image in IMAGES}
     assert json.loads(checks["recorder"][2]) == ["birdedge", "status", "/data"]
     port = values("companion", "EXPOSE")[-1]
@@ -107,7 +107,7 @@ def test_the_packages_are_installed_before_the_source_is_copied() -> None:
     assert steps[copies[0]][1] == "requirements.txt ./"
 
 
-def test_what_the_build_copies_exists_and_is_not_ignored_and_is_what_the_wheel_needs() -> None:
+def test_copied_files_exist_are_not_ignored_and_include_what_the_wheel_needs() -> None:
     copied = set()
     for name, rest in [step for stage in STAGES.values() for step in stage]:
         if name == "COPY" and not rest.startswith("--from="):
@@ -126,7 +126,7 @@ def test_what_the_build_copies_exists_and_is_not_ignored_and_is_what_the_wheel_n
     assert needed <= copied
 
 
-def test_recorder_and_companion_share_the_data_and_the_socket_of_the_live_view() -> None:
+def test_recorder_and_companion_share_the_data_and_the_live_view_socket() -> None:
     compose = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
     services = compose["services"]
     assert set(services) == set(IMAGES)

@@ -28,7 +28,7 @@ def loaded_packages(*arguments: object, cwd: Path, exit_code: int | None = 0) ->
     return {module.partition(".")[0] for module in modules}
 
 
-def test_a_command_that_needs_a_model_is_seen_to_load_onnxruntime(tmp_path: Path) -> None:
+def test_loading_onnxruntime_is_detected(tmp_path: Path) -> None:
     assert "onnxruntime" in loaded_packages("verify", "birdedge-int8", cwd=tmp_path)
 
 

@@ -150,7 +150,7 @@ def overlaps(event: dict[str, Any], other: dict[str, Any]) -> bool:
     )
 
 
-def test_a_microphone_gives_the_events_and_the_mask_of_the_file(
+def test_a_microphone_gives_the_same_events_and_mask_as_the_file(
     virtual_microphone: VirtualMicrophone, demo: Path, tmp_path: Path
 ) -> None:
     rate_hz = virtual_microphone.sample_rate_hz
@@ -172,7 +172,7 @@ def test_a_microphone_gives_the_events_and_the_mask_of_the_file(
     np.testing.assert_array_equal(live[:frames], mask[:frames])
 
 
-def test_audio_that_pulseaudio_resamples_gives_a_similar_mask_and_the_same_clear_events(
+def test_audio_resampled_by_pulseaudio_gives_a_similar_mask_and_the_same_clear_events(
     virtual_microphone: VirtualMicrophone, demo: Path, tmp_path: Path
 ) -> None:
     live, found = live_mask_and_events(virtual_microphone, demo, tmp_path)

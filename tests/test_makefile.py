@@ -22,7 +22,7 @@ from tests.support.commands import BIRDEDGE, ENVIRONMENT, ROOT
 from tests.support.waiting import wait_until
 
 
-def test_a_missing_interpreter_is_named_with_the_command_that_installs_it(tmp_path: Path) -> None:
+def test_the_error_for_a_missing_interpreter_names_the_command_that_installs_it(tmp_path: Path) -> None:
     for name in ("Makefile", "pyproject.toml", "constraints.txt"):
         shutil.copy(ROOT / name, tmp_path)
     done = subprocess.run(
@@ -72,7 +72,7 @@ def test_weights_are_trained_after_their_teachers_and_an_interrupted_run_continu
     ]
 
 
-def test_the_demo_shows_moving_masks_within_30_seconds_and_leaves_nothing(tmp_path: Path) -> None:
+def test_the_demo_shows_moving_masks_within_30_seconds_and_leaves_nothing_behind(tmp_path: Path) -> None:
     for name in ("Makefile", "pyproject.toml", "constraints.txt"):
         shutil.copy(ROOT / name, tmp_path)
     installed = tmp_path / ".venv-demo" / "bin" / "birdedge"

@@ -39,7 +39,7 @@ def test_every_command_it_shows_exists_with_its_options() -> None:
 @pytest.mark.parametrize(
     "words", [["lisen"], ["listen", "--fats"], ["config", "chek"], ["service", "install", "--ot"]]
 )
-def test_the_check_of_commands_can_fail(words: list[str]) -> None:
+def test_an_unknown_command_or_option_is_detected(words: list[str]) -> None:
     assert unknown_words(words) == words[-1:]
 
 
@@ -55,7 +55,7 @@ def test_every_link_leads_to_a_file() -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_a_page_that_the_list_of_commands_links_to(command: str) -> None:
+def test_every_command_has_a_page_linked_from_the_command_list(command: str) -> None:
     folder = ROOT / "docs" / "commands"
     assert f"{command}.md" in links((folder / "index.md").read_text(encoding="utf-8"))
     assert (folder / f"{command}.md").exists()

@@ -84,7 +84,7 @@ def card(tmp_path: Path) -> Card:
     return Card(tmp_path)
 
 
-def test_cloud_init_runs_the_first_run_and_does_not_wait_for_the_installation() -> None:
+def test_cloud_init_runs_the_first_run_script_and_does_not_wait_for_the_installation() -> None:
     text = (SOURCE / "user-data").read_text(encoding="utf-8")
     assert text.startswith("#cloud-config\n")
     assert yaml.safe_load(text) == {
@@ -95,7 +95,7 @@ def test_cloud_init_runs_the_first_run_and_does_not_wait_for_the_installation() 
     }
 
 
-def test_the_first_run_installs_a_unit_that_repeats_the_setup_until_it_succeeds(card: Card) -> None:
+def test_the_first_run_script_installs_a_unit_that_retries_the_setup_until_it_succeeds(card: Card) -> None:
     card.cmdline.write_text(CMDLINE, encoding="utf-8")
     assert card.run("firstrun.sh") == (0, "")
     assert card.calls == ["systemctl enable birdedge-setup.service"]
@@ -110,12 +110,12 @@ def test_the_first_run_installs_a_unit_that_repeats_the_setup_until_it_succeeds(
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_first_run_of_cloud_init_needs_no_kernel_command_line(card: Card) -> None:
+def test_the_first_run_script_needs_no_kernel_command_line_under_cloud_init(card: Card) -> None:
     assert card.run("firstrun.sh") == (0, "")
     assert not card.cmdline.exists()
 
 
-def test_a_first_run_that_fails_is_not_repeated_at_each_start(card: Card) -> None:
+def test_a_failed_first_run_is_not_repeated_at_each_boot(card: Card) -> None:
     card.cmdline.write_text(CMDLINE, encoding="utf-8")
     card.units.rmdir()
     assert card.run("firstrun.sh")[0] != 0
@@ -136,14 +136,14 @@ def test_the_setup_installs_packages_and_both_services(card: Card) -> None:
     ]
 
 
-def test_without_internet_the_setup_uses_what_is_on_the_card(card: Card) -> None:
+def test_without_internet_the_setup_installs_from_the_card(card: Card) -> None:
     (card.folder / "wheels").mkdir()
     assert card.run("setup.sh") == (0, "")
     assert f"--no-index --find-links {card.folder}/wheels" in card.calls[1]
     assert not any(call.startswith("apt-get") for call in card.calls)
 
 
-def test_the_configuration_of_the_card_is_for_the_first_time_only(card: Card) -> None:
+def test_the_configuration_on_the_card_is_copied_only_the_first_time(card: Card) -> None:
     own = card.folder / "config.toml"
     own.write_text('site = "oak"\n', encoding="utf-8")
     assert card.run("setup.sh") == (0, "")
@@ -161,7 +161,7 @@ def test_a_setup_that_cannot_install_the_wheel_fails_and_starts_nothing(card: Ca
 @pytest.mark.parametrize(
     "names", [(), ("birdedge-0.1.0-py3-none-any.whl", "birdedge-0.2.0-py3-none-any.whl")]
 )
-def test_a_card_without_its_one_wheel_is_named(card: Card, names: tuple[str, ...]) -> None:
+def test_a_card_without_exactly_one_wheel_is_an_error(card: Card, names: tuple[str, ...]) -> None:
     card.wheel.unlink()
     for name in names:
         (card.folder / name).touch()

@@ -48,7 +48,7 @@ SKIPS = {
 
 
 @pytest.mark.parametrize("source", SKIPS.values(), ids=SKIPS)
-def test_a_skip_is_a_failure_that_gives_its_reason(tmp_path: Path, source: str) -> None:
+def test_a_skip_becomes_a_failure_with_its_reason(tmp_path: Path, source: str) -> None:
     assert "1 skipped" in run(tmp_path, source)
     printed = run(tmp_path, source, "--fail-on-skip")
     assert "no sound server" in printed
@@ -65,5 +65,5 @@ def test_a_skip_is_a_failure_that_gives_its_reason(tmp_path: Path, source: str) 
     ],
     ids=["without recordings", "expected failure", "expected failure that is not run", "pass"],
 )
-def test_other_outcomes_stay(tmp_path: Path, source: str, outcome: str) -> None:
+def test_other_outcomes_are_unchanged(tmp_path: Path, source: str, outcome: str) -> None:
     assert outcome in run(tmp_path, source, "--fail-on-skip")

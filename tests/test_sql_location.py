@@ -57,19 +57,19 @@ def files(inside: bool) -> list[Path]:
 
 
 @pytest.mark.parametrize("path", files(inside=False), ids=lambda path: str(path.relative_to(EDGE)))
-def test_a_file_outside_the_database_has_no_sql(path: Path) -> None:
+def test_a_file_outside_the_database_folder_contains_no_sql(path: Path) -> None:
     found = [line for line, text in texts(path.read_text(encoding="utf-8")) if SQL.search(text)]
     assert found == []
 
 
 @pytest.mark.parametrize("path", files(inside=True), ids=lambda path: path.name)
-def test_only_queries_select(path: Path) -> None:
+def test_only_readers_select_rows(path: Path) -> None:
     found = selects(path.read_text(encoding="utf-8"))
     assert bool(found) == (path.name in READERS)
 
 
 @pytest.mark.parametrize("path", files(inside=True), ids=lambda path: path.name)
-def test_queries_write_nothing(path: Path) -> None:
+def test_only_writers_write_rows(path: Path) -> None:
     writes = re.compile(r"\b(?:INSERT|UPDATE|DELETE|REPLACE)\b")
     found = [text for _, text in texts(path.read_text(encoding="utf-8")) if writes.search(text)]
     assert bool(found) == (path.name in WRITERS)

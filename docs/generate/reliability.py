@@ -36,7 +36,7 @@ WHEEL = "tests/test_package.py::test_the_installed_wheel_finds_events_in_the_dem
 STALE = "tests/docs/test_generate.py::test_no_page_is_stale"
 PROMISES: dict[str, tuple[str, ...]] = {
     "birdedge segments bird sound live": (
-        "tests/test_live_microphone.py::test_a_microphone_gives_the_events_and_the_mask_of_the_file",
+        "tests/test_live_microphone.py::test_a_microphone_gives_the_same_events_and_mask_as_the_file",
     ),
     "on computers as small as a Raspberry Pi": (
         "tests/aarch64/test_aarch64.py",
@@ -71,14 +71,14 @@ PROMISES: dict[str, tuple[str, ...]] = {
     "or with pipx": (INSTALL, WHEEL),
     "or only try it: installs the recorder part and listens to the microphone": (
         INSTALL,
-        "tests/test_live_microphone.py::test_a_microphone_gives_the_events_and_the_mask_of_the_file",
+        "tests/test_live_microphone.py::test_a_microphone_gives_the_same_events_and_mask_as_the_file",
     ),
     "for development: installs everything and runs all tests": (INSTALL,),
     "make listen listens to a demo soundscape if there is no microphone": (
         CLI + "test_bad_devices.py::test_without_portaudio_the_demo_is_used_on_request",
     ),
     "make names each missing system package with the command that installs it": (
-        "tests/test_makefile.py::test_a_missing_interpreter_is_named_with_the_command_that_installs_it",
+        "tests/test_makefile.py::test_the_error_for_a_missing_interpreter_names_the_command_that_installs_it",
         CLI + "test_bad_devices.py::test_without_portaudio_the_error_names_the_package",
     ),
     "Getting started has the details": (LINKS,),
@@ -122,9 +122,9 @@ PROMISES: dict[str, tuple[str, ...]] = {
     "The recorder runs unattended": (
         FAULTS + "test_device_loss.py::test_the_daemon_waits_for_a_microphone_that_is_absent_at_the_start",
         "tests/edge/recorder/test_supervisor.py::test_only_analysed_audio_feeds_the_watchdog",
-        FAULTS + "test_watchdog.py::test_a_microphone_that_is_open_and_delivers_nothing_does_not_feed_it",
-        FAULTS + "test_watchdog.py::test_an_inference_that_hangs_does_not_feed_it",
-        FAULTS + "test_standard_output.py::test_a_reader_that_stopped_reading_stalls_nothing",
+        FAULTS + "test_watchdog.py::test_an_open_microphone_that_delivers_nothing_does_not_feed_the_watchdog",
+        FAULTS + "test_watchdog.py::test_a_hung_inference_does_not_feed_the_watchdog",
+        FAULTS + "test_standard_output.py::test_a_reader_that_stops_reading_does_not_stall_the_daemon",
     ),
     "reopens a lost microphone": (
         FAULTS
@@ -151,7 +151,7 @@ PROMISES: dict[str, tuple[str, ...]] = {
     ),
     "reduces its load if it cannot keep up": (
         FAULTS + "test_overload.py::"
-        "test_a_network_slower_than_real_time_is_called_less_and_skipped_audio_is_counted",
+        "test_a_network_slower_than_real_time_runs_less_often_and_skipped_audio_is_counted",
     ),
     "Clips are audio and hold the voices of people near the recorder": (
         "tests/edge/clips/test_privacy.py::test_a_clip_with_a_voice_is_handled_according_to_the_settings",
@@ -170,7 +170,7 @@ PROMISES: dict[str, tuple[str, ...]] = {
         "tests/edge/clips/test_privacy.py::test_no_file_of_an_erased_clip_contains_speech",
     ),
     "make demo opens this page on a demo soundscape": (
-        "tests/test_makefile.py::test_the_demo_shows_moving_masks_within_30_seconds_and_leaves_nothing",
+        "tests/test_makefile.py::test_the_demo_shows_moving_masks_within_30_seconds_and_leaves_nothing_behind",
     ),
     "birdedge serve /mnt/birds runs next to a recorder and costs it no sample, whatever its viewers do": (
         "tests/faults/test_live_feed.py::test_no_viewer_costs_a_sample",
@@ -194,7 +194,7 @@ PROMISES: dict[str, tuple[str, ...]] = {
     ),
     "A recorder also listens to network streams": ("tests/faults/test_network_streams.py",),
     "several sources at once": (
-        "tests/faults/test_several_sources.py::test_a_fault_in_one_source_leaves_the_others_as_they_are",
+        "tests/faults/test_several_sources.py::test_a_fault_in_one_source_does_not_affect_the_others",
     ),
     "birdedge archive divides very large archives among machines and writes the same bytes as one machine": (
         "tests/edge/archive/test_run.py::test_two_processes_and_two_shards_write_the_same_bytes_as_one_process",

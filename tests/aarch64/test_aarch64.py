@@ -61,7 +61,7 @@ def test_events_equal_those_of_x86(on_arm: Outputs, on_x86: Outputs) -> None:
 
 
 @emulated
-def test_the_networks_stream_as_offline_and_give_the_outputs_of_x86(cpu: str, tmp_path: Path) -> None:
+def test_the_networks_give_the_outputs_of_x86_as_a_stream_and_offline(cpu: str, tmp_path: Path) -> None:
     printed = tmp_path / "verify"
     with printed.open("wb") as file:
         run(cpu, "-m", "birdedge", "verify", "birdedge-int8", "birdedge-int8-s8", stdout=file)
@@ -79,7 +79,7 @@ def test_listening_stays_under_110_mb_resident_without_the_emulator(on_arm: Outp
 
 
 @emulated
-def test_memory_of_the_program_is_counted_and_that_of_the_emulator_is_not() -> None:
+def test_the_memory_of_the_program_is_counted_without_the_emulator() -> None:
     empty, full = (
         run(BOARDS[0].cpu, "-c", f"x = b'1' * {size}; import time; time.sleep(0.5)")
         for size in (1, 50_000_000)
@@ -110,7 +110,7 @@ def test_comparing_masks_counts_bins_and_steps_in_both_directions() -> None:
     assert compare_masks(a, b).max_difference == 155
 
 
-def test_mappings_of_the_emulator_are_not_counted_as_the_programs() -> None:
+def test_mappings_of_the_emulator_do_not_count_for_the_program() -> None:
     mappings = {
         "00400000-00500000 r--p 00000000 fe:00 1    /root/usr/bin/python3.11": 1,
         "00a5f000-02140000 rw-p 00000000 00:00 0 ": 10,  # it grew, so it is listed twice

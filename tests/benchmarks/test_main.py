@@ -94,7 +94,7 @@ def test_a_result_states_where_when_and_how_it_was_measured(tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("parts")
-def test_a_quick_run_measures_what_a_recorder_can_and_names_the_other_parts(tmp_path: Path) -> None:
+def test_a_quick_run_measures_the_parts_that_a_recorder_can_run_and_names_the_others(tmp_path: Path) -> None:
     assert CliRunner().invoke(main, ["--quick", "--out", str(tmp_path)]).exit_code == 0
     assert tuple(results.read(tmp_path)) == QUICK_PARTS
     page = (tmp_path / "RESULTS.md").read_text(encoding="utf-8")

@@ -19,7 +19,7 @@ from tests.support.markdown import code_blocks
 PAGE = (ROOT / "docs" / "metrics-and-alerts.md").read_text(encoding="utf-8")
 
 
-def test_the_example_of_a_receiver_accepts_what_is_sent_and_nothing_else() -> None:
+def test_the_receiver_example_accepts_only_genuine_messages() -> None:
     names: dict[str, Any] = {}
     exec("\n".join(code_blocks(PAGE, "python")), names)
     is_genuine = names["is_genuine"]
@@ -38,7 +38,7 @@ def test_every_condition_has_a_row() -> None:
     assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)[1:] == list(get_args(Condition))
 
 
-def test_the_figures_are_those_of_the_program() -> None:
+def test_the_figures_match_the_program() -> None:
     text = " ".join(PAGE.split())
     assert f"`for_s` seconds, {AlertSettings('a', 'no_audio').for_s:.0f} by default" in text
     assert f"`no_audio` holds after {STALE_S:.0f} s without audio" in text
@@ -49,6 +49,6 @@ def test_the_figures_are_those_of_the_program() -> None:
     assert ", ".join(f"`{name}`" for name in VARIABLES[:-1]) + f" and `{VARIABLES[-1]}`" in text
 
 
-def test_the_alert_shown_is_json() -> None:
+def test_the_alert_shown_is_the_json_of_the_example() -> None:
     shown = [json.loads(block) for block in code_blocks(PAGE, "json")]
     assert shown == [EXAMPLE.payload()]

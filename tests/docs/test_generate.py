@@ -37,18 +37,18 @@ def test_no_page_is_stale() -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_every_block_that_can_be_printed_is_in_a_page() -> None:
+def test_every_block_that_can_be_printed_is_on_a_page() -> None:
     shown = set().union(*(block_names(path.read_text(encoding="utf-8")) for path in WRITTEN_PAGES))
     assert shown == set(BLOCKS)
 
 
-def test_a_block_is_replaced_between_its_marks_and_nothing_else() -> None:
+def test_only_the_text_between_the_marks_of_a_block_is_replaced() -> None:
     page = "a\n<!-- x -->\nold\n<!-- /x -->\nb\n<!-- y -->\n<!-- /y -->\nc\n"
     new = filled(page, {"x": lambda present: present.upper(), "y": lambda _: "new\n"})
     assert new == "a\n<!-- x -->\nOLD\n<!-- /x -->\nb\n<!-- y -->\nnew\n<!-- /y -->\nc\n"
 
 
-def test_a_block_of_an_unknown_name_is_an_error() -> None:
+def test_a_block_with_an_unknown_name_is_an_error() -> None:
     with pytest.raises(KeyError, match="z"):
         filled("<!-- z -->\n<!-- /z -->", {})
 
@@ -69,5 +69,7 @@ def test_pages_without_blocks_are_left_alone() -> None:
         ("", False),
     ],
 )
-def test_a_run_is_the_same_if_its_events_are_within_a_tenth_of_a_second(other: str, same: bool) -> None:
+def test_runs_are_the_same_if_their_events_differ_by_at_most_a_tenth_of_a_second(
+    other: str, same: bool
+) -> None:
     assert same_run(RUN, other) is same

@@ -45,7 +45,7 @@ def check_names(text: str) -> None:
     assert set(re.findall(r"(\w+)(?==~?\")", text)) <= LABELS
 
 
-def test_the_dashboard_asks_only_for_what_there_is(tmp_path: Path) -> None:
+def test_the_dashboard_queries_only_existing_metrics_and_labels(tmp_path: Path) -> None:
     found = queries(json.loads(DASHBOARD.read_text(encoding="utf-8")))
     expressions = [
         query for query in found if query.startswith(("birdedge", "rate", "increase", "time", "3600"))
@@ -59,7 +59,7 @@ def test_the_dashboard_asks_only_for_what_there_is(tmp_path: Path) -> None:
     check_rules(tmp_path, f"groups:\n- name: dashboard\n  rules:\n{rules}")
 
 
-def test_a_query_for_something_else_would_be_found() -> None:
+def test_a_query_for_an_unknown_metric_or_label_is_detected() -> None:
     for query in ("birdedge_event_total", 'birdedge_up{source="oak"}'):
         with pytest.raises(AssertionError):
             check_names(query)
@@ -71,7 +71,7 @@ def test_the_rules_for_prometheus_are_valid(tmp_path: Path) -> None:
     check_rules(tmp_path, rules)
 
 
-def test_the_rule_about_audio_fires_and_a_pause_is_none(tmp_path: Path) -> None:
+def test_the_audio_rule_fires_without_audio_but_not_during_a_pause(tmp_path: Path) -> None:
     _, rules = code_blocks(PAGE.read_text(encoding="utf-8"), "yaml")
     check_rules(tmp_path, rules)
     series = [

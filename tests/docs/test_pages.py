@@ -64,7 +64,7 @@ def test_every_query_runs_on_the_schema() -> None:
     "name",
     ["docs/field-recorder.md", "docs/dashboard.md", "docs/configuration.md", "docs/metrics-and-alerts.md"],
 )
-def test_every_configuration_shown_can_be_used(name: str) -> None:
+def test_every_configuration_shown_is_valid(name: str) -> None:
     blocks = code_blocks((ROOT / name).read_text(encoding="utf-8"), "toml")
     assert blocks
     for block in blocks:
@@ -90,7 +90,7 @@ def test_the_navigation_names_every_page_of_the_site() -> None:
 
 
 @pytest.mark.parametrize("name", ["CONTRIBUTING.md", "docs/architecture.md"])
-def test_every_file_that_is_named_exists(name: str) -> None:
+def test_every_file_mentioned_exists(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     files = re.findall(r"`((?:edge|train|export|benchmarks|tests|examples|docs|birdedge)/[\w./]*)`", text)
     missing = [file for file in files if "NAME" not in file and not Path(ROOT / file).exists()]

@@ -35,13 +35,13 @@ def test_every_promise_of_the_readme_has_a_test() -> None:
         ("# write ~/.config", "# read your mail, write ~/.config"),
     ],
 )
-def test_a_promise_that_is_added_to_the_readme_is_found(old: str, new: str) -> None:
+def test_a_promise_added_to_the_readme_is_found(old: str, new: str) -> None:
     assert old in README
     (problem,) = unfounded(README.replace(old, new), PROMISES)
     assert problem.startswith("README.md promises more than has a test")
 
 
-def test_a_promise_that_is_taken_from_the_readme_is_found() -> None:
+def test_a_promise_removed_from_the_readme_is_found() -> None:
     problems = unfounded(README.replace("survives full disks and power cuts, ", ""), PROMISES)
     assert problems == ["README.md does not say 'survives full disks and power cuts'"]
 

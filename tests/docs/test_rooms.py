@@ -10,7 +10,7 @@ from docs.generate.drawing import digest, graph
 from docs.generate.rooms import FLOORS, ROOT, direct, floor, imports, room, upward
 
 
-def test_every_folder_of_edge_stands_on_a_floor() -> None:
+def test_every_folder_of_edge_has_a_floor() -> None:
     folders = {path.parent.name for path in (ROOT / "edge").glob("*/__init__.py")}
     assert folders <= {name for names in FLOORS for name in names}
 
@@ -34,7 +34,7 @@ def test_a_room_without_a_floor_is_an_error() -> None:
         floor("attic")
 
 
-def test_an_arrow_that_follows_from_others_is_not_drawn() -> None:
+def test_an_arrow_implied_by_others_is_not_drawn() -> None:
     arrows = [("cli", "recorder"), ("recorder", "database"), ("cli", "database"), ("cli", "system")]
     assert direct(arrows) == [("cli", "recorder"), ("cli", "system"), ("recorder", "database")]
 
@@ -50,7 +50,7 @@ def test_imports_are_read_from_the_source() -> None:
     assert ("train", "export") not in found
 
 
-def test_the_graph_holds_every_room_and_identifies_itself() -> None:
+def test_the_graph_contains_every_room_and_its_digest_identifies_it() -> None:
     text = graph()
     assert all(f'"{name}"' in text for names in FLOORS for name in names)
     assert digest(text) != digest(text + " ")

@@ -23,7 +23,7 @@ def test_a_folder_without_audio_is_refused(checkpoint: Path, tmp_path: Path) -> 
         calibration_sequences(load_checkpoint(checkpoint), None, tmp_path)
 
 
-def test_each_file_of_a_folder_gives_up_to_512_frames(checkpoint: Path, tmp_path: Path) -> None:
+def test_each_file_in_a_folder_contributes_at_most_512_frames(checkpoint: Path, tmp_path: Path) -> None:
     write_demo(tmp_path / "long.wav", 5.0, 1, 20.0)
     write_demo(tmp_path / "short.wav", 1.0, 2, 20.0)
     sequences, source = calibration_sequences(load_checkpoint(checkpoint), None, tmp_path)

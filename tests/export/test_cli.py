@@ -25,7 +25,7 @@ def birdedge(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[s
     )
 
 
-def test_shipped_weights_are_exported_with_the_settings_of_the_options(tmp_path: Path) -> None:
+def test_shipped_weights_are_exported_with_the_given_options(tmp_path: Path) -> None:
     weights = ROOT / "train" / "weights" / "birdedge-small.safetensors"
     options = (
         *("--frames", "32", "--min-score", "0.9", "--follow-score", "0.7", "--max-loss", "1"),

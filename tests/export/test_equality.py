@@ -28,7 +28,7 @@ def test_fp32_streams_with_calls_of_any_length_are_equal(graph: Graphs, sequence
     assert compare_chunkings(graphs, sequences, STREAM_LIMIT, "fp32") <= STREAM_LIMIT
 
 
-def test_a_graph_of_other_weights_differs_from_torch(
+def test_a_graph_with_other_weights_differs_from_torch(
     network: UNet, graph: Graphs, sequences: Sequences
 ) -> None:
     other = UNet(network.config)

@@ -31,7 +31,7 @@ from tests.support.generated import write_recordings
 WEIGHTS = Path(__file__).parents[2] / "train" / "weights" / "birdedge.safetensors"
 
 
-def test_an_export_writes_a_file_per_form(exported: Path) -> None:
+def test_an_export_writes_one_file_per_form(exported: Path) -> None:
     cards = {path.name: Model(path).card for path in exported.iterdir()}
     assert {name: (card.precision, card.chunk_frames) for name, card in cards.items()} == {
         "mine.onnx": ("int8", 16),
@@ -106,7 +106,7 @@ def test_int8_that_loses_too_much_is_refused_and_nothing_is_written(
     assert not list(tmp_path.iterdir())
 
 
-def test_with_recordings_the_card_has_the_figures_that_evaluate_measures(
+def test_with_recordings_the_card_has_the_figures_measured_by_evaluate(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("birdedge.export.export.read_sets", partial(read_sets, mixes=8))

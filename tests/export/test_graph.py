@@ -8,9 +8,7 @@ from birdedge.train.networks.unet import UNet
 from tests.support.exports import Graphs
 
 
-def test_the_graph_is_the_same_bytes_each_time_and_names_its_inputs_and_outputs(
-    network: UNet, graph: Graphs
-) -> None:
+def test_the_graph_is_reproducible_and_names_its_inputs_and_outputs(network: UNet, graph: Graphs) -> None:
     model = graph(16, False)
     assert model.SerializeToString() == to_onnx(network, 16).SerializeToString()
     names = state_names(network)

@@ -29,7 +29,7 @@ def optimized(model: onnx.ModelProto, folder: Path) -> onnx.ModelProto:
     return onnx.load(path)
 
 
-def test_int8_is_the_same_bits_for_calls_of_any_length(
+def test_int8_is_bit_identical_for_any_call_length(
     graph: Graphs, sequences: Sequences, tmp_path: Path
 ) -> None:
     graphs = {chunk: graph(chunk, True) for chunk in (4, 16, 128)}
@@ -59,7 +59,7 @@ def test_without_shared_scales_int8_depends_on_the_length_of_calls(
         compare_chunkings(quantized, sequences, 0.0, "int8")
 
 
-def test_tensors_that_pass_values_on_to_each_other_have_one_range_that_includes_zero(
+def test_tensors_that_pass_on_values_share_a_range_that_includes_zero(
     graph: Graphs, sequences: Sequences
 ) -> None:
     model = graph(4, True)

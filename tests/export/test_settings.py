@@ -12,7 +12,7 @@ from birdedge.export.settings import ExportSettings, FileForm, fp32_path, model_
 
 
 @pytest.mark.parametrize("frames", [0, 6, 100_000])
-def test_frames_that_no_call_can_have_are_refused(frames: int) -> None:
+def test_an_invalid_number_of_frames_per_call_is_refused(frames: int) -> None:
     with pytest.raises(SettingsError, match=f"frames per call is {frames}; give a multiple of 4 up to 512"):
         ExportSettings(frames=(16, frames))
 
@@ -23,7 +23,7 @@ def test_an_unknown_activation_is_refused() -> None:
         ExportSettings(activations=activations)
 
 
-def test_without_quantization_there_is_an_fp32_file_per_length_of_calls() -> None:
+def test_without_quantization_there_is_one_fp32_file_per_call_length() -> None:
     assert model_files(Path("mine.onnx"), ExportSettings(frames=(16, 64))) == {
         Path("mine.onnx"): FileForm("fp32", 16),
         Path("mine-64.onnx"): FileForm("fp32", 64),
@@ -43,5 +43,5 @@ def test_a_quantized_export_adds_the_other_activation_and_fp32() -> None:
     assert [form.precision for form in files.values()] == ["int8", "int8", "int8", "fp32"]
 
 
-def test_the_fp32_file_of_an_int8_name_replaces_the_precision() -> None:
+def test_the_name_of_the_fp32_file_has_fp32_in_place_of_int8() -> None:
     assert fp32_path(Path("birdedge-int8.onnx")) == Path("birdedge-fp32.onnx")

@@ -11,7 +11,9 @@ from birdedge.train.networks.unet import UNet, UNetConfig
 
 
 @pytest.mark.parametrize("lookahead_frames", [0, 8, 16])
-def test_a_stream_of_the_stacked_network_equals_the_network_on_the_whole(lookahead_frames: int) -> None:
+def test_the_stacked_network_as_a_stream_equals_the_network_on_the_whole_sequence(
+    lookahead_frames: int,
+) -> None:
     torch.manual_seed(lookahead_frames)
     network = UNet(UNetConfig(channels=(4, 6, 8, 10), lookahead_frames=lookahead_frames)).eval()
     torch.nn.init.normal_(network.place)
@@ -29,7 +31,7 @@ def test_a_stream_of_the_stacked_network_equals_the_network_on_the_whole(lookahe
     torch.testing.assert_close(torch.cat(class_maps, dim=1), class_logits.permute(0, 2, 3, 1))
 
 
-def test_stacked_rows_are_channels_by_row() -> None:
+def test_stacking_turns_rows_into_channels() -> None:
     x = torch.arange(2 * 4 * 3).reshape(1, 2, 4, 3)
     stacked = stack_rows(x, 2)
     assert stacked.shape == (1, 4, 2, 3)

@@ -97,7 +97,7 @@ def error_at_the_start(folder: Path, config: str) -> str:
         ("model = 'birdedge-int9'", "there is no model 'birdedge-int9'"),
     ],
 )
-def test_a_wrong_configuration_is_an_error_before_anything_is_written(
+def test_an_invalid_configuration_is_an_error_before_anything_is_written(
     tmp_path: Path, config: str, sentence: str
 ) -> None:
     assert sentence in error_at_the_start(tmp_path, config)

@@ -35,7 +35,7 @@ def events_in(folder: Path) -> int:
         return event_queries.count_events(db)
 
 
-def test_a_drive_that_is_mounted_and_unmounted_over_the_folder_is_followed(
+def test_the_daemon_follows_a_drive_mounted_and_unmounted_over_its_folder(
     virtual_microphone: VirtualMicrophone, song: Path, tmp_path: Path
 ) -> None:
     notice = "birdedge.sqlite is no longer the database that was opened"
@@ -61,7 +61,7 @@ def test_a_drive_that_is_mounted_and_unmounted_over_the_folder_is_followed(
     assert not list(daemon.out.rglob("*.rescue*"))
 
 
-def test_a_second_recorder_in_the_folder_is_refused_and_the_first_goes_on(
+def test_a_second_recorder_in_the_folder_is_refused_and_the_first_continues(
     virtual_microphone: VirtualMicrophone, song: Path, tmp_path: Path
 ) -> None:
     with Daemon(virtual_microphone, tmp_path, SHORT_CLIPS) as daemon:
@@ -83,7 +83,7 @@ def test_a_second_recorder_in_the_folder_is_refused_and_the_first_goes_on(
     assert daemon.rows("SELECT count(*) FROM runs") == [(2,)]
 
 
-def test_a_database_thread_that_ends_ends_the_daemon_and_the_next_start_has_all_events(
+def test_a_dead_database_thread_ends_the_daemon_and_the_next_start_stores_all_events(
     virtual_microphone: VirtualMicrophone, song: Path, tmp_path: Path
 ) -> None:
     defect = tmp_path / "defect"
@@ -104,7 +104,7 @@ def test_a_database_thread_that_ends_ends_the_daemon_and_the_next_start_has_all_
     assert len(daemon.onsets_utc_s()) == len(daemon.printed_events()) >= 1
 
 
-def test_a_database_thread_that_ends_while_the_schedule_is_closed_ends_the_daemon(
+def test_a_database_thread_that_dies_during_a_scheduled_pause_ends_the_daemon(
     virtual_microphone: VirtualMicrophone, tmp_path: Path
 ) -> None:
     defect = tmp_path / "defect"

@@ -128,7 +128,7 @@ def test_a_read_only_disk_pauses_clips_and_loses_no_event(
 
 
 @pytest.mark.parametrize(("fault", "problem"), [(full, "full"), (read_only, "read-only")])
-def test_a_disk_that_cannot_be_written_at_the_start_is_used_as_soon_as_it_can(
+def test_a_disk_that_is_unwritable_at_startup_is_used_once_it_becomes_writable(
     virtual_microphone: VirtualMicrophone,
     song: Path,
     disk: Path,
@@ -154,7 +154,7 @@ def test_a_disk_that_cannot_be_written_at_the_start_is_used_as_soon_as_it_can(
     assert daemon.log_text().count("results are buffered") == 1
 
 
-def test_clips_that_fail_until_the_end_make_the_exit_code_1(
+def test_the_exit_code_is_1_if_clips_still_fail_at_the_end(
     virtual_microphone: VirtualMicrophone, song: Path, tmp_path: Path
 ) -> None:
     no_clips = SHORT_CLIPS.replace("min_free_mb = 0.0", "min_free_mb = 1e12", 1)
@@ -168,7 +168,7 @@ def test_clips_that_fail_until_the_end_make_the_exit_code_1(
         assert "Traceback" not in daemon.log_text()
 
 
-def test_a_database_on_a_disk_that_is_read_only_at_a_restart_is_continued(
+def test_a_restart_on_a_read_only_disk_continues_the_database_once_the_disk_is_writable(
     virtual_microphone: VirtualMicrophone, song: Path, disk: Path
 ) -> None:
     with Daemon(virtual_microphone, disk.parent, SHORT_CLIPS) as daemon:
@@ -192,7 +192,7 @@ def test_a_database_on_a_disk_that_is_read_only_at_a_restart_is_continued(
     assert gap.utc_s + gap.known_s <= listening_s
 
 
-def test_a_folder_inside_a_file_is_an_error_at_the_start(
+def test_an_output_folder_inside_a_file_is_an_error_at_startup(
     virtual_microphone: VirtualMicrophone, tmp_path: Path
 ) -> None:
     (tmp_path / "out").touch()

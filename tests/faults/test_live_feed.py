@@ -107,7 +107,7 @@ def test_the_socket_of_a_killed_recorder_is_replaced(daemon: Daemon) -> None:
     assert not socket_paths(daemon.out)[0].exists()
 
 
-def test_a_second_recorder_of_a_folder_leaves_the_socket_alone(daemon: Daemon) -> None:
+def test_a_second_recorder_in_the_folder_leaves_the_socket_alone(daemon: Daemon) -> None:
     reader = connected(daemon.out)
     first = daemon.process
     daemon.start()

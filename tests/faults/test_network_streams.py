@@ -29,7 +29,7 @@ def server() -> Iterator[StreamServer]:
         yield started
 
 
-def test_a_server_that_stops_is_a_lost_stream_and_its_password_is_seen_nowhere(
+def test_a_stopped_server_is_a_lost_stream_and_its_password_is_never_shown(
     server: StreamServer, tmp_path: Path
 ) -> None:
     with Daemon(None, tmp_path, source=[f"{server.url}?token={TOKEN}"]) as daemon:
@@ -59,7 +59,7 @@ def test_a_server_that_stops_is_a_lost_stream_and_its_password_is_seen_nowhere(
     assert TOKEN.encode() not in seen
 
 
-def test_a_stream_or_decoder_that_hangs_is_stalled_and_no_decoder_remains(
+def test_a_hung_stream_or_decoder_counts_as_stalled_and_no_decoder_remains(
     server: StreamServer, tmp_path: Path
 ) -> None:
     (tmp_path / "site").mkdir()

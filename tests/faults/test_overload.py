@@ -21,7 +21,7 @@ Segmenter.call = slow
 """
 
 
-def test_a_network_slower_than_real_time_is_called_less_and_skipped_audio_is_counted(
+def test_a_network_slower_than_real_time_runs_less_often_and_skipped_audio_is_counted(
     breakable_microphone: VirtualMicrophone, tmp_path: Path
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(SLOW_NETWORK, encoding="utf-8")

@@ -13,7 +13,7 @@ from benchmarks.support.virtual_microphone import VirtualMicrophone
 from tests.support.daemon import GAP_TOLERANCE_S, Daemon
 
 
-def test_a_new_configuration_is_used_and_a_wrong_one_is_ignored(
+def test_a_new_configuration_is_applied_and_an_invalid_one_is_ignored(
     breakable_microphone: VirtualMicrophone, song: Path, tmp_path: Path
 ) -> None:
     with Daemon(breakable_microphone, tmp_path) as daemon:
@@ -32,7 +32,7 @@ def test_a_new_configuration_is_used_and_a_wrong_one_is_ignored(
     assert all(gap.known_s < 2 for gap in reloads)
 
 
-def test_the_denoised_file_keeps_its_time_through_a_lost_device_and_a_new_configuration(
+def test_the_denoised_file_keeps_its_timing_through_a_lost_device_and_a_reload(
     breakable_microphone: VirtualMicrophone, song: Path, tmp_path: Path
 ) -> None:
     microphone, path = breakable_microphone, tmp_path / "denoised.flac"

@@ -63,7 +63,7 @@ def source(name: str, heard: str) -> str:
     return f"[[source]]\nname = '{name}'\n{heard}\n"
 
 
-def test_a_fault_in_one_source_leaves_the_others_as_they_are(tmp_path: Path, manager: ServiceManager) -> None:
+def test_a_fault_in_one_source_does_not_affect_the_others(tmp_path: Path, manager: ServiceManager) -> None:
     flag, site, out = tmp_path / "fail", tmp_path / "site", tmp_path / "out"
     site.mkdir()
     out.mkdir()

@@ -40,7 +40,7 @@ def end(daemon: Daemon) -> None:
 @pytest.mark.parametrize(
     "numbers", [(signal.SIGTERM, signal.SIGHUP), (signal.SIGHUP, signal.SIGTERM), (signal.SIGHUP,) * 2]
 )
-def test_signals_close_to_each_other(
+def test_two_signals_in_quick_succession_are_handled(
     breakable_microphone: VirtualMicrophone,
     tmp_path: Path,
     numbers: tuple[signal.Signals, signal.Signals],
@@ -73,7 +73,7 @@ def test_sigterm_while_the_daemon_starts_ends_it_cleanly(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_before_the_command_is_known_ends_it_without_an_error(
+def test_a_signal_before_the_command_is_known_ends_the_process_without_an_error(
     breakable_microphone: VirtualMicrophone, tmp_path: Path, number: signal.Signals
 ) -> None:
     code = SIGNAL_AT_IMPORT.format(module="birdedge.edge.cli.options", number=int(number))
@@ -97,7 +97,7 @@ def test_sighup_while_the_daemon_starts_reloads_it(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_while_the_daemon_waits_for_a_microphone(
+def test_a_signal_is_handled_while_the_daemon_waits_for_a_microphone(
     breakable_microphone: VirtualMicrophone, tmp_path: Path, number: signal.Signals
 ) -> None:
     breakable_microphone.kill()

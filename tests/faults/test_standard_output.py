@@ -42,7 +42,7 @@ def recorded_without_a_gap(daemon: Daemon) -> bool:
 
 
 @pytest.mark.parametrize("config", ["", "denoised = '-'\n"])
-def test_a_reader_that_stopped_reading_stalls_nothing(
+def test_a_reader_that_stops_reading_does_not_stall_the_daemon(
     breakable_microphone: VirtualMicrophone, song: Path, tmp_path: Path, pipe: tuple[int, int], config: str
 ) -> None:
     with Daemon(breakable_microphone, tmp_path, config, stdout=pipe[1], as_json=not config) as daemon:
@@ -56,7 +56,7 @@ def test_a_reader_that_stopped_reading_stalls_nothing(
 
 
 @pytest.mark.parametrize("config", ["", "denoised = '-'\n"])
-def test_a_reader_that_leaves_does_not_end_it(
+def test_a_reader_that_goes_away_does_not_end_the_daemon(
     breakable_microphone: VirtualMicrophone, song: Path, tmp_path: Path, config: str
 ) -> None:
     reader, writer = os.pipe()
@@ -73,7 +73,7 @@ def test_a_reader_that_leaves_does_not_end_it(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_standard_output_does_not_end_it(
+def test_a_full_standard_output_does_not_end_the_daemon(
     breakable_microphone: VirtualMicrophone, song: Path, tmp_path: Path
 ) -> None:
     with (
@@ -86,7 +86,7 @@ def test_a_full_standard_output_does_not_end_it(
     assert daemon.log_text().count("No space left") == 1
 
 
-def test_standard_streams_that_are_closed_take_no_file_for_their_own(
+def test_no_file_takes_the_place_of_a_closed_standard_stream(
     breakable_microphone: VirtualMicrophone, song: Path, tmp_path: Path
 ) -> None:
     closing = ("sh", "-c", 'exec "$0" "$@" >&- 2>&- <&-')

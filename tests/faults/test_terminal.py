@@ -49,7 +49,9 @@ def goes_on(
     assert process.wait(30) == 0
 
 
-def test_the_end_of_the_terminal(breakable_microphone: VirtualMicrophone, song: Path, tmp_path: Path) -> None:
+def test_the_recorder_continues_when_its_terminal_closes(
+    breakable_microphone: VirtualMicrophone, song: Path, tmp_path: Path
+) -> None:
     terminal, its_end = os.openpty()
     with subprocess.Popen(
         ["setsid", "--ctty", *command(tmp_path)],
@@ -70,7 +72,7 @@ def test_the_end_of_the_terminal(breakable_microphone: VirtualMicrophone, song: 
             process.kill()
 
 
-def test_the_end_of_the_readers_of_output_and_log(
+def test_the_recorder_continues_when_the_readers_of_its_output_and_log_go_away(
     breakable_microphone: VirtualMicrophone, song: Path, tmp_path: Path
 ) -> None:
     with subprocess.Popen(

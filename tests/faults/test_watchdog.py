@@ -56,7 +56,7 @@ def fed_within(manager: ServiceManager, seconds: float) -> int:
     return manager.fed(since_s)
 
 
-def test_a_missing_microphone_feeds_it_and_leaves_no_tables(
+def test_waiting_for_a_missing_microphone_feeds_the_watchdog_and_creates_no_tables(
     breakable_microphone: VirtualMicrophone, tmp_path: Path, manager: ServiceManager
 ) -> None:
     breakable_microphone.kill()
@@ -69,7 +69,7 @@ def test_a_missing_microphone_feeds_it_and_leaves_no_tables(
     assert manager.texts() == ["READY=1", "STOPPING=1"]
 
 
-def test_a_closed_schedule_feeds_it(
+def test_a_pause_by_schedule_feeds_the_watchdog(
     breakable_microphone: VirtualMicrophone, tmp_path: Path, manager: ServiceManager
 ) -> None:
     config = "[schedule]\nlisten_s = 1\nevery_s = 600000\n"
@@ -79,7 +79,7 @@ def test_a_closed_schedule_feeds_it(
         daemon.stop()
 
 
-def test_a_microphone_that_is_open_and_delivers_nothing_does_not_feed_it(
+def test_an_open_microphone_that_delivers_nothing_does_not_feed_the_watchdog(
     breakable_microphone: VirtualMicrophone, tmp_path: Path, manager: ServiceManager
 ) -> None:
     microphone = breakable_microphone
@@ -96,7 +96,7 @@ def test_a_microphone_that_is_open_and_delivers_nothing_does_not_feed_it(
         daemon.stop()
 
 
-def test_a_disk_that_hangs_feeds_it_and_costs_no_audio(
+def test_the_watchdog_is_fed_while_a_disk_hangs_and_no_audio_is_lost(
     breakable_microphone: VirtualMicrophone, tmp_path: Path, manager: ServiceManager
 ) -> None:
     flag, folder = tmp_path / "hang", tmp_path / "site"
@@ -112,7 +112,7 @@ def test_a_disk_that_hangs_feeds_it_and_costs_no_audio(
     assert daemon.coverage().heard_s > QUIET_S
 
 
-def test_an_inference_that_hangs_does_not_feed_it(
+def test_a_hung_inference_does_not_feed_the_watchdog(
     breakable_microphone: VirtualMicrophone, tmp_path: Path, manager: ServiceManager
 ) -> None:
     flag, folder = tmp_path / "hang", tmp_path / "site"

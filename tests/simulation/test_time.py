@@ -66,7 +66,7 @@ def busy_month(station: Station) -> None:
     station.listen(5 * DAY_S)
 
 
-def test_with_ntp_every_time_of_a_month_is_right_to_a_fifth_of_a_second(tmp_path: Path) -> None:
+def test_with_ntp_every_time_in_a_month_is_accurate_to_a_fifth_of_a_second(tmp_path: Path) -> None:
     station = Station(tmp_path, Board(always))
     busy_month(station)
     station.run_log.commit()
@@ -80,7 +80,7 @@ def test_with_ntp_every_time_of_a_month_is_right_to_a_fifth_of_a_second(tmp_path
     assert found.expected_s == pytest.approx(station.board.true_s - START_S, abs=1.0)
 
 
-def test_a_duty_cycle_is_heard_for_a_third_of_the_time(tmp_path: Path) -> None:
+def test_a_duty_cycle_covers_a_third_of_the_time(tmp_path: Path) -> None:
     station = Station(tmp_path, Board(always), step_s=5.0)
     for _ in range(120):
         station.listen(20.0)
@@ -106,7 +106,7 @@ def test_with_ntp_once_a_week_every_time_of_eleven_weeks_is_within_its_uncertain
     assert_losses_are_right(tmp_path, station)
 
 
-def test_without_a_network_after_a_day_the_uncertainty_holds_for_two_months(tmp_path: Path) -> None:
+def test_without_a_network_after_the_first_day_the_uncertainty_holds_for_two_months(tmp_path: Path) -> None:
     station = Station(tmp_path, Board(lambda true_s: true_s < START_S + DAY_S), step_s=240.0)
     station.listen(60 * DAY_S)
     station.end()
@@ -127,7 +127,7 @@ def test_a_visit_after_a_week_corrects_the_week_and_no_other_boot(tmp_path: Path
     assert sum(gap.known_s for gap in coverage_of(tmp_path).gaps) == 0.0
 
 
-def test_a_clock_that_is_set_by_hand_corrects_the_boot_without_claiming_an_uncertainty(
+def test_setting_the_clock_by_hand_corrects_the_boot_without_claiming_an_uncertainty(
     tmp_path: Path,
 ) -> None:
     station = Station(tmp_path, Board())
@@ -148,7 +148,7 @@ def test_a_clock_that_is_set_by_hand_corrects_the_boot_without_claiming_an_uncer
 
 
 @pytest.mark.parametrize("network", [always, never])
-def test_a_leap_second_moves_nothing(tmp_path: Path, network: Callable[[float], bool]) -> None:
+def test_a_leap_second_shifts_no_time(tmp_path: Path, network: Callable[[float], bool]) -> None:
     leap_s = START_S + 10 * DAY_S
     board = Board(lambda true_s: true_s < START_S + 9.9 * DAY_S or network(true_s), leap_s=leap_s)
     station = Station(tmp_path, board)

@@ -19,7 +19,7 @@ def test_an_unknown_recipe_is_an_error(tmp_path: Path) -> None:
     assert "no-such" in error_of_training(tmp_path, "no-such")
 
 
-def test_an_unknown_key_of_a_recipe_is_an_error_that_names_the_nearest(tmp_path: Path) -> None:
+def test_an_unknown_recipe_key_is_an_error_that_suggests_the_nearest_key(tmp_path: Path) -> None:
     recipe = (ROOT / "train" / "recipes" / "compact.toml").read_text(encoding="utf-8")
     assert "\nepochs = " in recipe
     (tmp_path / "mine.toml").write_text(recipe.replace("\nepochs = ", "\nepoch = "), encoding="utf-8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchmarks.parts.accuracy import NetworkCost, pareto
 
 
-def test_pareto_optimal_networks_are_those_that_nothing_as_cheap_beats() -> None:
+def test_a_network_is_pareto_optimal_if_no_network_of_at_most_its_cost_beats_it() -> None:
     found = [
         NetworkCost("a", 1e6, 1, 0.5),
         NetworkCost("b", 2e6, 1, 0.4),

@@ -77,7 +77,7 @@ def test_a_new_stage_must_be_stored(counted: Any) -> None:
     assert "whitening from 0.00 to 1.00 million;" in outcome.stderr
 
 
-def test_the_stored_stages_are_those_that_are_counted() -> None:
+def test_the_stored_stages_match_the_counted_stages() -> None:
     called: dict[str, int] = {}
 
     def count(stage: str, push: Callable[[Any], Any], pieces: Sequence[Any]) -> list[Any]:

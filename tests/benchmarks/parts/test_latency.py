@@ -8,7 +8,7 @@ from birdedge.edge.models.names import DEFAULT_MODEL
 from birdedge.edge.pipeline.segmenter import Segmenter
 
 
-def test_each_call_and_the_cpu_time_of_all_are_measured() -> None:
+def test_each_call_is_timed_and_the_cpu_time_of_all_calls_is_measured() -> None:
     calls_s, cpu_s = time_calls(Segmenter(Model(DEFAULT_MODEL)), 5)
     assert len(calls_s) == 5
     assert min(calls_s) > 1e-5

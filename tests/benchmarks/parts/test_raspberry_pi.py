@@ -24,9 +24,7 @@ ZERO_2_W, PI_4, PI_5 = (board.name for board in BOARDS)
         (PI_5, "birdedge-fp32", {"float multiply": 4}),
     ],
 )
-def test_the_counted_multiplications_are_those_of_the_network(
-    board: str, model: str, macs: dict[Kind, int]
-) -> None:
+def test_the_counted_multiplications_match_the_network(board: str, model: str, macs: dict[Kind, int]) -> None:
     counted = FIGURES["boards"][board][model]["network"]["instructions"]
     done = sum(each * counted[kind] for kind, each in macs.items())
     # Both models are the same network. The kernels compute some values and then drop them.
@@ -42,7 +40,7 @@ def test_the_pipeline_has_more_instructions_than_its_network_and_takes_longer() 
             assert network["seconds"][0] < network["seconds"][1] < pipeline["seconds"][1]
 
 
-def test_a_processor_with_sme_shows_that_kleidiai_would_be_noticed() -> None:
+def test_kleidiai_is_detected_on_a_processor_with_sme() -> None:
     lines = [line for line in section(FIGURES).splitlines() if line.startswith("- KleidiAI, `birdedge-fp32`")]
     on_a_pi, with_sme = lines
     assert ", 0.0 million of them SVE or SME, " in on_a_pi

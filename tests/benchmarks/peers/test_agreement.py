@@ -14,7 +14,7 @@ def event(onset_s: float, offset_s: float) -> Event:
     return Event(onset_s, offset_s, 1000.0, 2000.0, 1500.0, 0.97, 100.0, 20.0, 0, 0, mask)
 
 
-def test_an_event_counts_in_each_window_that_it_touches_and_not_after_the_last_whole_one() -> None:
+def test_an_event_counts_in_each_whole_window_that_it_touches() -> None:
     detected = np.array([True, False, True, False])
     events = [event(1.0, 2.0), event(2.9, 3.1), event(4.0, 5.0), event(12.5, 13.0)]
     # The second touches two windows, the third touches only one without a detection, and the last is too late.
@@ -23,7 +23,7 @@ def test_an_event_counts_in_each_window_that_it_touches_and_not_after_the_last_w
     )
 
 
-def test_shares_have_intervals_over_recordings_which_are_wilsons_if_none_or_all_succeed() -> None:
+def test_shares_have_intervals_over_recordings_or_wilson_intervals_if_none_or_all_succeed() -> None:
     row = summary([Counts(10, 4, 4, 5, 6, 0), Counts(10, 2, 2, 9, 3, 0), Counts(10, 3, 3, 1, 2, 0)])
     assert row["windows"] == 30
     assert row["birdnet_matched_share"] == 1.0

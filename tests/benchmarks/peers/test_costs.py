@@ -16,7 +16,7 @@ from benchmarks.peers.costs import COMMANDS, FILE, LIVE, NETWORK, SMALL, Worker,
 from birdedge.edge.models.names import ARCHIVE_MODEL, DEFAULT_MODEL
 
 
-def test_birdedge_is_measured_if_no_other_tool_is_installed() -> None:
+def test_birdedge_is_measured_even_if_no_other_tool_is_installed() -> None:
     found = measure_costs(rounds=2, audio_s=9.0, chosen={}, folders={})
     spent = found["cpu_s_per_s"]
     assert set(spent) == {NETWORK, FILE, SMALL, LIVE, *COMMANDS}
@@ -25,7 +25,7 @@ def test_birdedge_is_measured_if_no_other_tool_is_installed() -> None:
     assert not found["failed"]
 
 
-def test_files_are_measured_with_the_model_of_files_and_a_microphone_with_its_own() -> None:
+def test_files_are_measured_with_the_file_model_and_a_microphone_with_the_live_model() -> None:
     rows = contenders({})
     models = {title: rows[title].arguments[1] for title in (NETWORK, FILE, LIVE)}
     assert models == {NETWORK: ARCHIVE_MODEL, FILE: ARCHIVE_MODEL, LIVE: DEFAULT_MODEL}

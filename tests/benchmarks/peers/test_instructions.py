@@ -11,7 +11,7 @@ from benchmarks.peers import instructions
 from benchmarks.peers.costs import BIRDNET, FILE, LIVE, SMALL
 
 
-def test_more_work_is_more_instructions() -> None:
+def test_more_work_takes_more_instructions() -> None:
     loop = "i=0; while [ $i -lt {} ]; do i=$((i+1)); done"
     start, once, twice = (
         instructions.instructions(["sh", "-c", loop.format(count)]) for count in (0, 1000, 2000)
@@ -25,7 +25,7 @@ def test_a_program_that_fails_is_an_error() -> None:
         instructions.instructions(["sh", "-c", "exit 3"])
 
 
-def test_counts_are_per_second_of_audio_by_which_two_recordings_differ(
+def test_counts_are_per_second_of_the_difference_in_length_of_two_recordings(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def length_s(worker: list[str]) -> int:

@@ -31,7 +31,7 @@ def figures() -> dict[str, Any]:
     }
 
 
-def test_skipped_measurements_have_their_reasons() -> None:
+def test_skipped_measurements_state_their_reasons() -> None:
     found = figures()
     found["not_installed"] = {"librosa": "No matching distribution found for librosa"}
     text = peers.section(found)
@@ -55,7 +55,7 @@ def test_the_section_states_the_best_other_mask_even_if_it_is_better() -> None:
     assert "- median-threshold is skipped: it needs scipy." in text
 
 
-def test_the_section_states_who_detects_fewer_birds_where_there_are_none() -> None:
+def test_the_section_states_which_tool_has_fewer_false_detections() -> None:
     found = figures()
     noise = summary([Counts(100, 0, 0, 3, 4, 0), Counts(100, 1, 0, 0, 0, 0)])
     found["agreement"] = dict.fromkeys(KINDS, noise)
@@ -80,7 +80,7 @@ def test_field_clips_have_a_row_per_tool_and_score() -> None:
     assert "BirdNET detects 50.0 % of the clips with a bird, and birdedge 100.0 %." in text
 
 
-def test_the_target_of_the_costs_is_that_of_the_part() -> None:
+def test_the_part_has_the_target_of_its_costs() -> None:
     found = figures()
     assert not peers.targets(found)
     found["costs"]["cpu_s_per_s"]["BirdNET V2.4"] = [40.0]

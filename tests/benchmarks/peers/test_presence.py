@@ -26,7 +26,7 @@ for path in sys.argv[1:]:
 """
 
 
-def test_rows_compare_birdedge_with_birdnet_at_two_scores_and_at_as_many_false_alarms() -> None:
+def test_rows_compare_birdedge_with_birdnet_at_two_scores_and_at_equal_false_alarms() -> None:
     heard = [True, True, True, False, False, False, False]
     ours = [[0.9, 0.8], [0.7], [], [0.6], [], [], []]
     theirs = [[0.9, 0.1], [0.3, 0.3], [0.2, 0.1], [0.6, 0.3], [0.15, 0.1], [0.1, 0.1], [0.1, 0.0]]
@@ -44,15 +44,13 @@ def test_rows_compare_birdedge_with_birdnet_at_two_scores_and_at_as_many_false_a
 
 
 @pytest.mark.parametrize(("false_alarms", "score"), [(0, 0.9), (1, 0.5), (2, 0.5), (3, 0.0), (4, 0.0)])
-def test_above_the_equal_score_there_are_at_most_as_many_false_alarms(
-    false_alarms: int, score: float
-) -> None:
+def test_above_the_equal_score_there_are_no_more_false_alarms(false_alarms: int, score: float) -> None:
     scores = [0.5, 0.9, 0.5]
     assert equal_score(scores, false_alarms) == score
     assert sum(other > score for other in scores) <= false_alarms
 
 
-def test_field_clips_of_the_test_split_are_scored_in_windows_completed_with_zeros(
+def test_field_clips_of_the_test_split_are_scored_in_zero_padded_windows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = {

@@ -11,7 +11,7 @@ import pytest
 from benchmarks.peers import silero_vad
 
 
-def test_each_window_has_the_samples_and_the_state_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_window_gets_the_samples_and_the_state_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
     windows = []
 
     class Session:

@@ -14,7 +14,7 @@ from birdedge.edge.models.names import bundled_models
 STORED = results.read()
 
 
-def test_the_committed_page_is_that_of_the_committed_results() -> None:
+def test_the_committed_page_matches_the_committed_results() -> None:
     assert (FOLDER / "RESULTS.md").read_text(encoding="utf-8") == results.page(STORED), (
         "run `python -m benchmarks --page-only`"
     )

@@ -16,7 +16,7 @@ def test_the_memory_of_each_step_is_measured(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_tables_are_made_of_synthetic_parts(tmp_path: Path) -> None:
+def test_tables_are_made_from_synthetic_parts(tmp_path: Path) -> None:
     made = tables(tmp_path, 2)
     assert made["events"] == 500
     assert made["bytes"]["raven"] / made["events"] == pytest.approx(130, abs=30)

@@ -81,7 +81,7 @@ def test_an_added_file_is_printed(written: Path, add: Any) -> None:
         ('{"board": "Pi"}', "KeyError: 'models'"),
     ],
 )
-def test_another_file_is_an_error(text: str, message: str, add: Any, tmp_path: Path) -> None:
+def test_a_file_of_another_kind_is_an_error(text: str, message: str, add: Any, tmp_path: Path) -> None:
     file = tmp_path / "other.json"
     file.write_text(text, encoding="utf-8")
     outcome = add(file)
@@ -90,7 +90,7 @@ def test_another_file_is_an_error(text: str, message: str, add: Any, tmp_path: P
     assert stored_boards() == []
 
 
-def test_a_machine_that_is_no_board_is_not_added(written: Path, add: Any, tmp_path: Path) -> None:
+def test_a_machine_that_is_not_a_board_is_not_added(written: Path, add: Any, tmp_path: Path) -> None:
     file = tmp_path / "server.json"
     figures = json.loads(written.read_text(encoding="utf-8"))
     file.write_text(json.dumps({**figures, "board": None}), encoding="utf-8")

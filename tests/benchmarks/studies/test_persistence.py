@@ -7,7 +7,7 @@ from benchmarks.studies.persistence import RENDITIONS, JudgedRegion, cross_valid
 from birdedge.train.data.stft import GRID
 
 
-def test_occupancy_counts_the_frames_before_a_region_and_no_later_one():
+def test_occupancy_counts_only_the_frames_before_a_region():
     mask = np.zeros((2000, GRID.bins), np.float32)
     mask[1000:1250, 10] = 0.9
     mask[1250:, 10] = 1.0
@@ -18,7 +18,7 @@ def test_occupancy_counts_the_frames_before_a_region_and_no_later_one():
 
 
 @pytest.mark.parametrize("recorded", [1000, 400_000])
-def test_loop_has_the_length_and_level_that_is_asked(recorded):
+def test_a_loop_has_the_requested_length_and_level(recorded):
     rng = np.random.default_rng(1)
     samples = (3000 * rng.standard_normal(recorded)).astype(np.int16)
     loop = looped(samples, 100_000, rng)
@@ -26,7 +26,7 @@ def test_loop_has_the_length_and_level_that_is_asked(recorded):
     assert np.sqrt(np.mean(loop**2)) == pytest.approx(1.0, abs=0.05)
 
 
-def test_regression_uses_a_feature_that_separates_and_does_not_see_the_scene_it_scores():
+def test_the_regression_uses_a_feature_that_separates_and_does_not_see_the_scene_it_scores():
     rng = np.random.default_rng(2)
     scene = np.repeat(np.arange(40), 10)
     is_bird = rng.random(400) < 0.5
@@ -38,7 +38,7 @@ def test_regression_uses_a_feature_that_separates_and_does_not_see_the_scene_it_
     assert abs(np.mean(random[:200]) - np.mean(random[200:])) < 0.5
 
 
-def test_table_gives_the_share_of_birds_above_the_false_events():
+def test_the_table_gives_the_share_of_birds_above_the_false_events():
     regions = [
         JudgedRegion(n, kind, False, (float(n % 7), 0.1, 0.1))
         for n, kind in enumerate(["insect", "frog", "other"] * 40)

@@ -29,7 +29,7 @@ def output(segmenter):
     return found.mask, found.classes
 
 
-def test_skipped_calls_change_no_bit(model):
+def test_skipped_calls_leave_the_output_bit_identical(model):
     always = GatedSegmenter(model, GATE, 10_000)
     asleep = GatedSegmenter(model, GATE, memory_chunks(model))
     for expected, found in zip(output(always), output(asleep), strict=True):
@@ -38,7 +38,7 @@ def test_skipped_calls_change_no_bit(model):
     assert asleep.slept == slept(np.append(GATE, False), memory_chunks(model)) == (20 - 12) + (15 - 12)
 
 
-def test_an_open_gate_is_the_network_itself(model):
+def test_an_open_gate_gives_the_output_of_the_network_itself(model):
     gated = output(GatedSegmenter(model, np.ones(1, bool), memory_chunks(model)))
     settled = (memory_chunks(model) + 1) * CHUNK
     for expected, found in zip(output(Segmenter(model)), gated, strict=True):
@@ -46,7 +46,7 @@ def test_an_open_gate_is_the_network_itself(model):
         assert np.array_equal(expected[rows:], found[rows:])
 
 
-def test_a_network_that_forgets_sleeps_after_one_closed_chunk():
+def test_a_network_without_memory_sleeps_after_one_closed_chunk():
     assert slept(GATE, 1) == 19 + 13
     assert slept(np.zeros(5, bool), 12) == 5  # it starts asleep
 
@@ -61,7 +61,7 @@ def test_features_and_gate_do_not_see_later_chunks():
     assert held_open(np.array([0, 1, 0, 0, 0, 0, 0]), 0.5).tolist() == [False, *[True] * 4, False, False]
 
 
-def test_gate_learns_what_no_straight_line_separates():
+def test_the_gate_learns_what_no_straight_line_separates():
     rng = np.random.default_rng(2)
     x = rng.normal(size=(4000, 3)).astype(np.float32)
     is_bird = x[:, 0] * x[:, 1] > 0
@@ -69,7 +69,7 @@ def test_gate_learns_what_no_straight_line_separates():
     assert np.mean((scores > 0) == is_bird) > 0.8  # a straight line reaches 0.5
 
 
-def test_threshold_loses_at_most_what_is_allowed_and_shares_count_their_place():
+def test_the_threshold_loses_at_most_the_allowed_share_and_sleep_is_counted_by_place():
     scores = np.arange(100, dtype=np.float32)[::-1]
     singing = Sound(LABELLED[0], "", levels(100), (), np.ones(100, bool), {"gate": scores})
     quiet = Sound(
@@ -91,5 +91,5 @@ def test_threshold_loses_at_most_what_is_allowed_and_shares_count_their_place():
         ("c", False),
     ],
 )
-def test_night_is_read_from_the_name(original, night):
+def test_night_is_recognized_from_the_name(original, night):
     assert is_night(original) == night

@@ -46,7 +46,7 @@ def without_circumstances(page: str) -> list[str]:
     return [line for line in page.splitlines() if not line.startswith("`python -m")]
 
 
-def test_the_committed_page_has_the_words_that_the_program_prints() -> None:
+def test_the_committed_page_has_the_text_that_the_program_prints() -> None:
     committed = PAGE.read_text(encoding="utf-8")
     assert without_circumstances(committed) == without_circumstances(listen_page(COMMITTED, 60))
 
@@ -56,7 +56,7 @@ def test_gaps_are_listed_with_cause_and_length() -> None:
     assert "| gaps | too slow, 1.500 s; device lost, 2.000 s |" in page
 
 
-def test_the_page_of_a_file_states_its_speed() -> None:
+def test_the_page_for_a_file_states_its_speed() -> None:
     figures: LongRecordingFigures = {**PROCESS, "audio_s": 60.0, "times_real_time": 147.3, "events": 21}
     page = segment_page(figures, 1)
     assert "`python -m benchmarks.studies.soak --minutes 1 --fast`" in page

@@ -32,7 +32,7 @@ def row(recipe: str, painted: float, mixes: float, macs: float = 4e8) -> Row:
 ROWS = [row("paper", 0.5, 0.6), row("segnet", 0.55, 0.65), row(COMPACT, 0.56, 0.634, 2e8)]
 
 
-def test_the_verdict_names_the_best_of_the_others_and_the_distance_in_points() -> None:
+def test_the_verdict_names_the_best_other_network_and_the_difference_in_points() -> None:
     text = verdict("painted", ROWS)
     assert "best of the others is SegNet with 55.0 %; the compact network has 56.0 %, 1.0 points more" in text
     assert "with 0.50 times the multiply-accumulates" in text
@@ -52,7 +52,7 @@ def test_the_page_names_the_networks_that_are_not_trained_yet() -> None:
     assert "Not trained" not in page([row(name, 0.5, 0.6) for name in TITLES], date(2026, 1, 2))
 
 
-def test_only_finished_runs_are_scored_and_none_is_an_error(tmp_path: Path) -> None:
+def test_only_finished_runs_are_scored_and_having_none_is_an_error(tmp_path: Path) -> None:
     history(tmp_path / "segnet", [0.1, 0.3, 0.2])
     assert not is_finished("segnet", tmp_path)
     assert not is_finished("fcn", tmp_path)
@@ -84,7 +84,7 @@ def test_all_networks_have_the_same_budget_and_examples() -> None:
             assert recipe.training == budget.training, name
 
 
-def test_the_committed_page_is_that_of_the_committed_figures() -> None:
+def test_the_committed_page_matches_the_committed_figures() -> None:
     assert PAGE.read_text(encoding="utf-8") == stored_page(), (
         "run `python -m benchmarks.studies.systems --page-only`"
     )
@@ -113,7 +113,7 @@ def test_a_finished_run_is_not_trained_again(recipe: str, scores: Sequence[float
 
 
 @pytest.mark.parametrize("recipe", ["segnet", "paper"])
-def test_an_unfinished_run_is_trained_further(recipe: str, tmp_path: Path) -> None:
+def test_training_continues_for_an_unfinished_run(recipe: str, tmp_path: Path) -> None:
     history(tmp_path / recipe, [0.1, 0.3, 0.2])
     with pytest.raises(ClickException, match=f"training {recipe} failed"):
         train(recipe, tmp_path / "no such recordings", tmp_path)

@@ -25,11 +25,11 @@ def block(*instructions: int) -> bytes:
     ],
     ids=[board.name for board in BOARDS],
 )
-def test_multiplications_wait_for_the_unit_that_multiplies(board: Board, cycles: tuple[float, float]) -> None:
+def test_multiplications_wait_for_the_multiply_unit(board: Board, cycles: tuple[float, float]) -> None:
     assert board.cycles({block(*[SMULL] * 8, *[SADALP] * 4): 1}) == cycles
 
 
-def test_two_dot_products_fit_in_a_cycle_of_a_pi_5_next_to_a_load() -> None:
+def test_a_pi_5_runs_two_dot_products_per_cycle_in_parallel_with_loads() -> None:
     assert PI_5.cycles({block(*[UDOT] * 8, LDR_Q, LDR_Q): 1})[0] == 4
 
 

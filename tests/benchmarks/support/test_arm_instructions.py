@@ -57,10 +57,10 @@ ENCODINGS: list[tuple[str, int, Kind]] = [
 @pytest.mark.parametrize(
     ("encoding", "expected"), [row[1:] for row in ENCODINGS], ids=[row[0] for row in ENCODINGS]
 )
-def test_an_encoding_has_a_kind(encoding: int, expected: Kind) -> None:
+def test_the_kind_of_an_instruction_follows_from_its_encoding(encoding: int, expected: Kind) -> None:
     assert kind(encoding) == expected
 
 
-def test_the_instructions_of_a_block_count_as_often_as_it_was_executed() -> None:
+def test_the_instructions_of_a_block_count_once_per_execution() -> None:
     add, udot, ret = (np.array([word], "<u4").tobytes() for word in (0x91004000, 0x6F84E031, 0xD65F03C0))
     assert counts({add + udot + udot: 10, add + ret: 3}) == {"integer": 13, "dot product": 20, "branch": 3}

@@ -17,7 +17,7 @@ def test_the_peak_memory_of_a_large_measuring_process_is_not_counted() -> None:
     assert 50e6 < cost.peak_bytes < 100e6
 
 
-def test_cpu_time_is_that_of_the_command() -> None:
+def test_the_cpu_time_of_the_command_is_measured() -> None:
     program = "import time\nwhile time.process_time() < 0.3: pass\ntime.sleep(0.2)"
     cost = command_cost([sys.executable, "-c", program])
     assert cost.cpu_s == pytest.approx(0.3, abs=0.1)

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.support.process_samples import ProcessSample, process_figures, watch_process
 
 
-def test_the_memory_slope_is_that_of_the_warm_process_per_hour_of_audio() -> None:
+def test_the_memory_slope_is_per_hour_of_audio_and_covers_only_the_warm_process() -> None:
     at_s = np.arange(0.0, 3600.0, 10.0)
     resident_bytes = np.where(at_s < 300, 50e6, 100e6 + 2e6 * at_s / 3600)
     samples = [

@@ -35,14 +35,16 @@ def test_annotations_are_read_by_file_with_or_without_a_band(tmp_path: Path) -> 
         ("a.wav\t\t1\t2\t3", "line 2: the box ends before it begins"),
     ],
 )
-def test_an_unusable_annotation_is_refused_with_its_line(tmp_path: Path, row: str, sentence: str) -> None:
+def test_an_unusable_annotation_is_refused_with_its_line_number(
+    tmp_path: Path, row: str, sentence: str
+) -> None:
     table = tmp_path / "annotations.tsv"
     table.write_text(f"file\tonset_s\toffset_s\tlow_hz\thigh_hz\n{row}\n", encoding="utf-8")
     with pytest.raises(DataError, match=sentence):
         read_annotations(table)
 
 
-def test_a_table_without_a_column_or_a_file_that_is_no_table_is_refused(tmp_path: Path) -> None:
+def test_a_table_that_lacks_a_column_or_a_file_that_is_not_a_table_is_refused(tmp_path: Path) -> None:
     table = tmp_path / "a.txt"
     table.write_text("Begin Time (s)\n0.1\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"lacks the column 'End Time \(s\)'"):
@@ -75,7 +77,7 @@ def project(*events: tuple[dict[str, object], list[int]], path: str = "audio/for
     return json.dumps({"version": "1.1.0", "data": data})
 
 
-def test_what_people_drew_in_whombat_gives_boxes_and_what_is_no_bird_does_not(tmp_path: Path) -> None:
+def test_whombat_annotations_give_boxes_unless_they_are_not_birds(tmp_path: Path) -> None:
     ring = [[1.0, 2000.0], [1.4, 2000.0], [1.4, 3500.0], [1.0, 3500.0], [1.0, 2000.0]]
     other = [[time_s + 1, hz + 500] for time_s, hz in ring]
     (tmp_path / "forest").mkdir()
@@ -107,13 +109,13 @@ def test_what_people_drew_in_whombat_gives_boxes_and_what_is_no_bird_does_not(tm
         ("[" * 100_000, "cannot be read as AOEF"),
     ],
 )
-def test_a_file_that_is_no_project_is_refused(tmp_path: Path, text: str, sentence: str) -> None:
+def test_a_file_that_is_not_a_project_is_refused(tmp_path: Path, text: str, sentence: str) -> None:
     (tmp_path / "annotations.json").write_text(text)
     with pytest.raises(DataError, match=sentence):
         read_boxes(tmp_path)
 
 
-def test_a_label_track_of_audacity_gives_boxes_with_or_without_a_band(tmp_path: Path) -> None:
+def test_an_audacity_label_track_gives_boxes_with_or_without_a_band(tmp_path: Path) -> None:
     (tmp_path / "a.labels.txt").write_text(
         "1.5\t2\tblackbird\n\\\t900\t3000\n3\t4\t\n5\t6\twren\n\\\t-1\t-1\n"
     )
@@ -134,7 +136,7 @@ def test_a_label_track_of_audacity_gives_boxes_with_or_without_a_band(tmp_path: 
         ("2\t1\tx\n", "line 1: the box ends before it begins"),
     ],
 )
-def test_an_unusable_label_is_refused_with_its_line(tmp_path: Path, text: str, sentence: str) -> None:
+def test_an_unusable_label_is_refused_with_its_line_number(tmp_path: Path, text: str, sentence: str) -> None:
     (tmp_path / "a.txt").write_text(text)
     with pytest.raises(DataError, match=sentence):
         read_audacity(tmp_path / "a.txt")

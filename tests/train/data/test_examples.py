@@ -38,7 +38,7 @@ def cache(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_cached_examples_are_those_of_the_first_epoch_of_a_run_without_cache(recordings: Path) -> None:
+def test_cached_examples_equal_the_first_epoch_of_a_run_without_a_cache(recordings: Path) -> None:
     new = mixed_examples(changed(cached_examples=0), recordings, None, None, lambda _: None).of_epoch(1)
     once = mixed_examples(SMALL, recordings, None, None, lambda _: None).of_epoch(1)
     assert len(cast(Sized, once)) == len(cast(Sized, new)) == 6
@@ -89,7 +89,7 @@ def test_each_epoch_has_all_cached_examples_in_its_own_order(recordings: Path, c
     assert len(set(sums[0])) == 6
 
 
-def test_runs_with_other_networks_and_inputs_share_a_cache_without_training_recordings(
+def test_a_cache_serves_runs_with_other_networks_and_inputs_without_training_recordings(
     recordings: Path, cache: Path, tmp_path: Path
 ) -> None:
     paper = read_recipe("paper")

@@ -27,7 +27,7 @@ def iou(found: Bool, truth: Bool) -> float:
 
 @pytest.mark.parametrize("gap", range(9))
 @pytest.mark.parametrize("axis", [0, 1])
-def test_closing_gaps_equals_scipys_binary_closing(gap: int, axis: int) -> None:
+def test_closing_gaps_equals_the_binary_closing_of_scipy(gap: int, axis: int) -> None:
     rng = np.random.default_rng(gap)
     line = np.ones((gap + 1, 1) if axis == 0 else (1, gap + 1), bool)
     for share in (0.02, 0.1, 0.4):
@@ -51,12 +51,12 @@ def test_gaps_in_frequency_are_filled_up_to_the_limit_and_not_beyond(gap: int, f
     np.testing.assert_array_equal(painted, expected)
 
 
-def test_notes_that_only_come_near_at_a_corner_stay_apart() -> None:
+def test_notes_that_are_close_only_at_a_corner_stay_separate() -> None:
     notes = drawn((10, 5, 20, 4), (17, 5, 26, 4))
     np.testing.assert_array_equal(paint(notes, NO_MARGIN), notes)
 
 
-def test_the_margin_runs_two_frames_and_one_bin_outside_with_rounded_corners() -> None:
+def test_the_margin_is_two_frames_and_one_bin_wide_with_rounded_corners() -> None:
     painted = paint(drawn((20, 5, 30, 4)))
     np.testing.assert_array_equal(painted, drawn((18, 9, 30, 4)) | drawn((19, 7, 29, 6)))
 
@@ -99,7 +99,7 @@ def test_loud_calls_are_found_in_the_noise_they_were_recorded_with(seed: int) ->
     assert (tight | doubtful)[scene.mask].mean() > 0.99
 
 
-def test_noise_alone_is_no_call() -> None:
+def test_noise_alone_is_not_a_call() -> None:
     hiss = np.random.default_rng(1).standard_normal(32_000 * 8).astype(np.float32) * 0.01
     tight, _ = focal_mask(magnitude(hiss))
     assert not tight.any()

@@ -22,9 +22,7 @@ def sound_bank() -> SoundBank:
 
 
 @pytest.mark.parametrize("snr_db", [-5.0, 0.0, 15.0])
-def test_the_bird_has_the_stated_power_over_the_noise_inside_its_own_mask(
-    sound_bank: SoundBank, snr_db: float
-) -> None:
+def test_the_bird_has_the_stated_snr_inside_its_own_mask(sound_bank: SoundBank, snr_db: float) -> None:
     mixing = replace(MIXED, snr_low_db=snr_db, snr_high_db=snr_db, reverb=0.0)
     for seed in range(6):
         rng = np.random.default_rng(seed)

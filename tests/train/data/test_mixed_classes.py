@@ -62,7 +62,7 @@ def test_a_cell_is_bird_where_the_target_is_and_unknown_where_a_bin_has_no_weigh
     assert found == {BIRD, UNKNOWN, INSECT}
 
 
-def test_a_recording_without_class_labels_is_unknown() -> None:
+def test_a_recording_without_class_labels_has_unknown_classes() -> None:
     noise = np.random.default_rng(1).normal(0, 3000, 64_000).astype(np.int16)
     tight = np.zeros((249, GRID.bins), bool)
     tight[50:200, 40:60] = True
@@ -122,7 +122,7 @@ def test_the_energy_of_a_boxed_sound_lies_in_its_cells(duration_s: float, boxes:
         assert not made.weight.any()
 
 
-def test_the_cells_of_a_box_are_those_of_its_time_and_band() -> None:
+def test_the_cells_of_a_box_cover_its_time_and_band() -> None:
     """In a recording that is not longer than the crop, 0.32 to 0.64 s from its start are the rows 10 to 19."""
     box = Box(0.32, 0.64, 2000.0, 2900.0)
     expected = np.full((32, 64), UNKNOWN)

@@ -19,7 +19,7 @@ INSECT, FROG, WEATHER = (SOUND_CLASSES.index(name) for name in ("insect", "frog"
 EMPTY = Mixing(frames=64, empty=1.0, as_recorded=0.0, synthetic_noise=0.0, band_limit=0.0)
 
 
-def test_noises_of_different_classes_are_not_bird_and_otherwise_unknown() -> None:
+def test_a_mix_of_noise_classes_is_known_only_as_not_bird() -> None:
     bank = a_bank(a=[humming(3000.0, "insect")], b=[humming(6000.0, "frog")])
     found = set()
     for seed in range(60):

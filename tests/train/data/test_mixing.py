@@ -30,7 +30,7 @@ def unlabelled_sounds(bank: SoundBank) -> list[Int16]:
     return [noise.samples for noise in bank.noises["wind"]]
 
 
-def test_the_same_seed_gives_the_same_example_and_another_seed_another(sound_bank: SoundBank) -> None:
+def test_the_same_seed_gives_the_same_example_and_another_seed_a_different_one(sound_bank: SoundBank) -> None:
     for seed in range(6):
         a, b = example(sound_bank, MIXING, seed), example(sound_bank, MIXING, seed)
         for name in ("samples", "target", "weight", "sounds"):
@@ -73,7 +73,7 @@ def test_the_mix_has_the_drawn_level(sound_bank: SoundBank) -> None:
         assert 20 * np.log10(rms) == pytest.approx(-40.0, abs=0.1)
 
 
-def test_without_birds_nothing_is_target_and_every_bin_counts(sound_bank: SoundBank) -> None:
+def test_without_birds_the_target_is_empty_and_every_bin_counts(sound_bank: SoundBank) -> None:
     for seed in range(8):
         made = example(sound_bank, replace(MIXING, as_recorded=0.0, empty=1.0), seed)
         assert not made.target.any()
@@ -81,7 +81,7 @@ def test_without_birds_nothing_is_target_and_every_bin_counts(sound_bank: SoundB
         assert made.snr_db == -np.inf
 
 
-def test_as_recorded_the_doubtful_bins_are_left_out(sound_bank: SoundBank) -> None:
+def test_doubtful_bins_of_as_recorded_examples_are_left_out(sound_bank: SoundBank) -> None:
     mixing = replace(MIXING, as_recorded=1.0, band_limit=0.0)
     made = [example(sound_bank, mixing, seed) for seed in range(8)]
     assert all(m.snr_db == np.inf for m in made)
@@ -105,7 +105,7 @@ def test_a_band_limit_leaves_nothing_above_the_cutoff(sound_bank: SoundBank) -> 
 
 
 @pytest.mark.parametrize(("noise_hz", "band_limit"), [(8000.0, 0.0), (8000.0, 1.0), (13_000.0, 1.0)])
-def test_birds_are_limited_to_the_band_that_the_sample_rate_of_the_noise_leaves(
+def test_birds_are_limited_to_the_band_that_the_sample_rate_of_the_noise_allows(
     noise_hz: float, band_limit: float
 ) -> None:
     # Above 8 kHz there is only the hiss of the recorder, so the bird is loud.

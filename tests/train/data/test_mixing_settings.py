@@ -9,6 +9,6 @@ from birdedge.train.data.mixing_settings import Mixing
 
 
 @pytest.mark.parametrize("frames", [0, 2, 130])
-def test_frames_that_are_no_whole_cells_are_refused(frames: int) -> None:
+def test_a_number_of_frames_that_does_not_fill_whole_cells_is_refused(frames: int) -> None:
     with pytest.raises(SettingsError, match=f"frames is {frames}; it must be a multiple of 4, at least 4"):
         Mixing(frames=frames)

@@ -40,7 +40,9 @@ from tests.support.indexes import a_recording
         ("dog", "rain/1.wav", "s", "mammals"),
     ],
 )
-def test_a_recording_has_the_kind_in_its_names(species: str, original: str, source: str, kind: str) -> None:
+def test_the_kind_of_a_recording_follows_from_its_names(
+    species: str, original: str, source: str, kind: str
+) -> None:
     recording = a_recording(Path("a.wav"), "noise", source=source, original=original, species=species)
     assert noise_kind(recording) == kind
 
@@ -70,7 +72,7 @@ def test_a_recording_has_the_kind_in_its_names(species: str, original: str, sour
         ("bird: wood frog", "frogs", "frog"),  # not a known group, so all words count
     ],
 )
-def test_the_group_of_the_second_part_gives_kind_and_class(
+def test_the_group_of_a_recording_in_the_second_part_gives_its_kind_and_class(
     species: str, kind: str, sound_class: str | None
 ) -> None:
     # The names of the file and of its source do not count.
@@ -78,7 +80,7 @@ def test_the_group_of_the_second_part_gives_kind_and_class(
     assert (noise_kind(recording), noise_class(recording)) == (kind, sound_class)
 
 
-def test_every_class_of_a_kind_is_one_that_networks_tell_apart_and_not_a_bird() -> None:
+def test_every_kind_has_a_class_that_networks_tell_apart_other_than_bird() -> None:
     assert set(CLASS_OF_KIND) == set(KINDS)
     assert set(CLASS_OF_KIND.values()) == set(SOUND_CLASSES) - {BIRD}
     assert set(GROUPS.values()) <= {*KINDS, OTHER}

@@ -40,14 +40,14 @@ def test_a_folder_without_an_index_is_refused(tmp_path: Path) -> None:
         read_index(tmp_path)
 
 
-def test_an_index_without_a_column_is_refused_with_its_name(tmp_path: Path) -> None:
+def test_an_index_that_lacks_a_column_is_refused_with_the_column_name(tmp_path: Path) -> None:
     columns = [c for c in COLUMNS if c != "species"]
     with pytest.raises(DataError, match="lacks the column 'species'; it needs file, kind, tier"):
         read_index(write_index(tmp_path, many_rows(3), columns))
 
 
 @pytest.mark.parametrize("column", ["native_hz", "snr90_db"])
-def test_a_row_that_cannot_be_read_is_refused_with_its_line(tmp_path: Path, column: str) -> None:
+def test_an_unreadable_row_is_refused_with_its_line_number(tmp_path: Path, column: str) -> None:
     rows = many_rows(3)
     rows[1][column] = "high"
     with pytest.raises(
@@ -71,7 +71,7 @@ def test_a_row_that_cannot_be_read_is_refused_with_its_line(tmp_path: Path, colu
         ({"original": "soundData/train/126824.wav"}, False),
     ],
 )
-def test_noise_that_holds_birds_is_left_out(tmp_path: Path, known: dict[str, str], kept: bool) -> None:
+def test_noise_that_contains_birds_is_left_out(tmp_path: Path, known: dict[str, str], kept: bool) -> None:
     row = index_row("noise/a.ogg", **{"kind": "noise", "original": "a.wav", **known})
     assert bool(read_index(write_index(tmp_path, [row]))) == kept
 

@@ -47,7 +47,7 @@ def a_bank(recordings: Path, *more: Recording, boxes: dict[Path, tuple[Box, ...]
     return load_sound_bank([*read_index(recordings)[:4], *more], boxes=boxes)
 
 
-def test_noises_are_grouped_by_kind_with_their_class_and_the_limit_of_their_sample_rate(
+def test_noises_are_grouped_by_kind_with_their_class_and_cutoff_frequency(
     recordings: Path, tmp_path: Path
 ) -> None:
     path = write_noise(tmp_path / "noise.wav")
@@ -71,7 +71,7 @@ def test_noises_are_grouped_by_kind_with_their_class_and_the_limit_of_their_samp
     assert np.abs(noises["frogs"][0].samples).max() == 16_000
 
 
-def test_a_boxed_recording_is_loaded_with_those_of_its_boxes_that_have_a_band(
+def test_a_boxed_recording_is_loaded_with_only_its_boxes_that_have_a_band(
     recordings: Path, tmp_path: Path
 ) -> None:
     paths = [write_noise(tmp_path / f"{name}.wav") for name in ("both", "without", "unlisted")]
@@ -91,7 +91,7 @@ def test_recordings_without_a_usable_bird_or_noise_are_refused(tmp_path: Path) -
         load_sound_bank([birds])
 
 
-def test_a_file_that_is_not_audio_is_named(tmp_path: Path) -> None:
+def test_the_error_names_a_file_that_is_not_audio(tmp_path: Path) -> None:
     (tmp_path / "notes.wav").write_text("not audio")
     noise = a_recording(tmp_path / "notes.wav", "noise")
     with pytest.raises(DataError, match=r"notes\.wav cannot be read as audio"):

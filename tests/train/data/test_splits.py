@@ -25,7 +25,7 @@ def splits_of(folder: Path, rows: list[Row]) -> dict[str, str]:
     return {r.path.name: r.split for r in read_index(write_index(folder, rows))}
 
 
-def test_a_tenth_of_the_families_validates_and_a_tenth_tests(tmp_path: Path) -> None:
+def test_a_tenth_of_the_families_is_for_validation_and_a_tenth_for_testing(tmp_path: Path) -> None:
     found = list(splits_of(tmp_path, many_rows(2000)).values())
     assert set(found) == set(SPLITS)
     for split, share in zip(SPLITS, (0.8, 0.1, 0.1), strict=True):
@@ -41,7 +41,7 @@ def test_a_tenth_of_the_families_validates_and_a_tenth_tests(tmp_path: Path) -> 
         {"original": "XC67332 - Meadow Pipit.mp3"},
     ],
 )
-def test_recordings_of_one_origin_lie_in_one_split(tmp_path: Path, shared: dict[str, str]) -> None:
+def test_recordings_of_the_same_origin_are_in_one_split(tmp_path: Path, shared: dict[str, str]) -> None:
     family = [{**row, **shared} for row in many_rows(60)]
     assert len(set(splits_of(tmp_path, family).values())) == 1
 
@@ -58,7 +58,7 @@ def test_cuts_of_one_original_are_recognised_by_their_numbers(tmp_path: Path) ->
     assert len(set(splits_of(tmp_path, takes).values())) == 1
 
 
-def test_families_join_through_what_they_have_in_common(tmp_path: Path) -> None:
+def test_families_merge_through_shared_attributes(tmp_path: Path) -> None:
     """A shares its number with B, B its species with C, and C its original with D: all are one family."""
     # Sixty such chains: none of them stays together by chance.
     for chain in range(60):
@@ -69,7 +69,7 @@ def test_families_join_through_what_they_have_in_common(tmp_path: Path) -> None:
         assert len(set(splits_of(tmp_path, [a, d, c, b]).values())) == 1
 
 
-def test_a_species_counts_in_any_spelling_and_not_for_noise(tmp_path: Path) -> None:
+def test_a_species_joins_recordings_in_any_spelling_but_not_noise(tmp_path: Path) -> None:
     spelled = [
         {**row, "species": name}
         for row, name in zip(many_rows(40), ["Turdus_merula", "turdus merula"] * 20, strict=True)
@@ -79,7 +79,7 @@ def test_a_species_counts_in_any_spelling_and_not_for_noise(tmp_path: Path) -> N
     assert set(splits_of(tmp_path, wind).values()) == set(SPLITS)
 
 
-def test_unrelated_rows_and_the_order_of_rows_change_no_split(tmp_path: Path) -> None:
+def test_unrelated_rows_and_row_order_do_not_change_the_splits(tmp_path: Path) -> None:
     few = splits_of(tmp_path, many_rows(100))
     more = splits_of(tmp_path, [*many_rows(300)[::-1]])
     assert {name: more[name] for name in few} == few
@@ -106,7 +106,7 @@ def a_listed_row(split: str, file: str, number: int = 0, **known: str) -> Row:
     return index_row(file, **{"source": source, "original": original, **known})
 
 
-def test_a_listed_recording_has_its_split_whatever_its_hash_and_takes_its_family_along(
+def test_a_listed_recording_has_its_split_whatever_its_hash_and_so_has_its_family(
     tmp_path: Path,
 ) -> None:
     rows = many_rows(50)
@@ -120,13 +120,13 @@ def test_a_listed_recording_has_its_split_whatever_its_hash_and_takes_its_family
     assert [n for n, split in found.items() if n.startswith("val") and split != "validation"] == []
 
 
-def test_a_family_listed_for_both_is_tested_on(tmp_path: Path) -> None:
+def test_a_family_listed_for_validation_and_test_is_used_for_testing(tmp_path: Path) -> None:
     rows = [a_listed_row(s, f"birds/{s}.flac", xc="4242") for s in ("validation", "test")]
     rows.append(index_row("birds/other.flac", xc="4242"))
     assert set(splits_of(tmp_path, rows).values()) == {"test"}
 
 
-def test_only_listed_recordings_are_tested_on_if_there_are_any(tmp_path: Path) -> None:
+def test_only_listed_recordings_are_used_for_testing_if_there_are_any(tmp_path: Path) -> None:
     rows = [*many_rows(300), a_listed_row("test", "birds/listed.flac")]
     recordings = read_index(write_index(tmp_path, rows))
     assert [r.path.name for r in held_out_recordings(recordings, "test")] == ["listed.flac"]
@@ -143,7 +143,7 @@ def shared_marks(recordings: Iterable[Recording]) -> list[str]:
     return [mark for mark, splits in marks.items() if {"train", "test"} <= splits]
 
 
-def test_no_addition_lets_a_mark_of_a_test_recording_into_training(tmp_path: Path) -> None:
+def test_added_recordings_bring_no_mark_of_a_test_recording_into_training(tmp_path: Path) -> None:
     """Additions with the species, numbers and originals of listed recordings, alone and chained, in any order."""
     rows = [
         a_listed_row(split, f"birds/{split}-{i}.flac", i, species=f"Genus {split}{i}", xc=f"77{i:03}")
@@ -168,7 +168,9 @@ def test_no_addition_lets_a_mark_of_a_test_recording_into_training(tmp_path: Pat
     assert {r.split for r in after if r.path.name.startswith("addition")} == {"test"}
 
 
-def test_the_shared_recordings_lie_as_listed_and_share_no_mark_with_training(shared_data: Path) -> None:
+def test_the_shared_recordings_have_their_listed_splits_and_share_no_mark_with_training(
+    shared_data: Path,
+) -> None:
     recordings = read_index(shared_data)
     assert len(recordings) > 1000
     assert shared_marks(recordings) == []

@@ -10,7 +10,7 @@ from birdedge.train.data.stft import GRID, gate, magnitude
 
 
 @pytest.mark.parametrize("samples", [1, 511, 512, 513, 768, 769, 9000])
-def test_the_magnitude_is_the_recorders_with_the_last_frame_padded(samples: int) -> None:
+def test_the_magnitude_matches_the_recorder_with_the_last_frame_padded(samples: int) -> None:
     noise = np.random.default_rng(samples).normal(0, 0.1, samples).astype(np.float32)
     spectrogram = Spectrogram(GRID)
     expected = np.concatenate([spectrogram.push(noise), spectrogram.flush()])
@@ -19,7 +19,7 @@ def test_the_magnitude_is_the_recorders_with_the_last_frame_padded(samples: int)
     np.testing.assert_allclose(found, expected, atol=1e-3)
 
 
-def test_an_open_gate_passes_everything_but_the_mean_and_a_closed_one_nothing() -> None:
+def test_an_open_gate_passes_everything_but_the_mean_and_a_closed_one_passes_nothing() -> None:
     tone = np.sin(2 * np.pi * 3000 / 32_000 * np.arange(8000)).astype(np.float32)
     frames = len(magnitude(tone))
     inner = slice(GRID.n_fft, -GRID.n_fft)

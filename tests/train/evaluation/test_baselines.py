@@ -80,7 +80,7 @@ def test_the_threshold_is_the_best_on_the_clips_it_was_tuned_on(clips: list[Mask
     assert pooled_iou(detector.threshold) > best - 0.005
 
 
-def test_a_missing_package_is_named_with_its_extra(
+def test_the_error_for_a_missing_package_names_its_extra(
     monkeypatch: pytest.MonkeyPatch, clips: list[MaskedClip]
 ) -> None:
     for package in ("maad", "noisereduce"):

@@ -27,7 +27,7 @@ from tests.support.generated import mirrored_mask
 RATE_HZ = 32000
 
 
-def test_a_mask_of_the_recorder_is_drawn_onto_the_sets_own_mask() -> None:
+def test_a_recorder_mask_drawn_on_a_picture_matches_the_mask_of_the_data_set() -> None:
     scene = soundscape(3.0, seed=5, calls_per_minute=90, snr_db=(20.0, 25.0))
     columns = (len(scene.samples) - 128) // 64 + 1
     truth = Image.fromarray(mirrored_mask(scene.mask, columns)).convert("L").resize((256, 256))
@@ -39,13 +39,13 @@ def test_a_mask_of_the_recorder_is_drawn_onto_the_sets_own_mask() -> None:
     assert np.array_equal(drawn, drawn[:, ::-1])
 
 
-def test_above_the_recorders_band_a_drawn_mask_is_empty() -> None:
+def test_a_drawn_mask_is_empty_above_the_band_of_the_recorder() -> None:
     drawn = on_picture(np.ones((125, 256), np.float32), 96000, 96000)  # up to 48 kHz
     assert drawn[:, 128 - 42 : 128 + 42].all()
     assert not drawn[:, : 128 - 43].any()
 
 
-def test_the_iou_is_counted_in_the_four_ways_of_the_published_figures() -> None:
+def test_the_iou_is_computed_in_the_four_ways_of_the_published_figures() -> None:
     rng = np.random.default_rng(3)
     # 20 pictures of 4 recordings: batches of 16 and 4, or of 8, 8 and 4.
     recordings = [f"XC{i % 4}" for i in range(20)]
@@ -111,7 +111,7 @@ def test_the_true_masks_of_the_audio_score_nearly_one(picture_set: Path) -> None
     assert figures.iou_bird_and_background_batches_of_8 > figures.iou_pooled.value
 
 
-def test_a_detector_of_audio_refuses_pictures(picture_set: Path) -> None:
+def test_an_audio_detector_refuses_pictures(picture_set: Path) -> None:
     detector = Detector("median", 0.5, lambda *_: (np.zeros((1, 256), np.float32), []))
     with pytest.raises(
         SettingsError, match="median takes audio and cannot read pictures; leave out --images"

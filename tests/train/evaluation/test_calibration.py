@@ -27,7 +27,7 @@ def test_calibrated_probabilities_have_no_error() -> None:
     assert calibration_error(reliability(scored(*drawn(1, True)))) < 0.005
 
 
-def test_probabilities_twice_too_high_have_an_error_of_a_quarter() -> None:
+def test_doubled_probabilities_have_an_error_of_a_quarter() -> None:
     rows = reliability(scored(*drawn(2, False)))
     assert calibration_error(rows) == pytest.approx(0.25, abs=0.005)
     assert rows[9].mean_probability == pytest.approx(0.95, abs=0.01)
@@ -35,7 +35,7 @@ def test_probabilities_twice_too_high_have_an_error_of_a_quarter() -> None:
     assert sum(row.count for row in rows) == 400_000
 
 
-def test_the_error_is_that_counted_bin_by_bin() -> None:
+def test_the_error_matches_a_count_of_the_bins() -> None:
     probability, target = drawn(3, False)
     tenth = np.minimum((probability * 10 + 1e-9).astype(int), 9)
     gaps = [

@@ -20,7 +20,7 @@ def run(*arguments: str | int | Path) -> str:
     return done.stdout
 
 
-def test_a_model_and_a_baseline_stand_side_by_side_in_json_and_on_a_page(
+def test_a_model_and_a_baseline_appear_side_by_side_in_json_and_on_a_page(
     recordings: Path, tmp_path: Path
 ) -> None:
     page = tmp_path / "pages" / "evaluation.html"
@@ -42,14 +42,14 @@ def test_a_model_and_a_baseline_stand_side_by_side_in_json_and_on_a_page(
     assert any(re.fullmatch(r"noise-\d\d\.flac, [a-z ]+: score [01]\.\d\d", title) for title in events)
 
 
-def test_without_a_name_the_bundled_model_is_scored_as_a_table(recordings: Path) -> None:
+def test_without_a_name_the_scores_of_the_bundled_model_are_printed_as_a_table(recordings: Path) -> None:
     lines = run("--data", recordings / "painted").splitlines()
     assert lines[0].split() == ["birdedge-int8"]
     assert any(line.startswith("painted iou ") for line in lines)
     assert not any(line.startswith("noise") for line in lines)
 
 
-def test_a_folder_without_index_is_scored_with_baselines_tuned_elsewhere(recordings: Path) -> None:
+def test_a_folder_without_an_index_is_scored_with_a_baseline_tuned_elsewhere(recordings: Path) -> None:
     output = run("median-threshold", "--data", recordings / "noise", "--tune", recordings, "--json")
     (figures,) = json.loads(output)
     assert figures["noise"]["recordings"] == 24
@@ -57,7 +57,7 @@ def test_a_folder_without_index_is_scored_with_baselines_tuned_elsewhere(recordi
         run("median-threshold", "--data", recordings / "noise")
 
 
-def test_a_missing_model_or_checkpoint_is_named(recordings: Path) -> None:
+def test_the_error_names_a_missing_model_or_checkpoint(recordings: Path) -> None:
     with pytest.raises(ModelMissingError, match="there is no model 'no-such'"):
         run("no-such", "--data", recordings)
     with pytest.raises(ModelMissingError, match=r"there is no checkpoint none\.safetensors"):
@@ -73,12 +73,12 @@ def test_bird_sounds_denoising_is_scored_in_four_ways_and_has_no_page(picture_se
         run("--data", picture_set, "--page", "x.html")
 
 
-def test_images_of_a_folder_of_recordings_are_refused(recordings: Path) -> None:
+def test_the_images_option_is_refused_for_a_folder_of_recordings(recordings: Path) -> None:
     with pytest.raises(SettingsError, match="has no pictures; leave out --images"):
         run("--data", recordings, "--images")
 
 
-def test_an_existing_page_is_replaced_with_force_only(recordings: Path, tmp_path: Path) -> None:
+def test_an_existing_page_is_replaced_only_with_force(recordings: Path, tmp_path: Path) -> None:
     page = tmp_path / "evaluation.html"
     page.write_text("mine", encoding="utf-8")
     # The page is checked before anything else, such as whether the model exists.

@@ -29,7 +29,9 @@ def test_a_folder_with_an_index_gives_every_set_of_the_split(recordings: Path) -
     assert not sets.presence
 
 
-def test_field_clips_are_those_of_the_split_that_people_listened_to(recordings: Path, tmp_path: Path) -> None:
+def test_field_clips_are_the_recordings_of_the_split_that_people_listened_to(
+    recordings: Path, tmp_path: Path
+) -> None:
     folder = shutil.copytree(recordings, tmp_path / "recordings")
     index = folder / "index.tsv"
     text = index.read_text(encoding="utf-8")
@@ -46,13 +48,13 @@ def test_field_clips_are_those_of_the_split_that_people_listened_to(recordings: 
     }
 
 
-def test_a_folder_of_pictures_is_painted(recordings: Path) -> None:
+def test_a_folder_of_pictures_is_read_as_painted_clips(recordings: Path) -> None:
     sets = read_sets(recordings / "painted")
     assert [clip.name for clip in sets.masked["painted"]] == ["painted-0001"]
     assert not sets.noise
 
 
-def test_a_folder_of_audio_alone_is_noise_of_the_kinds_in_its_names(tmp_path: Path) -> None:
+def test_a_folder_of_audio_alone_is_noise_of_the_kinds_in_the_file_names(tmp_path: Path) -> None:
     write_noise(tmp_path / "night" / "rain.wav")
     write_noise(tmp_path / "frogs.flac")
     assert {file.path.name: file.noise for file in read_sets(tmp_path).noise} == {
@@ -62,7 +64,7 @@ def test_a_folder_of_audio_alone_is_noise_of_the_kinds_in_its_names(tmp_path: Pa
 
 
 @pytest.mark.parametrize("above", [True, False])
-def test_annotations_in_the_folder_or_above_it_label_boxes_and_notes(tmp_path: Path, above: bool) -> None:
+def test_annotations_in_the_folder_or_its_parent_give_boxes_and_notes(tmp_path: Path, above: bool) -> None:
     folder = tmp_path / "boxes"
     for name in ("a.wav", "b.wav", "unlabelled.wav"):
         write_noise(folder / name)

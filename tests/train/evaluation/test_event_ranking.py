@@ -42,7 +42,7 @@ def frames(ranked: list[RankedEvent]) -> list[int]:
     return [one.event.first_frame for one in ranked]
 
 
-def test_an_event_is_right_with_half_the_iou_and_wrong_without_or_where_there_are_no_birds() -> None:
+def test_an_event_is_right_from_an_iou_of_a_half_and_wrong_below_it_or_in_noise() -> None:
     found = np.maximum(region(10, probability=0.8), region(70, probability=0.9))
     clip = scored(np.maximum(region(14), region(60)), found)
     best, worst = best_and_worst([clip], [FileScore(NOISE, events(region(30)), 1.0)])
@@ -55,7 +55,7 @@ def test_an_event_is_right_with_half_the_iou_and_wrong_without_or_where_there_ar
     assert worst[1].iou == pytest.approx(10 / 30, abs=0.03)
 
 
-def test_an_event_in_unlabelled_bins_is_neither() -> None:
+def test_an_event_in_unlabelled_bins_is_neither_right_nor_wrong() -> None:
     labelled = np.ones((100, 256), bool)
     labelled[50:] = False
     clip = scored(region(10), np.maximum(region(10), region(60)), labelled)

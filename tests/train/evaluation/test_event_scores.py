@@ -17,7 +17,7 @@ from birdedge.train.evaluation.event_scores import (
 from birdedge.train.evaluation.labelled_audio import centres
 
 
-def test_the_iou_of_boxes_is_that_of_their_areas() -> None:
+def test_the_iou_of_boxes_follows_from_their_areas() -> None:
     one, other = Box(0.0, 2.0, 1000.0, 3000.0), Box(1.0, 3.0, 2000.0, 4000.0)
     # They share 1 s x 1 kHz out of 4 + 4 - 1.
     assert box_iou([one], [other, one, Box(5.0, 6.0, 1000.0, 3000.0)])[0] == pytest.approx([1 / 7, 1.0, 0.0])
@@ -28,13 +28,13 @@ def test_a_label_without_a_band_is_compared_in_time_alone() -> None:
     assert box_iou([found], [Box(1.0, 3.0), Box(0.0, 2.0)])[0] == pytest.approx([1 / 3, 1.0])
 
 
-def test_one_event_over_two_notes_is_one_match_and_the_other_note_is_missed() -> None:
+def test_one_event_over_two_notes_matches_one_and_misses_the_other() -> None:
     notes = [Box(0.0, 1.0), Box(1.0, 2.0)]
     counts = count_events([Box(0.0, 2.0, 1.0, 2.0)], notes)
     assert (counts.true, counts.found, counts.matched) == (2, 1, (1, 1))
 
 
-def test_the_number_of_pairs_is_maximal() -> None:
+def test_matching_maximizes_the_number_of_pairs() -> None:
     """A greedy choice, in which the first event takes its nearest label, would leave one event unmatched."""
     labels = [Box(0.0, 10.0), Box(4.0, 14.0)]
     events = [Box(1.0, 11.0, 1.0, 2.0), Box(0.0, 7.0, 1.0, 2.0)]
@@ -42,7 +42,7 @@ def test_the_number_of_pairs_is_maximal() -> None:
     assert count_events(events, labels).matched == (2, 2)
 
 
-def test_a_higher_least_iou_matches_fewer() -> None:
+def test_a_higher_minimum_iou_matches_fewer_events() -> None:
     label, event = Box(0.0, 10.0, 0.0, 1000.0), Box(0.0, 4.0, 0.0, 1000.0)
     assert count_events([event], [label]).matched == (1, 0)
 
@@ -53,14 +53,14 @@ def test_an_event_in_unlabelled_bins_counts_only_if_it_matches() -> None:
     assert count_events([label, elsewhere], [label], [False, False]).found == 2
 
 
-def test_pairs_are_named_by_event_and_label() -> None:
+def test_pairs_are_given_as_event_and_label_indices() -> None:
     labels = [Box(0.0, 1.0, 0.0, 1000.0), Box(5.0, 6.0, 0.0, 1000.0), Box(8.0, 9.0, 0.0, 1000.0)]
     events = [Box(3.0, 4.0, 0.0, 1000.0), labels[2], labels[0]]
     pairs = matched_pairs(box_iou(events, labels), 0.5)
     assert [indices.tolist() for indices in pairs] == [[1, 2], [2, 0]]
 
 
-def test_labels_centred_below_1200_hz_are_also_counted_apart() -> None:
+def test_labels_centred_below_1200_hz_are_also_counted_separately() -> None:
     labels = [
         Box(0.0, 1.0, 300.0, 2000.0),
         Box(2.0, 3.0, 400.0, 2100.0),
@@ -106,7 +106,7 @@ def test_no_event_or_no_label_gives_no_match(found: list[Box], true: list[Box]) 
     assert (counts.true, counts.found, counts.matched) == (len(true), len(found), (0, 0))
 
 
-def test_the_boxes_of_a_mask_are_the_events_a_recorder_would_make_of_it() -> None:
+def test_the_boxes_of_a_mask_are_the_events_that_a_recorder_would_detect() -> None:
     times_s, frequencies_hz = centres(0.5, 0.016, 100), centres(0.0, 31.25, 256)
     mask = np.zeros((100, 256), bool)
     mask[10:20, 40:60] = True
@@ -124,7 +124,7 @@ def test_the_boxes_of_a_mask_are_the_events_a_recorder_would_make_of_it() -> Non
     ]
 
 
-def test_a_label_is_covered_by_events_of_its_band_with_half_its_time() -> None:
+def test_a_label_is_covered_by_events_in_its_band_that_span_half_its_time() -> None:
     label = Box(0.0, 1.0, 1000.0, 2000.0)
     halves = [Box(0.0, 0.3, 1500.0, 1600.0), Box(0.2, 0.5, 500.0, 1100.0)]
     assert count_covered(halves, [label]) == 1

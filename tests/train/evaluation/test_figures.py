@@ -98,7 +98,7 @@ def test_the_json_form_has_each_set_as_a_section() -> None:
     assert json.dumps(FIGURES.to_dict()) == json.dumps(json.loads(PLAIN))
 
 
-def test_a_model_card_keeps_the_figures_without_tables_and_single_recordings() -> None:
+def test_a_model_card_omits_tables_and_figures_of_single_recordings() -> None:
     card = card_figures(FIGURES)
     plain = json.loads(PLAIN)
     left_out = {"each", "kinds", "dice_interval", "pr_auc_interval"}

@@ -21,7 +21,7 @@ def bounds_of(counts: ArrayLike) -> list[float]:
     return bounds
 
 
-def test_the_interval_of_a_mean_is_that_of_scipys_percentile_bootstrap() -> None:
+def test_the_interval_of_a_mean_matches_the_percentile_bootstrap_of_scipy() -> None:
     values = np.random.default_rng(1).gamma(2.0, size=60)
     expected = stats.bootstrap((values,), np.mean, n_resamples=20_000, method="percentile", rng=2)
     low, high = bounds_of([(v, 1) for v in values])
@@ -53,7 +53,7 @@ def test_the_same_counts_give_the_same_interval_and_one_recording_gives_none() -
     assert interval(np.zeros((5, 2)), lambda sums: np.full(len(sums), np.nan)) is None
 
 
-def test_a_share_has_the_interval_of_the_bootstrap_or_wilsons_if_none_or_all_succeed() -> None:
+def test_a_share_has_a_bootstrap_interval_or_a_wilson_interval_if_none_or_all_succeed() -> None:
     successes = [True] * 6 + [False] * 3
     assert share_figure(successes) == ratio_figure([(s, 1) for s in successes])
     bound = stats.binomtest(9, 9).proportion_ci(method="wilson").low
@@ -63,5 +63,5 @@ def test_a_share_has_the_interval_of_the_bootstrap_or_wilsons_if_none_or_all_suc
         assert figure.interval == pytest.approx((low, high), abs=1e-4)
 
 
-def test_the_ratio_and_the_share_of_nothing_do_not_exist() -> None:
+def test_an_empty_ratio_or_share_has_no_value() -> None:
     assert share_figure([]) == ratio_figure([]) == Figure(None)

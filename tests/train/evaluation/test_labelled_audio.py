@@ -31,7 +31,7 @@ def test_a_mask_resampled_to_its_own_grid_is_unchanged() -> None:
     assert np.abs(resampled(mask, times_s, frequencies_hz) - mask).max() < 1e-5
 
 
-def test_between_frames_and_bins_a_mask_is_linear() -> None:
+def test_a_mask_is_interpolated_linearly_between_frames_and_bins() -> None:
     mask = np.zeros((2, 256), np.float32)
     mask[1, 10] = 1.0
     halfway_s = np.array([GRID.first_frame_s + 0.5 * GRID.hop_s])
@@ -39,7 +39,7 @@ def test_between_frames_and_bins_a_mask_is_linear() -> None:
     assert value.item() == pytest.approx(0.25)
 
 
-def test_a_painted_picture_stands_for_seconds_and_hertz(tmp_path: Path) -> None:
+def test_a_painted_picture_is_mapped_to_seconds_and_hertz(tmp_path: Path) -> None:
     """Row 64 is 2 kHz, column 10 is 176 ms."""
     picture = np.zeros((256, 60))
     picture[64, 10] = 1.0
@@ -61,7 +61,7 @@ def test_a_mix_depends_on_its_number_alone(recordings: Path) -> None:
     assert all(np.isfinite(clip.snr_db) for clip in three)
 
 
-def test_a_picture_without_audio_or_damaged_is_refused(tmp_path: Path) -> None:
+def test_a_damaged_picture_or_one_without_audio_is_refused(tmp_path: Path) -> None:
     imsave(tmp_path / "clip.png", np.zeros((4, 4)), cmap="gray")
     with pytest.raises(DataError, match=r"clip.png has no audio file next to it; give clip.flac"):
         painted_clips(tmp_path)
@@ -76,7 +76,7 @@ def test_a_picture_without_audio_or_damaged_is_refused(tmp_path: Path) -> None:
         painted_clips(tmp_path)
 
 
-def test_phrases_are_those_of_each_bird_with_pauses_up_to_a_third_of_a_second() -> None:
+def test_the_phrases_of_each_bird_span_pauses_up_to_a_third_of_a_second() -> None:
     """Two birds at the same time in different bands; the first pauses for 0.32 s, then for 0.33 s."""
     first, second = np.zeros((400, 256), bool), np.zeros((400, 256), bool)
     first[10:30, 40:50] = first[70:90, 40:50] = first[131:150, 42:48] = True

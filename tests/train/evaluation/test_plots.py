@@ -13,7 +13,7 @@ from birdedge.train.evaluation.plots import draw_clip
 from tests.support.oracles import SETTINGS
 
 
-def test_an_event_is_visible_only_if_its_part_is_shown() -> None:
+def test_an_event_is_drawn_only_if_its_part_of_the_clip_is_shown() -> None:
     samples = np.random.default_rng(1).normal(0, 0.1, 20 * 32_000).astype(np.float32)
     target = np.zeros((2, 256), bool)
     clip = MaskedClip("c", samples, 32_000, target, None, np.array((0.0, 20.0)), centres(62.5, 62.5, 256))

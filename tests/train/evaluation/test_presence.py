@@ -11,7 +11,7 @@ from birdedge.train.evaluation.figures import Figure
 from birdedge.train.evaluation.presence import presence_figures
 
 
-def test_a_clip_with_a_score_above_the_threshold_is_one_with_a_bird() -> None:
+def test_a_clip_with_a_score_above_the_threshold_counts_as_having_a_bird() -> None:
     scores, heard = [0.9, 0.4, 0.0, 0.6, 0.0], [True, True, True, False, False]
     figures = presence_figures(scores, heard)
     assert (figures.clips_with_birds, figures.clips_without_birds) == (3, 2)
@@ -22,7 +22,7 @@ def test_a_clip_with_a_score_above_the_threshold_is_one_with_a_bird() -> None:
     assert stricter.false_alarms.value == 0.0
 
 
-def test_the_roc_auc_is_the_share_of_pairs_in_order_and_its_interval_that_of_scipys_bootstrap() -> None:
+def test_the_roc_auc_is_the_share_of_ordered_pairs_and_its_interval_matches_the_bootstrap_of_scipy() -> None:
     rng = np.random.default_rng(5)
     birds, others = np.round(rng.beta(4, 2, 40), 1), np.round(rng.beta(2, 2, 60), 1)  # with equal scores
 
@@ -39,7 +39,7 @@ def test_the_roc_auc_is_the_share_of_pairs_in_order_and_its_interval_that_of_sci
     )
 
 
-def test_without_clips_of_one_side_its_figures_do_not_exist() -> None:
+def test_figures_that_need_clips_of_a_missing_kind_have_no_value() -> None:
     figures = presence_figures([0.9, 0.0], [True, True])
     assert figures.false_alarms == figures.roc_auc == Figure(None)
     assert figures.recall.value == 0.5

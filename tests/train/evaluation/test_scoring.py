@@ -37,7 +37,7 @@ def value(figure: Figure | None) -> float:
     return figure.value
 
 
-def test_a_detector_that_knows_the_truth_scores_one_in_everything() -> None:
+def test_a_perfect_detector_scores_one_in_every_figure() -> None:
     figures = evaluate(oracle(), FOCAL).masks["focal"]
     one = Figure(1.0, (1.0, 1.0))
     assert figures == MaskFigures(
@@ -56,7 +56,7 @@ def test_a_detector_that_knows_the_truth_scores_one_in_everything() -> None:
     )
 
 
-def test_a_late_detector_scores_what_is_counted_bin_by_bin() -> None:
+def test_the_scores_of_a_late_detector_match_a_count_of_the_bins() -> None:
     figures = evaluate(oracle(4), FOCAL).masks["focal"]
     shifted = [np.roll(c.target, 4, axis=0) for c in CLIPS]
     both = [(s & c.target).sum() for s, c in zip(shifted, CLIPS, strict=True)]
@@ -71,7 +71,7 @@ def test_a_late_detector_scores_what_is_counted_bin_by_bin() -> None:
     assert value(figures.event_f1[0.3]) > 0.9
 
 
-def test_event_recall_is_that_of_all_labels_and_of_the_low_and_the_high_ones() -> None:
+def test_event_recall_is_given_for_all_labels_and_for_low_and_high_ones() -> None:
     low, high = np.zeros((100, 256), bool), np.zeros((100, 256), bool)
     low[10:40, 5:12] = True  # around 0.6 kHz
     high[60:90, 15:45] = True  # around 1.9 kHz
@@ -100,7 +100,9 @@ def test_mixes_are_also_scored_by_the_snr_of_their_loudest_bird() -> None:
     assert counts == {"mixes": 4, "mixes_-10_to_0_db": 1, "mixes_0_to_10_db": 1, "mixes_10_to_25_db": 2}
 
 
-def test_boxes_give_recall_noise_false_events_by_kind_and_field_clips_presence(tmp_path: Path) -> None:
+def test_boxes_give_recall_noise_gives_false_events_by_kind_and_field_clips_give_presence(
+    tmp_path: Path,
+) -> None:
     for name, seconds in (("a", 60), ("b", 30), ("c", 30), ("silent", 5)):
         soundfile.write(tmp_path / f"{name}.wav", np.zeros(seconds * 8000), 8000)
     # By sample counts: the seconds at which an event of 1 s starts.
@@ -199,7 +201,9 @@ def test_figures_cover_each_set_survive_json_and_are_reproducible(model: Model, 
     assert ["mixes", "iou", *cell, *cell] in rows
 
 
-def test_the_bundled_model_keeps_its_promise_on_the_real_recordings(model: Model, shared_data: Path) -> None:
+def test_the_bundled_model_reaches_its_stated_figures_on_the_real_recordings(
+    model: Model, shared_data: Path
+) -> None:
     """Painted >= 0.50 as in the card, and mixes of unseen recordings >= 0.45, measured here."""
     sets = read_sets(shared_data, "test", mixes=12)
     masked = {name: sets.masked[name] for name in ("painted", "mixes")}

@@ -52,7 +52,7 @@ def test_the_mask_has_as_many_frames_as_the_input(recipe: str, frames: int) -> N
 
 @torch.no_grad()
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_padding_with_silence_changes_no_mask(recipe: str) -> None:
+def test_padding_with_silence_does_not_change_the_mask(recipe: str) -> None:
     network = seeded(recipe)
     x = torch.randn(1, network.config.input_channels, 200, 256)
     assert isinstance(network, OfflineNetwork)
@@ -106,7 +106,7 @@ def test_a_checkpoint_alone_rebuilds_the_network(recipe: str, tmp_path: Path) ->
 
 
 @torch.no_grad()
-def test_the_vision_transformer_sees_windows_of_its_own_length() -> None:
+def test_the_vision_transformer_processes_each_window_separately() -> None:
     network = seeded("vit")
     assert isinstance(network.config, ViTConfig)
     x = torch.randn(1, 2, 512, 256)
@@ -114,7 +114,7 @@ def test_the_vision_transformer_sees_windows_of_its_own_length() -> None:
     torch.testing.assert_close(network(x)[0], torch.cat(alone, dim=1), rtol=1e-4, atol=1e-4)
 
 
-def test_a_fold_of_one_sees_every_bin_and_of_two_costs_a_quarter() -> None:
+def test_a_fold_of_two_gives_the_first_layer_four_times_the_channels() -> None:
     config = read_recipe("segnet").network
     assert isinstance(config, SegNetConfig)
     for fold, channels in ((1, 2), (2, 8)):
@@ -123,7 +123,7 @@ def test_a_fold_of_one_sees_every_bin_and_of_two_costs_a_quarter() -> None:
         assert first.in_channels == channels
 
 
-def test_without_monai_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_monai_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "monai.networks", None)
     with pytest.raises(
         ExtraMissingError, match=r"needs monai.*not installed: pip install 'birdedge\[systems\]'"

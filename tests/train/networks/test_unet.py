@@ -73,7 +73,7 @@ def test_states_have_the_stated_shapes_in_order_before_and_after_a_step(lookahea
     assert all(not s.any() for s in before)
 
 
-def test_the_states_of_the_default_network_are_these() -> None:
+def test_the_default_network_has_the_expected_state_shapes() -> None:
     assert UNet().state_shapes() == [
         (2, 2, 256),
         (16, 2, 128),
@@ -93,7 +93,7 @@ def test_the_states_of_the_default_network_are_these() -> None:
 
 @pytest.mark.parametrize("lookahead_frames", [0, 8, 16])
 @pytest.mark.parametrize("last_frame", [95, 96, 97, 98, 99])
-def test_frames_after_the_lookahead_and_the_stride_change_no_mask(
+def test_frames_after_the_lookahead_and_the_stride_do_not_change_the_mask(
     lookahead_frames: int, last_frame: int
 ) -> None:
     """Row r, the mask of frame r - lookahead, needs the input up to the end of its group of four."""
@@ -108,7 +108,7 @@ def test_frames_after_the_lookahead_and_the_stride_change_no_mask(
 
 
 @pytest.mark.parametrize("lookahead_frames", [0, 8, 16])
-def test_the_receptive_field_is_that_of_the_kernels(lookahead_frames: int) -> None:
+def test_the_receptive_field_follows_from_the_kernels(lookahead_frames: int) -> None:
     network = a_network(lookahead_frames)
     with torch.no_grad():
         for parameter in network.parameters():
@@ -125,7 +125,7 @@ def test_the_receptive_field_is_that_of_the_kernels(lookahead_frames: int) -> No
 @pytest.mark.parametrize("lookahead_frames", [0, 8, 16])
 @pytest.mark.parametrize("last_frame", [95, 96, 99])
 @torch.no_grad()
-def test_frames_after_a_group_of_four_change_no_class_of_its_row(
+def test_frames_after_a_group_of_four_do_not_change_the_classes_of_its_row(
     lookahead_frames: int, last_frame: int
 ) -> None:
     """Row g of the class logits needs the input that the rows 4 g to 4 g + 3 of the logits need, and no later one."""
@@ -156,7 +156,7 @@ def test_a_class_looks_back_no_further_than_a_mask_and_is_centred_on_its_bins() 
         assert effect.argmax() // CLASS_BINS == column
 
 
-def test_the_members_of_a_batch_have_a_class_map_each() -> None:
+def test_each_member_of_a_batch_has_its_own_class_map() -> None:
     network, x = a_network(), an_input(64, batch=3)
     with torch.no_grad():
         together, alone = network(x)[1], [network(x[i : i + 1])[1] for i in range(3)]
@@ -164,7 +164,7 @@ def test_the_members_of_a_batch_have_a_class_map_each() -> None:
     torch.testing.assert_close(together, torch.cat(alone), rtol=0, atol=1e-5)
 
 
-def test_it_has_fewer_than_250_thousand_parameters() -> None:
+def test_the_network_has_at_most_250_thousand_parameters() -> None:
     assert 100_000 < sum(p.numel() for p in UNet().parameters()) <= 250_000
 
 

@@ -54,7 +54,7 @@ def test_saving_to_a_missing_folder_is_refused(tmp_path: Path, network: UNet) ->
         save_checkpoint(tmp_path / "nowhere" / "best.safetensors", network.state_dict(), RECIPE, FACTS)
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
+def test_the_error_names_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(ModelMissingError, match=r"there is no checkpoint .*none.safetensors; give a"):
         load_checkpoint(tmp_path / "none.safetensors")
 

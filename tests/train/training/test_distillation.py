@@ -90,7 +90,7 @@ def test_teachers_have_equal_weight(teachers: list[Path]) -> None:
     torch.testing.assert_close(mean_probabilities(networks, x)[0], (each[0] + each[1][:, :52]) / 2)
 
 
-def test_the_classes_are_those_of_the_teachers_that_have_a_class_map() -> None:
+def test_the_classes_come_from_the_teachers_that_have_a_class_map() -> None:
     torch.manual_seed(4)
     segnet, early, late = (build_network(config).eval() for config in (SEGNET, TINY, WIDE))
     x = torch.randn(2, 2, 64, 256)
@@ -106,7 +106,7 @@ def test_the_classes_are_those_of_the_teachers_that_have_a_class_map() -> None:
     torch.testing.assert_close(both.sum(dim=1), torch.ones(2, 13, 64))
 
 
-def test_teachers_are_required_by_a_teacher_share_and_refused_without_it(
+def test_a_teacher_share_requires_teachers_and_without_one_they_are_refused(
     teachers: list[Path],
 ) -> None:
     assert load_teachers([], LABELS) == []
@@ -156,7 +156,7 @@ def test_a_student_learns_from_two_teachers_and_lists_the_data_of_all(
     assert len({json.dumps(d) for d in data}) == len(data)
 
 
-def test_at_a_share_of_one_only_the_teacher_counts(
+def test_with_a_teacher_share_of_one_only_the_teacher_counts(
     recordings: Path, teachers: list[Path], tmp_path: Path
 ) -> None:
     settings = dataclasses.replace(

@@ -9,7 +9,7 @@ from birdedge.train.training.epoch import EpochScores
 from birdedge.train.training.metrics import MaskScores
 
 
-def test_scores_of_batches_equal_those_of_their_arrays() -> None:
+def test_scores_counted_by_batch_equal_scores_counted_from_arrays() -> None:
     torch.manual_seed(3)
     counted, added = EpochScores(), MaskScores()
     for _ in range(3):

@@ -11,7 +11,7 @@ import torch
 from tests.support.training import SHORT, train_quietly, with_training
 
 
-def test_where_compiling_fails_training_continues_and_reports_it(
+def test_training_reports_a_failed_compilation_and_continues(
     recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(_: torch.nn.Module) -> object:
@@ -31,7 +31,7 @@ def test_where_compiling_fails_training_continues_and_reports_it(
 
 
 @pytest.mark.parametrize(("native", "precision"), [(True, "bf16-mixed"), (False, "32-true")])
-def test_bf16_is_used_if_the_processor_computes_it(
+def test_bf16_is_used_if_the_processor_supports_it(
     recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, native: bool, precision: str
 ) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)

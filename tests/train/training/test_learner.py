@@ -58,7 +58,7 @@ class Late(nn.Module):
 
 
 @pytest.mark.parametrize("lookahead_frames", [0, 8, 16])
-def test_mask_class_map_and_classes_are_aligned_whatever_the_lookahead(lookahead_frames: int) -> None:
+def test_mask_class_map_and_classes_are_aligned_for_any_lookahead(lookahead_frames: int) -> None:
     scene = a_scene()
     of_bird = torch.randn(6, FRAMES, 256, generator=torch.Generator().manual_seed(3))
     batch = scene._replace(x=torch.stack([20 * scene.target - 10, of_bird], dim=1))
@@ -83,7 +83,7 @@ def scored(learner: Learner, scene: Batch) -> tuple[float, float, float]:
     return mask_loss.item(), region_loss(regions).item(), scores.auc()
 
 
-def test_on_separable_sounds_the_head_learns_to_tell_them_apart() -> None:
+def test_the_head_learns_to_tell_separable_sounds_apart() -> None:
     learner, scene = new_learner(), a_scene()
     mask_before, head_before, _ = scored(learner, scene)
     for _ in range(50):
@@ -94,7 +94,7 @@ def test_on_separable_sounds_the_head_learns_to_tell_them_apart() -> None:
     assert auc == 1.0
 
 
-def test_a_weight_of_zero_leaves_the_head_as_it_is() -> None:
+def test_a_region_weight_of_zero_leaves_the_head_unchanged() -> None:
     heads = {}
     for weight in (0.0, 0.5):
         learner = new_learner(with_training(RECIPE, region_weight=weight, weight_decay=0.0))
@@ -106,7 +106,7 @@ def test_a_weight_of_zero_leaves_the_head_as_it_is() -> None:
     assert heads[0.5] > 1e-3
 
 
-def test_the_loss_of_a_step_is_that_of_the_mask_and_the_weighted_one_of_the_regions() -> None:
+def test_the_loss_of_a_step_is_the_mask_loss_plus_the_weighted_region_loss() -> None:
     losses = []
     for weight in (0.0, 0.5, 1.0):
         learner = new_learner(with_training(RECIPE, region_weight=weight))

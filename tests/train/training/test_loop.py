@@ -46,7 +46,7 @@ def test_the_best_checkpoint_rebuilds_the_network_and_lists_its_data(run: Path) 
 
 
 @torch.no_grad()
-def test_the_auc_of_the_best_epoch_is_that_of_the_regions_in_the_validation_mixes(
+def test_the_auc_of_the_best_epoch_comes_from_the_regions_in_the_validation_mixes(
     run: Path, recordings: Path
 ) -> None:
     best, scores = load_checkpoint(run / "best.safetensors"), RegionScores()
@@ -71,7 +71,9 @@ def test_the_same_seed_gives_the_same_weights(run: Path, recordings: Path, tmp_p
         assert torch.equal(a, b), name
 
 
-def test_a_run_cut_in_two_equals_one_that_was_not(run: Path, recordings: Path, tmp_path: Path) -> None:
+def test_an_interrupted_and_resumed_run_equals_an_uninterrupted_one(
+    run: Path, recordings: Path, tmp_path: Path
+) -> None:
     """The learning rate follows the whole recipe, so the first half has the epochs of both halves."""
     halves = tmp_path / "halves"
 
@@ -111,9 +113,7 @@ def test_a_finished_run_is_not_overwritten(run: Path, recordings: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["best.safetensors", "last.pt", "recipe.json", "history.json", "curves.png"])
-def test_no_result_of_a_run_replaces_a_file_without_force(
-    name: str, recordings: Path, tmp_path: Path
-) -> None:
+def test_a_run_replaces_no_file_without_force(name: str, recordings: Path, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(b"mine")
     with pytest.raises(DataError, match="or --force to replace it"):
         train_quietly(SMALL, recordings, tmp_path)
@@ -139,7 +139,7 @@ def test_a_run_can_start_from_the_weights_of_another_and_lists_the_data_of_both_
     assert more.facts["training_data"] == first.facts["training_data"]
 
 
-def test_rotated_examples_are_trained_on_and_validation_is_not_rotated(
+def test_training_examples_are_rotated_and_validation_examples_are_not(
     run: Path, recordings: Path, tmp_path: Path
 ) -> None:
     recipe = with_training(SHORT, learning_rate=1e-12, average_decay=0.0)

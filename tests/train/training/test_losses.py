@@ -30,7 +30,7 @@ def expected(name: str, weight: torch.Tensor) -> float:
 
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("weight", [ALL, torch.tensor([[[1.0, 0.0], [1.0, 1.0]]])])
-def test_each_loss_is_its_formula_over_the_bins_that_count(name: str, weight: torch.Tensor) -> None:
+def test_each_loss_matches_its_formula_over_the_bins_that_count(name: str, weight: torch.Tensor) -> None:
     assert mask_loss(name, LOGITS, TARGET, weight).item() == pytest.approx(expected(name, weight), rel=1e-5)
 
 
@@ -48,7 +48,7 @@ def test_a_batch_without_labels_has_a_finite_loss(name: str) -> None:
     assert torch.isfinite(mask_loss(name, LOGITS, TARGET, torch.zeros(1, 2, 2)))
 
 
-def test_a_bin_without_a_label_counts_half_against_teachers() -> None:
+def test_an_unlabelled_bin_counts_half_in_the_teacher_loss() -> None:
     """A logit of 0 costs ln 2 for any target; ln 3 is a probability of 3/4."""
     logits = torch.tensor([[[0.0, 1.0986123], [1.0986123, 0.0]]])
     taught = torch.tensor([[[0.9, 0.25], [1.0, 0.5]]])

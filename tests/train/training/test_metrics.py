@@ -25,7 +25,7 @@ def scored(*scenes: tuple[ArrayLike, ...]) -> MaskScores:
 
 
 @pytest.mark.parametrize("threshold", [0, 1 / 255, 0.2, 0.5, 0.7, 1.0])
-def test_iou_and_dice_are_those_counted_directly(threshold: float) -> None:
+def test_iou_and_dice_match_a_direct_count(threshold: float) -> None:
     probability, target = a_scene(1)
     found = probability >= round(threshold * 255) / 255
     both = np.count_nonzero(found & target)
@@ -46,7 +46,7 @@ def test_pr_auc_is_the_average_precision_over_all_thresholds() -> None:
     assert scored((probability, target)).pr_auc() == pytest.approx(expected, abs=1e-12)
 
 
-def test_the_pr_auc_of_chance_is_the_share_of_birds_and_of_certainty_one() -> None:
+def test_the_pr_auc_is_the_share_of_birds_for_chance_and_one_for_certainty() -> None:
     rng = np.random.default_rng(3)
     target = rng.random(200_000) < 0.3
     assert scored((rng.random(200_000), target)).pr_auc() == pytest.approx(0.3, abs=0.01)
@@ -72,7 +72,7 @@ def test_bins_of_weight_zero_are_left_out() -> None:
     np.testing.assert_array_equal(scored((probability, target, 0 * weight)).bird, np.zeros(256))
 
 
-def test_the_best_threshold_is_that_of_the_highest_iou() -> None:
+def test_the_best_threshold_gives_the_highest_iou() -> None:
     scores = scored(a_scene(6))
     best = scores.best_threshold()
     assert scores.iou(best) == max(scores.iou(step / 255) for step in range(1, 256))
@@ -88,7 +88,7 @@ def test_the_cautious_threshold_is_the_highest_that_costs_at_most_the_slack() ->
     assert all(scores.iou(step / 255) < best - 0.01 for step in range(round(cautious * 255) + 1, 256))
 
 
-def test_without_birds_finding_nothing_scores_one_and_a_false_bin_zero() -> None:
+def test_without_birds_an_empty_mask_scores_one_and_a_false_bin_scores_zero() -> None:
     quiet, silent = np.zeros((5, 5)), np.zeros((5, 5), bool)
     assert MaskScores().iou(0.5) == 1.0
     assert scored((quiet, silent)).iou(0.5) == 1.0
@@ -98,7 +98,7 @@ def test_without_birds_finding_nothing_scores_one_and_a_false_bin_zero() -> None
     assert scored((np.zeros((5, 5)), ~silent)).iou(0.5) == 0.0
 
 
-def test_a_probability_is_found_at_the_threshold_it_is_stored_as() -> None:
+def test_a_probability_passes_the_threshold_equal_to_its_stored_value() -> None:
     for step in range(256):
         scores = scored(([step / 255, 0.0], [True, False]))
         assert scores.iou(step / 255) == (1.0 if step else 0.5)

@@ -56,7 +56,7 @@ def test_the_paper_recipe_has_the_settings_of_the_paper() -> None:
     assert recipe.network.dropout > 0
 
 
-def test_the_floor_input_is_the_recorders_for_any_number_of_frames() -> None:
+def test_the_floor_input_matches_the_recorder_for_any_number_of_frames() -> None:
     frames = Spectrogram().push(np.random.default_rng(4).normal(0, 0.1, 512 + 256 * 41).astype(np.float32))
     assert len(frames) == 42
     given = Recipe().network_input(frames)

@@ -63,7 +63,7 @@ def test_a_region_has_the_class_of_its_cells() -> None:
 
 
 @pytest.mark.parametrize(("first", "expected"), [(BIRD, [BIRD, NOT_BIRD]), (UNKNOWN, [NOT_BIRD])])
-def test_noise_of_no_known_class_is_not_bird_whatever_is_next_to_it(first: int, expected: list[int]) -> None:
+def test_noise_of_unknown_class_is_not_bird_whatever_is_next_to_it(first: int, expected: list[int]) -> None:
     sounds = cells_of(NOT_BIRD)
     sounds[0, 2:5, 2:4] = first
     assert found(a_mask([A, B]), sounds).sound.tolist() == expected
@@ -87,7 +87,7 @@ def test_the_logits_of_a_region_are_the_mean_over_its_bins(threshold: float) -> 
         torch.testing.assert_close(regions.logits[example], of_bins[:, inside].mean(dim=1), rtol=0, atol=1e-5)
 
 
-def test_only_frames_that_the_mask_and_the_class_map_have_count() -> None:
+def test_only_frames_in_both_the_mask_and_the_class_map_count() -> None:
     """The lookahead is cut off the mask, and with it the last rows of its cells."""
     logits = a_mask([(slice(8, 64), slice(8, 16))])[:, :56]
     whole = class_logits_of()
@@ -119,13 +119,13 @@ def test_regions_that_are_largely_unknown_are_left_out(unknown_cells: int, sound
     assert found(a_mask([A, B]), cells).sound.tolist() == sounds
 
 
-def test_a_recording_of_which_nothing_is_known_has_no_regions() -> None:
+def test_a_recording_without_known_classes_has_no_regions() -> None:
     regions = found(a_mask([A, B]), cells_of(UNKNOWN))
     assert regions.logits.shape == (0, CLASSES)
     assert found(a_mask([]), cells_of(INSECT)).logits.shape == (0, CLASSES)
 
 
-def test_the_regions_of_an_example_share_their_weight_by_the_root_of_their_number() -> None:
+def test_the_weight_of_a_region_is_the_inverse_root_of_the_number_of_regions_in_its_example() -> None:
     four = [(slice(at, at + 4), slice(0, 8)) for at in (0, 16, 32, 48)]
     unknown = (slice(60, 64), slice(40, 48))
     sounds = cells_of(INSECT, 3)
@@ -134,7 +134,7 @@ def test_the_regions_of_an_example_share_their_weight_by_the_root_of_their_numbe
     assert regions.weight.tolist() == [0.5, 0.5, 0.5, 0.5, 1.0]
 
 
-def test_the_recorders_smallest_event_is_the_smallest_region() -> None:
+def test_the_smallest_region_is_the_smallest_event_of_the_recorder() -> None:
     grid = Grid()
     area_hz_s = MIN_CELLS * CELL_FRAMES * grid.hop_s * CELL_BINS * grid.bin_hz
     assert area_hz_s == pytest.approx(EventSettings().min_area_hz_s)
@@ -154,9 +154,7 @@ def test_the_threshold_cuts_the_mask(threshold: float, count: int) -> None:
 @pytest.mark.parametrize(
     ("gap_cells", "axis", "joined"), [(3, 0, True), (4, 0, False), (1, 1, True), (2, 1, False)]
 )
-def test_closed_joins_what_the_recorder_joins_and_nothing_else(
-    gap_cells: int, axis: int, joined: bool
-) -> None:
+def test_closing_joins_exactly_what_the_recorder_joins(gap_cells: int, axis: int, joined: bool) -> None:
     """Notes of 4 by 4 cells with a gap in time (axis 0) or frequency: 0.1 s and 250 Hz are bridged."""
     grid, settings = Grid(), EventSettings()
     gap_s, gap_hz = (CLOSED_CELLS[1] - 1) * 4 * grid.hop_s, (CLOSED_CELLS[2] - 1) * 4 * grid.bin_hz
@@ -179,7 +177,7 @@ def test_closed_joins_what_the_recorder_joins_and_nothing_else(
         torch.testing.assert_close(together.logits, apart.logits)
 
 
-def test_the_head_learns_from_the_cells_of_a_region_alone_and_the_mask_from_none() -> None:
+def test_the_head_learns_only_from_the_cells_of_a_region_and_the_mask_from_none() -> None:
     logits, class_logits = a_mask([A]).requires_grad_(), class_logits_of().requires_grad_()
     torch.autograd.backward(region_loss(find_regions(logits, class_logits, cells_of(FROG), 0.5, closed=True)))
     assert logits.grad is None
@@ -212,7 +210,7 @@ def test_the_loss_falls_when_the_right_logit_rises_and_rises_with_the_others(sou
     torch.testing.assert_close(gradient[0], (torch.softmax(regions.logits[0], 0) - truth) / 2)
 
 
-def test_of_a_sound_that_is_not_a_bird_only_the_probability_of_a_bird_counts() -> None:
+def test_for_a_sound_that_is_not_a_bird_only_the_bird_probability_counts() -> None:
     regions = some_regions(NOT_BIRD)
     loss = region_loss(regions)
     bird = regions.bird_probability.detach()
@@ -223,7 +221,7 @@ def test_of_a_sound_that_is_not_a_bird_only_the_probability_of_a_bird_counts() -
     assert (gradient[0, 1:] < 0).all()
 
 
-def test_birds_and_all_others_have_half_the_weight_each() -> None:
+def test_birds_and_all_other_sounds_each_have_half_the_weight() -> None:
     """Three birds with weights 1, 2 and 3, and two others with weights 1 and 4, written out."""
     sounds, weights = (BIRD, BIRD, BIRD, INSECT, NOT_BIRD), (1.0, 2.0, 3.0, 1.0, 4.0)
     regions = some_regions(*sounds)
@@ -252,7 +250,7 @@ def with_probabilities(birds: list[float], others: list[float]) -> Regions:
     )
 
 
-def test_the_auc_is_the_share_of_pairs_in_order_and_ties_count_half() -> None:
+def test_the_auc_is_the_share_of_ordered_pairs_and_ties_count_half() -> None:
     batches = [([0.9, 0.5], [0.5, 0.1]), ([0.3], [0.3, 0.2, 0.9]), ([], [0.05]), ([0.05], [])]
     scores = RegionScores()
     for birds, others in batches:
@@ -275,7 +273,7 @@ def test_the_auc_is_the_share_of_pairs_in_order_and_ties_count_half() -> None:
         ([], [0.9], 0.5),
     ],
 )
-def test_the_auc_of_perfect_order_is_one_and_of_one_side_alone_a_half(
+def test_the_auc_is_one_for_perfect_order_and_a_half_if_one_side_is_missing(
     birds: list[float], others: list[float], auc: float
 ) -> None:
     scores = RegionScores()

@@ -42,7 +42,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "last.pt"
 
 
-def test_a_resumed_learner_continues_as_the_first_would(path: Path) -> None:
+def test_a_resumed_learner_continues_like_the_original(path: Path) -> None:
     first, resumed = new_learner(), new_learner()
     for learner in (first, resumed):
         assert load_state(path, SMALL, learner) == EPOCHS

@@ -27,7 +27,7 @@ from tests.support.training import SMALL, train_quietly
         ({"cache": Path("kept")}, r"leave out --tier and --cache"),
     ],
 )
-def test_options_of_mixes_are_refused_for_pictures(
+def test_mixing_options_are_refused_for_pictures(
     picture_set: Path, tmp_path: Path, options: dict[str, Any], sentence: str
 ) -> None:
     with pytest.raises(SettingsError, match=sentence):
@@ -35,7 +35,7 @@ def test_options_of_mixes_are_refused_for_pictures(
     assert not (tmp_path / "run").exists()
 
 
-def test_a_folder_without_pictures_has_no_images(tmp_path: Path) -> None:
+def test_the_images_option_is_refused_for_a_folder_without_pictures(tmp_path: Path) -> None:
     with pytest.raises(
         SettingsError, match="is not BirdSoundsDenoising and has no pictures; leave out --images"
     ):
