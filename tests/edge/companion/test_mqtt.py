@@ -137,7 +137,7 @@ def test_without_discovery_nothing_is_published_for_home_assistant(
     assert all(name.startswith("birdedge/") for name, _, _ in subscriber.messages)
 
 
-def test_an_alert_is_published_beside_a_running_companion(
+def test_an_alert_is_published_while_the_companion_is_running(
     broker: Mosquitto, subscriber: Subscriber, recorder: LiveRecorder
 ) -> None:
     settings = broker_settings(broker.port)
