@@ -131,7 +131,7 @@ def test_an_unusable_teacher_is_refused_before_the_run_starts(tmp_path: Path, re
         tmp_path / "unit.safetensors", build_network(unit.network).state_dict(), unit, facts_of("unit")
     )
     refusals: dict[str, tuple[type[BirdedgeError], str]] = {
-        "unit.safetensors": (DataError, r"takes input 'unit' and recipe taught has 'floor'"),
+        "unit.safetensors": (DataError, r"takes input 'unit' but recipe taught has 'floor'"),
         "none.safetensors": (ModelMissingError, "there is no checkpoint"),
     }
     for name, (error, sentence) in refusals.items():
