@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -23,7 +22,7 @@ import click
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.studies.systems_page import FIGURES, PAGE, SETS, TITLES, Row, stored_page
+from benchmarks.studies.systems_page import COMPACT, FIGURES, PAGE, SETS, TITLES, Row, stored_page
 from birdedge.edge.errors import BirdedgeError
 from birdedge.edge.models.model import Model
 from birdedge.edge.models.names import DEFAULT_MODEL
@@ -69,10 +68,8 @@ def main(data: Path | None, runs: Path, with_training: bool, mixes: int, page_on
             raise click.UsageError("give --data, a folder with an index.tsv, or --page-only")
         stored = json.loads(FIGURES.read_text(encoding="utf-8"))
         measured = _measure(data, runs, with_training, mixes)
-        rows = {row["title"]: row for row in stored["rows"]} | {row.title: asdict(row) for row in measured}
-        _check_budgets(rows.values())
-        stored |= {"date": str(date.today()), "rows": list(rows.values())}
-        FIGURES.write_text(json.dumps(stored, indent=1) + "\n", encoding="utf-8")
+        kept = merged(stored, measured, date.today())
+        FIGURES.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     text = stored_page()
     PAGE.write_text(text, encoding="utf-8")
     click.echo(text)
@@ -96,13 +93,22 @@ def _measure(data: Path, runs: Path, with_training: bool, mixes: int) -> list[Ro
         raise click.ClickException(str(error)) from error
 
 
-def _check_budgets(rows: Iterable[dict[str, Any]]) -> None:
-    budgets = sorted({row["budget"] for row in rows if row["budget"]})
+def merged(stored: dict[str, Any], measured: list[Row], day: date) -> dict[str, Any]:
+    """Return the figures with the measured rows; stored rows of another budget move to `earlier`, all together.
+
+    Raises:
+        ClickException: The measured networks had different budgets.
+    """
+    budgets = sorted({row.budget for row in measured if row.budget})
     if len(budgets) > 1:
         raise click.ClickException(
-            f"the networks had different budgets ({'; '.join(budgets)}): train all again in another --runs, and "
-            f"remove the rows of {FIGURES.name}"
+            f"the networks had different budgets ({'; '.join(budgets)}): train them again in another --runs"
         )
+    rows = {row["title"]: row for row in stored["rows"]}
+    if any(row["budget"] not in (*budgets, None) for row in rows.values()):
+        stored, rows = {"earlier": {"date": stored["date"], "rows": stored["rows"]}}, {}
+    rows |= {row.title: asdict(row) for row in measured}
+    return {**stored, "date": str(day), "rows": list(rows.values())}
 
 
 def is_finished(recipe: str, runs: Path) -> bool:
@@ -143,13 +149,17 @@ def checkpoint_row(title: str, path: Path, sets: EvaluationSets) -> Row:
     """
     checkpoint = load_checkpoint(path)
     network, training = checkpoint.network, checkpoint.recipe.training
+    # The paper's network is trained for more epochs than the others.
+    epochs = (
+        f"{read_recipe(COMPACT).training.epochs if title == TITLES['paper'] else training.epochs} epochs, "
+    )
     return Row(
         title,
         sum(p.numel() for p in network.parameters()),
         macs_per_s(network),
         isinstance(network, UNet),
         scores(checkpoint_detector(path), sets),
-        f"{training.cached_examples:,} examples mixed once, seed {training.seed}",
+        f"{training.cached_examples:,} examples mixed once, {epochs}seed {training.seed}",
         len(epochs_of(path.parent)),
     )
 

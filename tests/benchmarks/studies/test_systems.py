@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pytest
 from click import ClickException
 from click.testing import CliRunner
 
-from benchmarks.studies.systems import is_finished, macs_per_s, main, train
+from benchmarks.studies.systems import is_finished, macs_per_s, main, merged, train
 from benchmarks.studies.systems_page import COMPACT, OFFLINE, PAGE, TITLES, Row, page, stored_page, verdict
 from birdedge.edge.models.model import Model
 from birdedge.train.networks.registry import build_network
@@ -50,6 +50,25 @@ def test_the_page_names_the_networks_that_are_not_trained_yet() -> None:
         ROWS, date(2026, 1, 2)
     )
     assert "Not trained" not in page([row(name, 0.5, 0.6) for name in TITLES], date(2026, 1, 2))
+
+
+def test_measured_rows_replace_stored_ones_and_the_others_stay() -> None:
+    stored = {"date": "2026-01-01", "rows": [asdict(made) for made in ROWS]}
+    kept = merged(stored, [row("segnet", 0.7, 0.8)], date(2026, 1, 2))
+    assert [made["title"] for made in kept["rows"]] == [made.title for made in ROWS]
+    assert [made["figures"]["mixes"]["iou"] for made in kept["rows"]] == [0.6, 0.8, 0.634]
+    assert kept["date"] == "2026-01-02"
+    assert "earlier" not in kept
+
+
+def test_rows_of_another_budget_move_to_the_earlier_table() -> None:
+    stored = {"date": "2026-01-01", "rows": [asdict(made) for made in ROWS]}
+    larger = [replace(row(name, 0.7, 0.8), budget="20 examples") for name in ("segnet", COMPACT)]
+    kept = merged(stored, larger, date(2026, 1, 2))
+    assert [made["title"] for made in kept["rows"]] == [made.title for made in larger]
+    assert kept["earlier"] == stored
+    with pytest.raises(ClickException, match="different budgets"):
+        merged(stored, [*larger, ROWS[0]], date(2026, 1, 2))
 
 
 def test_only_finished_runs_are_scored_and_having_none_is_an_error(tmp_path: Path) -> None:
