@@ -23,7 +23,7 @@ device = "USB"
 gain_db = 6
 [[source]]
 name = "pond"
-url = "rtsp://keeper:secret@camera/stream?token=t0ken"
+url = "rtsp://keeper:passw0rd@camera/stream?token=t0ken"
 site = "the pond"
 """
 
@@ -85,7 +85,7 @@ def test_show_omits_secrets(tmp_path: Path) -> None:
     read(tmp_path, TWO)
     shown = "\n".join(config_lines(tmp_path / "config.toml"))
     assert 'url = "rtsp://camera/stream"' in shown
-    assert "secret" not in shown
+    assert "passw0rd" not in shown
     assert "t0ken" not in shown
 
 
