@@ -109,13 +109,13 @@ def test_int8_that_loses_too_much_is_refused_and_nothing_is_written(
 def test_with_recordings_the_card_has_the_figures_measured_by_evaluate(
     checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("birdedge.export.export.read_sets", partial(read_sets, mixes=8))
-    monkeypatch.setattr("birdedge.export.quality_gate.MIXES", 8)
+    monkeypatch.setattr("birdedge.export.export.read_sets", partial(read_sets, mixes=2))
+    monkeypatch.setattr("birdedge.export.quality_gate.MIXES", 2)
     data = write_recordings(tmp_path / "data", files=24, duration_s=5.0)
     settings = ExportSettings(quantize=True, max_loss=1.0, compared_frames=(64,))
     path = tmp_path / "model.onnx"
     card = export(checkpoint, path, settings, data, progress=lambda _: None).cards[path]
-    again = evaluate(model_detector(Model(path)), read_sets(data, mixes=8))
+    again = evaluate(model_detector(Model(path)), read_sets(data, mixes=2))
     assert card.figures == card_figures(again)
     assert 0 <= card.figures["mixes"]["iou"] <= 1
     assert card.figures["noise"]["hours"] > 0
