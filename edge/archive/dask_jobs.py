@@ -91,7 +91,7 @@ def _counts(future: Future[UnitCounts], unit: Unit, work: Work, scheduler: str |
         ) from error
     except KilledWorker:
         manifest = work.manifest
-        rows = [failed(file, _killed(file.path), manifest.settings) for file in unit.files]
+        rows = {file: failed(file, _killed(file.path), manifest.settings) for file in unit.files}
         return write_rows(manifest.folder, manifest.settings.fingerprint, unit, rows)
     except Exception as error:  # from Dask, or from a worker without birdedge
         raise DeliveryError(

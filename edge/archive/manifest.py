@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from hashlib import blake2b, sha256
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,11 @@ class Totals:
     files: int = 0
     units: int = 0
     size_bytes: int = 0
+    earlier_files: int = 0  # of these files, those that only an earlier plan listed
+
+
+class _EarlierFile(PlannedFile):
+    """A recording from the manifest that is being replaced."""
 
 
 @dataclass(frozen=True)
@@ -126,15 +131,21 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def write_manifest(
-    folder: Path, settings: ArchiveSettings, model: bytes, files: Iterable[PlannedFile]
+    folder: Path,
+    settings: ArchiveSettings,
+    model: bytes,
+    files: Iterable[PlannedFile],
+    *,
+    keep_earlier: bool = True,
 ) -> Manifest:
     """Write a manifest and the model; a recording that is listed twice is written once.
 
     Args:
-        folder: The folder of the run. An earlier manifest there is replaced if it has the same settings.
+        folder: The folder of the run. An earlier manifest there must have the same settings.
         settings: The settings that the results depend on.
         model: Content of the model file.
         files: The recordings, in the order in which they will be read.
+        keep_earlier: Whether recordings that only the earlier manifest lists stay planned, after the others.
 
     Raises:
         SettingsError: The folder has a run with other settings, or there are no recordings.
@@ -144,14 +155,16 @@ def write_manifest(
     with replacing(folder / MODEL) as file, output_errors(folder / MODEL):
         file.write(model)
     path, totals = folder / MANIFEST, Totals()
+    planned = without_repeats(chain(files, _earlier_files(folder) if keep_earlier else ()))
     with replacing(path) as file, output_errors(path):
         with pq.ParquetWriter(file, _SCHEMA, compression="zstd") as writer:
-            for table in _tables(without_repeats(files), settings.fingerprint):
+            for table, earlier_files in _tables(planned, settings.fingerprint):
                 keys = table["unit"]
                 totals = Totals(
                     totals.files + len(keys),
                     totals.units + sum(1 for _ in groupby(keys.to_pylist())),
                     totals.size_bytes + sum(table["bytes"].to_pylist()),
+                    totals.earlier_files + earlier_files,
                 )
                 writer.write_table(table)
             described = {"settings": asdict(settings), "totals": asdict(totals)}
@@ -234,24 +247,34 @@ def _rows(
             yield row["unit"], PlannedFile(path, row["site"], row["bytes"], row["modified"])
 
 
-def _tables(files: Iterable[PlannedFile], fingerprint: str) -> Iterator[pa.Table]:
-    """Yield the rows of a manifest in tables of whole units."""
+def _earlier_files(folder: Path) -> Iterator[PlannedFile]:
+    if (folder / MANIFEST).exists():
+        for _, file in _rows(read_manifest(folder).batches(), None):
+            yield _EarlierFile(file.path, file.site, file.size_bytes, file.modified)
+
+
+def _tables(files: Iterable[PlannedFile], fingerprint: str) -> Iterator[tuple[pa.Table, int]]:
+    """Yield the rows of a manifest in tables of whole units, and how many of them are from an earlier one."""
     columns: dict[str, list[Any]] = {name: [] for name in _SCHEMA.names}
+    earlier_files = 0
     for unit in units_of(files):
         digests = b"".join(file.digest(fingerprint) for file in unit)
         key = blake2b(digests, digest_size=KEY_BYTES).digest()
         for file in unit:
+            earlier_files += isinstance(file, _EarlierFile)
             raw = None if file.name == file.path else os.fsencode(file.path)
             values = (key, file.name, raw, file.site, file.size_bytes, file.modified)
             for column, value in zip(columns.values(), values, strict=True):
                 column.append(value)
         if len(columns["unit"]) >= BLOCK_FILES:
-            yield pa.table(columns, _SCHEMA)
-            columns = {name: [] for name in _SCHEMA.names}
+            yield pa.table(columns, _SCHEMA), earlier_files
+            columns, earlier_files = {name: [] for name in _SCHEMA.names}, 0
     if columns["unit"]:
-        yield pa.table(columns, _SCHEMA)
+        yield pa.table(columns, _SCHEMA), earlier_files
 
 
 def _unreadable(folder: Path, error: Exception) -> DataError:
     reason = str(error).partition("\n")[0]
-    return DataError(f"{folder / MANIFEST} cannot be read ({reason}): run birdedge archive plan again")
+    return DataError(
+        f"{folder / MANIFEST} cannot be read ({reason}): delete it, and run birdedge archive plan again"
+    )

@@ -117,6 +117,33 @@ def read_part(run: Path, key: str) -> pa.Table | None:
     return None
 
 
+def rows_without_errors(run: Path, key: str) -> dict[str, RecordingRow]:
+    """Return the rows of a unit whose recordings an earlier attempt could read, by recording.
+
+    There are none if the part is missing or cannot be read.
+    """
+    part = None
+    with suppress(DataError):
+        part = read_part(run, key)
+    return (
+        {}
+        if part is None
+        else {row["recording"]: _row(row) for row in part.to_pylist() if row["error"] is None}
+    )
+
+
+def _row(values: Mapping[str, Any]) -> RecordingRow:
+    start = values["recording_start"]
+    return RecordingRow(
+        values["recording"],
+        None if start is None else start.timestamp(),
+        values["heard_s"],
+        values["silent_s"],
+        warnings=tuple(values["warnings"]),
+        events=EventBuffer(map(event_of, values["events"])),
+    )
+
+
 def event_of(values: Mapping[str, Any]) -> Event:
     """Return an event from its values in a row of a part."""
     return Event(**{name: values[name] for name in EVENT_FIELDS}, first_frame=0, first_bin=0, mask=NO_MASK)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from birdedge.edge.archive.listing import is_url
 from birdedge.edge.archive.manifest import ArchiveSettings, check_version, read_manifest, read_model
-from birdedge.edge.archive.parts import RecordingRow, write_part
+from birdedge.edge.archive.parts import RecordingRow, rows_without_errors, write_part
 from birdedge.edge.archive.scratch import local_copy
 from birdedge.edge.archive.segment import segment_or_report
 from birdedge.edge.archive.units import PlannedFile, Unit
@@ -62,22 +63,32 @@ def _opened(run: Path, fingerprint: str) -> tuple[Model, ArchiveSettings]:
 
 
 def do_unit(run: Path, fingerprint: str, unit: Unit) -> UnitCounts:
-    """Segment the recordings of a unit and write its part.
+    """Segment the recordings of a unit that no earlier attempt could read, and write its part.
 
     Raises:
         OutputError: The part, or a copy of an object, cannot be written, and neither could any later one.
     """
     return write_rows(
-        run, fingerprint, unit, [segment_planned(run, fingerprint, file) for file in unit.files]
+        run, fingerprint, unit, {file: segment_planned(run, fingerprint, file) for file in unread(run, unit)}
     )
 
 
-def write_rows(run: Path, fingerprint: str, unit: Unit, rows: list[RecordingRow]) -> UnitCounts:
-    """Write the part of a unit from the rows of its recordings.
+def unread(run: Path, unit: Unit) -> list[PlannedFile]:
+    """Return the recordings of a unit that no earlier attempt could read."""
+    earlier = rows_without_errors(run, unit.key)
+    return [file for file in unit.files if file.name not in earlier]
+
+
+def write_rows(
+    run: Path, fingerprint: str, unit: Unit, new: Mapping[PlannedFile, RecordingRow]
+) -> UnitCounts:
+    """Write the part of a unit from the rows of an earlier attempt and the new rows of its other recordings.
 
     Raises:
         OutputError: It cannot be written.
     """
+    earlier = rows_without_errors(run, unit.key)
+    rows = [earlier.get(file.name) or new[file] for file in unit.files]
     write_part(run, unit.key, rows, fingerprint)
     return UnitCounts(
         len(rows),

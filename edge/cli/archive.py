@@ -63,6 +63,9 @@ def archive() -> None:
     help="Folder of the run. Planning again with the same settings adds new recordings and keeps finished work.",
 )
 @click.option(
+    "--replace", is_flag=True, help="Leave out recordings that were planned earlier and are not in SOURCE."
+)
+@click.option(
     "--site-level",
     type=click.IntRange(0),
     default=1,
@@ -78,6 +81,7 @@ def plan(
     sources: tuple[str, ...],
     files_from: tuple[Path, ...],
     out: Path,
+    replace: bool,
     site_level: int,
     timezone: str | None,
     min_score: float | None,
@@ -117,7 +121,7 @@ def plan(
     found = FoundRecordings()
     files = counted(planned_files(sources, files_from, site_level, found), quiet)
     try:
-        totals = write_manifest(out, settings, checked.content, files).totals
+        totals = write_manifest(out, settings, checked.content, files, keep_earlier=not replace).totals
     finally:
         for error in found.errors:
             click.echo(f"Error: {printable(error)}", err=True)
@@ -125,7 +129,13 @@ def plan(
         if found.left_out:
             click.echo(f"birdedge: left out: {found.left_out_text()}", err=True)
         click.echo(
-            f"{totals.files:,} file(s), {size_text(totals.size_bytes)}, {totals.units:,} unit(s)", err=True
+            f"{totals.files:,} file(s), {size_text(totals.size_bytes)}, {totals.units:,} unit(s)"
+            + (
+                f"; {totals.earlier_files:,} planned earlier and not in SOURCE, which --replace leaves out"
+                if totals.earlier_files
+                else ""
+            ),
+            err=True,
         )
     if found.errors:
         sys.exit(1)

@@ -91,6 +91,25 @@ def test_planning_again_adds_recordings_and_keeps_the_keys_of_the_others(
     assert after[:5] == before
 
 
+def test_recordings_that_are_not_planned_again_stay_planned_unless_they_are_left_out(tmp_path: Path) -> None:
+    first = write_manifest(tmp_path, SETTINGS, MODEL, planned(5))
+    before = {unit.files: unit.key for unit in first.units()}
+    changed = PlannedFile("/forest/oak0/0000003.wav", "oak0", QUARTER_BYTES, "2")
+    added = PlannedFile("/forest/elm/1.wav", "elm", QUARTER_BYTES, "1")
+    second = write_manifest(tmp_path, SETTINGS, MODEL, [added, changed])
+    assert read_manifest(tmp_path) == second
+    assert (second.totals.files, second.totals.earlier_files) == (6, 4)
+    after = {unit.files: unit.key for unit in second.units()}
+    assert [files for (files,) in after] == [
+        added,
+        changed,
+        *(f for f in planned(5) if f.path != changed.path),
+    ]
+    assert all(before[files] == key for files, key in after.items() if files in before)
+    third = write_manifest(tmp_path, SETTINGS, MODEL, [added], keep_earlier=False)
+    assert (third.totals.files, third.totals.earlier_files) == (1, 0)
+
+
 def test_a_changed_model_is_refused(tmp_path: Path) -> None:
     write_manifest(tmp_path, SETTINGS, MODEL, planned(1))
     (tmp_path / "model.onnx").write_bytes(b"other")
@@ -111,7 +130,8 @@ def test_another_version_is_refused() -> None:
 def test_a_damaged_manifest_is_a_one_sentence_error(tmp_path: Path, content: bytes) -> None:
     (tmp_path / MANIFEST).write_bytes(content)
     with pytest.raises(
-        DataError, match=r"manifest\.parquet cannot be read .*: run birdedge archive plan again"
+        DataError,
+        match=r"manifest\.parquet cannot be read .*: delete it, and run birdedge archive plan again",
     ):
         read_manifest(tmp_path)
 

@@ -175,6 +175,27 @@ def test_a_retry_that_succeeds_replaces_the_part_with_errors(forest: Path, tmp_p
     assert archive_status(manifest).error_files == 0
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_retry_keeps_the_results_of_recordings_that_are_away_now(
+    forest: Path, tmp_path: Path, jobs: int
+) -> None:
+    shutil.copytree(forest, tmp_path / "forest")
+    bad = tmp_path / "forest" / "elm" / "0.wav"
+    bad.parent.mkdir(exist_ok=True)
+    bad.write_bytes(b"text")
+    manifest = plan(tmp_path / "run", tmp_path / "forest", unit_s=900.0)
+    (before,) = do(manifest)
+    (unit,) = manifest.units()
+    rows = read_part(manifest.folder, unit.key).to_pylist()
+    assert before.events > 0
+    (tmp_path / "forest").rename(tmp_path / "away")
+    (again,) = do(manifest, retry_errors=True, jobs=jobs)
+    assert (again.files, again.events, again.heard_s) == (before.files, before.events, before.heard_s)
+    assert again.errors == (f"{bad} does not exist: check the path",)
+    after = read_part(manifest.folder, unit.key).to_pylist()
+    assert [row for row in after if row["error"] is None] == [row for row in rows if row["error"] is None]
+
+
 def test_a_changed_model_is_refused(forest: Path, tmp_path: Path) -> None:
     manifest = plan(tmp_path / "run", forest)
     with (manifest.folder / "model.onnx").open("ab") as file:

@@ -92,6 +92,23 @@ def test_unreadable_sources_are_reported_and_the_others_are_planned(forest: Path
     assert (tmp_path / "run" / "manifest.parquet").exists()
 
 
+def test_planning_other_sources_keeps_the_earlier_recordings_until_they_are_replaced(
+    forest: Path, tmp_path: Path
+) -> None:
+    elm = forest / "elm"
+    (forest / "oak").rename(elm)
+    other = tmp_path / "other.wav"
+    (elm / "2.wav").rename(other)
+    assert printed(call("plan", elm, "--out", tmp_path / "run")).endswith("2 file(s), 256.1 kB, 1 unit(s)\n")
+    assert printed(call("plan", other, "--out", tmp_path / "run")) == (
+        "3 file(s), 384.1 kB, 1 unit(s); 2 planned earlier and not in SOURCE, which --replace leaves out\n"
+    )
+    assert (
+        printed(call("plan", other, "--out", tmp_path / "run", "--replace"))
+        == "1 file(s), 128.0 kB, 1 unit(s)\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
