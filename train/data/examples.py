@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from hashlib import file_digest
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from tqdm import tqdm
 
 from birdedge.edge.errors import DataError, OutputError, SettingsError
-from birdedge.train.data.annotations import read_boxes
+from birdedge.train.data.annotations import Box, read_boxes
 from birdedge.train.data.batch import Batch
 from birdedge.train.data.class_cells import CELL_BINS, CELL_FRAMES
 from birdedge.train.data.mixing import make_example
@@ -137,13 +138,13 @@ def mixed_examples(
             return NetworkInputs(mixes(training_bank, epoch, settings.examples_per_epoch), recipe)
 
         return Examples(of_epoch, validation, sources)
-    key = _cache_key(recipe, splits["train"])
-    cached = _read_cache(cache, key, recipe) if cache is not None and cache.exists() else None
+    origin = _origin(recipe, data, splits["train"], boxes) if cache is not None else {}
+    cached = _read_cache(cache, origin, recipe) if cache is not None and cache.exists() else None
     if cached is None:
         say(f"mixing {settings.cached_examples} examples once")
         cached = _mix_once(mixes(load_training(), 1, settings.cached_examples), settings.workers)
         if cache is not None:
-            _write_cache(cache, cached, key)
+            _write_cache(cache, cached, origin)
     return Examples(shuffled(NetworkInputs(cached, recipe), len(cached), settings.seed), validation, sources)
 
 
@@ -182,28 +183,48 @@ def _mix_once(mixes: Mixes, workers: int) -> CachedMixes:
     return CachedMixes(level, target, weight, sounds)
 
 
-def _cache_key(recipe: Recipe, recordings: list[Recording]) -> str:
-    """Return a key of all that determines the examples; runs with the same key can share them."""
-    names = sorted(f"{r.kind}/{r.path.name}" for r in recordings)
-    return json.dumps(
-        {
-            "mixing": asdict(recipe.mixing),
-            "seed": recipe.training.seed,
-            "examples": recipe.training.cached_examples,
-            "recordings": zlib.crc32("\n".join(names).encode()),
-        }
-    )
+def _origin(
+    recipe: Recipe, data: Path, recordings: list[Recording], boxes: Mapping[Path, tuple[Box, ...]]
+) -> dict[str, str]:
+    """Return all that determines the examples: runs for which it is the same can share them.
+
+    `audio` has a digest of each recording that is present. A cache can be used without the recordings.
+    """
+    names = {recording.path.relative_to(data).as_posix(): recording for recording in recordings}
+    facts = [
+        (name, asdict(replace(r, path=Path(name))), boxes.get(r.path)) for name, r in sorted(names.items())
+    ]
+    examples = {
+        "mixing": asdict(recipe.mixing),
+        "seed": recipe.training.seed,
+        "examples": recipe.training.cached_examples,
+        "recordings": zlib.crc32(repr(facts).encode()),
+    }
+    audio = {name: _digest(r.path) for name, r in names.items() if r.path.is_file()}
+    return {"examples": json.dumps(examples), "audio": json.dumps(audio)}
 
 
-def _read_cache(path: Path, key: str, recipe: Recipe) -> CachedMixes:
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return file_digest(file, "blake2b").hexdigest()[:16]
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}): check the recording") from error
+
+
+def _read_cache(path: Path, origin: dict[str, str], recipe: Recipe) -> CachedMixes:
     try:
         with safe_open(path, "pt") as file:
-            found = (file.metadata() or {}).get("examples")
-            if found == key:
+            found = file.metadata() or {}
+            audio = json.loads(found.get("audio", "{}"))
+            if (
+                found.get("examples") == origin["examples"]
+                and json.loads(origin["audio"]).items() <= audio.items()
+            ):
                 return CachedMixes(
                     *(file.get_tensor(name) for name in ("level", "target", "weight", "sounds"))
                 )
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read as a cache of examples ({error}); delete it") from error
     raise DataError(
         f"{path} holds examples of other recordings, another seed or another [mixing] than recipe {recipe.name}; "
@@ -211,11 +232,11 @@ def _read_cache(path: Path, key: str, recipe: Recipe) -> CachedMixes:
     )
 
 
-def _write_cache(path: Path, cached: CachedMixes, key: str) -> None:
+def _write_cache(path: Path, cached: CachedMixes, origin: dict[str, str]) -> None:
     temporary = path.with_name(path.name + ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(vars(cached), temporary, {"examples": key})
+        save_file(vars(cached), temporary, origin)
         temporary.replace(path)
     except (SafetensorError, OSError) as error:
         raise OutputError(f"the cache {path} cannot be written: {error}") from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -63,17 +64,14 @@ def read_index(data: Path, tier: str | None = None) -> list[Recording]:
         tier: "open" leaves out restricted recordings. Splits do not depend on it.
 
     Raises:
-        DataError: The folder has no index, or the index lacks a column.
+        DataError: The folder has no index, or the index is malformed.
     """
     index = data / "index.tsv"
     if not index.is_file():
         raise DataError(f"{data} holds no index.tsv; give the folder that contains it with --data")
-    with index.open(encoding="utf-8", newline="") as lines:
-        rows = csv.DictReader(lines, delimiter="\t")
-        missing = [c for c in COLUMNS if c not in (rows.fieldnames or ())]
-        if missing:
-            raise DataError(f"{index} lacks the column {missing[0]!r}; it needs {', '.join(COLUMNS)}")
-        recordings = [
+    recordings = []
+    for row, where in _rows(index):
+        recordings.append(
             Recording(
                 path=data / row["file"],
                 kind=row["kind"],
@@ -81,18 +79,35 @@ def read_index(data: Path, tier: str | None = None) -> list[Recording]:
                 licence=row["licence"],
                 source=row["source"],
                 original=row["original"],
-                native_hz=_number(row["native_hz"], f"{index}, line {rows.line_num}: native_hz"),
+                native_hz=_number(row["native_hz"], f"{where}: native_hz"),
                 xc=row["xc"] or _xeno_canto_number(row["original"]),
                 species=row["species"],
-                snr_db=_number(row["snr90_db"], f"{index}, line {rows.line_num}: snr90_db"),
+                snr_db=_number(row["snr90_db"], f"{where}: snr90_db"),
             )
-            for row in rows
-        ]
+        )
     return [
         replace(recording, split=split)
         for recording, split in zip(recordings, assign_splits(recordings), strict=True)
         if (tier is None or recording.tier == tier) and not _noise_with_birds(recording)
     ]
+
+
+def _rows(index: Path) -> Iterator[tuple[dict[str, str], str]]:
+    """Yield the rows of an index, each with its place for error messages."""
+    try:
+        with index.open(encoding="utf-8-sig", newline="") as lines:
+            rows = csv.DictReader(lines, delimiter="\t")
+            missing = [c for c in COLUMNS if c not in (rows.fieldnames or ())]
+            if missing:
+                raise DataError(f"{index} lacks the column {missing[0]!r}; it needs {', '.join(COLUMNS)}")
+            for row in rows:
+                where = f"{index}, line {rows.line_num}"
+                cut = next((c for c in COLUMNS if row[c] is None), None)
+                if cut is not None or not row["file"]:
+                    raise DataError(f"{where} has no {cut or 'file'}; give all of {', '.join(COLUMNS)}")
+                yield row, where
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{index} cannot be read as a table ({error}); give tab-separated UTF-8") from error
 
 
 def bird_heard(recording: Recording) -> bool | None:

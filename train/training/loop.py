@@ -58,6 +58,11 @@ def train(run: TrainingRun) -> Path:
         initial = load_checkpoint(run.best)
     sources = _all_training_data([*teachers, *([initial] if initial else [])], examples.training_data)
     run.folder.mkdir(parents=True, exist_ok=True)
+    if not run.resume:
+        for (
+            path
+        ) in run.results:  # so that nothing continues the earlier run if this one stops in its first epoch
+            path.unlink(missing_ok=True)
     (run.folder / "recipe.json").write_text(json.dumps(recipe.as_table(), indent=1))
     validation = _loader(fabric, examples.validation, settings)
     if settings.compile:

@@ -127,6 +127,19 @@ def test_a_cache_of_other_recordings_is_refused(cache: Path, tmp_path: Path) -> 
         mixed_examples(SMALL, other, None, cache, lambda _: None)
 
 
+def test_a_cache_of_audio_that_has_changed_since_is_refused(
+    recordings: Path, cache: Path, tmp_path: Path
+) -> None:
+    changed_audio = tmp_path / "recordings"
+    shutil.copytree(recordings, changed_audio)
+    mixed_examples(SMALL, changed_audio, None, cache, lambda _: None)
+    first = next(r.path for r in read_index(changed_audio) if r.split == "train" and r.kind == "noise")
+    other = next(r.path for r in read_index(changed_audio) if r.path.name != first.name and r.kind == "noise")
+    shutil.copy(other, first)
+    with pytest.raises(DataError, match="holds examples of other recordings"):
+        mixed_examples(SMALL, changed_audio, None, cache, lambda _: None)
+
+
 def test_a_damaged_cache_is_refused(recordings: Path, cache: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.safetensors"
     broken.write_bytes(cache.read_bytes()[:1000])

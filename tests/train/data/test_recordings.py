@@ -57,6 +57,27 @@ def test_an_unreadable_row_is_refused_with_its_line_number(tmp_path: Path, colum
 
 
 @pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        (b"noise/x.flac\tnoise\topen\n", r"index\.tsv, line 5 has no licence; give all of file, kind, "),
+        (b"\t" * (len(COLUMNS) - 1) + b"\n", r"index\.tsv, line 5 has no file; "),
+        (b"noise/\xe9.flac\tnoise\n", r"index\.tsv cannot be read as a table \(.*; give tab-separated UTF-8"),
+    ],
+)
+def test_a_short_row_or_another_encoding_is_refused(tmp_path: Path, line: bytes, sentence: str) -> None:
+    index = write_index(tmp_path, many_rows(3)) / "index.tsv"
+    index.write_bytes(index.read_bytes() + line)
+    with pytest.raises(DataError, match=sentence):
+        read_index(tmp_path)
+
+
+def test_an_index_from_a_spreadsheet_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    index = write_index(tmp_path, many_rows(3)) / "index.tsv"
+    index.write_bytes(b"\xef\xbb\xbf" + index.read_bytes())
+    assert len(read_index(tmp_path)) == 3
+
+
+@pytest.mark.parametrize(
     ("known", "kept"),
     [
         ({"species": "wind"}, True),

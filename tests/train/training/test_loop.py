@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,21 @@ def test_force_replaces_a_run(recordings: Path, tmp_path: Path) -> None:
     recipe = with_training(SMALL, epochs=1, examples_per_epoch=8)
     train_quietly(recipe, recordings, tmp_path, force=True)
     assert b"mine" not in [path.read_bytes() for path in tmp_path.iterdir() if path.is_file()]
+
+
+def test_a_forced_run_that_stops_in_its_first_epoch_leaves_nothing_to_resume(
+    run: Path, recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(run, tmp_path / "small")
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("birdedge.train.training.loop._train_epoch", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train_quietly(SMALL, recordings, tmp_path / "small", force=True)
+    with pytest.raises(DataError, match=r"has no last\.pt"):
+        train_quietly(SMALL, recordings, tmp_path / "small", resume=True)
 
 
 def test_a_run_can_start_from_the_weights_of_another_and_lists_the_data_of_both_once(
