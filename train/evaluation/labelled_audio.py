@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import glob
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,8 +13,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from tqdm import tqdm
 
+from birdedge.edge.archive.files import FoundRecordings, recordings_in
 from birdedge.edge.audio.file import AudioFile
-from birdedge.edge.errors import DataError
+from birdedge.edge.audio.file_types import SUFFIXES
+from birdedge.edge.errors import AudioError, DataError
 from birdedge.train.data.annotations import Box
 from birdedge.train.data.labels import Bool, Float32, close_gaps
 from birdedge.train.data.mixed_birds import painted
@@ -24,7 +27,6 @@ from birdedge.train.data.stft import GRID
 from birdedge.train.evaluation.event_scores import boxes_of_mask
 
 Float64 = NDArray[np.float64]
-AUDIO_SUFFIXES = (".flac", ".wav", ".ogg", ".mp3")
 # Recorded birds in recorded noise, nothing synthetic; the label convention keeps its defaults.
 TEST_MIXING = Mixing(empty=0.0, as_recorded=0.0, synthetic_bird=0.0, synthetic_noise=0.0)
 FOCAL_MIXING = Mixing(as_recorded=1.0)
@@ -174,8 +176,23 @@ def centres(first: float, step: float, count: int) -> Float64:
 
 
 def audio_files(folder: Path) -> list[Path]:
-    """Return all audio files below a folder, in order."""
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES and p.is_file())
+    """Return the audio files below a folder that `birdedge segment` would read, in order.
+
+    Raises:
+        DataError: The folder or files in it cannot be read.
+    """
+    found = FoundRecordings()
+    paths = sorted(recordings_in(folder, found))
+    errors = list(found.errors)
+    for path in paths:
+        try:
+            AudioFile(path).close()
+        except AudioError as error:
+            errors.append(str(error))
+    if errors:
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        raise DataError(f"{errors[0]}{more}; repair or move what cannot be read")
+    return paths
 
 
 def resampled(mask: Float32, times_s: Float64, frequencies_hz: Float64) -> Float32:
@@ -191,8 +208,8 @@ def resampled(mask: Float32, times_s: Float64, frequencies_hz: Float64) -> Float
 
 
 def _audio_of(picture: Path) -> Path:
-    candidates = (picture.with_suffix(suffix) for suffix in AUDIO_SUFFIXES)
-    found = next((path for path in candidates if path.is_file()), None)
+    beside = sorted(picture.parent.glob(f"{glob.escape(picture.stem)}.*"))
+    found = next((path for path in beside if path.suffix.lower() in SUFFIXES and path.is_file()), None)
     if found is None:
         raise DataError(
             f"{picture} has no audio file next to it; give {picture.stem}.flac, .wav, .ogg or .mp3"

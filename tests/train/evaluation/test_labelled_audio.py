@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from matplotlib.image import imsave
 
 from birdedge.edge.errors import AudioFileError, DataError
@@ -16,6 +17,7 @@ from birdedge.train.evaluation.labelled_audio import (
     SCENE_MIXING,
     SCENE_SEED,
     MaskedClip,
+    audio_files,
     centres,
     mixed_clips,
     painted_clips,
@@ -74,6 +76,24 @@ def test_a_damaged_picture_or_one_without_audio_is_refused(tmp_path: Path) -> No
     (tmp_path / "clip.wav").write_bytes(b"RIFF")
     with pytest.raises(AudioFileError):
         painted_clips(tmp_path)
+
+
+def test_audio_of_a_recorder_with_capital_suffixes_is_found_next_to_a_picture(tmp_path: Path) -> None:
+    imsave(tmp_path / "20240501_043000.png", np.zeros((4, 4)), cmap="gray")
+    write_noise(tmp_path / "clip.wav").rename(tmp_path / "20240501_043000.WAV")
+    assert [clip.name for clip in painted_clips(tmp_path)] == ["20240501_043000"]
+
+
+def test_a_folder_is_searched_for_audio_as_segment_does_and_unreadable_files_are_named_before_scoring(
+    tmp_path: Path,
+) -> None:
+    write_noise(tmp_path / "a.WAV")
+    (tmp_path / "._a.WAV").write_bytes(b"resource fork of macOS")
+    assert audio_files(tmp_path) == [tmp_path / "a.WAV"]
+    soundfile.write(tmp_path / "b.wav", np.zeros(0), 16000)
+    (tmp_path / "c.wav").write_bytes(b"text")
+    with pytest.raises(DataError, match=r"b\.wav contains no samples.* \(and 1 more\); repair or move"):
+        audio_files(tmp_path)
 
 
 def test_the_phrases_of_each_bird_span_pauses_up_to_a_third_of_a_second() -> None:
