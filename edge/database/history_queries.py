@@ -60,17 +60,23 @@ class PastRun(NamedTuple):
 
 def growth(db: sqlite3.Connection, since_utc_s: float) -> Growth:
     """Return what was written since a time, by the clock as it is known now."""
-    first_heard = db.execute(
-        f"""SELECT {_UTC} FROM (SELECT boot, heard.began_s FROM heard JOIN boot_of_stream USING (stream)
-            ORDER BY heard.id LIMIT 1) AS row {_LINE}"""
-    ).fetchone()
-    first_clip = db.execute(
-        f"SELECT {_UTC} FROM (SELECT boot, began_s FROM clips ORDER BY boot, began_s LIMIT 1) AS row {_LINE}"
-    ).fetchone()
+    heard = (
+        "SELECT boot, heard.began_s FROM heard JOIN boot_of_stream USING (stream) WHERE {} ORDER BY heard.id"
+    )
+    clips = "SELECT boot, began_s FROM clips WHERE {} ORDER BY boot, began_s"
     (clip_bytes,) = db.execute(
         f"SELECT coalesce(sum(bytes), 0) FROM clips AS row {_LINE} WHERE {_UTC} >= ?", (since_utc_s,)
     ).fetchone()
-    return Growth(clip_bytes, *(None if row is None else row[0] for row in (first_clip, first_heard)))
+    return Growth(clip_bytes, _first_utc_s(db, clips), _first_utc_s(db, heard))
+
+
+def _first_utc_s(db: sqlite3.Connection, rows: str) -> float | None:
+    """Return when the first row began; boots whose clock was never synchronized count only if there is no other."""
+    for condition in ("boot IN (SELECT id FROM boots WHERE clock != 'unknown')", "TRUE"):
+        row = db.execute(f"SELECT {_UTC} FROM ({rows.format(condition)} LIMIT 1) AS row {_LINE}").fetchone()
+        if row is not None:
+            return float(row[0])
+    return None
 
 
 def latest_runs(db: sqlite3.Connection, count: int) -> list[PastRun]:

@@ -42,9 +42,13 @@ def latest_run(db: sqlite3.Connection) -> RunRow | None:
 
 
 def first_run(db: sqlite3.Connection) -> tuple[str, float, str] | None:
-    """Return the boot id, start (boot clock) and site of the first run; None if there is none."""
+    """Return the boot id, start (boot clock) and site of the first run; None if there is none.
+
+    Run 0 is that of clips from a lost database.
+    """
     row: tuple[str, float, str] | None = db.execute(
-        """SELECT boot_id, began_s, site FROM runs JOIN boots ON boots.id = runs.boot ORDER BY runs.id LIMIT 1"""
+        """SELECT boot_id, began_s, site FROM runs JOIN boots ON boots.id = runs.boot
+        WHERE runs.id > 0 ORDER BY runs.id LIMIT 1"""
     ).fetchone()
     return row
 

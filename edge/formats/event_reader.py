@@ -47,7 +47,7 @@ def read_named_events(path: Path, format: TableName) -> Iterator[tuple[str, Even
                 numbers: dict[str, Any] = {name: _number(values.get(name)) for name in EVENT_COLUMNS}
                 event = Event(**numbers, first_frame=0, first_bin=0, mask=NO_MASK)
                 yield str(values.get("file", "")), event
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, csv.Error) as error:
         problem = f"it has no {error}" if isinstance(error, KeyError) else error
         raise DataError(
             f"{path} cannot be read as a table of birdedge ({problem}): leave it out, or give --force to write it again"
@@ -68,7 +68,7 @@ def _rows(lines: Iterator[str], format: TableName) -> Iterator[Mapping[str, Any]
     else:
         for line in lines:
             onset_s, offset_s, label = line.split("\t")
-            _, low_hz, high_hz = next(lines).split("\t")
+            _, low_hz, high_hz = next(lines, "").split("\t")
             score = label.split()[-1]
             yield {
                 "onset_s": onset_s,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 import struct
 import zipfile
 import zlib
@@ -37,17 +38,15 @@ def repair_mask_file(path: Path) -> bool:
         OutputError: The file cannot be written.
     """
     with output_errors(path):
-        try:
-            with zipfile.ZipFile(path) as npz:
-                if npz.testzip() is None:
-                    return False
-        except (zipfile.BadZipFile, zlib.error, EOFError):
-            pass
+        if _is_whole(path):
+            return False
         with path.open("rb") as file:
             try:
                 hop_s, first_s, low_hz, bin_hz, threshold = (_read_scalar(file, name) for name in NAMES)
                 crc, beginning, frames, bins = _read_beginning(file)
-            except (struct.error, ValueError, EOFError) as error:
+            except OSError:
+                raise
+            except Exception as error:  # numpy's reader raises many kinds
                 raise DataError(f"{path} is damaged, and its beginning is missing: delete it") from error
             first, read_bytes, found_crc = file.tell(), 0, zlib.crc32(beginning)
             for piece in _inflated(file, frames * bins):
@@ -72,8 +71,16 @@ def repair_latest(folder: Path) -> None:
         latest = max(paths, key=lambda path: path.stat().st_mtime, default=None)
         if latest is not None and repair_mask_file(latest):
             log.info("%s was corrupted by a power cut, and has been repaired", latest)
-    except (DataError, OutputError) as error:
+    except (DataError, OutputError, OSError) as error:
         log.error("%s", error)
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as npz:
+            return npz.testzip() is None
+    except Exception:  # zipfile raises many kinds for a damaged file
+        return False
 
 
 def _read_header(file: io.BufferedReader, name: str) -> int:
@@ -87,7 +94,10 @@ def _read_header(file: io.BufferedReader, name: str) -> int:
 
 def _read_scalar(file: io.BufferedReader, name: str) -> float:
     _read_header(file, f"{name}.npy")
-    return float(np.lib.format.read_array(file, allow_pickle=False))
+    value = float(np.lib.format.read_array(file, allow_pickle=False))
+    if not math.isfinite(value) or (name == "hop_s" and value <= 0):
+        raise ValueError(f"{name} is {value}")
+    return value
 
 
 def _read_beginning(file: io.BufferedReader) -> tuple[int, bytes, int, int]:
@@ -97,6 +107,8 @@ def _read_beginning(file: io.BufferedReader) -> tuple[int, bytes, int, int]:
     beginning = io.BytesIO(file.read(size_bytes))
     np.lib.format.read_magic(beginning)
     frames, bins = np.lib.format.read_array_header_1_0(beginning)[0]
+    if not bins:
+        raise ValueError("the mask has no bins")
     return crc, beginning.getvalue(), frames, bins
 
 

@@ -186,7 +186,7 @@ def holds_only(path: Path, files: Iterable[str]) -> bool:
             return all(row.get("Begin Path") in allowed for row in rows)
     except FileNotFoundError:
         return True
-    except (OSError, ValueError):
+    except (OSError, ValueError, csv.Error):
         return False
 
 

@@ -142,11 +142,23 @@ def test_missing_results_of_a_recording_are_added(recordings: list[Path], tmp_pa
     assert contents(tmp_path)["site1.csv"] == b"earlier"
 
 
-def test_a_table_that_cannot_be_read_back_is_reported(recordings: list[Path], tmp_path: Path) -> None:
-    (tmp_path / "site1.csv").write_text("file,onset_s\na.wav,soon\n")
-    outputs = OutputSettings(tmp_path, ("csv",), skip_existing=True)
+@pytest.mark.parametrize(
+    ("format", "text"),
+    [
+        ("csv", "file,onset_s\na.wav,soon\n"),
+        ("csv", 'file,onset_s\n"' + "a" * 200_000),
+        ("jsonl", "[" * 100_000),
+        ("audacity", "1.0\t2.0\tbird 0.9\n"),
+    ],
+)
+def test_a_table_that_cannot_be_read_back_is_reported(
+    recordings: list[Path], tmp_path: Path, format: TableName, text: str
+) -> None:
+    path = next(OutputSettings(tmp_path, (format,)).paths("site1"))
+    path.write_text(text)
+    outputs = OutputSettings(tmp_path, (format,), skip_existing=True)
     (result,) = segment_files(DEFAULT_MODEL, recordings[:1], outputs)
-    assert "site1.csv cannot be read as a table of birdedge" in str(result.error)
+    assert f"{path.name} cannot be read as a table of birdedge" in str(result.error)
 
 
 def test_unfinished_files_of_a_killed_process_are_removed(recordings: list[Path], tmp_path: Path) -> None:

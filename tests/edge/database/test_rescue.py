@@ -158,7 +158,8 @@ def test_rescued_messages_are_stored_even_if_the_database_was_lost(tmp_path: Pat
 def test_a_damaged_rescue_file_is_renamed_and_the_recorder_starts(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for number, text in enumerate((b"{", b"[]\n", b'{"class": "Stamp"}\n', b""), 1):
+    malformed = (b"{", b"[]\n", b'{"class": "Stamp"}\n', b"", b'{"class": "datetime"}\n', b"[" * 100_000)
+    for number, text in enumerate(malformed, 1):
         (tmp_path / RESCUE).write_bytes(text)
         Recording(tmp_path).close()
         assert not (tmp_path / RESCUE).exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,20 @@ def test_all_but_the_last_seconds_of_a_torn_file_are_kept(tmp_path: Path, seed: 
     assert len(found) >= 17 * SECOND
     np.testing.assert_array_equal(found, mask[: len(found)])
     assert list(tmp_path.iterdir()) == [file.path]
+
+
+@pytest.mark.parametrize("seed", range(400))
+def test_a_damaged_byte_never_gives_an_unexpected_error(tmp_path: Path, seed: int) -> None:
+    file = grown(tmp_path / "live.npz", frames(2 * SECOND))
+    file.close()
+    damaged, rng = bytearray(file.path.read_bytes()), np.random.default_rng(seed)
+    # Most bytes are the mask itself; the header and the directory are what can go wrong in many ways.
+    at = rng.integers(1300) if seed % 2 else len(damaged) - rng.integers(1, 700)
+    damaged[at] = rng.integers(256)
+    file.path.write_bytes(damaged)
+    for read in (read_mask_file, repair_mask_file):
+        with suppress(DataError):
+            read(file.path)
 
 
 @pytest.mark.parametrize("kept", [0, 10, 500, 1000])

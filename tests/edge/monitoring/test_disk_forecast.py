@@ -58,5 +58,19 @@ def test_deleted_clips_do_not_lower_the_rate(tmp_path: Path) -> None:
     assert disk_forecast(tmp_path, now_s).clip_bytes_per_day == pytest.approx(4e6, rel=0.01)
 
 
+def test_a_boot_whose_clock_was_never_right_does_not_lower_the_rates(tmp_path: Path) -> None:
+    desk = Clocks(synchronized=False)
+    desk.utc_s -= 9 * DAY_S
+    run_log = started(tmp_path, desk, "desk")
+    stream = MessageStream(run_log.apply, desk)
+    stream.hear(60.0)
+    run_log.apply(ClipWritten("clips/desk.flac", stream.timekeeper.stamp(0), RATE_HZ, 1_000_000, 0.9))
+    kill(run_log)
+    assert disk_forecast(tmp_path, Clocks().utc_s).known_s > 0  # nothing better is known
+    found = disk_forecast(tmp_path, recorded(tmp_path, 2))
+    assert found.known_s == pytest.approx(2 * DAY_S)
+    assert found.clip_bytes_per_day == pytest.approx(4e6, rel=0.01)
+
+
 def test_a_disk_that_nothing_is_written_to_never_fills_up() -> None:
     assert DiskForecast(1000, 2000, 9e5, 0.0, 0.0, 0.0).days_left is None

@@ -166,6 +166,30 @@ def test_a_gap_within_an_hour_is_empty_frames(tmp_path: Path, card: ModelCard) -
     assert mask[2250:].all()
 
 
+def test_after_a_reload_in_an_hour_that_began_with_a_gap_frames_keep_their_times(
+    tmp_path: Path, card: ModelCard
+) -> None:
+    first = Stream(MIDNIGHT_S)
+    sink = RotatingSink(partial(masks, tmp_path, card), HOUR_S)
+    sink.write(first.start())
+    last = first.hear(10.0)
+    gap_frames = round(1.5 * HOUR_S * (1 + DRIFT) / HOP_S) - first.frames
+    first.frames += gap_frames
+    sink.write(replace(last, output=replace(last.output, empty_frames=gap_frames)))
+    sink.write(first.hear(1.5 * HOUR_S + 60))
+    again = Stream(MIDNIGHT_S + 1.5 * HOUR_S + 62, 1000.0 + 1.5 * HOUR_S + 62)
+    sink.write(again.start())
+    sink.write(again.hear(60.0))
+    sink.close()
+    found = read_mask_file(tmp_path / "2026-11-23T01-00-00Z.npz")
+    heard = np.flatnonzero(found.mask.any(axis=1))
+    (pause,) = np.flatnonzero(np.diff(heard) > 125)
+    begin_s = found.first_frame_s + heard[[0, pause + 1]] * found.hop_s
+    assert begin_s == pytest.approx(
+        [HOUR_S / 2, HOUR_S / 2 + 62], abs=1.1
+    )  # the first second of a stream is 0
+
+
 def test_a_clock_that_is_set_back_starts_a_new_file(tmp_path: Path, card: ModelCard) -> None:
     sink = RotatingSink(partial(masks, tmp_path, card), HOUR_S)
     stream = Stream(MIDNIGHT_S)

@@ -117,6 +117,8 @@ def test_holds_only_reports_which_recordings_a_combined_table_holds(tmp_path: Pa
     combined_raven(path, [("/a/1.wav", 60.0, [FIRST], None), ("-2.wav", 60.0, [SECOND], None)])
     assert holds_only(path, ["/a/1.wav", "-2.wav", "/a/3.wav"])
     assert not holds_only(path, ["/a/1.wav"])
+    path.write_text('"' + "a" * 200_000)
+    assert not holds_only(path, ["/a/1.wav"])
 
 
 @pytest.mark.parametrize("format", TABLE_TEXTS)
