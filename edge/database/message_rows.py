@@ -9,6 +9,7 @@ from dataclasses import asdict
 from birdedge.edge.database import rows
 from birdedge.edge.database.open_rows import OpenRows
 from birdedge.edge.database.rejected import KeptRegion
+from birdedge.edge.gap import PAUSED, GapCause
 from birdedge.edge.messages import (
     AudioHeard,
     ClipDeleted,
@@ -51,11 +52,7 @@ def write_message(  # noqa: PLR0912  a case per message
             _end_span(db, rows_open, stamp)
         case GapStarted(stamp, cause):
             _end_span(db, rows_open, stamp)
-            if not rows_open.gap:
-                began_s = stamp.boot_s if rows_open.heard_until_s is None else rows_open.heard_until_s
-                _end_gap(db, rows_open, began_s)
-                rows_open.gap = rows.insert_gap(db, rows_open.boot, began_s, cause)
-                rows_open.gap_began_s, rows_open.gap_cause = began_s, cause
+            _begin_gap(db, rows_open, stamp.boot_s, cause)
         case GapEnded(stamp):
             _end_gap(db, rows_open, stamp.boot_s)
             begin_span(db, rows_open, stamp)
@@ -121,6 +118,18 @@ def _end_span(db: sqlite3.Connection, rows_open: OpenRows, end: Stamp) -> None:
         rows.extend_span(db, rows_open.span, begin, end)
         rows_open.span, rows_open.heard_until_s = 0, end.boot_s
         rows_open.until = end
+
+
+def _begin_gap(db: sqlite3.Connection, rows_open: OpenRows, boot_s: float, cause: GapCause) -> None:
+    """Begin a gap, or change the cause of the present one: a pause is expected time, any other gap is not."""
+    began_s = boot_s
+    if not rows_open.gap:
+        began_s = boot_s if rows_open.heard_until_s is None else rows_open.heard_until_s
+    elif (cause == PAUSED) == (rows_open.gap_cause == PAUSED):
+        return
+    _end_gap(db, rows_open, began_s)
+    rows_open.gap = rows.insert_gap(db, rows_open.boot, began_s, cause)
+    rows_open.gap_began_s, rows_open.gap_cause = began_s, cause
 
 
 def _end_gap(db: sqlite3.Connection, rows_open: OpenRows, boot_s: float) -> None:

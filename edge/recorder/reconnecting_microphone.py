@@ -35,7 +35,7 @@ class ReconnectingMicrophone:
     Args:
         microphone: the input, not opened yet; a stream has no hardware that can be flat or at a wrong rate.
         schedule: when to listen; the microphone is closed at all other times.
-        gap_started: called when there is no stream yet and none can start; the cause says why.
+        gap_started: called when a stream cannot start or continue for another reason than before.
         waiting: called at least every second while the schedule is closed or there is no device. Not called after a
             device opened and delivered nothing: the device hangs, and a new process may help.
         waits_while_hanging: whether to call `waiting` even then: a new process would cost other sources their audio.
@@ -61,7 +61,8 @@ class ReconnectingMicrophone:
         self._microphone, self._schedule = microphone, schedule
         self._gap_started, self._waiting, self._read = gap_started, waiting, read
         self._first_wait_s = self._wait_s = first_wait_s
-        self._in_stream = self._is_paused = self._is_hanging = False
+        self._is_paused = self._is_hanging = False
+        self._cause: GapCause | None = None  # of the present gap, as reported
 
     @property
     def name(self) -> str:
@@ -90,9 +91,9 @@ class ReconnectingMicrophone:
                 self._microphone.open()
             except DeviceError as error:
                 self._is_hanging = False
+                self._report_gap(_cause(error))
                 if str(error) != reported:  # once, not at every attempt
                     reported = str(error)
-                    self._report_gap(_cause(error))
                     log.warning("%s; trying again until it is available", reported)
             else:
                 return True
@@ -105,18 +106,23 @@ class ReconnectingMicrophone:
         Raises:
             DeviceError: the device came back with another sample rate, so that the stream cannot continue.
         """
+        try:
+            yield from self._blocks(stop)
+        finally:
+            self._cause = None
+
+    def _blocks(self, stop: threading.Event) -> Iterator[Block]:
         rate_hz = self.sample_rate_hz
-        self._in_stream = True
         heard = self._read()
-        cause: GapCause | None = None
+        self._cause = None
         while True:
             try:
                 for block in self._watched(stop):
                     whole = block
-                    if cause is not None:
-                        whole = _after_gap(block, heard, cause, rate_hz)
+                    if self._cause is not None:
+                        whole = _after_gap(block, heard, self._cause, rate_hz)
                         log.info("listening to %r again after %.1f s", self.name, whole.gap_samples / rate_hz)
-                        cause = None
+                        self._cause = None
                     heard = block.arrived or heard
                     yield whole
                 if stop.is_set() or self._microphone.has_ended:
@@ -126,7 +132,11 @@ class ReconnectingMicrophone:
                 cause = _cause(error)
                 self.losses += 1
                 log.warning("%s; trying again until it delivers audio", error)
-            yield Block(np.zeros((0, self.channels), np.float32), gap_cause=cause)
+            if self._cause is None:
+                yield Block(np.zeros((0, self.channels), np.float32), gap_cause=cause)
+                self._cause = cause
+            else:
+                self._report_gap(cause)
             self._microphone.close()
             if cause != PAUSED:
                 self._back_off(stop)
@@ -164,7 +174,8 @@ class ReconnectingMicrophone:
         return not stop.is_set()
 
     def _report_gap(self, cause: GapCause) -> None:
-        if not self._in_stream:  # a stream reports its own gaps
+        if cause != self._cause:
+            self._cause = cause
             self._gap_started(cause)
 
     def _watched(self, stop: threading.Event) -> Iterator[Block]:

@@ -161,6 +161,35 @@ def test_a_gap_keeps_its_first_cause(tmp_path: Path) -> None:
     assert gaps_of(tmp_path) == [("restart", 20.0)]
 
 
+@pytest.mark.parametrize(
+    ("causes", "gaps"),
+    [
+        (("paused by schedule", "device lost"), [("paused by schedule", 10.0), ("device lost", 10.0)]),
+        (("device lost", "paused by schedule"), [("device lost", 10.0), ("paused by schedule", 10.0)]),
+        (
+            ("restart", "paused by schedule", "stream lost"),
+            [("restart", 10.0), ("paused by schedule", 10.0), ("stream lost", 10.0)],
+        ),
+        (("stream stalled", "stream lost"), [("stream stalled", 20.0)]),
+    ],
+)
+def test_a_pause_and_another_gap_that_follow_each_other_are_two_gaps(
+    tmp_path: Path, causes: tuple[GapCause, ...], gaps: list[tuple[str, float]]
+) -> None:
+    clocks = Clocks()
+    run_log = started(tmp_path, clocks)
+    stream = MessageStream(run_log.apply, clocks)
+    stream.hear(10)
+    for cause in causes:
+        run_log.apply(GapStarted(stream.timekeeper.now(clocks()), cause))
+        clocks.advance(10.0)
+    MessageStream(run_log.apply, clocks, stream.timekeeper).hear(1)
+    end(run_log, clocks)
+    assert gaps_of(tmp_path) == gaps
+    expected_s = sum(length_s for cause, length_s in gaps if cause != "paused by schedule")
+    assert coverage_of(tmp_path).expected_s == pytest.approx(11.0 + expected_s)
+
+
 def test_a_recorder_without_a_device_has_a_gap_from_the_start(tmp_path: Path) -> None:
     clocks = Clocks()
     run_log = started(tmp_path, clocks)

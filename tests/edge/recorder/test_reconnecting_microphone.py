@@ -221,6 +221,48 @@ def test_outside_its_schedule_the_microphone_is_closed_and_the_pause_is_a_gap(
     assert [s - START_S for s in bench.waiting_s[:6]] == [6, 7, 8, 9, 10, 11]
 
 
+def test_a_device_that_is_missing_after_a_pause_is_lost_from_then_on() -> None:
+    missing = [DeviceError("none") for _ in range(4)]
+    bench = Bench(
+        [in_time(100), *missing, in_time(2)], ScheduleSettings(listen_s=60, every_s=120), first_wait_s=1.0
+    )
+    bench.stop.at = START_S + 179
+    blocks = bench.blocks()
+    assert [(cause, at_s - START_S) for cause, at_s in bench.gaps] == [("device lost", 120.0)]
+    ((cause, gap_s),) = gaps_of(blocks)
+    assert cause == "device lost"
+    assert gap_s == pytest.approx(75.0, abs=1.0)  # the pause, and waits of 1, 2, 4 and 8 s
+
+
+def test_after_a_device_is_lost_the_pause_of_the_schedule_is_a_pause() -> None:
+    bench = Bench([then_lost(58), in_time(10)], ScheduleSettings(listen_s=60, every_s=600), first_wait_s=5.0)
+    bench.stop.at = START_S + 605
+    blocks = bench.blocks()
+    assert next(block.gap_cause for block in blocks if not len(block.samples)) == "device lost"
+    assert [(cause, at_s - START_S) for cause, at_s in bench.gaps] == [("paused by schedule", 63.0)]
+    assert [cause for cause, _ in gaps_of(blocks)] == ["paused by schedule"]
+
+
+def test_a_device_that_is_missing_in_several_windows_is_lost_in_each() -> None:
+    missing = [DeviceError("none") for _ in range(100)]
+    bench = Bench([then_lost(10), *missing], ScheduleSettings(listen_s=60, every_s=120), first_wait_s=1.0)
+    bench.stop.at = START_S + 300
+    bench.blocks()
+    causes = [cause for cause, _ in bench.gaps]
+    assert causes == ["paused by schedule", "device lost", "paused by schedule", "device lost"]
+    assert [at_s - START_S for cause, at_s in bench.gaps if cause == "device lost"] == [120.0, 240.0]
+
+
+def test_a_pause_is_reported_again_when_the_stream_is_opened_again_in_it() -> None:
+    bench = Bench([in_time(100), in_time(10)], ScheduleSettings(listen_s=60, every_s=600))
+    bench.stop.at = START_S + 70
+    bench.blocks()
+    bench.stop.clear()
+    bench.stop.at = None
+    assert bench.reconnecting.open(bench.stop)
+    assert bench.gaps == [("paused by schedule", START_S + 70)]
+
+
 @pytest.mark.parametrize("changes", [True, False])
 def test_after_a_pause_devices_are_rescanned_only_if_sound_cards_changed(
     forgotten: list[str], monkeypatch: pytest.MonkeyPatch, changes: bool
