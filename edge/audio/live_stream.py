@@ -112,7 +112,12 @@ class LiveStream:
 
     def close(self) -> None:
         """Close the stream if it can be reopened; closing twice does nothing."""
-        if self._capture is not None and self._may_reopen:
+        if self._may_reopen:
+            self.end()
+
+    def end(self) -> None:
+        """Close the stream for good, so that another one can read what it read."""
+        if self._capture is not None:
             self._capture.close()
             self._capture = None
 

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from birdedge.edge.block import LiveInput
 from birdedge.edge.errors import OutputError
 from birdedge.edge.formats.mask_repair import repair_latest
 from birdedge.edge.formats.tables import FORMATS
 from birdedge.edge.messages import Sink
 from birdedge.edge.recorder.config import Config, source_config
-from birdedge.edge.recorder.inputs import InputMaker, input_maker
+from birdedge.edge.recorder.inputs import InputMaker, SourceInput
 from birdedge.edge.recorder.recorder import Recorder
 from birdedge.edge.recorder.recorder_group import RecorderGroup
 from birdedge.edge.recorder.shared_models import SharedModels
-from birdedge.edge.recorder.source_settings import SourceSettings
 from birdedge.edge.sinks.background import BackgroundSink
 from birdedge.edge.sinks.denoised import DenoisedSink
 from birdedge.edge.sinks.recording import OutputSettings, RecordingSink
@@ -106,7 +103,7 @@ class RecorderDaemon:
 
         config = read()
         folder = self._out / name
-        recorder = Recorder(config, folder, read, _SourceInput(stop), self._models, notifier, is_alone=False)
+        recorder = Recorder(config, folder, read, SourceInput(stop), self._models, notifier, is_alone=False)
         outputs = OutputSettings(folder, config.tables, self._masks and self._masks / name)
         self._record(recorder, outputs, config, name, stop)
 
@@ -136,21 +133,6 @@ class RecorderDaemon:
             SinkGroup(sinks).close()
         if recorder.clip_problem is not None:
             raise OutputError(recorder.clip_problem)
-
-
-class _SourceInput:
-    """Makes the input of a source; one that cannot start again is kept for as long as its settings do not change."""
-
-    def __init__(self, stop: threading.Event) -> None:
-        self._stop = stop
-        self._source: SourceSettings | None = None
-        self._make: InputMaker | None = None
-
-    def __call__(self, config: Config) -> LiveInput:
-        (source,) = config.source
-        if self._make is None or source != self._source:
-            self._source, self._make = source, input_maker(source, config, self._stop, open_now=False)
-        return self._make(config)
 
 
 def background(sink: Sink, is_audio: bool) -> Sink:

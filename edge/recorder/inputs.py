@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import BinaryIO
 
@@ -49,6 +50,27 @@ def input_maker(source: SourceSettings, config: Config, stop: threading.Event, o
     name = "demo" if source.demo else file_name(source.path) if source.path else "stdin"
     fixed = LiveStream(name, _tried_again(begin), may_reopen=False)
     return lambda _config: fixed
+
+
+class SourceInput:
+    """Makes the input of a source; one that cannot start again is kept for as long as it is to be opened alike."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+        self._opened: SourceSettings | None = None  # without the settings of what is done with its audio
+        self._make: InputMaker | None = None
+        self._input: LiveInput | None = None
+
+    def __call__(self, config: Config) -> LiveInput:
+        """Return the input for a new configuration."""
+        (source,) = config.source
+        opened = replace(source, site=None, latitude_deg=None, longitude_deg=None, channel=None, gain_db=None)
+        if self._make is None or opened != self._opened:
+            if isinstance(self._input, LiveStream):
+                self._input.end()
+            self._opened, self._make = opened, input_maker(source, config, self._stop, open_now=False)
+        self._input = self._make(config)
+        return self._input
 
 
 def standard_input() -> BinaryIO:
