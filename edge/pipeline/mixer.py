@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from birdedge.edge.errors import SampleError, SettingsError
 
 MAX_LOSS_DB = 10.0  # loss of power in the mean, beyond the 10 log10(channels) of independent channels
-MAX_PEAK = 10.0
+MAX_PEAK = 10.0  # times full scale
 
 
 class Mixer:
@@ -26,6 +26,7 @@ class Mixer:
     Args:
         channels: Channels of the input, at least 1.
         channel: The channel to use, from 0; None for the mean of all channels.
+        full_scale: Value of full scale in the samples; more than 1 after amplification.
 
     Attributes:
         nonfinite_samples: Samples that were NaN or infinite after mixing and were replaced by 0.
@@ -34,7 +35,7 @@ class Mixer:
         SettingsError: There are no channels, or the channel does not exist.
     """
 
-    def __init__(self, channels: int, channel: int | None = None) -> None:
+    def __init__(self, channels: int, channel: int | None = None, full_scale: float = 1.0) -> None:
         if channels < 1:
             raise SettingsError(f"{channels} channels were given: audio has at least 1")
         if channel is not None and not 0 <= channel < channels:
@@ -42,7 +43,7 @@ class Mixer:
                 f"channel {channel} was given, but the input has {channels}: choose 0 to {channels - 1}, "
                 "or none for the mean of all"
             )
-        self._channels, self._channel = channels, channel
+        self._channels, self._channel, self._full_scale = channels, channel, full_scale
         self.nonfinite_samples = 0
         self._peak = 0.0
         self._mean_power = self._channel_power = 0.0  # sums over the samples; the latter per channel
@@ -51,8 +52,9 @@ class Mixer:
     def warnings(self) -> tuple[str, ...]:
         """One sentence for each possible problem with the samples so far."""
         sentences = []
-        if self._peak > MAX_PEAK:
-            sentences.append(f"samples reach {self._peak:.3g}, where 1 is full scale: export the audio again")
+        peak = self._peak / self._full_scale
+        if peak > MAX_PEAK:
+            sentences.append(f"samples reach {peak:.3g}, where 1 is full scale: export the audio again")
         allowed = self._channels * 10 ** (MAX_LOSS_DB / 10)
         if self._channel_power > allowed * self._mean_power:
             below = "lost"

@@ -39,6 +39,7 @@ class Pipeline:
         channel: the channel to analyse, from 0; None for the mean of all.
         denoised: whether to also return the bird alone.
         voice: whether to also return when people speak.
+        full_scale: value of full scale in the samples; more than 1 after amplification.
 
     Attributes:
         heard_samples, lost_samples, gaps: totals so far, at the rate of the source.
@@ -56,11 +57,12 @@ class Pipeline:
         channel: int | None = None,
         denoised: bool = False,
         voice: bool = False,
+        full_scale: float = 1.0,
     ) -> None:
         self.card = card = model.card
         self.sample_rate_hz, self.channel = sample_rate_hz, channel
         self._resampler = StreamResampler(sample_rate_hz, card.grid.sample_rate_hz)
-        self._mixer = Mixer(channels, channel)
+        self._mixer = Mixer(channels, channel, full_scale)
         self._silence = DigitalSilence(sample_rate_hz, card.grid)
         self._spectrogram = Spectrogram(card.grid)
         self._undecided = np.zeros((0, card.grid.bins), np.float32)  # frames that may contain digital silence

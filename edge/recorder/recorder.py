@@ -142,7 +142,7 @@ class Recorder:
         schedule.require_opening(read_clocks().utc_s)
         device = self._make_input(config)
         self._config, self._model, self._device = config, model, device
-        # Waiting for the schedule or for a device feeds the watchdog as audio does.
+        # Waiting for the schedule or for a device feeds the watchdog as audio does, and so does audio that is left out.
         self._microphone = ReconnectingMicrophone(
             device, schedule, self._start_gap, self._wait, waits_while_hanging=not self._is_alone
         )
@@ -190,7 +190,7 @@ class Recorder:
             *(microphone.name, rate_hz, channels, model.card.name, model.card.precision, model.card.licence),
         )
         shedder = LoadShedder()
-        source: Source = SheddingSource(microphone, shedder, config.gain_db)
+        source: Source = SheddingSource(microphone, shedder, config.gain_db, self._wait)
         if duration_s is not None:
             source = LimitedSource(source, round(duration_s * rate_hz))
         pipeline = Pipeline(
@@ -200,6 +200,7 @@ class Recorder:
             config.channel,
             config.denoised is not None,
             config.privacy.speech != "keep",
+            full_scale=10 ** (config.gain_db / 20),
         )
         privacy = PrivacyFilter(config.privacy, model.card.grid, clips.put)
         cutter = ClipCutter(

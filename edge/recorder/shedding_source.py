@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -19,10 +19,17 @@ class SheddingSource:
         source: the microphone.
         shedder: says how much to analyse.
         gain_db: amplifies the audio that is analysed and kept.
+        left_out: called for each block that is left out: the source is alive, although nothing is analysed.
     """
 
-    def __init__(self, source: Source, shedder: LoadShedder, gain_db: float = 0.0) -> None:
-        self._source, self._shedder = source, shedder
+    def __init__(
+        self,
+        source: Source,
+        shedder: LoadShedder,
+        gain_db: float = 0.0,
+        left_out: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._source, self._shedder, self._left_out = source, shedder, left_out
         self._gain = np.float32(10 ** (gain_db / 20))
 
     @property
@@ -51,6 +58,7 @@ class SheddingSource:
             if block.gap_cause is None and self._is_left_out(passed_samples):
                 left_out_samples += len(block.samples)
                 passed_samples += len(block.samples)
+                self._left_out()
                 continue
             if left_out_samples:
                 yield self._gap(left_out_samples)

@@ -103,6 +103,14 @@ def test_channels_that_cancel_each_other_are_noticed(block, warned):
     )
 
 
+def test_amplified_samples_are_compared_with_amplified_full_scale():
+    mixer = Mixer(1, full_scale=31.6)
+    mixer.push(np.array([12.6], np.float32))
+    assert not mixer.warnings
+    mixer.push(np.array([-632.0], np.float32))
+    assert mixer.warnings == ("samples reach 20, where 1 is full scale: export the audio again",)
+
+
 def test_a_single_chosen_channel_cannot_cancel():
     mixer = Mixer(2, 1)
     mixer.push(stereo(noise(4800), -noise(4800)))

@@ -122,6 +122,21 @@ def test_the_gain_is_applied_to_the_audio_that_is_kept(gain_db: float, factor: f
     assert (loud.gap_samples, loud.gap_cause) == (quiet.gap_samples, "overrun")
 
 
+def test_audio_that_is_left_out_is_a_sign_of_life() -> None:
+    shedder, signs = LoadShedder(), list[int]()
+    shedder.level = LoadLevel("20 % of the audio", listen_s=10.0, every_s=50.0)
+    taken: list[Block] = []
+
+    def script() -> Iterator[Block]:
+        for _ in range(50):
+            taken.append(second())
+            yield taken[-1]
+
+    source = SheddingSource(ScriptedSource(script()), shedder, left_out=lambda: signs.append(len(taken)))
+    assert sum(len(block.samples) for block in source.blocks(threading.Event())) == 10 * RATE_HZ
+    assert signs == list(range(11, 51))
+
+
 def test_it_is_otherwise_the_same_as_its_source() -> None:
     inner = ScriptedSource([])
     source: Source = SheddingSource(inner, LoadShedder())
