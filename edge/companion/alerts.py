@@ -16,7 +16,7 @@ from birdedge.edge.companion.alert_delivery import Delivery
 from birdedge.edge.companion.alert_rules import Finding, RecorderView, find, unreadable
 from birdedge.edge.companion.alert_state import AlertTimer, Step
 from birdedge.edge.companion.alert_targets import sender
-from birdedge.edge.companion.folders import RecorderFolder, expected_folders
+from birdedge.edge.companion.folders import RecorderFolder, expected_folders, is_recorder
 from birdedge.edge.companion.outbox import Key, Outbox, Waiting
 from birdedge.edge.database.connection import reading
 from birdedge.edge.errors import BirdedgeError, StoreError
@@ -42,10 +42,15 @@ class Answer(NamedTuple):
     site: str
 
 
-def answers(alerts: Sequence[AlertSettings], folder: RecorderFolder, now_utc_s: float) -> Iterator[Answer]:
-    """Yield the finding of each alert that is about a recorder."""
+def answers(
+    alerts: Sequence[AlertSettings], folder: RecorderFolder, now_utc_s: float, is_above: bool = False
+) -> Iterator[Answer]:
+    """Yield the finding of each alert that is about a recorder; none holds for a folder above recorders."""
     about = [alert for alert in alerts if not alert.sources or folder.name in alert.sources]
     if not about:
+        return
+    if is_above:
+        yield from (Answer(alert, Finding(False, "there are recorders below it"), "") for alert in about)
         return
     try:
         status = read_status(folder.path, now_utc_s)
@@ -76,7 +81,8 @@ class AlertWatch:
     ) -> None:
         self._paths, self._alerts, self._targets = paths, alerts, targets
         self._broker = broker or MqttSettings()
-        self._folders: dict[str, RecorderFolder] = {}  # all that were seen, including those that vanished
+        self._folders: dict[Path, RecorderFolder] = {}  # all that were seen, including those that vanished
+        self._recorders: set[Path] = set()  # those that had a database
         self._timers: dict[Key, AlertTimer] = {}
         self._problem = ""
 
@@ -102,10 +108,14 @@ class AlertWatch:
 
     def evaluate(self, outbox: Outbox, now_s: float, now_utc_s: float) -> None:
         """Evaluate all alerts, and put the messages that are due into the outbox."""
-        self._folders |= {folder.name: folder for folder in expected_folders(self._paths)}
+        expected = {folder.path: folder for folder in expected_folders(self._paths)}
+        self._folders |= expected
+        self._recorders |= {path for path in expected if is_recorder(path)}
         states, messages = {}, []
         for folder in self._folders.values():
-            for alert, finding, site in answers(self._alerts, folder, now_utc_s):
+            # A given folder in which a recorder was missing at first, and which now has recorders below it.
+            is_above = folder.path not in expected and folder.path not in self._recorders
+            for alert, finding, site in answers(self._alerts, folder, now_utc_s, is_above):
                 key = alert.name, folder.name
                 if key not in self._timers:
                     self._timers[key] = AlertTimer(alert, outbox.state(key))

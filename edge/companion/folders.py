@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from birdedge.edge.database.schema import FILE_NAME
+from birdedge.edge.system.printable import valid_unicode
 
 MAX_DEPTH = 3  # folders below a given one that are searched
 
@@ -15,7 +18,8 @@ MAX_DEPTH = 3  # folders below a given one that are searched
 class RecorderFolder(NamedTuple):
     """A folder with the database of one recorder, or of one source of a recorder.
 
-    `name` is unique among the folders that were found together, and valid as one segment of a URL's path.
+    `name` is unique below the given folders. No other folder gets it while this process runs: a disk may be away for an
+    hour, and a form or an alert must not be about another recorder meanwhile.
     """
 
     name: str
@@ -28,29 +32,53 @@ def find_folders(paths: Iterable[Path]) -> tuple[RecorderFolder, ...]:
     A recorder may create its folder later, so the caller searches repeatedly. Below a recorder's folder, only the
     folders of its sources are searched.
     """
-    found = sorted({path.resolve() for given in paths for path in _databases(given, MAX_DEPTH)})
-    folders: dict[str, Path] = {}
-    for path in found:
-        name, number = path.name or "recorder", 2
-        while name in folders:
-            name, number = f"{path.name}-{number}", number + 1
-        folders[name] = path
-    return tuple(RecorderFolder(*folder) for folder in sorted(folders.items()))
+    given = tuple(paths)
+    found = sorted({path.resolve() for folder in given for path in _databases(folder, MAX_DEPTH)})
+    return tuple(sorted(_names(given).named(path) for path in found))
 
 
 def expected_folders(paths: Iterable[Path]) -> tuple[RecorderFolder, ...]:
     """Return the result of `find_folders`, and each given folder without a recorder: one is missing there."""
     given = tuple(paths)
-    empty = [path.resolve() for path in given if not find_folders([path])]
-    missing = [RecorderFolder(path.name or "recorder", path) for path in dict.fromkeys(empty)]
-    return (*find_folders(given), *missing)
+    found = find_folders(given)
+    empty = [path.resolve() for path in given if next(_databases(path, MAX_DEPTH), None) is None]
+    return (*found, *(_names(given).named(path) for path in dict.fromkeys(empty)))
+
+
+def is_recorder(folder: Path) -> bool:
+    """Return whether a folder holds the database of a recorder."""
+    return (folder / FILE_NAME).is_file()
+
+
+class _Names:
+    """The names of the folders that were seen below the same given folders."""
+
+    def __init__(self) -> None:
+        self._names: dict[Path, str] = {}
+        self._lock = threading.Lock()
+
+    def named(self, path: Path) -> RecorderFolder:
+        """Return the folder with its name, a new one if it was not seen before."""
+        with self._lock:
+            if path not in self._names:
+                own = valid_unicode(path.name) or "recorder"
+                name, number = own, 2
+                while name in self._names.values():
+                    name, number = f"{own}-{number}", number + 1
+                self._names[path] = name
+            return RecorderFolder(self._names[path], path)
+
+
+@cache
+def _names(_given: tuple[Path, ...]) -> _Names:
+    return _Names()
 
 
 def place_name(folder: Path, site: str) -> str:
     """Return a name for people: the site, and the name of the folder if there are recorders next to it."""
     if site and next(_neighbours(folder), None) is None:
         return site
-    return f"{site} {folder.name}".strip()
+    return f"{site} {valid_unicode(folder.name)}".strip()
 
 
 def _neighbours(folder: Path) -> Iterator[Path]:
@@ -62,7 +90,7 @@ def _neighbours(folder: Path) -> Iterator[Path]:
 def _databases(folder: Path, depth: int) -> Iterator[Path]:
     """Yield the folder if it holds a database, and those below it that do."""
     try:
-        if (folder / FILE_NAME).is_file():
+        if is_recorder(folder):
             yield folder
             depth = min(depth, 1)  # it may have sources; clips and tables have none
         if depth:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -183,6 +184,39 @@ def test_alerts_load_no_heavy_package() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout == "[]\n"
+
+
+def messages_of(watch: AlertWatch, outbox: Outbox, seconds: range) -> list[tuple[str, str]]:
+    """Return the recorder and state of each message that the evaluations at these seconds produce."""
+    found = []
+    for now_s in seconds:
+        watch.evaluate(outbox, float(now_s), time.time())
+        while (message := outbox.first("hook", 0.0)) is not None:
+            found.append((message.recorder, message.state))
+            outbox.remove("hook", message)
+    return found
+
+
+def test_a_folder_in_which_recorders_appear_later_is_no_longer_missing_one(tmp_path: Path) -> None:
+    (tmp_path / "birds").mkdir()
+    target = TargetSettings("hook", "webhook", "http://127.0.0.1:9/")
+    watch, outbox = AlertWatch((tmp_path / "birds",), [NO_AUDIO], [target]), Outbox(None, ["hook"])
+    assert messages_of(watch, outbox, range(0, 60, 10)) == [("birds", "firing")]
+    listened(tmp_path / "birds" / "oak", time.time() + 3600.0)
+    assert messages_of(watch, outbox, range(60, 4000, 10)) == [("birds", "resolved")]
+
+
+def test_of_two_folders_with_one_name_each_has_its_own_alert(tmp_path: Path) -> None:
+    first, second = tmp_path / "a" / "birds", tmp_path / "b" / "birds"
+    for folder in (first, second):
+        listened(folder, time.time() + 3600.0)
+    target = TargetSettings("hook", "webhook", "http://127.0.0.1:9/")
+    watch, outbox = AlertWatch((first, second), [NO_AUDIO], [target]), Outbox(None, ["hook"])
+    assert messages_of(watch, outbox, range(0, 60, 10)) == []
+    shutil.rmtree(second)
+    assert messages_of(watch, outbox, range(60, 600, 10)) == [("birds-2", "firing")]
+    shutil.rmtree(first)
+    assert messages_of(watch, outbox, range(600, 1200, 10)) == [("birds", "firing")]
 
 
 def test_the_broker_receives_what_home_assistant_expects(

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from birdedge.edge.companion.folders import MAX_DEPTH, RecorderFolder, expected_folders, find_folders
+from birdedge.edge.companion.folders import (
+    MAX_DEPTH,
+    RecorderFolder,
+    expected_folders,
+    find_folders,
+    place_name,
+)
 from birdedge.edge.database.schema import FILE_NAME
 
 
@@ -33,6 +40,30 @@ def test_the_sources_of_a_recorder_and_several_recorders_are_found_below_a_folde
 def test_folders_with_the_same_name_get_different_names(tmp_path: Path) -> None:
     first, second = made(tmp_path / "a" / "birds"), made(tmp_path / "b" / "birds")
     assert find_folders([tmp_path]) == (RecorderFolder("birds", first), RecorderFolder("birds-2", second))
+
+
+def test_a_folder_keeps_its_name_while_another_of_the_same_name_is_away(tmp_path: Path) -> None:
+    media, away = tmp_path / "media", tmp_path / "away"
+    first, second = made(media / "a" / "birds"), made(media / "b" / "birds")
+    both = find_folders([media])
+    first.rename(away)
+    assert find_folders([media]) == (RecorderFolder("birds-2", second),)
+    away.rename(first)
+    assert find_folders([media]) == both
+
+
+def test_missing_folders_of_the_same_name_have_different_names_too(tmp_path: Path) -> None:
+    first, second = made(tmp_path / "a" / "birds"), tmp_path / "b" / "birds"
+    given = [first, second]
+    assert expected_folders(given) == (RecorderFolder("birds", first), RecorderFolder("birds-2", second))
+    made(second)
+    assert find_folders(given) == (RecorderFolder("birds", first), RecorderFolder("birds-2", second))
+
+
+def test_a_name_that_is_not_utf8_is_escaped(tmp_path: Path) -> None:
+    folder = made(tmp_path / os.fsdecode(b"f\xf6hre"))
+    assert find_folders([tmp_path]) == (RecorderFolder("f\\udcf6hre", folder),)
+    assert place_name(folder, "") == "f\\udcf6hre"
 
 
 def test_a_folder_given_twice_is_one_recorder(tmp_path: Path) -> None:
