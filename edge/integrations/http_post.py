@@ -61,6 +61,8 @@ def post(url: str, body: bytes, headers: Mapping[str, str], timeout_s: float) ->
             raise TimeoutError
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = f"no answer within {timeout_s:g} s" if is_late.is_set() else str(error) or repr(error)
+        if isinstance(error, ValueError):  # its text may hold a secret
+            reason = "the URL or a header has a character that HTTP does not allow"
         raise DeliveryError(
             f"{host} cannot be reached ({reason}); check the address and the network"
         ) from error

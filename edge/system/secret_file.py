@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import unicodedata
 from pathlib import Path
 
 from birdedge.edge.errors import SettingsError
@@ -14,7 +15,7 @@ def read_secret(path: Path) -> str:
     The group may read it: systemd passes credentials to a service that way.
 
     Raises:
-        SettingsError: It cannot be read, is empty, or other users may read or change it.
+        SettingsError: It cannot be read, is empty, has several lines, or other users may read or change it.
     """
     try:
         with path.open(encoding="utf-8") as file:
@@ -31,4 +32,8 @@ def read_secret(path: Path) -> str:
         )
     if not text:
         raise SettingsError(f"{path} is empty; write the secret to it")
+    if any(unicodedata.category(char) == "Cc" for char in text):
+        raise SettingsError(
+            f"{path} has several lines or a control character; write one line to it, the secret"
+        )
     return text

@@ -181,6 +181,15 @@ def test_the_error_for_a_closed_port_does_not_show_the_path() -> None:
     assert "secret-path" not in str(raised.value)
 
 
+def test_the_error_for_an_invalid_header_does_not_show_it() -> None:
+    with (
+        serving() as server,
+        pytest.raises(DeliveryError, match="a character that HTTP does not allow") as raised,
+    ):
+        post(server.url, b"{}", {"Authorization": "Bearer secret\nold"}, 5.0)
+    assert "secret" not in str(raised.value)
+
+
 def test_an_untrusted_certificate_is_refused() -> None:
     with raw_server(garbage) as host, pytest.raises(DeliveryError, match="cannot be reached"):
         post(f"https://{host}/", b"{}", {}, 5.0)

@@ -38,6 +38,11 @@ def test_a_file_without_a_valid_secret_is_refused(file: Path) -> None:
     file.write_bytes(b"\xff")
     with pytest.raises(SettingsError, match="not UTF-8"):
         read_secret(file)
+    for text in ("tk_new\nold: tk_old\n", "tk\tnew"):
+        file.write_text(text)
+        with pytest.raises(SettingsError, match="has several lines or a control character") as raised:
+            read_secret(file)
+        assert "tk" not in str(raised.value).replace(str(file), "")
     file.unlink()
     with pytest.raises(SettingsError, match="No such file"):
         read_secret(file)
