@@ -42,6 +42,17 @@ class WebSettings:
                 ) from None
 
     @property
+    def trusted_addresses(self) -> list[str]:
+        """The proxies, those in IPv4 also as a socket that listens on both kinds of addresses sees them."""
+        networks = [ipaddress.ip_network(proxy) for proxy in self.trusted_proxies]
+        mapped = [
+            f"::ffff:{network.network_address}/{96 + network.prefixlen}"
+            for network in networks
+            if network.version == 4
+        ]
+        return [*map(str, networks), *mapped]
+
+    @property
     def host(self) -> str:
         """The address to listen on."""
         return self.listen.rpartition(":")[0].strip("[]")

@@ -52,7 +52,7 @@ def create_app(
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
         middleware=[
-            Middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies)),
+            Middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_addresses),
             Middleware(Guard, settings),
         ],
         exception_handlers={

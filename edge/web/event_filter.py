@@ -91,7 +91,7 @@ def _utc_s(name: str, text: str) -> float:
         time = datetime.fromisoformat(text)
         if time.tzinfo is None:
             time = time.replace(tzinfo=UTC)
-        if len(text) == len("2026-05-01") and name == "to":
+        if name == "to" and "T" not in text.upper() and " " not in text:  # a day alone
             time += timedelta(days=1)
         return time.timestamp()
     except (ValueError, OverflowError):

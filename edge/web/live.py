@@ -181,8 +181,12 @@ def _last_id(folder: Path) -> int:
 
 
 def _rows_after(folder: Path, after: int) -> list[EventRow]:
+    """Return the next events; all of them if the database does not hold that many, because it was replaced."""
     with reading(folder) as db:
-        return [new.event for new in new_events(db, after, EVENTS_PER_POLL)]
+        rows = [new.event for new in new_events(db, after, EVENTS_PER_POLL)]
+    if not rows and after > _last_id(folder):
+        return _rows_after(folder, 0)
+    return rows
 
 
 def event_fields(row: EventRow) -> dict[str, object]:

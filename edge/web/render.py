@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import HTTPConnection, Request
@@ -68,7 +69,7 @@ def language_of(request: Request) -> str:
 
 
 def _here(request: Request) -> str:
-    path, query = request.scope["path"].lstrip("/"), request.url.query
+    path, query = quote(request.scope["path"].lstrip("/")), request.url.query
     return f"{path}?{query}" if query else path
 
 

@@ -86,7 +86,9 @@ class Renderings:
         return path
 
     async def _made(self, name: str, rendering: Rendering) -> Path:
-        self._folder = self._folder or tempfile.TemporaryDirectory(prefix="birdedge-")
+        if self._folder is None or not Path(self._folder.name).is_dir():  # temporary files may be cleaned up
+            self._folder = tempfile.TemporaryDirectory(prefix="birdedge-")
+            self._files.clear()
         path = Path(self._folder.name, name + SUFFIXES[rendering.kind])
         part = path.with_suffix(".part")
         try:

@@ -103,7 +103,7 @@ class Guard:
             return None
         if is_read and "text/html" in connection.headers.get("accept", ""):
             query = connection.scope["query_string"].decode(errors="replace")
-            page = quote(path.removeprefix("/") + (f"?{query}" if query else ""), safe="")
+            page = quote(quote(path.removeprefix("/")) + (f"?{query}" if query else ""), safe="")
             return RedirectResponse(f"{root_of(connection)}login?page={page}", 303)
         raise HTTPException(
             401,

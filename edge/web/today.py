@@ -67,7 +67,7 @@ class _Day:
 
     def __init__(self, now_s: float, zone: tzinfo) -> None:
         self.zone = zone
-        midnight = self.time(now_s).replace(hour=0, minute=0, second=0, microsecond=0)
+        midnight = self.time(now_s).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
         self.begin_s = midnight.timestamp()
         self.end_s = (midnight + timedelta(days=1)).timestamp()
         hours = round((self.end_s - self.begin_s) / HOUR_S)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
@@ -136,10 +137,8 @@ def _shown(request: Request, *, with_labels: bool = True) -> ShownEvent:
     folder = next((folder for folder in folders_of(request) if folder.name == name), None)
     if folder is None:
         raise HTTPException(404, f"there is no recorder {name!r}")
-    row = None
-    if number < 2**63:
-        with reading(folder.path) as db:
-            row = event_pages.event(db, number, kind)
+    with reading(folder.path) as db:
+        row = event_pages.event(db, number, kind)
     if row is None:
         raise HTTPException(404, f"there is no event {number} of {name}")
     if not with_labels:
@@ -192,8 +191,17 @@ def _limits(model: str) -> EventSettings | None:
         return None
 
 
+class _Number(IntegerConvertor):
+    """A number that SQLite can store."""
+
+    regex = "[0-9]{1,18}"
+
+
+register_url_convertor("number", _Number())
+
+
 def _routes(kind: str) -> list[Route]:
-    base = f"/{kind}/{{source}}/{{event:int}}"
+    base = f"/{kind}/{{source}}/{{event:number}}"
     handlers: dict[str, Any] = {
         "": event,
         "/clip": clip,

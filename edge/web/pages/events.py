@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any, get_args
-from urllib.parse import parse_qs, parse_qsl, urlencode
+from urllib.parse import parse_qs, parse_qsl, quote, urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -132,17 +132,20 @@ def _change(request: Request, fields: dict[str, list[str]]) -> Response:
             back=field("back"),
             utc=utc,
         )
-    _apply(action, shown, field("note").strip())
+    note = field("note").strip()
+    # The list has one field for all notes, and the keyboard none: where it is empty, each event keeps its own.
+    keeps_notes = not note and field("back") != "event"
+    _apply(action, shown, None if keeps_notes or action == "no label" else note)
     if "application/json" in request.headers.get("accept", ""):
         again = _selected(request, [f"{row.source.name}:{row.number}" for row in shown])
         return JSONResponse({f"{row.source.name}:{row.number}": _json(row) for row in again})
     back = f"events?{view}"
     if field("back") == "event" and shown:
-        back = f"events/{shown[0].source.name}/{shown[0].number}?{view}"
+        back = f"events/{quote(shown[0].source.name, safe='')}/{shown[0].number}?{view}"
     return RedirectResponse(root_of(request) + back, 303)
 
 
-def _apply(action: str, shown: list[ShownEvent], note: str) -> None:
+def _apply(action: str, shown: list[ShownEvent], note: str | None) -> None:
     now_s = time.time()
     for source in dict.fromkeys(row.source for row in shown):
         rows = [row for row in shown if row.source == source]
@@ -153,12 +156,15 @@ def _apply(action: str, shown: list[ShownEvent], note: str) -> None:
             marks: dict[str, Any] = {"lock": "locked", "unlock": "unlocked", "delete": "deleted"}
             mark_clips(source.path, paths, marks[action], now_s)
             continue
-        events = [
-            LabelledEvent(row.number, row.listed.event.onset_sample, row.listed.event.utc_s) for row in rows
-        ]
         label: Any = "" if action == "no label" else action
+        by_note: dict[str, list[LabelledEvent]] = {}
+        for row in rows:
+            kept = row.label.note if row.label and label else ""
+            event = LabelledEvent(row.number, row.listed.event.onset_sample, row.listed.event.utc_s)
+            by_note.setdefault(kept if note is None else note, []).append(event)
         try:
-            add_labels(source.path, events, label, "" if action == "no label" else note, now_s)
+            for text, events in by_note.items():
+                add_labels(source.path, events, label, text, now_s)
         except SettingsError as error:
             raise HTTPException(400, str(error)) from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
 import sqlite3
 import struct
 import subprocess
@@ -85,7 +86,8 @@ def test_a_missing_event_or_file_is_not_found(client: Browser, path: str) -> Non
 
 
 def test_a_number_that_is_too_large_is_not_found(client: Browser) -> None:
-    assert client.get(f"/events/oak/{10**30}").status_code == 404
+    for number in ("9" * 18, "9" * 30, "9" * 5000):
+        assert client.get(f"/events/oak/{number}").status_code == 404
 
 
 def test_the_clip_is_sent_whole_or_in_part(oak: HeardBirds, client: Browser) -> None:
@@ -215,6 +217,16 @@ def test_files_are_made_one_at_a_time_and_the_oldest_are_deleted(
     kept = list(paths[0].parent.iterdir())
     assert sum(path.stat().st_size for path in kept) <= 100_000
     assert paths[-1] in kept
+
+
+def test_files_are_made_again_after_the_temporary_folder_was_cleaned(oak: HeardBirds) -> None:
+    made = Renderings()
+    rendering = Rendering("picture", str(oak.folder / "clips/2026-05-01/0.flac"), "", 0.0, 3.0)
+    first = anyio.run(made.file, rendering)
+    shutil.rmtree(first.parent)
+    again = anyio.run(made.file, rendering)
+    assert again.exists()
+    assert again.parent != first.parent
 
 
 def test_too_many_waiting_requests_are_refused(client: Browser, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import html
+import os
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from starlette.testclient import TestClient
@@ -58,6 +61,7 @@ def test_pages_are_linked_to_the_next_and_the_previous_one(oak: HeardBirds) -> N
         ("from=2026-05-01T02:00:20&to=2026-05-01T02:00:40", lambda e: 20 <= e["utc_s"] - START_UTC_S < 40),
         ("from=2026-05-01&to=2026-05-01", lambda _: True),
         ("to=2026-04-30", lambda _: False),
+        ("from=20260501&to=20260501", lambda _: True),
         ("from=2026-05-01T04:00:40%2B02:00", lambda e: e["utc_s"] - START_UTC_S >= 40),
         ("class=bird", lambda _: True),
         ("class=frog", lambda _: False),
@@ -154,6 +158,37 @@ def test_a_script_receives_the_new_state(oak: HeardBirds) -> None:
     assert answer.json() == {"oak:3": {"label": "bird", "note": "robin", "mark": ""}}
     answer = post(client, "application/json", action="lock", event="oak:3")
     assert answer.json()["oak:3"]["mark"] == "locked"
+
+
+def test_notes_are_kept_where_a_form_has_none(oak: HeardBirds) -> None:
+    client = browser(oak.folder)
+    post(client, action="bird", event="oak:3", note="robin, ring 4711")
+    post(client, action="bird", event="oak:5", note="wren")
+    answer = post(client, "application/json", action="other", event="oak:3")  # as the keyboard does
+    assert answer.json()["oak:3"] == {"label": "other", "note": "robin, ring 4711", "mark": ""}
+    answer = post(client, "application/json", action="bird", event=["oak:3", "oak:5", "oak:6"], note="")
+    assert [state["note"] for state in answer.json().values()] == ["robin, ring 4711", "wren", ""]
+    answer = post(client, "application/json", action="bird", event="oak:3", note="", back="event")
+    assert answer.json()["oak:3"]["note"] == ""
+    answer = post(client, "application/json", action="no label", event="oak:5")
+    assert answer.json()["oak:5"] == {"label": "", "note": "", "mark": ""}
+
+
+@pytest.mark.parametrize("name", ["Oak #3", "oak?", "100% oak", os.fsdecode(b"f\xf6hre")])
+def test_every_name_of_a_folder_works_in_pages_and_forms(oak: HeardBirds, tmp_path: Path, name: str) -> None:
+    client = browser(oak.folder.rename(tmp_path / name))
+    page = client.get("/events").text
+    first = html.unescape(re.findall(r'data-event="([^"]+)"', page)[0])
+    link = re.findall(rf'href="\./(events/[^"]+/{first.rpartition(":")[2]})[?"]', page)[0]
+    assert client.get(f"/{link}").status_code == 200
+    answer = post(client, action="bird", event=first, back="event")
+    assert client.get(urljoin("/events", answer.headers["location"])).status_code == 200
+    here = re.findall(r'name="page" value="([^"]+)"', client.get(f"/{link}").text)[0]
+    chosen = client.post(
+        "/language", data={"csrf_token": csrf_token(client, "/events"), "language": "de", "page": here}
+    )
+    assert client.get(urljoin("/language", chosen.headers["location"])).status_code == 200
+    assert [client.get(other).status_code for other in ("/", "/days", "/health")] == [200] * 3
 
 
 def test_a_deletion_asks_for_confirmation_and_skips_locked_clips(oak: HeardBirds) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import struct
 import threading
 import time
@@ -128,6 +129,31 @@ def server_sent(lines: Iterator[str], count: int) -> list[dict[str, str]]:
             if len(messages) == count:
                 break
     return messages
+
+
+def test_the_event_stream_continues_with_a_database_that_was_replaced(tmp_path: Path) -> None:
+    folder = tmp_path / "oak"
+
+    def recorded(events: int) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        run_log, clocks = started(folder, Clocks()), Clocks()
+        stream = MessageStream(run_log.apply, clocks)
+        stream.hear(10)
+        for number in range(events):
+            stream.detect(1.0 + number)
+        run_log.close()
+
+    recorded(3)
+    with serving(folder, cwd=tmp_path) as dashboard:
+        url = f"{dashboard.url}api/events/stream"
+        with httpx2.stream("GET", url, headers={"Last-Event-ID": "2"}, timeout=10) as answer:
+            lines = answer.iter_lines()
+            assert [message["id"] for message in server_sent(lines, 1)] == ["3"]
+            recorded(2)
+            assert [message["id"] for message in server_sent(lines, 2)] == ["1", "2"]
+        with httpx2.stream("GET", url, headers={"Last-Event-ID": "3"}, timeout=10) as answer:
+            assert [message["id"] for message in server_sent(answer.iter_lines(), 2)] == ["1", "2"]
 
 
 def test_the_event_stream_resumes_after_the_last_event_seen(tmp_path: Path) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import http.cookies
+import re
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 
 from birdedge.edge.integrations.web import WebSettings
 from birdedge.edge.web import render
 from birdedge.edge.web.access import Access
+from tests.support.heard_birds import HeardBirds
 from tests.support.web import TOKEN, browser, csrf_token, log_in
 
 PROXY = WebSettings(hosts=("birds.example",), trusted_proxies=("127.0.0.1",))
@@ -30,6 +33,19 @@ def test_a_browser_is_redirected_to_the_login_and_back_to_its_page(recorded: Pat
     )
     assert (back.status_code, back.headers["location"]) == (303, "./events?min_score=0.5&label=a%20b")
     assert client.get("/events").status_code == 200
+
+
+def test_the_login_leads_back_to_a_recorder_of_any_name(tmp_path: Path) -> None:
+    recorder = HeardBirds(tmp_path / "Oak #3")
+    client = browser(recorder.folder, token=TOKEN)
+    led = client.get("/events/Oak%20%233/3?min_score=0.5")
+    (page,) = re.findall(
+        r'name="page" value="([^"]+)"', client.get(urljoin("/", led.headers["location"])).text
+    )
+    fields = {"csrf_token": csrf_token(client), "token": TOKEN, "page": page}
+    back = client.post("/login", data=fields)
+    assert back.headers["location"] == "./events/Oak%20%233/3?min_score=0.5"
+    assert client.get(urljoin("/", back.headers["location"])).status_code == 200
 
 
 def test_the_redirect_to_the_login_is_relative_on_a_nested_page(recorded: Path) -> None:

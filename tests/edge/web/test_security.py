@@ -221,6 +221,18 @@ def test_forwarded_headers_count_only_from_a_trusted_proxy(tmp_path: Path) -> No
         assert (answer.headers["x-client"], answer.headers["x-scheme"]) == (client, scheme)
 
 
+@pytest.mark.parametrize("proxy", ["127.0.0.1", "127.0.0.0/8", "::ffff:127.0.0.1"])
+def test_a_proxy_is_trusted_by_its_ipv4_address_on_a_socket_of_both_kinds(tmp_path: Path, proxy: str) -> None:
+    settings = WebSettings(listen="[::]:8088", trusted_proxies=(proxy,))
+    asked = with_echo(browser(tmp_path, settings=settings, client="::ffff:127.0.0.1"))
+    answer = asked.get("/echo", headers={"X-Forwarded-For": "9.9.9.9", "X-Forwarded-Proto": "https"})
+    assert (answer.headers["x-client"], answer.headers["x-scheme"]) == ("9.9.9.9", "https")
+    other = with_echo(browser(tmp_path, settings=settings, client="::ffff:128.0.0.1"))
+    assert (
+        other.get("/echo", headers={"X-Forwarded-For": "9.9.9.9"}).headers["x-client"] == "::ffff:128.0.0.1"
+    )
+
+
 def test_a_client_cannot_forge_an_address_through_a_trusted_proxy(tmp_path: Path) -> None:
     settings = WebSettings(trusted_proxies=("127.0.0.1",))
     client = browser(tmp_path, token=TOKEN, settings=settings, headers={"Accept": "*/*"})

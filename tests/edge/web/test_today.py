@@ -61,6 +61,12 @@ def test_the_day_follows_the_time_zone_of_the_viewer(folder: Path) -> None:
     assert day_of(folder, at="2026-05-07T09:30").events == 0
 
 
+def test_the_hour_that_midnight_is_repeated_in_belongs_to_its_day(folder: Path) -> None:
+    """In Cuba, 1:00 is set back to 0:00."""
+    first, second = (day_of(folder, ZoneInfo("America/Havana"), f"2026-11-01T0{hour}:30") for hour in (4, 5))
+    assert first.hours == second.hours
+
+
 def test_a_gap_is_shown_where_nothing_was_heard(folder: Path) -> None:
     (gap,) = day_of(folder).gaps
     assert gap.name == "device lost"
