@@ -8,8 +8,11 @@ make up for the disk space that other programs take, unless the settings say so.
 from __future__ import annotations
 
 import logging
+import os
 import shutil
-from collections.abc import Callable, Sequence
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -68,6 +71,7 @@ class Retention:
         index: The index of the clips.
         utc_s: Returns UTC; None while it is not known.
         free_bytes: Measures the free space on the disk of a folder.
+        other_files: Other folders that the recorder writes files to, each with the pattern of their names.
 
     Attributes:
         problem: Why the latest step ended early; None if it did not.
@@ -81,11 +85,13 @@ class Retention:
         index: ClipIndex,
         utc_s: Callable[[], float | None],
         free_bytes: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
+        other_files: Sequence[tuple[Path, str]] = (),
     ) -> None:
         self.problem: str | None = None
         self.deleted = 0
         self._settings, self._folder, self._index = settings, folder, index
         self._utc_s, self._free_bytes = utc_s, free_bytes
+        self._files = ((folder, "*"), *other_files)
         self._roomy_bytes: int | None = None  # used by birdedge when the disk last had room
 
     def step(self, max_clips: int = 4) -> None:
@@ -151,10 +157,21 @@ class Retention:
     def _missing_bytes(self, clip_bytes: int) -> float:
         """Return the space that clips must free: at most what birdedge has taken since the disk had enough."""
         missing_bytes = self._settings.min_free_mb * 1e6 - self._free_bytes(self._folder)
-        others_bytes = sum(file.stat().st_size for file in self._folder.iterdir() if file.is_file())
-        own_bytes = clip_bytes + others_bytes  # the database and the tables grow too
+        own_bytes = clip_bytes + self._file_bytes()  # the database, tables and masks grow too
         if missing_bytes <= 0 or self._roomy_bytes is None:
             self._roomy_bytes = own_bytes
         if self._settings.delete_for_others:
             return missing_bytes
         return min(missing_bytes, own_bytes - self._roomy_bytes)
+
+    def _file_bytes(self) -> int:
+        """Return the size of the recorder's files on the disk, without clips; each is counted once."""
+        disk = self._folder.stat().st_dev
+        files = (file for file in self._file_stats() if stat.S_ISREG(file.st_mode) and file.st_dev == disk)
+        return sum({file.st_ino: file.st_size for file in files}.values())
+
+    def _file_stats(self) -> Iterator[os.stat_result]:
+        for folder, pattern in self._files:
+            for path in folder.glob(pattern):
+                with suppress(FileNotFoundError):  # another thread deletes old masks and tables
+                    yield path.stat()

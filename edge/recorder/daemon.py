@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import logging
 import os
 from collections.abc import Callable
@@ -81,7 +82,10 @@ class RecorderDaemon:
         Raises:
             BirdedgeError: the source, the model or an output cannot be used.
         """
-        recorder = Recorder(config, self._out, self._read_config, make_input, self._models)
+        elsewhere = _files_elsewhere(self._masks, config.denoised)
+        recorder = Recorder(
+            config, self._out, self._read_config, make_input, self._models, other_files=elsewhere
+        )
         outputs = OutputSettings(self._out, config.tables, self._masks)
         self._record(recorder, outputs, config, name, self._stop, files)
 
@@ -103,8 +107,12 @@ class RecorderDaemon:
 
         config = read()
         folder = self._out / name
-        recorder = Recorder(config, folder, read, SourceInput(stop), self._models, notifier, is_alone=False)
-        outputs = OutputSettings(folder, config.tables, self._masks and self._masks / name)
+        masks = self._masks and self._masks / name
+        elsewhere = _files_elsewhere(masks, config.denoised)
+        recorder = Recorder(
+            config, folder, read, SourceInput(stop), self._models, notifier, False, other_files=elsewhere
+        )
+        outputs = OutputSettings(folder, config.tables, masks)
         self._record(recorder, outputs, config, name, stop)
 
     def _record(
@@ -152,6 +160,14 @@ def background(sink: Sink, is_audio: bool) -> Sink:
 def audio_path(denoised: str | None) -> Path | None:
     """Return the file that denoised audio goes to; None for standard output, or if denoised audio is off."""
     return None if denoised is None or denoised == "-" else Path(denoised)
+
+
+def _files_elsewhere(masks: Path | None, denoised_to: str | None) -> list[tuple[Path, str]]:
+    """Return the folders of masks and denoised audio, each with the pattern of the names that a recorder uses."""
+    files = [(masks, "*.npz")] if masks is not None else []
+    if path := audio_path(denoised_to):
+        files.append((path.parent, f"{glob.escape(path.stem)}*{path.suffix}"))
+    return files
 
 
 def _file_sinks(

@@ -58,6 +58,7 @@ class Recorder:
         models: opens models.
         notifier: reports to the service manager.
         is_alone: whether the process may be restarted because of this recorder.
+        other_files: other folders that the sinks write files to, each with the pattern of their names.
 
     Attributes:
         old_files: deletes old tables and masks.
@@ -78,8 +79,9 @@ class Recorder:
         models: SharedModels | None = None,
         notifier: ServiceNotifier | None = None,
         is_alone: bool = True,
+        other_files: Sequence[tuple[Path, str]] = (),
     ) -> None:
-        self._is_alone = is_alone
+        self._is_alone, self._other_files = is_alone, other_files
         self._folder, self._read_config, self._make_input = folder, read_config, make_input
         self._models = models or SharedModels()
         self._first_config = config
@@ -165,7 +167,13 @@ class Recorder:
             log.warning("%s: takes effect when birdedge restarts", ", ".join(waiting))
 
     def _run_configured(self, sinks: Sequence[Sink], stop: ReloadableStop, duration_s: float | None) -> None:
-        retention = Retention(self._config.retention, self._folder, self._index, self._known_utc_s)
+        retention = Retention(
+            self._config.retention,
+            self._folder,
+            self._index,
+            self._known_utc_s,
+            other_files=self._other_files,
+        )
         clips = self._clip_writer(retention)
         try:
             if self._microphone.open(stop):

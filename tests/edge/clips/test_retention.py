@@ -253,6 +253,26 @@ def test_new_clips_replace_old_ones_on_a_disk_filled_by_other_programs(index: In
     assert index.step(retention) == []
 
 
+@pytest.mark.parametrize("masks_in", ["masks", "out/masks", "out"])
+def test_clips_make_room_for_masks_in_any_folder_of_their_disk(tmp_path: Path, masks_in: str) -> None:
+    index = Index(tmp_path / "out")
+    for number in range(5):
+        index.add(str(number), (20 - number) * HOUR_S)
+    index.add("new", 0)
+    masks = tmp_path / masks_in
+    masks.mkdir(exist_ok=True)
+
+    def free_bytes(_: Path) -> int:
+        return 1_008_000 - sum(file.stat().st_size for file in (*index.day.iterdir(), *masks.glob("*.npz")))
+
+    settings = RetentionSettings(min_free_mb=1.0)
+    retention = Retention(settings, index.folder, index, lambda: NOW_S, free_bytes, [(masks, "*.npz")])
+    assert index.step(retention) == []
+    (masks / "2026-11-23T00-00-00Z.npz").write_bytes(bytes(4000))
+    assert index.step(retention) == ["0", "1"]
+    assert index.step(retention) == []
+
+
 @pytest.mark.parametrize(
     "path",
     [
