@@ -2,7 +2,8 @@
 
 A clip has an age only if its time and the present time are known: a board without a clock of its own starts in the
 past, and may jump ahead by years. The age is counted from the newest clip, not from the clock alone. Clips do not
-make up for the disk space that other programs take, unless the settings say so.
+make up for the disk space that other programs take while birdedge runs, unless the settings say so. What is missing
+at a start counts as taken by birdedge: nobody knows who took it, and a full disk would end the recording of clips.
 """
 
 from __future__ import annotations
@@ -92,7 +93,7 @@ class Retention:
         self._settings, self._folder, self._index = settings, folder, index
         self._utc_s, self._free_bytes = utc_s, free_bytes
         self._files = ((folder, "*"), *other_files)
-        self._roomy_bytes: int | None = None  # used by birdedge when the disk last had room
+        self._roomy_bytes: float | None = None  # used by birdedge when the disk last had room
 
     def step(self, max_clips: int = 4) -> None:
         """Delete up to `max_clips` clips; clips that somebody else deleted are only removed from the index."""
@@ -155,11 +156,14 @@ class Retention:
         return self._index.outdated(min(now_s, newest_s) - max(max_age_days * DAY_S, NEWEST_S), max_clips)
 
     def _missing_bytes(self, clip_bytes: int) -> float:
-        """Return the space that clips must free: at most what birdedge has taken since the disk had enough."""
+        """Return the space that clips must free: at most what birdedge has taken since the disk had enough.
+
+        What is missing at the first step counts as taken since then.
+        """
         missing_bytes = self._settings.min_free_mb * 1e6 - self._free_bytes(self._folder)
         own_bytes = clip_bytes + self._file_bytes()  # the database, tables and masks grow too
         if missing_bytes <= 0 or self._roomy_bytes is None:
-            self._roomy_bytes = own_bytes
+            self._roomy_bytes = own_bytes - max(0.0, missing_bytes)
         if self._settings.delete_for_others:
             return missing_bytes
         return min(missing_bytes, own_bytes - self._roomy_bytes)

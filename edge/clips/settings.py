@@ -66,8 +66,8 @@ class RetentionSettings:
 
     max_age_days: float = 0.0  # clips known to be older are deleted; 0: no limit
     max_gb: float = 0.0  # limit on the size of all clips; 0: no limit
-    min_free_mb: float = 1000.0  # if birdedge takes more space, clips are deleted until this much is free
-    delete_for_others: bool = False  # also delete clips if other programs fill the disk
+    min_free_mb: float = 1000.0  # clips are deleted until this much is free, see `Retention`
+    delete_for_others: bool = False  # also delete clips if other programs take it while birdedge runs
     max_masks_gb: float = 10.0  # limit on the size of all mask files; 0: no limit
     max_tables_gb: float = 1.0  # limit on the size of all tables; 0: no limit
     delete_first: Literal["oldest", "lowest_score"] = (

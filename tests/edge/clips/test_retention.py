@@ -243,13 +243,32 @@ def test_no_clip_is_deleted_if_another_program_fills_the_disk(index: Index) -> N
 def test_new_clips_replace_old_ones_on_a_disk_filled_by_other_programs(index: Index) -> None:
     for number in range(5):
         index.add(str(number), (20 - number) * HOUR_S)
-    retention = index.retention(free_bytes=NO_ROOM, min_free_mb=1.0, delete_for_others=False)
+    retention = index.retention(min_free_mb=1.0, delete_for_others=False)
+    assert index.step(retention) == []
+    retention._free_bytes = lambda _: NO_ROOM
     assert index.step(retention) == []
     for name in ("new", "newer"):
         index.add(name, 0)
     assert index.step(retention) == ["0", "1"]
     (index.folder / "birdedge.sqlite").write_bytes(bytes(1500))  # of birdedge too
     assert index.step(retention) == ["2", "3"]
+    assert index.step(retention) == []
+
+
+def test_what_is_missing_at_a_start_is_freed_whoever_took_it(index: Index) -> None:
+    for number in range(5):
+        index.add(str(number), (20 - number) * HOUR_S)
+    index.add("new", 0)
+    others_bytes = 0
+
+    def free_bytes(_: Path) -> int:
+        return 1_003_500 - others_bytes - index.size_bytes()
+
+    retention = index.retention(min_free_mb=1.0, delete_for_others=False)
+    retention._free_bytes = free_bytes
+    assert index.step(retention, 2) == ["0", "1"]
+    assert index.step(retention, 2) == ["2"]
+    others_bytes = 10_000  # taken by other programs while birdedge runs
     assert index.step(retention) == []
 
 
