@@ -5,18 +5,20 @@ from __future__ import annotations
 import errno
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from birdedge.edge.archive.event_buffer import EventBuffer
 from birdedge.edge.archive.files import total_duration_s
 from birdedge.edge.audio.file import AudioFile
-from birdedge.edge.audio.sources import file_source
-from birdedge.edge.errors import BirdedgeError, OutputError
+from birdedge.edge.audio.sources import file_name, file_source
+from birdedge.edge.errors import BirdedgeError, DataError, OutputError
 from birdedge.edge.event import Event
-from birdedge.edge.formats.event_reader import read_events
+from birdedge.edge.formats.event_reader import read_events, read_named_events
+from birdedge.edge.formats.raven import path_cell
 from birdedge.edge.formats.start_time import FROM_RECORDING, StartTime
-from birdedge.edge.formats.tables import FORMATS
+from birdedge.edge.formats.tables import FORMATS, TableName
 from birdedge.edge.mask import Mask
 from birdedge.edge.messages import EventDetected, FramesReady, Message
 from birdedge.edge.models.model import Model
@@ -123,10 +125,13 @@ def segment_or_report(
 ) -> FileResult:
     """Do what `segment_file` does, but report a recording that cannot be read in the `error` of its result.
 
-    With `skip_existing`, only missing results are written; a recording whose results all exist is not read.
+    With `skip_existing`, only missing results are written; a recording whose results all exist is not read. A table
+    that names another recording is an error of this one.
     """
     try:
         missing = outputs.missing(stem) if outputs.skip_existing else outputs
+        if outputs.skip_existing:
+            _refuse_tables_of_another(path, outputs, stem)
         if outputs.skip_existing and not any(missing.paths(stem)):
             duration_s = total_duration_s([path])
             progress(duration_s)
@@ -138,6 +143,35 @@ def segment_or_report(
         if isinstance(error, OutputError) and not of_this_name:
             raise
         return FileResult(path, 0.0, EventBuffer(), error=str(error))
+
+
+def _refuse_tables_of_another(path: Path, outputs: OutputSettings, stem: str) -> None:
+    """Raise an error if an existing table names another recording; an Audacity table names none."""
+    if outputs.tables is None:
+        return
+    for format in outputs.formats:
+        table = outputs.tables / (stem + FORMATS[format].suffix)
+        name = _named_recording(table, format)
+        if name and not _is_name_of(name, path):
+            raise DataError(
+                f"{table} is the table of {name}, not of {path}: give another --out, or --force to replace it"
+            )
+
+
+def _named_recording(table: Path, format: TableName) -> str:
+    """Return the recording that a table names; empty if it is missing or malformed, or has no events."""
+    with suppress(DataError):
+        return next(read_named_events(table, format), ("", None))[0]
+    return ""
+
+
+def _is_name_of(name: str, path: Path) -> bool:
+    if path_cell(name) == path_cell(file_name(path)):
+        return True
+    try:
+        return Path(name).samefile(path)  # by another path, such as a link
+    except (OSError, ValueError):
+        return False
 
 
 def _earlier_events(outputs: OutputSettings, stem: str) -> Iterator[Event]:

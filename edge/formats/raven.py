@@ -63,9 +63,9 @@ def event_lines(
         number_text(file_begin_s + event.offset_s, "offset_s"),
         number_text(event.low_hz, "low_hz"),
         number_text(event.high_hz, "high_hz"),
-        _cell(path_text(file)),
+        path_cell(file),
         number_text(event.onset_s, "onset_s"),
-        _cell(path_text(Path(file).name)),
+        path_cell(Path(file).name),
         ANNOTATION,
         number_text(event.score, "score"),
         number_text(event.peak_hz, "peak_hz"),
@@ -96,6 +96,11 @@ def sequence_lines(recordings: Iterable[Recording], channel: int | None = None) 
         file_begin_s += duration_s
 
 
-def _cell(text: str) -> str:
-    """Return `text` without tabs and line breaks, which the format cannot quote."""
-    return "".join(" " if unicodedata.category(char) in ("Cc", "Zl", "Zp") else char for char in text)
+def path_cell(path: str | Path) -> str:
+    """Return a path without tabs and line breaks, which the format cannot quote, and as valid Unicode.
+
+    It is the same for a path that was read from a table of any format.
+    """
+    text = path_text(path)
+    text = "".join(" " if unicodedata.category(char) in ("Cc", "Zl", "Zp") else char for char in text)
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

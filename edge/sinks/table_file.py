@@ -15,7 +15,6 @@ from typing import BinaryIO, Self
 from birdedge.edge.errors import DiskError, SettingsError
 from birdedge.edge.event import Event
 from birdedge.edge.formats import raven
-from birdedge.edge.formats.columns import path_text
 from birdedge.edge.formats.tables import FORMATS
 from birdedge.edge.system.atomic_file import (
     Existing,
@@ -179,7 +178,7 @@ def combined_raven(
 
 def holds_only(path: Path, files: Iterable[str]) -> bool:
     """Return whether a Raven table covers only these recordings; True if it is missing."""
-    allowed = {path_text(file) for file in files}
+    allowed = set(map(raven.path_cell, files))
     try:
         with path.open(encoding="utf-8", newline="") as lines:
             rows = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)

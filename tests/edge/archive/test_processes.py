@@ -6,6 +6,7 @@ import csv
 import multiprocessing
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,12 +26,14 @@ from birdedge.cli import birdedge
 from birdedge.edge.archive.event_buffer import EventBuffer
 from birdedge.edge.archive.processes import segment_files
 from birdedge.edge.archive.segment import FileResult
+from birdedge.edge.audio.sources import file_name
 from birdedge.edge.errors import ModelMissingError, OutputError, SettingsError
 from birdedge.edge.event import Event
 from birdedge.edge.formats.tables import TABLE_NAMES, TableName
 from birdedge.edge.mask import NO_MASK
 from birdedge.edge.models.names import DEFAULT_MODEL
 from birdedge.edge.sinks.recording import OutputSettings
+from birdedge.edge.sinks.table_file import Table
 from birdedge.edge.synthesis.soundscape import soundscape
 from tests.support.waiting import wait_until
 
@@ -159,6 +162,46 @@ def test_a_table_that_cannot_be_read_back_is_reported(
     outputs = OutputSettings(tmp_path, (format,), skip_existing=True)
     (result,) = segment_files(DEFAULT_MODEL, recordings[:1], outputs)
     assert f"{path.name} cannot be read as a table of birdedge" in str(result.error)
+
+
+@pytest.mark.parametrize("added", [(), ("audacity",)])
+@pytest.mark.parametrize("format", ["csv", "jsonl", "raven"])
+def test_the_table_of_another_recording_of_the_same_name_is_not_taken_for_its_own(
+    recordings: list[Path], tmp_path: Path, format: TableName, added: tuple[TableName, ...]
+) -> None:
+    north, south = (tmp_path / site / "dawn.wav" for site in ("north", "south"))
+    for path in (north, south):
+        path.parent.mkdir()
+        shutil.copy(recordings[0], path)
+    outputs = OutputSettings(tmp_path / "out", (format,), skip_existing=True)
+    list(segment_files(DEFAULT_MODEL, [north], outputs))
+    before = contents(tmp_path / "out")
+    (result,) = segment_files(DEFAULT_MODEL, [south], replace(outputs, formats=(format, *added)))
+    (table,) = (tmp_path / "out").iterdir()
+    assert result.error == (
+        f"{table} is the table of {north}, not of {south}: give another --out, or --force to replace it"
+    )
+    assert contents(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize("format", ["csv", "jsonl", "raven"])
+@pytest.mark.parametrize(
+    "name", ["a.b.wav", "tab\tline\nfeed\r\u2028.wav", os.fsdecode(b"latin\xe9.wav"), "../link/a.wav"]
+)
+def test_a_recording_of_any_name_is_recognized_in_its_table(
+    tmp_path: Path, format: TableName, name: str
+) -> None:
+    audio, out = tmp_path / "audio", tmp_path / "out"
+    audio.mkdir()
+    (tmp_path / "link").symlink_to(audio)
+    path = audio / Path(name).name
+    with path.open("wb") as file:  # soundfile itself opens no name that is not UTF-8
+        soundfile.write(file, np.zeros(800), 8000, format="WAV")
+    with Table(out, path.stem, format, file=file_name(path), atomic=True) as table:
+        table.write(EVENT)
+    outputs = OutputSettings(out, (format,), skip_existing=True)
+    (result,) = segment_files(DEFAULT_MODEL, [audio / name], outputs)
+    assert (result.error, result.skipped, len(result.events)) == (None, True, 1)
 
 
 def test_unfinished_files_of_a_killed_process_are_removed(recordings: list[Path], tmp_path: Path) -> None:

@@ -199,6 +199,14 @@ ODD_NAMES = [
 
 
 @pytest.mark.parametrize("name", [*ODD_NAMES, os.fsdecode(b"latin\xe9.wav")])
+def test_a_combined_table_holds_a_recording_of_any_name(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "all.selections.txt"
+    combined_raven(path, [(name, 60.0, [FIRST], None)])
+    assert holds_only(path, [name])
+    assert not holds_only(path, [f"other {name}"])
+
+
+@pytest.mark.parametrize("name", [*ODD_NAMES, os.fsdecode(b"latin\xe9.wav")])
 def test_any_file_name_gives_valid_tables(tmp_path: Path, name: str) -> None:
     for format in FORMATS:
         with Table(tmp_path, Path(name).stem, format, file=name, atomic=True) as written:
