@@ -47,14 +47,14 @@ class ViewPage:
     events: Sequence[ShownEvent]
     after: Cursor | None  # the page of older events comes after it
     before: Cursor | None  # the page of newer events comes before it
-    problems: Sequence[str]  # why labels are missing: a sentence each
+    problems: Sequence[str]  # why events or labels are missing: a sentence each
 
 
 class _Sources:
     """The events of each source in one direction, and where the page ends in each."""
 
-    def __init__(self, rows: Mapping[str, list[ListedEvent]]) -> None:
-        self.rows = rows
+    def __init__(self, rows: Mapping[str, list[ListedEvent]], problems: Sequence[str]) -> None:
+        self.rows, self.problems = rows, problems
         self.taken = dict.fromkeys(rows, 0)
 
     def take(self, count: int, newest_first: bool) -> list[tuple[str, ListedEvent]]:
@@ -88,7 +88,7 @@ class View:
         """Return the first page, or the page after or before a cursor.
 
         Raises:
-            OutputError: A database cannot be read, or the view filters by labels and they cannot be read.
+            OutputError: No database can be read, or the view filters by labels and none can be read.
         """
         if before is not None:
             page = self._page_before(count, before)
@@ -101,7 +101,9 @@ class View:
         begin = {name: -rows[0].event.id for name, rows in sources.rows.items() if rows}
         last = begin | dict(cursor or {}) | {name: row.event.id for name, row in taken}
         first = {name: rows[0].event.id if rows else 0 for name, rows in sources.rows.items()}
-        return self._shown(taken, None if sources.is_empty else last, first if cursor else None)
+        return self._shown(
+            taken, None if sources.is_empty else last, first if cursor else None, sources.problems
+        )
 
     def _page_before(self, count: int, before: Cursor) -> ViewPage:
         sources = self._read(count + 1, before=before)
@@ -111,7 +113,7 @@ class View:
         first = dict(before) | {name: row.event.id for name, row in taken}
         # The page after this one begins with the event in the cursor: it comes after the next newer event.
         last = {name: rows[0].event.id for name, rows in sources.rows.items() if rows}
-        return self._shown(taken[::-1], last, None if sources.is_empty else first)
+        return self._shown(taken[::-1], last, None if sources.is_empty else first, sources.problems)
 
     def everything(self) -> Iterator[ShownEvent]:
         """Yield all events that the view holds now, oldest first, a batch at a time.
@@ -142,21 +144,41 @@ class View:
             after = rows[-1].event.id
 
     def _read(self, count: int, after: Cursor | None = None, before: Cursor | None = None) -> _Sources:
-        rows = {}
+        rows: dict[str, list[ListedEvent]] = {}
+        problems = list[str]()
         for source in self.sources:
-            wanted = self.filter_for(source)
-            key = None if after is None else after.get(source.name)
-            with reading(source.path) as db:
-                begin = event(db, -key, wanted.kind) if key is not None and key < 0 else None
-                rows[source.name] = [] if begin is None else [begin]
-                rows[source.name] += event_page(
-                    db,
-                    wanted,
-                    count,
-                    after=None if key is None else abs(key),
-                    before=None if before is None else before.get(source.name, 0),
-                )
-        return _Sources(rows)
+            try:
+                rows[source.name] = self._rows_of(source, count, after, before)
+            except OutputError as error:
+                problems.append(str(error))
+                if len(problems) == len(self.sources):
+                    raise
+        return _Sources(rows, problems)
+
+    def _rows_of(
+        self, source: RecorderFolder, count: int, after: Cursor | None, before: Cursor | None
+    ) -> list[ListedEvent]:
+        wanted = self.filter_for(source)
+        key = None if after is None else after.get(source.name)
+        with reading(source.path) as db:
+            begin = event(db, -key, wanted.kind) if key is not None and key < 0 else None
+            page = event_page(
+                db,
+                wanted,
+                count,
+                after=None if key is None else abs(key),
+                before=None if before is None else before.get(source.name, 0),
+            )
+        return page if begin is None else [begin, *page]
+
+    def require_sources(self) -> None:
+        """Read a little of each database, so that one that is damaged is found before a table begins.
+
+        Raises:
+            OutputError: A database cannot be read.
+        """
+        for source in self.sources:
+            self._rows_of(source, 1, None, None)
 
     def filter_for(self, source: RecorderFolder) -> EventFilter:
         """Return the filter for a source, with its labelled events."""
@@ -169,10 +191,14 @@ class View:
         return replace(self.wanted, only=labelled(source.path, label))
 
     def _shown(
-        self, taken: list[tuple[str, ListedEvent]], after: Cursor | None, before: Cursor | None
+        self,
+        taken: list[tuple[str, ListedEvent]],
+        after: Cursor | None,
+        before: Cursor | None,
+        unreadable: Sequence[str],
     ) -> ViewPage:
         events: dict[tuple[str, int], ShownEvent] = {}
-        problems = []
+        problems = list(unreadable)
         for source in self.sources:
             rows = [row for name, row in taken if name == source.name]
             try:

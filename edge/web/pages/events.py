@@ -73,6 +73,7 @@ def export(request: Request) -> Response:
     format: TableName = name
     chosen = filter_of(request.url.query)
     view = chosen.view(folders_of(request))
+    view.require_sources()
     lines = table_lines(view, format)
     first = next(lines, "")  # an error up to here is shown as a page, not as a broken table
     if not _exports.acquire(blocking=False):

@@ -11,7 +11,8 @@ from birdedge.edge.companion.event_view import Cursor, ShownEvent, View, ViewPag
 from birdedge.edge.companion.folders import find_folders
 from birdedge.edge.database.event_pages import EventFilter
 from birdedge.edge.database.labels import LABELS_FILE, LabelledEvent, add_labels, mark_clips
-from birdedge.edge.errors import StoreError
+from birdedge.edge.database.schema import FILE_NAME
+from birdedge.edge.errors import OutputError, StoreError
 from tests.support.heard_birds import START_UTC_S, HeardBirds
 
 
@@ -94,8 +95,27 @@ def test_damaged_labels_are_reported_and_the_page_is_still_shown(recorders: list
     page = view(recorders).page(200)
     assert len(page.events) == sum(recorder.events for recorder in recorders)
     assert ["labels.sqlite is damaged" in problem for problem in page.problems] == [True]
+    assert "labels.sqlite is damaged" in view(recorders, label="bird").page(50).problems[0]
     with pytest.raises(StoreError, match="damaged"):
-        view(recorders, label="bird").page(50)
+        view(recorders[:1], label="bird").page(50)
+
+
+def test_a_recorder_whose_database_is_damaged_is_named_and_the_others_are_shown(
+    recorders: list[HeardBirds],
+) -> None:
+    beech, *others = recorders
+    for path in beech.folder.glob(f"{FILE_NAME}*"):
+        path.unlink()
+    (beech.folder / FILE_NAME).write_bytes(bytes(5000))
+    page = view(recorders).page(10)
+    assert names(page) == names(view(others).page(10))
+    assert len(page.problems) == 1
+    assert str(beech.folder) in page.problems[0]
+    older = view(recorders).page(10, page.after)
+    assert names(older) == names(view(others).page(10, page.after))
+    assert names(view(recorders).page(10, before=older.before)) == names(page)
+    with pytest.raises(OutputError):
+        view([beech]).page(10)
 
 
 def test_rejected_sounds_have_a_view_of_their_own(recorders: list[HeardBirds]) -> None:

@@ -15,6 +15,8 @@ from starlette.testclient import TestClient
 from birdedge.edge.database.connection import reading
 from birdedge.edge.database.event_pages import EventFilter, event_page
 from birdedge.edge.database.labels import LABELS_FILE, labels_of, marked_clips
+from birdedge.edge.database.schema import FILE_NAME
+from birdedge.edge.formats.tables import FORMATS
 from birdedge.edge.web.pages import events as events_page
 from tests.support.heard_birds import START_UTC_S, HeardBirds
 from tests.support.streams import rows_of
@@ -158,6 +160,23 @@ def test_a_script_receives_the_new_state(oak: HeardBirds) -> None:
     assert answer.json() == {"oak:3": {"label": "bird", "note": "robin", "mark": ""}}
     answer = post(client, "application/json", action="lock", event="oak:3")
     assert answer.json()["oak:3"]["mark"] == "locked"
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.usefixtures("oak")
+def test_a_damaged_database_does_not_hide_the_others_and_begins_no_table(tmp_path: Path, format: str) -> None:
+    elm = tmp_path / "elm"
+    elm.mkdir()
+    (elm / FILE_NAME).write_bytes(bytes(5000))
+    client = browser(tmp_path)
+    page = client.get("/events")
+    assert page.status_code == 200
+    assert len(numbers(page.text)) == 50
+    assert "elm/birdedge.sqlite" in page.text
+    table = client.get(f"/events/export/{format}")
+    assert table.status_code == 503
+    assert "elm/birdedge.sqlite" in table.text
+    assert client.get(f"/events/export/{format}?source=oak").status_code == 200
 
 
 def test_notes_are_kept_where_a_form_has_none(oak: HeardBirds) -> None:
