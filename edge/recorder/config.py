@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import sys
 import tomllib
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
@@ -177,18 +179,24 @@ def write_template(path: Path, force: bool = False) -> None:
 
 
 def write_model(path: Path, model: str) -> None:
-    """Set the model in a configuration file, and leave the rest of the file unchanged.
+    """Set the model in a configuration file, and leave the rest of the file, its mode and its owner unchanged.
 
     Raises:
         SettingsError: The file is not a valid configuration.
         OutputError: The file cannot be written.
     """
-    text = ""
+    text, status = "", None
+    path = path.resolve()  # so that a link stays one
     if path.exists():
         read_config(path)
+        status = path.stat()
         text = path.read_text(encoding="utf-8-sig")
     value = model.replace("\\", "\\\\").replace('"', '\\"')
     line = f'model = "{value}"'
     text, replaced = re.subn(r"(?m)^(# )?model\s*=.*$", lambda _: line, text, count=1)
     with replacing(path) as file:
+        if status is not None:
+            os.fchmod(file.fileno(), stat.S_IMODE(status.st_mode))
+            with suppress(PermissionError):
+                os.fchown(file.fileno(), status.st_uid, status.st_gid)
         file.write((text if replaced else f"{line}\n{text}").encode())
