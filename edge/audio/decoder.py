@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import tempfile
+import threading
 from contextlib import suppress
 from typing import IO
 
@@ -42,37 +42,38 @@ class Decoder:
     stdout: IO[bytes]
 
     def __init__(self, url: str, sample_rate_hz: int | None, channels: int) -> None:
-        self._url, self._reason = url, ""
+        self._url = url
+        self._reason: str | None = None  # once it is closed
         ffmpeg = ffmpeg_path()
         if ffmpeg is None:
             raise StreamLostError(
                 f"{shown_url(url)} needs ffmpeg, which is not installed: run `sudo apt install ffmpeg`"
             )
-        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
         try:
             self._process = subprocess.Popen(
                 [*_dies_with_parent(), ffmpeg, *_arguments(sample_rate_hz, channels)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=self._said,
+                stderr=subprocess.PIPE,
                 bufsize=0,
                 start_new_session=True,  # the recorder handles Ctrl-C and ends it
             )
         except OSError as error:
-            self._said.close()
             raise StreamLostError(
                 f"ffmpeg cannot be started ({error.strerror}); see birdedge doctor"
             ) from error
         assert self._process.stdin is not None
         assert self._process.stdout is not None
+        assert self._process.stderr is not None
         self.stdout = self._process.stdout
+        self._said = _LastWords(self._process.stderr)
         # The URL is passed in a playlist on standard input: every user of the machine can read arguments.
         with suppress(OSError), self._process.stdin as playlist:
             playlist.write(_playlist(url))
 
     def close(self) -> str:
         """Kill the process and return its last error message, empty if there was none. `stdout` stays open."""
-        if self._said.closed:
+        if self._reason is not None:
             return self._reason
         process = self._process
         with suppress(subprocess.TimeoutExpired):
@@ -80,12 +81,28 @@ class Decoder:
         process.kill()
         with suppress(subprocess.TimeoutExpired):  # it waits for the disk; the system ends it later
             process.wait(END_S)
-        self._said.seek(0)
-        lines = self._said.read(MAX_SAID_BYTES).decode(errors="replace").split("\n")
-        self._said.close()
-        last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+        last = next((line.strip() for line in reversed(self._said.lines()) if line.strip()), "")
         self._reason = without_secrets(last.removeprefix("pipe:0: "), self._url)
         return self._reason
+
+
+class _LastWords:
+    """The end of what a process says; it may say more in a month than there is memory."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self._pipe, self._end = pipe, b""
+        self._thread = threading.Thread(target=self._read, name="decoder", daemon=True)
+        self._thread.start()
+
+    def lines(self) -> list[str]:
+        """Return the last lines, once the process has ended."""
+        self._thread.join(LAST_WORDS_S)
+        return self._end.decode(errors="replace").split("\n")
+
+    def _read(self) -> None:
+        with self._pipe:
+            while piece := self._pipe.read(MAX_SAID_BYTES):
+                self._end = (self._end + piece)[-MAX_SAID_BYTES:]
 
 
 def _dies_with_parent() -> list[str]:

@@ -20,9 +20,15 @@ def check_url(url: str) -> None:
     """Check the URL of a stream.
 
     Raises:
-        SettingsError: The scheme is unknown, there is no host, or there are spaces or control characters. The message
-            contains no password.
+        SettingsError: The scheme is unknown, there is no host, there are spaces or control characters, or a password
+            contains characters that end it. The message contains no password.
     """
+    rest = url.partition("://")[2]
+    if "@" in rest[len(_authority(rest)) :]:
+        raise SettingsError(
+            f"the URL of a stream is {shown_url(url)!r} with an @ after the host; in a user or password, write / as "
+            "%2F, ? as %3F and # as %23, and @ elsewhere as %40"
+        )
     try:
         parts = urlsplit(url)
         has_host = bool(parts.hostname) and (parts.port or 1) > 0
@@ -38,14 +44,14 @@ def check_url(url: str) -> None:
 def shown_url(url: str) -> str:
     """Return a URL for logs, tables and status: without user, password, query and fragment."""
     scheme, _, rest = url.partition("://")
-    authority, slash, path = re.split(r"[?#]", rest, maxsplit=1)[0].partition("/")
-    return f"{scheme}://{authority.rpartition('@')[2]}{slash}{path}"
+    # A password may contain what ends a host; `check_url` allows no other @.
+    return f"{scheme}://{re.split(r'[?#]', rest.rpartition('@')[2], maxsplit=1)[0]}"
 
 
 def without_secrets(text: str, url: str) -> str:
     """Return a program's message about a URL without password and query, escaped or not."""
     rest = url.partition("://")[2]
-    credentials = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")[0]
+    credentials = _authority(rest).rpartition("@")[0]
     query = re.split(r"[?#]", rest, maxsplit=1)[1:]
     secrets = {credentials, credentials.partition(":")[2], *query}
     secrets |= {unquote(secret) for secret in secrets} | {quote(secret) for secret in secrets}
@@ -53,3 +59,7 @@ def without_secrets(text: str, url: str) -> str:
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, "***")
     return text
+
+
+def _authority(rest: str) -> str:
+    return re.split(r"[/?#]", rest, maxsplit=1)[0]

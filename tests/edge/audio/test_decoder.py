@@ -9,7 +9,9 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from birdedge.edge.audio import decoder
 from tests.support.commands import ENVIRONMENT
 from tests.support.stream_servers import RATE_HZ, StreamServer, is_running, stream_server
 from tests.support.waiting import wait_until
@@ -23,6 +25,23 @@ print(decoder._process.pid, flush=True)
 while decoder.stdout.read(65536):  # or its end of the pipe would be full, and closed
     pass
 """
+
+
+def test_the_reason_is_the_last_of_what_it_said_and_no_more_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ffmpeg = tmp_path / "ffmpeg"
+    ffmpeg.write_text(
+        "#!/bin/sh\nseq -f 'error while decoding %.0f' 200000 >&2\necho 'Connection timed out' >&2\n"
+    )
+    ffmpeg.chmod(0o755)
+    monkeypatch.setattr(decoder, "ffmpeg_path", lambda: str(ffmpeg))
+    decoding = decoder.Decoder("http://camera.local/s", None, 1)
+    assert decoding.stdout.read() == b""  # until its end
+    assert decoding.close() == "Connection timed out"
+    assert decoding.close() == "Connection timed out"
+    assert len(decoding._said._end) <= decoder.MAX_SAID_BYTES
+    decoding.stdout.close()
 
 
 def test_a_decoder_that_writes_nothing_ends_with_its_process_and_shows_no_password() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import pytest
 
 from birdedge.edge.audio.stream_url import check_url, is_url, shown_url, without_secrets
@@ -52,13 +54,26 @@ def test_any_other_url_is_refused_without_showing_its_password(url: str) -> None
     assert "t0ken" not in str(caught.value)
 
 
+@pytest.mark.parametrize("password", ["s/ecret", "s?ecret", "s#ecret", "12/s3cret", "s@e/cret"])
+def test_a_password_that_ends_the_host_is_refused_with_how_to_write_it(password: str) -> None:
+    with pytest.raises(
+        SettingsError, match=r"'rtsp://camera/s' with an @ after the host.* write / as %2F"
+    ) as caught:
+        check_url(f"rtsp://keeper:{password}@camera/s")
+    assert "cret" not in str(caught.value)
+    check_url(f"rtsp://keeper:{quote(password, safe='')}@camera/s")
+
+
 @pytest.mark.parametrize(
     ("url", "shown"),
     [
         ("rtsp://u:p@camera:554/a/b?token=1#x", "rtsp://camera:554/a/b"),
         ("http://u:p@ss@radio/x", "http://radio/x"),
         ("http://radio?token=1", "http://radio"),
-        ("http://radio/a@b", "http://radio/a@b"),
+        ("rtsp://u:p/ss@camera/s", "rtsp://camera/s"),
+        ("rtsp://u:p?ss@camera/s", "rtsp://camera/s"),
+        ("rtsp://u:12/34@camera/s", "rtsp://camera/s"),
+        ("rtsp://u:p@s/s#@camera/s?x", "rtsp://camera/s"),
     ],
 )
 def test_a_url_is_shown_without_user_password_and_query(url: str, shown: str) -> None:
