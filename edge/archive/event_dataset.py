@@ -28,6 +28,7 @@ SCHEMA = pa.schema(
         pa.field("label", pa.string()),  # null; other programs may add names
     ]
 )
+_ESCAPED = "\"#%'*/:=?\\\x7f{[]^"  # as by Hive; other characters would make long names of few letters
 _DAY_US, _NO_DAY = 86_400_000_000, np.iinfo(np.int64).min
 Partition = tuple[str, int]  # site, and day since 1970 or _NO_DAY
 
@@ -94,15 +95,17 @@ class EventDataset:
         columns |= {name: pa.nulls(len(table), SCHEMA.field(name).type) for name in ("polygon", "label")}
         site, day = partition
         path = (
-            self._folder
-            / f"site={quote(site, safe=' ')}"
-            / f"date={_date(day)}"
-            / f"part-{self._files[partition]}.parquet"
+            self._folder / site_folder(site) / f"date={_date(day)}" / f"part-{self._files[partition]}.parquet"
         )
         self._files[partition] += 1
         with output_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             pq.write_table(pa.table(columns, self._schema), path, compression="zstd")
+
+
+def site_folder(site: str) -> str:
+    """Return the name of the folder of a site: as Hive and Spark write it, and every reader decodes it."""
+    return "site=" + "".join(quote(c, safe="") if c in _ESCAPED or ord(c) < 32 else c for c in site)
 
 
 def _days(table: pa.Table) -> NDArray[np.int64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import fsspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from birdedge.edge.archive.event_dataset import site_folder
 from birdedge.edge.archive.files import FoundRecordings, kind_left_out, listed_names, recordings_in
 from birdedge.edge.archive.units import BLOCK_FILES, PlannedFile
 from birdedge.edge.errors import ExtraMissingError, SettingsError
@@ -27,6 +29,9 @@ _VERSION_KEYS = (
     "mtime",
     "created",
 )
+
+
+MAX_NAME_BYTES = 255  # of a file or folder, on nearly all file systems
 
 
 def is_url(path: str) -> bool:
@@ -98,10 +103,13 @@ def _in_order(names: Iterator[str]) -> Iterator[str]:
 def _in_store(url: str, site_level: int, found: FoundRecordings) -> Iterator[PlannedFile]:
     files, root = open_store(url)
     root = root.rstrip("/")
+    base = url.rstrip("/").removesuffix(root)
     try:
         if not files.isdir(root):
-            yield _object(files, files.info(root), Path(root).parent.name)
+            _require_url(files, base, root)
+            yield _object(base, files.info(root), Path(root).parent.name)
             return
+        is_checked = False
         for folder, folders, names in files.walk(root, detail=True, on_error="raise"):
             for name in [name for name in folders if kind_left_out(name.lower(), is_folder=True)]:
                 found.left_out[str(kind_left_out(name.lower(), is_folder=True))] += 1
@@ -110,8 +118,13 @@ def _in_store(url: str, site_level: int, found: FoundRecordings) -> Iterator[Pla
             for name in sorted(filter(None, names)):
                 if left_out := kind_left_out(name.lower(), is_folder=False):
                     found.left_out[left_out] += 1
-                else:
-                    yield _object(files, names[name], _site(Path(root), below, site_level))
+                    continue
+                if not is_checked:
+                    _require_url(files, base, names[name]["name"])
+                    is_checked = True
+                yield _object(base, names[name], _site(Path(root), below, site_level))
+    except SettingsError:
+        raise
     except FileNotFoundError:
         found.errors.append(f"{url} does not exist: check the URL")
     except Exception as error:  # each store raises its own exceptions
@@ -144,14 +157,37 @@ def version_of(info: dict[str, Any]) -> str:
     return str(next((info[key] for key in _VERSION_KEYS if info.get(key) is not None), ""))
 
 
-def _object(files: Any, info: dict[str, Any], site: str) -> PlannedFile:
-    return PlannedFile(files.unstrip_protocol(info["name"]), site, int(info["size"] or 0), version_of(info))
+def _require_url(files: Any, base: str, name: str) -> None:
+    """Raise an error if the URL of an object does not lead back to it, as with a file within an archive."""
+    try:
+        is_same = open_store(base + name) == (files, name)
+    except Exception:  # each store raises its own exceptions
+        is_same = False
+    if not is_same:
+        raise SettingsError(
+            f"{name} cannot be read by a URL of its own ({base}{name}): copy the recordings to a folder, and plan that"
+        )
+
+
+def _object(base: str, info: dict[str, Any], site: str) -> PlannedFile:
+    return PlannedFile(base + info["name"], site, int(info["size"] or 0), version_of(info))
 
 
 def _site(root: Path, folders: Sequence[str], level: int) -> str:
     """Return the name of the site of a recording in a folder below `root`."""
-    name = folders[level - 1] if 0 < level <= len(folders) else root.name
-    return valid_unicode(name) or "archive"
+    return _checked(folders[level - 1] if 0 < level <= len(folders) else root.name)
+
+
+@cache
+def _checked(folder: str) -> str:
+    site = valid_unicode(folder) or "archive"
+    size_bytes = len(site_folder(site).encode())
+    if size_bytes > MAX_NAME_BYTES:
+        raise SettingsError(
+            f"the site {site!r} needs a folder name of {size_bytes} bytes, and {MAX_NAME_BYTES} are possible: rename "
+            "the folder, or choose another with --site-level"
+        )
+    return site
 
 
 def _first_line(error: Exception) -> str:

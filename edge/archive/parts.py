@@ -205,4 +205,5 @@ def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
             has_unfinished |= entry.name.startswith(".")
             yield entry
     if has_unfinished:
-        remove_unfinished(folder, time.time() - MAX_WRITE_S)
+        with suppress(OSError):  # a run may be on a disk that is only read
+            remove_unfinished(folder, time.time() - MAX_WRITE_S)

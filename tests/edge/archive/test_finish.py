@@ -87,7 +87,7 @@ def test_events_are_in_folders_by_site_and_utc_date(forest_run: Manifest) -> Non
         "site=oak/date=2024-05-01/part-0.parquet": 4,
         "site=oak/date=2024-05-02/part-0.parquet": 2,
         "site=elm/date=__HIVE_DEFAULT_PARTITION__/part-0.parquet": 1,
-        "site=%C3%96 3%2Fx%3Dy/date=2024-05-01/part-0.parquet": 1,
+        "site=Ö 3%2Fx%3Dy/date=2024-05-01/part-0.parquet": 1,
     }
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
 
 import fsspec
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 
 from birdedge.edge.archive import listing
 from birdedge.edge.archive.files import FoundRecordings
-from birdedge.edge.archive.listing import planned_files
+from birdedge.edge.archive.listing import open_store, planned_files
 from birdedge.edge.archive.units import PlannedFile
 from birdedge.edge.errors import ExtraMissingError, SettingsError
 
@@ -83,6 +86,59 @@ def test_a_folder_of_any_size_is_sorted_in_blocks(tmp_path: Path, monkeypatch: p
     files, _ = listed(tmp_path)
     assert [Path(file.path).name for file in files] == [*names, bad]
     assert files[-1].name == f"{tmp_path}/\\xff.wav" or files[-1].name.endswith("\\udcff.wav")
+
+
+class Nas(LocalFileSystem):  # type: ignore[misc]
+    """A store like FTP: the host is not part of the paths in it."""
+
+    protocol = "nas"
+
+    def __init__(self, host: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.host = host
+
+    @classmethod
+    def _strip_protocol(cls, path: Any) -> str:
+        return "/" + str(path).partition("://")[2].partition("/")[2] if "://" in str(path) else str(path)
+
+    @staticmethod
+    def _get_kwargs_from_urls(path: str) -> dict[str, str]:
+        return {"host": path.partition("://")[2].partition("/")[0]}
+
+
+@pytest.mark.parametrize("end", ["", "/", "/oak/2024/a.flac"])
+def test_the_url_of_an_object_keeps_the_host(forest: Path, end: str) -> None:
+    fsspec.register_implementation("nas", Nas, clobber=True)
+    files, found = listed(f"nas://cellar{forest}{end}")
+    assert found.errors == []
+    assert f"nas://cellar{forest}/oak/2024/a.flac" in [file.path for file in files]
+    for file in files:
+        store, path = open_store(file.path)
+        assert (store.host, store.info(path)["size"]) == ("cellar", 7)
+
+
+def test_files_within_an_archive_have_no_urls_and_are_refused(tmp_path: Path) -> None:
+    with ZipFile(tmp_path / "forest.zip", "w") as file:
+        file.writestr("oak/a.wav", b"x")
+    with pytest.raises(
+        SettingsError, match=r"oak/a\.wav cannot be read by a URL of its own .*: copy the recordings"
+    ):
+        listed(f"zip://::{tmp_path}/forest.zip")
+
+
+def test_a_site_whose_name_is_too_long_for_a_folder_is_refused(tmp_path: Path) -> None:
+    for name, is_possible in (
+        ("森" * 80, True),
+        ("Национальный парк Смоленское Поозерье участок 3", True),
+        ("x" * 251, False),
+    ):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.wav").touch()
+        if is_possible:
+            assert listed(tmp_path / name, level=0)[0][0].site == name
+        else:
+            with pytest.raises(SettingsError, match=r"needs a folder name of 256 bytes, .* --site-level"):
+                listed(tmp_path / name, level=0)
 
 
 def test_an_unusable_url_is_a_one_sentence_error() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from birdedge.edge.archive.parts import PARTS, done_units
 from birdedge.edge.archive.run import run_here, work_of
 from birdedge.edge.archive.status import ArchiveStatus, archive_status
-from tests.support.archives import plan
+from tests.support.archives import do, plan
 
 
 def test_status_estimates_what_is_left_from_the_last_minutes(forest: Path, tmp_path: Path) -> None:
@@ -33,6 +34,26 @@ def test_status_estimates_what_is_left_from_the_last_minutes(forest: Path, tmp_p
     assert status.bytes_per_s == pytest.approx(done_bytes / 100)
     assert status.left_s == pytest.approx((status.size_bytes - done_bytes) / (done_bytes / 100))
     assert archive_status(manifest, now_s + 3600).bytes_per_s is None
+
+
+def test_unfinished_files_on_a_disk_that_is_only_read_do_not_matter(
+    forest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = plan(tmp_path / "run", forest)
+    do(manifest)
+    (part, *_) = (manifest.folder / "parts").rglob("*.parquet")
+    left = part.with_name(".birdedge-0123.part")
+    left.touch()
+    os.utime(left, (0, 0))
+
+    def refuse(_: Path) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        assert archive_status(manifest).is_complete
+    assert archive_status(manifest).is_complete
+    assert not left.exists()
 
 
 @pytest.mark.parametrize(
