@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +13,6 @@ import soundfile
 from numpy.typing import NDArray
 
 from birdedge.edge.audio.file_types import HEAD_BYTES, UNSUPPORTED_SUFFIXES, UNSUPPORTED_TYPES, file_type
-from birdedge.edge.audio.riff import UNKNOWN_DATA_BYTES
 from birdedge.edge.audio.spliced import SplicedFile
 from birdedge.edge.audio.whole_file import whole_file
 from birdedge.edge.errors import AudioFileError, AudioFileMissingError, SettingsError
@@ -66,6 +64,7 @@ class AudioFile:
         self.sample_rate_hz: int = first.samplerate
         self.channels: int = first.channels
         self.length_samples: int = sum(sound.frames for sound in self._sounds)
+        self._declared_samples = int(self.length_samples * whole.declared_share)
         self.warnings: list[str] = []
         if whole.declared_share < 1:
             length_s = self.length_samples / self.sample_rate_hz
@@ -116,7 +115,7 @@ class AudioFile:
         except soundfile.LibsndfileError as error:
             damage = error
         damage = damage or next((spliced.error for spliced in self._spliced if spliced.error), None)
-        expected_samples = self._declared_samples()
+        expected_samples = max(self.length_samples, self._declared_samples)
         tolerance_samples = _MP3_FRAME_SAMPLES if self._sounds[0].format == "MP3" else 0
         if damage or decoded_samples < expected_samples - tolerance_samples:
             raise AudioFileError(
@@ -175,14 +174,3 @@ class AudioFile:
         if not head:
             raise AudioFileError(f"{self.path} is empty (0 bytes): give a file that contains audio")
         return head
-
-    def _declared_samples(self) -> int:
-        """Return the length in the header; libsndfile reduces it to the actual length of a WAV file, and logs that."""
-        extra_info = self._sounds[0].extra_info
-        reduced = re.search(r"^\s*data\s*: (\d+) \(should be (\d+)\)", extra_info, re.MULTILINE)
-        if reduced is None:
-            return self.length_samples
-        declared_bytes, actual_bytes = int(reduced[1]), int(reduced[2])
-        if declared_bytes >= UNKNOWN_DATA_BYTES:
-            return self.length_samples
-        return self.length_samples * declared_bytes // actual_bytes

@@ -15,7 +15,7 @@ from birdedge.edge.errors import AudioFileError
 
 Read = Callable[[int], bytes]  # returns fewer bytes only at the end of the file
 # Programs that write to a pipe do not know the length and declare at least this one.
-UNKNOWN_DATA_BYTES = 0x7FFF_0000
+UNKNOWN_DATA_BYTES = 0x7EFF_0000
 MAX_HEADER_BYTES = 0x400_0000  # 64 MiB of other chunks before the samples
 
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE

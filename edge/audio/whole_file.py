@@ -1,7 +1,8 @@
-"""Files of which libsndfile reads only a part: their header states less than they hold, or they hold several streams.
+"""Files that hold more or less audio than their header states, or several streams, which libsndfile does not report.
 
 A recorder that loses power leaves the header that it wrote at the start, a program that writes to a pipe cannot return
 to the header, and a 32-bit WAV length wraps at 4 GiB. libsndfile is given a corrected header with the same samples.
+A copy that was interrupted ends before its declared length.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from birdedge.edge.errors import AudioFileError
 
 MIN_EXTRA_BYTES = 4096  # fewer bytes after the declared end are not audio
 _WRAP_BYTES = 1 << 32
+_UNKNOWN_64_BIT = 1 << 62  # a program that does not know a 64-bit length declares at least this one
 
 
 @dataclass
@@ -27,7 +29,8 @@ class WholeFile:
 
     Attributes:
         parts: What to read in place of the file; empty if the file itself can be read.
-        declared_share: Share of the audio that the header states; 1 for all, or if it states no length on purpose.
+        declared_share: Declared length / actual length: above 1 if the end is missing; 1 if they are equal, or if the
+            header states no length on purpose.
         is_cut: Whether the end of an OGG or FLAC file is missing.
     """
 
@@ -64,17 +67,15 @@ def _whole_wav(path: Path, file: BinaryIO, head: bytes, size: int) -> WholeFile:
     except AudioFileError:
         return WholeFile()  # libsndfile rejects it
     begin = file.tell()
-    end = _end_of_samples(
-        file, begin, header.data_bytes, size, ">" if header.is_big_endian else "<", head[:4] != b"riff"
-    )
-    if end is None and header.has_padding:
-        return WholeFile()
-    declared_end = min(size, begin + header.data_bytes)
-    end = declared_end if end is None else end
+    declared, order = header.data_bytes, ">" if header.is_big_endian else "<"
+    end = _end_of_samples(file, begin, declared, size, order, head[:4] != b"riff")
+    unknown = riff.UNKNOWN_DATA_BYTES if head[:4] in (b"RIFF", b"RIFX") else _UNKNOWN_64_BIT
+    share = _declared_share(declared, end - begin, unknown)
+    if end <= begin + declared and header.has_padding:
+        return WholeFile(declared_share=share)
     if header.is_big_endian and end - begin >= _WRAP_BYTES:
         return WholeFile()
-    prefix = riff.write_header(header, end - begin)
-    return WholeFile([SplicedFile(path, begin, end, prefix)], (declared_end - begin) / max(1, end - begin))
+    return WholeFile([SplicedFile(path, begin, end, riff.write_header(header, end - begin))], share)
 
 
 def _whole_aiff(path: Path, file: BinaryIO, size: int) -> WholeFile:
@@ -83,13 +84,16 @@ def _whole_aiff(path: Path, file: BinaryIO, size: int) -> WholeFile:
         file.seek(at)
         name, length = struct.unpack(">4sI", file.read(8))
         if name == b"SSND":
-            begin = at + 16  # after its offset and block size
-            end = _end_of_samples(file, begin, max(0, length - 8), size, ">", is_chunked=True)
-            if end is None or length < 8 or end - begin + 8 >= _WRAP_BYTES:
+            begin, declared = at + 16, max(0, length - 8)  # after its offset and block size
+            end = _end_of_samples(file, begin, declared, size, ">", is_chunked=True)
+            share = _declared_share(declared, end - begin)
+            if end <= begin + declared:
+                return WholeFile(declared_share=share)
+            if length < 8 or end - begin + 8 >= _WRAP_BYTES:
                 return WholeFile()
             file.seek(0)
             prefix = file.read(at + 4) + struct.pack(">I", end - begin + 8) + file.read(12)[4:]
-            return WholeFile([SplicedFile(path, begin, end, prefix)], (length - 8) / (end - begin))
+            return WholeFile([SplicedFile(path, begin, end, prefix)], share)
         at += 8 + length + length % 2
     return WholeFile()
 
@@ -97,8 +101,10 @@ def _whole_aiff(path: Path, file: BinaryIO, size: int) -> WholeFile:
 def _whole_au(path: Path, file: BinaryIO, size: int) -> WholeFile:
     file.seek(0)
     begin, declared = struct.unpack(">II", file.read(12)[4:])
-    if not HEAD_BYTES <= begin < size or begin + declared + MIN_EXTRA_BYTES > size:
+    if not HEAD_BYTES <= begin < size:
         return WholeFile()
+    if begin + declared + MIN_EXTRA_BYTES > size:
+        return WholeFile(declared_share=_declared_share(declared, min(declared, size - begin)))
     file.seek(0)
     prefix = bytearray(file.read(begin))
     prefix[8:12] = b"\xff" * 4  # unknown
@@ -155,17 +161,23 @@ def _whole_ogg(path: Path, file: BinaryIO, size: int) -> WholeFile:
     return WholeFile([SplicedFile(path, *part) for part in parts], is_cut=layout.is_cut)
 
 
+def _declared_share(declared: int, actual: int, unknown: int = riff.UNKNOWN_DATA_BYTES) -> float:
+    """Return declared length / actual length; 1 if the writer did not know the length."""
+    return 1.0 if declared == actual or declared >= max(actual, unknown) else declared / max(1, actual)
+
+
 def _end_of_samples(
     file: BinaryIO, begin: int, declared: int, size: int, order: str, is_chunked: bool
-) -> int | None:
-    """Return where samples end that continue past their declared length; None if they do not."""
-    if begin + declared + MIN_EXTRA_BYTES > size:
-        return None
+) -> int:
+    """Return where samples end, which may be after or before their declared end."""
+    declared_end = begin + declared
+    if declared_end + MIN_EXTRA_BYTES > size:
+        return min(declared_end, size)
     if not is_chunked:
-        return size if begin + -(-declared // 8) * 8 + MIN_EXTRA_BYTES <= size else None
-    for end in range(begin + declared, size, _WRAP_BYTES):
+        return size if begin + -(-declared // 8) * 8 + MIN_EXTRA_BYTES <= size else declared_end
+    for end in range(declared_end, size, _WRAP_BYTES):
         if any(_holds_only_chunks(file, at, size, order) for at in {end, end + declared % 2}):
-            return None if end == begin + declared else end
+            return end
     return size
 
 

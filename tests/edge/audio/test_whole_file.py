@@ -213,6 +213,30 @@ def test_a_file_that_ends_early_is_still_an_error(tmp_path: Path, cut: Callable[
         read(path)
 
 
+@pytest.mark.parametrize("form", [form for form in LENGTHS if form != "CAF"])  # libsndfile refuses that
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24"])
+def test_a_file_shorter_than_its_header_says_is_an_error(tmp_path: Path, form: str, subtype: str) -> None:
+    path = write(tmp_path / "a", form, subtype)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    with pytest.raises(AudioFileError, match=r"a is damaged or truncated: (1.99\d|2.00\d) of its 3.000 s"):
+        read(path)
+
+
+@pytest.mark.parametrize("form", ["RF64", "W64"])
+def test_a_file_shorter_than_its_64_bit_length_says_is_an_error(tmp_path: Path, form: str) -> None:
+    name, after, number = LENGTHS[form]
+    path = patched(write(tmp_path / "a", form), name, after, struct.pack(number, 6 << 30))
+    with pytest.raises(AudioFileError, match=r"a is damaged or truncated: 3.000 of its 201326.\d+ s"):
+        read(path)
+
+
+@pytest.mark.parametrize("form", [form for form in LENGTHS if form != "CAF"])
+def test_a_length_that_the_writer_did_not_know_is_no_error(tmp_path: Path, form: str) -> None:
+    name, after, number = LENGTHS[form]
+    huge = 0x7F00_0000 if number[1] == "I" else 0x7FFF_FFFF_FFFF_FFFF
+    assert_whole(patched(write(tmp_path / "a", form), name, after, struct.pack(number, huge)), None)
+
+
 def test_a_file_that_is_closed_twice_leaves_no_descriptor_open(tmp_path: Path) -> None:
     (tmp_path / "a.ogg").write_bytes(ogg(tmp_path / "1.ogg") * 3)
     before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
