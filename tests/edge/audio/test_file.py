@@ -2,6 +2,8 @@
 
 import os
 import struct
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -81,19 +83,19 @@ def test_a_pipe_is_an_error_and_does_not_block(tmp_path):
         AudioFile(tmp_path / "pipe.wav")
 
 
-def test_a_file_without_permission_is_an_error(tmp_path):
-    path = write_noise(tmp_path / "a.wav")
-    path.chmod(0)
-    if os.geteuid() == 0:  # root can read it anyway, so become nobody
-        for folder in (tmp_path, *tmp_path.parents[:2]):
-            folder.chmod(0o755)
-        os.seteuid(65534)
-    try:
-        with pytest.raises(AudioFileError, match=r"cannot be read \(Permission denied\)"):
-            AudioFile(path)
-    finally:
-        if os.getuid() == 0:
-            os.seteuid(0)
+def test_a_file_without_permission_is_an_error():
+    with tempfile.TemporaryDirectory() as name:  # every user may enter it, unlike the folders of pytest
+        Path(name).chmod(0o755)
+        path = write_noise(Path(name) / "a.wav")
+        path.chmod(0)
+        if os.geteuid() == 0:  # root can read it anyway, so become nobody
+            os.seteuid(65534)
+        try:
+            with pytest.raises(AudioFileError, match=r"cannot be read \(Permission denied\)"):
+                AudioFile(path)
+        finally:
+            if os.getuid() == 0:
+                os.seteuid(0)
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "notes.wav", "notes.mp3", "notes.raw"])

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import traceback
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -245,17 +246,28 @@ def test_a_database_of_another_user_is_refused_with_a_one_sentence_error(tmp_pat
     open_to_write(tmp_path)[0].close()
     is_root = os.geteuid() == 0
     tmp_path.chmod(0o750 if is_root else 0)
+    outcome, from_child = os.pipe()
     child = os.fork()
     if child == 0:
+        raised = "nothing was raised"
         try:
             if is_root:
                 os.setgroups([])
+                os.setgid(NOBODY)
                 os.setuid(NOBODY)
             with reading(tmp_path):
                 pass
-        except StoreError as error:
-            os._exit("may not be read by this user: use sudo, or join the group" not in str(error))
+        except BaseException:
+            raised = traceback.format_exc()
         finally:
-            os._exit(2)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+            os.write(from_child, raised.encode())
+            os._exit(0)
+    os.close(from_child)
+    with os.fdopen(outcome) as pipe:
+        raised = pipe.read()
+    os.waitpid(child, 0)
+    message = (
+        f"{tmp_path / FILE_NAME} may not be read by this user: use sudo, or join the group of its recorder"
+    )
+    assert raised.endswith(f"StoreError: {message}\n"), raised
     tmp_path.chmod(0o750)
