@@ -18,7 +18,7 @@ from birdedge.edge.database.schema import FILE_NAME
 from birdedge.edge.errors import DiskError, StoreError
 from birdedge.edge.gap import GapCause
 from birdedge.edge.health import Health
-from birdedge.edge.messages import HealthReported
+from birdedge.edge.messages import GapStarted, HealthReported
 from birdedge.edge.monitoring.status import SHOWN_GAPS, STALE_S, Status, read_status, status_page
 from birdedge.edge.system.clock import boot_id, monotonic_s
 from tests.edge.test_health import PROBLEMS
@@ -121,6 +121,17 @@ def test_an_open_gap_sets_the_state(recording: Recording, cause: GapCause, state
     page = status_page(status)
     assert page.startswith(f"{state.replace('_', ' ')} at the wood")
     assert page.endswith(f"gap 00:00:40 UTC, 70.0 s so far: {cause}")
+
+
+def test_a_device_that_is_lost_during_a_pause_is_missing_after_it(recording: Recording) -> None:
+    recording.stream.break_off("paused by schedule")
+    recording.clocks.advance(60.0)
+    lost = recording.stream.timekeeper.now(recording.clocks())
+    recording.run_log.apply(GapStarted(lost, "device lost"))
+    recording.clocks.advance(40.0)
+    status = recording.status()
+    assert (status.state, status.healthy) == ("no_device", False)
+    assert status.coverage_today == pytest.approx(40 / 80)
 
 
 def test_gaps_of_today_are_listed_and_the_latest_are_shown(recording: Recording) -> None:
