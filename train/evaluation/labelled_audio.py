@@ -208,8 +208,8 @@ def resampled(mask: Float32, times_s: Float64, frequencies_hz: Float64) -> Float
 
 
 def _audio_of(picture: Path) -> Path:
-    beside = sorted(picture.parent.glob(f"{glob.escape(picture.stem)}.*"))
-    found = next((path for path in beside if path.suffix.lower() in SUFFIXES and path.is_file()), None)
+    siblings = sorted(picture.parent.glob(f"{glob.escape(picture.stem)}.*"))
+    found = next((path for path in siblings if path.suffix.lower() in SUFFIXES and path.is_file()), None)
     if found is None:
         raise DataError(
             f"{picture} has no audio file next to it; give {picture.stem}.flac, .wav, .ogg or .mp3"

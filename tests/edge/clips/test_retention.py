@@ -255,7 +255,7 @@ def test_new_clips_replace_old_ones_on_a_disk_filled_by_other_programs(index: In
     assert index.step(retention) == []
 
 
-def test_what_is_missing_at_a_start_is_freed_whoever_took_it(index: Index) -> None:
+def test_what_is_missing_at_a_start_is_freed_even_if_another_program_took_it(index: Index) -> None:
     for number in range(5):
         index.add(str(number), (20 - number) * HOUR_S)
     index.add("new", 0)
