@@ -34,6 +34,7 @@ from birdedge.edge.times import ClockReading, Stamp
 
 NAME = "birdedge.rescue"
 SUFFIX = ".jsonl"
+MALFORMED = (ValueError, TypeError, AttributeError, LookupError, OverflowError, RecursionError)
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ def store_saved(folder: Path, file: DatabaseFile) -> None:
         for path in sorted(place.glob(f"{name}*{SUFFIX}"), key=lambda path: (len(path.name), path.name)):
             try:
                 stored = _store(path, file)
-            except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
+            except MALFORMED as error:
                 log.error("%s cannot be read (%s): its messages are not stored", path, error)
                 with suppress(OSError):
                     path.rename(path.with_suffix(".damaged"))

@@ -157,8 +157,9 @@ class RecordingSink:
     def _start(self, stream: StreamStarted) -> None:
         """Open the files; after an earlier stream, the mask continues with empty frames until now."""
         self._file, self._channel = self._file or stream.source, stream.channel
-        start_s = self._elapsed.start(stream) - (self._first_s or 0.0)
-        self._skip(max(0, round(start_s / self._card.grid.hop_s) - self._frames))
+        start_s = self._elapsed.start(stream)
+        if self._first_s is not None:
+            self._skip(max(0, round((start_s - self._first_s) / self._card.grid.hop_s) - self._frames))
         self._open_masks(self._frames)
         if self._atomic:
             self._open_tables()

@@ -190,6 +190,21 @@ def test_after_a_reload_in_an_hour_that_began_with_a_gap_frames_keep_their_times
     )  # the first second of a stream is 0
 
 
+def test_a_restart_in_an_hour_without_frames_begins_its_mask(tmp_path: Path, card: ModelCard) -> None:
+    sink = RotatingSink(partial(masks, tmp_path, card), HOUR_S)
+    stream = Stream(MIDNIGHT_S - 10.0)
+    sink.write(stream.start())
+    sink.write(stream.hear(9.0))
+    sink.write(stream.detect(10.5))
+    restarted = Stream(MIDNIGHT_S + 20.0, 1030.0)
+    sink.write(restarted.start())
+    sink.write(restarted.hear(5.0))
+    sink.close()
+    file = read_mask_file(tmp_path / "2026-11-23T00-00-00Z.npz")
+    assert file.first_frame_s == pytest.approx(20.0 + card.grid.first_frame_s, abs=0.01)
+    assert len(file.mask) * file.hop_s == pytest.approx(5.0, abs=0.01)
+
+
 def test_a_clock_that_is_set_back_starts_a_new_file(tmp_path: Path, card: ModelCard) -> None:
     sink = RotatingSink(partial(masks, tmp_path, card), HOUR_S)
     stream = Stream(MIDNIGHT_S)
