@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from itertools import chain
 from typing import BinaryIO, cast
 
@@ -73,7 +73,7 @@ def open_pipe(
     samples = audio.read(stop)
     first = next(samples, None)
     opening.clear()
-    return _open(audio, samples if first is None else chain([first], samples))
+    return _open(audio, samples if first is None else chain([first], samples), opening.end)
 
 
 def open_recording(source: RecordedSource, stop: threading.Event) -> OpenStream:
@@ -81,20 +81,26 @@ def open_recording(source: RecordedSource, stop: threading.Event) -> OpenStream:
     return _open(source, source.read(stop))
 
 
-def _open(source: RecordedSource, samples: Samples) -> OpenStream:
+def _open(source: RecordedSource, samples: Samples, close: Callable[[], str] = lambda: "") -> OpenStream:
     def blocks() -> Generator[NDArray[np.float32]]:
         yield from samples
 
-    return OpenStream(source.sample_rate_hz, source.channels, blocks())
+    return OpenStream(source.sample_rate_hz, source.channels, blocks(), close)
 
 
 class _Opening(threading.Event):
-    """An event that ends the wait for the first samples; after `clear`, it is never set."""
+    """An event that ends the wait for the first samples; after `clear`, only `end` sets it."""
 
     def __init__(self, stop: threading.Event, timeout_s: float = float("inf")) -> None:
         super().__init__()
         self._stop, self._until_s = stop, monotonic_s() + timeout_s
         self.set()
+
+    def end(self) -> str:
+        """End the wait for all further samples; there is no reason to report."""
+        self._until_s = float("-inf")
+        self.set()
+        return ""
 
     def is_set(self) -> bool:
         """Return whether to stop waiting."""

@@ -24,6 +24,7 @@ STALL_S = 10.0  # a television transmitter or a camera that reconnects can take 
 # A server may send faster than real time: what it had buffered, or a whole file. That audio waits. A sample clock
 # that is fast by less than this is followed, and a backlog is caught up over time.
 MAX_PACE = 1.0005
+CLOSE_S = 1.0  # a thread that has stopped reading takes nothing from the next reader
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ class LiveStream:
             self.end()
 
     def end(self) -> None:
-        """Close the stream for good, so that another one can read what it read."""
+        """Close the stream, even if it cannot be reopened."""
         if self._capture is not None:
             self._capture.close()
             self._capture = None
@@ -163,11 +164,14 @@ class _CaptureThread:
         self.has_ended = False
         self._opened, self._buffer = opened, buffer
         self._closing = threading.Event()
-        threading.Thread(target=self._run, name="capture", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
+        self._thread.start()
 
     def close(self) -> str:
         self._closing.set()
-        return self._opened.close()
+        reason = self._opened.close()
+        self._thread.join(CLOSE_S)
+        return reason
 
     def _run(self) -> None:
         began_s, heard = monotonic_s(), 0

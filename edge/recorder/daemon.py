@@ -109,11 +109,15 @@ class RecorderDaemon:
         folder = self._out / name
         masks = self._masks and self._masks / name
         elsewhere = _files_elsewhere(masks, config.denoised)
-        recorder = Recorder(
-            config, folder, read, SourceInput(stop), self._models, notifier, False, other_files=elsewhere
-        )
-        outputs = OutputSettings(folder, config.tables, masks)
-        self._record(recorder, outputs, config, name, stop)
+        make_input = SourceInput(stop)
+        try:
+            recorder = Recorder(
+                config, folder, read, make_input, self._models, notifier, False, other_files=elsewhere
+            )
+            outputs = OutputSettings(folder, config.tables, masks)
+            self._record(recorder, outputs, config, name, stop)
+        finally:
+            make_input.end()
 
     def _record(
         self,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import BinaryIO
 
@@ -53,24 +52,32 @@ def input_maker(source: SourceSettings, config: Config, stop: threading.Event, o
 
 
 class SourceInput:
-    """Makes the input of a source; one that cannot start again is kept for as long as it is to be opened alike."""
+    """Makes the input of one of several sources; one that cannot start again is kept while the same audio is heard."""
 
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
-        self._opened: SourceSettings | None = None  # without the settings of what is done with its audio
+        self._heard: object = None
         self._make: InputMaker | None = None
         self._input: LiveInput | None = None
 
     def __call__(self, config: Config) -> LiveInput:
-        """Return the input for a new configuration."""
+        """Return the input for a configuration; if it cannot be made, the present one continues."""
         (source,) = config.source
-        opened = replace(source, site=None, latitude_deg=None, longitude_deg=None, channel=None, gain_db=None)
-        if self._make is None or opened != self._opened:
-            if isinstance(self._input, LiveStream):
-                self._input.end()
-            self._opened, self._make = opened, input_maker(source, config, self._stop, open_now=False)
-        self._input = self._make(config)
-        return self._input
+        pcm = source.sample_format, config.sample_rate_hz, config.channels
+        heard = source.url, source.path, source.demo, source.stdin and pcm
+        make = self._make
+        if make is None or heard != self._heard:
+            make = input_maker(source, config, self._stop, open_now=False)
+        made = make(config)
+        if made is not self._input:
+            self.end()
+        self._heard, self._make, self._input = heard, make, made
+        return made
+
+    def end(self) -> None:
+        """End the present input: a thread that went on reading standard input would take audio from the next one."""
+        if isinstance(self._input, LiveStream):
+            self._input.end()
 
 
 def standard_input() -> BinaryIO:

@@ -1,51 +1,106 @@
-"""An input that cannot start again is kept for as long as it is to be opened alike, and is then ended."""
+"""When the configuration is read again, a source that cannot start again continues, and a replaced one ends."""
 
 from __future__ import annotations
 
+import os
 import threading
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, cast
 
-import numpy as np
 import pytest
-import soundfile
 
+from birdedge.edge.audio.live_stream import LiveStream
+from birdedge.edge.recorder import inputs
 from birdedge.edge.recorder.config import Config, source_config
 from birdedge.edge.recorder.inputs import SourceInput
 from birdedge.edge.recorder.source_settings import SourceSettings
 from tests.support.waiting import wait_until
 
+STDIN, DEMO = SourceSettings("pipe", stdin=True), SourceSettings("pipe", demo=True)
+
 
 @pytest.fixture
-def night(tmp_path: Path) -> Path:
-    soundfile.write(tmp_path / "night.wav", np.zeros(60 * 16_000), 16_000)
-    return tmp_path / "night.wav"
+def make() -> Iterator[SourceInput]:
+    make = SourceInput(threading.Event())
+    yield make
+    make.end()
 
 
-def config_of(path: Path, **settings: object) -> Config:
-    source = SourceSettings("pond", path=str(path), **settings)  # type: ignore[arg-type]
-    return source_config(Config(source=(source,)), "pond")
+@pytest.fixture
+def send(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
+    """Send a number of bytes to standard input."""
+    reader, writer = os.pipe()
+    monkeypatch.setattr(inputs, "standard_input", lambda: os.fdopen(reader, "rb", 0, closefd=False))
+
+    def send(count: int) -> None:
+        os.write(writer, bytes(count))
+
+    yield send
+    os.close(writer)
+    os.close(reader)
+
+
+def config_of(source: SourceSettings, **changes: Any) -> Config:
+    """Return the configuration of a source with other settings."""
+    return source_config(Config(sample_rate_hz=16_000, source=(replace(source, **changes),)), source.name)
+
+
+def opened(make: SourceInput, config: Config) -> LiveStream:
+    stream = cast(LiveStream, make(config))
+    stream.open()
+    return stream
+
+
+@pytest.mark.parametrize("source", [STDIN, DEMO, SourceSettings("pipe", path="missing.wav")])
+@pytest.mark.parametrize("change", [{"gain_db": 6.0}, {"site": "the pond"}, {"channel": 0}])
+def test_a_source_continues_when_a_setting_changes_that_does_not_concern_its_input(
+    make: SourceInput, source: SourceSettings, change: dict[str, Any]
+) -> None:
+    assert make(config_of(source, **change)) is make(config_of(source))
 
 
 @pytest.mark.parametrize(
-    "changed",
-    [{"gain_db": 6.0}, {"site": "oak"}, {"latitude_deg": 52.0, "longitude_deg": 13.0}, {"channel": 0}],
+    ("change", "frame_bytes"),
+    [({"sample_rate_hz": 8000}, 2), ({"sample_format": "s32le"}, 4), ({"channels": 2}, 4)],
 )
-def test_a_change_of_what_is_done_with_the_audio_keeps_the_input(
-    night: Path, changed: dict[str, object]
+def test_standard_input_in_another_format_is_heard_in_full(
+    make: SourceInput, send: Callable[[int], None], change: dict[str, Any], frame_bytes: int
 ) -> None:
-    make, before = SourceInput(threading.Event()), threading.active_count()
-    stream = make(config_of(night))
-    stream.open()
-    again = make(config_of(night, **changed))
-    again.open()
-    assert again is stream
-    assert threading.active_count() == before + 1  # two threads would share what arrives
-    make(config_of(night.with_name("other.wav")))  # ends it
+    send(1600)
+    before = opened(make, config_of(STDIN))
+    wait_until(lambda: before.delivered_samples == 800)
+    after = cast(LiveStream, make(config_of(STDIN, **change)))
+    for _ in range(4):
+        send(1600)
+    after.open()
+    wait_until(lambda: after.delivered_samples == 4 * 1600 // frame_bytes, 10.0)
+    assert before.delivered_samples == 800
 
 
-def test_an_input_that_is_replaced_is_no_longer_read(night: Path) -> None:
-    make, before = SourceInput(threading.Event()), threading.active_count()
-    stream = make(config_of(night))
-    stream.open()
-    assert make(config_of(night.with_name("other.wav"))) is not stream
-    wait_until(lambda: threading.active_count() == before, 5.0)
+def test_standard_input_is_heard_in_full_by_a_source_that_replaces_another(
+    make: SourceInput, send: Callable[[int], None]
+) -> None:
+    send(1600)
+    before = opened(make, config_of(STDIN))
+    wait_until(lambda: before.delivered_samples == 800)
+    make.end()
+    for _ in range(4):
+        send(1600)
+    after = opened(make_other := SourceInput(threading.Event()), config_of(replace(STDIN, name="other")))
+    wait_until(lambda: after.delivered_samples == 3200, 10.0)
+    make_other.end()
+
+
+def test_the_thread_of_a_replaced_source_ends(make: SourceInput, send: Callable[[int], None]) -> None:
+    def captures() -> int:
+        return sum(thread.name == "capture" for thread in threading.enumerate())
+
+    before = captures()
+    send(1600)
+    for source in (STDIN, DEMO, STDIN, DEMO):
+        send(1600)
+        opened(make, config_of(source))
+    assert captures() == before + 1
+    make.end()
+    assert captures() == before
