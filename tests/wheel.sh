@@ -30,10 +30,11 @@ for versions in oldest newest; do
         unset PYTHONPATH
         "$environment/bin/python" -c 'import birdedge, sys; sys.exit(not birdedge.__file__.startswith(sys.prefix))'
         # The newest versions are nearly those of constraints.txt, with which all tests run: testing what calls other
-        # packages is enough. The files in `once` take long and depend on no version: they measure this machine, show
-        # pages in a browser, or send signals. Two more need packages that the oldest versions exclude: other readers
-        # of an archive and a real object store.
-        once=(diagnostics archive/test_{finish,object_store,processes}.py audio/test_live_inputs.py)
+        # packages is enough. What is in `once` takes long and depends on no version: it uses Python's own library,
+        # measures this machine, shows pages in a browser, or sends signals. Two more files need packages that the
+        # oldest versions exclude: other readers of an archive and a real object store.
+        once=(database diagnostics monitoring recorder system)
+        once+=(archive/test_{finish,object_store,processes}.py audio/test_live_inputs.py)
         once+=(cli/test_{listen_signals,standard_output}.py pipeline/test_timekeeper.py)
         once+=(web/test_{accessibility,events_page,now_page}.py)
         tests=(tests/edge)
