@@ -127,8 +127,13 @@ class _Stream:
         """Handle the gap before a block: close what is open, then resume at the time of the clock or the count."""
         timekeeper, cause = self._timekeeper, block.gap_cause or "overrun"
         before = timekeeper.stamp(self._sample)
-        self._tell(self._pipeline.gap(block.gap_samples), self._no_audio, block.gap_samples)
-        self._sample += block.gap_samples
+        lost_samples = block.gap_samples
+        if cause in REOPENED and block.arrived is not None:
+            # The last audio before the loss may have been read late, so its arrival does not show when it was heard.
+            first_s = block.arrived.boot_s - len(block.samples) / self._rate_hz
+            lost_samples = max(1, round((first_s - before.boot_s) * self._rate_hz))
+        self._tell(self._pipeline.gap(lost_samples), self._no_audio, lost_samples)
+        self._sample += lost_samples
         self._told_sample = self._sample
         if cause in REOPENED:
             timekeeper.reopened(self._sample)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -126,19 +127,24 @@ def test_lost_samples_are_a_gap_and_the_stream_continues(model: Model, audio: np
     assert log.of(AudioHeard)[-1].span == lost.until
 
 
-def test_the_gap_of_a_lost_device_is_measured_by_the_clock(model: Model, audio: np.ndarray) -> None:
-    nothing = audio[:0]
+@pytest.mark.parametrize("late_s", [0.0, 0.4])
+def test_the_gap_of_a_lost_device_is_measured_by_the_clock_even_if_the_last_audio_before_it_was_read_late(
+    model: Model, audio: np.ndarray, late_s: float
+) -> None:
+    nothing, before = audio[:0], live(audio, 4000)
+    before[-1] = replace(before[-1], arrived=clock(BOOT_S + 12.0 + late_s))
     after = live(audio, 4000, BOOT_S + 12.0 + 20.0)
     after[0] = Block(after[0].samples, 19 * RATE_HZ, "device lost", after[0].arrived)  # a wrong guess
-    log = messages(model, [*live(audio, 4000), Block(nothing, gap_cause="device lost"), *after])
+    log = messages(model, [*before, Block(nothing, gap_cause="device lost"), *after])
     kinds = [type(m) for m in log.messages if isinstance(m, GapStarted | GapEnded)]
     assert kinds == [GapStarted, GapEnded]
     (started,), (ended,) = log.of(GapStarted), log.of(GapEnded)
     assert (started.stamp.sample, started.cause, ended.cause) == (len(audio), "device lost", "device lost")
     assert ended.stamp.boot_s - started.stamp.boot_s == pytest.approx(20.0, abs=1e-3)
-    assert ended.stamp.sample - started.stamp.sample == 19 * RATE_HZ
+    assert ended.stamp.sample - started.stamp.sample == 20 * RATE_HZ
+    assert [m.lost_samples for m in log.of(FramesReady) if m.lost_samples] == [20 * RATE_HZ]
     last = log.of(EventDetected)[-1]
-    since_s = last.event.onset_s - 12.0 - 19.0
+    since_s = last.event.onset_s - 12.0 - 20.0
     assert last.onset.utc_s == pytest.approx(UTC_S + 12.0 + 20.0 + since_s, abs=1e-3)
 
 
