@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdedge.edge.audio.capture_buffer import RING_S, CaptureBuffer
+from birdedge.edge.audio.overrun import OverrunDetector
 from birdedge.edge.block import Block
 from birdedge.edge.errors import (
     AudioError,
@@ -25,6 +26,8 @@ STALL_S = 10.0  # a television transmitter or a camera that reconnects can take 
 # that is fast by less than this is followed, and a backlog is caught up over time.
 MAX_PACE = 1.0005
 CLOSE_S = 1.0  # a thread that has stopped reading takes nothing from the next reader
+# A network delivers less evenly than a device: a camera's video delays its audio by some tenths of a second.
+STEADY_S, STEP_S = 2.0, 0.5
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class LiveStream:
     """An input that is not a microphone. A `Source` once it is open.
 
     Audio that arrives faster than real time waits at its origin. Audio that is read too slowly is lost and counted, as
-    with a microphone.
+    with a microphone. So is audio that its origin skipped, if that was more than half a second at once.
 
     Args:
         name: Name for logs, tables and status.
@@ -59,7 +62,7 @@ class LiveStream:
 
     Attributes:
         sample_rate_hz, channels: Sample rate and channels, once open.
-        overflows: Always 0: losses before arrival are not reported.
+        overflows: Always 0: a stream does not report its losses.
         is_hardware: False: a constant value is silence, and not a broken device.
         has_ended: Whether it was heard to its end.
     """
@@ -104,6 +107,7 @@ class LiveStream:
             AudioError, SettingsError: The stream holds no usable audio.
         """
         if self._capture is not None:
+            self._capture.forget_delay()
             self._buffer.discard()
             return
         opened = self._start()
@@ -157,15 +161,20 @@ class LiveStream:
 
 
 class _CaptureThread:
-    """A thread that moves what arrives into the buffer, no faster than real time."""
+    """A thread that moves what arrives into the buffer, no faster than real time, and counts what did not arrive."""
 
     def __init__(self, opened: OpenStream, buffer: CaptureBuffer) -> None:
         self.error: AudioError | None = None
         self.has_ended = False
         self._opened, self._buffer = opened, buffer
         self._closing = threading.Event()
+        self.forget_delay()
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
         self._thread.start()
+
+    def forget_delay(self) -> None:
+        """Count no loss before the next block: the reader knows how long the pause was."""
+        self._overruns = OverrunDetector(self._opened.sample_rate_hz, STEADY_S, STEP_S)
 
     def close(self) -> str:
         self._closing.set()
@@ -181,7 +190,8 @@ class _CaptureThread:
                 due_s = began_s + heard / self._opened.sample_rate_hz / MAX_PACE
                 if self._closing.wait(max(0.0, due_s - monotonic_s())):
                     return
-                self._buffer.write(block)
+                lost_samples = self._overruns.lost_samples(len(block), monotonic_s(), 0.0, overflowed=False)
+                self._buffer.write(block, lost_samples)
         except AudioError as error:
             self.error = error
         except (OSError, ValueError) as error:  # the pipe was closed meanwhile

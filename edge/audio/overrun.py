@@ -1,7 +1,7 @@
-"""How many samples were lost before the capture callback, estimated from arrival times.
+"""How many samples were lost before they arrived, estimated from arrival times.
 
-A device reports that its buffer overflowed, but not by how much. A sound server that drops unread samples reports
-nothing.
+A device reports that its buffer overflowed, but not by how much. A sound server or a network stream that drops unread
+samples reports nothing.
 """
 
 from __future__ import annotations
@@ -16,15 +16,17 @@ class OverrunDetector:
     """Estimates from each block's arrival how many samples were lost directly before it.
 
     After a reported overflow, the loss is the time between the end of the previous block and the start of this one.
-    Without a report, a loss shows as a step: for half a second every block arrives at least 0.1 s later than before.
+    Without a report, a loss shows as a step: for `steady_s` every block arrives at least `step_s` later than before.
     Samples that were only delayed would have caught up by then.
 
     Args:
         sample_rate_hz: Nominal rate of the samples.
+        steady_s: How long blocks must be late.
+        step_s: How late they must be; also how much their delay may vary meanwhile.
     """
 
-    def __init__(self, sample_rate_hz: int) -> None:
-        self._rate_hz = sample_rate_hz
+    def __init__(self, sample_rate_hz: int, steady_s: float = STEADY_S, step_s: float = STEP_S) -> None:
+        self._rate_hz, self._min_steady_s, self._min_step_s = sample_rate_hz, steady_s, step_s
         self._samples = 0  # so far, lost samples included
         self._block_end_s = math.inf
         self._usual_delay_s = math.inf
@@ -49,13 +51,13 @@ class OverrunDetector:
 
     def _step_s(self, delay_s: float, arrival_s: float) -> float:
         """Return the step in the delay once it has been steady, else 0; each step is returned once."""
-        if not abs(delay_s - self._steady_delay_s) <= STEP_S:
+        if not abs(delay_s - self._steady_delay_s) <= self._min_step_s:
             self._steady_since_s, self._steady_delay_s, self._min_delay_s = arrival_s, delay_s, delay_s
         self._min_delay_s = min(self._min_delay_s, delay_s)
-        if arrival_s - self._steady_since_s < STEADY_S:
+        if arrival_s - self._steady_since_s < self._min_steady_s:
             return 0.0
         step_s = self._min_delay_s - self._usual_delay_s
-        step_s = step_s if step_s > STEP_S else 0.0
+        step_s = step_s if step_s > self._min_step_s else 0.0
         self._usual_delay_s = self._min_delay_s - step_s  # follows the drift of the sample clock
         self._steady_since_s, self._steady_delay_s = arrival_s, delay_s - step_s
         self._min_delay_s = math.inf

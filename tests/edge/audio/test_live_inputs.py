@@ -7,14 +7,16 @@ import itertools
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from birdedge.edge.audio import live_stream
 from birdedge.edge.audio.live_inputs import network_input, open_pipe, open_recording
-from birdedge.edge.audio.live_stream import LiveStream
+from birdedge.edge.audio.live_stream import STEADY_S, STEP_S, LiveStream, OpenStream
 from birdedge.edge.audio.sources import array_source
 from birdedge.edge.block import Block
 from birdedge.edge.errors import DeviceLostError, SampleError, StreamLostError, StreamStalledError
@@ -163,6 +165,74 @@ def test_a_recording_is_read_completely_and_ends_for_good() -> None:
     assert time.monotonic() - began_s > 0.5
     np.testing.assert_array_equal(np.concatenate([b.samples for b in blocks])[:, 0], samples)
     assert stream.has_ended
+
+
+PIECE_S, PIECE = 0.05, np.ones((50, 1), np.float32)
+Arrivals = list[float]  # when each piece of a stream arrives, in seconds
+
+
+def on_time(begin_s: float, end_s: float, late_s: float = 0.0) -> Arrivals:
+    first, last = round(begin_s / PIECE_S) + 1, round(end_s / PIECE_S)
+    return [number * PIECE_S + late_s for number in range(first, last + 1)]
+
+
+def losses(monkeypatch: pytest.MonkeyPatch, *phases: Arrivals) -> list[tuple[float, float]]:
+    """Return each loss of a stream whose pieces arrive at these times: seconds heard before it, and its seconds.
+
+    Between two phases, the reader gives the stream up and opens it again.
+    """
+    now_s, has_paused, is_open = 0.0, threading.Event(), threading.Event()
+    monkeypatch.setattr(live_stream, "monotonic_s", lambda: now_s)
+
+    def pieces() -> Generator[NDArray[np.float32]]:
+        nonlocal now_s
+        for number, arrivals in enumerate(phases):
+            if number:
+                has_paused.set()
+                is_open.wait()
+            for at_s in arrivals:
+                now_s = at_s
+                yield PIECE
+
+    stream = LiveStream("x", lambda: OpenStream(1000, 1, pieces()), may_reopen=False, ring_s=4000.0)
+    stream.open()
+    if len(phases) > 1:
+        has_paused.wait()
+        stream.open()
+        is_open.set()
+    heard_s, found = 0.0, []
+    for block in stream.blocks(threading.Event()):
+        if block.gap_samples:
+            found.append((heard_s, block.gap_samples / 1000))
+        heard_s += len(block.samples) / 1000
+    return found
+
+
+def test_audio_that_a_stream_skipped_is_a_loss_of_its_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    ((heard_s, lost_s),) = losses(monkeypatch, on_time(0, 60) + on_time(60, 120, late_s=8.0))
+    assert lost_s == pytest.approx(8.0, abs=0.01)
+    assert 60 < heard_s <= 60 + STEADY_S + PIECE_S
+
+
+@pytest.mark.parametrize("pace", [1.5, 20.0, 1e6])
+def test_audio_that_catches_up_after_a_stall_is_no_loss(monkeypatch: pytest.MonkeyPatch, pace: float) -> None:
+    late = [max(at_s, 68.0 + (at_s - 60.0) / pace) for at_s in on_time(60, 120)]
+    assert losses(monkeypatch, on_time(0, 60) + late) == []
+
+
+def test_unevenly_arriving_audio_is_no_loss_and_a_loss_in_it_is_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    random = np.random.default_rng(3)
+    ragged = [np.ceil(at_s / 0.4) * 0.4 + random.uniform(0, 0.05) for at_s in on_time(0, 3600)]
+    assert losses(monkeypatch, sorted(ragged)) == []
+    ragged[40_000:] = [at_s + 5.0 for at_s in ragged[40_000:]]
+    ((_, lost_s),) = losses(monkeypatch, sorted(ragged))
+    assert lost_s == pytest.approx(5.0, abs=STEP_S)
+
+
+def test_a_pause_that_the_reader_knows_is_not_counted_as_a_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert losses(monkeypatch, on_time(0, 60), on_time(60, 120, late_s=30.0)) == []
 
 
 def pipe_of(data: bytes) -> LiveStream:
