@@ -26,6 +26,7 @@ STALL_S = 10.0  # a television transmitter or a camera that reconnects can take 
 # that is fast by less than this is followed, and a backlog is caught up over time.
 MAX_PACE = 1.0005
 CLOSE_S = 1.0  # a thread that has stopped reading takes nothing from the next reader
+STREAM_RING_S = STALL_S + RING_S  # what a stalled network held back arrives at once
 # A network delivers less evenly than a device: a camera's video delays its audio by some tenths of a second.
 STEADY_S, STEP_S = 2.0, 0.5
 
@@ -80,7 +81,7 @@ class LiveStream:
         *,
         may_reopen: bool,
         stall_s: float = STALL_S,
-        ring_s: float = RING_S,
+        ring_s: float = STREAM_RING_S,
         read: Callable[[], ClockReading] = read_clocks,
     ) -> None:
         self.name = name

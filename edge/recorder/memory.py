@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from birdedge.edge.audio.capture_buffer import RING_S
+from birdedge.edge.audio.live_stream import STREAM_RING_S
 from birdedge.edge.clips.settings import MAX_WAITING
 from birdedge.edge.errors import SettingsError
 from birdedge.edge.models.card import ModelCard
@@ -30,7 +31,8 @@ def _waiting_mb(config: Config, card: ModelCard) -> float:
     """Return the megabytes of one source that wait for its disk."""
     clips = config.clips
     samples_per_s = (config.sample_rate_hz or USUAL_RATE_HZ) * config.channels
-    total_bytes = RING_S * samples_per_s * 4
+    ring_s = RING_S if all(source.is_microphone for source in config.source) else STREAM_RING_S
+    total_bytes = ring_s * samples_per_s * 4
     if clips.keep != "none":
         clip_s = clips.everything_s if clips.keep == "everything" else clips.max_duration_s
         writing_bytes = ENCODED_BYTES + DENOISED_BYTES * clips.denoised + PICTURE_BYTES * clips.picture

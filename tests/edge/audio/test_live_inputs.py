@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from birdedge.edge.audio import live_stream
 from birdedge.edge.audio.live_inputs import network_input, open_pipe, open_recording
-from birdedge.edge.audio.live_stream import STEADY_S, STEP_S, LiveStream, OpenStream
+from birdedge.edge.audio.live_stream import STALL_S, STEADY_S, STEP_S, LiveStream, OpenStream
 from birdedge.edge.audio.sources import array_source
 from birdedge.edge.block import Block
 from birdedge.edge.errors import DeviceLostError, SampleError, StreamLostError, StreamStalledError
@@ -229,6 +229,17 @@ def test_unevenly_arriving_audio_is_no_loss_and_a_loss_in_it_is_counted(
     ragged[40_000:] = [at_s + 5.0 for at_s in ragged[40_000:]]
     ((_, lost_s),) = losses(monkeypatch, sorted(ragged))
     assert lost_s == pytest.approx(5.0, abs=STEP_S)
+
+
+def test_audio_that_a_stalled_network_held_back_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    times_s = itertools.chain([0.0], itertools.repeat(STALL_S))
+    monkeypatch.setattr(live_stream, "monotonic_s", lambda: next(times_s))
+    pieces = (PIECE for _ in range(round(STALL_S / PIECE_S)))
+    stream = LiveStream("x", lambda: OpenStream(1000, 1, pieces), may_reopen=False)
+    stream.open()
+    wait_until(lambda: stream.delivered_samples == STALL_S * 1000)  # before the reader has read any
+    samples = sum(len(block.samples) for block in stream.blocks(threading.Event()))
+    assert samples == STALL_S * 1000
 
 
 def test_a_pause_that_the_reader_knows_is_not_counted_as_a_loss(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from birdedge.edge.audio.capture_buffer import RING_S
+from birdedge.edge.audio.live_stream import STREAM_RING_S
 from birdedge.edge.audio.ring_buffer import SampleRing
 from birdedge.edge.clips.clip import CutClip
 from birdedge.edge.clips.cutter import ClipCutter
@@ -23,6 +24,7 @@ from birdedge.edge.models.checked_model import check_model
 from birdedge.edge.models.names import DEFAULT_MODEL
 from birdedge.edge.recorder.config import Config
 from birdedge.edge.recorder.memory import BASE_MB, WAITING_MB, check_memory, max_memory_mb
+from birdedge.edge.recorder.source_settings import SourceSettings
 from tests.support.frames import stamp
 
 
@@ -85,6 +87,15 @@ def test_the_estimate_is_close_to_the_memory_in_use(
 def test_without_clips_only_the_ring_counts(card: ModelCard) -> None:
     config = Config(clips=ClipSettings(keep="none"))
     assert max_memory_mb(config, card) == pytest.approx(BASE_MB + WAITING_MB, abs=2)
+
+
+def test_the_ring_of_a_stream_holds_what_a_stalled_network_sends_at_once(card: ModelCard) -> None:
+    config = Config(channels=2, clips=ClipSettings(keep="none"))
+    microphone, file = SourceSettings("oak"), SourceSettings("pond", path="pond.wav")
+    more_mb = max_memory_mb(replace(config, source=(file,)), card) - max_memory_mb(
+        replace(config, source=(microphone,)), card
+    )
+    assert more_mb == pytest.approx((STREAM_RING_S - RING_S) * 2 * 48_000 * 4 / 1e6)
 
 
 def test_the_defaults_fit_and_clips_of_ten_minutes_in_many_channels_do_not(card: ModelCard) -> None:
