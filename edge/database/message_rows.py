@@ -121,11 +121,11 @@ def _end_span(db: sqlite3.Connection, rows_open: OpenRows, end: Stamp) -> None:
 
 
 def _begin_gap(db: sqlite3.Connection, rows_open: OpenRows, boot_s: float, cause: GapCause) -> None:
-    """Begin a gap, or change the cause of the present one: a pause is expected time, any other gap is not."""
+    """Begin a gap; if one lasts, only a pause is another one, since it is not missed, and a restart does not end it."""
     began_s = boot_s
     if not rows_open.gap:
         began_s = boot_s if rows_open.heard_until_s is None else rows_open.heard_until_s
-    elif (cause == PAUSED) == (rows_open.gap_cause == PAUSED):
+    elif (cause == PAUSED) == (rows_open.gap_cause == PAUSED) or cause == "restart":
         return
     _end_gap(db, rows_open, began_s)
     rows_open.gap = rows.insert_gap(db, rows_open.boot, began_s, cause)

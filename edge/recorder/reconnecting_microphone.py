@@ -149,8 +149,11 @@ class ReconnectingMicrophone:
                 )
 
     def _back_off(self, stop: threading.Event) -> None:
+        """Wait before the next attempt, but only while the schedule is open, so that a pause begins on time."""
         until_s = self._read().boot_s + self._wait_s
-        while not stop.is_set() and (left_s := until_s - self._read().boot_s) > 0:
+        while not stop.is_set() and (left_s := until_s - (now := self._read()).boot_s) > 0:
+            if not self._schedule.is_open(now.utc_s):
+                break
             if not self._is_hanging:
                 self._waiting()
             stop.wait(min(left_s, WAITING_EVERY_S))

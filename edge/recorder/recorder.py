@@ -144,7 +144,7 @@ class Recorder:
         schedule.require_opening(read_clocks().utc_s)
         device = self._make_input(config)
         self._config, self._model, self._device = config, model, device
-        # Waiting for the schedule or for a device feeds the watchdog as audio does, and so does audio that is left out.
+        # Waiting for the schedule or for a device feeds the watchdog as audio does.
         self._microphone = ReconnectingMicrophone(
             device, schedule, self._start_gap, self._wait, waits_while_hanging=not self._is_alone
         )
@@ -198,9 +198,6 @@ class Recorder:
             *(microphone.name, rate_hz, channels, model.card.name, model.card.precision, model.card.licence),
         )
         shedder = LoadShedder()
-        source: Source = SheddingSource(microphone, shedder, config.gain_db, self._wait)
-        if duration_s is not None:
-            source = LimitedSource(source, round(duration_s * rate_hz))
         pipeline = Pipeline(
             model,
             rate_hz,
@@ -233,6 +230,9 @@ class Recorder:
             alive=self._notifier.alive,
             place=self._place(),
         )
+        source: Source = SheddingSource(microphone, shedder, config.gain_db, supervisor.feed_watchdog)
+        if duration_s is not None:
+            source = LimitedSource(source, round(duration_s * rate_hz))
         live = LiveSink(self._live, lambda: pipeline.card, config.site, config.privacy.speech == "keep")
         group = SinkGroup([self._database, ClipSink(cutter, privacy), *sinks, supervisor, live])
         run(source, pipeline, group, stop, self._timekeeper)

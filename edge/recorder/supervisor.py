@@ -77,14 +77,18 @@ class Supervisor:
         """Feed the watchdog, shed load and report health when audio was heard."""
         if not isinstance(message, AudioHeard):
             return
-        if not self.database.is_stuck:
-            self.alive()
+        self.feed_watchdog()
         self._shed_load(message)
         if self.now_s() - self._reported_s >= HEALTH_EVERY_S:
             self._reported_s = self.now_s()
             health = self.health()
             self.database.submit(HealthReported(message.stamp, health))
             self._log_problems(health)
+
+    def feed_watchdog(self) -> None:
+        """Feed the watchdog, unless the database is stuck."""
+        if not self.database.is_stuck:
+            self.alive()
 
     def close(self) -> None:
         """Do nothing: no file is open."""

@@ -171,6 +171,7 @@ def test_a_gap_keeps_its_first_cause(tmp_path: Path) -> None:
             [("restart", 10.0), ("paused by schedule", 10.0), ("stream lost", 10.0)],
         ),
         (("stream stalled", "stream lost"), [("stream stalled", 20.0)]),
+        (("paused by schedule", "restart", "paused by schedule"), [("paused by schedule", 30.0)]),
     ],
 )
 def test_a_pause_and_another_gap_that_follow_each_other_are_two_gaps(

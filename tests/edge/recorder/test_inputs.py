@@ -17,12 +17,23 @@ from birdedge.edge.recorder.inputs import SourceInput
 from birdedge.edge.recorder.source_settings import SourceSettings
 from tests.support.waiting import wait_until
 
+OPEN_S = 10.0
 STDIN, DEMO = SourceSettings("pipe", stdin=True), SourceSettings("pipe", demo=True)
 
 
 @pytest.fixture
-def make() -> Iterator[SourceInput]:
-    make = SourceInput(threading.Event())
+def stop() -> Iterator[threading.Event]:
+    """Return an event that is set after some time, so that a test without audio fails and does not wait for it."""
+    stop = threading.Event()
+    timer = threading.Timer(OPEN_S, stop.set)
+    timer.start()
+    yield stop
+    timer.cancel()
+
+
+@pytest.fixture
+def make(stop: threading.Event) -> Iterator[SourceInput]:
+    make = SourceInput(stop)
     yield make
     make.end()
 
@@ -79,7 +90,7 @@ def test_standard_input_in_another_format_is_heard_in_full(
 
 
 def test_standard_input_is_heard_in_full_by_a_source_that_replaces_another(
-    make: SourceInput, send: Callable[[int], None]
+    make: SourceInput, stop: threading.Event, send: Callable[[int], None]
 ) -> None:
     send(1600)
     before = opened(make, config_of(STDIN))
@@ -87,7 +98,7 @@ def test_standard_input_is_heard_in_full_by_a_source_that_replaces_another(
     make.end()
     for _ in range(4):
         send(1600)
-    after = opened(make_other := SourceInput(threading.Event()), config_of(replace(STDIN, name="other")))
+    after = opened(make_other := SourceInput(stop), config_of(replace(STDIN, name="other")))
     wait_until(lambda: after.delivered_samples == 3200, 10.0)
     make_other.end()
 

@@ -239,7 +239,7 @@ def test_after_a_device_is_lost_the_pause_of_the_schedule_is_a_pause() -> None:
     bench.stop.at = START_S + 605
     blocks = bench.blocks()
     assert next(block.gap_cause for block in blocks if not len(block.samples)) == "device lost"
-    assert [(cause, at_s - START_S) for cause, at_s in bench.gaps] == [("paused by schedule", 63.0)]
+    assert [(cause, at_s - START_S) for cause, at_s in bench.gaps] == [("paused by schedule", 60.0)]
     assert [cause for cause, _ in gaps_of(blocks)] == ["paused by schedule"]
 
 

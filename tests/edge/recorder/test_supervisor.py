@@ -52,10 +52,12 @@ def test_only_analysed_audio_feeds_the_watchdog(supervised: Supervised) -> None:
 def test_a_stuck_database_starves_the_watchdog(supervised: Supervised) -> None:
     supervised.database.is_stuck = True
     supervised.hear(3.0)
+    supervised.supervisor.feed_watchdog()
     assert supervised.alive == 0
     supervised.database.is_stuck = False
     supervised.hear(3.0)
-    assert supervised.alive == 6
+    supervised.supervisor.feed_watchdog()
+    assert supervised.alive == 7
 
 
 def test_health_is_reported_with_the_first_audio_and_every_five_seconds(
