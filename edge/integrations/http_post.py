@@ -60,8 +60,13 @@ def post(url: str, body: bytes, headers: Mapping[str, str], timeout_s: float) ->
         if is_late.is_set():  # a truncated status line passes as a complete one
             raise TimeoutError
     except (OSError, http.client.HTTPException, ValueError) as error:
-        reason = f"no answer within {timeout_s:g} s" if is_late.is_set() else str(error) or repr(error)
-        if isinstance(error, ValueError):  # its text may hold a secret
+        if is_late.is_set():
+            reason = f"no answer within {timeout_s:g} s"
+        elif isinstance(
+            error, OSError | http.client.HTTPException
+        ):  # also a refused certificate, a ValueError
+            reason = str(error) or repr(error)
+        else:  # its text may hold a secret
             reason = "the URL or a header has a character that HTTP does not allow"
         raise DeliveryError(
             f"{host} cannot be reached ({reason}); check the address and the network"

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from pathlib import Path
 
 import pytest
 
 from birdedge import __version__
 from birdedge.edge.errors import DeliveryError, DeliveryRefusedError
 from birdedge.edge.integrations.http_post import MAX_RETRY_AFTER_S, ServerBusyError, post
+from tests.support.certificates import Authority
 from tests.support.http_servers import serving
 
 
@@ -190,6 +193,15 @@ def test_the_error_for_an_invalid_header_does_not_show_it() -> None:
     assert "secret" not in str(raised.value)
 
 
-def test_an_untrusted_certificate_is_refused() -> None:
-    with raw_server(garbage) as host, pytest.raises(DeliveryError, match="cannot be reached"):
+def test_an_untrusted_certificate_is_refused_and_named_as_the_reason(tmp_path: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*Authority(tmp_path).sign("server"))
+
+    def encrypt(connection: socket.socket) -> None:
+        context.wrap_socket(connection, server_side=True)
+
+    with (
+        raw_server(encrypt) as host,
+        pytest.raises(DeliveryError, match=r"cannot be reached .*certificate verify failed"),
+    ):
         post(f"https://{host}/", b"{}", {}, 5.0)
