@@ -148,6 +148,11 @@ def test_the_templates_show_unknown_values_and_problems(discovery: dict[str, Any
     assert attributes == {"state": "stalled", "problems": ["the disk is full: make room"]}
 
 
+def test_a_problem_with_a_path_that_is_not_utf8_is_escaped() -> None:
+    message = status_payload(replace(STATUS, disk_problem="/birds/f\udcf6hre is full"), None)
+    assert json.loads(message)["problems"] == [r"/birds/f\udcf6hre is full"]
+
+
 def test_event_messages_have_a_declared_event_type(discovery: dict[str, Any]) -> None:
     event = json.loads(event_payload(NEW_EVENT, 0))
     assert event["event_type"] in discovery["cmps"]["event"]["event_types"]

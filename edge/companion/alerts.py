@@ -27,6 +27,7 @@ from birdedge.edge.monitoring.status import read_status
 from birdedge.edge.system.atomic_file import make_folder
 from birdedge.edge.system.clock import monotonic_s
 from birdedge.edge.system.folder_lock import FolderLock
+from birdedge.edge.system.printable import valid_unicode
 from birdedge.edge.system.state_folders import state_folders
 
 EVERY_S = 10.0
@@ -149,7 +150,14 @@ def _message(
     step: Step, alert: AlertSettings, recorder: str, site: str, text: str, now_utc_s: float
 ) -> AlertMessage:
     return AlertMessage(
-        new_id(), alert.name, alert.when, step, recorder, site, f"{recorder}: {text}", now_utc_s
+        new_id(),
+        alert.name,
+        alert.when,
+        step,
+        recorder,
+        site,
+        valid_unicode(f"{recorder}: {text}"),
+        now_utc_s,
     )
 
 

@@ -15,6 +15,7 @@ from birdedge.edge.database.event_queries import NewEvent
 from birdedge.edge.formats.columns import utc_text
 from birdedge.edge.integrations.home_assistant import EVENT_TYPE
 from birdedge.edge.monitoring.status import Status
+from birdedge.edge.system.printable import valid_unicode
 
 
 def event_payload(new: NewEvent, left_out: int) -> bytes:
@@ -71,7 +72,7 @@ def status_payload(status: Status, latest_event_utc_s: float | None) -> bytes:
             "backlog_s": _rounded(health.backlog_s, 1),
             "free_mb": _rounded(health.free_mb, 0),
             "temperature_c": _rounded(health.temperature_c, 1),
-            "problems": [problem for problem in problems if problem],
+            "problems": [valid_unicode(problem) for problem in problems if problem],
         }
     )
 

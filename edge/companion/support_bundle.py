@@ -24,6 +24,7 @@ from birdedge.edge.errors import BirdedgeError
 from birdedge.edge.models.checked_model import check_model
 from birdedge.edge.monitoring.status import read_status, status_page
 from birdedge.edge.recorder.config_page import config_lines
+from birdedge.edge.system.printable import valid_unicode
 
 MAX_RUNS, MAX_GAPS, MAX_LEVELS = 200, 1000, 1000  # the newest
 LIBRARIES = frozenset(
@@ -68,7 +69,7 @@ def support_bundle(folders: Sequence[RecorderFolder], config: Path | None) -> by
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as bundle:
         for name, text in _texts(folders, config, secrets):
-            bundle.writestr(name, redacted(text, secrets))
+            bundle.writestr(name, valid_unicode(redacted(text, secrets)))
     return content.getvalue()
 
 

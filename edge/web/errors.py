@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from birdedge.edge.errors import BirdedgeError
+from birdedge.edge.system.printable import valid_unicode
 from birdedge.edge.web.render import render
 
 
@@ -20,7 +21,7 @@ def error_page(
             request, "error.html", status_code, sentence=sentence, status=status_code, folders=()
         )
     else:
-        response = PlainTextResponse(f"{sentence}\n", status_code)
+        response = PlainTextResponse(valid_unicode(f"{sentence}\n"), status_code)
     response.headers.update(headers or {})
     return response
 

@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse
 
 from birdedge import __version__
 from birdedge.edge.companion.folders import RecorderFolder, find_folders
+from birdedge.edge.system.printable import valid_unicode
 from birdedge.edge.web.access import access_of
 from birdedge.edge.web.locales import FILTERS
 from birdedge.edge.web.translations import NAMES, catalogue, preferred, translator
@@ -55,7 +56,7 @@ def render(request: Request, template: str, status_code: int = 200, **context: A
         "csrf_token": access.csrf_token(request.cookies),
         "needs_token": access.needs_token,
     }
-    text = _TEMPLATES.get_template(template).render(shared | context)
+    text = valid_unicode(_TEMPLATES.get_template(template).render(shared | context))
     return HTMLResponse(text, status_code, {"Cache-Control": "no-store", "Vary": "Accept-Language"})
 
 

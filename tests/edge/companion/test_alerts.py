@@ -126,6 +126,16 @@ def test_a_recorder_that_vanishes_fires_the_no_audio_alert(tmp_path: Path, serve
     assert bodies(server) == [("elm", "no_audio", "firing")]
 
 
+def test_the_text_of_an_alert_about_a_folder_that_is_not_utf8_is_escaped(tmp_path: Path) -> None:
+    watch = AlertWatch((tmp_path / "f\udcf6hre",), [NO_AUDIO], [TargetSettings("broker", "mqtt")])
+    outbox = Outbox(None, ["broker"])
+    watch.evaluate(outbox, 0.0, time.time())
+    message = outbox.first("broker", 0.0)
+    assert message is not None
+    assert message.recorder == r"f\udcf6hre"
+    assert rf"{tmp_path}/f\udcf6hre/birdedge.sqlite" in message.text
+
+
 def test_alerts_cover_the_sources_they_name_and_go_to_their_targets(tmp_path: Path, server: Server) -> None:
     for name in ("oak", "elm"):
         listened(tmp_path / "birds" / name, time.time() - 100.0)
@@ -188,7 +198,7 @@ def test_alerts_load_no_heavy_package() -> None:
 
 def messages_of(watch: AlertWatch, outbox: Outbox, seconds: range) -> list[tuple[str, str]]:
     """Return the recorder and state of each message that the evaluations at these seconds produce."""
-    found = []
+    found: list[tuple[str, str]] = []
     for now_s in seconds:
         watch.evaluate(outbox, float(now_s), time.time())
         while (message := outbox.first("hook", 0.0)) is not None:

@@ -38,6 +38,23 @@ def test_each_page_is_served_before_any_recorder_exists(tmp_path: Path, path: st
     assert browser(tmp_path).get(path).status_code == 200
 
 
+def test_a_path_that_is_not_utf8_is_escaped_wherever_a_problem_names_it(
+    recorded: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "f\udcf6hre"
+    folder.mkdir()
+    (folder / "birdedge.sqlite").write_bytes(b"no database")
+    client = browser(tmp_path)
+    for path in ("/", "/days", "/health"):
+        for query in (f"?source={recorded.name}", "?source=f%5Cudcf6hre"):
+            assert client.get(path + query).status_code == 200
+    for path in ("/events", "/health/bundle"):
+        assert client.get(path).status_code == 200
+    for accepted in ("text/html", "text/plain"):
+        refused = client.get("/events?source=f%5Cudcf6hre", headers={"Accept": accepted})
+        assert (refused.status_code, r"/f\udcf6hre/" in refused.text) == (503, True)
+
+
 def test_links_of_a_nested_page_are_relative_to_the_first_page(recorded: Path) -> None:
     page = browser(recorded).get("/events/oak/1")
     assert 'href="../../static/site.css"' in page.text
