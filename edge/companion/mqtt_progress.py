@@ -54,6 +54,13 @@ def event_id(new: NewEvent) -> str:
     return _digest(new.boot_id, event.onset_s, event.duration_s, event.low_hz, event.high_hz, event.peak_hz)
 
 
+def event_id_at(db: sqlite3.Connection, row: int) -> str:
+    """Return the id of the event with this number; empty if there is none."""
+    return next(
+        (event_id(new) for new in event_queries.new_events(db, row - 1, 1) if new.event.id == row), ""
+    )
+
+
 def gap_id(new: NewGap) -> str:
     """Return the id of a gap, with the properties of `event_id`."""
     return _digest(new.boot_id, new.began_s)
@@ -83,7 +90,7 @@ def read_progress(folder: Path, db: sqlite3.Connection, max_age_s: float) -> Pro
 def belongs_to(progress: Progress, db: sqlite3.Connection) -> bool:
     """Return whether a progress belongs to this database, and not to an earlier one in its place."""
     return (progress.event_id, progress.gap_id) == (
-        _event_id_at(db, progress.events),
+        event_id_at(db, progress.events),
         _gap_id_at(db, progress.gaps),
     )
 
@@ -109,13 +116,7 @@ def _first_progress(folder: Path, db: sqlite3.Connection, max_age_s: float) -> P
         event_queries.last_event_before(db, boot_id(), monotonic_s() - max_age_s),
         coverage_queries.last_ended_gap(db),
     )
-    return Progress(recorder_id, events, _event_id_at(db, events), events, gaps, _gap_id_at(db, gaps))
-
-
-def _event_id_at(db: sqlite3.Connection, row: int) -> str:
-    return next(
-        (event_id(new) for new in event_queries.new_events(db, row - 1, 1) if new.event.id == row), ""
-    )
+    return Progress(recorder_id, events, event_id_at(db, events), events, gaps, _gap_id_at(db, gaps))
 
 
 def _gap_id_at(db: sqlite3.Connection, row: int) -> str:

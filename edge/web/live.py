@@ -20,6 +20,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from birdedge.edge.companion.folders import RecorderFolder
 from birdedge.edge.companion.live import LiveFeed, Viewer
+from birdedge.edge.companion.mqtt_progress import event_id, event_id_at
 from birdedge.edge.database.connection import reading
 from birdedge.edge.database.event_queries import EventRow, latest_events, new_events
 from birdedge.edge.errors import BirdedgeError
@@ -143,11 +144,43 @@ async def event_stream(request: Request) -> Response:
         raise HTTPException(400, "Last-Event-ID must be the number of an event")
     after = min(int(last), 2**62) if last and len(last) < 20 else None
     return StreamingResponse(
-        _server_sent(request, folder.path, after), media_type="text/event-stream", headers=STREAM_HEADERS
+        _server_sent(request, EventFollower(folder.path, after)),
+        media_type="text/event-stream",
+        headers=STREAM_HEADERS,
     )
 
 
-async def _server_sent(request: Request, folder: Path, after: int | None) -> AsyncIterator[str]:
+class EventFollower:
+    """Reads the events of a recorder as they are stored, also from a new database in the place of the first.
+
+    Args:
+        folder: The folder of the recorder.
+        after: The number of the event to start after; None for the newest.
+    """
+
+    def __init__(self, folder: Path, after: int | None) -> None:
+        self._folder, self._after = folder, after
+        self._after_id = ""  # of the event `after`: in another database its number belongs to another event
+
+    def read(self) -> list[EventRow]:
+        """Return the next events, oldest first; after a change of the database, they begin with its first one.
+
+        Raises:
+            OutputError: The database cannot be read.
+        """
+        with reading(self._folder) as db:
+            if self._after is None:
+                self._after = max((new.event.id for new in latest_events(db, 0, 1)), default=0)
+            present_id = event_id_at(db, self._after)
+            if not present_id or self._after_id not in ("", present_id):
+                self._after, present_id = 0, ""
+            found = new_events(db, self._after, EVENTS_PER_POLL)
+        self._after_id = event_id(found[-1]) if found else present_id
+        self._after = found[-1].event.id if found else self._after
+        return [new.event for new in found]
+
+
+async def _server_sent(request: Request, follower: EventFollower) -> AsyncIterator[str]:
     state = request.app.state
     state.event_streams += 1
     try:
@@ -155,14 +188,11 @@ async def _server_sent(request: Request, folder: Path, after: int | None) -> Asy
         sent_s = time.monotonic()
         while True:
             try:
-                if after is None:
-                    after = await anyio.to_thread.run_sync(_last_id, folder)
-                rows = await anyio.to_thread.run_sync(_rows_after, folder, after)
+                rows = await anyio.to_thread.run_sync(follower.read)
             except BirdedgeError:  # the disk is unavailable; its events come later
                 rows = []
             for row in rows:
-                after = row.id
-                yield f"id: {after}\nevent: event\ndata: {json.dumps(event_fields(row))}\n\n"
+                yield f"id: {row.id}\nevent: event\ndata: {json.dumps(event_fields(row))}\n\n"
             if rows:
                 sent_s = time.monotonic()
                 if len(rows) == EVENTS_PER_POLL:
@@ -173,20 +203,6 @@ async def _server_sent(request: Request, folder: Path, after: int | None) -> Asy
             await asyncio.sleep(POLL_S)
     finally:
         state.event_streams -= 1
-
-
-def _last_id(folder: Path) -> int:
-    with reading(folder) as db:
-        return max((new.event.id for new in latest_events(db, 0, 1)), default=0)
-
-
-def _rows_after(folder: Path, after: int) -> list[EventRow]:
-    """Return the next events; all of them if the database does not hold that many, because it was replaced."""
-    with reading(folder) as db:
-        rows = [new.event for new in new_events(db, after, EVENTS_PER_POLL)]
-    if not rows and after > _last_id(folder):
-        return _rows_after(folder, 0)
-    return rows
 
 
 def event_fields(row: EventRow) -> dict[str, object]:

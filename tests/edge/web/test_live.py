@@ -18,6 +18,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from birdedge.edge.formats.live_frames import audio_packets, frames_packets, message_packet
 from birdedge.edge.system.live_socket import LiveServer
+from birdedge.edge.web.live import EventFollower
 from tests.support.serving import Serving, serving
 from tests.support.streams import Clocks, MessageStream, started
 from tests.support.web import browser
@@ -154,6 +155,35 @@ def test_the_event_stream_continues_with_a_database_that_was_replaced(tmp_path: 
             assert [message["id"] for message in server_sent(lines, 2)] == ["1", "2"]
         with httpx2.stream("GET", url, headers={"Last-Event-ID": "3"}, timeout=10) as answer:
             assert [message["id"] for message in server_sent(answer.iter_lines(), 2)] == ["1", "2"]
+
+
+def hear_birds(folder: Path, events: int, boot_s: float) -> None:
+    """Write to the database of a recorder that detected an event each second since it booted."""
+    folder.mkdir(exist_ok=True)
+    clocks = Clocks(boot_s=boot_s)
+    run_log = started(folder, clocks)
+    stream = MessageStream(run_log.apply, clocks)
+    stream.hear(20)
+    for number in range(events):
+        stream.detect(1.0 + number)
+    run_log.close()
+
+
+def ids(follower: EventFollower) -> list[int]:
+    return [row.id for row in follower.read()]
+
+
+def test_a_new_database_is_followed_from_its_first_event_even_if_it_holds_more(tmp_path: Path) -> None:
+    folder = tmp_path / "oak"
+    hear_birds(folder, 3, 1_000_000.0)
+    followers = [EventFollower(folder, after) for after in (0, 2, 3, None)]
+    assert [ids(follower) for follower in followers] == [[1, 2, 3], [3], [], []]
+    folder.rename(tmp_path / "earlier")
+    hear_birds(folder, 5, 2_000_000.0)
+    assert [ids(follower) for follower in followers] == [[1, 2, 3, 4, 5]] * 4
+    assert [ids(follower) for follower in followers] == [[]] * 4
+    hear_birds(folder, 1, 3_000_000.0)
+    assert [ids(follower) for follower in followers] == [[6]] * 4
 
 
 def test_the_event_stream_resumes_after_the_last_event_seen(tmp_path: Path) -> None:
