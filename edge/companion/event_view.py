@@ -172,13 +172,13 @@ class View:
         return page if begin is None else [begin, *page]
 
     def require_sources(self) -> None:
-        """Read a little of each database, so that one that is damaged is found before a table begins.
+        """Read the first events and labels of each source, so that damage is found before a table begins.
 
         Raises:
-            OutputError: A database cannot be read.
+            OutputError: A database or the labels cannot be read.
         """
         for source in self.sources:
-            self._rows_of(source, 1, None, None)
+            next(self._all_of(source), None)
 
     def filter_for(self, source: RecorderFolder) -> EventFilter:
         """Return the filter for a source, with its labelled events."""

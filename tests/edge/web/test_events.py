@@ -163,6 +163,13 @@ def test_a_script_receives_the_new_state(oak: HeardBirds) -> None:
 
 
 @pytest.mark.parametrize("format", FORMATS)
+def test_damaged_labels_begin_no_table(oak: HeardBirds, format: str) -> None:
+    (oak.folder / LABELS_FILE).write_bytes(b"no database " * 500)
+    table = browser(oak.folder).get(f"/events/export/{format}")
+    assert (table.status_code, "labels.sqlite is damaged" in table.text) == (503, True)
+
+
+@pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.usefixtures("oak")
 def test_a_damaged_database_does_not_hide_the_others_and_begins_no_table(tmp_path: Path, format: str) -> None:
     elm = tmp_path / "elm"
