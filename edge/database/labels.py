@@ -65,7 +65,7 @@ class LabelledEvent:
 
 
 def add_labels(
-    folder: Path, events: Sequence[LabelledEvent], label: Label | Literal[""], note: str, utc_s: float
+    folder: Path, events: Sequence[LabelledEvent], label: Label | Literal[""], note: str | None, utc_s: float
 ) -> None:
     """Label events, all or none.
 
@@ -73,7 +73,7 @@ def add_labels(
         folder: Folder of the recorder.
         events: Events of its database.
         label: The label; an empty one withdraws the label of each event.
-        note: Free text.
+        note: Free text; None keeps the current note of each event.
         utc_s: The present time.
 
     Raises:
@@ -83,11 +83,14 @@ def add_labels(
     """
     if label not in (*LABELS, ""):
         raise SettingsError(f"the label is {label!r}; use one of {', '.join(map(repr, LABELS))}")
-    if len(note) > MAX_NOTE_CHARACTERS:
+    if note is not None and len(note) > MAX_NOTE_CHARACTERS:
         raise SettingsError(f"the note has {len(note)} characters; use at most {MAX_NOTE_CHARACTERS}")
+    query = """INSERT INTO labels (event, onset_sample, event_utc_s, label, note, utc_s) VALUES (?1, ?2, ?3, ?4,
+        coalesce(?5, (SELECT note FROM labels WHERE event = ?1 AND onset_sample = ?2 ORDER BY id DESC LIMIT 1), ''),
+        ?6)"""
     with _writing(folder) as db:
         db.executemany(
-            "INSERT INTO labels (event, onset_sample, event_utc_s, label, note, utc_s) VALUES (?, ?, ?, ?, ?, ?)",
+            query,
             [(event.event, event.onset_sample, event.utc_s, label, note, utc_s) for event in events],
         )
 

@@ -136,7 +136,7 @@ def _change(request: Request, fields: dict[str, list[str]]) -> Response:
     note = field("note").strip()
     # The list has one field for all notes, and the keyboard none: where it is empty, each event keeps its own.
     keeps_notes = not note and field("back") != "event"
-    _apply(action, shown, None if keeps_notes or action == "no label" else note)
+    _apply(action, shown, None if keeps_notes else note)
     if "application/json" in request.headers.get("accept", ""):
         again = _selected(request, [f"{row.source.name}:{row.number}" for row in shown])
         return JSONResponse({f"{row.source.name}:{row.number}": _json(row) for row in again})
@@ -157,15 +157,12 @@ def _apply(action: str, shown: list[ShownEvent], note: str | None) -> None:
             marks: dict[str, Any] = {"lock": "locked", "unlock": "unlocked", "delete": "deleted"}
             mark_clips(source.path, paths, marks[action], now_s)
             continue
+        events = [
+            LabelledEvent(row.number, row.listed.event.onset_sample, row.listed.event.utc_s) for row in rows
+        ]
         label: Any = "" if action == "no label" else action
-        by_note: dict[str, list[LabelledEvent]] = {}
-        for row in rows:
-            kept = row.label.note if row.label and label else ""
-            event = LabelledEvent(row.number, row.listed.event.onset_sample, row.listed.event.utc_s)
-            by_note.setdefault(kept if note is None else note, []).append(event)
         try:
-            for text, events in by_note.items():
-                add_labels(source.path, events, label, text, now_s)
+            add_labels(source.path, events, label, "" if action == "no label" else note, now_s)
         except SettingsError as error:
             raise HTTPException(400, str(error)) from None
 

@@ -50,6 +50,20 @@ def test_the_newest_label_applies_and_earlier_ones_are_kept(tmp_path: Path) -> N
         assert db.execute("SELECT count(*) FROM labels").fetchone() == (4,)
 
 
+def test_a_label_without_a_note_keeps_the_note_of_each_event(tmp_path: Path) -> None:
+    add_labels(tmp_path, [FIRST], "bird", "robin", 10.0)
+    other = LabelledEvent(FIRST.event, 48_001, 1e9)  # the event of another database
+    add_labels(tmp_path, [FIRST, SECOND, other], "other", None, 20.0)
+    assert labels_of(tmp_path, [(1, 48_000), (2, 96_000)]) == {
+        1: LabelRow("other", "robin", 20.0),
+        2: LabelRow("other", "", 20.0),
+    }
+    assert labels_of(tmp_path, [(1, 48_001)]) == {1: LabelRow("other", "", 20.0)}
+    add_labels(tmp_path, [FIRST], "", "", 30.0)
+    add_labels(tmp_path, [FIRST], "bird", None, 40.0)
+    assert labels_of(tmp_path, [(1, 48_000)]) == {1: LabelRow("bird", "", 40.0)}
+
+
 def test_a_label_does_not_apply_to_an_event_of_another_database(tmp_path: Path) -> None:
     add_labels(tmp_path, [FIRST], "bird", "", 10.0)
     assert labels_of(tmp_path, [(1, 48_001)]) == {}
