@@ -32,17 +32,24 @@ def find_folders(paths: Iterable[Path]) -> tuple[RecorderFolder, ...]:
     A recorder may create its folder later, so the caller searches repeatedly. Below a recorder's folder, only the
     folders of its sources are searched.
     """
-    given = tuple(paths)
-    found = sorted({path.resolve() for folder in given for path in _databases(folder, MAX_DEPTH)})
-    return tuple(sorted(_names(given).named(path) for path in found))
+    found, _ = _search(tuple(paths))
+    return found
 
 
 def expected_folders(paths: Iterable[Path]) -> tuple[RecorderFolder, ...]:
     """Return the result of `find_folders`, and each given folder without a recorder: one is missing there."""
-    given = tuple(paths)
-    found = find_folders(given)
-    empty = [path.resolve() for path in given if next(_databases(path, MAX_DEPTH), None) is None]
-    return (*found, *(_names(given).named(path) for path in dict.fromkeys(empty)))
+    found, missing = _search(tuple(paths))
+    return found + missing
+
+
+def _search(given: tuple[Path, ...]) -> tuple[tuple[RecorderFolder, ...], tuple[RecorderFolder, ...]]:
+    """Return the recorders, and the given folders without one, both by name."""
+    below = {folder.resolve(): {path.resolve() for path in _databases(folder, MAX_DEPTH)} for folder in given}
+    found = {path for paths in below.values() for path in paths}
+    missing = {folder for folder, paths in below.items() if not paths}
+    # A given folder has its turn even if its disk is away, so that all names are the same after a restart.
+    named = {path: _names(given).named(path) for path in sorted(found | missing)}
+    return tuple(sorted(named[path] for path in found)), tuple(sorted(named[path] for path in missing))
 
 
 def is_recorder(folder: Path) -> bool:

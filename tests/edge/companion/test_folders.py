@@ -60,6 +60,16 @@ def test_missing_folders_of_the_same_name_have_different_names_too(tmp_path: Pat
     assert find_folders(given) == (RecorderFolder("birds", first), RecorderFolder("birds-2", second))
 
 
+def test_given_folders_have_the_same_names_whichever_of_them_is_mounted_first(tmp_path: Path) -> None:
+    first, second = tmp_path / "a" / "birds", made(tmp_path / "b" / "birds")
+    assert find_folders([first, second]) == (RecorderFolder("birds-2", second),)
+    made(first)
+    assert find_folders([first, second]) == (
+        RecorderFolder("birds", first),
+        RecorderFolder("birds-2", second),
+    )
+
+
 def test_a_name_that_is_not_utf8_is_escaped(tmp_path: Path) -> None:
     folder = made(tmp_path / os.fsdecode(b"f\xf6hre"))
     assert find_folders([tmp_path]) == (RecorderFolder("f\\udcf6hre", folder),)
