@@ -97,10 +97,11 @@ class View:
         cursor = after if before is None else None
         sources = self._read(count + 1, after=cursor or {})
         taken = sources.take(count, newest_first=True)
-        # A source without an event on the page continues where it was.
+        # A source without an event on the page, or one that cannot be read, continues where it was.
         begin = {name: -rows[0].event.id for name, rows in sources.rows.items() if rows}
         last = begin | dict(cursor or {}) | {name: row.event.id for name, row in taken}
-        first = {name: rows[0].event.id if rows else 0 for name, rows in sources.rows.items()}
+        first = {name: abs(number) for name, number in (cursor or {}).items()}
+        first |= {name: rows[0].event.id if rows else 0 for name, rows in sources.rows.items()}
         return self._shown(
             taken, None if sources.is_empty else last, first if cursor else None, sources.problems
         )
@@ -112,7 +113,8 @@ class View:
         taken = sources.take(count, newest_first=False)
         first = dict(before) | {name: row.event.id for name, row in taken}
         # The page after this one begins with the event in the cursor: it comes after the next newer event.
-        last = {name: rows[0].event.id for name, rows in sources.rows.items() if rows}
+        last = {name: -number for name, number in before.items()}
+        last |= {name: rows[0].event.id for name, rows in sources.rows.items() if rows}
         return self._shown(taken[::-1], last, None if sources.is_empty else first, sources.problems)
 
     def everything(self) -> Iterator[ShownEvent]:

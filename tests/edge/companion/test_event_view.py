@@ -118,6 +118,23 @@ def test_a_recorder_whose_database_is_damaged_is_named_and_the_others_are_shown(
         view([beech]).page(10)
 
 
+def test_a_source_that_cannot_be_read_for_a_while_continues_where_it_was(recorders: list[HeardBirds]) -> None:
+    of = view(recorders[::2])
+    page, following = list(pages(of, 7))[6:8]
+    assert page.after is not None
+    assert following.before is not None
+    beech = recorders[0].folder
+    away = beech.rename(beech.with_name("away"))
+    older, newer = of.page(7, page.after), of.page(7, before=following.before)
+    away.rename(beech)
+    for without_it in (older, newer):
+        assert {name for name, _ in names(without_it)} == {"oak"}
+    assert older.before is not None
+    assert older.before["beech"] == page.after["beech"]
+    assert newer.after is not None
+    assert newer.after["beech"] == -following.before["beech"]
+
+
 def test_rejected_sounds_have_a_view_of_their_own(recorders: list[HeardBirds]) -> None:
     page = view(recorders, EventFilter(kind="rejected")).page(50)
     assert [shown.listed.reason for shown in page.events] == ["other sound"] * 6
