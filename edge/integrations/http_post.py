@@ -64,7 +64,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], timeout_s: float) ->
             reason = f"no answer within {timeout_s:g} s"
         elif isinstance(
             error, OSError | http.client.HTTPException
-        ):  # also a refused certificate, a ValueError
+        ):  # one of a certificate is a ValueError too
             reason = str(error) or repr(error)
         else:  # its text may hold a secret
             reason = "the URL or a header has a character that HTTP does not allow"
