@@ -540,8 +540,8 @@ MUTATIONS = (
     Mutation(
         "the password of a stream is shown",
         "edge/audio/stream_url.py",
-        "authority.rpartition('@')[2]",
-        "authority",
+        "rest.rpartition('@')[2]",
+        "rest",
         "tests/edge/audio/test_stream_url.py::test_a_url_is_shown_without_user_password_and_query",
     ),
     Mutation(
