@@ -111,7 +111,9 @@ def test_with_recordings_the_card_has_the_figures_measured_by_evaluate(
 ) -> None:
     monkeypatch.setattr("birdedge.export.export.read_sets", partial(read_sets, mixes=2))
     monkeypatch.setattr("birdedge.export.quality_gate.MIXES", 2)
-    monkeypatch.setattr("birdedge.train.evaluation.level_robustness.LEVELS_DB", (0,))  # it has tests of its own
+    monkeypatch.setattr(
+        "birdedge.train.evaluation.level_robustness.LEVELS_DB", (0,)
+    )  # it has tests of its own
     data = write_recordings(tmp_path / "data", files=24, duration_s=5.0)
     settings = ExportSettings(quantize=True, max_loss=1.0, compared_frames=(64,))
     path = tmp_path / "model.onnx"

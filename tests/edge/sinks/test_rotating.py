@@ -184,7 +184,7 @@ def test_after_a_reload_in_an_hour_that_began_with_a_gap_frames_keep_their_times
     found = read_mask_file(tmp_path / "2026-11-23T01-00-00Z.npz")
     heard = np.flatnonzero(found.mask.any(axis=1))
     (pause,) = np.flatnonzero(np.diff(heard) > 125)
-    begin_s = found.first_frame_s + heard[[0, pause + 1]] * found.hop_s
+    begin_s = found.first_frame_s + heard[[0, int(pause) + 1]] * found.hop_s
     assert begin_s == pytest.approx(
         [HOUR_S / 2, HOUR_S / 2 + 62], abs=1.1
     )  # the first second of a stream is 0
