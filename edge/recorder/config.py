@@ -26,7 +26,7 @@ from birdedge.edge.models.names import DEFAULT_MODEL
 from birdedge.edge.recorder.schedule import ScheduleSettings
 from birdedge.edge.recorder.source_settings import SourceSettings, check_sources
 from birdedge.edge.settings import from_table
-from birdedge.edge.system.atomic_file import replacing
+from birdedge.edge.system.atomic_file import Existing, output_errors, replacing
 
 MAX_GAIN_DB = 60.0
 MAX_COMMIT_S = 600.0
@@ -174,8 +174,7 @@ def write_template(path: Path, force: bool = False) -> None:
     Raises:
         OutputError: The file cannot be written, or exists and `force` is not given.
     """
-    with replacing(path, "replace" if force else "refuse") as file:
-        file.write(template().encode())
+    _write(path, template(), "replace" if force else "refuse")
 
 
 def write_model(path: Path, model: str) -> None:
@@ -185,18 +184,24 @@ def write_model(path: Path, model: str) -> None:
         SettingsError: The file is not a valid configuration.
         OutputError: The file cannot be written.
     """
-    text, status = "", None
-    path = path.resolve()  # so that a link stays one
+    text = ""
     if path.exists():
         read_config(path)
-        status = path.stat()
         text = path.read_text(encoding="utf-8-sig")
     value = model.replace("\\", "\\\\").replace('"', '\\"')
     line = f'model = "{value}"'
     text, replaced = re.subn(r"(?m)^(# )?model\s*=.*$", lambda _: line, text, count=1)
-    with replacing(path) as file:
-        if status is not None:
+    _write(path, text if replaced else f"{line}\n{text}", "replace")
+
+
+def _write(path: Path, text: str, existing: Existing) -> None:
+    """Write a configuration; a file that is replaced keeps its mode and owner, because it may hold a password."""
+    if existing == "replace":
+        path = Path(os.path.realpath(path))  # a link stays a link
+    with replacing(path, existing) as file, output_errors(path):
+        if path.exists():
+            status = path.stat()
             os.fchmod(file.fileno(), stat.S_IMODE(status.st_mode))
             with suppress(PermissionError):
                 os.fchown(file.fileno(), status.st_uid, status.st_gid)
-        file.write((text if replaced else f"{line}\n{text}").encode())
+        file.write(text.encode())

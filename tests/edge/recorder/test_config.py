@@ -102,16 +102,23 @@ def test_the_model_is_written_and_the_rest_is_kept(tmp_path, model):
     assert text.count("model =") == 1
 
 
-def test_a_private_configuration_stays_private_and_a_link_stays_one(tmp_path):
+@pytest.mark.parametrize(
+    ("write", "model"),
+    [
+        (lambda path: write_model(path, "birdedge-fp32"), "birdedge-fp32"),
+        (lambda path: write_template(path, force=True), DEFAULT_MODEL),
+    ],
+)
+def test_a_private_configuration_stays_private_and_a_link_stays_one(tmp_path, write, model):
     path, link = tmp_path / "real.toml", tmp_path / "config.toml"
     path.write_text("site = 'oak'\n", encoding="utf-8")
     path.chmod(0o600)
     owner = (1234, 2345) if os.geteuid() == 0 else (os.getuid(), os.getgid())
     os.chown(path, *owner)
     link.symlink_to(path)
-    write_model(link, "birdedge-fp32")
+    write(link)
     assert link.is_symlink()
-    assert read_config(path).model == "birdedge-fp32"
+    assert read_config(path).model == model
     status = path.stat()
     assert (stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid) == (0o600, *owner)
 
