@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from birdedge.edge.archive.event_dataset import site_folder
 from birdedge.edge.archive.files import FoundRecordings, kind_left_out, listed_names, recordings_in
 from birdedge.edge.archive.units import BLOCK_FILES, PlannedFile
+from birdedge.edge.audio.stream_url import shown_url
 from birdedge.edge.errors import ExtraMissingError, SettingsError
 from birdedge.edge.system.printable import valid_unicode
 
@@ -28,6 +29,7 @@ _VERSION_KEYS = (
     "last_modified",
     "mtime",
     "created",
+    "modify",
 )
 
 
@@ -101,10 +103,11 @@ def _in_order(names: Iterator[str]) -> Iterator[str]:
 
 
 def _in_store(url: str, site_level: int, found: FoundRecordings) -> Iterator[PlannedFile]:
-    files, root = open_store(url)
-    root = root.rstrip("/")
-    base = url.rstrip("/").removesuffix(root)
     try:
+        files, root = open_store(url)
+        root = root.rstrip("/")
+        base = url.rstrip("/").removesuffix(root)
+        _refuse_password(files, base)
         if not files.isdir(root):
             _require_url(files, base, root)
             yield _object(base, files.info(root), Path(root).parent.name)
@@ -123,7 +126,7 @@ def _in_store(url: str, site_level: int, found: FoundRecordings) -> Iterator[Pla
                     _require_url(files, base, names[name]["name"])
                     is_checked = True
                 yield _object(base, names[name], _site(Path(root), below, site_level))
-    except SettingsError:
+    except (SettingsError, ExtraMissingError):
         raise
     except FileNotFoundError:
         found.errors.append(f"{url} does not exist: check the URL")
@@ -155,6 +158,16 @@ def open_store(url: str) -> tuple[Any, str]:
 def version_of(info: dict[str, Any]) -> str:
     """Return the version of an object, which changes with its content, from what its store reports."""
     return str(next((info[key] for key in _VERSION_KEYS if info.get(key) is not None), ""))
+
+
+def _refuse_password(files: Any, base: str) -> None:
+    password = files.storage_options.get("password")
+    if password and f":{password}@" in base:
+        scheme = base.partition("://")[0]
+        raise SettingsError(
+            f"the URL of {shown_url(base)} holds a password, which the run would store: leave it out, and set "
+            f"FSSPEC_{scheme.upper()}_PASSWORD"
+        )
 
 
 def _require_url(files: Any, base: str, name: str) -> None:

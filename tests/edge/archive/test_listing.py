@@ -94,6 +94,8 @@ class Nas(LocalFileSystem):  # type: ignore[misc]
     protocol = "nas"
 
     def __init__(self, host: str, **options: Any) -> None:
+        if host == "off":
+            raise ConnectionRefusedError("Connection refused")
         super().__init__(**options)
         self.host = host
 
@@ -103,7 +105,8 @@ class Nas(LocalFileSystem):  # type: ignore[misc]
 
     @staticmethod
     def _get_kwargs_from_urls(path: str) -> dict[str, str]:
-        return {"host": path.partition("://")[2].partition("/")[0]}
+        login, _, host = path.partition("://")[2].partition("/")[0].rpartition("@")
+        return {"host": host, **({"password": login.partition(":")[2]} if login else {})}
 
 
 @pytest.mark.parametrize("end", ["", "/", "/oak/2024/a.flac"])
@@ -115,6 +118,20 @@ def test_the_url_of_an_object_keeps_the_host(forest: Path, end: str) -> None:
     for file in files:
         store, path = open_store(file.path)
         assert (store.host, store.info(path)["size"]) == ("cellar", 7)
+
+
+def test_a_password_in_a_url_is_refused_and_not_shown(forest: Path) -> None:
+    fsspec.register_implementation("nas", Nas, clobber=True)
+    with pytest.raises(SettingsError, match="set FSSPEC_NAS_PASSWORD") as caught:
+        listed(f"nas://user:s3cret@cellar{forest}")
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_store_that_cannot_be_reached_is_reported_and_the_others_are_listed(forest: Path) -> None:
+    fsspec.register_implementation("nas", Nas, clobber=True)
+    files, found = listed(f"nas://off{forest}", forest)
+    assert len(files) == 4
+    assert f"nas://off{forest} cannot be listed (Connection refused): check the network" in found.errors[0]
 
 
 def test_files_within_an_archive_have_no_urls_and_are_refused(tmp_path: Path) -> None:
