@@ -14,6 +14,7 @@ from distributed import Client, Future, as_completed
 from distributed.client import FutureCancelledError
 from distributed.scheduler import KilledWorker
 
+from birdedge.edge.archive.parts import rows_without_errors
 from birdedge.edge.archive.run import Work
 from birdedge.edge.archive.units import Unit
 from birdedge.edge.archive.worker import UnitCounts, do_unit, failed, open_run, write_rows
@@ -91,7 +92,11 @@ def _counts(future: Future[UnitCounts], unit: Unit, work: Work, scheduler: str |
         ) from error
     except KilledWorker:
         manifest = work.manifest
-        rows = {file: failed(file, _killed(file.path), manifest.settings) for file in unit.files}
+        earlier = rows_without_errors(manifest.folder, unit.key)
+        rows = [
+            earlier.get(file.name) or failed(file, _killed(file.path), manifest.settings)
+            for file in unit.files
+        ]
         return write_rows(manifest.folder, manifest.settings.fingerprint, unit, rows)
     except Exception as error:  # from Dask, or from a worker without birdedge
         raise DeliveryError(

@@ -31,8 +31,6 @@ _VERSION_KEYS = (
     "created",
     "modify",
 )
-
-
 MAX_NAME_BYTES = 255  # of a file or folder, on nearly all file systems
 
 
@@ -108,24 +106,10 @@ def _in_store(url: str, site_level: int, found: FoundRecordings) -> Iterator[Pla
         root = root.rstrip("/")
         base = url.rstrip("/").removesuffix(root)
         _refuse_password(files, base)
-        if not files.isdir(root):
-            _require_url(files, base, root)
-            yield _object(base, files.info(root), Path(root).parent.name)
-            return
-        is_checked = False
-        for folder, folders, names in files.walk(root, detail=True, on_error="raise"):
-            for name in [name for name in folders if kind_left_out(name.lower(), is_folder=True)]:
-                found.left_out[str(kind_left_out(name.lower(), is_folder=True))] += 1
-                del folders[name]  # so that it is not entered
-            below = tuple(filter(None, folder.rstrip("/").removeprefix(root).split("/")))
-            for name in sorted(filter(None, names)):
-                if left_out := kind_left_out(name.lower(), is_folder=False):
-                    found.left_out[left_out] += 1
-                    continue
-                if not is_checked:
-                    _require_url(files, base, names[name]["name"])
-                    is_checked = True
-                yield _object(base, names[name], _site(Path(root), below, site_level))
+        for number, (info, site) in enumerate(_objects(files, root, site_level, found)):
+            if number == 0:
+                _require_url(files, base, info["name"])
+            yield PlannedFile(base + info["name"], site, int(info["size"] or 0), version_of(info))
     except (SettingsError, ExtraMissingError):
         raise
     except FileNotFoundError:
@@ -134,6 +118,25 @@ def _in_store(url: str, site_level: int, found: FoundRecordings) -> Iterator[Pla
         found.errors.append(
             f"{url} cannot be listed ({_first_line(error)}): check the network and the credentials"
         )
+
+
+def _objects(
+    files: Any, root: str, site_level: int, found: FoundRecordings
+) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield what a store knows of each recording, and its site."""
+    if not files.isdir(root):
+        yield files.info(root), Path(root).parent.name
+        return
+    for folder, folders, names in files.walk(root, detail=True, on_error="raise"):
+        for name in [name for name in folders if kind_left_out(name.lower(), is_folder=True)]:
+            found.left_out[str(kind_left_out(name.lower(), is_folder=True))] += 1
+            del folders[name]  # so that it is not entered
+        below = tuple(filter(None, folder.rstrip("/").removeprefix(root).split("/")))
+        for name in sorted(filter(None, names)):
+            if left_out := kind_left_out(name.lower(), is_folder=False):
+                found.left_out[left_out] += 1
+            else:
+                yield names[name], _site(Path(root), below, site_level)
 
 
 def open_store(url: str) -> tuple[Any, str]:
@@ -180,10 +183,6 @@ def _require_url(files: Any, base: str, name: str) -> None:
         raise SettingsError(
             f"{name} cannot be read by a URL of its own ({base}{name}): copy the recordings to a folder, and plan that"
         )
-
-
-def _object(base: str, info: dict[str, Any], site: str) -> PlannedFile:
-    return PlannedFile(base + info["name"], site, int(info["size"] or 0), version_of(info))
 
 
 def _site(root: Path, folders: Sequence[str], level: int) -> str:

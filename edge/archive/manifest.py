@@ -73,7 +73,7 @@ class Totals:
     files: int = 0
     units: int = 0
     size_bytes: int = 0
-    earlier_files: int = 0  # of these files, those that only an earlier plan listed
+    earlier_files: int = 0  # how many of the files only an earlier plan listed
 
 
 class _EarlierFile(PlannedFile):

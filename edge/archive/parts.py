@@ -122,14 +122,12 @@ def rows_without_errors(run: Path, key: str) -> dict[str, RecordingRow]:
 
     There are none if the part is missing or cannot be read.
     """
-    part = None
-    with suppress(DataError):
+    try:
         part = read_part(run, key)
-    return (
-        {}
-        if part is None
-        else {row["recording"]: _row(row) for row in part.to_pylist() if row["error"] is None}
-    )
+    except DataError:
+        part = None
+    rows = [] if part is None else part.to_pylist()
+    return {row["recording"]: _row(row) for row in rows if row["error"] is None}
 
 
 def _row(values: Mapping[str, Any]) -> RecordingRow:

@@ -11,18 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdedge.edge.archive.manifest import Manifest, keys_of
-from birdedge.edge.archive.parts import DoneUnits
+from birdedge.edge.archive.parts import DoneUnits, RecordingRow, rows_without_errors
 from birdedge.edge.archive.pool import in_processes, killed_twice
 from birdedge.edge.archive.units import KEY_BYTES, Unit, is_in
-from birdedge.edge.archive.worker import (
-    UnitCounts,
-    do_unit,
-    failed,
-    open_run,
-    segment_planned,
-    unread,
-    write_rows,
-)
+from birdedge.edge.archive.worker import UnitCounts, do_unit, failed, open_run, segment_planned, write_rows
 from birdedge.edge.errors import SettingsError
 
 
@@ -122,9 +114,17 @@ def run_here(work: Work, jobs: int) -> Generator[UnitCounts, None, None]:
 def _one_by_one(manifest: Manifest, unit: Unit) -> UnitCounts:
     run, fingerprint = manifest.folder, manifest.settings.fingerprint
     start, work = partial(open_run, run, fingerprint), partial(segment_planned, run, fingerprint)
-    files = unread(run, unit)
-    rows = {file: failed(file, killed_twice(file.path), manifest.settings) for file in files}
-    if len(files) > 1:
-        with closing(in_processes(start, work, files, 1)) as results:
-            rows |= {file: row for file, row in results if row is not None}
-    return write_rows(run, fingerprint, unit, rows)
+    rows: dict[str, RecordingRow | None] = {**rows_without_errors(run, unit.key)}
+    unread = [file for file in unit.files if file.name not in rows]
+    if len(unread) > 1:
+        with closing(in_processes(start, work, unread, 1)) as results:
+            rows |= {file.name: row for file, row in results}
+    return write_rows(
+        run,
+        fingerprint,
+        unit,
+        [
+            rows.get(file.name) or failed(file, killed_twice(file.path), manifest.settings)
+            for file in unit.files
+        ],
+    )

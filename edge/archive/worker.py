@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
@@ -68,27 +67,17 @@ def do_unit(run: Path, fingerprint: str, unit: Unit) -> UnitCounts:
     Raises:
         OutputError: The part, or a copy of an object, cannot be written, and neither could any later one.
     """
-    return write_rows(
-        run, fingerprint, unit, {file: segment_planned(run, fingerprint, file) for file in unread(run, unit)}
-    )
-
-
-def unread(run: Path, unit: Unit) -> list[PlannedFile]:
-    """Return the recordings of a unit that no earlier attempt could read."""
     earlier = rows_without_errors(run, unit.key)
-    return [file for file in unit.files if file.name not in earlier]
+    rows = [earlier.get(file.name) or segment_planned(run, fingerprint, file) for file in unit.files]
+    return write_rows(run, fingerprint, unit, rows)
 
 
-def write_rows(
-    run: Path, fingerprint: str, unit: Unit, new: Mapping[PlannedFile, RecordingRow]
-) -> UnitCounts:
-    """Write the part of a unit from the rows of an earlier attempt and the new rows of its other recordings.
+def write_rows(run: Path, fingerprint: str, unit: Unit, rows: list[RecordingRow]) -> UnitCounts:
+    """Write the part of a unit from the rows of its recordings.
 
     Raises:
         OutputError: It cannot be written.
     """
-    earlier = rows_without_errors(run, unit.key)
-    rows = [earlier.get(file.name) or new[file] for file in unit.files]
     write_part(run, unit.key, rows, fingerprint)
     return UnitCounts(
         len(rows),
