@@ -62,11 +62,9 @@ def post(url: str, body: bytes, headers: Mapping[str, str], timeout_s: float) ->
     except (OSError, http.client.HTTPException, ValueError) as error:
         if is_late.is_set():
             reason = f"no answer within {timeout_s:g} s"
-        elif isinstance(
-            error, OSError | http.client.HTTPException
-        ):  # one of a certificate is a ValueError too
+        elif isinstance(error, OSError | http.client.HTTPException):
             reason = str(error) or repr(error)
-        else:  # its text may hold a secret
+        else:  # any other ValueError, whose text may hold a secret; that of a certificate is an OSError too
             reason = "the URL or a header has a character that HTTP does not allow"
         raise DeliveryError(
             f"{host} cannot be reached ({reason}); check the address and the network"

@@ -62,7 +62,7 @@ class ReconnectingMicrophone:
         self._gap_started, self._waiting, self._read = gap_started, waiting, read
         self._first_wait_s = self._wait_s = first_wait_s
         self._is_paused = self._is_hanging = False
-        self._cause: GapCause | None = None  # of the present gap, as reported
+        self._gap_cause: GapCause | None = None  # of the present gap, as reported
 
     @property
     def name(self) -> str:
@@ -109,20 +109,20 @@ class ReconnectingMicrophone:
         try:
             yield from self._blocks(stop)
         finally:
-            self._cause = None
+            self._gap_cause = None
 
     def _blocks(self, stop: threading.Event) -> Iterator[Block]:
         rate_hz = self.sample_rate_hz
         heard = self._read()
-        self._cause = None
+        self._gap_cause = None
         while True:
             try:
                 for block in self._watched(stop):
                     whole = block
-                    if self._cause is not None:
-                        whole = _after_gap(block, heard, self._cause, rate_hz)
+                    if self._gap_cause is not None:
+                        whole = _after_gap(block, heard, self._gap_cause, rate_hz)
                         log.info("listening to %r again after %.1f s", self.name, whole.gap_samples / rate_hz)
-                        self._cause = None
+                        self._gap_cause = None
                     heard = block.arrived or heard
                     yield whole
                 if stop.is_set() or self._microphone.has_ended:
@@ -132,9 +132,9 @@ class ReconnectingMicrophone:
                 cause = _cause(error)
                 self.losses += 1
                 log.warning("%s; trying again until it delivers audio", error)
-            if self._cause is None:
+            if self._gap_cause is None:
                 yield Block(np.zeros((0, self.channels), np.float32), gap_cause=cause)
-                self._cause = cause
+                self._gap_cause = cause
             else:
                 self._report_gap(cause)
             self._microphone.close()
@@ -177,8 +177,8 @@ class ReconnectingMicrophone:
         return not stop.is_set()
 
     def _report_gap(self, cause: GapCause) -> None:
-        if cause != self._cause:
-            self._cause = cause
+        if cause != self._gap_cause:
+            self._gap_cause = cause
             self._gap_started(cause)
 
     def _watched(self, stop: threading.Event) -> Iterator[Block]:
