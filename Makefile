@@ -62,7 +62,7 @@ clean: ## remove the environments and all build outputs
 .venv-demo/installed: extras := [web]
 pip = $(@D)/bin/python -m pip install --disable-pip-version-check
 # uv installs 200 packages in a quarter of pip's time, but does not read pip's settings.
-.venv/installed: installer = $(pip) --quiet uv && UV_FIND_LINKS="$${UV_FIND_LINKS-$$PIP_FIND_LINKS}" $(@D)/bin/python -m uv pip install --compile-bytecode
+.venv/installed: installer = $(pip) --quiet uv && UV_FIND_LINKS="$${UV_FIND_LINKS-$$PIP_FIND_LINKS}" $(@D)/bin/python -m uv pip install
 .venv-listen/installed .venv-demo/installed: installer = $(pip)
 
 # Editable, so that a change of the source needs no second installation.

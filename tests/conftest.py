@@ -16,7 +16,7 @@ from benchmarks.support.virtual_microphone import (
     running_virtual_microphone,
 )
 
-pytest_plugins = ["tests.support.skips"]
+pytest_plugins = ["tests.support.cases", "tests.support.skips"]
 
 # Set before torch reads it. On shared cores the threads of small networks wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

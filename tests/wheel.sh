@@ -22,13 +22,14 @@ for versions in oldest newest; do
     environment=$folder/$versions
     "$python" -m venv "$environment"
     # Some tests compare with crowsetta, onnx and scipy.
-    "$python" -m uv pip install --quiet --compile-bytecode --python "$environment/bin/python" --only-binary :all: \
+    "$python" -m uv pip install --quiet --python "$environment/bin/python" --only-binary :all: \
         --constraint "$folder/$versions.txt" "$(echo "$folder"/*.whl)[archive,dask,mqtt,plot,signature,web]" axe-playwright-python crowsetta httpx2 onnx playwright prometheus-client pytest pytest-xdist scipy soundevent
     echo "With the $versions versions:" $("$python" -m uv pip freeze --python "$environment/bin/python" --exclude birdedge 2> /dev/null)
     (
         cd "$folder/checkout"
         unset PYTHONPATH
         "$environment/bin/python" -c 'import birdedge, sys; sys.exit(not birdedge.__file__.startswith(sys.prefix))'
+        # Another version breaks what is called, so that the first and the last case of a test show it.
         # The newest versions are nearly those of constraints.txt, with which all tests run: testing what calls other
         # packages is enough. What is in `once` takes long and depends on no version: it uses Python's own library,
         # measures this machine, shows pages in a browser, or sends signals. Two more files need packages that the
@@ -40,6 +41,6 @@ for versions in oldest newest; do
         tests=(tests/edge)
         [[ $versions == oldest ]] || tests=(tests/edge/{audio,formats,models,pipeline,plots,web})
         "$environment/bin/python" -m pytest -q -p no:cacheprovider --numprocesses 2 --dist loadfile \
-            --no-loadscope-reorder "${tests[@]}" "${once[@]/#/--ignore=tests/edge/}" "$@"
+            --no-loadscope-reorder --fewer-cases "${tests[@]}" "${once[@]/#/--ignore=tests/edge/}" "$@"
     )
 done

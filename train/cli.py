@@ -70,13 +70,15 @@ def train(
       birdedge train distilled --teacher wide.safetensors --teacher deeplab.safetensors --data recordings/
       tensorboard --logdir runs
     """
-    from birdedge.train.training import loop
     from birdedge.train.training.recipe import read_recipe
-    from birdedge.train.training.run import TrainingRun
 
     chosen = read_recipe(recipe)
     changes: dict[str, Any] = {k: v for k, v in (("epochs", epochs), ("seed", seed)) if v is not None}
     chosen = dataclasses.replace(chosen, training=dataclasses.replace(chosen.training, **changes))
+    # Imported after the recipe is read, since importing Lightning takes seconds.
+    from birdedge.train.training import loop
+    from birdedge.train.training.run import TrainingRun
+
     best = loop.train(
         TrainingRun(
             recipe=chosen,

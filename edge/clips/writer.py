@@ -83,14 +83,15 @@ class ClipWriter:
         while (cut := self._next()) is not None:
             try:
                 clip = write_clip(cut, self._folder, self._settings, self._fields)
-                self.written += 1
                 if self._write_problem is not None:
                     log.info("clips are written again")
+                # Counted last: a thread that sees a new count finds the problem that belongs to it.
                 self._write_problem = None
+                self.written += 1
                 self._on_written(clip)
             except Exception as error:  # whatever it was, the next clip is tried
-                self.failed += 1
                 self._write_problem = _logged(f"a clip was not written: {error}", self._write_problem)
+                self.failed += 1
             del cut  # megabytes, which would otherwise be held until the next one
 
     def _next(self) -> CutClip | None:

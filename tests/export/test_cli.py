@@ -8,8 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from birdedge.edge.errors import ModelMissingError, OutputError
 from birdedge.edge.models.model import Model
+from birdedge.export.cli import export
 
 ROOT = Path(__file__).parents[2]
 
@@ -60,13 +63,17 @@ def test_an_error_is_one_line_with_exit_code_1(
 
 
 @pytest.mark.parametrize("name", ["mine.onnx", "mine-fp32.onnx", "mine-256.onnx", "mine-s8.onnx", "mine.md"])
-def test_an_existing_file_is_kept_unless_force_is_given(tmp_path: Path, name: str) -> None:
+def test_an_existing_file_is_kept_unless_force_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / name).write_bytes(b"mine")
     options = ("--quantize", "--frames", "16", "--frames", "256", "--activation", "u8", "--activation", "s8")
     command = ("none.safetensors", "-o", "mine.onnx", *options, "--report", "mine.md")
-    done = birdedge("export", *command, cwd=tmp_path)
-    assert done.returncode == 1
-    assert done.stderr == f"Error: {name} exists already; give another name, or --force to replace it\n"
+    runner = CliRunner(catch_exceptions=False)
+    with pytest.raises(OutputError) as error:
+        runner.invoke(export, command)
+    assert str(error.value) == f"{name} exists already; give another name, or --force to replace it"
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"mine"]
-    forced = birdedge("export", *command, "--force", cwd=tmp_path)  # it gets as far as the checkpoint
-    assert forced.stderr.startswith("Error: there is no checkpoint none.safetensors")
+    with pytest.raises(ModelMissingError, match=r"there is no checkpoint none\.safetensors"):
+        runner.invoke(export, [*command, "--force"])

@@ -51,7 +51,7 @@ def test_raw_pcm_is_not_written_to_a_terminal(demo, tmp_path):
 
 def test_a_reader_of_raw_pcm_that_stops_ends_the_command_without_an_error(demo, tmp_path):
     done = subprocess.run(
-        f"set -o pipefail; {' '.join(BIRDEDGE)} listen {demo} --denoised - --out out | head -c 1000",
+        f"set -o pipefail; {' '.join(BIRDEDGE)} listen {demo} --fast --denoised - --out out | head -c 1000",
         shell=True,
         executable="/bin/bash",
         cwd=tmp_path,

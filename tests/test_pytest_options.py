@@ -1,4 +1,4 @@
-"""With --fail-on-skip, a test that lacks something fails, unless only the shared recordings are missing."""
+"""The options of the tests: `--fail-on-skip` and `--fewer-cases`."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ def run(folder: Path, source: str, *options: str) -> str:
             "-q",
             "-p",
             "tests.support.skips",
+            "-p",
+            "tests.support.cases",
             "--rootdir",
             folder,
             *options,
@@ -67,3 +69,10 @@ def test_a_skip_becomes_a_failure_with_its_reason(tmp_path: Path, source: str) -
 )
 def test_other_outcomes_are_unchanged(tmp_path: Path, source: str, outcome: str) -> None:
     assert outcome in run(tmp_path, source, "--fail-on-skip")
+
+
+def test_fewer_cases_are_the_first_and_the_last_of_each_test(tmp_path: Path) -> None:
+    source = "@pytest.mark.parametrize('x', [0, 1, 1, 3, 4])\ndef test_it(x): assert x in (0, 4)\n"
+    source += "def test_other(): pass\n"
+    assert "3 failed, 3 passed" in run(tmp_path, source)
+    assert "3 passed, 3 deselected" in run(tmp_path, source, "--fewer-cases")
