@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from birdedge.edge.errors import DataError
+from birdedge.train.data.coarser import coarser_level
 from birdedge.train.data.mixing import make_example
 from birdedge.train.data.recordings import read_index
 from birdedge.train.data.sound_bank import load_sound_bank
@@ -34,6 +35,7 @@ def calibration_sequences(
     Raises:
         DataError: The folder has no audio files, or the recordings cannot be read.
     """
+    recipe = checkpoint.recipe
     if folder is not None:
         paths = audio_files(folder)
         if not paths:
@@ -42,12 +44,12 @@ def calibration_sequences(
             )
         sequences = []
         for path in paths:
-            frames = log_spectrogram(*read_audio(path))[:FRAMES_PER_FILE]
-            sequences.append(checkpoint.recipe.network_input(frames))
+            frames = log_spectrogram(*read_audio(path), recipe.grid)[:FRAMES_PER_FILE]
+            sequences.append(recipe.network_input(frames))
         return sequences, f"{len(paths)} recordings"
     if data is None:
         return [], "synthetic soundscapes"
     bank = load_sound_bank([r for r in read_index(data) if r.split == "validation"])
-    mixing = checkpoint.recipe.mixing
-    mixes = [make_example(bank, mixing, np.random.default_rng((2, i))) for i in range(MIXES)]
-    return [mix.network_input() for mix in mixes], "mixes of validation recordings"
+    mixes = [make_example(bank, recipe.mixing, np.random.default_rng((2, i))) for i in range(MIXES)]
+    levels = [coarser_level(mix.log_spectrogram(), recipe.grid.windows) for mix in mixes]
+    return [recipe.network_input(level) for level in levels], "mixes of validation recordings"

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import onnx
 
 from birdedge import __version__
-from birdedge.edge.grid import Grid
 from birdedge.edge.models.card import CARD_KEY, CARD_VERSION, ModelCard
-from birdedge.edge.models.settings import EventSettings, InputScaling
+from birdedge.edge.models.settings import EventSettings
 from birdedge.edge.models.validation import with_digest
 from birdedge.export.graph import graph_states, macs_per_frame
 from birdedge.export.settings import ExportSettings, FileForm
 from birdedge.train.networks.unet import CLASS_BINS, TIME_STRIDE, UNet, past_frames
+from birdedge.train.training.checkpoint import Checkpoint
 
 
 def draft_card(
-    network: UNet,
-    facts: dict[str, Any],
+    checkpoint: Checkpoint,
     name: str,
     form: FileForm,
     graph: onnx.ModelProto,
@@ -27,14 +26,13 @@ def draft_card(
     """Return the card of a graph, without measured figures.
 
     Args:
-        network: The trained network.
-        facts: The `threshold` and `training_data` of its checkpoint.
+        checkpoint: The trained network, its grid, and the `threshold` and `training_data` among its facts.
         name: Name of the model.
         form: Form of the graph.
         graph: The graph, whose states and cost the card lists.
         settings: Supplies the minimum scores of events.
     """
-    grid = Grid()
+    network, facts, grid = cast(UNet, checkpoint.network), checkpoint.facts, checkpoint.recipe.grid
     threshold = float(facts["threshold"])
     training_data = tuple(facts.get("training_data", ()))
     return ModelCard(
@@ -43,7 +41,7 @@ def draft_card(
         birdedge_version=__version__,
         precision=form.precision,
         grid=grid,
-        scaling=InputScaling(),
+        scaling=checkpoint.recipe.scaling,
         chunk_frames=form.chunk_frames,
         time_stride_frames=TIME_STRIDE,
         lookahead_frames=network.config.lookahead_frames,

@@ -27,7 +27,7 @@ SEQUENCE_FRAMES = 512
 
 def hard_sequences(grid: Grid, scaling: InputScaling) -> list[Float32]:
     """Return network input `[2, 512, bins]` of difficult audio: soundscape, silence, clipping, full-scale noise."""
-    n = (SEQUENCE_FRAMES - 1) * grid.hop + grid.n_fft
+    n = (SEQUENCE_FRAMES - 1) * grid.hop + grid.span
     rng = np.random.default_rng(0)
     scene = soundscape(n / grid.sample_rate_hz + 1, seed=3, calls_per_minute=60).samples[:n]
     signals = [

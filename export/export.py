@@ -15,10 +15,8 @@ import onnx
 from numpy.typing import NDArray
 
 from birdedge.edge.diagnostics.verify import STREAM_LIMIT, known_answer
-from birdedge.edge.grid import Grid
 from birdedge.edge.models.card import ModelCard
 from birdedge.edge.models.model import Model
-from birdedge.edge.models.settings import InputScaling
 from birdedge.edge.system.atomic_file import Existing, refuse_existing, replacing
 from birdedge.export.calibration import calibration_sequences
 from birdedge.export.card import draft_card, model_file_bytes
@@ -96,7 +94,7 @@ def export(
         refuse_existing(files)
     checkpoint = load_checkpoint(checkpoint_path)
     network = _streaming_network(checkpoint, checkpoint_path)
-    hard = hard_sequences(Grid(), InputScaling())
+    hard = hard_sequences(checkpoint.recipe.grid, checkpoint.recipe.scaling)
     graphs, report = _fp32_graphs(network, settings, hard, progress)
     if settings.quantize:
         sequences, source = calibration_sequences(checkpoint, data, calibration)
@@ -114,7 +112,7 @@ def export(
             path: _opened(
                 Path(folder) / path.name,
                 graphs[form],
-                draft_card(network, checkpoint.facts, path.stem, form, graphs[form], settings),
+                draft_card(checkpoint, path.stem, form, graphs[form], settings),
             )
             for path, form in files.items()
         }

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -70,9 +70,12 @@ def render(rendering: Rendering, out: Path) -> None:
         mask[:, (hz >= rendering.low_hz - MARGIN_HZ) & (hz <= rendering.high_hz + MARGIN_HZ)] = 255
     elif rendering.kind != "picture":
         found = _mask_of(path, rendering.model)
-        if found.mask.shape[1] != grid.bins or abs(found.hop_s * 125 - 1) > 0.01:
-            raise DataError(f"the mask of {path} has another grid: birdedge draws only the usual one")
+        if found.mask.shape[1] != grid.bins:
+            raise DataError(
+                f"the mask of {path} has {found.mask.shape[1]} bins: birdedge draws only {grid.bins}"
+            )
         mask, first_frame_s, threshold = found.mask, found.first_frame_s, found.threshold
+        grid = replace(grid, hop=round(found.hop_s * grid.sample_rate_hz))
     with output_errors(out), out.open("wb") as target:
         if rendering.kind in ("bird", "band"):
             heard = denoise(samples, rate_hz, mask, grid, first_frame_s, threshold)

@@ -107,7 +107,7 @@ def fastest_live_model(costs: Sequence[Cost]) -> Model | None:
 def latency_s(card: ModelCard) -> float:
     """Return the time from a sound to its mask: chunk, lookahead and window, without computation."""
     grid = card.grid
-    return (card.chunk_frames + card.lookahead_frames) * grid.hop_s + grid.n_fft / grid.sample_rate_hz
+    return (card.chunk_frames + card.lookahead_frames) * grid.hop_s + grid.span / grid.sample_rate_hz
 
 
 def matrix_peak_macs_per_s() -> float:

@@ -27,6 +27,7 @@ BOUNDS: dict[type, dict[str, tuple[float, float]]] = {
         "hop": (8, 8192),
         "bins": (1, 4096),
         "magnitude_floor": (1e-12, 1.0),
+        "windows": (1, 8),
     },
     InputScaling: {
         "group_frames": (1, MAX_CHUNK_FRAMES),

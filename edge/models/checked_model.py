@@ -57,7 +57,8 @@ def _check_card(card: ModelCard, path: Path) -> None:
         and card.lookahead_frames % stride == 0
         and grid.bins % card.class_bins == 0
         and len(card.classes) >= 2
-        and grid.hop <= grid.n_fft
+        and grid.hop % grid.windows == 0
+        and grid.window_hop <= grid.n_fft
         and grid.bins <= grid.n_fft // 2
     ):
         raise ModelFileError(

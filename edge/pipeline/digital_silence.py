@@ -87,7 +87,7 @@ class DigitalSilence:
         grid = self._grid
         first = self._skipped + np.arange(self._frame, self._frame + frames) * grid.hop
         begins = first * self._rate_hz // grid.sample_rate_hz
-        ends = -(-(first + grid.n_fft) * self._rate_hz // grid.sample_rate_hz)
+        ends = -(-(first + grid.span) * self._rate_hz // grid.sample_rate_hz)
         runs = self._runs
         if self._end - self._began >= self._min_run:
             runs = [*runs, (self._began, self._end)]

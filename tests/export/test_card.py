@@ -13,14 +13,15 @@ from birdedge.edge.models.model import Model
 from birdedge.export.card import draft_card, model_file_bytes
 from birdedge.export.settings import ExportSettings, FileForm
 from birdedge.train.networks.unet import UNet
+from birdedge.train.training.checkpoint import Checkpoint
+from birdedge.train.training.recipe import Recipe
 from tests.support.exports import TRAINING_DATA, Graphs
 from tests.support.models import refusal
 
 
 def card_of(network: UNet, graph: Graphs, facts: dict[str, Any]) -> Any:
     return draft_card(
-        network,
-        facts,
+        Checkpoint(network, Recipe(), facts),
         "mine",
         FileForm("fp32", 16),
         graph(16, False),

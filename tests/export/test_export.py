@@ -6,11 +6,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 import torch
 
 from birdedge.edge.diagnostics.verify import verify_model
+from birdedge.edge.grid import Grid
 from birdedge.edge.models.model import Model
 from birdedge.export.errors import ExportError
 from birdedge.export.export import export
@@ -19,13 +21,13 @@ from birdedge.export.quantize import calibrate
 from birdedge.export.settings import ExportSettings
 from birdedge.train.evaluation.card_figures import card_figures
 from birdedge.train.evaluation.datasets import read_sets
-from birdedge.train.evaluation.detectors import model_detector
+from birdedge.train.evaluation.detectors import checkpoint_detector, model_detector
 from birdedge.train.evaluation.scoring import evaluate
 from birdedge.train.networks.registry import build_network
 from birdedge.train.networks.unet import UNet
 from birdedge.train.training.checkpoint import load_checkpoint, save_checkpoint
-from birdedge.train.training.recipe import read_recipe
-from tests.support.exports import INT8_SETTINGS
+from birdedge.train.training.recipe import Recipe, Training, read_recipe
+from tests.support.exports import FACTS, INT8_SETTINGS
 from tests.support.generated import write_recordings
 
 WEIGHTS = Path(__file__).parents[2] / "train" / "weights" / "birdedge.safetensors"
@@ -125,6 +127,23 @@ def test_with_recordings_the_card_has_the_figures_measured_by_evaluate(
     assert card.quantization["int8_stream_to_offline"] == 0.0
     assert card.quantization["calibration"] == "mixes of validation recordings"
     assert card.licence.startswith("CC-BY-SA")
+
+
+def test_a_network_with_two_windows_per_frame_gets_a_card_with_its_grid(
+    network: UNet, tmp_path: Path
+) -> None:
+    path, checkpoint = tmp_path / "model.onnx", tmp_path / "two.safetensors"
+    recipe = Recipe(training=Training(windows_per_frame=2))
+    save_checkpoint(checkpoint, network.state_dict(), recipe, FACTS)
+    card = export(checkpoint, path, ExportSettings(compared_frames=()), progress=lambda _: None).cards[path]
+    assert card.grid == Grid(hop=512, windows=2)
+    assert (card.scaling.rise_frames, card.scaling.fall_frames) == (187.5, 18.75)  # 3 s and 0.3 s
+    assert card.past_s == pytest.approx(167 * 0.016)
+    samples = np.random.default_rng(1).normal(0, 0.1, 3 * 32_000).astype(np.float32)
+    streamed, _ = model_detector(Model(path)).run(samples, 32_000)
+    whole, _ = checkpoint_detector(checkpoint).run(samples, 32_000)
+    assert streamed.shape == whole.shape == (374, 256)  # as many frames per second as with one window
+    np.testing.assert_allclose(streamed, whole, rtol=0, atol=0.003)  # a mask of the recorder has 256 steps
 
 
 @pytest.mark.parametrize("name", ["paper", "segnet"])

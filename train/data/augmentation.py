@@ -34,7 +34,7 @@ def augment(batch: Batch, settings: Augmentation) -> Batch:
     """
     if settings == Augmentation():
         return batch
-    x, target, weight, sounds = batch
+    x, target, weight, sounds, _ = batch
     examples, _, frames, bins = x.shape
     angle = (2 * torch.rand(examples) - 1) * math.radians(settings.rotation_degrees)
     size = 1 + (2 * torch.rand(examples) - 1) * settings.scaling

@@ -14,3 +14,4 @@ class Batch(NamedTuple):
     target: Tensor  # [frames, bins]
     weight: Tensor  # [frames, bins]
     sounds: Tensor  # int8 [frames / 4, bins / 4]: the class of each cell, UNKNOWN or NOT_BIRD
+    teacher_x: Tensor | tuple[()] = ()  # network input of teachers with shorter frames; otherwise they take x

@@ -25,6 +25,7 @@ from birdedge.edge.errors import DataError, OutputError, SettingsError
 from birdedge.train.data.annotations import Box, read_boxes
 from birdedge.train.data.batch import Batch
 from birdedge.train.data.class_cells import CELL_BINS, CELL_FRAMES
+from birdedge.train.data.coarser import coarser_labels, coarser_level
 from birdedge.train.data.mixing import make_example
 from birdedge.train.data.mixing_settings import Mixing
 from birdedge.train.data.recordings import Recording, read_index
@@ -74,22 +75,35 @@ class CachedMixes(Dataset[Batch]):
 
 
 class NetworkInputs(Dataset[Batch]):
-    """Mixes with the recipe's network input in place of the spectrogram; target and weight as float32."""
+    """Mixes with the recipe's network input in place of the spectrogram; target and weight as float32.
 
-    def __init__(self, mixes: Mixes | CachedMixes, recipe: Recipe) -> None:
-        self.mixes, self.recipe = mixes, recipe
+    With the recipe of teachers whose frames are shorter, also with the network input of these teachers.
+    """
+
+    def __init__(self, mixes: Mixes | CachedMixes, recipe: Recipe, teachers: Recipe | None = None) -> None:
+        self.mixes, self.recipe, self.teachers = mixes, recipe, teachers
 
     def __len__(self) -> int:
         return len(self.mixes)
 
     def __getitem__(self, index: int) -> Batch:
-        level, target, weight, sounds = self.mixes[index]
-        x = torch.from_numpy(self.recipe.network_input(level.numpy()))
-        return Batch(x, target.float(), weight.float(), sounds)
+        level, target, weight, sounds, _ = self.mixes[index]
+        target, weight, sounds = coarser_labels(target, weight, sounds, self.recipe.grid.windows)
+        x, *teacher_x = (
+            torch.from_numpy(recipe.network_input(coarser_level(level.numpy(), recipe.grid.windows)))
+            for recipe in (self.recipe, self.teachers)
+            if recipe is not None
+        )
+        return Batch(x, target.float(), weight.float(), sounds, *teacher_x)
 
 
 def mixed_examples(
-    recipe: Recipe, data: Path, tier: str | None, cache: Path | None, say: Callable[[str], None]
+    recipe: Recipe,
+    data: Path,
+    tier: str | None,
+    cache: Path | None,
+    say: Callable[[str], None],
+    teachers: Recipe | None = None,
 ) -> Examples:
     """Return examples mixed from a folder of recordings.
 
@@ -99,6 +113,7 @@ def mixed_examples(
         tier: "open" uses openly licensed recordings only.
         cache: File through which runs share examples that are mixed once.
         say: Receives progress messages.
+        teachers: The recipe of teachers whose frames are shorter than those of `recipe`.
 
     Raises:
         SettingsError: `cache` is given and the recipe mixes for each epoch.
@@ -135,7 +150,7 @@ def mixed_examples(
         training_bank = load_training()
 
         def of_epoch(epoch: int) -> Dataset[Batch]:
-            return NetworkInputs(mixes(training_bank, epoch, settings.examples_per_epoch), recipe)
+            return NetworkInputs(mixes(training_bank, epoch, settings.examples_per_epoch), recipe, teachers)
 
         return Examples(of_epoch, validation, sources)
     origin = _origin(recipe, data, splits["train"], boxes) if cache is not None else {}
@@ -145,7 +160,8 @@ def mixed_examples(
         cached = _mix_once(mixes(load_training(), 1, settings.cached_examples), settings.workers)
         if cache is not None:
             _write_cache(cache, cached, origin)
-    return Examples(shuffled(NetworkInputs(cached, recipe), len(cached), settings.seed), validation, sources)
+    inputs = NetworkInputs(cached, recipe, teachers)
+    return Examples(shuffled(inputs, len(cached), settings.seed), validation, sources)
 
 
 def shuffled(examples: Dataset[Batch], count: int, seed: int) -> Callable[[int], Dataset[Batch]]:

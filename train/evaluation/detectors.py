@@ -14,6 +14,7 @@ import torch
 
 from birdedge.edge.audio.sources import array_source
 from birdedge.edge.event import Event
+from birdedge.edge.grid import Grid
 from birdedge.edge.mask import mask_bytes
 from birdedge.edge.models.model import Model
 from birdedge.edge.models.settings import EventSettings
@@ -48,7 +49,12 @@ def run_model(model: Model, samples: Float32, sample_rate_hz: int) -> tuple[Floa
     collector = Collector()
     run(array_source(samples, sample_rate_hz), pipeline, collector, threading.Event())
     output = collector.output()
-    return output.mask.astype(np.float32) / np.float32(255), output.events
+    return on_default_grid(output.mask.astype(np.float32) / np.float32(255), model.card.grid), output.events
+
+
+def on_default_grid(mask: Float32, grid: Grid) -> Float32:
+    """Return a mask `[frames, bins]` with as many frames per second as GRID: each is repeated for its windows."""
+    return np.repeat(mask, grid.hop // GRID.hop, axis=0)
 
 
 def model_detector(model: Model, name: str | None = None) -> Detector:
@@ -68,11 +74,11 @@ def checkpoint_detector(path: Path) -> Detector:
     checkpoint = load_checkpoint(path)
     threshold = float(checkpoint.facts["threshold"])
     settings = EventSettings(low_threshold=threshold, high_threshold=(1 + threshold) / 2)
-    lookahead = checkpoint.network.config.lookahead_frames
+    lookahead, grid = checkpoint.network.config.lookahead_frames, checkpoint.recipe.grid
 
     @torch.no_grad()
     def run(samples: Float32, sample_rate_hz: int) -> tuple[Float32, list[Event]]:
-        log = log_spectrogram(samples, sample_rate_hz)
+        log = log_spectrogram(samples, sample_rate_hz, grid)
         frames = len(log)
         silent = lookahead + -(frames + lookahead) % TIME_STRIDE
         padded = np.pad(log, ((0, silent), (0, 0)), constant_values=np.log(GRID.magnitude_floor))
@@ -82,18 +88,18 @@ def checkpoint_detector(path: Path) -> Detector:
         classes: Float32 | None = None
         if class_logits is not None:
             classes = class_logits[0, :, lookahead // TIME_STRIDE :].permute(1, 2, 0).numpy()
-        floors = NetworkInput().push(padded)[1]
+        floors = NetworkInput(checkpoint.recipe.scaling).push(padded)[1]
         floor = np.repeat(floors, len(padded) // len(floors), axis=0)[:frames]
-        return mask, events_of(mask, log, floor, settings, classes)
+        return on_default_grid(mask, grid), events_of(mask, log, floor, settings, classes, grid)
 
     return Detector(str(path), threshold, run)
 
 
-def log_spectrogram(samples: Float32, sample_rate_hz: int) -> Float32:
+def log_spectrogram(samples: Float32, sample_rate_hz: int, grid: Grid = GRID) -> Float32:
     """Return the recorder's log-magnitude frames `[frames, bins]` of a whole recording."""
-    if sample_rate_hz != GRID.sample_rate_hz:
-        samples = soxr.resample(samples, sample_rate_hz, GRID.sample_rate_hz)
-    spectrogram = Spectrogram(GRID)
+    if sample_rate_hz != grid.sample_rate_hz:
+        samples = soxr.resample(samples, sample_rate_hz, grid.sample_rate_hz)
+    spectrogram = Spectrogram(grid)
     return np.concatenate([spectrogram.push(samples), spectrogram.flush()])
 
 
@@ -103,11 +109,12 @@ def events_of(
     floor: Float32,
     settings: EventSettings,
     classes: Float32 | None = None,
+    grid: Grid = GRID,
 ) -> list[Event]:
     """Return the events of a whole mask; level and floor are natural logarithms.
 
     Shape: all `[frames, bins]`, except the class map `[rows, columns, classes]`.
     """
-    tracker = EventTracker(settings, GRID)
+    tracker = EventTracker(settings, grid)
     regions = [*tracker.push(mask_bytes(mask), level, floor, classes), *tracker.flush()]
     return [region for region in regions if not region.reason]

@@ -36,7 +36,7 @@ CLASS_BINS = 4  # bins per column of the class map
 
 @dataclass(frozen=True)
 class UNetConfig:
-    """Sizes of the network. `lookahead_frames` is 0, 8 or 16."""
+    """Sizes of the network. `lookahead_frames` is a multiple of 4."""
 
     input_channels: int = 2
     bins: int = 256

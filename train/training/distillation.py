@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from birdedge.edge.errors import DataError, SettingsError
 from birdedge.train.data.class_cells import CELL_FRAMES
@@ -40,18 +41,28 @@ def load_teachers(paths: Sequence[Path], recipe: Recipe) -> list[Checkpoint]:
                 f"the teacher {path} takes input {teacher.recipe.training.input!r} but recipe {recipe.name} has "
                 f"{own_input!r}; give a teacher trained on {own_input!r}"
             )
+    windows = {teacher.recipe.training.windows_per_frame for teacher in teachers}
+    own_windows = recipe.training.windows_per_frame
+    if len(windows) > 1 or any(own_windows % each for each in windows):
+        raise DataError(
+            f"the teachers take frames of {', '.join(map(str, sorted(windows)))} windows and recipe {recipe.name} of "
+            f"{own_windows}; give teachers that share one number, of which that of the recipe is a multiple"
+        )
     return teachers
 
 
 @torch.no_grad()
-def mean_probabilities(networks: Sequence[Any], x: Tensor) -> tuple[Tensor, Tensor | None]:
+def mean_probabilities(
+    networks: Sequence[Any], x: Tensor, frames_per_frame: int = 1
+) -> tuple[Tensor, Tensor | None]:
     """Return the mean probability of the teachers, from the first frame up to the last that all of them see.
 
     Row t of a network's output is the mask of frame t - lookahead. The second value is the mean probability of each
-    class over the teachers that have a class map, or None if no teacher has one.
+    class over the teachers that have a class map, or None if no teacher has one. If a frame of the student is as long
+    as several of the teachers, both are averaged over them.
 
     Shape: `[batch, channels, frames, bins] -> [batch, frames - longest lookahead, bins]` and
-    `[batch, classes, (frames - lookahead) / 4, bins / 4]`.
+    `[batch, classes, (frames - lookahead) / 4, bins / 4]`, divided by `frames_per_frame` along time.
     """
     masks, classes = [], []
     for network in networks:
@@ -62,7 +73,10 @@ def mean_probabilities(networks: Sequence[Any], x: Tensor) -> tuple[Tensor, Tens
             classes.append(torch.softmax(class_logits[:, :, late // CELL_FRAMES :].float(), dim=1))
     frames = min(mask.shape[1] for mask in masks)
     steps = min((one.shape[2] for one in classes), default=0)
+    length = frames_per_frame, 1
     return (
-        torch.stack([mask[:, :frames] for mask in masks]).mean(dim=0),
-        torch.stack([one[:, :, :steps] for one in classes]).mean(dim=0) if classes else None,
+        functional.avg_pool2d(torch.stack([mask[:, :frames] for mask in masks]).mean(dim=0), length),
+        functional.avg_pool2d(torch.stack([one[:, :, :steps] for one in classes]).mean(dim=0), length)
+        if classes
+        else None,
     )

@@ -77,7 +77,7 @@ class Learner:
         class_loss = region_loss(regions) if regions is not None else 0 * loss
         if self._teachers:
             share = self._recipe.training.teacher_share
-            probability, classes = mean_probabilities(self._teachers, batch.x)
+            probability, classes = mean_probabilities(self._teachers, *self._teacher_input(batch))
             loss = (1 - share) * loss + share * teacher_loss(logits, probability, batch.weight)
             if class_logits is not None and classes is not None:
                 taught = class_teacher_loss(class_logits, classes, probability)
@@ -89,6 +89,14 @@ class Learner:
         self._fabric_optimizer.zero_grad(set_to_none=True)
         self._average.update_parameters(self._network)
         return logits, loss
+
+    @staticmethod
+    def _teacher_input(batch: Batch) -> tuple[Tensor, int]:
+        """Return the network input of the teachers, and how many of their frames are one of the student's."""
+        finer = batch.teacher_x
+        if not isinstance(finer, Tensor):
+            return batch.x, 1
+        return finer, finer.shape[2] // batch.x.shape[2]
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state from which training continues unchanged."""
@@ -136,5 +144,5 @@ def run_batch(
     if class_logits is None:
         return BatchResult(logits, None, None, loss)
     class_logits = class_logits[:, :, lookahead // CELL_FRAMES :]
-    regions = find_regions(logits, class_logits, batch.sounds, threshold, closed)
+    regions = find_regions(logits, class_logits, batch.sounds, threshold, closed, recipe.grid.hop_s)
     return BatchResult(logits, class_logits, regions, loss)

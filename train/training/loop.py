@@ -51,7 +51,7 @@ def train(run: TrainingRun) -> Path:
             f"{run.folder} already holds a run; give another --out, --resume to continue it, or --force to replace it"
         )
     fabric = _start_fabric(run)
-    examples = load_examples(run)
+    examples = load_examples(run, teachers)
     learner = Learner(fabric, recipe, initial, teachers)
     epochs = load_state(run.last, recipe, learner) if run.resume else []
     if run.resume and run.best.exists():

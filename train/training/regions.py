@@ -15,14 +15,14 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional
 
+from birdedge.edge.models.settings import EventSettings
 from birdedge.train.data.class_cells import BIRD, CELL_BINS, CELL_FRAMES, NOT_BIRD, UNKNOWN
+from birdedge.train.data.stft import GRID
 from birdedge.train.training.metrics import roc_auc
 
-MIN_CELLS = 1.0  # a smaller region, below 8 Hz s, is not an event
 MIN_BIRD_SHARE, MIN_NOISE_SHARE = 0.5, 0.9  # of a region with a class; mixed regions are skipped
 TOUCHING = np.zeros((3, 3, 3), bool)  # cells of one example that touch, including at corners
 TOUCHING[1] = True
-CLOSED_CELLS = (1, 4, 2)  # gaps of up to 0.1 s and 250 Hz, which the recorder bridges
 LOW_THRESHOLD, HIGH_THRESHOLD = 0.3, 0.8
 
 
@@ -41,7 +41,12 @@ class Regions:
 
 
 def find_regions(
-    logits: Tensor, class_logits: Tensor, sounds: Tensor, threshold: float, closed: bool
+    logits: Tensor,
+    class_logits: Tensor,
+    sounds: Tensor,
+    threshold: float,
+    closed: bool,
+    hop_s: float = GRID.hop_s,
 ) -> Regions:
     """Return the regions of a mask with a known class.
 
@@ -50,13 +55,17 @@ def find_regions(
         class_logits: Logits of the classes, `[batch, classes, frames / 4, bins / 4]`.
         sounds: Classes of the cells, `[batch, frames / 4, bins / 4]`.
         threshold: The probability from which a bin belongs to a region.
-        closed: Whether small gaps are closed.
+        closed: Whether gaps are closed that the recorder bridges.
+        hop_s: Seconds between frames.
     """
+    settings, cell_s, cell_hz = EventSettings(), CELL_FRAMES * hop_s, CELL_BINS * GRID.bin_hz
+    min_cells = settings.min_area_hz_s / (cell_s * cell_hz)
     steps = min(logits.shape[1] // CELL_FRAMES, class_logits.shape[2])
     above = (torch.sigmoid(logits[:, : steps * CELL_FRAMES].detach()) >= threshold).float()
     share = functional.avg_pool2d(above, (CELL_FRAMES, CELL_BINS))
     inside = share.cpu().numpy() > 0
-    joined = ndimage.binary_closing(inside, np.ones(CLOSED_CELLS, bool)) | inside if closed else inside
+    closing = np.ones((1, 1 + int(settings.gap_s / cell_s), 1 + int(settings.gap_hz / cell_hz)), bool)
+    joined = ndimage.binary_closing(inside, closing) | inside if closed else inside
     numbers, count = ndimage.label(joined, TOUCHING)
     region = torch.from_numpy(numbers[inside].astype(np.int64) - 1).to(logits.device)
     place = torch.from_numpy(inside).to(logits.device)
@@ -66,7 +75,7 @@ def find_regions(
     bird = _sums(region, cell_weight * (sound == BIRD), count)
     noise = _sums(region, cell_weight * ((sound != BIRD) & (sound != UNKNOWN)), count)
     is_bird = bird >= MIN_BIRD_SHARE * total
-    kept = (total >= MIN_CELLS) & (is_bird | (noise >= MIN_NOISE_SHARE * total))
+    kept = (total >= min_cells) & (is_bird | (noise >= MIN_NOISE_SHARE * total))
     cells = class_logits[:, :, :steps].permute(0, 2, 3, 1)[place]
     means = torch.zeros(count, cells.shape[1], device=logits.device)
     means = means.index_add(0, region, cells.float() * cell_weight[:, None]) / total.clamp(min=1e-6)[:, None]

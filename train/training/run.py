@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -108,8 +108,9 @@ def _architecture(recipe: Recipe) -> dict[str, Any]:
     return {name: value for name, value in table.items() if name not in ("dropout", "class_dropout")}
 
 
-def load_examples(run: TrainingRun) -> Examples:
+def load_examples(run: TrainingRun, teachers: Sequence[Checkpoint] = ()) -> Examples:
     """Return the examples of the run: pictures of BirdSoundsDenoising, or mixes of recordings."""
     if is_bird_sounds_denoising(run.data):
         return picture_examples(run.recipe, run.data, run.from_images, run.say)
-    return mixed_examples(run.recipe, run.data, run.tier, run.cache, run.say)
+    finer = [t.recipe for t in teachers if t.recipe.grid != run.recipe.grid]
+    return mixed_examples(run.recipe, run.data, run.tier, run.cache, run.say, finer[0] if finer else None)

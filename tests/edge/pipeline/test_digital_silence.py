@@ -14,6 +14,7 @@ from birdedge.edge.pipeline.pipeline import Pipeline
 from tests.support.pipelines import across_gap, assert_same, at_rate, joined, pushed, segmented
 
 RATE_HZ = 32_000
+GRID = Grid()
 Samples = NDArray[np.float32]
 
 
@@ -22,16 +23,16 @@ def noise(samples: int, seed: int = 3) -> Samples:
 
 
 def judged(
-    samples: Samples, rate_hz: int = RATE_HZ, block: int | None = None
+    samples: Samples, rate_hz: int = RATE_HZ, block: int | None = None, grid: Grid = GRID
 ) -> tuple[NDArray[np.bool_], int]:
     """Return which frames are silent, and the number of samples of digital silence."""
-    silence, grid, flags = DigitalSilence(rate_hz, Grid()), Grid(), []
+    silence, flags = DigitalSilence(rate_hz, grid), []
     decided = 0
     for at in range(0, len(samples), block or len(samples)):
         piece = samples[at : at + (block or len(samples))]
         silence.push(piece)
         resampled = (at + len(piece)) * grid.sample_rate_hz // rate_hz
-        whole_frames = max(0, (resampled - grid.n_fft) // grid.hop + 1)
+        whole_frames = max(0, (resampled - grid.span) // grid.hop + 1)
         flags.append(silence.judge(whole_frames - decided))
         decided += len(flags[-1])
     return np.concatenate(
@@ -40,13 +41,14 @@ def judged(
 
 
 @pytest.mark.parametrize("value", [0.0, -0.0, 0.25, -1.0, 1e-9])
-def test_a_run_of_any_constant_value_is_silence(value: float) -> None:
+@pytest.mark.parametrize(("windows", "hop", "span"), [(1, 256, 512), (2, 512, 768)])
+def test_a_run_of_any_constant_value_is_silence(value: float, windows: int, hop: int, span: int) -> None:
     samples = noise(RATE_HZ)
     samples[8000:16_000] = value
-    silent, count = judged(samples)
+    silent, count = judged(samples, grid=Grid(hop=hop, windows=windows))
     assert count == 8000
-    # Frame t covers the samples 256 t to 256 t + 512; 32 of them must be in the run.
-    expected = [min(256 * t + 512, 16_000) - max(256 * t, 8000) >= 32 for t in range(len(silent))]
+    # 32 samples of a frame must be in the run.
+    expected = [min(hop * t + span, 16_000) - max(hop * t, 8000) >= 32 for t in range(len(silent))]
     assert silent.tolist() == expected
 
 

@@ -8,6 +8,7 @@ from birdedge.edge.grid import Grid
 from birdedge.edge.pipeline.spectrogram import Spectrogram
 
 GRID = Grid()
+GRIDS = GRID, Grid(hop=512, windows=2)
 LENGTHS = [0, 1, 255, 256, 257, 511, 512, 513, 767, 768, 769, 5000]
 
 
@@ -24,29 +25,43 @@ def tone(frequency_hz, samples=8192):
     return np.sin(2 * np.pi * frequency_hz * np.arange(samples) / GRID.sample_rate_hz).astype(np.float32)
 
 
+@pytest.mark.parametrize("grid", GRIDS)
 @pytest.mark.parametrize("block_samples", [1, 17, 509, 255, 256, 257, 511, 512, 513])
-def test_any_division_into_blocks_gives_the_same_bits(block_samples):
-    spectrogram = Spectrogram(GRID)
-    for samples in LENGTHS:
+def test_any_division_into_blocks_gives_the_same_bits(block_samples, grid):
+    spectrogram = Spectrogram(grid)
+    for samples in (*LENGTHS, 40_000):
         whole = noise(samples)
-        reference = frames_of(Spectrogram(GRID), whole, max(samples, 1))
+        reference = frames_of(Spectrogram(grid), whole, max(samples, 1))
         # The same object is used for every length: flush must leave nothing behind.
         np.testing.assert_array_equal(frames_of(spectrogram, whole, block_samples), reference)
 
 
+@pytest.mark.parametrize("grid", GRIDS)
 @pytest.mark.parametrize("samples", LENGTHS)
-def test_the_grid_predicts_the_number_of_frames(samples):
-    frames = frames_of(Spectrogram(GRID), noise(samples), 509)
-    assert frames.shape == (GRID.frames(samples), 256)
+def test_the_grid_predicts_the_number_of_frames(samples, grid):
+    frames = frames_of(Spectrogram(grid), noise(samples), 509)
+    assert frames.shape == (grid.frames(samples), 256)
     assert frames.dtype == np.float32
 
 
-def test_every_sample_is_in_a_frame_and_no_frame_is_empty():
+@pytest.mark.parametrize("grid", GRIDS)
+def test_every_sample_is_in_a_frame_and_no_frame_is_empty(grid):
     for samples in range(1, 1600):
-        frames = GRID.frames(samples)
-        covered = (frames - 1) * GRID.hop + GRID.n_fft
-        assert covered >= samples > covered - GRID.n_fft
-        assert frames == 1 or samples > covered - GRID.hop
+        frames = grid.frames(samples)
+        covered = (frames - 1) * grid.hop + grid.span
+        assert covered >= samples > covered - grid.span
+        assert frames == 1 or samples > covered - grid.hop
+
+
+def test_a_frame_of_two_windows_is_their_mean_power_between_their_centres():
+    samples = noise(20 * 512)
+    magnitude = np.exp(Spectrogram(GRID).push(samples).astype(np.float64)) - GRID.magnitude_floor
+    expected = np.sqrt((magnitude[:-1:2] ** 2 + magnitude[1::2] ** 2) / 2)
+    grid = GRIDS[1]
+    found = np.exp(Spectrogram(grid).push(samples).astype(np.float64)) - grid.magnitude_floor
+    np.testing.assert_allclose(found, expected[: len(found)], rtol=1e-5)
+    assert len(found) == len(samples) // 512 - 1
+    assert grid.first_frame_s == GRID.first_frame_s + GRID.hop_s / 2
 
 
 def test_magnitudes_equal_those_of_scipy():

@@ -135,6 +135,24 @@ def test_the_bird_alone_is_computed_by_the_network_if_no_mask_was_kept(client: B
     assert 0 < np.square(bird).mean() < 0.5 * np.square(raw).mean()
 
 
+@pytest.mark.parametrize("windows", [1, 2])
+def test_a_kept_mask_with_any_frames_per_second_is_used(tmp_path: Path, windows: int) -> None:
+    oak, grid = HeardBirds(tmp_path / "oak", 1), Grid(hop=256 * windows, windows=windows)
+    clip = oak.folder / "clips/2026-05-01/0.flac"
+    raw, rate_hz = sound_of(clip.read_bytes())
+    middle_s = len(raw) / rate_hz / 2
+    middle = round((middle_s - grid.first_frame_s) / grid.hop_s)
+    scales = grid.hop_s, grid.first_frame_s, grid.low_hz, grid.bin_hz, 0.5
+    with MaskFile(clip.with_suffix(".npz"), *scales) as file:
+        file.push(np.zeros((middle, 256), np.uint8))
+        file.push(np.full((middle, 256), 255, np.uint8))
+    bird, _ = sound_of(browser(oak.folder).get(f"{EVENT}/sound/bird").content)
+    before, after = round((middle_s - 0.1) * rate_hz), round((middle_s + 0.1) * rate_hz)
+    assert not bird[:before].any()
+    # What is left out lies below the lowest bin.
+    assert np.corrcoef(bird[after:-rate_hz], raw[after:-rate_hz])[0, 1] > 0.8
+
+
 def test_files_kept_by_the_recorder_are_used(tmp_path: Path) -> None:
     oak, grid = HeardBirds(tmp_path / "oak", 1), Grid()
     clip = oak.folder / "clips/2026-05-01/0.flac"

@@ -71,7 +71,7 @@ def test_a_test_recording_is_not_used_for_training(copy: Path) -> None:
     (line,) = said
     assert line.startswith("2 pictures to train on, 4 to validate on, 2 left out because their other channel")
     assert examples.training_data[0]["files"] == 2
-    x, target, weight, sounds = examples.of_epoch(1)[0]
+    x, target, weight, sounds, _ = examples.of_epoch(1)[0]
     assert x.shape == (1, 256, 256)
     assert 0 <= x.min() < x.max() <= 1
     assert target.shape == weight.shape == (256, 256)

@@ -44,7 +44,7 @@ def test_cached_examples_equal_the_first_epoch_of_a_run_without_a_cache(recordin
     assert len(cast(Sized, once)) == len(cast(Sized, new)) == 6
     targets = [once[i][1] for i in range(6)]
     for i in range(6):
-        x, target, weight, sounds = new[i]
+        x, target, weight, sounds, _ = new[i]
         (j,) = (j for j, other in enumerate(targets) if torch.equal(other, target))
         assert torch.equal(once[j].weight, weight)
         assert torch.equal(once[j].sounds, sounds)

@@ -82,6 +82,12 @@ def test_teachers_with_different_lookaheads_are_aligned_by_frame() -> None:
     torch.testing.assert_close(mean, torch.sigmoid(x[:, 0, :12]))
 
 
+def test_a_longer_frame_gets_the_mean_of_the_teachers_shorter_ones() -> None:
+    x = torch.randn(2, 2, 20, 256)
+    mean, _ = mean_probabilities([Echo(8)], x, 2)
+    torch.testing.assert_close(mean, torch.sigmoid(x[:, 0, :12]).unflatten(1, (6, 2)).mean(dim=2))
+
+
 def test_teachers_have_equal_weight(teachers: list[Path]) -> None:
     networks = [t.network for t in load_teachers(teachers, TAUGHT)]
     x = torch.randn(2, 2, 64, 256)
@@ -118,6 +124,45 @@ def test_a_teacher_share_requires_teachers_and_without_one_they_are_refused(
         SettingsError, match=r"recipe labels learns from labels alone .*; leave out --teacher, or"
     ):
         load_teachers(teachers, LABELS)
+
+
+def with_windows(recipe: Recipe, windows: int) -> Recipe:
+    return dataclasses.replace(
+        recipe, training=dataclasses.replace(recipe.training, windows_per_frame=windows)
+    )
+
+
+def test_a_network_with_longer_frames_learns_from_teachers_with_shorter_ones(
+    teachers: list[Path], recordings: Path, tmp_path: Path
+) -> None:
+    """The teacher marks nearly everything, and the student is about to; most labels are negative."""
+    longer = with_windows(TAUGHT, 2)
+    longer = dataclasses.replace(
+        longer,
+        training=dataclasses.replace(
+            longer.training, teacher_share=1.0, examples_per_epoch=32, learning_rate=0.03
+        ),
+    )
+    best = train_quietly(longer, recordings, tmp_path, teachers=(teachers[0],))
+    checkpoint = load_checkpoint(best)
+    assert checkpoint.recipe.grid.hop_s == 0.016
+    logits, classes, _ = checkpoint.network(torch.zeros(1, 2, 32, 256))
+    assert logits.shape == (1, 32, 256)
+    assert classes.shape == (1, 8, 8, 64)
+    assert torch.sigmoid(logits[:, 8:]).mean() > 0.55
+
+
+def test_teachers_whose_frames_do_not_make_up_those_of_the_recipe_are_refused(tmp_path: Path) -> None:
+    for windows in (1, 2, 4):
+        recipe = with_windows(LABELS, windows)
+        weights = build_network(recipe.network).state_dict()
+        save_checkpoint(tmp_path / f"{windows}.safetensors", weights, recipe, facts_of("it"))
+    one, two, four = (tmp_path / f"{windows}.safetensors" for windows in (1, 2, 4))
+    assert len(load_teachers([two, two], with_windows(TAUGHT, 4))) == 2
+    with pytest.raises(DataError, match=r"frames of 4 windows and recipe taught of 2; give teachers that"):
+        load_teachers([four], with_windows(TAUGHT, 2))
+    with pytest.raises(DataError, match=r"frames of 1, 2 windows and recipe taught of 4; give teachers that"):
+        load_teachers([one, two], with_windows(TAUGHT, 4))
 
 
 def test_an_unusable_teacher_is_refused_before_the_run_starts(tmp_path: Path, recordings: Path) -> None:

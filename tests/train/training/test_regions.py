@@ -15,8 +15,6 @@ from birdedge.edge.models.settings import EventSettings
 from birdedge.edge.sound_classes import SOUND_CLASSES
 from birdedge.train.data.class_cells import BIRD, CELL_BINS, CELL_FRAMES, NOT_BIRD, UNKNOWN
 from birdedge.train.training.regions import (
-    CLOSED_CELLS,
-    MIN_CELLS,
     Regions,
     RegionScores,
     find_regions,
@@ -47,8 +45,10 @@ def class_logits_of(batch: int = 1, seed: int = 1) -> Tensor:
     return torch.randn(batch, CLASSES, FRAMES // CELL_FRAMES, BINS // CELL_BINS, generator=generator)
 
 
-def found(logits: Tensor, sounds: Tensor, threshold: float = 0.5, closed: bool = False) -> Regions:
-    return find_regions(logits, class_logits_of(len(logits)), sounds, threshold, closed)
+def found(
+    logits: Tensor, sounds: Tensor, threshold: float = 0.5, closed: bool = False, hop_s: float = 0.008
+) -> Regions:
+    return find_regions(logits, class_logits_of(len(logits)), sounds, threshold, closed, hop_s)
 
 
 A, B = (slice(8, 20), slice(8, 16)), (slice(40, 52), slice(8, 16))  # 3 by 2 cells each
@@ -135,13 +135,12 @@ def test_the_weight_of_a_region_is_the_inverse_root_of_the_number_of_regions_in_
 
 
 def test_the_smallest_region_is_the_smallest_event_of_the_recorder() -> None:
-    grid = Grid()
-    area_hz_s = MIN_CELLS * CELL_FRAMES * grid.hop_s * CELL_BINS * grid.bin_hz
-    assert area_hz_s == pytest.approx(EventSettings().min_area_hz_s)
-    for bins, count in ((15, 0), (16, 1)):
+    """8 Hz s: 16 bins of 62.5 Hz in one frame of 8 ms, or 8 bins in one of 16 ms."""
+    assert EventSettings().min_area_hz_s == 8.0
+    for hop_s, bins, count in ((0.008, 15, 0), (0.008, 16, 1), (0.016, 7, 0), (0.016, 8, 1)):
         logits = a_mask([])
         logits[0, 8, 8 : 8 + bins] = LOUD
-        assert len(found(logits, cells_of(FROG)).sound) == count
+        assert len(found(logits, cells_of(FROG), hop_s=hop_s).sound) == count
 
 
 @pytest.mark.parametrize(("threshold", "count"), [(0.5, 2), (0.85, 1), (0.9, 0)])
@@ -152,14 +151,23 @@ def test_the_threshold_cuts_the_mask(threshold: float, count: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("gap_cells", "axis", "joined"), [(3, 0, True), (4, 0, False), (1, 1, True), (2, 1, False)]
+    ("gap_cells", "axis", "hop_s", "joined"),
+    [
+        (3, 0, 0.008, True),
+        (4, 0, 0.008, False),
+        (1, 0, 0.016, True),
+        (2, 0, 0.016, False),
+        (1, 1, 0.008, True),
+        (2, 1, 0.008, False),
+    ],
 )
-def test_closing_joins_exactly_what_the_recorder_joins(gap_cells: int, axis: int, joined: bool) -> None:
+def test_closing_joins_exactly_what_the_recorder_joins(
+    gap_cells: int, axis: int, hop_s: float, joined: bool
+) -> None:
     """Notes of 4 by 4 cells with a gap in time (axis 0) or frequency: 0.1 s and 250 Hz are bridged."""
-    grid, settings = Grid(), EventSettings()
-    gap_s, gap_hz = (CLOSED_CELLS[1] - 1) * 4 * grid.hop_s, (CLOSED_CELLS[2] - 1) * 4 * grid.bin_hz
-    assert gap_s <= settings.gap_s < gap_s + 4 * grid.hop_s
-    assert gap_hz == settings.gap_hz
+    settings = EventSettings()
+    gap, limit = (4 * hop_s, settings.gap_s) if axis == 0 else (4 * Grid().bin_hz, settings.gap_hz)
+    assert (gap_cells * gap <= limit) == joined
     second = 24 + 4 * gap_cells
     first = (slice(8, 24), slice(8, 24))
     other = (
@@ -168,7 +176,7 @@ def test_closing_joins_exactly_what_the_recorder_joins(gap_cells: int, axis: int
         else (slice(8, 24), slice(second, second + 16))
     )
     logits, sounds = a_mask([first, other]), cells_of(INSECT)
-    apart, together = found(logits, sounds), found(logits, sounds, closed=True)
+    apart, together = found(logits, sounds, hop_s=hop_s), found(logits, sounds, closed=True, hop_s=hop_s)
     assert len(apart.sound) == 2
     if joined:
         # The gap does not count.
