@@ -14,7 +14,7 @@ from birdedge.train.data.bird_sounds_denoising import (
     picture_recipe,
 )
 from birdedge.train.data.examples import Examples, mixed_examples
-from birdedge.train.networks.registry import config_as_table
+from birdedge.train.networks.registry import build_network, config_as_table
 from birdedge.train.training.checkpoint import Checkpoint, load_checkpoint
 from birdedge.train.training.recipe import Recipe
 
@@ -94,12 +94,24 @@ def load_initial(run: TrainingRun) -> Checkpoint | None:
     if run.initial is None:
         return None
     checkpoint = load_checkpoint(run.initial)
-    if _architecture(checkpoint.recipe) != _architecture(run.recipe):
+    if not _fits(checkpoint, run.recipe):
         raise DataError(
             f"{run.initial} holds a different network from recipe {run.recipe.name}; "
             "leave out --from, or change [network]"
         )
     return checkpoint
+
+
+def _fits(checkpoint: Checkpoint, recipe: Recipe) -> bool:
+    """Return whether training may start from a checkpoint: the same architecture, or the same shapes for longer frames.
+
+    With frames of another length, the same architecture covers another time, so that its dilations may be adapted.
+    """
+    if checkpoint.recipe.grid == recipe.grid:
+        return _architecture(checkpoint.recipe) == _architecture(recipe)
+    weights = (network.state_dict() for network in (checkpoint.network, build_network(recipe.network)))
+    given, needed = ({name: weight.shape for name, weight in each.items()} for each in weights)
+    return given == needed
 
 
 def _architecture(recipe: Recipe) -> dict[str, Any]:

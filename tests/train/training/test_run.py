@@ -14,7 +14,7 @@ from birdedge.train.networks.registry import build_network
 from birdedge.train.networks.unet import UNetConfig
 from birdedge.train.training.checkpoint import load_checkpoint, save_checkpoint
 from birdedge.train.training.recipe import read_recipe
-from tests.support.training import SMALL, train_quietly
+from tests.support.training import SHORT, SMALL, train_quietly, with_training
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,25 @@ def test_the_initial_weights_of_another_network_are_refused(recordings: Path, tm
     with pytest.raises(DataError, match="holds a different network from recipe small; leave out --from, or"):
         train_quietly(SMALL, recordings, tmp_path / "run", initial=path)
     assert not (tmp_path / "run").exists()
+
+
+def test_initial_weights_for_shorter_frames_are_accepted_if_they_fit(
+    recordings: Path, tmp_path: Path
+) -> None:
+    """Half the dilation is the same time."""
+    network = UNetConfig(dilations=(1, 2), lookahead_frames=4)
+    longer = dataclasses.replace(with_training(SHORT, windows_per_frame=2), network=network)
+    paths = {}
+    for dilations in ((2, 4), (2, 4, 8)):
+        torch.manual_seed(1)
+        shorter = dataclasses.replace(SHORT, network=UNetConfig(dilations=dilations))
+        paths[dilations] = tmp_path / f"{len(dilations)}.safetensors"
+        weights = build_network(shorter.network).state_dict()
+        save_checkpoint(paths[dilations], weights, shorter, {"threshold": 0.5})
+    with pytest.raises(DataError, match="holds a different network from recipe small"):
+        train_quietly(longer, recordings, tmp_path / "run", initial=paths[2, 4, 8])
+    best = load_checkpoint(train_quietly(longer, recordings, tmp_path / "run", initial=paths[2, 4]))
+    assert best.recipe.network == network
 
 
 def test_initial_weights_that_were_trained_with_another_dropout_are_accepted(
