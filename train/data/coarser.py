@@ -32,7 +32,7 @@ def coarser_labels(
     A bin is the target if it is for one of the windows, and has weight if it has for one. A cell is BIRD if one of its
     parts is, otherwise UNKNOWN if one is, otherwise of the class of the first.
 
-    Shape: target and weight `[frames, bins]`, classes `[frames / 4, bins / 4]`, with as many frames fewer afterwards.
+    Shape: target and weight `[frames, bins]`, classes `[frames / 4, bins / 4]`; frames is divided by `windows`.
     """
     if windows == 1:
         return target, weight, sounds
