@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from birdedge.edge.pipeline.noise_floor import NetworkInput
 from birdedge.edge.pipeline.spectrogram import Spectrogram
 from birdedge.train.data.acoustics import through_microphone
 from birdedge.train.data.class_cells import (
@@ -46,10 +45,6 @@ class Example:
     def log_spectrogram(self) -> Float32:
         """Return the log magnitude `[frames, bins]` as the recorder computes it."""
         return Spectrogram(GRID).push(self.samples)[: len(self.target)]
-
-    def network_input(self) -> Float32:
-        """Return the network input `[2, frames, bins]` as the recorder computes it."""
-        return NetworkInput().push(self.log_spectrogram())[0]
 
 
 def make_example(sound_bank: SoundBank, mixing: Mixing, rng: np.random.Generator) -> Example:

@@ -39,7 +39,7 @@ def test_the_same_seed_gives_the_same_example_and_another_seed_a_different_one(s
 
 
 @pytest.mark.parametrize("frames", [64, 256])
-def test_samples_target_weight_and_input_lie_on_one_grid(sound_bank: SoundBank, frames: int) -> None:
+def test_samples_target_weight_and_spectrogram_lie_on_one_grid(sound_bank: SoundBank, frames: int) -> None:
     for seed in range(8):
         made = example(sound_bank, replace(MIXING, frames=frames), seed)
         assert made.samples.shape == ((frames - 1) * 256 + 512,)
@@ -48,8 +48,8 @@ def test_samples_target_weight_and_input_lie_on_one_grid(sound_bank: SoundBank, 
         assert made.target.shape == made.weight.shape == (frames, 256)
         assert made.target.dtype == made.weight.dtype == bool
         assert (made.sounds.shape, made.sounds.dtype) == ((frames // 4, 64), np.int8)
-        assert made.network_input().shape == (2, frames, 256)
-        assert np.isfinite(made.network_input()).all()
+        assert made.log_spectrogram().shape == (frames, 256)
+        assert np.isfinite(made.log_spectrogram()).all()
 
 
 def test_every_bird_bin_counts_in_the_loss(sound_bank: SoundBank) -> None:
