@@ -30,6 +30,13 @@ NAMES = [str(path.relative_to(ROOT)) for path in PAGES]
 WRITTEN_NAMES = [str(path.relative_to(ROOT)) for path in WRITTEN_PAGES]
 
 
+def test_the_table_of_extras_lists_all_but_those_of_developers() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    page = (ROOT / "docs" / "getting-started.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `(\w+)` \| ", page, re.MULTILINE)
+    assert set(listed) == project["optional-dependencies"].keys() - {"dev"}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_link_leads_to_a_file_and_a_heading_in_it(name: str) -> None:
     page = ROOT / name
