@@ -195,7 +195,7 @@ def _mix_once(mixes: Mixes, workers: int) -> CachedMixes:
     sounds = torch.empty((len(mixes), shape[1] // CELL_FRAMES, shape[2] // CELL_BINS), dtype=torch.int8)
     loader = DataLoader(mixes, batch_size=None, num_workers=workers)
     for i, example in enumerate(tqdm(loader, desc="mixing", leave=False)):
-        level[i], target[i], weight[i], sounds[i] = example
+        level[i], target[i], weight[i], sounds[i] = example[:4]
     return CachedMixes(level, target, weight, sounds)
 
 
