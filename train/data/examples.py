@@ -77,7 +77,7 @@ class CachedMixes(Dataset[Batch]):
 class NetworkInputs(Dataset[Batch]):
     """Mixes with the recipe's network input in place of the spectrogram; target and weight as float32.
 
-    With the recipe of teachers whose frames are shorter, also with the network input of these teachers.
+    If teachers have shorter frames, `teachers` is their recipe, and each example holds their network input too.
     """
 
     def __init__(self, mixes: Mixes | CachedMixes, recipe: Recipe, teachers: Recipe | None = None) -> None:

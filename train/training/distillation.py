@@ -73,10 +73,11 @@ def mean_probabilities(
             classes.append(torch.softmax(class_logits[:, :, late // CELL_FRAMES :].float(), dim=1))
     frames = min(mask.shape[1] for mask in masks)
     steps = min((one.shape[2] for one in classes), default=0)
-    length = frames_per_frame, 1
+
+    def mean(parts: list[Tensor]) -> Tensor:
+        return functional.avg_pool2d(torch.stack(parts).mean(dim=0), (frames_per_frame, 1))
+
     return (
-        functional.avg_pool2d(torch.stack([mask[:, :frames] for mask in masks]).mean(dim=0), length),
-        functional.avg_pool2d(torch.stack([one[:, :, :steps] for one in classes]).mean(dim=0), length)
-        if classes
-        else None,
+        mean([mask[:, :frames] for mask in masks]),
+        mean([one[:, :, :steps] for one in classes]) if classes else None,
     )

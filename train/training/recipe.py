@@ -20,7 +20,7 @@ from birdedge.edge.settings import from_table
 from birdedge.train.data.augmentation import Augmentation
 from birdedge.train.data.mixing_settings import Mixing
 from birdedge.train.networks.registry import NetworkConfig, config_as_table, config_from_table
-from birdedge.train.networks.unet import UNetConfig
+from birdedge.train.networks.unet import TIME_STRIDE, UNetConfig
 
 Float32 = NDArray[np.float32]
 INPUTS = {"floor": 2, "unit": 1, "picture": 1}  # channels by the kind of network input
@@ -52,7 +52,7 @@ class Training:
     workers: int = 2
     precision: str = "auto"  # bf16-mixed if the hardware computes it, or a precision of Lightning Fabric
     input: str = "floor"  # see `Recipe.network_input`
-    windows_per_frame: int = 1  # of 16 ms, 8 ms apart; with 2, a frame takes 16 ms instead of 8
+    windows_per_frame: int = 1  # of 16 ms, 8 ms apart; with 2, there is a frame every 16 ms instead of 8
     compile: bool = False  # torch.compile: faster steps, needs a C++ compiler
     cached_examples: int = 0  # examples mixed once, all in each epoch; 0 mixes examples_per_epoch new ones
 
@@ -92,6 +92,12 @@ class Recipe:
             raise SettingsError(
                 f"recipe {self.name} uses unlabelled recordings, which need teachers, and has teacher_share 0; set "
                 "teacher_share in [training], or unlabelled = 0 in [mixing]"
+            )
+        windows = self.training.windows_per_frame
+        if self.mixing.frames % (TIME_STRIDE * windows):
+            raise SettingsError(
+                f"frames in [mixing] is {self.mixing.frames}; with {windows} windows per frame it must be a multiple "
+                f"of {TIME_STRIDE * windows}"
             )
 
     @property

@@ -102,6 +102,11 @@ def test_the_unit_input_runs_from_the_floor_to_a_full_scale_tone() -> None:
         ),
         ("[training]\nbatch = 0\n", r"batch is 0; it must be at least 1"),
         ("[training\n", r"mine.toml is not valid TOML"),
+        ("[training]\nwindows_per_frame = 3", r"windows_per_frame is 3; it must be one of 1, 2, 4"),
+        (
+            "[mixing]\nframes = 68\n[training]\nwindows_per_frame = 2",
+            r"frames in \[mixing\] is 68; with 2 windows per frame it must be a multiple of 8",
+        ),
     ],
 )
 def test_an_invalid_recipe_is_refused(tmp_path: Path, text: str, sentence: str) -> None:
