@@ -35,6 +35,7 @@ from birdedge.edge.sound_classes import SOUND_CLASSES
 
 Float32 = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
+CELL_S = 0.016  # of the watershed that cuts a region into pieces
 
 
 class _Judged(NamedTuple):
@@ -77,6 +78,7 @@ class EventTracker:
         self._classes, self._class_frames, self._class_bins = classes, class_frames, class_bins
         self._high_threshold = round(settings.high_threshold * 255)
         self._gap_frames = round(settings.gap_s / grid.hop_s)
+        self._cell_frames = max(1, round(CELL_S / grid.hop_s))
         self._follow_frames = round(settings.follow_s / grid.hop_s)
         self._regions = RegionTracker(settings, grid, first_frame, class_frames)
         self._history = BandHistory(grid.hop_s)
@@ -103,7 +105,9 @@ class EventTracker:
             return []
         settings, judged = self.settings, self._judge([whole])
         if whole.bins / whole.mask.size < settings.max_fill:
-            pieces = pieces_of(whole, settings.saddle_db, self._gap_frames, settings.box_range_db)
+            pieces = pieces_of(
+                whole, settings.saddle_db, self._gap_frames, settings.box_range_db, self._cell_frames
+            )
             if len(pieces) > 1:
                 parts = self._judge([part for part in map(whole.part, pieces) if not self._is_speck(part)])
                 passed = sum(not part.reason for part in parts)

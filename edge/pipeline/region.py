@@ -19,7 +19,7 @@ Bool = NDArray[np.bool_]
 Bytes = NDArray[np.uint8]
 Int64 = NDArray[np.int64]
 NEPER_DB = 20.0 / np.log(10.0)
-CELL = 2  # frames and bins of a cell; the watershed works on cells
+CELL_BINS = 2  # the watershed works on cells of `cell_frames` frames and this many bins
 SILENT = np.float32(-1e9)
 MIN_SHARED_BAND = 0.4  # share of the narrower band that two pieces of one phrase have in common
 
@@ -102,7 +102,9 @@ class Region:
         return _extent(np.any(loud, axis=1)), _extent(np.any(loud, axis=0))
 
 
-def pieces_of(region: Region, saddle_db: float, gap_frames: int, range_db: float) -> list[Bool]:
+def pieces_of(
+    region: Region, saddle_db: float, gap_frames: int, range_db: float, cell_frames: int
+) -> list[Bool]:
     """Return the pieces of a region, which together cover it, as masks `[frames, bins]`.
 
     Args:
@@ -110,27 +112,28 @@ def pieces_of(region: Region, saddle_db: float, gap_frames: int, range_db: float
         saddle_db: The prominence from which a peak of the level gets its own piece.
         gap_frames: Pieces in the same band that are at most this far apart in time are joined.
         range_db: The band of a piece is where its level is within this range of its peak.
+        cell_frames: Frames of a cell of the watershed.
     """
-    level, inside = _cell_levels(region)
+    level, inside = _cell_levels(region, cell_frames)
     basins = _basins(level, inside)
     pieces = _merged_basins(basins, level, saddle_db / NEPER_DB)
     if pieces.max(initial=-1) < 1:
         return [region.inside]
-    pieces = _joined_pieces(pieces, level, gap_frames / CELL, range_db / NEPER_DB)
+    pieces = _joined_pieces(pieces, level, gap_frames / cell_frames, range_db / NEPER_DB)
     frames, bins = region.mask.shape
-    fine = np.repeat(np.repeat(pieces, CELL, axis=0), CELL, axis=1)[:frames, :bins]
+    fine = np.repeat(np.repeat(pieces, cell_frames, axis=0), CELL_BINS, axis=1)[:frames, :bins]
     return [region.inside & (fine == number) for number in range(int(pieces.max()) + 1)]
 
 
-def _cell_levels(region: Region) -> tuple[Float32, Bool]:
-    """Return the smoothed level of each cell of 2 x 2 bins, and the cells of the region."""
+def _cell_levels(region: Region, cell_frames: int) -> tuple[Float32, Bool]:
+    """Return the smoothed level of each cell, and the cells of the region."""
     frames, bins = region.mask.shape
-    rows, columns = -(-frames // CELL), -(-bins // CELL)
-    inside = np.zeros((rows * CELL, columns * CELL), np.float32)
+    rows, columns = -(-frames // cell_frames), -(-bins // CELL_BINS)
+    inside = np.zeros((rows * cell_frames, columns * CELL_BINS), np.float32)
     inside[:frames, :bins] = region.inside
     level = np.zeros_like(inside)
     np.multiply(region.level, region.inside, out=level[:frames, :bins])
-    shape = rows, CELL, columns, CELL
+    shape = rows, cell_frames, columns, CELL_BINS
     count, total = (np.add.reduce(plane.reshape(shape), axis=(1, 3)) for plane in (inside, level))
     cells = count > 0
     # Average over the neighbours too: a single loud bin is not a peak.

@@ -28,9 +28,9 @@ def ridge(*peaks_db: float, valley_db: float = -40.0, width: int = 12) -> NDArra
 
 
 def pieces(
-    level_db: NDArray[np.float64], saddle_db: float = 10.0, gap_frames: int = 4
+    level_db: NDArray[np.float64], saddle_db: float = 10.0, gap_frames: int = 4, cell_frames: int = 2
 ) -> list[NDArray[np.bool_]]:
-    return pieces_of(region(level_db), saddle_db, gap_frames, range_db=20.0)
+    return pieces_of(region(level_db), saddle_db, gap_frames, 20.0, cell_frames)
 
 
 @pytest.mark.parametrize(("valley_db", "count"), [(-9.0, 1), (-11.0, 2), (-40.0, 2)])
@@ -49,6 +49,15 @@ def test_pieces_cover_the_region_and_do_not_overlap() -> None:
     found = pieces(level_db)
     assert len(found) == 3
     np.testing.assert_array_equal(np.sum(found, axis=0), np.isfinite(level_db))
+
+
+@pytest.mark.parametrize("gap_frames", [18, 20])
+def test_frames_of_twice_the_length_in_cells_of_half_as_many_give_the_same_pieces(gap_frames: int) -> None:
+    level_db = ridge(0.0, -30.0, 0.0)
+    short = pieces(level_db, gap_frames=gap_frames)
+    long = pieces(level_db[::2], gap_frames=gap_frames // 2, cell_frames=1)
+    assert len(short) in (1, 3)
+    np.testing.assert_array_equal([piece[::2] for piece in short], long)
 
 
 def test_notes_in_the_same_band_in_quick_succession_are_one_piece() -> None:
