@@ -15,7 +15,7 @@ from birdedge.edge.models.settings import InputScaling
 from birdedge.export.equality import hard_sequences
 from birdedge.export.export import export
 from birdedge.export.graph import to_onnx
-from birdedge.train.networks.unet import UNet
+from birdedge.train.networks.unet import UNet, UNetConfig
 from birdedge.train.training.checkpoint import save_checkpoint
 from birdedge.train.training.recipe import Recipe
 from tests.support.exports import FACTS, INT8_SETTINGS, Graphs
@@ -23,9 +23,9 @@ from tests.support.exports import FACTS, INT8_SETTINGS, Graphs
 
 @pytest.fixture(scope="session")
 def network() -> UNet:
-    """A network in which no weight or bias is zero, so that every term of the computation counts."""
+    """A small network in which no weight or bias is zero, so that every term of the computation counts."""
     torch.manual_seed(4)
-    network = UNet()
+    network = UNet(UNetConfig(channels=(8, 16, 24, 32), squeezed_channels=16))
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             assert module.running_mean is not None
@@ -41,7 +41,7 @@ def network() -> UNet:
 @pytest.fixture(scope="session")
 def checkpoint(network: UNet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("checkpoint") / "random.safetensors"
-    save_checkpoint(path, network.state_dict(), Recipe(), FACTS)
+    save_checkpoint(path, network.state_dict(), Recipe(network=network.config), FACTS)
     return path
 
 

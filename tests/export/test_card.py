@@ -21,7 +21,7 @@ from tests.support.models import refusal
 
 def card_of(network: UNet, graph: Graphs, facts: dict[str, Any]) -> Any:
     return draft_card(
-        Checkpoint(network, Recipe(), facts),
+        Checkpoint(network, Recipe(network=network.config), facts),
         "mine",
         FileForm("fp32", 16),
         graph(16, False),

@@ -133,7 +133,7 @@ def test_a_network_with_two_windows_per_frame_gets_a_card_with_its_grid(
     network: UNet, tmp_path: Path
 ) -> None:
     path, checkpoint = tmp_path / "model.onnx", tmp_path / "two.safetensors"
-    recipe = Recipe(training=Training(windows_per_frame=2))
+    recipe = Recipe(network=network.config, training=Training(windows_per_frame=2))
     save_checkpoint(checkpoint, network.state_dict(), recipe, FACTS)
     card = export(checkpoint, path, ExportSettings(compared_frames=()), progress=lambda _: None).cards[path]
     assert card.grid == Grid(hop=512, windows=2)
