@@ -26,13 +26,15 @@ from numpy.typing import NDArray
 
 from benchmarks.support.virtual_microphone import VirtualMicrophone
 from birdedge.edge.formats.mask_npz import read_mask_file
+from birdedge.edge.models.checked_model import check_model
 from birdedge.edge.models.model import Model
+from birdedge.edge.models.names import DEFAULT_MODEL
 from birdedge.edge.models.settings import EventSettings
 from birdedge.edge.pipeline.pipeline import Pipeline
 from tests.support.commands import BIRDEDGE, ENVIRONMENT, birdedge
 from tests.support.commands import events as events_of
 
-HOP_S = 0.008
+HOP_S = check_model(DEFAULT_MODEL).card.grid.hop_s
 
 Events = list[dict[str, Any]]
 Mask = NDArray[np.uint8]  # [frames, bins]

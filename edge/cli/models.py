@@ -25,13 +25,13 @@ def models(as_json: bool) -> None:
     if as_json:
         print_line(json.dumps([json.loads(m.card.to_json()) for m in found], ensure_ascii=False))
         return
-    print_line(f"{'name':22}{'kB':>5}{'MMAC/s':>8}{'frames':>8}  {'IoU painted':14}{'IoU mixes':12}licence")
+    print_line(f"{'name':22}{'kB':>5}{'MMAC/s':>8}{'call':>9}  {'IoU painted':14}{'IoU mixes':12}licence")
     for m in found:
         card = m.card
         painted, mixes = (card.figures.get(name, {}).get("iou", "-") for name in ("painted", "mixes"))
         mark = "*" if card.name == DEFAULT_MODEL else " "
         print_line(
             f"{card.name + mark:22}{m.path.stat().st_size / 1000:5.0f}{card.macs_per_s / 1e6:8.0f}"
-            f"{card.chunk_frames:8d}  {painted!s:14}{mixes!s:12}{card.licence}"
+            f"{1000 * card.chunk_frames * card.grid.hop_s:6.0f} ms  {painted!s:14}{mixes!s:12}{card.licence}"
         )
-    print_line("* default of `birdedge listen`; frames: 8 ms each, per call of the network")
+    print_line("* default of `birdedge listen`; call: audio per call of the network")

@@ -16,7 +16,6 @@ from birdedge.edge.clips.writer import ClipWriter
 from birdedge.edge.database.writer import DatabaseWriter
 from birdedge.edge.health import Health
 from birdedge.edge.messages import AudioHeard, StreamStarted
-from birdedge.edge.models.model import Model
 from birdedge.edge.monitoring.status import Status, read_status
 from birdedge.edge.recorder.clip_index import DatabaseClipIndex
 from birdedge.edge.recorder.load_shedding import LoadShedder
@@ -24,6 +23,7 @@ from birdedge.edge.recorder.supervisor import Supervisor
 from birdedge.edge.sinks.old_files import OldFiles
 from birdedge.edge.sinks.retrying import RetryingSink
 from birdedge.edge.times import Stamp
+from tests.support.models import short_frames_card
 from tests.support.streams import Clocks
 from tests.support.waiting import wait_until
 
@@ -63,7 +63,7 @@ class Supervised:
         self.microphone = SimpleNamespace(
             name="USB Audio", sample_rate_hz=RATE_HZ, waiting_samples=0, overflows=0
         )
-        card = Model("birdedge-int8").card
+        card = short_frames_card()
         self.privacy = PrivacyFilter(PrivacySettings(), card.grid, self.clips.put)
         self.cutter = ClipCutter(settings, self.clips, card, RATE_HZ, 1, self.stamp_of)
         self.supervisor = Supervisor(

@@ -15,8 +15,6 @@ from birdedge.edge.errors import AudioFileError, AudioFileMissingError, Settings
 from birdedge.edge.models.model import Model
 from tests.support.rejected import rejecting
 
-HOP_S = 0.008
-
 
 @pytest.fixture(scope="module")
 def model() -> Model:
@@ -30,8 +28,9 @@ def test_frames_equal_those_of_the_whole_recording(
     whole = segment(dawn, model)
     assert whole.mask is not None
     excerpt = segment_excerpt(model, dawn, start_s, duration_s)
-    first = round(start_s / HOP_S)
-    last = min(len(whole.mask.mask), -(-round((start_s + duration_s) * 1e6) // round(HOP_S * 1e6)))
+    hop_s = model.card.grid.hop_s
+    first = round(start_s / hop_s)
+    last = min(len(whole.mask.mask), -(-round((start_s + duration_s) * 1e6) // round(hop_s * 1e6)))
     assert excerpt.first_frame == first
     np.testing.assert_array_equal(excerpt.mask, whole.mask.mask[first:last])
     assert excerpt.level.shape == excerpt.mask.shape
@@ -42,7 +41,7 @@ def test_events_that_reach_into_the_excerpt_are_returned(model: Model, dawn: Pat
     events = list(segment(dawn, model).events)
     longest = max(events, key=lambda event: len(event.mask))
     assert len(longest.mask) > 4
-    start_s = (longest.first_frame + len(longest.mask) // 2) * HOP_S
+    start_s = (longest.first_frame + len(longest.mask) // 2) * model.card.grid.hop_s
     excerpt = segment_excerpt(model, dawn, start_s, 0.016)
     first, last = excerpt.first_frame, excerpt.first_frame + len(excerpt.mask)
     expected = [e for e in events if e.first_frame < last and e.first_frame + len(e.mask) > first]
@@ -75,7 +74,8 @@ def test_a_recording_is_read_only_as_far_as_needed(model: Model, tmp_path: Path)
     samples = np.zeros(300 * 8000, np.float32)
     samples[-1] = np.nan  # an error for all who read it
     soundfile.write(tmp_path / "night.wav", samples, 8000, subtype="FLOAT")
-    assert len(segment_excerpt(model, tmp_path / "night.wav", 1.0, 2.0).mask) == 250
+    excerpt = segment_excerpt(model, tmp_path / "night.wav", 1.6, 3.2)
+    assert len(excerpt.mask) == round(3.2 / model.card.grid.hop_s)
     with pytest.raises(AudioFileError):
         segment_excerpt(model, tmp_path / "night.wav", 297.0, 2.0)
 

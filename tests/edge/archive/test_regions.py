@@ -40,13 +40,14 @@ def test_rejected_regions_are_returned_with_their_class(dawn: Path) -> None:
 def test_a_part_has_the_regions_that_reach_into_it(model: Model, dawn: Path) -> None:
     regions = judged_regions(model, dawn).regions
     longest = max(regions, key=lambda region: len(region.mask))
-    start_s = (longest.first_frame + len(longest.mask) // 2) * 0.008
-    part = judged_regions(model, dawn, start_s, 0.016)
-    first, last = round(start_s / 0.008), round(start_s / 0.008) + 2
+    hop_s = model.card.grid.hop_s
+    start_s = (longest.first_frame + len(longest.mask) // 2) * hop_s
+    part = judged_regions(model, dawn, start_s, 2 * hop_s)
+    first, last = round(start_s / hop_s), round(start_s / hop_s) + 2
     expected = [r.onset_s for r in regions if r.first_frame < last and r.first_frame + len(r.mask) > first]
     assert longest.onset_s in expected
     assert [region.onset_s for region in part.regions] == expected
-    assert part.duration_s == pytest.approx(0.016)
+    assert part.duration_s == pytest.approx(2 * hop_s)
 
 
 @pytest.mark.parametrize(("start_s", "duration_s"), [(0.0, None), (4.0, 3.0), (11.5, 2.0)])
@@ -55,9 +56,10 @@ def test_the_highest_probability_is_taken_from_the_part(
 ) -> None:
     whole = segment(dawn, model).mask
     assert whole is not None
-    first = round(start_s / 0.008)
+    hop_s = model.card.grid.hop_s
+    first = round(start_s / hop_s)
     last = (
-        len(whole.mask) if duration_s is None else min(len(whole.mask), round((start_s + duration_s) / 0.008))
+        len(whole.mask) if duration_s is None else min(len(whole.mask), round((start_s + duration_s) / hop_s))
     )
     part = whole.mask[first:last]
     found = judged_regions(model, dawn, start_s, duration_s)
@@ -66,7 +68,7 @@ def test_the_highest_probability_is_taken_from_the_part(
     place = round((found.highest_hz - whole.low_hz) / whole.bin_hz)
     assert first <= frame < last
     assert whole.mask[frame, place] == part.max()
-    assert found.duration_s == pytest.approx((last - first) * 0.008)
+    assert found.duration_s == pytest.approx((last - first) * hop_s)
 
 
 def test_a_recording_is_read_only_as_far_as_needed(model: Model, tmp_path: Path) -> None:

@@ -66,7 +66,9 @@ def test_the_mask_states_where_its_bins_lie(recordings: list[Path], tmp_path: Pa
     in_memory = segment(recordings[0], model).mask
     assert in_memory is not None
     for mask in (read_mask_file(tmp_path / "one.npz"), in_memory):
-        assert (mask.hop_s, mask.first_frame_s, mask.low_hz, mask.bin_hz) == (0.008, 0.008, 62.5, 62.5)
+        grid = model.card.grid
+        expected = grid.hop_s, grid.first_frame_s, 62.5, 62.5
+        assert (mask.hop_s, mask.first_frame_s, mask.low_hz, mask.bin_hz) == expected
         assert mask.threshold == model.card.threshold
 
 

@@ -75,6 +75,6 @@ def test_a_reader_that_stops_leaves_complete_tables(demo, tmp_path):
         capture_output=True,
         timeout=30,
     )
-    masks = read_mask_file(tmp_path / "out" / "demo.npz").mask
-    assert 0 < len(masks) <= 2499
+    mask = read_mask_file(tmp_path / "out" / "demo.npz")
+    assert 0 < len(mask.mask) * mask.hop_s < 20.0
     assert len((tmp_path / "out" / "demo.jsonl").read_text(encoding="utf-8").splitlines()) >= 1

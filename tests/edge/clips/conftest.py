@@ -1,4 +1,4 @@
-"""The model for which clips are cut."""
+"""The model for which clips are cut, and the card for masks that tests make."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pytest
 
 from birdedge.edge.models.card import ModelCard
 from birdedge.edge.models.model import Model
+from tests.support.models import short_frames_card
 
 
 @pytest.fixture(scope="package")
@@ -14,5 +15,5 @@ def model() -> Model:
 
 
 @pytest.fixture(scope="package")
-def card(model: Model) -> ModelCard:
-    return model.card
+def card() -> ModelCard:
+    return short_frames_card()

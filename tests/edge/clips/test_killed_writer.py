@@ -42,7 +42,7 @@ ENDLESS_WRITER = """
     cutter = ClipCutter(chosen, writer, card, 8000, 2, stamp)
     random = np.random.default_rng(1)
     audio = random.uniform(-1, 1, (8000, 2)).astype(np.float32)
-    mask = random.integers(0, 256, (125, 256)).astype(np.uint8)
+    mask = random.integers(0, 256, (round(1 / card.grid.hop_s), 256)).astype(np.uint8)
     if max_bytes:
         signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # kills the process; Python's handler raises an error instead
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -18,16 +18,10 @@ from birdedge.edge.clips.speech_band import without_speech_band
 from birdedge.edge.errors import SettingsError
 from birdedge.edge.formats.guano import read_guano
 from birdedge.edge.models.card import ModelCard
-from birdedge.edge.models.model import Model
 from tests.support.cut_clips import RATE_HZ, WAV, cut_clip
 
 Speech = Literal["keep", "drop-clips", "erase-band"]
 HOP_S = 0.008
-
-
-@pytest.fixture(scope="module")
-def card() -> ModelCard:
-    return Model("birdedge-int8").card
 
 
 class Filtered:

@@ -19,6 +19,7 @@ from birdedge.edge.clips.settings import ClipSettings, PrivacySettings
 from birdedge.edge.clips.sink import ClipSink
 from birdedge.edge.clips.writer import ClipWriter
 from birdedge.edge.messages import EventDetected, FramesReady
+from birdedge.edge.models.card import ModelCard
 from birdedge.edge.models.model import Model
 from birdedge.edge.output import PipelineOutput
 from birdedge.edge.pipeline.pipeline import Pipeline
@@ -54,10 +55,10 @@ def frames(seconds: float, lost_s: float = 0.0) -> FramesReady:
     return FramesReady(stamp(0.0), 0, output, audio, round(lost_s * RATE_HZ))
 
 
-def test_audio_gaps_and_the_end_reach_the_cutter(tmp_path: Path, model: Model) -> None:
+def test_audio_gaps_and_the_end_reach_the_cutter(tmp_path: Path, card: ModelCard) -> None:
     clips: list[Clip] = []
     writer = ClipWriter(tmp_path, EVERYTHING, clips.append)
-    sink = ClipSink(ClipCutter(EVERYTHING, writer, model.card, RATE_HZ, 1, stamp_of))
+    sink = ClipSink(ClipCutter(EVERYTHING, writer, card, RATE_HZ, 1, stamp_of))
     for message in (stream_started(), frames(1.5), frames(0.0, lost_s=60.0), frames(1.25)):
         sink.write(message)
     wait_until(lambda: len(clips) == 3)  # a long gap ends a clip
@@ -71,11 +72,11 @@ def test_audio_gaps_and_the_end_reach_the_cutter(tmp_path: Path, model: Model) -
     assert (writer.written, writer.problem) == (4, None)
 
 
-def test_the_writer_outlives_the_stream(tmp_path: Path, model: Model) -> None:
+def test_the_writer_outlives_the_stream(tmp_path: Path, card: ModelCard) -> None:
     clips: list[Clip] = []
     writer = ClipWriter(tmp_path, EVERYTHING, clips.append)
     for _ in range(2):
-        sink = ClipSink(ClipCutter(EVERYTHING, writer, model.card, RATE_HZ, 1, stamp_of))
+        sink = ClipSink(ClipCutter(EVERYTHING, writer, card, RATE_HZ, 1, stamp_of))
         for message in (stream_started(), frames(0.5), stream_ended(0.5)):
             sink.write(message)
         sink.close()
@@ -147,11 +148,11 @@ def test_after_hours_of_drift_a_clip_has_the_time_of_its_event(tmp_path: Path, m
     assert clips[0].stamp.boot_s - BOOT_S == pytest.approx(later_s + event_s - 1.0, abs=0.1)
 
 
-def test_the_clips_of_a_stream_pass_the_privacy_filter_until_its_end(tmp_path: Path, model: Model) -> None:
+def test_the_clips_of_a_stream_pass_the_privacy_filter_until_its_end(tmp_path: Path, card: ModelCard) -> None:
     clips: list[Clip] = []
     writer = ClipWriter(tmp_path, EVERYTHING, clips.append)
-    privacy = PrivacyFilter(PrivacySettings("drop-clips"), model.card.grid, writer.put)
-    sink = ClipSink(ClipCutter(EVERYTHING, privacy, model.card, RATE_HZ, 1, stamp_of), privacy)
+    privacy = PrivacyFilter(PrivacySettings("drop-clips"), card.grid, writer.put)
+    sink = ClipSink(ClipCutter(EVERYTHING, privacy, card, RATE_HZ, 1, stamp_of), privacy)
     for second in range(6):
         step = frames(1.0)
         voice = np.full(len(step.output.mask), second in (2, 3))  # somebody spoke from 1.0 to 3.8 s

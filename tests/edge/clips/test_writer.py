@@ -11,7 +11,6 @@ import weakref
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
 import soundfile
 
 from birdedge.edge.clips.clip import Clip
@@ -19,17 +18,11 @@ from birdedge.edge.clips.settings import MAX_WAITING
 from birdedge.edge.clips.writer import ClipWriter
 from birdedge.edge.formats.guano import read_guano
 from birdedge.edge.models.card import ModelCard
-from birdedge.edge.models.model import Model
 from tests.support.cut_clips import WAV, cut_clip
 from tests.support.disks import full, no_room, read_only, small_disk
 from tests.support.waiting import wait_until
 
 ALL_FILES = replace(WAV, denoised=True, mask=True, picture=True)
-
-
-@pytest.fixture(scope="module")
-def card() -> ModelCard:
-    return Model("birdedge-int8").card
 
 
 def files_in(folder: Path) -> list[Path]:

@@ -47,5 +47,5 @@ def test_a_sample_too_large_for_a_level_affects_only_a_few_chunks(
     assert 1 <= pipeline.nonfinite_chunks <= 3
     # Network and noise floor are reset, so that later masks are similar, not equal.
     untouched = segmented(sensitive_model, at_rate(calls, rate_hz), 4096, rate_hz)
-    late = slice(5 * 125, None)
+    late = slice(round(5 / sensitive_model.card.grid.hop_s), None)
     assert np.corrcoef(output.mask[late].ravel(), untouched.mask[late].ravel())[0, 1] > 0.7

@@ -16,6 +16,7 @@ from birdedge.edge.pipeline.pipeline import Pipeline
 from birdedge.edge.pipeline.segmenter import SegmenterOutput
 from birdedge.edge.pipeline.voice import VoiceDetector
 from birdedge.edge.sound_classes import VOICE
+from tests.support.models import short_frames_card
 from tests.support.pipelines import pushed
 
 FRAMES = 500
@@ -23,7 +24,7 @@ FRAMES = 500
 
 @pytest.fixture(scope="module")
 def card() -> ModelCard:
-    return Model("birdedge-int8").card
+    return short_frames_card()
 
 
 def segmented(

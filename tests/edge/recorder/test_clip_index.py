@@ -21,16 +21,16 @@ from birdedge.edge.database.schema import FILE_NAME
 from birdedge.edge.errors import OutputError
 from birdedge.edge.messages import Message
 from birdedge.edge.models.card import ModelCard
-from birdedge.edge.models.model import Model
 from birdedge.edge.recorder import clip_index
 from birdedge.edge.recorder.clip_index import DatabaseClipIndex
 from tests.support.cut_clips import RATE_HZ, STREAM_START, written
+from tests.support.models import short_frames_card
 from tests.support.streams import Clocks, MessageStream, kill, rows_of, started
 
 
 @pytest.fixture(scope="module")
 def card() -> ModelCard:
-    return Model("birdedge-int8").card
+    return short_frames_card()
 
 
 class Recorder:

@@ -20,17 +20,16 @@ from birdedge.edge.clips.settings import MAX_WAITING, ClipSettings
 from birdedge.edge.clips.writer import ClipWriter
 from birdedge.edge.errors import SettingsError
 from birdedge.edge.models.card import ModelCard
-from birdedge.edge.models.checked_model import check_model
-from birdedge.edge.models.names import DEFAULT_MODEL
 from birdedge.edge.recorder.config import Config
 from birdedge.edge.recorder.memory import BASE_MB, WAITING_MB, check_memory, max_memory_mb
 from birdedge.edge.recorder.source_settings import SourceSettings
 from tests.support.frames import stamp
+from tests.support.models import short_frames_card
 
 
 @pytest.fixture(scope="module")
 def card() -> ModelCard:
-    return check_model(DEFAULT_MODEL).card
+    return short_frames_card()
 
 
 class FirstClip:

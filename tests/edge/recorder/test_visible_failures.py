@@ -13,13 +13,13 @@ from birdedge.edge.clips.clip import CutClip
 from birdedge.edge.clips.settings import MAX_WAITING, RetentionSettings
 from birdedge.edge.clips.writer import ClipWriter
 from birdedge.edge.database import writer
-from birdedge.edge.models.model import Model
 from birdedge.edge.monitoring.status import Status, status_page
 from birdedge.edge.sinks.recording import OutputSettings, RecordingSink
 from birdedge.edge.sinks.retrying import RetryingSink
 from tests.support.cut_clips import WAV, cut_clip
 from tests.support.disks import no_room
 from tests.support.frames import detected, stream_started
+from tests.support.models import short_frames_card
 from tests.support.streams import event
 from tests.support.supervised import RATE_HZ, Supervised
 from tests.support.waiting import wait_until
@@ -27,7 +27,7 @@ from tests.support.waiting import wait_until
 
 @pytest.fixture(scope="module")
 def clip() -> CutClip:
-    return cut_clip(Model("birdedge-int8").card)
+    return cut_clip(short_frames_card())
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_dropped_messages_need_attention(supervised: Supervised, monkeypatch: py
 
 
 def test_tables_that_cannot_be_written_need_attention_until_they_can(tmp_path: Path) -> None:
-    card = Model("birdedge-int8").card
+    card = short_frames_card()
     settings = OutputSettings(tmp_path / "tables", ("csv",))
     fine = RetryingSink(RecordingSink(OutputSettings(), "live", card, atomic=False))
     tables = RetryingSink(RecordingSink(settings, "live", card, atomic=False))

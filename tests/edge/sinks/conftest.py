@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from birdedge.edge.models.card import ModelCard
-from birdedge.edge.models.model import Model
+from tests.support.models import short_frames_card
 
 
 @pytest.fixture(scope="package")
 def card() -> ModelCard:
-    return Model("birdedge-int8").card
+    return short_frames_card()

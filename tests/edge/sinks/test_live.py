@@ -85,7 +85,9 @@ def test_frames_events_and_audio_equal_those_of_the_offline_pipeline(
     headers = [frames_header(packet) for packet in of_kind(watched.taken, "frames")]
     assert [header.gap for header in headers] == [True] + (len(headers) - 1) * [False]
     passed = np.cumsum([0, *(header.frames for header in headers[:-1])])
-    np.testing.assert_allclose([header.utc_s for header in headers], 0.008 + 0.008 * passed, atol=1e-9)
+    grid = model.card.grid
+    utc_s = grid.first_frame_s + grid.hop_s * passed
+    np.testing.assert_allclose([header.utc_s for header in headers], utc_s, atol=1e-9)
 
 
 def test_nothing_is_encoded_while_nobody_watches(
@@ -151,7 +153,9 @@ def test_frames_after_lost_samples_are_marked(tmp_path: Path, server: LiveServer
     gaps = [n for n, header in enumerate(headers) if header.gap]
     assert len(gaps) == 2
     before, after = headers[gaps[1] - 1], headers[gaps[1]]
-    assert after.utc_s - (before.utc_s + before.frames * 0.008) == pytest.approx(1.0, abs=0.02)
+    assert after.utc_s - (before.utc_s + before.frames * model.card.grid.hop_s) == pytest.approx(
+        1.0, abs=0.02
+    )
 
 
 def test_stereo_is_mixed_as_for_the_analysis(tmp_path: Path, server: LiveServer, model: Model) -> None:
