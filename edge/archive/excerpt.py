@@ -149,7 +149,8 @@ def _read_part(
     hop_s, stop = model.card.grid.hop_s, threading.Event()
     # Longer than the longest event, so that every region that overlaps the part has closed.
     enough = (start_s + length_s + model.card.events.max_duration_s + 1.0) / hop_s
-    last = None if duration_s is None else math.ceil((start_s + length_s) / hop_s)
+    # Rounded first, so that 1.6 s and 3.2 s end at 4.8 s, not a little later.
+    last = None if duration_s is None else math.ceil(round((start_s + length_s) / hop_s, 6))
     sink = _PartSink(round(start_s / hop_s), last, enough, stop, keep)
     with AudioFile(path) as file:
         pipeline = Pipeline(model, file.sample_rate_hz, file.channels, channel)
