@@ -18,7 +18,7 @@ WINDOW_S = 1.0
 MAX_HZ = 4000.0  # higher cells are left out: bird calls there look like consonants
 MIN_ABOVE = 1.0  # level of a loud cell, in nepers above the floor
 MIN_PROBABILITY = 0.3
-MIN_CELLS = 5
+MIN_VOICE_S = 0.16  # summed length of the cells that are probably a voice
 MIN_SHARE = 0.1  # share of voice cells among the loud cells
 
 
@@ -38,6 +38,7 @@ class VoiceDetector:
         self._voice = card.classes.index(VOICE) if VOICE in card.classes else None
         self._columns = int(MAX_HZ / (grid.bin_hz * card.class_bins))
         self._rows = round(WINDOW_S / (grid.hop_s * self._stride))
+        self._min_cells = MIN_VOICE_S / (grid.hop_s * self._stride)
         self._past = np.zeros((self._rows - 1, 2), np.int64)  # voice cells and loud cells of each row
 
     def push(self, frames: SegmenterOutput) -> NDArray[np.bool_]:
@@ -58,5 +59,5 @@ class VoiceDetector:
         counts = np.concatenate([self._past, np.stack([voice.sum(axis=1), loud.sum(axis=1)], axis=1)])
         self._past = counts[rows:]
         sums = np.lib.stride_tricks.sliding_window_view(counts, self._rows, axis=0).sum(axis=2)
-        heard = (sums[:, 0] >= MIN_CELLS) & (sums[:, 0] >= MIN_SHARE * sums[:, 1])
+        heard = (sums[:, 0] >= self._min_cells) & (sums[:, 0] >= MIN_SHARE * sums[:, 1])
         return np.repeat(heard, self._stride)[:count]

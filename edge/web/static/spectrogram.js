@@ -1,7 +1,7 @@
 // A spectrogram that moves: levels in grey, the mask over them, boxes of events, gaps hatched, axes in kHz and seconds.
 
 const WINDOW_S = 30;
-const FRAMES_PER_COLUMN = 4; // the loudest level and any mask of 32 ms: about a pixel
+const COLUMN_S = 0.032; // about a pixel: the loudest level and any mask of its frames
 const BOTTOM = 22, LEFT = 34, TOP = 4; // of the axes, in CSS pixels
 const EMPTY = 0, HEARD = 1, GAP = 2; // columns
 const CONTRAST_EVERY = 32; // columns
@@ -38,7 +38,8 @@ export class Spectrogram {
   configure(grid) {
     this.grid = grid;
     this.isResuming = false;
-    this.columnS = grid.hop_s * FRAMES_PER_COLUMN;
+    this.framesPerColumn = Math.max(1, Math.round(COLUMN_S / grid.hop_s));
+    this.columnS = grid.hop_s * this.framesPerColumn;
     this.width = Math.ceil(WINDOW_S / this.columnS);
     this.levels = new Uint8Array(this.width * grid.bins);
     this.masks = new Uint8Array(this.width * grid.bins);
@@ -78,7 +79,7 @@ export class Spectrogram {
           this.masks[to + bin] |= isMarked;
         }
       }
-      if (++this.inColumn === FRAMES_PER_COLUMN) this.finish(HEARD);
+      if (++this.inColumn === this.framesPerColumn) this.finish(HEARD);
     }
     this.endUtcS = utcS + frames * this.grid.hop_s;
     return marked;

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from birdedge.edge.grid import Grid
 from birdedge.edge.models.card import ModelCard
 from birdedge.edge.models.model import Model
 from birdedge.edge.pipeline import voice
@@ -62,6 +63,15 @@ def test_a_voice_is_detected_until_a_second_after_its_end(card: ModelCard) -> No
 )
 def test_other_sounds_are_not_detected_as_a_voice(card: ModelCard, changes: dict[str, Any]) -> None:
     assert not VoiceDetector(card).push(segmented(card, **changes)).any()
+
+
+@pytest.mark.parametrize(
+    ("windows", "cells", "heard"), [(1, 4, False), (1, 5, True), (2, 2, False), (2, 3, True)]
+)
+def test_a_voice_is_as_long_in_longer_frames(card: ModelCard, windows: int, cells: int, heard: bool) -> None:
+    card = replace(card, grid=Grid(hop=256 * windows, windows=windows))
+    frames = segmented(card, slice(20, 21), slice(0, cells))
+    assert VoiceDetector(card).push(frames).any() == heard
 
 
 def test_a_few_cells_among_many_other_loud_ones_are_not_a_voice(card: ModelCard) -> None:
