@@ -36,7 +36,7 @@ for versions in oldest newest; do
         # oldest versions exclude: other readers of an archive and a real object store.
         once=(database diagnostics monitoring recorder system)
         once+=(archive/test_{finish,object_store,processes}.py audio/test_live_inputs.py)
-        once+=(cli/test_{listen_signals,standard_output}.py pipeline/test_timekeeper.py)
+        once+=(cli/test_{doctor,existing_files,listen_signals,odd_paths,standard_output,utc}.py pipeline/test_timekeeper.py)
         once+=(web/test_{accessibility,events_page,now_page}.py)
         tests=(tests/edge)
         [[ $versions == oldest ]] || tests=(tests/edge/{audio,formats,models,pipeline,plots,web})
