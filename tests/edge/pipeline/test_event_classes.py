@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from birdedge.edge.event import Event
+from birdedge.edge.grid import Grid
 from birdedge.edge.models.settings import EventSettings
 from birdedge.edge.pipeline.event_tracker import EventTracker
 from birdedge.edge.sound_classes import SOUND_CLASSES
@@ -28,9 +29,10 @@ def tracked(
     level: Float32 | None = None,
     first_frame: int = 0,
     chunk_frames: int = 16,
+    grid: Grid = GRID,
 ) -> list[Event]:
     """Return all regions of a mask, events and rejected ones."""
-    tracker = EventTracker(settings or EventSettings(max_fill=0.0), GRID, first_frame)
+    tracker = EventTracker(settings or EventSettings(max_fill=0.0), grid, first_frame)
     level = np.zeros(mask.shape, np.float32) if level is None else level
     found = []
     for i in range(0, len(mask), chunk_frames):
@@ -114,6 +116,18 @@ def test_a_region_that_fills_its_box_is_not_cut() -> None:
     assert len(tracked(mask, classes, EventSettings(max_fill=1.0, gap_s=0.0), level)) == 1  # fills all of it
     mask[69, 63] = 0
     assert len(tracked(mask, classes, EventSettings(max_fill=1.0, gap_s=0.0), level)) == 2
+
+
+@pytest.mark.parametrize("windows", [1, 2])
+def test_a_short_pause_cuts_a_region_whatever_the_length_of_frames(windows: int) -> None:
+    mask = drawn((8, 64, 40, 24))
+    mask[70:72, 63] = 0
+    level = np.zeros(mask.shape, np.float32)
+    level[36:44] = -2.5  # 64 ms, 22 dB lower
+    classes = class_map()
+    classes[..., BIRD] = 8.0
+    grid, settings = Grid(hop=256 * windows, windows=windows), EventSettings(max_fill=1.0, gap_s=0.0)
+    assert len(tracked(mask[::windows], classes, settings, level[::windows], grid=grid)) == 2
 
 
 def test_the_box_is_tight_around_the_energy_and_the_mask_is_unchanged() -> None:
