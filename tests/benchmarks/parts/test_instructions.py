@@ -137,6 +137,8 @@ def test_the_stored_counts_are_for_the_bundled_model_and_add_up() -> None:
     assert differences(dependencies(), stored, ("model_sha256",)) == ""
     *stages, whole = stored["instructions_per_s"].values()
     assert sum(stages) == whole
+    # A stage of the pipeline that is not counted would be in the rest.
+    assert abs(stored["instructions_per_s"]["rest"]) < 0.03 * whole
 
 
 def _stored() -> dict[str, Any]:
