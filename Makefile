@@ -35,16 +35,18 @@ bench: .venv/installed ## measure everything and write benchmarks/RESULTS.md; AR
 bench-quick: .venv-listen/installed ## measure in three minutes what a recorder can measure
 	@.venv-listen/bin/python -m benchmarks --quick $(ARGS)
 
-weights: $(addprefix runs/,tuned/trained small/trained open/trained) ## train the networks of the bundled models; DATA=recordings/
+weights: $(addprefix runs/,tuned/trained light/trained small/trained open/trained) ## train the networks of the bundled models; DATA=recordings/
 
 # Each network is one training run. An interrupted run continues at its last epoch.
 runs/distilled/trained: private learns = --from runs/compact/best.safetensors $(teachers)
+runs/light/trained: private learns = --from runs/tuned/best.safetensors --teacher runs/tuned/best.safetensors
 runs/small/trained: private learns = $(teachers)
 runs/tuned/trained: private learns = --from runs/distilled/best.safetensors
 runs/open/trained: private learns = --tier open
 runs/distilled/trained: runs/compact/trained
 runs/distilled/trained runs/small/trained: runs/teacher/trained runs/teacher-deeplab/trained
 runs/tuned/trained: runs/distilled/trained
+runs/light/trained: runs/tuned/trained
 teachers := --teacher runs/teacher/best.safetensors --teacher runs/teacher-deeplab/best.safetensors
 runs/%/trained: | .venv/installed
 	.venv/bin/birdedge train $* --data "$(DATA)" $(learns) $(if $(wildcard $(@D)/last.pt),--resume) $(ARGS)

@@ -64,6 +64,7 @@ def test_weights_are_trained_after_their_teachers_and_an_interrupted_run_continu
     assert sorted(trained) == [
         "compact",
         "distilled",
+        "light",
         "open",
         "small",
         "teacher",

@@ -10,11 +10,11 @@ from benchmarks.peers.costs import (
     BIRDNET,
     COMMANDS,
     FILE,
+    LIGHT,
     LIVE,
     NETWORK,
     SHORT_S,
     SILERO,
-    SMALL,
     CostFigures,
 )
 from benchmarks.peers.environments import PEERS
@@ -24,11 +24,11 @@ from benchmarks.report.statistics import format_summary, summarize
 from benchmarks.report.targets import Target
 
 MAX_RATIO = 0.25  # of the CPU time of BirdNET's inference
-OURS = (NETWORK, FILE, SMALL, LIVE, *COMMANDS)
+OURS = (NETWORK, FILE, LIGHT, LIVE, *COMMANDS)
 OUTPUTS = {
     NETWORK: "mask, from precomputed frames",
     FILE: "mask and events, from samples at 48 kHz",
-    SMALL: "the same, with the small network",
+    LIGHT: "the same, with the light network",
     LIVE: "the same, from blocks of 50 ms",
     "`birdedge listen --fast`": "the same as JSON Lines, from a file: the whole command",
     "`birdedge segment`": "the same as a table, from a file: the whole command",
@@ -96,8 +96,8 @@ def _sentences(figures: CostFigures) -> list[str]:
     ]
     if BIRDNET in costs:
         sentences.append(
-            f"With microphone blocks it takes {_ratio(costs, LIVE, BIRDNET)} of that time, and with the small network "
-            f"{_ratio(costs, SMALL, BIRDNET)}; our network alone takes {_ratio(costs, NETWORK, BIRDNET)}."
+            f"With microphone blocks it takes {_ratio(costs, LIVE, BIRDNET)} of that time, and with the light network "
+            f"{_ratio(costs, LIGHT, BIRDNET)}; our network alone takes {_ratio(costs, NETWORK, BIRDNET)}."
         )
     if SILERO in costs:
         sentences.append(

@@ -100,6 +100,11 @@ def _measured(figures: Mapping[str, Any]) -> list[str]:
                 f"- Share of {what} that events cover for at least half their time: "
                 f"{percent(figures[name], 'covered')}."
             )
+    if "phrases_found" in figures.get("scenes", {}):
+        lines.append(
+            f"- Share of the phrases in scenes of half a minute that events find: "
+            f"{percent(figures['scenes'], 'phrases_found')}."
+        )
     if "noise" in figures:
         noise = figures["noise"]
         kinds = ", ".join(f"{kind} {count:g}" for kind, count in figures["noise_per_hour"].items())

@@ -90,6 +90,8 @@ ROWS: dict[str, Callable[[ModelCard], str]] = {
     "Mixes at 10 to 25 dB": _figure("mixes_10_to_25_db"),
     "IoU, unseen birds as recorded": _figure("focal"),
     "Event F1 in mixes at box IoU 0.5": _figure("mixes", "event_f1_at_0.5"),
+    "Phrases of birds in half-minute scenes found by events": _figure("scenes", "phrases_found"),
+    "Field clips with birds in which there is an event": _figure("presence", "recall"),
     "Boxed bellbird calls covered by events": _figure("boxes", "covered"),
     "Events per hour in unseen recordings without birds": _false_events,
     "Largest change in IoU between levels of -30 and +20 dB": _level_change,

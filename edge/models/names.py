@@ -11,7 +11,8 @@ DEFAULT_MODEL = "birdedge-int8"
 ARCHIVE_MODEL = (
     "birdedge-int8-256"  # the same results in longer calls: faster on files, too late for live audio
 )
-SMALL_MODEL = "birdedge-small-int8"  # for a board that is too slow for the default
+LIGHT_MODEL = "birdedge-light-int8"  # frames of 16 ms at half the cost, in long calls; misses more events
+SMALL_MODEL = "birdedge-small-int8"  # on the grid of the default, for a recorder that is too slow for it
 
 
 def bundled_models() -> dict[str, Path]:

@@ -10,11 +10,11 @@ from birdedge.edge.formats.columns import EVENT_COLUMNS
 from birdedge.edge.formats.mask_npz import read_mask_file
 from birdedge.edge.formats.tables import FORMATS
 from birdedge.edge.models.checked_model import check_model
-from birdedge.edge.models.names import DEFAULT_MODEL, SMALL_MODEL
+from birdedge.edge.models.names import DEFAULT_MODEL, LIGHT_MODEL
 from tests.support.commands import birdedge, events, running, without_file
 
 
-@pytest.fixture(scope="module", params=[DEFAULT_MODEL, SMALL_MODEL])
+@pytest.fixture(scope="module", params=[DEFAULT_MODEL, LIGHT_MODEL])
 def listened(request, demo, tmp_path_factory):
     """A model, its events in the demo, and its mask."""
     folder = tmp_path_factory.mktemp("listened")

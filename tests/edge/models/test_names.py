@@ -12,6 +12,7 @@ from birdedge.edge.errors import ModelFileError, ModelMissingError
 from birdedge.edge.models.names import (
     ARCHIVE_MODEL,
     DEFAULT_MODEL,
+    LIGHT_MODEL,
     SMALL_MODEL,
     bundled_models,
     find_model,
@@ -21,7 +22,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def test_the_named_models_are_bundled() -> None:
-    assert {DEFAULT_MODEL, ARCHIVE_MODEL, SMALL_MODEL} <= set(bundled_models())
+    assert {DEFAULT_MODEL, ARCHIVE_MODEL, LIGHT_MODEL, SMALL_MODEL} <= set(bundled_models())
 
 
 def test_a_model_is_found_by_name_and_by_path(tmp_path: Path) -> None:

@@ -7,14 +7,14 @@ import pytest
 from numpy.typing import NDArray
 
 from birdedge.edge.models.model import Model
-from birdedge.edge.models.names import DEFAULT_MODEL, SMALL_MODEL
+from birdedge.edge.models.names import DEFAULT_MODEL, LIGHT_MODEL
 from birdedge.edge.synthesis.soundscape import soundscape
 from tests.support.pipelines import CALLS_RATE_HZ, sensitive
 
 
-@pytest.fixture(scope="package", params=[DEFAULT_MODEL, SMALL_MODEL, "birdedge-fp32"])
+@pytest.fixture(scope="package", params=[DEFAULT_MODEL, LIGHT_MODEL, "birdedge-fp32"])
 def sensitive_model(request: pytest.FixtureRequest) -> Model:
-    """A model of each size and precision, with low thresholds; other forms of a network give the same bits."""
+    """A model of each grid and precision, with low thresholds; other forms of a network give the same bits."""
     return sensitive(Model(request.param))
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 import soxr
 from numpy.typing import NDArray
 
 from birdedge.edge.audio.microphone import PIECE_S
-from birdedge.edge.grid import Grid
 from birdedge.edge.models.model import Model
+from birdedge.edge.models.names import DEFAULT_MODEL, LIGHT_MODEL
 from birdedge.edge.pipeline.pipeline import Pipeline
-from tests.support.pipelines import assert_same, at_rate, joined, segmented, sensitive
+from tests.support.pipelines import assert_same, at_rate, joined, segmented
 
 RATES_HZ = (16_000, 32_000, 44_100, 48_000)
 BLOCKS = (17, 509, 4095, 4096, 4097, 65_536)
@@ -58,33 +56,10 @@ def test_the_mask_has_as_many_frames_as_the_resampled_audio(
     assert len(segmented(int8, calls[:length], 509, rate_hz).mask) == int8.card.grid.frames(resampled)
 
 
-@pytest.fixture(scope="module")
-def long_frames() -> Model:
-    """The default model as if it had been trained on frames of 16 ms."""
-    model = sensitive(Model("birdedge-int8"))
-    model.card = dataclasses.replace(model.card, grid=Grid(hop=512, windows=2))
-    return model
-
-
-@pytest.mark.parametrize("rate_hz", [32_000, 44_100])
-def test_masks_with_two_windows_per_frame_do_not_depend_on_the_block_length(
-    long_frames: Model, calls: NDArray[np.float32], rate_hz: int
-) -> None:
-    samples = at_rate(calls, rate_hz)[: 5 * rate_hz].copy()
-    samples[rate_hz : rate_hz + 1000] = 0  # digital silence
-    whole = segmented(long_frames, samples, rate_hz=rate_hz)
-    assert len(whole.events) >= 2, "too few events for the comparison to mean anything"
-    assert len(whole.mask) == long_frames.card.grid.frames(5 * 32_000)
-    for block in BLOCKS:
-        assert_same(segmented(long_frames, samples, block, rate_hz), whole)
-
-
-@pytest.mark.parametrize("name", ["int8", "long_frames"])
+@pytest.mark.parametrize("name", [DEFAULT_MODEL, LIGHT_MODEL])
 @pytest.mark.parametrize("rate_hz", RATES_HZ)
-def test_a_tone_has_the_right_time_and_frequency_at_any_sample_rate(
-    request: pytest.FixtureRequest, name: str, rate_hz: int
-) -> None:
-    model: Model = request.getfixturevalue(name)
+def test_a_tone_has_the_right_time_and_frequency_at_any_sample_rate(name: str, rate_hz: int) -> None:
+    model = Model(name)
     # Compared by level, because audio at 16 kHz ends at 8 kHz, which the network sees.
     n = np.arange(2 * rate_hz)
     tone = np.where((n >= rate_hz) & (n < 1.2 * rate_hz), 0.1 * np.sin(2 * np.pi * 4000 * n / rate_hz), 0)
