@@ -15,6 +15,7 @@ from benchmarks.peers.costs import (
     NETWORK,
     SHORT_S,
     SILERO,
+    SMALL,
     CostFigures,
 )
 from benchmarks.peers.environments import PEERS
@@ -24,11 +25,12 @@ from benchmarks.report.statistics import format_summary, summarize
 from benchmarks.report.targets import Target
 
 MAX_RATIO = 0.25  # of the CPU time of BirdNET's inference
-OURS = (NETWORK, FILE, LIGHT, LIVE, *COMMANDS)
+OURS = (NETWORK, FILE, LIGHT, SMALL, LIVE, *COMMANDS)
 OUTPUTS = {
     NETWORK: "mask, from precomputed frames",
     FILE: "mask and events, from samples at 48 kHz",
     LIGHT: "the same, with the light network",
+    SMALL: "the same, with the small network",
     LIVE: "the same, from blocks of 50 ms",
     "`birdedge listen --fast`": "the same as JSON Lines, from a file: the whole command",
     "`birdedge segment`": "the same as a table, from a file: the whole command",
@@ -95,9 +97,14 @@ def _sentences(figures: CostFigures) -> list[str]:
         for target in targets(figures)
     ]
     if BIRDNET in costs:
+        others = {
+            "with microphone blocks": LIVE,
+            "with the light network": LIGHT,
+            "with the small network": SMALL,
+        }
+        ratios = [f"{_ratio(costs, row, BIRDNET)} {how}" for how, row in others.items() if row in costs]
         sentences.append(
-            f"With microphone blocks it takes {_ratio(costs, LIVE, BIRDNET)} of that time, and with the light network "
-            f"{_ratio(costs, LIGHT, BIRDNET)}; our network alone takes {_ratio(costs, NETWORK, BIRDNET)}."
+            f"It takes {', '.join(ratios)}; our network alone takes {_ratio(costs, NETWORK, BIRDNET)}."
         )
     if SILERO in costs:
         sentences.append(

@@ -24,19 +24,20 @@ import soxr
 
 from benchmarks.peers import birdnet, environments
 from benchmarks.support.command_cost import ONE_THREAD, command_cost
-from birdedge.edge.models.names import ARCHIVE_MODEL, DEFAULT_MODEL, LIGHT_MODEL
+from birdedge.edge.models.names import ARCHIVE_MODEL, DEFAULT_MODEL, LIGHT_MODEL, SMALL_MODEL
 from birdedge.edge.synthesis.soundscape import soundscape
 
 FOLDER = Path(__file__).parent
 SCENE_S, SHORT_S = 60.0, 3.0
 SCENE_RATE_HZ = 48_000
 NETWORK, FILE, LIVE = "birdedge, network alone", "birdedge, file blocks", "birdedge, microphone blocks"
-LIGHT = "birdedge, file blocks, light network"
+LIGHT, SMALL = "birdedge, file blocks, light network", "birdedge, file blocks, small network"
 # Files run in long calls, as in `segment` and `archive`; a microphone runs in calls of 16 frames.
 PARTS = {
     NETWORK: ("network", ARCHIVE_MODEL),
     FILE: ("file", ARCHIVE_MODEL),
     LIGHT: ("file", LIGHT_MODEL),
+    SMALL: ("file", SMALL_MODEL),
     LIVE: ("live", DEFAULT_MODEL),
 }
 COMMANDS = {"`birdedge listen --fast`": ("listen", "--fast", "--json"), "`birdedge segment`": ("segment",)}

@@ -17,6 +17,7 @@ from benchmarks.peers.costs import (
     LIGHT,
     LIVE,
     SILERO,
+    SMALL,
     command,
     contenders,
     write_scene,
@@ -25,7 +26,7 @@ from benchmarks.report.results import Skipped
 from benchmarks.support import valgrind
 
 SHORT_S, LONG_S = 6.0, 30.0  # whole BirdNET windows; the second has 12 more calls of our network, for 24.6 s
-TITLES = (FILE, LIGHT, LIVE, BIRDNET, SILERO)
+TITLES = (FILE, LIGHT, SMALL, LIVE, BIRDNET, SILERO)
 
 
 class InstructionFigures(TypedDict):

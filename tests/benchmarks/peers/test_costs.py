@@ -12,14 +12,24 @@ import soundfile
 
 from benchmarks import peers
 from benchmarks.peers import environments
-from benchmarks.peers.costs import COMMANDS, FILE, LIGHT, LIVE, NETWORK, Worker, contenders, measure_costs
+from benchmarks.peers.costs import (
+    COMMANDS,
+    FILE,
+    LIGHT,
+    LIVE,
+    NETWORK,
+    SMALL,
+    Worker,
+    contenders,
+    measure_costs,
+)
 from birdedge.edge.models.names import ARCHIVE_MODEL, DEFAULT_MODEL
 
 
 def test_birdedge_is_measured_even_if_no_other_tool_is_installed() -> None:
     found = measure_costs(rounds=2, audio_s=9.0, chosen={}, folders={})
     spent = found["cpu_s_per_s"]
-    assert set(spent) == {NETWORK, FILE, LIGHT, LIVE, *COMMANDS}
+    assert set(spent) == {NETWORK, FILE, LIGHT, SMALL, LIVE, *COMMANDS}
     assert all(len(values) == 2 and min(values) > 0 for values in (spent[NETWORK], spent[FILE], spent[LIVE]))
     assert min(spent[NETWORK]) < min(spent[FILE])
     assert not found["failed"]
