@@ -104,7 +104,7 @@ def _sentences(figures: CostFigures) -> list[str]:
         }
         ratios = [f"{_ratio(costs, row, BIRDNET)} {how}" for how, row in others.items() if row in costs]
         sentences.append(
-            f"It takes {', '.join(ratios)}; our network alone takes {_ratio(costs, NETWORK, BIRDNET)}."
+            f"Of that time, it takes {', '.join(ratios)}; our network alone takes {_ratio(costs, NETWORK, BIRDNET)}."
         )
     if SILERO in costs:
         sentences.append(
