@@ -11,7 +11,7 @@ from birdedge.edge.audio.microphone import PIECE_S
 from birdedge.edge.models.model import Model
 from birdedge.edge.models.names import DEFAULT_MODEL, LIGHT_MODEL
 from birdedge.edge.pipeline.pipeline import Pipeline
-from tests.support.pipelines import assert_same, at_rate, joined, segmented
+from tests.support.pipelines import assert_same, at_rate, joined, segmented, sensitive
 
 RATES_HZ = (16_000, 32_000, 44_100, 48_000)
 BLOCKS = (17, 509, 4095, 4096, 4097, 65_536)
@@ -54,6 +54,20 @@ def test_the_mask_has_as_many_frames_as_the_resampled_audio(
 ) -> None:
     resampled = len(soxr.resample(np.zeros(length, np.float32), rate_hz, 32_000)) if length else 0
     assert len(segmented(int8, calls[:length], 509, rate_hz).mask) == int8.card.grid.frames(resampled)
+
+
+@pytest.mark.parametrize("rate_hz", [32_000, 44_100])
+def test_masks_with_two_windows_per_frame_do_not_depend_on_the_block_length(
+    calls: NDArray[np.float32], rate_hz: int
+) -> None:
+    model = sensitive(Model(LIGHT_MODEL))
+    samples = at_rate(calls, rate_hz)[: 5 * rate_hz].copy()
+    samples[rate_hz : rate_hz + 1000] = 0  # digital silence
+    whole = segmented(model, samples, rate_hz=rate_hz)
+    assert len(whole.events) >= 2, "too few events for the comparison to mean anything"
+    assert len(whole.mask) == model.card.grid.frames(5 * 32_000)
+    for block in BLOCKS:
+        assert_same(segmented(model, samples, block, rate_hz), whole)
 
 
 @pytest.mark.parametrize("name", [DEFAULT_MODEL, LIGHT_MODEL])
