@@ -7,13 +7,11 @@ model, so that all machines that see the folder use the same one.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from hashlib import blake2b, sha256
 from itertools import chain, groupby
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,31 +19,14 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from birdedge import __version__
-from birdedge.edge.archive.units import (
-    BLOCK_FILES,
-    KEY_BYTES,
-    Keys,
-    PlannedFile,
-    Unit,
-    units_of,
-    without_repeats,
-)
+from birdedge.edge.archive.manifest_rows import SCHEMA, EarlierFile, rows_of, tables_of
+from birdedge.edge.archive.units import BLOCK_FILES, KEY_BYTES, PlannedFile, Unit, without_repeats
 from birdedge.edge.errors import DataError, SettingsError
 from birdedge.edge.settings import from_table
 from birdedge.edge.system.atomic_file import output_errors, replacing
 
 MANIFEST, MODEL = "manifest.parquet", "model.onnx"
 _METADATA = b"birdedge"
-_SCHEMA = pa.schema(
-    [
-        pa.field("unit", pa.binary(KEY_BYTES), nullable=False),
-        pa.field("path", pa.string(), nullable=False),
-        pa.field("raw_path", pa.binary()),  # the bytes of a path that is not UTF-8
-        pa.field("site", pa.string(), nullable=False),
-        pa.field("bytes", pa.int64(), nullable=False),
-        pa.field("modified", pa.string(), nullable=False),
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -76,10 +57,6 @@ class Totals:
     earlier_files: int = 0  # how many of the files only an earlier plan listed
 
 
-class _EarlierFile(PlannedFile):
-    """A recording from the manifest that is being replaced."""
-
-
 @dataclass(frozen=True)
 class Manifest:
     """The manifest of the archive run in a folder."""
@@ -106,7 +83,7 @@ class Manifest:
         Args:
             chosen: For each batch of `batches()`, a mask of the rows to take; None for all rows.
         """
-        rows = _rows(self.batches(), chosen)
+        rows = rows_of(self.batches(), chosen)
         for key, group in groupby(rows, lambda row: row[0]):
             yield Unit(key.hex(), tuple(file for _, file in group))
 
@@ -157,8 +134,8 @@ def write_manifest(
     path, totals = folder / MANIFEST, Totals()
     planned = without_repeats(chain(files, _earlier_files(folder) if keep_earlier else ()))
     with replacing(path) as file, output_errors(path):
-        with pq.ParquetWriter(file, _SCHEMA, compression="zstd") as writer:
-            for table, earlier_files in _tables(planned, settings.fingerprint):
+        with pq.ParquetWriter(file, SCHEMA, compression="zstd") as writer:
+            for table, earlier_files in tables_of(planned, settings.fingerprint):
                 keys = table["unit"]
                 totals = Totals(
                     totals.files + len(keys),
@@ -227,50 +204,10 @@ def read_model(folder: Path, settings: ArchiveSettings) -> Path:
     return path
 
 
-def keys_of(batch: pa.RecordBatch) -> Keys:
-    """Return the key of the unit of each row of a batch."""
-    column = batch.column("unit")
-    values = np.frombuffer(column.buffers()[1], np.uint8)[column.offset * KEY_BYTES :][
-        : len(column) * KEY_BYTES
-    ]
-    return values.view(f"S{KEY_BYTES}")
-
-
-def _rows(
-    batches: Iterable[pa.RecordBatch], chosen: Iterable[NDArray[np.bool_]] | None
-) -> Iterator[tuple[bytes, PlannedFile]]:
-    masks = iter(chosen) if chosen is not None else None
-    for batch in batches:
-        taken = batch if masks is None else batch.filter(pa.array(next(masks)))
-        for row in taken.to_pylist():
-            path = row["path"] if row["raw_path"] is None else os.fsdecode(row["raw_path"])
-            yield row["unit"], PlannedFile(path, row["site"], row["bytes"], row["modified"])
-
-
 def _earlier_files(folder: Path) -> Iterator[PlannedFile]:
     if (folder / MANIFEST).exists():
-        for _, file in _rows(read_manifest(folder).batches(), None):
-            yield _EarlierFile(file.path, file.site, file.size_bytes, file.modified)
-
-
-def _tables(files: Iterable[PlannedFile], fingerprint: str) -> Iterator[tuple[pa.Table, int]]:
-    """Yield the rows of a manifest in tables of whole units, and how many of them are from an earlier one."""
-    columns: dict[str, list[Any]] = {name: [] for name in _SCHEMA.names}
-    earlier_files = 0
-    for unit in units_of(files):
-        digests = b"".join(file.digest(fingerprint) for file in unit)
-        key = blake2b(digests, digest_size=KEY_BYTES).digest()
-        for file in unit:
-            earlier_files += isinstance(file, _EarlierFile)
-            raw = None if file.name == file.path else os.fsencode(file.path)
-            values = (key, file.name, raw, file.site, file.size_bytes, file.modified)
-            for column, value in zip(columns.values(), values, strict=True):
-                column.append(value)
-        if len(columns["unit"]) >= BLOCK_FILES:
-            yield pa.table(columns, _SCHEMA), earlier_files
-            columns, earlier_files = {name: [] for name in _SCHEMA.names}, 0
-    if columns["unit"]:
-        yield pa.table(columns, _SCHEMA), earlier_files
+        for _, file in rows_of(read_manifest(folder).batches()):
+            yield EarlierFile(file.path, file.site, file.size_bytes, file.modified)
 
 
 def _unreadable(folder: Path, error: Exception) -> DataError:

@@ -10,7 +10,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from birdedge.edge.archive.manifest import Manifest, keys_of
+from birdedge.edge.archive.manifest import Manifest
+from birdedge.edge.archive.manifest_rows import keys_of
 from birdedge.edge.archive.parts import DoneUnits, RecordingRow, rows_without_errors
 from birdedge.edge.archive.pool import in_processes, killed_twice
 from birdedge.edge.archive.units import KEY_BYTES, Unit, is_in

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from birdedge.edge.archive.manifest import Manifest, keys_of
+from birdedge.edge.archive.manifest import Manifest
+from birdedge.edge.archive.manifest_rows import keys_of
 from birdedge.edge.archive.parts import DoneUnits, done_units, read_part
 from birdedge.edge.archive.progress import duration_text, size_text
 from birdedge.edge.archive.units import is_in

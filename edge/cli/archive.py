@@ -24,6 +24,8 @@ from birdedge.edge.system.printable import printable
 from birdedge.edge.system.stdout import print_line
 
 if TYPE_CHECKING:  # loads pyarrow
+    from birdedge.edge.archive.files import FoundRecordings
+    from birdedge.edge.archive.manifest import Totals
     from birdedge.edge.archive.run import Work
     from birdedge.edge.archive.worker import UnitCounts
 
@@ -106,7 +108,6 @@ def plan(
     from birdedge.edge.archive.files import FoundRecordings
     from birdedge.edge.archive.listing import planned_files
     from birdedge.edge.archive.manifest import ArchiveSettings, write_manifest
-    from birdedge.edge.archive.progress import size_text
     from birdedge.edge.formats.start_time import StartTime
     from birdedge.edge.models.checked_model import check_model
 
@@ -126,17 +127,7 @@ def plan(
         for error in found.errors:
             click.echo(f"Error: {printable(error)}", err=True)
     if not quiet:
-        if found.left_out:
-            click.echo(f"birdedge: left out: {found.left_out_text()}", err=True)
-        click.echo(
-            f"{totals.files:,} file(s), {size_text(totals.size_bytes)}, {totals.units:,} unit(s)"
-            + (
-                f"; {totals.earlier_files:,} planned earlier and not in SOURCE, which --replace leaves out"
-                if totals.earlier_files
-                else ""
-            ),
-            err=True,
-        )
+        _print_plan(totals, found)
     if found.errors:
         sys.exit(1)
 
@@ -264,6 +255,17 @@ def status(run: Path, as_json: bool, errors: bool) -> None:
     else:
         print_line(f"model      {manifest.settings.model}", *now.lines())
     sys.exit(not now.is_complete)
+
+
+def _print_plan(totals: Totals, found: FoundRecordings) -> None:
+    from birdedge.edge.archive.progress import size_text
+
+    if found.left_out:
+        click.echo(f"birdedge: left out: {found.left_out_text()}", err=True)
+    line = f"{totals.files:,} file(s), {size_text(totals.size_bytes)}, {totals.units:,} unit(s)"
+    if totals.earlier_files:
+        line += f"; {totals.earlier_files:,} planned earlier and not in SOURCE, which --replace leaves out"
+    click.echo(line, err=True)
 
 
 def _on_dask(work: Work, scheduler: str | Path) -> Iterator[UnitCounts]:

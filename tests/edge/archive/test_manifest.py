@@ -14,16 +14,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from birdedge.edge.archive import manifest as module
-from birdedge.edge.archive import units
+from birdedge.edge.archive import manifest_rows, units
 from birdedge.edge.archive.manifest import (
     MANIFEST,
     ArchiveSettings,
     check_version,
-    keys_of,
     read_manifest,
     read_model,
     write_manifest,
 )
+from birdedge.edge.archive.manifest_rows import keys_of
 from birdedge.edge.archive.units import PlannedFile
 from birdedge.edge.errors import DataError, SettingsError
 
@@ -171,7 +171,7 @@ def test_an_interrupted_plan_leaves_the_earlier_manifest(tmp_path: Path) -> None
 def test_a_long_manifest_is_written_and_read_in_little_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for place in (module, units):
+    for place in (module, manifest_rows, units):
         monkeypatch.setattr(place, "BLOCK_FILES", 500)
     peaks = []
     for count in (2_000, 12_000):
