@@ -17,7 +17,7 @@ from birdedge.edge.sound_classes import VOICE
 WINDOW_S = 1.0
 MAX_HZ = 4000.0  # higher cells are left out: bird calls there look like consonants
 MIN_ABOVE = 1.0  # level of a loud cell, in nepers above the floor
-MIN_PROBABILITY = 0.3
+MIN_PROBABILITY = 0.2
 MIN_VOICE_S = 0.16  # summed length of the cells that are probably a voice
 MIN_SHARE = 0.1  # share of voice cells among the loud cells
 
