@@ -25,7 +25,7 @@ from benchmarks.report.markdown import markdown_table
 from benchmarks.report.statistics import Percentiles, Summary, format_summary, percentiles, summarize
 from benchmarks.report.targets import Target
 from birdedge.edge.models.model import Model, session_options
-from birdedge.edge.models.names import DEFAULT_MODEL, bundled_models
+from birdedge.edge.models.names import ARCHIVE_MODEL, DEFAULT_MODEL, bundled_models
 from birdedge.edge.pipeline.segmenter import Segmenter
 from birdedge.edge.synthesis.soundscape import soundscape
 
@@ -205,26 +205,44 @@ def targets(figures: LatencyFigures) -> list[Target]:
 
 
 def plot(figures: LatencyFigures, path: Path) -> None:
-    """Plot CPU time against frames per call, by number of threads."""
+    """Plot CPU time against frames per call, by network and number of threads."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator
 
-    figure = Figure(figsize=(7, 3.5), layout="constrained")
+    figure = Figure(figsize=(8, 3.5), layout="constrained")
     axes = figure.subplots()
     axes.set_title("The network alone", fontsize="medium")
+    networks: dict[str, list[CallFigures]] = defaultdict(list)
     for row in figures["rows"]:
-        point = str(row["frames"]), 1e3 * row["cpu_s_per_s"]["median"]
-        axes.plot(*point, "o" if row["threads"] == 1 else "s", color=f"C{row['threads'] - 1}")
-        if row["threads"] == 1:
-            axes.annotate(row["model"], point, xytext=(5, 3), textcoords="offset points", fontsize="xx-small")
-    for threads in THREADS:
-        axes.plot([], [], "o" if threads == 1 else "s", color=f"C{threads - 1}", label=f"threads: {threads}")
-    axes.margins(x=0.25)  # room for the names
+        networks[_network(row["model"])].append(row)
+    for place, (network, rows) in enumerate(networks.items()):
+        for threads in THREADS:
+            points = sorted(
+                (row["frames"], 1e3 * row["cpu_s_per_s"]["median"])
+                for row in rows
+                if row["threads"] == threads
+            )
+            axes.plot(
+                *zip(*points, strict=True),
+                marker="o",
+                linestyle="-" if threads == 1 else ":",
+                color=f"C{place}",
+                markerfacecolor=None if threads == 1 else "white",
+                label=network if threads == 1 else None,
+            )
+    axes.plot([], [], "o:", color="gray", markerfacecolor="white", label="2 threads")
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter("{x:g}")
     axes.minorticks_off()
     axes.set_xlabel("frames per call")
     axes.set_ylabel("CPU ms per second of audio")
-    axes.legend()
+    figure.legend(loc="outside right upper", fontsize="small")
     figure.savefig(path, dpi=100)
+
+
+def _network(model: str) -> str:
+    """Return the name of a model's network: the default one has several lengths of call."""
+    return DEFAULT_MODEL if model == ARCHIVE_MODEL or model.startswith(DEFAULT_MODEL + ",") else model
