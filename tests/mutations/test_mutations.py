@@ -628,7 +628,7 @@ def run_test(checkout: Path, test: str) -> tuple[str, dict[str, int]]:
             "PYTHONPATH": str(checkout),
             # With bytecode: a mutated file is newer than that of the run before, which took seconds.
             "PYTHONDONTWRITEBYTECODE": "",
-            TIMEOUT_VARIABLE: "15",
+            TIMEOUT_VARIABLE: "8",
         },
         capture_output=True,
         text=True,

@@ -29,7 +29,7 @@ class Hanging:
         self.error: Exception | None = None
 
     def write(self, message: Message) -> None:
-        self.released.wait(10)
+        self.released.wait(4)
         if self.error is not None:
             raise self.error
         self.taken.append(message)
