@@ -19,8 +19,9 @@ demo: .venv-demo/installed ## show a recorder that listens to the demo in a brow
 	.venv-demo/bin/birdedge listen --demo --out "$$folder" > /dev/null & recorder=$$!; \
 	.venv-demo/bin/birdedge serve "$$folder" $(ARGS) & companion=$$!; wait $$companion
 
+# A fifth of the time is spent waiting, since recorders run in real time: three processes use two processors fully.
 test: .venv/installed ## install everything and run all tests
-	@.venv/bin/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@.venv/bin/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-arm: .venv/installed ## run the tests on emulated ARM processors
 	PYTHON=.venv/bin/python bash tests/aarch64/setup.sh

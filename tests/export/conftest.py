@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from numpy.typing import NDArray
@@ -13,12 +16,12 @@ from numpy.typing import NDArray
 from birdedge.edge.grid import Grid
 from birdedge.edge.models.settings import InputScaling
 from birdedge.export.equality import hard_sequences
-from birdedge.export.export import export
+from birdedge.export.export import Exported, export
 from birdedge.export.graph import to_onnx
 from birdedge.train.networks.unet import UNet, UNetConfig
 from birdedge.train.training.checkpoint import save_checkpoint
 from birdedge.train.training.recipe import Recipe
-from tests.support.exports import FACTS, INT8_SETTINGS, Graphs
+from tests.support.exports import FACTS, INT8_SETTINGS, Export, Graphs
 
 
 @pytest.fixture(scope="session")
@@ -58,10 +61,25 @@ def graph(network: UNet) -> Graphs:
 
 
 @pytest.fixture(scope="session")
-def exported(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def export_once(graph: Graphs) -> Export:
+    """`export` of `checkpoint`, for which torch writes each graph only once: that takes it five seconds."""
+
+    def written(_: UNet, chunk_frames: int, channels_last: bool = False, **__: int) -> onnx.ModelProto:
+        return copy.deepcopy(graph(chunk_frames, channels_last))
+
+    def export_without_torch(*arguments: Any) -> Exported:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("birdedge.export.export.to_onnx", written)
+            return partial(export, progress=lambda _: None)(*arguments)
+
+    return export_without_torch
+
+
+@pytest.fixture(scope="session")
+def exported(checkpoint: Path, export_once: Export, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one network in int8, in int8 with longer calls, in s8, and in fp32."""
     folder = tmp_path_factory.mktemp("exported")
-    exported = export(checkpoint, folder / "mine.onnx", INT8_SETTINGS, progress=lambda _: None)
+    exported = export_once(checkpoint, folder / "mine.onnx", INT8_SETTINGS)
     assert exported.speed is not None
     assert exported.speed.times_faster > 0
     return folder

@@ -9,9 +9,9 @@ import pytest
 from birdedge.edge.errors import DataError
 from birdedge.edge.synthesis.demo import write_demo
 from birdedge.export.calibration import calibration_sequences
-from birdedge.export.export import export
 from birdedge.export.settings import ExportSettings
 from birdedge.train.training.checkpoint import load_checkpoint
+from tests.support.exports import Export
 
 
 def test_without_recordings_there_are_no_further_sequences(checkpoint: Path) -> None:
@@ -33,12 +33,12 @@ def test_each_file_in_a_folder_contributes_at_most_512_frames(checkpoint: Path, 
     assert 100 < sequences[1].shape[1] <= 128
 
 
-def test_the_card_names_the_calibration_and_the_weight_scales(checkpoint: Path, tmp_path: Path) -> None:
+def test_the_card_names_the_calibration_and_the_weight_scales(
+    checkpoint: Path, export_once: Export, tmp_path: Path
+) -> None:
     write_demo(tmp_path / "audio" / "demo.wav", 5.0, 1, 20.0)
     settings = ExportSettings(quantize=True, per_channel=False, max_loss=1.0, compared_frames=(64,))
-    exported = export(
-        checkpoint, tmp_path / "a.onnx", settings, None, tmp_path / "audio", progress=lambda _: None
-    )
+    exported = export_once(checkpoint, tmp_path / "a.onnx", settings, None, tmp_path / "audio")
     quantization = exported.cards[tmp_path / "a.onnx"].quantization
     assert quantization["calibration"] == "1 recordings"
     assert quantization["weights"] == "int8 a tensor"

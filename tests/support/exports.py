@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import onnx
 
+from birdedge.export.export import Exported
 from birdedge.export.settings import ExportSettings
 
+Export = Callable[..., Exported]
 Graphs = Callable[[int, bool], onnx.ModelProto]  # frames per call, channels last
 
 TRAINING_DATA = {"kind": "birds", "tier": "open", "source": "generator", "licence": "CC0", "files": 3}

@@ -13,6 +13,8 @@ from click.testing import CliRunner
 from birdedge.edge.errors import DataError, ModelMissingError, OutputError, SettingsError
 from birdedge.train.evaluation.cli import evaluate
 
+pytestmark = pytest.mark.usefixtures("one_level")
+
 
 def run(*arguments: str | int | Path) -> str:
     done = CliRunner(catch_exceptions=False).invoke(evaluate, [str(a) for a in arguments])

@@ -182,6 +182,7 @@ def test_the_bundled_model_finds_clear_calls_and_little_else(model: Model) -> No
     assert len(events) >= 5
 
 
+@pytest.mark.usefixtures("one_level")
 def test_figures_cover_each_set_survive_json_and_are_reproducible(model: Model, recordings: Path) -> None:
     detector = model_detector(model)
     figures = evaluate(detector, read_sets(recordings, "test", mixes=3))
@@ -201,6 +202,7 @@ def test_figures_cover_each_set_survive_json_and_are_reproducible(model: Model, 
     assert ["mixes", "iou", *cell, *cell] in rows
 
 
+@pytest.mark.usefixtures("one_level")
 def test_the_bundled_model_reaches_its_stated_figures_on_the_real_recordings(
     model: Model, shared_data: Path
 ) -> None:
