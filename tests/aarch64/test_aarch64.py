@@ -21,7 +21,7 @@ from benchmarks.support.emulated_arm import (
     write_demo,
 )
 
-DEMO_S = 20.0
+DEMO_S = 14.0
 LISTEN_LIMIT_BYTES = 110e6
 INSTALL_LIMIT_BYTES = 200e6
 
