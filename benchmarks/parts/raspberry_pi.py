@@ -20,7 +20,7 @@ from benchmarks.support.arm_boards import BOARDS, MOBILENET_MACS, Board
 from benchmarks.support.arm_instructions import KINDS, Kind, counts
 from benchmarks.support.instruction_counter import count_blocks, unavailable
 from birdedge.edge.models.model import Model
-from birdedge.edge.models.names import DEFAULT_MODEL, SMALL_MODEL
+from birdedge.edge.models.names import DEFAULT_MODEL, LIGHT_MODEL, SMALL_MODEL
 from birdedge.edge.synthesis.soundscape import soundscape
 
 TITLE = "Raspberry Pi: instructions, and estimated speed and energy"
@@ -36,7 +36,7 @@ GROUPS: dict[str, tuple[Kind, ...]] = {
     "branch": ("branch",),
 }
 FLOAT_MODEL = "birdedge-fp32"
-MODELS = (DEFAULT_MODEL, SMALL_MODEL, FLOAT_MODEL)
+MODELS = (DEFAULT_MODEL, LIGHT_MODEL, SMALL_MODEL, FLOAT_MODEL)
 SAMPLE_RATE_HZ = 48_000
 FIRST_S, AUDIO_S = 2.048, 4.096  # both are whole calls of each model; FIRST_S is not counted
 PROCESSORS = {  # on which the network is counted with and without KleidiAI
@@ -213,15 +213,18 @@ def section(figures: PiFigures) -> str:
             "",
             *markdown_table(
                 (
-                    f"estimated, `{DEFAULT_MODEL}`",
+                    "estimated, not measured",
+                    "model",
                     "assumed: idle board, plus one busy core",
                     "power for listening",
                     "energy for listening per day",
                     "energy of the idle board per day",
                 ),
                 [
-                    _power(pi, figures["boards"][pi.name][DEFAULT_MODEL]["pipeline"]["seconds"])
+                    _power(pi, model, figures["boards"][pi.name][model]["pipeline"]["seconds"])
                     for pi in BOARDS
+                    for model in (DEFAULT_MODEL, LIGHT_MODEL)
+                    if model in figures["boards"][pi.name]
                 ],
             ),
             "",
@@ -249,9 +252,10 @@ def _comparison(macs_per_s: float) -> str:
     )
 
 
-def _power(board: Board, pipeline_s_per_s: tuple[float, float]) -> tuple[str, ...]:
+def _power(board: Board, model: str, pipeline_s_per_s: tuple[float, float]) -> tuple[str, ...]:
     return (
         board.name,
+        f"`{model}`",
         f"{board.idle_w:g} W, {board.busy_core_w:g} W",
         _range(pipeline_s_per_s, 1e3 * board.busy_core_w, " mW"),
         _range(pipeline_s_per_s, 24 * board.busy_core_w, " Wh", 1),

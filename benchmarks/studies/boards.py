@@ -25,11 +25,11 @@ from benchmarks.parts.latency_under_load import LoadFigures
 from benchmarks.report.circumstances import ROOT, circumstances
 from benchmarks.report.markdown import markdown_table
 from benchmarks.report.statistics import format_summary
-from birdedge.edge.models.names import DEFAULT_MODEL, SMALL_MODEL
+from birdedge.edge.models.names import DEFAULT_MODEL, LIGHT_MODEL, SMALL_MODEL
 from birdedge.edge.system import board_health
 
 FOLDER = Path(__file__).with_suffix("")
-MODELS = [DEFAULT_MODEL, SMALL_MODEL, "birdedge-fp32"]
+MODELS = [DEFAULT_MODEL, LIGHT_MODEL, SMALL_MODEL, "birdedge-fp32"]
 DEVICE_TREE = Path("/proc/device-tree/model")
 CPU = Path("/sys/devices/system/cpu/cpu0/cpufreq")
 NONE_MEASURED = "No Raspberry Pi has been measured yet. To measure yours: `bash benchmarks/on_a_pi.sh`."
