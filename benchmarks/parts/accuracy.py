@@ -21,6 +21,8 @@ TITLE = "Accuracy and compute cost"
 SYSTEMS = Path(__file__).parents[1] / "studies" / "systems.json"
 SETS = {"painted": "hand-painted", "mixes": "mixes", "focal": "focal recordings"}
 
+LABEL_MACS = 90e6  # the room that a label takes in the plot
+
 # `detectors`, a list of figures by `birdedge evaluate`, and `systems`, as in systems.json.
 Figures = dict[str, Any]
 
@@ -139,11 +141,16 @@ def plot(figures: Figures, path: Path) -> None:
     for network in found:
         point, ours = (network.macs_per_s / 1e6, 100 * network.iou), network.name in bundled
         axes.plot(*point, "o" if ours else "s", color="C0" if ours else "C7")
-        # The label goes to the left if an equally good network would be in its way on the right.
-        in_the_way = any(
-            abs(other.iou - network.iou) < 0.012 and other.macs_per_s > network.macs_per_s for other in found
-        )
-        offset, side = ((-6, 2), "right") if in_the_way else ((6, 2), "left")
+        # The label goes to the right, or to the left, or below, where no equally good network is in its way.
+        ahead = [
+            other.macs_per_s - network.macs_per_s for other in found if abs(other.iou - network.iou) < 0.012
+        ]
+        if not any(0 < macs < LABEL_MACS for macs in ahead):
+            offset, side = (6, 2), "left"
+        elif not any(0 < -macs < LABEL_MACS for macs in ahead):
+            offset, side = (-6, 2), "right"
+        else:
+            offset, side = (0, -12), "center"
         axes.annotate(
             network.name, point, xytext=offset, textcoords="offset points", ha=side, fontsize="x-small"
         )
