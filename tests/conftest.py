@@ -51,6 +51,12 @@ def _running_virtual_microphone() -> Iterator[VirtualMicrophone]:
 
 
 @pytest.fixture
+def one_level(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evaluate at one level only: six take six times as long, and have tests of their own."""
+    monkeypatch.setattr("birdedge.train.evaluation.level_robustness.LEVELS_DB", (0,))
+
+
+@pytest.fixture
 def shared_data() -> Path:
     """Return the folder of recordings for training, which are not part of the project."""
     data = Path(__file__).resolve().parents[2] / "shared" / "data"

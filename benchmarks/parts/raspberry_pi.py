@@ -224,7 +224,6 @@ def section(figures: PiFigures) -> str:
                     _power(pi, model, figures["boards"][pi.name][model]["pipeline"]["seconds"])
                     for pi in BOARDS
                     for model in (DEFAULT_MODEL, LIGHT_MODEL)
-                    if model in figures["boards"][pi.name]
                 ],
             ),
             "",

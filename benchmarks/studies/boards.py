@@ -22,14 +22,14 @@ import click
 from benchmarks.parts import cost, latency_under_load
 from benchmarks.parts.cost import ModelFigures
 from benchmarks.parts.latency_under_load import LoadFigures
+from benchmarks.parts.raspberry_pi import MODELS
 from benchmarks.report.circumstances import ROOT, circumstances
 from benchmarks.report.markdown import markdown_table
 from benchmarks.report.statistics import format_summary
-from birdedge.edge.models.names import DEFAULT_MODEL, LIGHT_MODEL, SMALL_MODEL
+from birdedge.edge.models.names import DEFAULT_MODEL
 from birdedge.edge.system import board_health
 
 FOLDER = Path(__file__).with_suffix("")
-MODELS = [DEFAULT_MODEL, LIGHT_MODEL, SMALL_MODEL, "birdedge-fp32"]
 DEVICE_TREE = Path("/proc/device-tree/model")
 CPU = Path("/sys/devices/system/cpu/cpu0/cpufreq")
 NONE_MEASURED = "No Raspberry Pi has been measured yet. To measure yours: `bash benchmarks/on_a_pi.sh`."
@@ -99,7 +99,7 @@ def figures_of_this_board(quick: bool) -> BoardFigures:
     Raises:
         subprocess.CalledProcessError: `birdedge listen` failed.
     """
-    models, minutes, repeats, chunks = ([DEFAULT_MODEL], 0.1, 1, 5) if quick else (MODELS, 1.0, 3, 200)
+    models, minutes, repeats, chunks = ([DEFAULT_MODEL], 0.1, 1, 5) if quick else ([*MODELS], 1.0, 3, 200)
     result = circumstances("bash benchmarks/on_a_pi.sh" + (" --quick" if quick else ""))
     health = {"before": _health()}
     measured = cost.model_figures(models, minutes, repeats)

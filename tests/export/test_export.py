@@ -108,14 +108,12 @@ def test_int8_that_loses_too_much_is_refused_and_nothing_is_written(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.usefixtures("one_level")
 def test_with_recordings_the_card_has_the_figures_measured_by_evaluate(
     checkpoint: Path, export_once: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("birdedge.export.export.read_sets", partial(read_sets, mixes=2))
     monkeypatch.setattr("birdedge.export.quality_gate.MIXES", 2)
-    monkeypatch.setattr(
-        "birdedge.train.evaluation.level_robustness.LEVELS_DB", (0,)
-    )  # it has tests of its own
     data = write_recordings(tmp_path / "data", files=24, duration_s=5.0)
     settings = ExportSettings(quantize=True, max_loss=1.0, compared_frames=(64,))
     path = tmp_path / "model.onnx"

@@ -17,12 +17,6 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_recordings(tmp_path_factory.mktemp("recordings"), files=24, duration_s=5.0)
 
 
-@pytest.fixture
-def one_level(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Evaluate at one level only: six take six times as long, and have tests of their own."""
-    monkeypatch.setattr("birdedge.train.evaluation.level_robustness.LEVELS_DB", (0,))
-
-
 @pytest.fixture(scope="session")
 def field_recordings(recordings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The synthetic recordings plus unlabelled ones: each noise as a soundscape, each bird as a noisy recording."""
